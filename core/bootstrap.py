@@ -1,0 +1,132 @@
+"""The one place that knows every class: it puts the studio together from settings and a loader of models."""
+
+from __future__ import annotations
+
+import logging
+import os
+import secrets
+import socket
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from core.dispatch.threads import ThreadDispatcher
+from core.domain.environment import Device
+from core.ports import Dispatcher, LoadInpainter, ModelCatalogue
+from core.services.drafts import Drafts
+from core.services.gallery import Gallery
+from core.services.generations import Generations
+from core.services.worker import Worker
+from core.settings import Settings
+from core.storage.local import LocalImageStore
+from db.connection import make_engine
+from db.drafts import DraftRepo
+from db.generations import GenerationRepo
+from db.upgrade import upgrade
+
+
+@dataclass(frozen=True, slots=True)
+class Studio:
+    """What pages and the command line talk to. It can be shared by all sessions of one process."""
+
+    settings: Settings
+    generations: Generations
+    gallery: Gallery
+    drafts: Drafts
+    models: ModelCatalogue
+    worker: Worker
+    dispatcher: Dispatcher
+
+    def close(self) -> None:
+        """Start nothing more; what is being painted still ends and is stored."""
+        stop = getattr(self.dispatcher, "stop", None)
+        if stop is not None:
+            stop()
+
+    def devices(self) -> Sequence[Device]:
+        """The devices of this machine, best first."""
+        from core.engine.device import devices
+
+        return devices()
+
+    def device(self, wish: str = "auto") -> str:
+        """The key of the device that a wish comes to. Raises DeviceUnavailable."""
+        return self.generations.resolve_device(wish)
+
+
+def build_studio(
+    settings: Settings,
+    load_inpainter: LoadInpainter,
+    *,
+    catalogue: ModelCatalogue | None = None,
+    dispatcher: Callable[[Worker], Dispatcher] = lambda worker: ThreadDispatcher(worker.run_next),
+    resolve_device: Callable[[str], str] | None = None,
+    now: Callable[[], datetime] = lambda: datetime.now(UTC),
+) -> Studio:
+    """load_inpainter: the host's cache around make_loader(settings). The rest has a default for real use."""
+    logging.getLogger("core").setLevel(settings.log_level)
+    engine = make_engine(settings.url)
+    upgrade(engine)
+    repo, images = GenerationRepo(engine), LocalImageStore(settings.images)
+    worker = Worker(_worker_name(), repo, images, load_inpainter, now)
+    dispatching = dispatcher(worker)
+    if resolve_device is None:
+        resolve_device = _resolver(settings)
+    return Studio(
+        settings=settings,
+        generations=Generations(repo, images, dispatching, resolve_device, now, new_id),
+        gallery=Gallery(repo, images, now),
+        drafts=Drafts(DraftRepo(engine), images, now, new_id),
+        models=catalogue or make_catalogue(settings),
+        worker=worker,
+        dispatcher=dispatching,
+    )
+
+
+def make_catalogue(settings: Settings) -> ModelCatalogue:
+    from core.engine.models import Catalogue
+
+    return Catalogue(settings)
+
+
+def make_loader(settings: Settings) -> LoadInpainter:
+    """Loads a model each time it is called; put a cache of one around it."""
+
+    def load(model: str, device: str):
+        from core.engine.diffusers_inpainter import load as load_pipeline
+
+        return load_pipeline(model, device, make_catalogue(settings), settings)
+
+    return load
+
+
+def keep_last(load: LoadInpainter) -> LoadInpainter:
+    """Keeps the model loaded last, and closes it before another one is loaded: two may not fit into memory."""
+    kept: dict[tuple[str, str], object] = {}
+
+    def load_or_keep(model: str, device: str):
+        if (model, device) not in kept:
+            while kept:
+                kept.popitem()[1].close()
+            kept[model, device] = load(model, device)
+        return kept[model, device]
+
+    return load_or_keep
+
+
+def new_id() -> str:
+    """12 hex digits: short enough for an address bar; a million rows collide with a chance below 0.2 %."""
+    return secrets.token_hex(6)
+
+
+def _worker_name() -> str:
+    return f"{socket.gethostname()[:40]}-{os.getpid()}-{secrets.token_hex(4)}"
+
+
+def _resolver(settings: Settings) -> Callable[[str], str]:
+    def resolve(wish: str) -> str:
+        from core.engine.device import resolve as resolve_device
+
+        return resolve_device(settings.device if wish == "auto" else wish)
+
+    return resolve

@@ -1,0 +1,46 @@
+"""Draft: what an artist has open on the Inpaint page, kept until it is replaced."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, replace
+from typing import Any
+
+from core.domain.generation import Relation
+from core.domain.hashing import canonical_json
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """source: key of the picture in the image store. drawing: the canvas's own JSON, as text, at canvas_width px.
+
+    base_mask: key of a mask that lies under the drawing (uploaded, inverted, or taken from a generation).
+    params: values of the form, possibly not all. parent_id, relation: the generation this came from, and how.
+    generations: ids submitted last, newest last.
+    """
+
+    source: str | None = None
+    source_name: str | None = None
+    notes: tuple[str, ...] = ()
+    drawing: str | None = None
+    canvas_width: int | None = None
+    base_mask: str | None = None
+    params: Mapping[str, Any] = field(default_factory=dict)
+    parent_id: str | None = None
+    relation: Relation | None = None
+    generations: tuple[str, ...] = ()
+
+    def changed(self, **changes: Any) -> Draft:
+        return replace(self, **changes)
+
+    def to_json(self) -> str:
+        return canonical_json(asdict(self))
+
+    @classmethod
+    def from_json(cls, text: str) -> Draft:
+        values = {k: v for k, v in json.loads(text).items() if k in cls.__dataclass_fields__}
+        for name in ("notes", "generations"):
+            values[name] = tuple(values.get(name, ()))
+        values["relation"] = Relation(values["relation"]) if values.get("relation") else None
+        return cls(**values)

@@ -1,0 +1,31 @@
+"""Where a generation was made: the device, and the versions and switches that decide the last bits."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from core.domain.hashing import canonical_json, sha256_of
+
+
+@dataclass(frozen=True, slots=True)
+class Device:
+    """key: "cpu", "cuda:0", "mps", "xpu:0". title: what a person calls it, with its memory where known."""
+
+    key: str
+    title: str
+    dtype: str
+
+
+@dataclass(frozen=True, slots=True)
+class Environment:
+    """Facts as text, such as {"torch": "2.13.0", "cpu": "...", "threads": "2"}; equal facts share one row."""
+
+    facts: Mapping[str, str]
+
+    @property
+    def id(self) -> str:
+        return sha256_of(self.to_json().encode())
+
+    def to_json(self) -> str:
+        return canonical_json(dict(self.facts))

@@ -1,0 +1,139 @@
+"""Generation: one recorded attempt, from the moment it is submitted. Its states, and how it moves between them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+from core.domain.errors import InvalidMove
+from core.domain.params import InpaintParams
+
+
+class Status(StrEnum):
+    QUEUED = "queued"
+    RUNNING = "running"
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+    INTERRUPTED = "interrupted"
+
+    @property
+    def is_final(self) -> bool:
+        return not MOVES[self]
+
+    @property
+    def is_active(self) -> bool:
+        return self in (Status.QUEUED, Status.RUNNING)
+
+    def move_to(self, other: Status) -> Status:
+        """Raises InvalidMove unless the move is allowed."""
+        if other not in MOVES[self]:
+            raise InvalidMove(f"A generation that is {self} cannot become {other}.")
+        return other
+
+
+MOVES: dict[Status, frozenset[Status]] = {
+    Status.QUEUED: frozenset({Status.RUNNING, Status.CANCELLED}),
+    Status.RUNNING: frozenset({Status.SUCCEEDED, Status.FAILED, Status.CANCELLED, Status.INTERRUPTED}),
+    # The process died: the same row may be queued again. Or it only seemed dead, and delivers after all.
+    Status.INTERRUPTED: frozenset({Status.QUEUED, Status.CANCELLED, Status.SUCCEEDED, Status.FAILED}),
+    Status.SUCCEEDED: frozenset(),
+    Status.FAILED: frozenset(),
+    Status.CANCELLED: frozenset(),
+}
+
+
+class Relation(StrEnum):
+    """How a generation came from its parent."""
+
+    RERUN = "rerun"
+    VARIATION = "variation"
+    CONTINUATION = "continuation"
+    IMPORT = "import"
+
+
+class Phase(StrEnum):
+    WAITING = "waiting"
+    LOADING = "loading the model"
+    PREPARING = "preparing"
+    DENOISING = "denoising"
+    FINISHING = "decoding"
+    STORING = "storing"
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far a generation is. step and total count denoising steps really run. preview: a small JPEG."""
+
+    status: Status
+    phase: Phase = Phase.WAITING
+    step: int = 0
+    total: int = 0
+    eta_s: float | None = None
+    preview: bytes | None = None
+    ahead: int = 0
+    cancel_requested: bool = False
+
+    @property
+    def fraction(self) -> float:
+        return min(1.0, self.step / self.total) if self.total else 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What a worker writes when a generation ends, however it ended.
+
+    output, thumbnail: keys in the image store. pixels_sha256: of the result. runtime_s: seconds of inference.
+    record: what was really done (crop, working size, timings, ...). error_code, error: the class and the sentence
+    of what went wrong.
+    """
+
+    status: Status
+    output: str | None = None
+    thumbnail: str | None = None
+    pixels_sha256: str | None = None
+    runtime_s: float | None = None
+    error_code: str | None = None
+    error: str | None = None
+    record: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Generation:
+    """One row of the gallery. Times are UTC. source, mask, output, thumbnail: keys in the image store."""
+
+    id: str
+    status: Status
+    params: InpaintParams
+    device: str
+    source: str
+    mask: str
+    width: int
+    height: int
+    created_at: datetime
+    started_at: datetime | None = None
+    finished_at: datetime | None = None
+    cancel_requested_at: datetime | None = None
+    deleted_at: datetime | None = None
+    parent_id: str | None = None
+    relation: Relation | None = None
+    session: str | None = None
+    source_name: str | None = None
+    dtype: str | None = None
+    model_revision: str | None = None
+    output: str | None = None
+    thumbnail: str | None = None
+    pixels_sha256: str | None = None
+    runtime_s: float | None = None
+    load_s: float | None = None
+    error_code: str | None = None
+    error: str | None = None
+    environment: Mapping[str, str] = field(default_factory=dict)
+    record: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def queue_s(self) -> float | None:
+        return (self.started_at - self.created_at).total_seconds() if self.started_at else None

@@ -1,0 +1,25 @@
+"""One way to turn a value into bytes and a picture into a name."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from typing import Any
+
+from PIL import Image
+
+
+def canonical_json(value: Any) -> str:
+    """The one spelling of a JSON value: sorted keys, no spaces, text as it is; NaN and infinity are refused."""
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+
+
+def sha256_of(data: bytes) -> str:
+    return "sha256:" + hashlib.sha256(data).hexdigest()
+
+
+def pixels_sha256(image: Image.Image) -> str:
+    """The hash of a picture's pixels, whatever file they came in: over "mode|width|height|" and the raw bytes."""
+    digest = hashlib.sha256(f"{image.mode}|{image.width}|{image.height}|".encode())
+    digest.update(image.tobytes())
+    return "sha256:" + digest.hexdigest()

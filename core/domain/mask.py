@@ -1,0 +1,176 @@
+"""The mask: which pixels may change. White (255) is repainted and black (0) is kept, as in diffusers.
+
+Grey values say how much of the repainted pixel is laid over the original when the result is composited.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from core.domain.errors import InvalidMask, SizeMismatch
+from core.domain.geometry import Bounds, Size
+from core.domain.hashing import pixels_sha256
+
+ON = 128
+"""From this value on a pixel counts as repainted where a yes or no is needed, as diffusers binarises at 0.5."""
+
+Pixels = NDArray[np.uint8]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Mask:
+    """(H, W) uint8, 255 = repaint, 0 = keep. Immutable; two masks are equal when their pixels are."""
+
+    pixels: Pixels
+
+    def __post_init__(self) -> None:
+        if self.pixels.ndim != 2 or self.pixels.dtype != np.uint8 or self.pixels.size == 0:
+            raise InvalidMask(f"a mask is one channel of 8 bits, not {self.pixels.dtype} {self.pixels.shape}")
+        frozen = self.pixels.copy() if self.pixels.flags.writeable else self.pixels
+        frozen.flags.writeable = False
+        object.__setattr__(self, "pixels", frozen)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Mask) and np.array_equal(self.pixels, other.pixels)
+
+    def __hash__(self) -> int:
+        return hash((self.pixels.shape, self.pixels.tobytes()))
+
+    # Made from ...
+
+    @classmethod
+    def empty(cls, size: Size) -> Mask:
+        return cls(np.zeros((size.height, size.width), np.uint8))
+
+    @classmethod
+    def from_image(cls, image: Image.Image) -> Mask:
+        """Brightness is the mask; a transparent pixel keeps the original, whatever colour it hides."""
+        if image.mode in ("RGBA", "LA", "PA") or "transparency" in image.info:
+            rgba = image.convert("RGBA")
+            image = Image.alpha_composite(Image.new("RGBA", rgba.size, "black"), rgba)
+        elif image.mode.startswith("I"):
+            image = Image.fromarray((np.asarray(image).astype(np.int64) >> 8).clip(0, 255).astype(np.uint8))
+        return cls(np.asarray(image.convert("L")))
+
+    def to_image(self) -> Image.Image:
+        return Image.fromarray(self.pixels)
+
+    # Facts about it
+
+    @property
+    def size(self) -> Size:
+        height, width = self.pixels.shape
+        return Size(width, height)
+
+    @property
+    def is_empty(self) -> bool:
+        return not self.pixels.any()
+
+    @property
+    def bounds(self) -> Bounds | None:
+        """The smallest box around every pixel that is not 0, or None when there is none."""
+        rows = np.flatnonzero(self.pixels.any(axis=1))
+        if rows.size == 0:
+            return None
+        columns = np.flatnonzero(self.pixels.any(axis=0))
+        return Bounds(int(columns[0]), int(rows[0]), int(columns[-1]) + 1, int(rows[-1]) + 1)
+
+    @property
+    def coverage(self) -> float:
+        """The share of pixels that are not 0, from 0 to 1."""
+        return float(np.count_nonzero(self.pixels) / self.pixels.size)
+
+    @property
+    def sha256(self) -> str:
+        return pixels_sha256(self.to_image())
+
+    # Other masks made from it
+
+    @property
+    def inverted(self) -> Mask:
+        return Mask(255 - self.pixels)
+
+    def union(self, other: Mask) -> Mask:
+        self._check_same_size(other)
+        return Mask(np.maximum(self.pixels, other.pixels))
+
+    def without(self, other: Mask) -> Mask:
+        """This mask with the other one erased from it."""
+        self._check_same_size(other)
+        return Mask(np.minimum(self.pixels, 255 - other.pixels))
+
+    def resized(self, size: Size) -> Mask:
+        """At another size; a mask of pure black and white stays one."""
+        if size == self.size:
+            return self
+        resized = np.asarray(self.to_image().resize(tuple(size), Image.Resampling.BILINEAR))
+        is_hard = bool(((self.pixels == 0) | (self.pixels == 255)).all())
+        return Mask(np.where(resized >= ON, 255, 0).astype(np.uint8) if is_hard else resized)
+
+    def grown(self, px: int) -> Mask:
+        """Widened by px in every direction (a disc); what was on keeps its value."""
+        bounds = Mask(np.where(self.pixels >= ON, 255, 0).astype(np.uint8)).bounds if px else None
+        if bounds is None:
+            return self
+        where = bounds.grown(px, within=self.size).slices
+        near = _squared_distance(self.pixels[where] >= ON, px) <= px * px
+        pixels = self.pixels.copy()
+        pixels[where] = np.where(near, np.uint8(255), pixels[where])
+        return Mask(pixels)
+
+    def feathered(self, px: int) -> Mask:
+        """With an edge that fades over px, inside the mask: what was 0 stays 0. The picture's border is no edge."""
+        bounds = self.bounds
+        if px == 0 or bounds is None:
+            return self
+        where = bounds.grown(1, within=self.size).slices
+        distance = np.sqrt(_squared_distance(self.pixels[where] == 0, px + 1))
+        fade = np.minimum(1.0, distance / (px + 1))
+        pixels = self.pixels.copy()
+        # At least 1, so that the feathered mask covers exactly what the mask did.
+        faded = np.maximum(1, np.rint(pixels[where] * fade)).astype(np.uint8)
+        pixels[where] = np.where(pixels[where] > 0, faded, 0)
+        return Mask(pixels)
+
+    def for_model(self, bounds: Bounds, working: Size, cell: int) -> Mask:
+        """The part inside bounds at the model's working size, black and white, in whole latent cells.
+
+        cell: pixels a side that share one latent. A cell that the mask touches anywhere is repainted whole: the
+        pipeline samples one pixel in each cell, so a stroke thinner than a cell would otherwise be lost. Every pixel
+        that the composite takes from the repainted picture has therefore been repainted.
+        """
+        part = Image.fromarray(np.where(self.pixels[bounds.slices] > 0, 255, 0).astype(np.uint8))
+        rows, columns = -(-working.height // cell), -(-working.width // cell)
+        # A box filter with every source pixel in some cell: a cell is above 0 iff the mask touches it. Reckoned in
+        # floats, as a single pixel among thousands rounds to 0 in 8 bits.
+        cells = np.asarray(part.convert("F").resize((columns, rows), Image.Resampling.BOX)) > 0
+        blocks = cells.repeat(cell, axis=0).repeat(cell, axis=1)[: working.height, : working.width]
+        return Mask(np.where(blocks, 255, 0).astype(np.uint8))
+
+    def _check_same_size(self, other: Mask) -> None:
+        if self.size != other.size:
+            raise SizeMismatch(f"These masks have different sizes: {self.size} and {other.size}.")
+
+
+def _squared_distance(on: NDArray[np.bool_], limit: int) -> NDArray[np.int32]:
+    """For each pixel the squared distance to the nearest pixel that is on; exact up to the limit, larger beyond it.
+
+    Separable: first along rows, then the lower envelope of 2 * limit + 1 shifted parabolas down the columns
+    (Felzenszwalb and Huttenlocher, Distance Transforms of Sampled Functions, 2012, without their search: a limit
+    of some dozens of pixels makes the plain minimum fast enough and easy to trust).
+    """
+    height, width = on.shape
+    far = limit + 1
+    x = np.arange(width, dtype=np.int32)
+    last = np.maximum.accumulate(np.where(on, x, -far - 1), axis=1)
+    following = np.minimum.accumulate(np.where(on, x, width + far + 1)[:, ::-1], axis=1)[:, ::-1]
+    along_row = np.minimum(np.minimum(x - last, following - x), far).astype(np.int32) ** 2
+    nearest = along_row.copy()
+    for dy in range(1, min(limit, height - 1) + 1):
+        np.minimum(nearest[dy:], along_row[:-dy] + dy * dy, out=nearest[dy:])
+        np.minimum(nearest[:-dy], along_row[dy:] + dy * dy, out=nearest[:-dy])
+    return nearest

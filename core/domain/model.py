@@ -1,0 +1,76 @@
+"""A model as the rest of the program knows it: a row of the model table, and what was loaded from it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class ModelSpec:
+    """One model that can be chosen.
+
+    key: what params and rows name. repository: a hub id, or None for a local folder. revision: branch, tag or commit.
+    native_px: the size it was trained at. download_gb, memory_gb: rough, to plan with; None where not known.
+    recommended: values of InpaintParams that suit it. words: its vocabulary if it knows only a short list.
+    """
+
+    key: str
+    title: str
+    description: str
+    native_px: int
+    repository: str | None = None
+    folder: str | None = None
+    revision: str = "main"
+    licence: str = "see the model's page"
+    licence_url: str | None = None
+    download_gb: float | None = None
+    memory_gb: float | None = None
+    recommended: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def url(self) -> str | None:
+        return f"https://huggingface.co/{self.repository}" if self.repository else None
+
+
+@dataclass(frozen=True, slots=True)
+class Vocabulary:
+    """The short list of words that a pocket model knows. objects: word -> its other forms."""
+
+    objects: Mapping[str, tuple[str, ...]]
+    colours: tuple[str, ...] = ()
+    background_words: tuple[str, ...] = ()
+
+    def knows(self, prompt: str) -> bool:
+        """Whether the prompt is empty (fill from the surroundings) or has at least one word of the list."""
+        text = f" {' '.join(_words(prompt))} "
+        if not text.strip():
+            return True
+        known = [*self.background_words]
+        for word, forms in self.objects.items():
+            known += [word, *forms]
+        return any(f" {' '.join(_words(word))} " in text for word in known)
+
+
+def _words(text: str) -> list[str]:
+    return "".join(c if c.isalnum() else " " for c in text.lower()).split()
+
+
+@dataclass(frozen=True, slots=True)
+class LoadedModel:
+    """What was really loaded: for the record of every generation made with it.
+
+    revision: the commit or, for a folder, the hash of its files' hashes. cell: pixels a side that share one latent.
+    details: further facts in words and numbers (pipeline class, channels, weight files, attention).
+    """
+
+    key: str
+    repository: str | None
+    revision: str
+    device: str
+    dtype: str
+    cell: int
+    native_px: int
+    load_s: float
+    details: Mapping[str, Any] = field(default_factory=dict)

@@ -1,0 +1,261 @@
+"""InpaintParams: every choice that decides pixels, images aside. Each limit, default and explanation lives here.
+
+The form, the command line and the database read them from PARAMETERS.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, ValidationError, field_validator, model_validator
+
+from core.domain.errors import InvalidParams
+from core.domain.geometry import MULTIPLE
+from core.domain.hashing import canonical_json
+
+SCHEMA = 1
+
+MODEL_DEFAULT = "model-default"
+
+SCHEDULERS: dict[str, str] = {
+    MODEL_DEFAULT: "The model's own",
+    "ddim": "DDIM",
+    "unipc": "UniPC",
+    "dpmpp-2m": "DPM++ 2M",
+    "dpmpp-2m-karras": "DPM++ 2M Karras",
+    "euler": "Euler",
+    "euler-ancestral": "Euler ancestral",
+    "heun": "Heun",
+    "lms": "LMS",
+    "pndm": "PNDM",
+    "lcm": "LCM (few steps, for models made for it)",
+}
+"""Stable keys and their titles; the classes behind them are named in core/engine/schedulers.py."""
+
+
+@dataclass(frozen=True, slots=True)
+class Parameter:
+    """One parameter as a form, a command line and a database constraint need it."""
+
+    title: str
+    help: str
+    default: int | float | str | None = None
+    low: float | None = None
+    high: float | None = None
+    step: float | None = None
+    unit: str = ""
+
+    def __contains__(self, value: float) -> bool:
+        return (self.low is None or value >= self.low) and (self.high is None or value <= self.high)
+
+
+PARAMETERS: dict[str, Parameter] = {
+    "prompt": Parameter(
+        "Prompt",
+        "What should appear where you painted. Say the thing itself, then its look: “a red balloon, soft light”. "
+        "With an inpainting model an empty prompt fills the hole from its surroundings.",
+        default="",
+        high=2000,
+        unit="characters",
+    ),
+    "negative_prompt": Parameter(
+        "Negative prompt",
+        "What should not appear, for example “blurry, text, watermark”. It is used only when the guidance scale is "
+        "above 1.",
+        default="",
+        high=2000,
+        unit="characters",
+    ),
+    "model": Parameter("Model", "The Stable Diffusion model that paints.", default="pocket-inpaint", high=300),
+    "scheduler": Parameter(
+        "Scheduler",
+        "How noise is taken away from step to step. Some need fewer steps for the same quality; each gives another "
+        "picture for the same seed.",
+        default=MODEL_DEFAULT,
+    ),
+    "num_inference_steps": Parameter(
+        "Steps",
+        "The number of denoising steps. More steps usually mean a better picture and always a longer wait. "
+        "With a strength below 1 only that share of them is run.",
+        default=50,
+        low=1,
+        high=150,
+        step=1,
+    ),
+    "guidance_scale": Parameter(
+        "Guidance scale",
+        "How closely the picture follows the prompt (classifier-free guidance, arXiv 2207.12598; the w of equation 2 "
+        "in the Imagen paper, arXiv 2205.11487). It is on above 1. Higher values follow the words more closely, "
+        "usually at the expense of quality.",
+        default=7.5,
+        low=0.0,
+        high=30.0,
+        step=0.5,
+    ),
+    "strength": Parameter(
+        "Strength",
+        "How much the painted part may change. The picture is the starting point, and the larger the strength, the "
+        "more noise is added to it. At 1 the noise is full, all steps are run, and what was there is ignored; at "
+        "0.5 half of the steps are run and shapes and colours remain.",
+        default=1.0,
+        low=0.01,
+        high=1.0,
+        step=0.01,
+    ),
+    "seed": Parameter(
+        "Seed",
+        "The number that decides the noise the picture starts from. The same seed with the same picture, mask, "
+        "parameters and software gives the same result; another seed gives another variant.",
+        default=0,
+        low=0,
+        high=2**32 - 1,
+        step=1,
+    ),
+    "size": Parameter(
+        "Working size",
+        "The longer side of the part that goes through the model. Models paint best at the size they were trained "
+        "on. The picture itself always keeps its full resolution. Smaller is faster and needs less memory.",
+        default=512,
+        low=64,
+        high=2048,
+        step=MULTIPLE,
+        unit="px",
+    ),
+    "mask_grow_px": Parameter(
+        "Grow mask",
+        "Widens the mask by this many pixels of the picture before painting, so that no rim of the old object is left.",
+        default=4,
+        low=0,
+        high=256,
+        step=1,
+        unit="px",
+    ),
+    "mask_feather_px": Parameter(
+        "Feather",
+        "Lets the repainted part fade into the picture over this many pixels, inside the grown mask. "
+        "Pixels outside it never change.",
+        default=8,
+        low=0,
+        high=256,
+        step=1,
+        unit="px",
+    ),
+    "crop_padding_px": Parameter(
+        "Context",
+        "How many pixels of the picture around the mask the model gets to see (never less than an eighth of the "
+        "mask's size). More context fits better into the scene, less gives finer detail.",
+        default=32,
+        low=0,
+        high=2048,
+        step=8,
+        unit="px",
+    ),
+}
+
+
+class InpaintParams(BaseModel):
+    """Frozen and checked at construction; raises InvalidParams with one sentence that names every wrong field.
+
+    strength: 0..1. seed: 0..2**32-1, always concrete. size: px, a multiple of 8. mask_grow_px, mask_feather_px and
+    crop_padding_px count pixels of the picture. model: a key of the model table, a hub id or a folder.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, validate_default=True)
+
+    prompt: str = PARAMETERS["prompt"].default
+    negative_prompt: str = PARAMETERS["negative_prompt"].default
+    model: str = PARAMETERS["model"].default
+    scheduler: str = PARAMETERS["scheduler"].default
+    num_inference_steps: int = PARAMETERS["num_inference_steps"].default
+    guidance_scale: float = PARAMETERS["guidance_scale"].default
+    strength: float = PARAMETERS["strength"].default
+    seed: int = PARAMETERS["seed"].default
+    size: int = PARAMETERS["size"].default
+    mask_grow_px: int = PARAMETERS["mask_grow_px"].default
+    mask_feather_px: int = PARAMETERS["mask_feather_px"].default
+    crop_padding_px: int = PARAMETERS["crop_padding_px"].default
+
+    def __init__(self, **values: Any) -> None:
+        try:
+            super().__init__(**values)
+        except ValidationError as error:
+            raise InvalidParams(_in_words(error)) from error
+
+    @field_validator("*")
+    @classmethod
+    def _within_limits(cls, value: Any, info) -> Any:
+        parameter = PARAMETERS[info.field_name]
+        if isinstance(value, str):
+            if parameter.high is not None and len(value) > parameter.high:
+                raise ValueError(f"has {len(value)} characters; at most {parameter.high:g} are taken")
+            if "\x00" in value or any("\ud800" <= c <= "\udfff" for c in value):
+                raise ValueError("holds characters that are not text")
+        elif value not in parameter:
+            raise ValueError(f"must be from {parameter.low:g} to {parameter.high:.10g}, not {value:.10g}")
+        return value
+
+    @field_validator("scheduler")
+    @classmethod
+    def _known_scheduler(cls, value: str) -> str:
+        if value not in SCHEDULERS:
+            raise ValueError(f"must be one of {', '.join(SCHEDULERS)}, not {value!r}")
+        return value
+
+    @field_validator("model")
+    @classmethod
+    def _named_model(cls, value: str) -> str:
+        if not value.strip():
+            raise ValueError("must name a model")
+        return value
+
+    @field_validator("size")
+    @classmethod
+    def _in_latents(cls, value: int) -> int:
+        if value % MULTIPLE:
+            raise ValueError(f"must be a multiple of {MULTIPLE}, not {value}")
+        return value
+
+    @model_validator(mode="after")
+    def _at_least_one_step(self) -> InpaintParams:
+        if self.effective_steps < 1:
+            raise ValueError(
+                f"strength {self.strength:g} of {self.num_inference_steps} steps leaves no step to run; raise either"
+            )
+        return self
+
+    @property
+    def effective_steps(self) -> int:
+        """The steps really run: diffusers truncates the product (StableDiffusionInpaintPipeline.get_timesteps)."""
+        return min(int(self.num_inference_steps * self.strength), self.num_inference_steps)
+
+    def changed(self, **changes: Any) -> InpaintParams:
+        """The same choices with these changed, checked again."""
+        return InpaintParams(**{**self.model_dump(), **changes})
+
+    def to_json(self) -> str:
+        """Canonical: equal params give equal text, and from_json gives back equal params."""
+        return canonical_json({"schema": SCHEMA, **self.model_dump()})
+
+    @classmethod
+    def from_json(cls, text: str) -> InpaintParams:
+        """Read what any earlier schema wrote. A missing key loads as the default that keeps the old behaviour."""
+        try:
+            values = json.loads(text)
+            schema = values.pop("schema")
+        except (ValueError, AttributeError, KeyError) as error:
+            raise InvalidParams("These parameters are not a record of this program.") from error
+        if schema > SCHEMA:
+            raise InvalidParams(f"These parameters were written by a newer version (schema {schema}). Update first.")
+        return cls(**values)
+
+
+def _in_words(error: ValidationError) -> str:
+    sentences = []
+    for problem in error.errors():
+        field = str(problem["loc"][0]) if problem["loc"] else ""
+        name = PARAMETERS[field].title if field in PARAMETERS else field
+        reason = problem["msg"].removeprefix("Value error, ")
+        sentences.append(f"{name}: {reason}" if name else reason)
+    return "; ".join(sentences) + "."

@@ -1,0 +1,118 @@
+"""Reading pictures that strangers send: which files are taken, and what is made of them."""
+
+from __future__ import annotations
+
+import io
+import struct
+import warnings
+from dataclasses import dataclass
+
+from PIL import Image, ImageOps, UnidentifiedImageError
+
+from core.domain.errors import ImageTooLarge, InvalidImage
+
+FORMATS = ("PNG", "JPEG", "WEBP")
+MAX_PIXELS = 100_000_000
+"""100 megapixels: above today's cameras, below what would fill the memory of a small machine (400 MB as RGBA)."""
+
+MAX_FILE_BYTES = 200 * 1024 * 1024
+MIN_SIDE = 16
+
+WORKING_MODES = {
+    "RGB": "RGB",
+    "RGBA": "RGBA",
+    "I;16": "I;16",
+    "I;16B": "I;16",
+    "L": "RGB",
+    "LA": "RGBA",
+    "1": "RGB",
+    "CMYK": "RGB",
+    "YCbCr": "RGB",
+    "LAB": "RGB",
+    "HSV": "RGB",
+    "RGBX": "RGB",
+}
+"""What each Pillow mode becomes. L and LA become RGB and RGBA without loss, so that colour can be painted in."""
+
+LOSSY_MODES = {"CMYK", "YCbCr", "LAB", "HSV"}
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """A picture in one of the modes RGB, RGBA and I;16, upright, without foreign metadata.
+
+    notes: one sentence for everything that was converted on the way in.
+    """
+
+    image: Image.Image
+    notes: tuple[str, ...] = ()
+
+
+def read_picture(data: bytes, *, max_pixels: int = MAX_PIXELS) -> Picture:
+    """Read a PNG, JPEG or WEBP file. The colour profile is kept; EXIF orientation is applied and EXIF dropped.
+
+    Raises InvalidImage or ImageTooLarge, before decoding where the header is enough to know.
+    """
+    if len(data) > MAX_FILE_BYTES:
+        raise ImageTooLarge(f"This file has {len(data) / 1e6:.0f} MB; at most {MAX_FILE_BYTES // 2**20} MiB are taken.")
+    try:
+        with warnings.catch_warnings():
+            # Our own limit below is the one that counts, and it is checked before anything is decoded.
+            warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+            opened = Image.open(io.BytesIO(data), formats=FORMATS)
+            _check_size(opened.size, max_pixels)
+            notes = _notes(opened, data)
+            opened.load()
+    except (UnidentifiedImageError, Image.DecompressionBombError) as error:
+        if isinstance(error, Image.DecompressionBombError):
+            raise ImageTooLarge from error
+        raise InvalidImage from error
+    except (OSError, ValueError, SyntaxError, EOFError, struct.error, MemoryError, OverflowError) as error:
+        raise InvalidImage("This picture file is damaged or cut off. Export it again and try once more.") from error
+    return Picture(_normalised(opened), tuple(notes))
+
+
+def _check_size(size: tuple[int, int], max_pixels: int) -> None:
+    width, height = size
+    if width * height > max_pixels:
+        raise ImageTooLarge(
+            f"This picture has {width * height / 1e6:.0f} megapixels; at most {max_pixels / 1e6:.0f} are taken. "
+            "Make it smaller and try again."
+        )
+    if min(size) < MIN_SIDE:
+        raise InvalidImage(f"This picture is {width} x {height} pixels; each side needs at least {MIN_SIDE}.")
+
+
+def _notes(opened: Image.Image, data: bytes) -> list[str]:
+    notes = []
+    if getattr(opened, "n_frames", 1) > 1:
+        notes.append("This file is an animation: only its first frame is used.")
+    if opened.mode in LOSSY_MODES:
+        notes.append(f"{opened.mode} colours are converted to RGB.")
+    if opened.mode == "P":
+        notes.append("Palette colours are converted to full colour (without loss).")
+    if opened.format == "PNG" and data[24] == 16 and opened.mode != "I;16":
+        notes.append("16 bits a channel are read as 8: the picture library keeps 16 bits only for grey pictures.")
+    return notes
+
+
+def _normalised(opened: Image.Image) -> Image.Image:
+    profile = opened.info.get("icc_profile")
+    was_rgb = opened.mode in ("RGB", "RGBA", "P")
+    try:
+        upright = ImageOps.exif_transpose(opened)
+    except Exception:  # noqa: BLE001 - EXIF comes from strangers; a broken block must not lose the picture
+        upright = opened
+    if upright.mode == "P" or (upright.mode in ("RGB", "L", "1") and "transparency" in upright.info):
+        mode = "RGBA" if "transparency" in upright.info else "RGB"
+    elif upright.mode in ("PA", "La", "RGBa"):
+        mode = "RGBA"
+    else:
+        mode = WORKING_MODES.get(upright.mode, "RGB")
+    converted = upright if upright.mode == mode else upright.convert(mode)
+    clean = Image.new(mode, converted.size)
+    clean.paste(converted)
+    if profile and was_rgb:
+        # A profile describes the file's own colour space; after a conversion from CMYK or grey it would be wrong.
+        clean.info["icc_profile"] = profile
+    return clean

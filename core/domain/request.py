@@ -1,0 +1,80 @@
+"""InpaintRequest: the picture, the mask and the params of one generation, checked to agree."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from PIL import Image
+
+from core.domain import compositing
+from core.domain.errors import EmptyMask, SizeMismatch
+from core.domain.geometry import Crop, Size, crop_around
+from core.domain.mask import Mask
+from core.domain.params import InpaintParams
+
+
+@dataclass(frozen=True, slots=True)
+class InpaintRequest:
+    """image: RGB, RGBA or I;16, as core.domain.picture makes them. mask: of the same size, as the user painted it.
+
+    Raises SizeMismatch or EmptyMask.
+    """
+
+    image: Image.Image
+    mask: Mask
+    params: InpaintParams
+
+    def __post_init__(self) -> None:
+        if self.mask.size != Size(*self.image.size):
+            raise SizeMismatch(
+                f"The mask is {self.mask.size} pixels and the picture {Size(*self.image.size)}. "
+                "Use a mask of the picture's size."
+            )
+        if self.mask.is_empty:
+            raise EmptyMask
+
+
+@dataclass(frozen=True, slots=True)
+class WorkingRequest:
+    """What one pipeline call gets: everything at the working size.
+
+    image: RGB. mask: of its size, black and white, in whole latent cells. params: as in the request.
+    """
+
+    image: Image.Image
+    mask: Mask
+    params: InpaintParams
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """How one request goes through a model: the crop, and the mask that weighs the result."""
+
+    request: InpaintRequest
+    crop: Crop
+    blend_mask: Mask
+
+    @classmethod
+    def of(cls, request: InpaintRequest) -> Plan:
+        params = request.params
+        grown = request.mask.grown(params.mask_grow_px)
+        bounds = grown.bounds
+        if bounds is None:
+            raise EmptyMask
+        crop = crop_around(bounds, Size(*request.image.size), padding_px=params.crop_padding_px, native_px=params.size)
+        return cls(request, crop, grown.feathered(params.mask_feather_px))
+
+    def working_request(self, cell: int) -> WorkingRequest:
+        """cell: pixels a side that share one latent in this model."""
+        bounds, working = self.crop.bounds, self.crop.working
+        return WorkingRequest(
+            image=compositing.for_model(self.request.image, bounds, working),
+            mask=self.blend_mask.for_model(bounds, working, cell),
+            params=self.request.params,
+        )
+
+    def finish(self, repainted: Image.Image) -> Image.Image:
+        """The whole picture with the repainted part laid in; outside the grown mask it is bit-identical."""
+        result = compositing.composite(self.request.image, repainted, self.crop.bounds, self.blend_mask)
+        result.info = {k: v for k, v in self.request.image.info.items() if k == "icc_profile"}
+        return result

@@ -1,0 +1,105 @@
+"""The seams: what the services need from the outside, in our own words. Read me first.
+
+core/engine, core/storage and core/dispatch each implement one of these; core/bootstrap.py chooses which.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from PIL import Image
+
+from core.domain.environment import Device, Environment
+from core.domain.generation import Phase
+from core.domain.model import LoadedModel, ModelSpec, Vocabulary
+from core.domain.request import WorkingRequest
+
+
+@dataclass(frozen=True, slots=True)
+class StepReport:
+    """step of total denoising steps are done. preview: a small JPEG of what is there so far, if it was asked for."""
+
+    phase: Phase
+    step: int = 0
+    total: int = 0
+    preview: bytes | None = None
+
+
+OnStep = Callable[[StepReport], None]
+"""Called after each step; it may raise GenerationCancelled to stop the run there."""
+
+
+@dataclass(frozen=True, slots=True)
+class Repainted:
+    """image: RGB at the working size. record: what was really done, as JSON values."""
+
+    image: Image.Image
+    record: Mapping[str, Any] = field(default_factory=dict)
+
+
+class Inpainter(Protocol):
+    """One loaded model on one device. One caller at a time; a second one is refused."""
+
+    model: LoadedModel
+    environment: Environment
+
+    def inpaint(self, request: WorkingRequest, on_step: OnStep) -> Repainted:
+        """Raises GenerationCancelled, OutOfMemory, ResultWithheld or BrokenResult."""
+
+    def close(self) -> None:
+        """Give the memory back."""
+
+
+LoadInpainter = Callable[[str, str], Inpainter]
+"""(model, device) -> a loaded inpainter. The host owns the cache: Streamlit's, an lru_cache, or a fake."""
+
+
+class ImageStore(Protocol):
+    """Pictures by the hash of their pixels."""
+
+    def put(self, image: Image.Image) -> str:
+        """Store without loss and return the key ("sha256:..."). On return it is safely on disk."""
+
+    def get(self, key: str) -> Image.Image:
+        """Raises StoredImageMissing or StoredImageDamaged."""
+
+    def put_file(self, data: bytes, suffix: str) -> str:
+        """Store bytes as they are (thumbnails) and return the key of that file."""
+
+    def read_file(self, key: str) -> bytes: ...
+
+    def has(self, key: str) -> bool: ...
+
+
+class Dispatcher(Protocol):
+    """Brings the ids of queued generations to a worker."""
+
+    def enqueue(self, generation_id: str) -> None: ...
+
+
+OnDownload = Callable[[int, int], None]
+"""(bytes done, bytes in all); it may raise to stop the download."""
+
+
+class ModelCatalogue(Protocol):
+    """Which models there are, which of them are on this machine, and how the others get here."""
+
+    def listed(self) -> Sequence[ModelSpec]: ...
+
+    def find(self, key: str) -> ModelSpec:
+        """A row of the table, a local folder, or a hub id. Raises UnknownModel."""
+
+    def is_ready(self, key: str) -> bool:
+        """Whether it can be loaded without any download."""
+
+    def download(self, key: str, on_progress: OnDownload) -> None:
+        """Raises TokenMissing, GateNotAccepted, RepositoryGone, NoNetwork, UnsafeWeights."""
+
+    def vocabulary(self, key: str) -> Vocabulary | None:
+        """The words that a pocket model knows; None for models that know the language."""
+
+
+Devices = Callable[[], Sequence[Device]]
+"""The devices of this machine, best first."""

@@ -1,0 +1,64 @@
+"""The artist's open work: kept in the database under an id that stands in the page's address."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from core.domain.draft import Draft
+from core.domain.errors import InvalidMove
+from core.domain.generation import Generation, Relation
+from core.domain.picture import Picture
+from core.ports import ImageStore
+from db.drafts import DraftRepo
+
+KEPT_FOR = timedelta(days=30)
+
+
+@dataclass(frozen=True, slots=True)
+class Drafts:
+    repo: DraftRepo
+    images: ImageStore
+    now: Callable[[], datetime]
+    new_id: Callable[[], str]
+
+    def start(self) -> str:
+        """A new, empty draft; old ones that nobody touched for a month are forgotten."""
+        self.repo.forget_older_than(self.now() - KEPT_FOR)
+        id = self.new_id()
+        self.save(id, Draft())
+        return id
+
+    def get(self, id: str) -> Draft | None:
+        return self.repo.get(id)
+
+    def save(self, id: str, draft: Draft) -> None:
+        self.repo.save(id, draft, self.now())
+
+    def open_picture(self, draft: Draft, picture: Picture, name: str | None) -> Draft:
+        """The draft with another picture; the mask and the lineage belonged to the old one and are dropped."""
+        return Draft(source=self.images.put(picture.image), source_name=name, notes=picture.notes, params=draft.params)
+
+    def from_generation(self, generation: Generation) -> Draft:
+        """To try again with other choices: the same picture, mask and parameters."""
+        return Draft(
+            source=generation.source,
+            source_name=generation.source_name,
+            base_mask=generation.mask,
+            params=generation.params.model_dump(),
+            parent_id=generation.id,
+            relation=Relation.VARIATION,
+        )
+
+    def continued_from(self, generation: Generation) -> Draft:
+        """To paint on: the result becomes the picture, with a fresh mask and the same parameters."""
+        if generation.output is None:
+            raise InvalidMove("This generation has no result to continue from. Run it again first.")
+        return Draft(
+            source=generation.output,
+            source_name=generation.source_name,
+            params=generation.params.model_dump(),
+            parent_id=generation.id,
+            relation=Relation.CONTINUATION,
+        )

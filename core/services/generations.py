@@ -1,0 +1,113 @@
+"""Submitting work, and what can be asked of it afterwards. Everything is stored before anything is started."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+
+from core.domain.errors import InvalidParams
+from core.domain.generation import Generation, Progress, Relation, Status
+from core.domain.params import PARAMETERS
+from core.domain.request import InpaintRequest
+from core.ports import Dispatcher, ImageStore
+from db.generations import GenerationRepo
+
+MAX_COUNT = 64
+"""Images of one submission. More is a matter of submitting again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Where a request comes from: the generation before it, the browser session, the name of the picture's file."""
+
+    parent_id: str | None = None
+    relation: Relation | None = None
+    session: str | None = None
+    source_name: str | None = None
+
+
+UNKNOWN_ORIGIN = Origin()
+
+
+@dataclass(frozen=True, slots=True)
+class Generations:
+    """now: the clock, in UTC. new_id: makes ids of generations. device: resolves a wish ("auto") to a device key."""
+
+    repo: GenerationRepo
+    images: ImageStore
+    dispatcher: Dispatcher
+    resolve_device: Callable[[str], str]
+    now: Callable[[], datetime]
+    new_id: Callable[[], str]
+
+    def submit(
+        self, request: InpaintRequest, *, device: str = "auto", count: int = 1, origin: Origin = UNKNOWN_ORIGIN
+    ) -> list[str]:
+        """Store the request and queue it, count times with the seeds seed, seed + 1, ...; returns the new ids.
+
+        On return the source, the mask and the rows are on disk: a crash at any later moment loses none of them.
+        """
+        if not 1 <= count <= MAX_COUNT:
+            raise InvalidParams(f"Images: must be from 1 to {MAX_COUNT}, not {count}.")
+        device = self.resolve_device(device)
+        source, mask = self.images.put(request.image), self.images.put(request.mask.to_image())
+        generations = [
+            Generation(
+                id=self.new_id(),
+                status=Status.QUEUED,
+                params=request.params.changed(seed=_nth_seed(request.params.seed, nth)),
+                device=device,
+                source=source,
+                mask=mask,
+                width=request.image.width,
+                height=request.image.height,
+                created_at=self.now(),
+                parent_id=origin.parent_id,
+                relation=origin.relation,
+                session=origin.session,
+                source_name=origin.source_name,
+            )
+            for nth in range(count)
+        ]
+        self.repo.add(generations)
+        for generation in generations:
+            self.dispatcher.enqueue(generation.id)
+        return [generation.id for generation in generations]
+
+    def rerun(self, id: str, *, device: str | None = None, session: str | None = None) -> str:
+        """Queue the same request again: same picture, mask, parameters and seed."""
+        original = self.repo.get(id)
+        again = Generation(
+            id=self.new_id(),
+            status=Status.QUEUED,
+            params=original.params,
+            device=self.resolve_device(device or original.device),
+            source=original.source,
+            mask=original.mask,
+            width=original.width,
+            height=original.height,
+            created_at=self.now(),
+            parent_id=id,
+            relation=Relation.RERUN,
+            session=session,
+            source_name=original.source_name,
+        )
+        self.repo.add([again])
+        self.dispatcher.enqueue(again.id)
+        return again.id
+
+    def resume(self, id: str) -> None:
+        """Queue an interrupted generation again, in its own row."""
+        self.repo.requeue(id)
+        self.dispatcher.enqueue(id)
+
+    def cancel(self, id: str) -> None:
+        self.repo.request_cancel(id, self.now())
+
+    def progress(self, id: str) -> Progress:
+        return self.repo.progress(id)
+
+
+def _nth_seed(seed: int, nth: int) -> int:
+    return (seed + nth) % (int(PARAMETERS["seed"].high) + 1)

@@ -1,0 +1,74 @@
+"""Settings: from the environment and the file .env. All bad values are reported at once, in words."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field, SecretStr, ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from core.domain.errors import InvalidSettings
+
+PREFIX = "INPAINT_STUDIO_"
+
+
+class Settings(BaseSettings):
+    """Raises InvalidSettings with one sentence that names every wrong value."""
+
+    model_config = SettingsConfigDict(
+        env_prefix=PREFIX, env_file=".env", env_file_encoding="utf-8", extra="ignore", frozen=True
+    )
+
+    data: Path = Field(Path("data"), description="Folder of the gallery: database, pictures, thumbnails.")
+    database_url: str | None = Field(
+        None, description="Another database as an SQLAlchemy URL; default: SQLite in data."
+    )
+    device: str = Field(
+        "auto", description="auto, cpu, cuda, cuda:1, mps or xpu.", pattern=r"^(auto|cpu|mps|(cuda|xpu)(:\d+)?)$"
+    )
+    threads: int | None = Field(None, ge=1, le=256, description="CPU threads of the model; default: one per core.")
+    model: str = Field("pocket-inpaint", description="The model that is chosen at first: a key, folder or hub id.")
+    max_megapixels: float = Field(100, gt=0, le=500, description="Larger uploads are refused.")
+    safety_checker: bool = Field(True, description="Use the model's safety checker where it has one.")
+    preview: bool = Field(True, description="Show the picture while it is made.")
+    offline: bool = Field(False, description="Never reach for the model hub, also when asked to.")
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field("INFO", description="How much is logged.")
+    hf_token: SecretStr | None = Field(
+        None, validation_alias="HF_TOKEN", description="Hugging Face access token, for models that ask for one."
+    )
+
+    def __init__(self, **values) -> None:
+        try:
+            super().__init__(**values)
+        except ValidationError as error:
+            raise InvalidSettings(_in_words(error)) from None  # the cause would print values, a token among them
+
+    @property
+    def url(self) -> str:
+        """The database as an SQLAlchemy URL."""
+        return self.database_url or f"sqlite:///{(self.data / 'studio.db').absolute()}"
+
+    @property
+    def images(self) -> Path:
+        return self.data / "images"
+
+    @property
+    def token(self) -> str | None:
+        return self.hf_token.get_secret_value().strip() or None if self.hf_token else None
+
+
+def variable_of(field: str) -> str:
+    """The environment variable of a setting."""
+    alias = Settings.model_fields[field].validation_alias
+    return str(alias) if alias else PREFIX + field.upper()
+
+
+def _in_words(error: ValidationError) -> str:
+    problems = []
+    for problem in error.errors(include_input=False, include_url=False):
+        field = str(problem["loc"][0])
+        name = variable_of(field) if field in Settings.model_fields else field
+        hint = Settings.model_fields[field].description if field in Settings.model_fields else ""
+        problems.append(f"{name}: {problem['msg']}. {hint}".strip())
+    return "Some settings in the environment or in .env are wrong. " + " ".join(problems)

@@ -1,0 +1,94 @@
+"""Pictures in a folder, each named by the hash of its pixels: equal pictures are kept once."""
+
+from __future__ import annotations
+
+import errno
+import os
+import tempfile
+from contextlib import contextmanager
+from pathlib import Path
+
+from PIL import Image
+
+from core.domain.errors import StorageFull, StoredImageDamaged, StoredImageMissing
+from core.domain.hashing import pixels_sha256, sha256_of
+
+PNG_LEVEL = 1
+"""zlib level 1: 1.6 times as fast as Pillow's 6 for 12 % more bytes (512 px photographs)."""
+
+
+class LocalImageStore:
+    """folder/ab/abcdef....png. A file is complete or not there: written beside, synced, then renamed."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def put(self, image: Image.Image) -> str:
+        key = pixels_sha256(image)
+        path = self._path(key, ".png")
+        if not path.exists():
+            with self._new_file(path) as file:
+                image.save(file, "PNG", compress_level=PNG_LEVEL, icc_profile=image.info.get("icc_profile"))
+        return key
+
+    def get(self, key: str) -> Image.Image:
+        path = self.path(key)
+        try:
+            # Our own files: the limit for strangers' pictures was checked when they came in.
+            with Image.open(path, formats=("PNG",)) as opened:
+                opened.load()
+                image = opened.copy()
+        except FileNotFoundError as error:
+            raise StoredImageMissing from error
+        except (OSError, SyntaxError, ValueError) as error:
+            raise StoredImageDamaged from error
+        if pixels_sha256(image) != key:
+            raise StoredImageDamaged
+        return image
+
+    def put_file(self, data: bytes, suffix: str) -> str:
+        key = sha256_of(data) + suffix
+        path = self.path(key)
+        if not path.exists():
+            with self._new_file(path) as file:
+                file.write(data)
+        return key
+
+    def read_file(self, key: str) -> bytes:
+        try:
+            return self.path(key).read_bytes()
+        except FileNotFoundError as error:
+            raise StoredImageMissing from error
+
+    def has(self, key: str) -> bool:
+        return self.path(key).exists()
+
+    def path(self, key: str) -> Path:
+        """Where a key's file lies. A key is "sha256:" and 64 hex digits, with a suffix if it is not a picture."""
+        digest, dot, suffix = key.partition(".")
+        return self._path(digest, dot + suffix if dot else ".png")
+
+    def _path(self, digest: str, suffix: str) -> Path:
+        name = digest.removeprefix("sha256:")
+        if len(name) != 64 or any(c not in "0123456789abcdef" for c in name) or not suffix[1:].isalnum():
+            raise StoredImageMissing(f"“{digest}{suffix}” is not the key of a stored picture.")
+        return self.folder / name[:2] / (name + suffix)
+
+    @contextmanager
+    def _new_file(self, path: Path):
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=".new-")
+            try:
+                with os.fdopen(handle, "wb") as file:
+                    yield file
+                    file.flush()
+                    os.fsync(file.fileno())
+                os.replace(temporary, path)
+            except BaseException:
+                os.unlink(temporary)
+                raise
+        except OSError as error:
+            if error.errno in (errno.ENOSPC, errno.EROFS, errno.EACCES, errno.EDQUOT):
+                raise StorageFull from error
+            raise

@@ -1,0 +1,38 @@
+"""The only st.cache_resource: one studio for all sessions, and the one pipeline that is loaded."""
+
+from __future__ import annotations
+
+import threading
+
+import streamlit as st
+
+from core.bootstrap import Studio, build_studio, make_loader
+from core.ports import Inpainter
+from core.settings import Settings
+
+
+@st.cache_resource(show_spinner=False, on_release=lambda studio: studio.close())
+def studio() -> Studio:
+    """Raises InvalidSettings or DatabaseUnusable; an error is not cached, so a reload tries again."""
+    return build_studio(Settings(), load_inpainter)
+
+
+@st.cache_resource(max_entries=1, show_spinner=False, on_release=lambda inpainter: inpainter.close())
+def _loaded(model: str, device: str) -> Inpainter:
+    return make_loader(Settings())(model, device)
+
+
+_held: list[tuple[str, str]] = []
+_choosing = threading.Lock()
+
+
+def load_inpainter(model: str, device: str) -> Inpainter:
+    """The loaded pipeline of this model; another one is released before, as two may not fit into memory.
+
+    Called by the worker thread only: eviction does not know who still uses a pipeline, the worker does.
+    """
+    with _choosing:
+        if _held != [(model, device)]:
+            _loaded.clear()
+            _held[:] = [(model, device)]
+        return _loaded(model, device)
