@@ -10,8 +10,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+from sqlalchemy.engine import make_url
+
 from core.dispatch.threads import ThreadDispatcher
 from core.domain.environment import Device
+from core.domain.params import PARAMETERS
 from core.ports import Dispatcher, LoadInpainter, ModelCatalogue
 from core.services.drafts import Drafts
 from core.services.gallery import Gallery
@@ -36,6 +39,11 @@ class Studio:
     models: ModelCatalogue
     worker: Worker
     dispatcher: Dispatcher
+
+    @property
+    def database_title(self) -> str:
+        """Which database, without a password that its URL may hold."""
+        return make_url(self.settings.url).render_as_string(hide_password=True)
 
     def close(self) -> None:
         """Start nothing more; what is being painted still ends and is stored."""
@@ -74,7 +82,7 @@ def build_studio(
         resolve_device = _resolver(settings)
     return Studio(
         settings=settings,
-        generations=Generations(repo, images, dispatching, resolve_device, now, new_id),
+        generations=Generations(repo, images, dispatching, resolve_device, now, new_id, random_seed),
         gallery=Gallery(repo, images, now),
         drafts=Drafts(DraftRepo(engine), images, now, new_id),
         models=catalogue or make_catalogue(settings),
@@ -119,6 +127,10 @@ def new_id() -> str:
     return secrets.token_hex(6)
 
 
+def random_seed() -> int:
+    return secrets.randbelow(int(PARAMETERS["seed"].high) + 1)
+
+
 def _worker_name() -> str:
     return f"{socket.gethostname()[:40]}-{os.getpid()}-{secrets.token_hex(4)}"
 
@@ -127,6 +139,6 @@ def _resolver(settings: Settings) -> Callable[[str], str]:
     def resolve(wish: str) -> str:
         from core.engine.device import resolve as resolve_device
 
-        return resolve_device(settings.device if wish == "auto" else wish)
+        return resolve_device(settings.device if wish == "auto" else wish).key
 
     return resolve

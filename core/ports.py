@@ -72,6 +72,9 @@ class ImageStore(Protocol):
 
     def has(self, key: str) -> bool: ...
 
+    def location(self, key: str) -> str:
+        """Where the stored file is, for a person or another program: a path or an address."""
+
 
 class Dispatcher(Protocol):
     """Brings the ids of queued generations to a worker."""

@@ -47,6 +47,10 @@ class Gallery:
         """The stored file of a key as it is: a PNG for pictures, a WEBP for thumbnails."""
         return self.images.read_file(key)
 
+    def location(self, key: str) -> str:
+        """Where the stored file of a key is."""
+        return self.images.location(key)
+
     def trash(self, ids: Sequence[str]) -> None:
         """Out of the gallery; restore brings it back. Raises InvalidMove for one that is still being painted."""
         if self.repo.set_deleted(ids, self.now()) < len(set(ids)):

@@ -32,7 +32,7 @@ UNKNOWN_ORIGIN = Origin()
 
 @dataclass(frozen=True, slots=True)
 class Generations:
-    """now: the clock, in UTC. new_id: makes ids of generations. device: resolves a wish ("auto") to a device key."""
+    """resolve_device: turns a wish ("auto") into a device key. now: the clock, UTC. new_id, random_seed: chance."""
 
     repo: GenerationRepo
     images: ImageStore
@@ -40,6 +40,7 @@ class Generations:
     resolve_device: Callable[[str], str]
     now: Callable[[], datetime]
     new_id: Callable[[], str]
+    random_seed: Callable[[], int]
 
     def submit(
         self, request: InpaintRequest, *, device: str = "auto", count: int = 1, origin: Origin = UNKNOWN_ORIGIN

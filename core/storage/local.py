@@ -63,6 +63,9 @@ class LocalImageStore:
     def has(self, key: str) -> bool:
         return self.path(key).exists()
 
+    def location(self, key: str) -> str:
+        return str(self.path(key).absolute())
+
     def path(self, key: str) -> Path:
         """Where a key's file lies. A key is "sha256:" and 64 hex digits, with a suffix if it is not a picture."""
         digest, dot, suffix = key.partition(".")

@@ -1,0 +1,376 @@
+"""The command line: the same services without a browser.
+
+With --json, standard output carries one JSON object a line and nothing else. Bad input ends with exit code 2 and one
+sentence on standard error; a generation that failed with 1; one that was interrupted by Ctrl+C with 130.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.table import Table
+
+from core.bootstrap import Studio, build_studio, keep_last, make_loader
+from core.dispatch.inline import WaitingDispatcher
+from core.domain.errors import InvalidImage, InvalidInput, InvalidMask, StudioError
+from core.domain.gallery import Cursor, GalleryFilter
+from core.domain.generation import Generation, Status
+from core.domain.mask import Mask
+from core.domain.params import PARAMETERS, SCHEDULERS, InpaintParams
+from core.domain.picture import MAX_FILE_BYTES, Picture, read_picture
+from core.domain.request import InpaintRequest
+from core.services.generations import MAX_COUNT, Origin
+from core.settings import Settings
+
+app = typer.Typer(
+    name="python -m core",
+    help="Inpaint Studio without a browser.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+)
+gallery_app = typer.Typer(help="What was made.", no_args_is_help=True)
+app.add_typer(gallery_app, name="gallery")
+
+errors = Console(stderr=True)
+
+
+def _number(name: str, *flags: str) -> Any:
+    """An option whose limits and explanation come from the domain."""
+    parameter = PARAMETERS[name]
+    limits = f"{parameter.low:g} to {parameter.high:.10g} {parameter.unit}".strip()
+    return typer.Option(*flags, help=f"{parameter.help} [{limits}; default: what suits the model]")
+
+
+def _text(name: str, *flags: str) -> Any:
+    return typer.Option(*flags, help=PARAMETERS[name].help)
+
+
+JSON = Annotated[bool, typer.Option("--json", help="One JSON object a line on standard output, and nothing else.")]
+
+
+@app.command()
+def inpaint(
+    source: Annotated[Path, typer.Argument(help="The picture: PNG, JPEG or WEBP.")],
+    mask: Annotated[Path, typer.Argument(help="The mask, of the picture's size: white is repainted.")],
+    prompt: Annotated[str, _text("prompt", "--prompt")] = "",
+    negative_prompt: Annotated[str, _text("negative_prompt", "--negative-prompt")] = "",
+    model: Annotated[str | None, _text("model", "--model")] = None,
+    seed: Annotated[int | None, _number("seed", "--seed")] = None,
+    steps: Annotated[int | None, _number("num_inference_steps", "--steps")] = None,
+    guidance_scale: Annotated[float | None, _number("guidance_scale", "--guidance-scale")] = None,
+    strength: Annotated[float | None, _number("strength", "--strength")] = None,
+    scheduler: Annotated[
+        str | None, typer.Option("--scheduler", help=f"{PARAMETERS['scheduler'].help} [{', '.join(SCHEDULERS)}]")
+    ] = None,
+    size: Annotated[int | None, _number("size", "--size")] = None,
+    grow: Annotated[int | None, _number("mask_grow_px", "--grow")] = None,
+    feather: Annotated[int | None, _number("mask_feather_px", "--feather")] = None,
+    padding: Annotated[int | None, _number("crop_padding_px", "--padding")] = None,
+    count: Annotated[
+        int, typer.Option("--count", help=f"Pictures, with the seeds SEED, SEED + 1, ... [1 to {MAX_COUNT}]")
+    ] = 1,
+    device: Annotated[str, typer.Option("--device", help="auto, cpu, cuda, cuda:1, mps or xpu.")] = "auto",
+    output: Annotated[
+        Path | None, typer.Option("--output", help="A file (for one picture) or a folder; written as PNG.")
+    ] = None,
+    as_json: JSON = False,
+) -> None:
+    """Repaint the masked part of a picture; the generation is kept in the gallery."""
+    with _exit_codes():
+        picture = _read_picture(source)
+        studio = _studio()
+        params = _params(
+            studio, model, prompt=prompt, negative_prompt=negative_prompt, seed=seed, num_inference_steps=steps,
+            guidance_scale=guidance_scale, strength=strength, scheduler=scheduler, size=size, mask_grow_px=grow,
+            mask_feather_px=feather, crop_padding_px=padding,
+        )  # fmt: skip
+        request = InpaintRequest(picture.image, _read_mask(mask), params)
+        if output is not None and count > 1 and output.suffix:
+            raise InvalidInput("--output must be a folder when --count is above 1.")
+        for note in picture.notes:
+            errors.print(note, markup=False)
+        ids = studio.generations.submit(
+            request, device=device, count=count, origin=Origin(session="command line", source_name=source.name)
+        )
+        _work_off(studio, ids, output, as_json)
+
+
+@app.command()
+def rerun(
+    id: Annotated[str, typer.Argument(help="The generation to run again, with the same seed, picture and mask.")],
+    output: Annotated[Path | None, typer.Option("--output", help="A file or a folder; written as PNG.")] = None,
+    device: Annotated[str | None, typer.Option("--device", help="Another device than before.")] = None,
+    as_json: JSON = False,
+) -> None:
+    """Run a generation of the gallery again, as a new generation."""
+    with _exit_codes():
+        studio = _studio()
+        _work_off(studio, [studio.generations.rerun(id, device=device, session="command line")], output, as_json)
+
+
+@gallery_app.command("list")
+def list_generations(
+    limit: Annotated[int, typer.Option(min=1, max=1000, help="How many.")] = 20,
+    status: Annotated[list[Status] | None, typer.Option(help="Only these; may be given several times.")] = None,
+    model: Annotated[str | None, typer.Option(help="Only those of this model.")] = None,
+    trash: Annotated[bool, typer.Option("--trash", help="Those in the trash.")] = False,
+    after: Annotated[str | None, typer.Option(help="The cursor of the page before, as printed with it.")] = None,
+    as_json: JSON = False,
+) -> None:
+    """The generations, newest first."""
+    with _exit_codes():
+        studio = _studio()
+        filter = GalleryFilter(statuses=tuple(status or ()), model=model, in_trash=trash)
+        page = studio.gallery.browse(filter, Cursor.from_text(after) if after else None, limit)
+        if as_json:
+            for generation in page.generations:
+                _print_json(_summary(studio, generation))
+            return
+        table = Table("id", "status", "seed", "model", "runtime", "prompt", box=None)
+        for g in page.generations:
+            runtime = f"{g.runtime_s:.1f} s" if g.runtime_s is not None else ""
+            table.add_row(g.id, g.status, str(g.params.seed), g.params.model, runtime, _plain(g.params.prompt[:60]))
+        Console().print(table)
+        if page.next:
+            errors.print(f"more: --after {page.next.to_text()}", markup=False, soft_wrap=True)
+
+
+@gallery_app.command()
+def show(id: Annotated[str, typer.Argument(help="The generation.")], as_json: JSON = False) -> None:
+    """Everything that is on record about one generation."""
+    with _exit_codes():
+        studio = _studio()
+        generation = studio.gallery.get(id)
+        record = _summary(studio, generation) | _details(generation)
+        if as_json:
+            _print_json(record)
+            return
+        table = Table("", "", box=None, show_header=False)
+        for name, value in record.items():
+            shown = json.dumps(value, indent=1, ensure_ascii=False) if isinstance(value, dict) else str(value)
+            table.add_row(name, _plain(shown))
+        Console().print(table)
+
+
+@gallery_app.command()
+def delete(
+    ids: Annotated[list[str], typer.Argument(help="The generations.")],
+    restore: Annotated[bool, typer.Option("--restore", help="Take them out of the trash again.")] = False,
+    as_json: JSON = False,
+) -> None:
+    """Move generations into the trash, or out of it with --restore."""
+    with _exit_codes():
+        studio = _studio()
+        for id in ids:
+            studio.gallery.get(id)
+        studio.gallery.restore(ids) if restore else studio.gallery.trash(ids)
+        for id in ids:
+            if as_json:
+                _print_json({"id": id, "in_trash": not restore})
+            else:
+                print(f"{id} {'restored' if restore else 'moved to the trash'}")
+
+
+@app.command()
+def doctor(as_json: JSON = False) -> None:
+    """Whether this machine is ready: settings, data folder, device, models."""
+    with _exit_codes():
+        found = _examine(_studio())
+        if as_json:
+            _print_json(found)
+            return
+        table = Table("", "", box=None, show_header=False)
+        for name, value in found.items():
+            shown = "\n".join(f"{k}: {v}" for k, v in value.items()) if isinstance(value, dict) else str(value)
+            table.add_row(name, _plain(shown))
+        Console().print(table)
+
+
+# What the commands are made of ---------------------------------------------------------------------------------
+
+
+@contextmanager
+def _exit_codes() -> Iterator[None]:
+    try:
+        yield
+    except InvalidInput as error:
+        _complain(error)
+        raise typer.Exit(2) from None
+    except StudioError as error:
+        _complain(error)
+        raise typer.Exit(1) from None
+
+
+def _complain(error: StudioError) -> None:
+    errors.print(f"{error} {error.link or ''}".strip(), markup=False, soft_wrap=True, highlight=False)
+
+
+def _studio() -> Studio:
+    settings = Settings()
+    return build_studio(
+        settings, keep_last(make_loader(settings)), dispatcher=lambda worker: WaitingDispatcher(worker.run)
+    )
+
+
+def _read(path: Path) -> bytes:
+    try:
+        if path.stat().st_size > MAX_FILE_BYTES:
+            raise InvalidImage(f"{path} is larger than {MAX_FILE_BYTES // 2**20} MiB.")
+        return path.read_bytes()
+    except OSError as error:
+        raise InvalidImage(f"{path} cannot be read: {error.strerror or error}.") from error
+
+
+def _read_picture(path: Path) -> Picture:
+    data = _read(path)
+    try:
+        return read_picture(data, max_pixels=int(Settings().max_megapixels * 1e6))
+    except InvalidImage as error:
+        raise InvalidImage(f"{path}: {error}") from error
+
+
+def _read_mask(path: Path) -> Mask:
+    try:
+        return Mask.from_image(_read_picture(path).image)
+    except InvalidImage as error:
+        raise InvalidMask(str(error)) from error
+
+
+def _params(studio: Studio, model: str | None, **chosen: Any) -> InpaintParams:
+    """What was given, then what the model recommends, then the defaults; a seed by chance if none was given."""
+    spec = studio.models.find(model or studio.settings.model)
+    values = {"size": spec.native_px, **spec.recommended, "model": spec.key}
+    values |= {name: value for name, value in chosen.items() if value is not None}
+    if "seed" not in values:
+        values["seed"] = studio.generations.random_seed()
+    return InpaintParams(**values)
+
+
+def _work_off(studio: Studio, ids: Sequence[str], output: Path | None, as_json: bool) -> None:
+    """Work on the generations one after the other, and print each as it ends."""
+    failed = False
+    for id in ids:
+        generation = _work_on(studio, id, show=not as_json and sys.stderr.isatty())
+        path = _write(studio, generation, output, len(ids))
+        if as_json:
+            _print_json(_summary(studio, generation, path))
+        elif generation.status is Status.SUCCEEDED:
+            print(f"{generation.id} seed {generation.params.seed} {generation.runtime_s:.1f} s {path}")
+        if generation.status is not Status.SUCCEEDED:
+            failed = True
+            errors.print(f"{generation.id} {generation.status}: {generation.error}", markup=False, soft_wrap=True)
+    if failed:
+        raise typer.Exit(1)
+
+
+def _work_on(studio: Studio, id: str, show: bool) -> Generation:
+    """The work is done in a thread of its own, so that Ctrl+C can cancel it at the next step."""
+    working = threading.Thread(target=studio.worker.run, args=[id], daemon=True)
+    working.start()
+    columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.completed}/{task.total}"))
+    with Progress(*columns, TimeRemainingColumn(), console=errors, disable=not show, transient=True) as bar:
+        task = bar.add_task(id, total=None)
+        try:
+            # Another process may have claimed it: then its row is watched until it ends.
+            while working.is_alive() or studio.gallery.get(id).status.is_active:
+                at = studio.generations.progress(id)
+                bar.update(task, description=at.phase, completed=at.step, total=at.total or None)
+                working.join(0.2) if working.is_alive() else threading.Event().wait(0.5)
+        except KeyboardInterrupt:
+            studio.generations.cancel(id)
+            errors.print("cancelling at the next step ...")
+            working.join()
+            raise typer.Exit(130) from None
+    return studio.gallery.get(id)
+
+
+def _write(studio: Studio, generation: Generation, output: Path | None, count: int) -> str | None:
+    """Where the picture lies: the wanted file, or the one in the gallery's folder."""
+    if generation.output is None:
+        return None
+    if output is None:
+        return studio.gallery.location(generation.output)
+    path = output if output.suffix and count == 1 else output / f"{generation.id}-{generation.params.seed}.png"
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(studio.gallery.file(generation.output))
+    except OSError as error:
+        raise InvalidInput(
+            f"{path} cannot be written: {error.strerror}. The picture is in the gallery as {generation.id}."
+        ) from error
+    return str(path)
+
+
+def _summary(studio: Studio, generation: Generation, output: str | None = None) -> dict[str, Any]:
+    if output is None and generation.output is not None:
+        output = studio.gallery.location(generation.output)
+    return {
+        "id": generation.id,
+        "status": generation.status,
+        "seed": generation.params.seed,
+        "model": generation.params.model,
+        "device": generation.device,
+        "runtime_s": generation.runtime_s,
+        "source_sha256": generation.source,
+        "mask_sha256": generation.mask,
+        "pixels_sha256": generation.pixels_sha256,
+        "output": output,
+        "prompt": generation.params.prompt,
+        "error": generation.error,
+        "created_at": generation.created_at.isoformat(),
+        "parent_id": generation.parent_id,
+    }
+
+
+def _details(generation: Generation) -> dict[str, Any]:
+    return {
+        "params": generation.params.model_dump(),
+        "width": generation.width,
+        "height": generation.height,
+        "dtype": generation.dtype,
+        "load_s": generation.load_s,
+        "queue_s": generation.queue_s,
+        "model_revision": generation.model_revision,
+        "relation": generation.relation,
+        "source_name": generation.source_name,
+        "in_trash": generation.deleted_at is not None,
+        "environment": dict(generation.environment),
+        "record": dict(generation.record),
+    }
+
+
+def _examine(studio: Studio) -> dict[str, Any]:
+    from core.engine.device import environment
+
+    settings, device = studio.settings, studio.device()
+    return {
+        "data": str(settings.data.absolute()),
+        "database": studio.database_title,
+        "generations": studio.gallery.count(),
+        "device": device,
+        "devices": {d.key: f"{d.title}, {d.dtype}" for d in studio.devices()},
+        "token": "set" if settings.token else "not set",
+        "models": {
+            s.key: "ready" if studio.models.is_ready(s.key) else "not downloaded" for s in studio.models.listed()
+        },
+        "environment": dict(environment(device).facts),
+    }
+
+
+def _plain(text: str):
+    from rich.text import Text
+
+    return Text(text)
+
+
+def _print_json(value: dict[str, Any]) -> None:
+    print(json.dumps(value, ensure_ascii=False), flush=True)
