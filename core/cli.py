@@ -36,8 +36,9 @@ app = typer.Typer(
     help="Inpaint Studio without a browser.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
+    rich_markup_mode=None,
 )
-gallery_app = typer.Typer(help="What was made.", no_args_is_help=True)
+gallery_app = typer.Typer(help="What was made.", no_args_is_help=True, rich_markup_mode=None)
 app.add_typer(gallery_app, name="gallery")
 
 errors = Console(stderr=True)

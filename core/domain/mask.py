@@ -143,17 +143,22 @@ class Mask:
         pipeline samples one pixel in each cell, so a stroke thinner than a cell would otherwise be lost. Every pixel
         that the composite takes from the repainted picture has therefore been repainted.
         """
-        part = Image.fromarray(np.where(self.pixels[bounds.slices] > 0, 255, 0).astype(np.uint8))
         rows, columns = -(-working.height // cell), -(-working.width // cell)
-        # A box filter with every source pixel in some cell: a cell is above 0 iff the mask touches it. Reckoned in
-        # floats, as a single pixel among thousands rounds to 0 in 8 bits.
-        cells = np.asarray(part.convert("F").resize((columns, rows), Image.Resampling.BOX)) > 0
+        cells = _touched(_touched(self.pixels[bounds.slices] > 0, columns).T, rows).T
         blocks = cells.repeat(cell, axis=0).repeat(cell, axis=1)[: working.height, : working.width]
         return Mask(np.where(blocks, 255, 0).astype(np.uint8))
 
     def _check_same_size(self, other: Mask) -> None:
         if self.size != other.size:
             raise SizeMismatch(f"These masks have different sizes: {self.size} and {other.size}.")
+
+
+def _touched(on: NDArray[np.bool_], columns: int) -> NDArray[np.bool_]:
+    """(H, W) -> (H, columns): which of so many equal columns overlap, however little, with a pixel that is on."""
+    width = on.shape[1]
+    so_far = np.pad(np.cumsum(on, axis=1, dtype=np.int32), ((0, 0), (1, 0)))
+    nth = np.arange(columns)
+    return so_far[:, -(-(nth + 1) * width // columns)] > so_far[:, nth * width // columns]
 
 
 def _squared_distance(on: NDArray[np.bool_], limit: int) -> NDArray[np.int32]:

@@ -244,7 +244,7 @@ class InpaintParams(BaseModel):
         try:
             values = json.loads(text)
             schema = values.pop("schema")
-        except (ValueError, AttributeError, KeyError) as error:
+        except (ValueError, TypeError, AttributeError, KeyError) as error:
             raise InvalidParams("These parameters are not a record of this program.") from error
         if schema > SCHEMA:
             raise InvalidParams(f"These parameters were written by a newer version (schema {schema}). Update first.")

@@ -1,0 +1,101 @@
+"""What most tests need: a studio on a real SQLite file, whose models are stand-ins."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from core.bootstrap import Studio, build_studio
+from core.dispatch.inline import WaitingDispatcher
+from core.domain.mask import Mask
+from core.domain.params import InpaintParams
+from core.domain.request import InpaintRequest
+from core.engine.fake import FakeCatalogue, FakeInpainter, FakeLoader
+from core.settings import Settings
+
+
+@dataclass
+class Clock:
+    """A clock that stands still until it is told otherwise, and moves a millisecond each time it is read."""
+
+    at: datetime = field(default=datetime(2026, 1, 1, tzinfo=UTC))
+
+    def __call__(self) -> datetime:
+        self.at += timedelta(milliseconds=1)
+        return self.at
+
+    def wait(self, **time: float) -> None:
+        self.at += timedelta(**time)
+
+
+@pytest.fixture(autouse=True)
+def _no_settings_of_this_machine(monkeypatch, tmp_path):
+    """Tests see neither the environment's settings nor a .env file, and no hub."""
+    import os
+
+    for name in list(os.environ):
+        if name.startswith("INPAINT_STUDIO_") and name != "INPAINT_STUDIO_REQUIRE_BROWSER":
+            monkeypatch.delenv(name)
+    monkeypatch.delenv("HF_TOKEN", raising=False)
+    monkeypatch.setitem(Settings.model_config, "env_file", None)
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def settings(tmp_path) -> Settings:
+    return Settings(data=tmp_path / "data")
+
+
+@pytest.fixture
+def inpainter() -> FakeInpainter:
+    return FakeInpainter()
+
+
+@pytest.fixture
+def studio(settings, inpainter, clock) -> Studio:
+    return make_studio(settings, inpainter, clock)
+
+
+@pytest.fixture
+def dispatcher(studio) -> WaitingDispatcher:
+    return studio.dispatcher
+
+
+def make_studio(settings: Settings, inpainter: FakeInpainter, clock: Callable[[], datetime]) -> Studio:
+    return build_studio(
+        settings,
+        FakeLoader(inpainter),
+        catalogue=FakeCatalogue(),
+        dispatcher=lambda worker: WaitingDispatcher(worker.run),
+        resolve_device=lambda wish: "cpu",
+        now=clock,
+    )
+
+
+def a_picture(width: int = 96, height: int = 64, mode: str = "RGB") -> Image.Image:
+    """Noise, so that a pixel that moved or changed cannot go unseen."""
+    random = np.random.default_rng(width * height)
+    if mode == "I;16":
+        return Image.fromarray(random.integers(0, 2**16, (height, width), dtype=np.uint16))
+    channels = {"RGB": 3, "RGBA": 4}[mode]
+    return Image.fromarray(random.integers(0, 256, (height, width, channels), dtype=np.uint8), mode)
+
+
+def a_mask(width: int = 96, height: int = 64, box: tuple[int, int, int, int] = (20, 10, 50, 40)) -> Mask:
+    pixels = np.zeros((height, width), np.uint8)
+    left, top, right, bottom = box
+    pixels[top:bottom, left:right] = 255
+    return Mask(pixels)
+
+
+def a_request(**params) -> InpaintRequest:
+    return InpaintRequest(a_picture(), a_mask(), InpaintParams(**{"prompt": "a cat", "size": 64, **params}))

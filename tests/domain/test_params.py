@@ -1,0 +1,135 @@
+"""InpaintParams: checked once, exact in JSON, readable for ever."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from core.domain.errors import InvalidParams
+from core.domain.params import PARAMETERS, SCHEDULERS, InpaintParams
+
+DATA = Path(__file__).parents[1] / "data"
+
+text = st.text(st.characters(blacklist_categories=["Cs"], blacklist_characters="\x00"), max_size=60)
+
+
+def number(name: str):
+    parameter = PARAMETERS[name]
+    if isinstance(parameter.default, int):
+        return st.integers(int(parameter.low), int(parameter.high))
+    return st.floats(parameter.low, parameter.high)
+
+
+@st.composite
+def params(draw):
+    values = {name: draw(number(name)) for name, p in PARAMETERS.items() if p.low is not None and name != "size"}
+    # Strength and steps are bound together: at least one step must be left.
+    values["strength"] = max(values["strength"], 1 / values["num_inference_steps"] + 1e-9)
+    values["strength"] = min(1.0, values["strength"])
+    values["size"] = draw(st.integers(8, 256)) * 8
+    return InpaintParams(
+        **values,
+        prompt=draw(text),
+        negative_prompt=draw(text),
+        model=draw(text.filter(str.strip)),
+        scheduler=draw(st.sampled_from(list(SCHEDULERS))),
+    )
+
+
+@given(params())
+def test_params_come_back_from_json_exactly(chosen):
+    assert InpaintParams.from_json(chosen.to_json()) == chosen
+    assert InpaintParams.from_json(chosen.to_json()).to_json() == chosen.to_json()
+
+
+@given(params())
+def test_at_least_one_and_at_most_all_steps_are_run(chosen):
+    assert 1 <= chosen.effective_steps <= chosen.num_inference_steps
+
+
+def test_the_first_schema_loads_for_ever():
+    chosen = InpaintParams.from_json((DATA / "params-schema-1.json").read_text(encoding="utf-8"))
+
+    assert chosen == InpaintParams(
+        prompt="ein roter Ballon, “soft” light",
+        negative_prompt="text",
+        model="sd14",
+        scheduler="ddim",
+        num_inference_steps=30,
+        guidance_scale=6.5,
+        strength=0.8,
+        seed=4294967295,
+        size=512,
+        mask_grow_px=3,
+        mask_feather_px=5,
+        crop_padding_px=40,
+    )
+
+
+def test_a_missing_key_loads_as_its_default():
+    assert InpaintParams.from_json('{"schema":1,"prompt":"x"}') == InpaintParams(prompt="x")
+
+
+@pytest.mark.parametrize("text", ["", "[]", "{}", "null", '{"schema":99}', '{"schema":1,"colour":"red"}'])
+def test_what_is_no_record_of_ours_is_refused_in_words(text):
+    with pytest.raises(InvalidParams):
+        InpaintParams.from_json(text)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "named"),
+    [
+        ({"seed": -1}, "Seed"),
+        ({"seed": 2**32}, "Seed"),
+        ({"strength": 1.01}, "Strength"),
+        ({"strength": float("nan")}, "Strength"),
+        ({"guidance_scale": float("inf")}, "Guidance"),
+        ({"num_inference_steps": 0}, "Steps"),
+        ({"size": 100}, "Working size"),
+        ({"scheduler": "magic"}, "Scheduler"),
+        ({"model": "  "}, "Model"),
+        ({"prompt": "x" * 2001}, "Prompt"),
+        ({"prompt": "a\x00b"}, "Prompt"),
+        ({"mask_grow_px": -1}, "Grow"),
+    ],
+)
+def test_a_value_outside_its_limits_is_named_in_a_sentence(wrong, named):
+    with pytest.raises(InvalidParams, match=named):
+        InpaintParams(**wrong)
+
+
+def test_all_wrong_values_are_named_at_once():
+    with pytest.raises(InvalidParams, match=r"(?s)Seed.*Working size|Working size.*Seed"):
+        InpaintParams(seed=-1, size=99)
+
+
+def test_a_strength_that_leaves_no_step_is_refused_before_any_work():
+    with pytest.raises(InvalidParams, match="no step"):
+        InpaintParams(strength=0.05, num_inference_steps=10)
+
+
+def test_steps_are_truncated_as_the_pipeline_does():
+    assert InpaintParams(strength=0.8, num_inference_steps=24).effective_steps == 19
+
+
+@pytest.mark.parametrize("name", [name for name, p in PARAMETERS.items() if p.low is not None])
+def test_every_limit_is_allowed_itself(name):
+    for limit in (PARAMETERS[name].low, PARAMETERS[name].high):
+        value = type(PARAMETERS[name].default)(limit)
+        others = {"num_inference_steps": 100} if name == "strength" else {}
+        assert getattr(InpaintParams(**{name: value, **others}), name) == value
+
+
+def test_every_parameter_is_explained():
+    assert set(PARAMETERS) == set(InpaintParams.model_fields)
+    assert all(len(parameter.help) > 20 for parameter in PARAMETERS.values())
+
+
+def test_the_json_is_canonical():
+    text = InpaintParams(prompt="é").to_json()
+
+    assert text == json.dumps(json.loads(text), sort_keys=True, separators=(",", ":"), ensure_ascii=False)
