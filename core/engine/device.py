@@ -1,0 +1,194 @@
+"""The devices of this machine, and the facts about it that decide the last bits of a picture."""
+
+from __future__ import annotations
+
+import functools
+import importlib.metadata
+import os
+import platform
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import core
+from core.domain.environment import Device, Environment
+from core.domain.errors import DeviceUnavailable
+
+AUTO = "auto"
+
+PACKAGES = (
+    "torch",
+    "diffusers",
+    "transformers",
+    "tokenizers",
+    "huggingface_hub",
+    "safetensors",
+    "accelerate",
+    "numpy",
+    "pillow",
+    "streamlit",
+)
+
+
+def devices() -> Sequence[Device]:
+    """Best first: CUDA, MPS, XPU, CPU."""
+    return (*_cards("cuda"), *_mps(), *_cards("xpu"), Device("cpu", cpu_name(), "float32"))
+
+
+def resolve(setting: str) -> Device:
+    """The device that a setting means: "auto" is the best one. Raises DeviceUnavailable."""
+    here = devices()
+    if setting == AUTO:
+        return here[0]
+    wanted = f"{setting}:0" if setting in ("cuda", "xpu") else setting
+    for device in here:
+        if device.key == wanted:
+            return device
+    names = ", ".join(device.key for device in here)
+    raise DeviceUnavailable(f"The device {setting!r} is not available on this machine. Choose one of: {names}, or auto.")
+
+
+def set_threads(count: int | None) -> int:
+    """Use this many CPU threads (None: as torch finds best) and return how many there are now."""
+    import torch
+
+    if count is not None and torch.get_num_threads() != count:
+        torch.set_num_threads(count)
+    return torch.get_num_threads()
+
+
+def prefer_exact(device: Device) -> None:
+    """On a card, ask for the same bits each time at a small loss of speed. The CPU gives them anyway."""
+    if device.key == "cpu":
+        return
+    import torch
+
+    # Read when the library starts, so it must be set before the first use of the card.
+    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
+    torch.backends.cudnn.benchmark = False
+    torch.backends.cudnn.deterministic = True
+    torch.backends.cudnn.allow_tf32 = False
+    torch.backends.cuda.matmul.allow_tf32 = False
+
+
+def environment(device: Device) -> Environment:
+    """Everything that can make the same request give other bits, as text."""
+    import torch
+
+    facts = {
+        "python": platform.python_version(),
+        **{name: version for name in PACKAGES if (version := _version(name))},
+        "os": _system(),
+        "machine": platform.machine(),
+        "cpu": cpu_name(),
+        "cpu_capability": torch.backends.cpu.get_cpu_capability(),
+        "threads": str(torch.get_num_threads()),
+        "device": device.key,
+        "dtype": device.dtype,
+        "deterministic_algorithms": str(torch.are_deterministic_algorithms_enabled()),
+        "tf32": str(torch.backends.cuda.matmul.allow_tf32),
+    }
+    if device.key.startswith(("cuda", "xpu")):
+        facts |= _card_facts(device)
+    if commit := app_commit():
+        facts["app_commit"] = commit
+    return Environment(facts)
+
+
+@functools.cache
+def app_commit() -> str | None:
+    """The commit of this program: from INPAINT_STUDIO_COMMIT (an image without git), else asked of git."""
+    if given := os.environ.get("INPAINT_STUDIO_COMMIT", "").strip():
+        return given
+    root = Path(core.__file__).parent.parent
+    if not (root / ".git").exists():
+        return None
+    try:
+        asked = subprocess.run(
+            ["git", "-C", str(root), "rev-parse", "HEAD"], capture_output=True, text=True, timeout=5, check=True
+        )
+    except (OSError, subprocess.SubprocessError):
+        return None
+    return asked.stdout.strip() or None
+
+
+@functools.cache
+def cpu_name() -> str:
+    """What the processor calls itself."""
+    if sys.platform == "linux":
+        try:
+            for line in Path("/proc/cpuinfo").read_text("utf-8", "replace").splitlines():
+                if line.lower().startswith(("model name", "hardware")):
+                    return line.partition(":")[2].strip()
+        except OSError:
+            pass
+    if sys.platform == "darwin":
+        try:
+            asked = subprocess.run(
+                ["sysctl", "-n", "machdep.cpu.brand_string"], capture_output=True, text=True, timeout=5, check=True
+            )
+            return asked.stdout.strip()
+        except (OSError, subprocess.SubprocessError):
+            pass
+    return platform.processor() or platform.machine()
+
+
+def _cards(kind: str) -> list[Device]:
+    import torch
+
+    backend = getattr(torch, kind, None)
+    if backend is None or not backend.is_available():
+        return []
+    cards = []
+    for number in range(backend.device_count()):
+        about = backend.get_device_properties(number)
+        cards.append(Device(f"{kind}:{number}", f"{about.name}, {about.total_memory / 2**30:.0f} GB", "float16"))
+    return cards
+
+
+def _mps() -> list[Device]:
+    import torch
+
+    # float32: half precision gives black pictures with several models on Apple's devices.
+    return [Device("mps", f"{cpu_name()}, graphics", "float32")] if torch.backends.mps.is_available() else []
+
+
+def _card_facts(device: Device) -> dict[str, str]:
+    import torch
+
+    facts = {"gpu": device.title}
+    if torch.version.cuda:
+        facts["cuda"] = torch.version.cuda
+        facts["cudnn"] = str(torch.backends.cudnn.version())
+    if driver := _driver(device):
+        facts["driver"] = driver
+    return facts
+
+
+def _driver(device: Device) -> str | None:
+    if not device.key.startswith("cuda"):
+        return None
+    try:
+        asked = subprocess.run(
+            ["nvidia-smi", "--query-gpu=driver_version", "--format=csv,noheader"],
+            capture_output=True,
+            text=True,
+            timeout=10,
+            check=True,
+        )
+    except (OSError, subprocess.SubprocessError):
+        return None
+    return asked.stdout.splitlines()[0].strip() if asked.stdout.strip() else None
+
+
+def _system() -> str:
+    libc = " ".join(platform.libc_ver())
+    return " ".join(part for part in (platform.system(), platform.release(), libc) if part.strip())
+
+
+def _version(package: str) -> str | None:
+    try:
+        return importlib.metadata.version(package)
+    except importlib.metadata.PackageNotFoundError:
+        return None

@@ -1,0 +1,444 @@
+"""The Inpainter over a diffusers pipeline: loads it from a folder, and runs it for one picture at a time."""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import sys
+import threading
+import time
+import warnings
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from core.domain.environment import Device
+from core.domain.errors import (
+    BrokenResult,
+    DamagedModel,
+    InvalidParams,
+    ModelUnavailable,
+    NotAnInpaintingModel,
+    OutOfMemory,
+    ResultWithheld,
+    StudioError,
+)
+from core.domain.generation import Phase
+from core.domain.geometry import Size
+from core.domain.model import LoadedModel
+from core.domain.params import InpaintParams
+from core.domain.request import WorkingRequest
+from core.engine import device as devices
+from core.engine import fingerprint, schedulers
+from core.engine.models import Catalogue, native_size, read_index
+from core.engine.preview import Preview
+from core.engine.weights import SAFETY_CHECKER, Choice
+from core.ports import OnStep, Repainted, StepReport
+from core.settings import Settings
+
+CALL_VERSION = 1
+"""Raised when a change here makes other pixels of the same request."""
+
+OUT_OF_MEMORY = ("out of memory", "not enough memory", "can't allocate memory", "cannot allocate memory")
+
+
+class Busy(StudioError):
+    """This model is painting another picture at this moment. Wait until it is done, then try again."""
+
+
+def load(model: str, device: str, catalogue: Catalogue, settings: Settings) -> DiffusersInpainter:
+    """Load a model that is on this machine; nothing is ever downloaded here.
+
+    model: key of the table, folder or hub id. device: "auto", or the key of a device.
+    Raises ModelNotDownloaded, UnsafeWeights, NotAnInpaintingModel, DamagedModel, DeviceUnavailable or OutOfMemory.
+    """
+    started = time.perf_counter()
+    spec, folder = catalogue.find(model), catalogue.locate(model)
+    where = devices.resolve(device)
+    devices.prefer_exact(where)
+    threads = devices.set_threads(settings.threads)
+    choice = catalogue.choice(folder, where.dtype)
+    with _memory_errors_in_words(where):
+        pipe = _pipeline(folder, choice, where, safety_checker=settings.safety_checker)
+    files = fingerprint.of_files(folder, choice.files)
+    loaded = LoadedModel(
+        key=model,
+        repository=spec.repository,
+        revision=folder.name if spec.repository else fingerprint.of_all(files),
+        device=where.key,
+        dtype=where.dtype,
+        cell=pipe.vae_scale_factor,
+        native_px=native_size(folder),
+        load_s=round(time.perf_counter() - started, 3),
+        details={
+            "pipeline": type(pipe).__name__,
+            "in_channels": pipe.unet.config.in_channels,
+            "variant": choice.variant,
+            "weights": {name: sha for name, sha in files.items() if name.endswith(".safetensors")},
+            "safety_checker": getattr(pipe, SAFETY_CHECKER, None) is not None,
+            "scheduler": type(pipe.scheduler).__name__,
+            "attention": _attention(pipe),
+        },
+    )
+    return DiffusersInpainter(pipe, loaded, where, threads=threads, preview=settings.preview)
+
+
+class DiffusersInpainter:
+    """A ports.Inpainter. Made by load()."""
+
+    def __init__(self, pipe: Any, model: LoadedModel, device: Device, *, threads: int, preview: bool = True) -> None:
+        self.model = model
+        self.environment = devices.environment(device)
+        self._pipe = pipe
+        self._own_scheduler = pipe.scheduler
+        self._device = device
+        self._threads = threads
+        self._with_preview = preview
+        self._lock = threading.Lock()
+        self._closed = False
+
+    def inpaint(self, request: WorkingRequest, on_step: OnStep) -> Repainted:
+        if not self._lock.acquire(blocking=False):
+            raise Busy
+        try:
+            if self._closed:
+                raise ModelUnavailable("This model was put away to make room for another one. Run it again.")
+            with _memory_errors_in_words(self._device):
+                return self._inpaint(request, on_step)
+        finally:
+            self._lock.release()
+            if self._closed:
+                self._let_go()
+
+    def close(self) -> None:
+        """Give the memory back, at once or when the picture in work is done."""
+        self._closed = True
+        if self._lock.acquire(blocking=False):
+            try:
+                self._let_go()
+            finally:
+                self._lock.release()
+
+    def _let_go(self) -> None:
+        self._pipe = self._own_scheduler = None
+        _empty_cache(self._device)
+
+    def _inpaint(self, request: WorkingRequest, on_step: OnStep) -> Repainted:
+        self._check(request)
+        # Other code in this process may have changed it, and it decides the last bits.
+        devices.set_threads(self._threads)
+        run = _Run(self._pipe, self._own_scheduler, request, on_step, with_preview=self._with_preview)
+        on_step(StepReport(Phase.PREPARING, 0, run.total))
+        _reset_peak(self._device)
+        pixels, withheld = run.start()
+        if withheld:
+            raise ResultWithheld
+        return Repainted(_picture(pixels), record=self._record(request, run))
+
+    def _check(self, request: WorkingRequest) -> None:
+        size, cell = Size(*request.image.size), self.model.cell
+        if request.mask.size != size or request.image.mode != "RGB":
+            raise InvalidParams(f"The model was handed a {request.image.mode} picture of {size} and another mask.")
+        if size.width % cell or size.height % cell:
+            raise InvalidParams(f"This model takes sizes in multiples of {cell} pixels, not {size}. Change the size.")
+
+    def _record(self, request: WorkingRequest, run: _Run) -> Mapping[str, Any]:
+        return {
+            "call_version": CALL_VERSION,
+            "pipeline": type(self._pipe).__name__,
+            "in_channels": self._pipe.unet.config.in_channels,
+            "dtype": self.model.dtype,
+            "attention": _attention(self._pipe),
+            "threads": self._threads,
+            "width": request.image.width,
+            "height": request.image.height,
+            "model_revision": self.model.revision,
+            "safety_checker": getattr(self._pipe, SAFETY_CHECKER, None) is not None,
+            **run.record(),
+            **_cut_off(self._pipe, request.params),
+            **_peak(self._device),
+        }
+
+
+class _Run:
+    """One call of the pipeline, watched."""
+
+    def __init__(
+        self, pipe: Any, own_scheduler: Any, request: WorkingRequest, on_step: OnStep, *, with_preview: bool
+    ) -> None:
+        params = request.params
+        self._pipe = pipe
+        self._request = request
+        self._on_step = on_step
+        self._scheduler = schedulers.fresh(params.scheduler, own_scheduler)
+        self._timesteps = schedulers.timesteps(
+            schedulers.fresh(params.scheduler, own_scheduler),
+            num_inference_steps=params.num_inference_steps,
+            strength=params.strength,
+        )
+        self.total = schedulers.steps_of(len(self._timesteps), self._scheduler.order)
+        self._preview = Preview(request, pipe.vae) if with_preview else None
+        self._noise_sha256 = ""
+        self._started = self._prepared = self._denoised = self._decoded = 0.0
+
+    def start(self) -> tuple[np.ndarray, bool]:
+        """((H, W, 3) of 0..1, whether the safety checker withheld it). Raises BrokenResult."""
+        import torch
+
+        params, pipe = self._request.params, self._pipe
+        pipe.scheduler = self._scheduler
+        self._started = self._prepared = self._denoised = time.perf_counter()
+        try:
+            with self._watched(), _calm():
+                result = pipe(
+                    prompt=params.prompt,
+                    negative_prompt=params.negative_prompt,
+                    image=self._request.image,
+                    mask_image=self._request.mask.to_image(),
+                    width=self._request.image.width,
+                    height=self._request.image.height,
+                    num_inference_steps=params.num_inference_steps,
+                    guidance_scale=params.guidance_scale,
+                    strength=params.strength,
+                    # On the CPU: the same noise on every device. New each time: it is used up by a run.
+                    generator=torch.Generator("cpu").manual_seed(params.seed),
+                    callback_on_step_end=self._after_model_call,
+                    output_type="np",
+                )
+        finally:
+            # What the pipeline does at its own end only.
+            pipe.maybe_free_model_hooks()
+        self._decoded = time.perf_counter()
+        pixels = result.images[0]
+        if not np.isfinite(pixels).all():
+            raise BrokenResult
+        return pixels, bool(getattr(result, "nsfw_content_detected", None) and result.nsfw_content_detected[0])
+
+    def record(self) -> dict[str, Any]:
+        return {
+            "scheduler": schedulers.configuration(self._scheduler),
+            "timesteps": self._timesteps,
+            "model_calls": len(self._timesteps),
+            "effective_steps": self.total,
+            "noise_sha256": self._noise_sha256,
+            "prepare_s": round(self._prepared - self._started, 3),
+            "denoise_s": round(self._denoised - self._prepared, 3),
+            "decode_s": round(self._decoded - self._denoised, 3),
+        }
+
+    def _after_model_call(self, pipe: Any, index: int, timestep: Any, values: dict[str, Any]) -> dict[str, Any]:
+        """Raises whatever on_step raises: the pipeline stops there. Its own interrupt flag would decode first."""
+        import torch
+
+        latents = values["latents"]
+        is_last = index == len(self._timesteps) - 1
+        # Heun calls the model twice a step: the step is done after the second call.
+        step = self.total if is_last else (index + 1) // self._scheduler.order
+        preview = self._preview.of(latents) if self._preview else None
+        self._on_step(StepReport(Phase.DENOISING, step, self.total, preview))
+        if is_last:
+            self._denoised = time.perf_counter()
+            if not bool(torch.isfinite(latents).all()):
+                raise BrokenResult
+            self._on_step(StepReport(Phase.FINISHING, self.total, self.total, preview))
+        return {}
+
+    @contextmanager
+    def _watched(self) -> Iterator[None]:
+        """Look at the noise as it is drawn and at the clock before the first step, then leave the pipeline as it was."""
+        with ExitStack() as watches:
+            watches.enter_context(_watch(self._pipe, "prepare_latents", self._look_at_noise))
+            watches.enter_context(_watch(self._pipe, "prepare_mask_latents", self._look_at_clock))
+            yield
+
+    def _look_at_noise(self, result: Any) -> None:
+        # (latents, noise, ...) as the inpainting pipelines ask for; the noise is the same on every device.
+        noise = result[1] if len(result) > 1 else result[0]
+        values = np.ascontiguousarray(noise.detach().float().cpu().numpy())
+        self._noise_sha256 = "sha256:" + hashlib.sha256(values.tobytes()).hexdigest()
+
+    def _look_at_clock(self, result: Any) -> None:
+        self._prepared = time.perf_counter()
+
+
+@contextmanager
+def _watch(target: Any, method: str, look: Callable[[Any], None]) -> Iterator[None]:
+    original = getattr(target, method)
+
+    def watched(*args: Any, **kwargs: Any) -> Any:
+        result = original(*args, **kwargs)
+        look(result)
+        return result
+
+    target.__dict__[method] = watched
+    try:
+        yield
+    finally:
+        del target.__dict__[method]
+
+
+def _pipeline(folder: Path, choice: Choice, device: Device, *, safety_checker: bool) -> Any:
+    import torch
+    from safetensors import SafetensorError
+
+    without: dict[str, Any] = {}
+    if not safety_checker and SAFETY_CHECKER in read_index(folder):
+        without = {SAFETY_CHECKER: None, "requires_safety_checker": False}
+    try:
+        with _calm():
+            from diffusers import AutoPipelineForInpainting
+
+            pipe = AutoPipelineForInpainting.from_pretrained(
+                str(folder),
+                use_safetensors=True,
+                local_files_only=True,
+                dtype=getattr(torch, device.dtype),
+                variant=choice.variant,
+                **without,
+            )
+    except SafetensorError as error:
+        raise DamagedModel from error
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        if "AutoPipeline" in str(error):
+            raise NotAnInpaintingModel from error
+        raise DamagedModel(f"This model cannot be loaded: {_first_line(error)} Get a complete copy of it.") from error
+    _check_pipeline(pipe)
+    pipe.set_progress_bar_config(disable=True)
+    return pipe.to(device.key) if device.key != "cpu" else pipe
+
+
+def _check_pipeline(pipe: Any) -> None:
+    if getattr(pipe, "unet", None) is None or pipe.unet.config.in_channels not in (4, 9):
+        raise NotAnInpaintingModel
+    for name, component in pipe.components.items():
+        parameters = getattr(component, "parameters", None)
+        # Left without values when the file lacks them.
+        if parameters is not None and any(parameter.is_meta for parameter in parameters()):
+            raise DamagedModel(f"The {name} of this model lacks some of its weights. Get a complete copy of it.")
+
+
+def _attention(pipe: Any) -> str:
+    return ", ".join(sorted({type(processor).__name__ for processor in pipe.unet.attn_processors.values()}))
+
+
+def _picture(pixels: np.ndarray) -> Image.Image:
+    return Image.fromarray((pixels * 255).round().astype(np.uint8))
+
+
+def _cut_off(pipe: Any, params: InpaintParams) -> dict[str, Any]:
+    """The end of a prompt that the text encoder does not take."""
+    cut = {}
+    used = {"prompt": params.prompt}
+    if params.guidance_scale > 1:
+        used["negative_prompt"] = params.negative_prompt
+    for name, text in used.items():
+        with _calm():
+            tokens = pipe.tokenizer(text).input_ids
+        longest = pipe.tokenizer.model_max_length
+        if len(tokens) > longest:
+            # The first and last token mark start and end.
+            lost = tokens[longest - 1 : -1]
+            cut[f"{name}_cut"] = pipe.tokenizer.decode(lost).strip()
+            cut[f"{name}_cut_tokens"] = len(lost)
+    return cut
+
+
+@contextmanager
+def _memory_errors_in_words(device: Device) -> Iterator[None]:
+    import torch
+
+    try:
+        yield
+    except (MemoryError, torch.OutOfMemoryError) as error:
+        _empty_cache(device)
+        raise OutOfMemory from error
+    except RuntimeError as error:
+        if not any(words in str(error).lower() for words in OUT_OF_MEMORY):
+            raise
+        _empty_cache(device)
+        raise OutOfMemory from error
+
+
+def _empty_cache(device: Device) -> None:
+    import gc
+
+    import torch
+
+    gc.collect()
+    kind = device.key.partition(":")[0]
+    if kind != "cpu":
+        getattr(torch, kind).empty_cache()
+
+
+def _reset_peak(device: Device) -> None:
+    import torch
+
+    if device.key.startswith("cuda"):
+        torch.cuda.reset_peak_memory_stats(device.key)
+
+
+def _peak(device: Device) -> dict[str, float]:
+    """The most memory ever used, in MB: of the card in this run, and of this process since its start."""
+    peak = {}
+    if device.key.startswith("cuda"):
+        import torch
+
+        peak["peak_device_mb"] = round(torch.cuda.max_memory_allocated(device.key) / 1e6, 1)
+    if sys.platform != "win32":
+        import resource
+
+        unit = 1 if sys.platform == "darwin" else 1024
+        peak["peak_process_mb"] = round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 1e6, 1)
+    return peak
+
+
+NOISE = {
+    "diffusers.pipelines.pipeline_utils": ("Expected types for vae",),
+    "diffusers.pipelines.stable_diffusion.pipeline_stable_diffusion_inpaint": (
+        "You have disabled the safety checker",  # our setting says so
+        "The following part of your input was truncated",  # the record says so
+        "Potential NSFW content",  # ResultWithheld says so
+    ),
+    "transformers.tokenization_utils_base": ("Token indices sequence length is longer",),
+    "transformers.utils.import_utils": ("requires torchvision (not installed)",),  # pictures are prepared with Pillow
+}
+"""Warnings about what is meant to be as it is."""
+
+
+@contextmanager
+def _calm() -> Iterator[None]:
+    """Without the libraries' progress bars and the warnings above; others come through."""
+    with ExitStack() as stack:
+        stack.enter_context(warnings.catch_warnings())
+        # A picture of NaN on its way to the safety checker: BrokenResult says so.
+        warnings.filterwarnings("ignore", message="invalid value encountered in cast")
+        for name, phrases in NOISE.items():
+            logger = logging.getLogger(name)
+            quiet = _Without(phrases)
+            logger.addFilter(quiet)
+            stack.callback(logger.removeFilter, quiet)
+        from diffusers.utils import logging as diffusers_logging
+        from transformers.utils import logging as transformers_logging
+
+        diffusers_logging.disable_progress_bar()
+        transformers_logging.disable_progress_bar()
+        yield
+
+
+class _Without(logging.Filter):
+    def __init__(self, phrases: tuple[str, ...]) -> None:
+        super().__init__()
+        self._phrases = phrases
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        message = record.getMessage()
+        return not any(phrase in message for phrase in self._phrases)
+
+
+def _first_line(error: BaseException) -> str:
+    line = str(error).strip().partition("\n")[0][:200]
+    return line if line.endswith(".") else f"{line}."

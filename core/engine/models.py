@@ -1,0 +1,253 @@
+"""The models that can be chosen: the table, and the catalogue that also takes folders and hub ids."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import core
+from core.domain.errors import DamagedModel, ModelNotDownloaded, ModelUnavailable, UnknownModel
+from core.domain.model import ModelSpec, Vocabulary
+from core.domain.params import InpaintParams
+from core.engine import hub
+from core.engine.weights import INDEX, Choice, Components, choose
+from core.ports import OnDownload
+from core.settings import Settings
+
+ROOT = Path(core.__file__).parent.parent
+"""Folders in the table are relative to the repository."""
+
+VOCABULARY = "vocabulary.json"
+
+MODELS: tuple[ModelSpec, ...] = (
+    ModelSpec(
+        key="pocket-inpaint",
+        title="Pocket (bundled)",
+        description=(
+            "A very small inpainting model, trained for this program on drawn pictures. It is here to try everything "
+            "in seconds on any machine; it knows only the words it lists."
+        ),
+        native_px=128,
+        folder="assets/models/pocket-inpaint",
+        licence="MIT",
+        licence_url="https://opensource.org/license/mit",
+        memory_gb=0.6,
+        recommended={"size": 128},
+    ),
+    ModelSpec(
+        key="sd15-inpainting",
+        title="Stable Diffusion 1.5 inpainting",
+        description="Made for inpainting: it sees the picture around the mask and continues it.",
+        native_px=512,
+        repository="stable-diffusion-v1-5/stable-diffusion-inpainting",
+        licence="CreativeML Open RAIL-M",
+        licence_url="https://huggingface.co/spaces/CompVis/stable-diffusion-license",
+        download_gb=5.5,
+        memory_gb=7.0,
+        recommended={"num_inference_steps": 50, "guidance_scale": 7.5, "strength": 1.0, "size": 512},
+    ),
+    ModelSpec(
+        key="sd14",
+        title="Stable Diffusion 1.4",
+        description=(
+            "The general model of the first release. At a strength below 1 it keeps shapes and colours of what was "
+            "there; an inpainting model fits better into the surroundings."
+        ),
+        native_px=512,
+        repository="CompVis/stable-diffusion-v1-4",
+        licence="CreativeML Open RAIL-M",
+        licence_url="https://huggingface.co/spaces/CompVis/stable-diffusion-license",
+        download_gb=5.5,
+        memory_gb=7.0,
+        recommended={"num_inference_steps": 50, "guidance_scale": 7.5, "strength": 0.8, "size": 512},
+    ),
+)
+
+HUB_ID = re.compile(r"(?P<repository>[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*)(?:@(?P<revision>[\w./-]+))?", re.ASCII)
+
+
+class Catalogue:
+    """A ports.ModelCatalogue over the table, folders and the hub's cache on this machine.
+
+    root: where folders of the table are. cache: folder of the hub's files; default: the hub library's own.
+    endpoint: address of the hub; default: the hub library's own. dtype: what the device in use computes in.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        *,
+        models: Sequence[ModelSpec] = MODELS,
+        root: Path = ROOT,
+        cache: Path | None = None,
+        endpoint: str | None = None,
+        dtype: str | None = None,
+    ) -> None:
+        self._settings = settings
+        self._models = {spec.key: spec for spec in models}
+        self._root = root
+        self._hub = hub.Hub(
+            token=settings.token, offline=settings.offline, cache=cache, endpoint=endpoint
+        )
+        self._dtype = dtype
+
+    def listed(self) -> Sequence[ModelSpec]:
+        return tuple(self._completed(spec) for spec in self._models.values())
+
+    def find(self, key: str) -> ModelSpec:
+        """A row of the table, a folder with a model_index.json, or a hub id. Raises UnknownModel."""
+        key = key.strip()
+        if key in self._models:
+            return self._completed(self._models[key])
+        folder = Path(key).expanduser()
+        if (folder / INDEX).is_file():
+            return self._of_folder(key, folder.absolute())
+        if _is_path(key) or folder.is_dir():
+            where = "has no model_index.json" if folder.is_dir() else "does not exist"
+            raise UnknownModel(f"The folder {key} {where}. Choose a folder that holds a diffusers pipeline.")
+        return self._of_hub(key)
+
+    def is_ready(self, key: str) -> bool:
+        try:
+            self.locate(key)
+        except ModelUnavailable:
+            return False
+        return True
+
+    def download(self, key: str, on_progress: OnDownload) -> None:
+        """Bring the files of a model here, as far as they are not; what was broken off is continued."""
+        spec = self.find(key)
+        if spec.repository is None:
+            self.locate(key)
+            return
+        self._hub.download(
+            spec, on_progress, dtype=self._download_dtype(), safety_checker=self._settings.safety_checker
+        )
+
+    def vocabulary(self, key: str) -> Vocabulary | None:
+        spec = self.find(key)
+        words = _read_json(self._folder(spec) / VOCABULARY) if spec.folder else None
+        return _vocabulary(words) if words and words.get("objects") else None
+
+    def locate(self, key: str) -> Path:
+        """The folder that the model is loaded from. Raises ModelNotDownloaded or another ModelUnavailable."""
+        spec = self.find(key)
+        folder = self._folder(spec) if spec.folder else self._hub.snapshot(spec)
+        if folder is None or not (folder / INDEX).is_file():
+            raise ModelNotDownloaded(
+                None
+                if spec.repository
+                else f"The folder of this model ({spec.folder}) is missing. Get a complete copy of this program."
+            )
+        try:
+            self.choice(folder, "float32")
+        except DamagedModel:
+            if spec.repository:
+                raise ModelNotDownloaded(
+                    "The download of this model is not complete yet. Download it again: what is here is kept."
+                ) from None
+            raise
+        return folder
+
+    def choice(self, folder: Path, dtype: str) -> Choice:
+        """The files of a model folder to load for this dtype. Raises UnsafeWeights or DamagedModel."""
+        components = Components.of(read_index(folder), safety_checker=self._settings.safety_checker)
+        files = [path.relative_to(folder).as_posix() for path in folder.glob("*")]
+        files += [path.relative_to(folder).as_posix() for path in folder.glob("*/*")]
+        return choose(files, components, dtype=dtype)
+
+    def _download_dtype(self) -> str:
+        if self._dtype is None:
+            from core.engine import device
+
+            self._dtype = device.resolve(self._settings.device).dtype
+        return self._dtype
+
+    def _folder(self, spec: ModelSpec) -> Path:
+        return self._root / (spec.folder or "")
+
+    def _completed(self, spec: ModelSpec) -> ModelSpec:
+        """With what the model's own folder says about it."""
+        words = _read_json(self._folder(spec) / VOCABULARY) if spec.folder else None
+        recommended = (words or {}).get("recommended") or {}
+        known = {name: value for name, value in recommended.items() if name in InpaintParams.model_fields}
+        return replace(spec, recommended={**spec.recommended, **known}) if known else spec
+
+    def _of_folder(self, key: str, folder: Path) -> ModelSpec:
+        native_px = native_size(folder)
+        spec = ModelSpec(
+            key=key,
+            title=folder.name,
+            description=f"A folder on this machine: {folder}",
+            native_px=native_px,
+            folder=str(folder),
+            licence="see the folder",
+            recommended={"size": native_px},
+        )
+        return self._completed(spec)
+
+    def _of_hub(self, key: str) -> ModelSpec:
+        match = HUB_ID.fullmatch(key)
+        if match is None or ".." in key or "--" in match["repository"]:
+            raise UnknownModel
+        for spec in self._models.values():
+            if spec.repository == match["repository"]:
+                return replace(spec, key=key, revision=match["revision"] or spec.revision)
+        spec = ModelSpec(
+            key=key,
+            title=match["repository"],
+            description="A model from the hub.",
+            native_px=512,
+            repository=match["repository"],
+            revision=match["revision"] or "main",
+        )
+        here = self._hub.snapshot(spec)
+        native_px = native_size(here) if here else spec.native_px
+        return replace(spec, native_px=native_px, recommended={"size": native_px})
+
+
+def read_index(folder: Path) -> Mapping[str, Any]:
+    """The content of model_index.json. Raises DamagedModel."""
+    index = _read_json(folder / INDEX)
+    if index is None:
+        raise DamagedModel("The model_index.json of this model is missing. Get a complete copy of it.")
+    return index
+
+
+def native_size(folder: Path) -> int:
+    """The size a pipeline was trained at, in pixels: its latents' side times the pixels a side of one latent."""
+    unet = _read_json(folder / "unet" / "config.json") or {}
+    vae = _read_json(folder / "vae" / "config.json") or {}
+    blocks = vae.get("block_out_channels") or vae.get("decoder_block_out_channels") or [0] * 4
+    side = unet.get("sample_size")
+    return side * 2 ** (len(blocks) - 1) if isinstance(side, int) and side > 0 else 512
+
+
+def _is_path(key: str) -> bool:
+    return key.startswith((".", "/", "~", "\\")) or "\\" in key or key.count("/") > 1 and "@" not in key or key[1:2] == ":"
+
+
+def _vocabulary(words: Mapping[str, Any]) -> Vocabulary:
+    objects = {}
+    for word, about in words["objects"].items():
+        about = about if isinstance(about, dict) else {"synonyms": about}
+        plural = [about["plural"]] if about.get("plural") else []
+        objects[word] = tuple(dict.fromkeys([*plural, *about.get("synonyms", ())]))
+    return Vocabulary(objects, tuple(words.get("colours", ())), tuple(words.get("background_words", ())))
+
+
+def _read_json(path: Path) -> dict[str, Any] | None:
+    """None if there is no such file. Raises DamagedModel if it is not a JSON object."""
+    try:
+        content = json.loads(path.read_text("utf-8"))
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    except (ValueError, OSError) as error:
+        raise DamagedModel(f"The file {path.name} of this model cannot be read. Get a fresh copy of it.") from error
+    if not isinstance(content, dict):
+        raise DamagedModel(f"The file {path.name} of this model does not say what it should. Get a fresh copy of it.")
+    return content

@@ -1,0 +1,66 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from core.engine.diffusers_inpainter import DiffusersInpainter, load
+from core.engine.models import Catalogue
+from core.settings import Settings
+from tests.engine.tiny import save_pipeline
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _one_thread() -> None:
+    """Threads decide the last bits, and the machine is shared."""
+    import torch
+
+    torch.set_num_threads(1)
+
+
+@pytest.fixture(scope="session")
+def models(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]:
+    """The folder of a tiny pipeline; equal wishes share one."""
+    made: dict[str, Path] = {}
+
+    def make(**wishes) -> Path:
+        key = repr(sorted(wishes.items()))
+        if key not in made:
+            made[key] = save_pipeline(tmp_path_factory.mktemp("model"), **wishes)
+        return made[key]
+
+    return make
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Settings:
+    return Settings(_env_file=None, data=tmp_path / "data", threads=1, device="cpu", HF_TOKEN=None)
+
+
+@pytest.fixture
+def loaded(settings: Settings) -> Callable[..., DiffusersInpainter]:
+    """load(folder, setting=value, ...) -> the inpainter over the pipeline in that folder."""
+
+    def make(folder: Path, **changes) -> DiffusersInpainter:
+        mine = settings.model_copy(update=changes)
+        return load(str(folder), "cpu", Catalogue(mine), mine)
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def nine(models) -> DiffusersInpainter:
+    """A 9-channel model, shared: that it stays the same in spite of all its runs is part of the contract."""
+    return _shared(models(in_channels=9))
+
+
+@pytest.fixture(scope="session")
+def four(models) -> DiffusersInpainter:
+    """A 4-channel model, shared."""
+    return _shared(models(in_channels=4))
+
+
+def _shared(folder: Path) -> DiffusersInpainter:
+    settings = Settings(_env_file=None, threads=1, device="cpu", HF_TOKEN=None)
+    return load(str(folder), "cpu", Catalogue(settings), settings)

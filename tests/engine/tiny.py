@@ -1,0 +1,164 @@
+"""Very small pipelines of the real classes with random weights: 64 px, some hundred kilobytes each."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from core.domain.geometry import Size
+from core.domain.mask import Mask
+from core.domain.params import InpaintParams
+from core.domain.request import WorkingRequest
+
+SIDE = 64
+LONGEST_PROMPT = 24
+
+
+def save_pipeline(
+    folder: Path,
+    *,
+    in_channels: int = 9,
+    scheduler: dict[str, Any] | None = None,
+    tiny_vae: bool = False,
+    safety_checker: bool = False,
+    seed: int = 0,
+    **saving: Any,
+) -> Path:
+    """scheduler: settings of its DDIM scheduler. saving: further arguments of save_pretrained."""
+    import torch
+    from diffusers import DDIMScheduler, StableDiffusionInpaintPipeline, UNet2DConditionModel
+
+    with torch.random.fork_rng():
+        torch.manual_seed(seed)
+        unet = UNet2DConditionModel(
+            sample_size=SIDE // 8,
+            in_channels=in_channels,
+            out_channels=4,
+            block_out_channels=(8, 16),
+            layers_per_block=1,
+            norm_num_groups=4,
+            down_block_types=("DownBlock2D", "CrossAttnDownBlock2D"),
+            up_block_types=("CrossAttnUpBlock2D", "UpBlock2D"),
+            cross_attention_dim=16,
+            attention_head_dim=4,
+        )
+        tokenizer = _tokenizer()
+        pipe = StableDiffusionInpaintPipeline(
+            vae=_tiny_vae() if tiny_vae else _vae(),
+            text_encoder=_text_encoder(len(tokenizer)),
+            tokenizer=tokenizer,
+            unet=unet,
+            scheduler=DDIMScheduler(
+                beta_start=0.00085,
+                beta_end=0.012,
+                beta_schedule="scaled_linear",
+                clip_sample=False,
+                set_alpha_to_one=False,
+                steps_offset=1,
+                **(scheduler or {}),
+            ),
+            **_safety(safety_checker),
+        )
+    pipe.save_pretrained(folder, **saving)
+    return folder
+
+
+def _vae():
+    from diffusers import AutoencoderKL
+
+    return AutoencoderKL(
+        block_out_channels=(4, 4, 8, 8),
+        norm_num_groups=4,
+        latent_channels=4,
+        sample_size=SIDE,
+        down_block_types=("DownEncoderBlock2D",) * 4,
+        up_block_types=("UpDecoderBlock2D",) * 4,
+    )
+
+
+def _tiny_vae():
+    from diffusers import AutoencoderTiny
+
+    return AutoencoderTiny(
+        encoder_block_out_channels=(4, 4, 4, 4),
+        decoder_block_out_channels=(4, 4, 4, 4),
+        num_encoder_blocks=(1, 1, 1, 1),
+        num_decoder_blocks=(1, 1, 1, 1),
+    )
+
+
+def _tokenizer():
+    """One token for each letter."""
+    from tokenizers.pre_tokenizers import ByteLevel
+    from transformers import CLIPTokenizer
+
+    letters = sorted(ByteLevel.alphabet())
+    tokens = [*letters, *(letter + "</w>" for letter in letters), "<|startoftext|>", "<|endoftext|>"]
+    return CLIPTokenizer(
+        vocab={token: number for number, token in enumerate(tokens)}, merges=[], model_max_length=LONGEST_PROMPT
+    )
+
+
+def _text_encoder(words: int):
+    from transformers import CLIPTextConfig, CLIPTextModel
+
+    return CLIPTextModel(
+        CLIPTextConfig(
+            vocab_size=words,
+            hidden_size=16,
+            intermediate_size=32,
+            num_attention_heads=2,
+            num_hidden_layers=2,
+            max_position_embeddings=LONGEST_PROMPT,
+            bos_token_id=words - 2,
+            eos_token_id=words - 1,
+            pad_token_id=words - 1,
+        )
+    ).eval()
+
+
+def _safety(wanted: bool) -> dict[str, Any]:
+    if not wanted:
+        return {"safety_checker": None, "feature_extractor": None, "requires_safety_checker": False}
+    from diffusers.pipelines.stable_diffusion import StableDiffusionSafetyChecker
+    from transformers import CLIPConfig, CLIPImageProcessor, CLIPTextConfig, CLIPVisionConfig
+
+    small = {"hidden_size": 16, "intermediate_size": 16, "num_attention_heads": 2, "num_hidden_layers": 1}
+    config = CLIPConfig(
+        vision_config=CLIPVisionConfig(**small, image_size=32, patch_size=16).to_dict(),
+        text_config=CLIPTextConfig(**small).to_dict(),
+        projection_dim=16,
+    )
+    return {
+        "safety_checker": StableDiffusionSafetyChecker(config),
+        "feature_extractor": CLIPImageProcessor(size={"shortest_edge": 32}, crop_size={"height": 32, "width": 32}),
+    }
+
+
+def a_picture(width: int = SIDE, height: int = SIDE, *, seed: int = 5) -> Image.Image:
+    """Smooth colours with some noise."""
+    noise = np.random.default_rng(seed).integers(0, 255, (max(2, height // 8), max(2, width // 8), 3), np.uint8)
+    return Image.fromarray(noise).resize((width, height), Image.Resampling.BICUBIC)
+
+
+def a_mask(width: int = SIDE, height: int = SIDE, box: tuple[int, int, int, int] = (16, 16, 48, 48)) -> Mask:
+    pixels = np.zeros((height, width), np.uint8)
+    left, top, right, bottom = box
+    pixels[top:bottom, left:right] = 255
+    return Mask(pixels)
+
+
+def a_working_request(
+    width: int = SIDE, height: int = SIDE, *, mask: Mask | None = None, **params: Any
+) -> WorkingRequest:
+    picture = a_picture(width, height)
+    return WorkingRequest(
+        image=picture,
+        mask=mask or Mask.empty(Size(width, height)).union(a_mask(width, height, (16, 16, width - 16, height - 16))),
+        params=InpaintParams(
+            **{"prompt": "a red ball", "num_inference_steps": 4, "seed": 7, "size": SIDE, "guidance_scale": 3.0, **params}
+        ),
+    )
