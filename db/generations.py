@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Engine, and_, delete, func, or_, select, update
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session, sessionmaker
 
 from core.domain.environment import Environment
@@ -50,25 +52,30 @@ class GenerationRepo:
             session.add(ProgressRow(generation_id=id, phase=Phase.LOADING, step=0, total=0))
             return True
 
-    def report(self, id: str, progress: Progress, now: datetime) -> None:
+    def report(self, id: str, worker: str, progress: Progress, now: datetime) -> None:
         with self._transaction() as session:
             values = {"phase": progress.phase, "step": progress.step, "total": progress.total, "eta_s": progress.eta_s}
             if progress.preview is not None:
                 values["preview"] = progress.preview
-            session.execute(update(ProgressRow).where(ProgressRow.generation_id == id).values(values))
-            session.execute(update(Row).where(Row.id == id).values(heartbeat_at=now))
+            if session.execute(_claimed(id, worker).values(heartbeat_at=now)).rowcount:
+                session.execute(update(ProgressRow).where(ProgressRow.generation_id == id).values(values))
 
-    def beat(self, id: str, now: datetime) -> None:
+    def beat(self, id: str, worker: str, now: datetime) -> None:
         with self._transaction() as session:
-            session.execute(update(Row).where(Row.id == id).values(heartbeat_at=now))
+            session.execute(_claimed(id, worker).values(heartbeat_at=now))
 
     def describe(
-        self, id: str, model: LoadedModel, environment: Environment, load_s: float, record: Mapping[str, Any]
+        self,
+        id: str,
+        worker: str,
+        model: LoadedModel,
+        environment: Environment,
+        load_s: float,
+        record: Mapping[str, Any],
     ) -> None:
         """Write what is known before the first step, so that a failed or interrupted run is on record too."""
+        self._keep(environment)
         with self._transaction() as session:
-            session.merge(EnvironmentRow(id=environment.id, facts_json=environment.to_json()))
-            session.flush()
             known = {
                 "environment_id": environment.id,
                 "dtype": model.dtype,
@@ -76,20 +83,17 @@ class GenerationRepo:
                 "load_s": load_s,
                 "record_json": canonical_json(dict(record)),
             }
-            session.execute(update(Row).where(Row.id == id).values(known))
+            session.execute(_claimed(id, worker).values(known))
 
     def finish(self, id: str, worker: str, outcome: Outcome, now: datetime) -> bool:
         """Write how it ended. False if another worker has taken it over meanwhile."""
         may_end = [status for status, moves in MOVES.items() if outcome.status in moves]
         with self._transaction() as session:
-            ended = (
-                update(Row)
-                .where(Row.id == id, Row.worker == worker, Row.status.in_(may_end))
-                .values(finished_at=now, **_outcome_values(outcome))
-            )
-            done = session.execute(ended).rowcount == 1
+            ended = _claimed(id, worker).where(Row.status.in_(may_end))
+            if session.execute(ended.values(finished_at=now, **_outcome_values(outcome))).rowcount != 1:
+                return False
             session.execute(delete(ProgressRow).where(ProgressRow.generation_id == id))
-            return done
+            return True
 
     def request_cancel(self, id: str, now: datetime) -> None:
         """Queued and interrupted ones are cancelled at once, a running one at its next step."""
@@ -177,12 +181,38 @@ class GenerationRepo:
         last = found[limit - 1] if len(found) > limit else None
         return GallerySlice(tuple(found[:limit]), Cursor(last.created_at, last.id) if last else None)
 
+    def page_before(self, filter: GalleryFilter, cursor: Cursor, limit: int) -> Cursor | None:
+        """The cursor of the page that ends where this one's page begins. None if that is the first page."""
+        newer = or_(Row.created_at > cursor.created_at, and_(Row.created_at == cursor.created_at, Row.id > cursor.id))
+        query = select(Row.created_at, Row.id).where(_matches(filter), newer).order_by(Row.created_at, Row.id)
+        with Session(self._engine) as session:
+            found = session.execute(query.offset(limit - 1).limit(1)).first()
+        return Cursor(*found) if found else None
+
+    def models(self) -> list[str]:
+        """Every model that some generation was asked of, by name."""
+        with Session(self._engine) as session:
+            return list(session.scalars(select(Row.model).distinct().order_by(Row.model)))
+
     def count(self, filter: GalleryFilter) -> int:
         with Session(self._engine) as session:
             return session.scalar(select(func.count()).select_from(Row).where(_matches(filter))) or 0
 
+    def _keep(self, environment: Environment) -> None:
+        with Session(self._engine) as session:
+            if session.get(EnvironmentRow, environment.id) is not None:
+                return
+        # Another worker may just have written the same facts.
+        with suppress(IntegrityError), self._transaction() as session:
+            session.add(EnvironmentRow(id=environment.id, facts_json=environment.to_json()))
+
     def _transaction(self):
         return self._sessions.begin()
+
+
+def _claimed(id: str, worker: str):
+    """A change to a row that only the worker that claimed it last may make."""
+    return update(Row).where(Row.id == id, Row.worker == worker)
 
 
 def _rows():

@@ -29,6 +29,14 @@ class Gallery:
     ) -> GallerySlice:
         return self.repo.browse(filter, cursor, limit)
 
+    def page_before(self, filter: GalleryFilter, cursor: Cursor, limit: int = PAGE_ROWS) -> Cursor | None:
+        """To page back from the page of this cursor; None: back to the first page."""
+        return self.repo.page_before(filter, cursor, limit)
+
+    def models(self) -> list[str]:
+        """The models found in the gallery, the trash included."""
+        return self.repo.models()
+
     def count(self, filter: GalleryFilter = EVERYTHING) -> int:
         return self.repo.count(filter)
 

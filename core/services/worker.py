@@ -83,10 +83,10 @@ class Worker:
         asked_at = time.perf_counter()
         inpainter = self.load_inpainter(generation.params.model, generation.device)
         load_s = time.perf_counter() - asked_at
-        report = _Reporter(self.repo, generation.id, self.now)
+        report = _Reporter(self, generation.id)
         report(StepReport(Phase.PREPARING))
         record = _record_of(plan, inpainter)
-        self.repo.describe(generation.id, inpainter.model, inpainter.environment, load_s, record)
+        self.repo.describe(generation.id, self.name, inpainter.model, inpainter.environment, load_s, record)
         started = time.perf_counter()
         repainted = inpainter.inpaint(plan.working_request(inpainter.model.cell), report)
         runtime_s = time.perf_counter() - started
@@ -113,7 +113,7 @@ class Worker:
         def beat() -> None:
             while not stop.wait(BEAT_EVERY_S):
                 try:
-                    self.repo.beat(id, self.now())
+                    self.repo.beat(id, self.name, self.now())
                 except Exception:
                     log.exception("no heartbeat for generation %s", id)
 
@@ -129,21 +129,22 @@ class Worker:
 class _Reporter:
     """Turns step reports into progress rows, and a cancel request into GenerationCancelled."""
 
-    def __init__(self, repo: GenerationRepo, id: str, now: Callable[[], datetime]) -> None:
-        self._repo, self._id, self._now = repo, id, now
+    def __init__(self, worker: Worker, id: str) -> None:
+        self._worker, self._id = worker, id
         self._written_at = float("-inf")
         self._first_step_at: float | None = None
         self._phase: Phase | None = None
 
     def __call__(self, report: StepReport) -> None:
-        if self._repo.is_cancel_requested(self._id) and report.phase is not Phase.STORING:
+        if self._worker.repo.is_cancel_requested(self._id) and report.phase is not Phase.STORING:
             raise GenerationCancelled
         at = time.perf_counter()
         if report.phase is self._phase and at - self._written_at < REPORT_EVERY_S:
             return
         self._written_at, self._phase = at, report.phase
         progress = Progress(Status.RUNNING, report.phase, report.step, report.total, preview=report.preview)
-        self._repo.report(self._id, replace(progress, eta_s=self._eta_s(report, at)), self._now())
+        progress = replace(progress, eta_s=self._eta_s(report, at))
+        self._worker.repo.report(self._id, self._worker.name, progress, self._worker.now())
 
     def _eta_s(self, report: StepReport, at: float) -> float | None:
         """From the pace since the first finished step, which itself is slower than the rest."""

@@ -35,7 +35,10 @@ def test_bounds_hold_every_pixel_that_is_not_0_and_touch_them_on_each_side(mask)
     outside[bounds.slices] = 0
     assert not outside.any()
     inside = mask.pixels[bounds.slices]
-    assert inside[0].any() and inside[-1].any() and inside[:, 0].any() and inside[:, -1].any()
+    assert inside[0].any()
+    assert inside[-1].any()
+    assert inside[:, 0].any()
+    assert inside[:, -1].any()
 
 
 @given(hard, widths)
