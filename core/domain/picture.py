@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import io
 import struct
-import warnings
 from dataclasses import dataclass
 
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 from core.domain.errors import ImageTooLarge, InvalidImage
+
+# Pillow's own limit warns at 89 megapixels and knows nothing of our settings; _check_size comes before any decoding.
+Image.MAX_IMAGE_PIXELS = None
 
 FORMATS = ("PNG", "JPEG", "WEBP")
 MAX_PIXELS = 100_000_000
@@ -56,16 +58,11 @@ def read_picture(data: bytes, *, max_pixels: int = MAX_PIXELS) -> Picture:
     if len(data) > MAX_FILE_BYTES:
         raise ImageTooLarge(f"This file has {len(data) / 1e6:.0f} MB; at most {MAX_FILE_BYTES // 2**20} MiB are taken.")
     try:
-        with warnings.catch_warnings():
-            # Our own limit below is the one that counts, and it is checked before anything is decoded.
-            warnings.simplefilter("ignore", Image.DecompressionBombWarning)
-            opened = Image.open(io.BytesIO(data), formats=FORMATS)
-            _check_size(opened.size, max_pixels)
-            notes = _notes(opened, data)
-            opened.load()
-    except (UnidentifiedImageError, Image.DecompressionBombError) as error:
-        if isinstance(error, Image.DecompressionBombError):
-            raise ImageTooLarge from error
+        opened = Image.open(io.BytesIO(data), formats=FORMATS)
+        _check_size(opened.size, max_pixels)
+        notes = _notes(opened, data)
+        opened.load()
+    except UnidentifiedImageError as error:
         raise InvalidImage from error
     except (OSError, ValueError, SyntaxError, EOFError, struct.error, MemoryError, OverflowError) as error:
         raise InvalidImage("This picture file is damaged or cut off. Export it again and try once more.") from error

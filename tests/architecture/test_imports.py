@@ -1,0 +1,31 @@
+"""Which way imports point, and what starting costs."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+
+
+def test_building_the_studio_loads_neither_streamlit_nor_torch():
+    code = (
+        "import sys, core.bootstrap, core.cli; from core.settings import Settings\n"
+        "heavy = {'streamlit', 'torch', 'diffusers', 'transformers'} & set(sys.modules)\n"
+        "sys.exit(', '.join(sorted(heavy)) or 0)"
+    )
+
+    run = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
+
+    assert run.returncode == 0, run.stderr
+
+
+def test_imports_keep_to_the_contracts():
+    pytest.importorskip("importlinter")
+    run = subprocess.run([sys.executable, "-c", "from importlinter.cli import lint_imports_command as c; c()"],
+                         cwd=ROOT, capture_output=True, text=True)  # fmt: skip
+
+    assert run.returncode == 0, run.stdout + run.stderr

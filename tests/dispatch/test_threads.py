@@ -1,0 +1,60 @@
+"""The background thread that works off the queue."""
+
+from __future__ import annotations
+
+import threading
+
+from core.dispatch.threads import ThreadDispatcher
+from core.domain.generation import Status
+from core.services.generations import Generations
+from tests.conftest import a_request
+
+
+def test_what_two_sessions_ask_at_the_same_time_is_painted_one_after_the_other(studio, inpainter):
+    done = threading.Semaphore(0)
+
+    def run_next() -> bool:
+        worked = studio.worker.run_next()
+        if worked:
+            done.release()
+        return worked
+
+    dispatcher = ThreadDispatcher(run_next)
+    g = studio.generations
+    generations = Generations(g.repo, g.images, dispatcher, g.resolve_device, g.now, g.new_id, g.random_seed)
+    ids: list[str] = []
+
+    def ask() -> None:
+        ids.extend(generations.submit(a_request(), count=3))
+
+    sessions = [threading.Thread(target=ask) for _ in range(2)]
+    for session in sessions:
+        session.start()
+    for session in sessions:
+        session.join()
+    for _ in range(6):
+        assert done.acquire(timeout=20)
+    dispatcher.stop()
+
+    assert [studio.gallery.get(id).status for id in ids] == [Status.SUCCEEDED] * 6
+    assert inpainter.concurrent_calls == 0
+
+
+def test_a_database_that_is_away_for_a_moment_does_not_end_the_thread():
+    asked = threading.Semaphore(0)
+    answers = iter([OSError("away"), True, False])
+
+    def run_next() -> bool:
+        asked.release()
+        answer = next(answers, False)
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+    dispatcher = ThreadDispatcher(run_next)
+    assert asked.acquire(timeout=5)
+    dispatcher.enqueue("x")
+
+    assert asked.acquire(timeout=5)
+    assert asked.acquire(timeout=5)
+    dispatcher.stop()
