@@ -16,10 +16,10 @@ from typing import Annotated, Any
 
 import typer
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
-from core.bootstrap import Studio, build_studio, keep_last, make_loader
+from core.bootstrap import Studio, build_studio, keep_last, make_catalogue, make_loader
 from core.dispatch.inline import WaitingDispatcher
 from core.domain.errors import InvalidImage, InvalidInput, InvalidMask, StudioError
 from core.domain.gallery import Cursor, GalleryFilter
@@ -179,6 +179,24 @@ def delete(
                 _print_json({"id": id, "in_trash": not restore})
             else:
                 print(f"{id} {'restored' if restore else 'moved to the trash'}")
+
+
+@app.command()
+def download(
+    model: Annotated[str, typer.Argument(help="A key of the model table (see doctor), or a hub id owner/name.")],
+    as_json: JSON = False,
+) -> None:
+    """Fetch a model from the hub. Nothing else ever downloads one."""
+    with _exit_codes():
+        catalogue = make_catalogue(Settings())
+        columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TimeRemainingColumn())
+        with Progress(*columns, console=errors, disable=as_json or not sys.stderr.isatty()) as bar:
+            task = bar.add_task(model, total=None)
+            catalogue.download(model, lambda done, total: bar.update(task, completed=done, total=total))
+        if as_json:
+            _print_json({"model": model, "ready": catalogue.is_ready(model)})
+        else:
+            print(f"{model} is ready")
 
 
 @app.command()
@@ -352,12 +370,13 @@ def _details(generation: Generation) -> dict[str, Any]:
 def _examine(studio: Studio) -> dict[str, Any]:
     from core.engine.device import environment
 
-    settings, device = studio.settings, studio.device()
+    settings, chosen = studio.settings, studio.device()
+    device = next(d for d in studio.devices() if d.key == chosen)
     return {
         "data": str(settings.data.absolute()),
         "database": studio.database_title,
         "generations": studio.gallery.count(),
-        "device": device,
+        "device": chosen,
         "devices": {d.key: f"{d.title}, {d.dtype}" for d in studio.devices()},
         "token": "set" if settings.token else "not set",
         "models": {

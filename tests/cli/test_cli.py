@@ -1,0 +1,162 @@
+"""The command line, with a stand-in for the model: forms that other tools rely on."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from PIL import Image
+from typer.testing import CliRunner
+
+from core import cli
+from core.domain.errors import OutOfMemory
+from tests.conftest import a_mask, a_picture
+
+FIELDS = {
+    "id", "status", "seed", "model", "device", "runtime_s", "source_sha256", "mask_sha256", "pixels_sha256", "output",
+}  # fmt: skip
+
+
+@pytest.fixture
+def run(studio, monkeypatch):
+    monkeypatch.setattr(cli, "_studio", lambda: studio)
+
+    def run(*arguments, code: int = 0):
+        result = CliRunner().invoke(cli.app, [str(a) for a in arguments])
+        assert result.exit_code == code, result.output
+        return result
+
+    return run
+
+
+@pytest.fixture
+def files(tmp_path):
+    a_picture().save(tmp_path / "photo.png")
+    a_mask().to_image().save(tmp_path / "mask.png")
+    return tmp_path / "photo.png", tmp_path / "mask.png"
+
+
+def lines(result) -> list[dict]:
+    return [json.loads(line) for line in result.stdout.splitlines()]
+
+
+def test_inpaint_prints_one_json_object_a_picture_and_nothing_else(run, files):
+    found = lines(run("inpaint", *files, "--prompt", "a cat", "--seed", 5, "--count", 2, "--json"))
+
+    assert [f["seed"] for f in found] == [5, 6]
+    assert all(set(f) >= FIELDS for f in found)
+    assert all(f["status"] == "succeeded" for f in found)
+    with Image.open(found[0]["output"]) as output:
+        assert output.size == (96, 64)
+
+
+def test_the_result_is_written_where_it_is_wanted(run, files, tmp_path):
+    [to_file] = lines(run("inpaint", *files, "--output", tmp_path / "new" / "result.png", "--json"))
+    [to_folder] = lines(run("inpaint", *files, "--output", tmp_path / "folder", "--seed", 3, "--json"))
+
+    assert to_file["output"] == str(tmp_path / "new" / "result.png")
+    assert (tmp_path / "folder" / f"{to_folder['id']}-3.png").exists()
+
+
+def test_without_a_seed_one_is_chosen_and_recorded(run, files):
+    seeds = {lines(run("inpaint", *files, "--json"))[0]["seed"] for _ in range(3)}
+
+    assert len(seeds) == 3
+
+
+def test_the_model_gets_what_it_recommends_unless_told_otherwise(run, files, inpainter):
+    run("inpaint", *files, "--guidance-scale", 2, "--json")
+
+    params = inpainter.requests[0].params
+    assert (params.num_inference_steps, params.size, params.guidance_scale) == (4, 64, 2.0)
+
+
+def test_rerun_makes_the_same_picture_under_a_new_id(run, files):
+    [first] = lines(run("inpaint", *files, "--json"))
+
+    [again] = lines(run("rerun", first["id"], "--json"))
+
+    assert again["pixels_sha256"] == first["pixels_sha256"]
+    assert again["parent_id"] == first["id"] != again["id"]
+
+
+def test_the_gallery_lists_shows_deletes_and_restores(run, files):
+    [made] = lines(run("inpaint", *files, "--prompt", "[red]cat[/red]", "--json"))
+    id = made["id"]
+
+    assert [g["id"] for g in lines(run("gallery", "list", "--json"))] == [id]
+    [shown] = lines(run("gallery", "show", id, "--json"))
+    assert shown["params"]["prompt"] == "[red]cat[/red]"
+    assert shown["environment"]["python"]
+    assert "[red]cat[/red]" in run("gallery", "list").stdout
+    assert lines(run("gallery", "delete", id, "--json")) == [{"id": id, "in_trash": True}]
+    assert lines(run("gallery", "list", "--json")) == []
+    run("gallery", "delete", id, "--restore")
+    assert [g["id"] for g in lines(run("gallery", "list", "--status", "succeeded", "--json"))] == [id]
+
+
+def test_a_long_gallery_is_read_page_by_page(run, files):
+    run("inpaint", *files, "--count", 5)
+
+    first = run("gallery", "list", "--limit", 3, "--json")
+    cursor = run("gallery", "list", "--limit", 3).stderr.split("--after ")[1].strip()
+    second = run("gallery", "list", "--limit", 3, "--after", cursor, "--json")
+
+    assert len({g["id"] for g in lines(first) + lines(second)}) == 5
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("inpaint", "nowhere.png", "{mask}"),
+        ("inpaint", "{photo}", "nowhere.png"),
+        ("inpaint", "{photo}", "{text}"),
+        ("inpaint", "{photo}", "{other}"),
+        ("inpaint", "{photo}", "{black}"),
+        ("inpaint", "{photo}", "{mask}", "--seed", "-1"),
+        ("inpaint", "{photo}", "{mask}", "--steps", "0"),
+        ("inpaint", "{photo}", "{mask}", "--strength", "2"),
+        ("inpaint", "{photo}", "{mask}", "--scheduler", "magic"),
+        ("inpaint", "{photo}", "{mask}", "--model", "no such model"),
+        ("inpaint", "{photo}", "{mask}", "--count", "2", "--output", "one.png"),
+        ("inpaint", "{photo}", "{mask}", "--count", "0"),
+        ("inpaint", "{photo}", "{mask}", "--steps", "many"),
+        ("rerun", "nothing"),
+        ("gallery", "show", "nothing"),
+        ("gallery", "delete", "nothing"),
+        ("gallery", "list", "--after", "nonsense"),
+    ],
+)
+def test_bad_input_ends_with_2_and_a_sentence_and_leaves_nothing_behind(run, files, tmp_path, studio, arguments):
+    (tmp_path / "text.png").write_text("not a picture")
+    a_picture(50, 50).save(tmp_path / "other.png")
+    Image.new("L", (96, 64)).save(tmp_path / "black.png")
+    names = {"photo": files[0], "mask": files[1]} | {n: tmp_path / f"{n}.png" for n in ("text", "other", "black")}
+
+    result = run(*(a.format(**names) for a in arguments), "--json", code=2)
+
+    assert result.stdout == ""
+    assert result.stderr.strip()
+    assert "Traceback" not in result.stderr
+    assert studio.gallery.count() == 0
+
+
+def test_a_failed_generation_ends_with_1_and_is_on_record(run, files, inpainter):
+    inpainter.fail_with(OutOfMemory())
+
+    result = run("inpaint", *files, "--json", code=1)
+
+    [found] = lines(result)
+    assert found["status"] == "failed"
+    assert found["error"] == str(OutOfMemory())
+
+
+def test_the_doctor_tells_what_there_is_and_keeps_the_token_to_itself(run, studio, monkeypatch):
+    monkeypatch.setenv("HF_TOKEN", "hf_secret")
+
+    result = run("doctor", "--json")
+
+    [found] = lines(result)
+    assert found["device"] == "cpu"
+    assert found["models"]["pocket-inpaint"] == "ready"
+    assert "hf_secret" not in result.output
