@@ -1,0 +1,63 @@
+"""Home: what this is, what it runs on, where to begin, and what was made last."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from core.bootstrap import Studio
+from pages.ui.device_card import device_card
+from pages.ui.gallery_grid import gallery_grid
+from pages.ui.generation_card import GALLERY_PAGE, INPAINT_PAGE, address_of
+from pages.ui.messages import shown_errors
+from pages.ui.resources import studio
+
+LATEST = 8
+
+
+def home_page(studio: Studio) -> None:
+    steps, machine = st.columns([3, 2], gap="large")
+    with steps:
+        _first_steps()
+    looking = machine.container(border=True)
+    _latest(studio)
+    # Last, as it loads torch: seconds at the first visit, in which the rest is already on the screen.
+    with looking:
+        device_card(studio)
+
+
+def _first_steps() -> None:
+    st.subheader("First steps")
+    st.markdown(
+        "1. **Open a picture**, one of yours or a sample, and paint over what should change.\n"
+        "2. **Say what should be there** in a few words, and press Generate. Every parameter explains itself.\n"
+        "3. **Find it in the gallery** with its seed and every setting: run it again, or paint on from there."
+    )
+    with st.container(horizontal=True):
+        st.page_link(INPAINT_PAGE, label="Open a picture", icon=":material/brush:")
+        st.page_link(GALLERY_PAGE, label="Look at the gallery", icon=":material/photo_library:")
+
+
+def _latest(studio: Studio) -> None:
+    count = studio.gallery.count()
+    st.subheader("Latest")
+    if not count:
+        st.caption("Nothing here yet: what you generate is kept in the gallery and shows up here.")
+    with shown_errors():
+        opened = gallery_grid(
+            studio.gallery, studio.gallery.browse(limit=LATEST).generations, key="latest", selectable=False
+        )
+    if opened.opened:
+        st.switch_page(GALLERY_PAGE, query_params=address_of(opened.opened))
+    if count:
+        label = "One generation in the gallery" if count == 1 else f"All {count:,} generations in the gallery"
+        st.page_link(GALLERY_PAGE, label=label, icon=":material/arrow_forward:")
+
+
+st.set_page_config(page_title="Inpaint Studio", page_icon=":material/format_paint:", layout="wide")
+st.title("Inpaint Studio")
+st.markdown(
+    "Repaint a part of a picture with Stable Diffusion: paint over it, say what should be there, and watch it appear. "
+    "Everything runs on this machine, and every picture is kept with all that is needed to make it again."
+)
+with shown_errors():
+    home_page(studio())

@@ -1,0 +1,171 @@
+"""Gallery: what was made, newest first. Open one, run it again, put it away."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from core.bootstrap import Studio
+from core.domain.gallery import Cursor, GalleryFilter, GallerySlice
+from core.domain.generation import Status
+from pages.ui import state
+from pages.ui.gallery_grid import STATUS_TITLES, gallery_grid
+from pages.ui.generation_card import GENERATION_PARAMETER, INPAINT_PAGE, generation_card, in_words
+from pages.ui.messages import shown_errors
+from pages.ui.resources import studio
+
+AFTER = "after"
+"""In the address: the cursor of the page shown. Absent on the first page."""
+
+
+def gallery_page(studio: Studio) -> None:
+    filter = _filter(studio)
+    cursor = Cursor.from_text(st.query_params[AFTER]) if AFTER in st.query_params else None
+    found = studio.gallery.browse(filter, cursor)
+    toolbar, news = st.container(), st.container()
+    if not found.generations:
+        _nothing_found(studio, filter)
+    answer = gallery_grid(studio.gallery, found.generations, key="gallery")
+    with toolbar:
+        _toolbar(studio, filter, answer.selected)
+    _pager(studio, filter, cursor, found)
+    if answer.opened:
+        st.query_params[GENERATION_PARAMETER] = answer.opened
+    if GENERATION_PARAMETER in st.query_params:
+        _detail(studio, st.query_params[GENERATION_PARAMETER], [g.id for g in found.generations])
+    elif any(g.status.is_active for g in found.generations):
+        with news:
+            _watch(studio, filter, cursor, found)
+
+
+def _filter(studio: Studio) -> GalleryFilter:
+    titles = {spec.key: spec.title for spec in studio.models.listed()}
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        statuses = st.multiselect(
+            "Status", list(Status), format_func=STATUS_TITLES.get, placeholder="Any", key="status",
+            bind="query-params", on_change=_to_first_page, width=300,
+        )  # fmt: skip
+        model = st.selectbox(
+            "Model", studio.gallery.models(), index=None, format_func=lambda key: titles.get(key, key),
+            placeholder="Any", key="model", bind="query-params", on_change=_to_first_page, width=300,
+        )  # fmt: skip
+        in_trash = st.toggle("Trash", key="trash", bind="query-params", on_change=_to_first_page)
+    return GalleryFilter(statuses=tuple(statuses), model=model, in_trash=in_trash)
+
+
+def _to_first_page() -> None:
+    st.query_params.pop(AFTER, None)
+
+
+def _toolbar(studio: Studio, filter: GalleryFilter, selected: tuple[str, ...]) -> None:
+    count = studio.gallery.count(filter)
+    with st.container(horizontal=True, vertical_alignment="center"), shown_errors():
+        st.markdown(f"{count:,} {'generation' if count == 1 else 'generations'}", width="stretch")
+        none, hint = not selected, "Select pictures with Ctrl or Shift and a click, or with Space."
+        if st.button("Re-run", icon=":material/replay:", disabled=none, help=hint, key="rerun-selected"):
+            for id in selected:
+                studio.generations.rerun(id, session=state.session())
+            st.toast(f"{_counted(selected)} queued again with the same seed.", icon=":material/replay:")
+            st.rerun()
+        if filter.in_trash:
+            if st.button(
+                "Restore", icon=":material/restore_from_trash:", disabled=none, help=hint, key="restore-selected"
+            ):
+                studio.gallery.restore(selected)
+                st.toast(f"{_counted(selected)} restored.", icon=":material/restore_from_trash:")
+                st.rerun()
+        elif st.button("Delete", icon=":material/delete:", disabled=none, help=hint, key="trash-selected"):
+            studio.gallery.trash(selected)
+            st.toast(f"{_counted(selected)} moved to the trash.", icon=":material/delete:")
+            st.rerun()
+
+
+def _counted(ids: tuple[str, ...]) -> str:
+    return "1 generation" if len(ids) == 1 else f"{len(ids)} generations"
+
+
+def _nothing_found(studio: Studio, filter: GalleryFilter) -> None:
+    if filter.in_trash:
+        st.info("The trash is empty.", icon=":material/delete:")
+    elif filter != GalleryFilter() or AFTER in st.query_params:
+        st.info(
+            "No generation matches. Choose other filters, or go back to the first page.", icon=":material/search_off:"
+        )
+    else:
+        st.info(
+            "Nothing here yet. Open a picture, paint over what should change, say what should be there, "
+            "and press Generate: everything you make is kept here.",
+            icon=":material/brush:",
+        )
+        st.page_link(INPAINT_PAGE, label="Paint the first one", icon=":material/arrow_forward:")
+
+
+def _pager(studio: Studio, filter: GalleryFilter, cursor: Cursor | None, found: GallerySlice) -> None:
+    if cursor is None and found.next is None:
+        return
+    with st.container(horizontal=True, horizontal_alignment="center"):
+        if st.button("Newest", icon=":material/first_page:", disabled=cursor is None):
+            _turn_to(None)
+        if st.button("Newer", icon=":material/chevron_left:", disabled=cursor is None) and cursor is not None:
+            _turn_to(studio.gallery.page_before(filter, cursor))
+        if st.button("Older", icon=":material/chevron_right:", icon_position="right", disabled=found.next is None):
+            _turn_to(found.next)
+
+
+def _turn_to(cursor: Cursor | None) -> None:
+    if cursor is None:
+        st.query_params.pop(AFTER, None)
+    else:
+        st.query_params[AFTER] = cursor.to_text()
+    st.rerun()
+
+
+@st.fragment(run_every="1s")
+def _watch(studio: Studio, filter: GalleryFilter, cursor: Cursor | None, shown: GallerySlice) -> None:
+    """While something on this page is waiting or being painted: how far it is, and a new page when one has ended."""
+    with shown_errors():
+        now = studio.gallery.browse(filter, cursor)
+        if [(g.id, g.status) for g in now.generations] != [(g.id, g.status) for g in shown.generations]:
+            st.rerun()
+        for generation in now.generations:
+            if generation.status is Status.RUNNING:
+                progress = studio.generations.progress(generation.id)
+                st.progress(progress.fraction, text=in_words(progress))
+        waiting = sum(g.status is Status.QUEUED for g in now.generations)
+        if waiting:
+            st.caption(f"{waiting} waiting")
+
+
+def _close_detail() -> None:
+    st.query_params.pop(GENERATION_PARAMETER, None)
+
+
+@st.dialog("Generation", width="large", on_dismiss=_close_detail)
+def _detail(studio: Studio, id: str, page: list[str]) -> None:
+    with shown_errors():
+        _neighbours(id, page)
+        generation_card(studio, studio.gallery.get(id))
+
+
+def _neighbours(id: str, page: list[str]) -> None:
+    if id not in page:
+        return
+    at = page.index(id)
+    with st.container(horizontal=True, horizontal_alignment="right", gap="small"):
+        if st.button("Newer", icon=":material/chevron_left:", disabled=at == 0, key="detail-newer", type="tertiary"):
+            _open(page[at - 1])
+        if st.button(
+            "Older", icon=":material/chevron_right:", icon_position="right", disabled=at == len(page) - 1,
+            key="detail-older", type="tertiary",
+        ):  # fmt: skip
+            _open(page[at + 1])
+
+
+def _open(id: str) -> None:
+    st.query_params[GENERATION_PARAMETER] = id
+    st.rerun()
+
+
+st.set_page_config(page_title="Gallery · Inpaint Studio", page_icon=":material/photo_library:", layout="wide")
+st.title("Gallery")
+with shown_errors():
+    gallery_page(studio())

@@ -1,0 +1,42 @@
+"""Which device and which model would paint now."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from core.bootstrap import Studio
+from core.domain.errors import StudioError
+from pages.ui.messages import escaped, show_error
+
+
+def device_card(studio: Studio) -> None:
+    st.markdown("**This machine**")
+    with st.spinner("Looking for devices"):
+        _device(studio)
+    _model(studio)
+
+
+def _device(studio: Studio) -> None:
+    try:
+        in_use = studio.device()
+        devices = {device.key: device for device in studio.devices()}
+    except StudioError as error:
+        show_error(str(error), error.link)
+        return
+    device = devices.get(in_use)
+    title = f"{device.title} ({device.key}, {device.dtype})" if device else in_use
+    st.markdown(f":material/memory: {escaped(title)}")
+    others = [device.title for key, device in devices.items() if key != in_use]
+    if others:
+        st.caption(f"Also here: {escaped('; '.join(others))}")
+
+
+def _model(studio: Studio) -> None:
+    key = studio.settings.model
+    try:
+        title, ready = studio.models.find(key).title, studio.models.is_ready(key)
+    except StudioError as error:
+        show_error(f"{key}: {error}", error.link)
+        return
+    state = ":green-badge[ready]" if ready else ":orange-badge[to be downloaded when you ask for it]"
+    st.markdown(f":material/deployed_code: {escaped(title)} {state}")

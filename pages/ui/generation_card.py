@@ -1,0 +1,397 @@
+"""Everything about one generation: its pictures, what can be done with it, and its whole record."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+import streamlit as st
+from PIL import Image, ImageChops
+
+from core.bootstrap import Studio
+from core.domain import compositing
+from core.domain.gallery import GalleryFilter
+from core.domain.generation import Generation, Progress, Relation, Status
+from core.domain.geometry import Bounds, Size
+from core.domain.params import PARAMETERS, SCHEDULERS
+from core.services.gallery import Gallery
+from pages.ui import state
+from pages.ui.gallery_grid import STATUS_TITLES
+from pages.ui.messages import escaped, shown_errors
+
+GENERATION_PARAMETER = "generation"
+"""In the address of the gallery: the id of the generation that is open."""
+
+GALLERY_PAGE = "pages/2_Gallery.py"
+INPAINT_PAGE = "pages/1_Inpaint.py"
+
+SCREEN = Size(1280, 1280)
+"""Pictures are shown at most this large; the full one is a download away."""
+
+RELATIONS = {
+    Relation.RERUN: "Run again",
+    Relation.VARIATION: "Tried with other choices",
+    Relation.CONTINUATION: "Painted on",
+    Relation.IMPORT: "Imported",
+}
+
+CHILDREN_SHOWN = 20
+
+
+def generation_card(studio: Studio, generation: Generation) -> None:
+    _headline(generation)
+    if generation.status.is_active:
+        _live(studio, generation.id)
+    _pictures(studio.gallery, generation)
+    _actions(studio, generation)
+    _record(studio, generation)
+
+
+def address_of(id: str) -> dict[str, str]:
+    """The query that opens this generation on the gallery page."""
+    return {GENERATION_PARAMETER: id}
+
+
+# The parts, from top to bottom ---------------------------------------------------------------------------------
+
+
+def _headline(generation: Generation) -> None:
+    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+        if generation.status is not Status.SUCCEEDED:
+            st.badge(STATUS_TITLES[generation.status], color=_COLOURS[generation.status])
+        if generation.deleted_at is not None:
+            st.badge("In the trash", icon=":material/delete:", color="gray")
+        unchanged = generation.record.get("outside_mask_unchanged")
+        if unchanged is True:
+            st.badge("Outside the mask: unchanged, checked", icon=":material/verified:", color="green")
+        elif unchanged is False:
+            st.badge("Outside the mask: changed", icon=":material/warning:", color="red")
+        st.caption(f"{when(generation.created_at)}")
+    if generation.error and generation.status is not Status.SUCCEEDED:
+        st.warning(escaped(generation.error), icon=":material/info:")
+    elif generation.status is Status.INTERRUPTED:
+        st.warning("The program ended before this was done. Press Continue to queue it again.", icon=":material/info:")
+
+
+_COLOURS = {
+    Status.QUEUED: "blue",
+    Status.RUNNING: "blue",
+    Status.FAILED: "red",
+    Status.CANCELLED: "gray",
+    Status.INTERRUPTED: "orange",
+}
+
+
+@st.fragment(run_every="500ms")
+def _live(studio: Studio, id: str) -> None:
+    with shown_errors():
+        progress = studio.generations.progress(id)
+        if not progress.status.is_active:
+            st.rerun()
+        st.progress(progress.fraction, text=in_words(progress))
+        if progress.preview is not None:
+            st.image(progress.preview, width=256, alt="What has been painted so far")
+        if st.button("Cancel", key=f"cancel-{id}", icon=":material/stop:", disabled=progress.cancel_requested):
+            studio.generations.cancel(id)
+
+
+def _pictures(gallery: Gallery, generation: Generation) -> None:
+    left, right = st.columns(2)
+    with right:
+        choices = ["Original", "Mask", "Difference"] if generation.output else ["Original", "Mask"]
+        with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
+            beside = st.segmented_control(
+                "Beside the result", choices, default=choices[0], required=True, label_visibility="collapsed",
+                key=f"beside-{generation.id}",
+            )  # fmt: skip
+            crop = _crop_of(generation)
+            close = crop is not None and st.toggle(
+                "Close up", key=f"close-{generation.id}", help="Only the painted part"
+            )
+        box = crop.box if close else None
+        with shown_errors():
+            st.image(_VIEWS[beside](gallery, generation, box), width="stretch", alt=beside)
+    with left:
+        with st.container(height=40, border=False, vertical_alignment="center"):
+            st.markdown("**Result**" if generation.output else "**No result**")
+        with shown_errors():
+            if generation.output:
+                picture = _picture(gallery, generation.output, box)
+                st.image(picture, width="stretch", alt=f"Result: {generation.params.prompt}")
+            elif not generation.status.is_active:
+                st.caption("Nothing was painted. The original and the mask are kept: run it again from here.")
+
+
+def _actions(studio: Studio, generation: Generation) -> None:
+    id = generation.id
+    with st.container(horizontal=True, gap="small"), shown_errors():
+        if generation.status is Status.INTERRUPTED and st.button(
+            "Continue", key=f"resume-{id}", icon=":material/play_arrow:", type="primary"
+        ):
+            studio.generations.resume(id)
+            st.rerun()
+        if st.button(
+            "Load into Inpaint", key=f"load-{id}", icon=":material/brush:", help="Same picture, mask and choices"
+        ):
+            state.open_draft(studio, studio.drafts.from_generation(generation))
+            st.switch_page(INPAINT_PAGE)
+        if generation.output and st.button(
+            "Continue from result",
+            key=f"continue-{id}",
+            icon=":material/arrow_forward:",
+            help="Paint on over the result",
+        ):
+            state.open_draft(studio, studio.drafts.continued_from(generation))
+            st.switch_page(INPAINT_PAGE)
+        queued = None
+        if st.button("Re-run", key=f"rerun-{id}", icon=":material/replay:", help="The same request with the same seed"):
+            queued = studio.generations.rerun(id, session=state.session())
+        with st.popover("Download", icon=":material/download:"):
+            _downloads(studio.gallery, generation)
+        if generation.deleted_at is not None:
+            if st.button("Restore", key=f"restore-{id}", icon=":material/restore_from_trash:"):
+                studio.gallery.restore([id])
+                st.rerun()
+        elif st.button("Delete", key=f"trash-{id}", icon=":material/delete:", disabled=generation.status.is_active):
+            studio.gallery.trash([id])
+            st.query_params.pop(GENERATION_PARAMETER, None)
+            st.toast("Moved to the trash.", icon=":material/delete:")
+            st.rerun()
+    if queued is not None:
+        with st.container(horizontal=True, vertical_alignment="center"):
+            st.success("Queued again with the same seed.", icon=":material/replay:", width="content")
+            st.page_link(GALLERY_PAGE, label="Open the new one", query_params=address_of(queued))
+
+
+def _downloads(gallery: Gallery, generation: Generation) -> None:
+    files = {
+        "Result": (generation.output, ""),
+        "Mask": (generation.mask, "-mask"),
+        "Original": (generation.source, "-original"),
+    }
+    for title, (key, suffix) in files.items():
+        if key is not None:
+            st.download_button(
+                title, lambda key=key: gallery.file(key), f"inpaint-{generation.id}{suffix}.png", "image/png",
+                key=f"download-{title}-{generation.id}", on_click="ignore", width="stretch",
+            )  # fmt: skip
+
+
+def _record(studio: Studio, generation: Generation) -> None:
+    params = generation.params
+    left, right = st.columns(2)
+    with left:
+        _heading(PARAMETERS["prompt"].title)
+        _words(params.prompt)
+        if params.negative_prompt:
+            _heading(PARAMETERS["negative_prompt"].title)
+            _words(params.negative_prompt)
+        _facts("Parameters", parameter_facts(generation))
+    with right:
+        _facts("How it was made", _run_facts(generation))
+        _lineage(studio, generation)
+    with st.expander("Environment and fingerprints", icon=":material/fingerprint:"):
+        left, right = st.columns(2)
+        with left:
+            _facts("Environment", generation.environment.items() or [("", "Not recorded")])
+        with right:
+            _facts("Fingerprints", _fingerprints(generation), monospace=True)
+    if generation.record:
+        with st.expander("Everything that was recorded", icon=":material/data_object:"):
+            st.json(dict(generation.record))
+
+
+def _lineage(studio: Studio, generation: Generation) -> None:
+    children = studio.gallery.browse(GalleryFilter(parent_id=generation.id), limit=CHILDREN_SHOWN).generations
+    if generation.parent_id is None and not children:
+        return
+    _heading("Lineage")
+    if generation.parent_id is not None:
+        with shown_errors():
+            parent = studio.gallery.get(generation.parent_id)
+            relation = RELATIONS.get(generation.relation, "Came")
+            _link(parent, f"{relation} from", ":material/arrow_upward:")
+    for child in children:
+        _link(child, RELATIONS.get(child.relation, "Made from this"), ":material/subdirectory_arrow_right:")
+    if len(children) == CHILDREN_SHOWN:
+        st.caption(f"The newest {CHILDREN_SHOWN} are shown.")
+
+
+def _link(other: Generation, how: str, icon: str) -> None:
+    words = " ".join(other.params.prompt.split())
+    words = f"“{words[:60]}{'…' if len(words) > 60 else ''}”" if words else "no prompt"
+    label = f"{how}: {escaped(words)}, {when(other.created_at)}"
+    if other.status is not Status.SUCCEEDED:
+        label += f" ({STATUS_TITLES[other.status].lower()})"
+    st.page_link(GALLERY_PAGE, label=label, icon=icon, query_params=address_of(other.id))
+
+
+# Facts in words ------------------------------------------------------------------------------------------------
+
+
+def parameter_facts(generation: Generation) -> list[tuple[str, str]]:
+    """Every parameter but the two prompts, which have a place of their own."""
+    values = generation.params.model_dump()
+    return [
+        (parameter.title, _in_unit(name, values[name], parameter.unit))
+        for name, parameter in PARAMETERS.items()
+        if name not in ("prompt", "negative_prompt")
+    ]
+
+
+def _in_unit(name: str, value: object, unit: str) -> str:
+    if name == "scheduler":
+        return SCHEDULERS.get(str(value), str(value))
+    text = f"{value:g}" if isinstance(value, float) else str(value)
+    return f"{text} {unit}" if unit == "px" else text
+
+
+def _run_facts(generation: Generation) -> Iterable[tuple[str, str]]:
+    record = generation.record
+    yield "Status", STATUS_TITLES[generation.status]
+    yield (
+        "Picture",
+        f"{generation.width} x {generation.height} px"
+        + (f", {generation.source_name}" if generation.source_name else ""),
+    )
+    yield "Device", generation.device + (f", {generation.dtype}" if generation.dtype else "")
+    if generation.model_revision:
+        yield "Model revision", generation.model_revision
+    if "effective_steps" in record:
+        yield "Steps really run", str(record["effective_steps"])
+    if (crop := _crop_of(generation)) is not None:
+        yield "Part painted", f"{crop.size} px, at {crop.left}, {crop.top}"
+    if "working_size" in record:
+        yield "Went through the model at", "{} x {} px".format(*record["working_size"])
+    if "mask_coverage" in record:
+        yield "Masked", f"{record['mask_coverage']:.1%} of the picture"
+    for title, taken in (
+        ("Time in the queue", generation.queue_s),
+        ("Time to load the model", generation.load_s),
+        ("Time to paint", generation.runtime_s),
+    ):
+        if taken is not None:
+            yield title, duration(taken)
+    if generation.finished_at:
+        yield "Finished", when(generation.finished_at)
+    if generation.error_code:
+        yield "Error", generation.error_code
+
+
+def _fingerprints(generation: Generation) -> Iterable[tuple[str, str]]:
+    yield "Id", generation.id
+    yield "Original", generation.source
+    yield "Mask", generation.mask
+    if generation.pixels_sha256:
+        yield "Result", generation.pixels_sha256
+    noise = generation.record.get("inpainter", {}).get("noise_sha256")
+    if noise:
+        yield "First noise", noise
+
+
+def when(moment: datetime) -> str:
+    """In the reader's time zone, as far as the browser tells it."""
+    try:
+        zone = ZoneInfo(st.context.timezone) if st.context.timezone else None
+    except (ZoneInfoNotFoundError, ValueError):
+        zone = None
+    return f"{moment.astimezone(zone):%d %b %Y, %H:%M}" if zone else f"{moment:%d %b %Y, %H:%M} UTC"
+
+
+def duration(seconds: float) -> str:
+    if seconds < 60:
+        return f"{seconds:.2g} s" if seconds < 1 else f"{seconds:.1f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours} h {minutes} min" if hours else f"{minutes} min {rest} s"
+
+
+def in_words(progress: Progress) -> str:
+    if progress.status is Status.QUEUED:
+        return f"Waiting, {progress.ahead} ahead" if progress.ahead else "Waiting, next in line"
+    if progress.cancel_requested:
+        return "Cancelling at the next step"
+    text = progress.phase.capitalize()
+    if progress.total:
+        text += f", step {progress.step} of {progress.total}"
+    return text + (f", about {duration(progress.eta_s)} left" if progress.eta_s else "")
+
+
+def _heading(title: str) -> None:
+    st.markdown(f"**{title}**")
+
+
+def _words(text: str) -> None:
+    """The artist's words exactly as they are, to be copied: a code block never reads them as Markdown."""
+    if text.strip():
+        st.code(text, language=None, wrap_lines=True)
+    else:
+        st.caption("None")
+
+
+def _facts(title: str, facts: Iterable[tuple[str, str]], *, monospace: bool = False) -> None:
+    _heading(title)
+    names, values = zip(*facts, strict=True)
+    shown = [f"`{value}`" if monospace else escaped(" ".join(value.split())) for value in values]
+    table: Mapping[str, list[str]] = {"What": [escaped(name.replace("_", " ")) for name in names], "Value": shown}
+    st.table(table, hide_header=True, hide_index=True, border="horizontal", alt=title)
+
+
+# Pictures for the screen ---------------------------------------------------------------------------------------
+
+Box = tuple[int, int, int, int]
+
+
+def _crop_of(generation: Generation) -> Bounds | None:
+    try:
+        return Bounds(*generation.record["crop"])
+    except (KeyError, TypeError, ValueError):
+        return None
+
+
+@st.cache_data(max_entries=120, show_spinner=False)
+def _picture(_gallery: Gallery, key: str, box: Box | None) -> bytes:
+    return _for_screen(_gallery.image(key), box)
+
+
+@st.cache_data(max_entries=60, show_spinner=False)
+def _masked(_gallery: Gallery, source: str, mask: str, box: Box | None) -> bytes:
+    """The original with the mask laid over it in red."""
+    original = _eight_bit(_gallery.image(source))
+    tint = Image.new("RGB", original.size, (220, 38, 38))
+    weight = _gallery.image(mask).convert("L").point(lambda value: value * 6 // 10)
+    return _for_screen(Image.composite(tint, original, weight), box)
+
+
+@st.cache_data(max_entries=60, show_spinner=False)
+def _difference(_gallery: Gallery, source: str, output: str, box: Box | None) -> bytes:
+    """How far each pixel moved, four times as bright as it was: black means not at all."""
+    changed = ImageChops.difference(_eight_bit(_gallery.image(source)), _eight_bit(_gallery.image(output)))
+    red, green, blue = changed.split()
+    largest = ImageChops.lighter(ImageChops.lighter(red, green), blue)
+    return _for_screen(largest.point(lambda value: min(255, value * 4)), box)
+
+
+_VIEWS = {
+    "Original": lambda gallery, generation, box: _picture(gallery, generation.source, box),
+    "Mask": lambda gallery, generation, box: _masked(gallery, generation.source, generation.mask, box),
+    "Difference": lambda gallery, generation, box: _difference(gallery, generation.source, generation.output, box),
+}
+
+
+def _eight_bit(image: Image.Image) -> Image.Image:
+    whole = Bounds(0, 0, *image.size)
+    return compositing.for_model(image, whole, whole.size) if image.mode == "I;16" else image.convert("RGB")
+
+
+def _for_screen(image: Image.Image, box: Box | None) -> bytes:
+    part = image.crop(box) if box else image
+    part = _eight_bit(part) if part.mode == "I;16" else part
+    size = Size(*part.size).fitted(SCREEN)
+    if size != Size(*part.size):
+        part = part.resize(tuple(size), Image.Resampling.LANCZOS, reducing_gap=2.0)
+    file = io.BytesIO()
+    part.save(file, "WEBP", quality=90, method=0, icc_profile=image.info.get("icc_profile"))
+    return file.getvalue()
