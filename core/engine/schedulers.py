@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import math
 from collections.abc import Mapping
 from typing import Any
@@ -52,7 +53,15 @@ def fresh(key: str, own: Any) -> Any:
             "Choose another one, such as DDIM or Euler."
         )
     name, overrides = CLASSES[key]
-    return getattr(diffusers, name).from_config(own.config, **overrides)
+    kind = getattr(diffusers, name)
+    # What this class does not know would stay in its configuration, and so in the record, without any effect.
+    known = {*inspect.signature(kind.__init__).parameters, "_use_default_values"}
+    try:
+        return kind.from_config({k: v for k, v in own.config.items() if k in known}, **overrides)
+    except ImportError as error:
+        raise InvalidParams(
+            f"The scheduler {SCHEDULERS[key]} needs the package scipy. Install it, or choose another scheduler."
+        ) from error
 
 
 def timesteps(scheduler: Any, *, num_inference_steps: int, strength: float) -> list[float]:

@@ -17,7 +17,7 @@ INDEX = "model_index.json"
 LIBRARIES = {"diffusers", "transformers", "stable_diffusion"}
 """A component from elsewhere would make diffusers import that module: such a model is refused."""
 
-WITHOUT_WEIGHTS = re.compile(r"(Tokenizer|TokenizerFast|Scheduler|Processor|ImageProcessorFast|FeatureExtractor)$")
+WITHOUT_WEIGHTS = re.compile(r"(Tokenizer|Scheduler|Processor|FeatureExtractor)(Fast|Pil)?$")
 
 WEIGHTS = re.compile(
     r"(?P<component>[^/]+)/(?:model|diffusion_pytorch_model)(?:\.(?P<variant>\w+))?"

@@ -50,17 +50,25 @@ def loaded(settings: Settings) -> Callable[..., DiffusersInpainter]:
 
 
 @pytest.fixture(scope="session")
-def nine(models) -> DiffusersInpainter:
-    """A 9-channel model, shared: that it stays the same in spite of all its runs is part of the contract."""
-    return _shared(models(in_channels=9))
+def shared(models) -> Callable[..., DiffusersInpainter]:
+    """shared(in_channels=9, ...) -> one inpainter for all tests: that no run leaves a trace is part of the contract."""
+    settings = Settings(_env_file=None, threads=1, device="cpu", HF_TOKEN=None)
+    made: dict[Path, DiffusersInpainter] = {}
+
+    def make(**wishes) -> DiffusersInpainter:
+        folder = models(**wishes)
+        if folder not in made:
+            made[folder] = load(str(folder), "cpu", Catalogue(settings), settings)
+        return made[folder]
+
+    return make
 
 
 @pytest.fixture(scope="session")
-def four(models) -> DiffusersInpainter:
-    """A 4-channel model, shared."""
-    return _shared(models(in_channels=4))
+def nine(shared) -> DiffusersInpainter:
+    return shared(in_channels=9)
 
 
-def _shared(folder: Path) -> DiffusersInpainter:
-    settings = Settings(_env_file=None, threads=1, device="cpu", HF_TOKEN=None)
-    return load(str(folder), "cpu", Catalogue(settings), settings)
+@pytest.fixture(scope="session")
+def four(shared) -> DiffusersInpainter:
+    return shared(in_channels=4)
