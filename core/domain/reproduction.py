@@ -1,0 +1,156 @@
+"""Whether a picture could be made again: the comparison of an original with its re-run, and the reasons."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from core.domain.errors import SizeMismatch
+from core.domain.mask import Mask
+
+CLOSE_MAX_DIFFERENCE = 8 / 255
+"""Largest difference of one value, of the full range, that still counts as rounding."""
+
+CLOSE_MIN_PSNR = 48.0
+"""dB over the repainted pixels. A difference of one 8-bit step everywhere is 48.1 dB: 20 log10(255)."""
+
+
+class Verdict(StrEnum):
+    EXACT = "EXACT"
+    CLOSE = "CLOSE"
+    DIFFERENT = "DIFFERENT"
+
+
+class Stage(StrEnum):
+    """Where two runs of one request first parted."""
+
+    NOISE = "noise"
+    LATENTS = "latents"
+    DECODE = "decode"
+    COMPOSITE = "composite"
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """How far two pictures of one size and mode are apart.
+
+    max_difference: of any one value, 0..1 of the full range. psnr: dB over the repainted pixels, None when they are
+    equal. changed: share of the repainted pixels that differ, 0..1. outside_equal: whether every pixel where the
+    mask is 0 is the same.
+    """
+
+    max_difference: float
+    psnr: float | None
+    changed: float
+    outside_equal: bool
+
+    @property
+    def verdict(self) -> Verdict:
+        if self.outside_equal and self.changed == 0:
+            return Verdict.EXACT
+        is_rounding = self.max_difference <= CLOSE_MAX_DIFFERENCE and (self.psnr or 0) >= CLOSE_MIN_PSNR
+        return Verdict.CLOSE if self.outside_equal and is_rounding else Verdict.DIFFERENT
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One field of the record or the environment that is not what it was."""
+
+    field: str
+    then: str
+    now: str
+
+    def __str__(self) -> str:
+        if not self.then:
+            return f"{self.field}: not recorded then, {self.now} now"
+        if not self.now:
+            return f"{self.field}: {self.then} then, unknown now"
+        return f"{self.field}: {self.then} then, {self.now} now"
+
+
+@dataclass(frozen=True, slots=True)
+class Reproduction:
+    """The verdict on one re-run, with its reasons. stage: None when nothing parted, or nothing was recorded."""
+
+    verdict: Verdict
+    difference: Difference
+    changes: tuple[Change, ...] = ()
+    stage: Stage | None = None
+
+
+def compare(original: Image.Image, rerun: Image.Image, mask: Mask) -> Difference:
+    """original, rerun: results of the same request. mask: the grown one, so that 0 means "never touched".
+
+    Raises SizeMismatch unless all three agree.
+    """
+    if original.size != rerun.size or original.mode != rerun.mode or tuple(mask.size) != original.size:
+        raise SizeMismatch("These two pictures have different sizes or kinds, so they cannot be compared.")
+    then, now = np.asarray(original), np.asarray(rerun)
+    differs = then != now
+    if differs.ndim == 3:
+        differs = differs.any(axis=2)
+    outside_equal = not bool((differs & (mask.pixels == 0)).any())
+    if not differs.any():
+        return Difference(0.0, None, 0.0, outside_equal)
+    full = float(np.iinfo(then.dtype).max)
+    apart = np.abs(then.astype(np.float64) - now.astype(np.float64)) / full
+    inside = mask.pixels > 0
+    squared = float((apart[inside] ** 2).mean())
+    return Difference(
+        max_difference=float(apart.max()),
+        psnr=float(-10 * np.log10(squared)) if squared else None,
+        changed=float(differs[inside].mean()),
+        outside_equal=outside_equal,
+    )
+
+
+def heat_map(original: Image.Image, rerun: Image.Image) -> Image.Image:
+    """Where two pictures differ: black where they agree, from dark red to white by the root of the difference."""
+    then, now = np.asarray(original), np.asarray(rerun)
+    apart = np.abs(then.astype(np.float32) - now.astype(np.float32)) / float(np.iinfo(then.dtype).max)
+    if apart.ndim == 3:
+        apart = apart.max(axis=2)
+    # The root lifts single 8-bit steps out of the dark; whatever differs at all is at least dark red.
+    heat = np.where(apart > 0, 0.25 + 0.75 * np.sqrt(apart), 0.0)[..., None]
+    ramp = np.clip(heat * 3 - np.array([0.0, 1.0, 2.0], np.float32), 0, 1)
+    return Image.fromarray((ramp * 255).astype(np.uint8))
+
+
+def changes_between(then: Mapping[str, Any], now: Mapping[str, Any]) -> tuple[Change, ...]:
+    """Every field, at any depth, in which two records differ; named by its path, "scheduler.beta_start"."""
+    before, after = dict(_flat(then)), dict(_flat(now))
+    fields = sorted(before.keys() | after.keys())
+    return tuple(
+        Change(field, before.get(field, ""), after.get(field, ""))
+        for field in fields
+        if before.get(field, "") != after.get(field, "")
+    )
+
+
+def first_stage(then: Mapping[str, Any], now: Mapping[str, Any], verdict: Verdict) -> Stage | None:
+    """The first recorded hash on the way from noise to picture that differs between two inpainter records."""
+    if verdict is Verdict.EXACT:
+        return None
+    for field, stage in (
+        ("noise_sha256", Stage.NOISE),
+        ("latents_sha256", Stage.LATENTS),
+        ("decoded_sha256", Stage.DECODE),
+    ):
+        if not then.get(field) or not now.get(field):
+            return None
+        if then[field] != now[field]:
+            return stage
+    return Stage.COMPOSITE
+
+
+def _flat(value: Any, path: str = "") -> Iterator[tuple[str, str]]:
+    if isinstance(value, Mapping):
+        for key, inner in value.items():
+            yield from _flat(inner, f"{path}.{key}" if path else str(key))
+    else:
+        yield path, str(value)
