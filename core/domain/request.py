@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
 
 from PIL import Image
 
@@ -38,12 +40,14 @@ class InpaintRequest:
 class WorkingRequest:
     """What one pipeline call gets: everything at the working size.
 
-    image: RGB. mask: of its size, black and white, in whole latent cells. params: as in the request.
+    image: RGB. mask: of its size, black and white, in whole latent cells. params: as in the request. recorded: what
+    the inpainter recorded of an earlier run, to restore its conditions (threads, scheduler) as far as it can.
     """
 
     image: Image.Image
     mask: Mask
     params: InpaintParams
+    recorded: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
