@@ -46,7 +46,9 @@ def resolve(setting: str) -> Device:
         if device.key == wanted:
             return device
     names = ", ".join(device.key for device in here)
-    raise DeviceUnavailable(f"The device {setting!r} is not available on this machine. Choose one of: {names}, or auto.")
+    raise DeviceUnavailable(
+        f"The device {setting!r} is not available on this machine. Choose one of: {names}, or auto."
+    )
 
 
 def set_threads(count: int | None) -> int:

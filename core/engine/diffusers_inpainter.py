@@ -238,18 +238,18 @@ class _Run:
         is_last = index == len(self._timesteps) - 1
         # Heun calls the model twice a step: the step is done after the second call.
         step = self.total if is_last else (index + 1) // self._scheduler.order
+        if not bool(torch.isfinite(latents).all()):
+            raise BrokenResult  # it cannot recover: spare the rest of the steps
         preview = self._preview.of(latents) if self._preview else None
         self._on_step(StepReport(Phase.DENOISING, step, self.total, preview))
         if is_last:
             self._denoised = time.perf_counter()
-            if not bool(torch.isfinite(latents).all()):
-                raise BrokenResult
             self._on_step(StepReport(Phase.FINISHING, self.total, self.total, preview))
         return {}
 
     @contextmanager
     def _watched(self) -> Iterator[None]:
-        """Look at the noise as it is drawn and at the clock before the first step, then leave the pipeline as it was."""
+        """Look at the noise as it is drawn and at the clock before the first step; leave the pipeline as it was."""
         with ExitStack() as watches:
             watches.enter_context(_watch(self._pipe, "prepare_latents", self._look_at_noise))
             watches.enter_context(_watch(self._pipe, "prepare_mask_latents", self._look_at_clock))

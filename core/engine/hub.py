@@ -10,8 +10,9 @@ import hashlib
 import json
 import os
 import re
+import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -95,20 +96,57 @@ class Hub:
 
         api = HfApi(endpoint=self._endpoint, token=self._token)
         about = api.model_info(spec.repository, revision=spec.revision, files_metadata=True, timeout=20)
-        files = [
-            RemoteFile(s.rfilename, s.size or 0, s.lfs.sha256 if s.lfs else None) for s in about.siblings or ()
-        ]
+        files = [RemoteFile(s.rfilename, s.size or 0, s.lfs.sha256 if s.lfs else None) for s in about.siblings or ()]
         return about.sha, {file.name: file for file in files}
 
     def _fetch(self, spec: ModelSpec, commit: str, wanted: list[RemoteFile], on_progress: OnDownload) -> None:
         progress = _Progress(on_progress, total=sum(file.size for file in wanted))
         progress.report()
+        with self._alone(spec, progress):
+            self._check_room(spec, commit, wanted)
+            self._fetch_each(spec, commit, wanted, progress)
+
+    def _fetch_each(self, spec: ModelSpec, commit: str, wanted: list[RemoteFile], progress: _Progress) -> None:
         # The small ones first: an unreadable repository shows before gigabytes are spent on it.
         for file in sorted(wanted, key=lambda file: (file.sha256 is not None, file.size)):
             with progress.file(file):
-                if file.sha256 and not (self._repository_folder(spec) / "snapshots" / commit / file.name).exists():
+                if file.sha256 and not self._is_here(spec, commit, file):
                     self._fetch_large(spec, commit, file, progress)
                 self._fetch_small(spec, commit, file.name)
+
+    @contextmanager
+    def _alone(self, spec: ModelSpec, progress: _Progress) -> Iterator[None]:
+        """One download of a model at a time, in all processes; who waits can still be stopped."""
+        from filelock import Timeout
+        from huggingface_hub.utils import WeakFileLock
+
+        lock = self._cache_folder() / ".locks" / self._repository_folder(spec).name / "download.lock"
+        lock.parent.mkdir(parents=True, exist_ok=True)
+        with ExitStack() as held:
+            while True:
+                try:
+                    held.enter_context(WeakFileLock(lock, timeout=0.5))
+                    break
+                except Timeout:
+                    progress.report()
+            yield
+
+    def _check_room(self, spec: ModelSpec, commit: str, wanted: list[RemoteFile]) -> None:
+        missing = [file for file in wanted if not self._is_here(spec, commit, file)]
+        parts = [self._part(spec, file) for file in missing if file.sha256]
+        needed = sum(file.size for file in missing) - sum(part.stat().st_size for part in parts if part.exists())
+        free = shutil.disk_usage(self._cache_folder()).free
+        if needed > free:
+            raise StorageFull(
+                f"This model needs {needed / 1e9:.1f} GB more on the disk, and {free / 1e9:.1f} GB are free in "
+                f"{self._cache_folder()}. Make room, or set HF_HOME to a folder on another disk."
+            )
+
+    def _is_here(self, spec: ModelSpec, commit: str, file: RemoteFile) -> bool:
+        return (self._repository_folder(spec) / "snapshots" / commit / file.name).exists()
+
+    def _part(self, spec: ModelSpec, file: RemoteFile) -> Path:
+        return self._repository_folder(spec) / "blobs" / f"{file.sha256}.part"
 
     def _fetch_small(self, spec: ModelSpec, commit: str, name: str) -> str:
         """Also links a large file that is in the cache's store already into the snapshot."""
@@ -136,7 +174,7 @@ class Hub:
         if stored.exists():
             return
         stored.parent.mkdir(parents=True, exist_ok=True)
-        part = stored.with_name(stored.name + ".part")
+        part = self._part(spec, file)
         with part.open("ab") as sink:
             progress.advance(sink.tell())
             attempts = ATTEMPTS
@@ -213,9 +251,7 @@ class Hub:
                     "The model does not fit on the disk, or its folder cannot be written to. Make room, then download "
                     "it again: what has arrived is kept."
                 ) from error
-            raise NoNetwork(
-                "The download broke off. Try again: what has arrived is kept.", link=spec.url
-            ) from None
+            raise NoNetwork("The download broke off. Try again: what has arrived is kept.", link=spec.url) from None
 
     def _in_words(self, error: Any, spec: ModelSpec) -> Exception:
         from huggingface_hub import errors

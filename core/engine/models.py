@@ -90,9 +90,7 @@ class Catalogue:
         self._settings = settings
         self._models = {spec.key: spec for spec in models}
         self._root = root
-        self._hub = hub.Hub(
-            token=settings.token, offline=settings.offline, cache=cache, endpoint=endpoint
-        )
+        self._hub = hub.Hub(token=settings.token, offline=settings.offline, cache=cache, endpoint=endpoint)
         self._dtype = dtype
 
     def listed(self) -> Sequence[ModelSpec]:
@@ -228,7 +226,8 @@ def native_size(folder: Path) -> int:
 
 
 def _is_path(key: str) -> bool:
-    return key.startswith((".", "/", "~", "\\")) or "\\" in key or key.count("/") > 1 and "@" not in key or key[1:2] == ":"
+    too_deep_for_an_id = key.count("/") > 1 and "@" not in key
+    return key.startswith((".", "/", "~")) or "\\" in key or key[1:2] == ":" or too_deep_for_an_id
 
 
 def _vocabulary(words: Mapping[str, Any]) -> Vocabulary:

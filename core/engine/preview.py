@@ -23,6 +23,9 @@ SD1_COLOURS = np.array(
 )
 SD1_SCALING = 0.18215
 
+BEYOND = 1e4
+"""Latents of a broken run end here."""
+
 
 class Preview:
     """Previews of one run: the picture as it is, with the repainted part as it becomes."""
@@ -58,8 +61,10 @@ def _linear(latents: Any, vae: Any) -> np.ndarray | None:
     """(h, w, 3) of 0..1, one pixel for each latent; None for the latents of another autoencoder."""
     if latents.shape[1] != len(SD1_COLOURS) or abs(vae.config.scaling_factor - SD1_SCALING) > 1e-4:
         return None
-    values = latents[0].detach().float().cpu().numpy().transpose(1, 2, 0)
-    return _finite(_calmed(values) @ SD1_COLOURS / 2 + 0.5)
+    values = np.nan_to_num(latents[0].detach().float().cpu().numpy().transpose(1, 2, 0), posinf=BEYOND, neginf=-BEYOND)
+    values = values.clip(-BEYOND, BEYOND)
+    # Some schedulers start from noise many times as strong as latents are.
+    return values / max(1.0, float(values.std())) @ SD1_COLOURS / 2 + 0.5
 
 
 def _decoded(latents: Any, vae: Any) -> np.ndarray:
@@ -73,13 +78,4 @@ def _decoded(latents: Any, vae: Any) -> np.ndarray:
         few = avg_pool2d(latents, shrink, ceil_mode=True) if shrink > 1 else latents
         few = few / max(1.0, float(few.std()))
         decoded = vae.decode(few / vae.config.scaling_factor, return_dict=False)[0]
-    return _finite(decoded[0].float().cpu().numpy().transpose(1, 2, 0) / 2 + 0.5)
-
-
-def _calmed(values: np.ndarray) -> np.ndarray:
-    """Some schedulers start from noise many times as strong as latents are."""
-    return values / max(1.0, float(values.std()))
-
-
-def _finite(colours: np.ndarray) -> np.ndarray:
-    return np.nan_to_num(colours, nan=0.5, posinf=1.0, neginf=0.0)
+    return np.nan_to_num(decoded[0].float().cpu().numpy().transpose(1, 2, 0) / 2 + 0.5, nan=0.5)

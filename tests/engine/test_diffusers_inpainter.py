@@ -459,7 +459,9 @@ def test_the_safety_checker_can_be_left_out(models, loaded, caplog):
     "error",
     [
         MemoryError(),
-        RuntimeError("[enforce fail at alloc_cpu.cpp:75] DefaultCPUAllocator: not enough memory: you tried to allocate"),
+        RuntimeError(
+            "[enforce fail at alloc_cpu.cpp:75] DefaultCPUAllocator: not enough memory: you tried to allocate"
+        ),
         RuntimeError("MPS backend out of memory"),
         "torch",
     ],

@@ -12,7 +12,11 @@ HEAVY = ("torch", "diffusers", "transformers", "huggingface_hub", "safetensors")
 def test_importing_the_engine_loads_none_of_the_heavy_libraries():
     modules = sorted(path.stem for path in Path(core.engine.__file__).parent.glob("*.py") if path.stem != "__init__")
     code = "\n".join(
-        [*(f"import core.engine.{name}" for name in modules), "import sys", f"print([m for m in {HEAVY} if m in sys.modules])"]
+        [
+            *(f"import core.engine.{name}" for name in modules),
+            "import sys",
+            f"print([m for m in {HEAVY} if m in sys.modules])",
+        ]
     )
 
     asked = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60)

@@ -30,8 +30,7 @@ def test_every_key_of_the_domain_has_a_class():
     assert set(schedulers.CLASSES) | {MODEL_DEFAULT} == set(SCHEDULERS)
 
 
-@pytest.mark.parametrize("strength", [1.0, 0.55])
-@pytest.mark.parametrize("channels", [4, 9])
+@pytest.mark.parametrize(("channels", "strength"), [(9, 1.0), (4, 0.55)])
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("key", SCHEDULERS)
 def test_every_scheduler_paints_a_picture_or_says_why_it_cannot(shared, key, kind, channels, strength):

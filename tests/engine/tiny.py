@@ -159,6 +159,13 @@ def a_working_request(
         image=picture,
         mask=mask or Mask.empty(Size(width, height)).union(a_mask(width, height, (16, 16, width - 16, height - 16))),
         params=InpaintParams(
-            **{"prompt": "a red ball", "num_inference_steps": 4, "seed": 7, "size": SIDE, "guidance_scale": 3.0, **params}
+            **{
+                "prompt": "a red ball",
+                "num_inference_steps": 4,
+                "seed": 7,
+                "size": SIDE,
+                "guidance_scale": 3.0,
+                **params,
+            }
         ),
     )

@@ -1,0 +1,109 @@
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from core.domain.errors import DamagedModel, NotAnInpaintingModel, UnsafeWeights
+from core.engine.weights import Components, choose
+
+INDEX = {
+    "_class_name": "StableDiffusionInpaintPipeline",
+    "_diffusers_version": "0.42.1",
+    "feature_extractor": ["transformers", "CLIPImageProcessor"],
+    "image_encoder": [None, None],
+    "requires_safety_checker": True,
+    "safety_checker": ["stable_diffusion", "StableDiffusionSafetyChecker"],
+    "scheduler": ["diffusers", "PNDMScheduler"],
+    "text_encoder": ["transformers", "CLIPTextModel"],
+    "tokenizer": ["transformers", "CLIPTokenizer"],
+    "unet": ["diffusers", "UNet2DConditionModel"],
+    "vae": ["diffusers", "AutoencoderKL"],
+}
+WEIGHTED = ("text_encoder", "unet", "vae")
+PLAIN = [
+    "text_encoder/model.safetensors",
+    "unet/diffusion_pytorch_model.safetensors",
+    "vae/diffusion_pytorch_model.safetensors",
+]
+COMPONENTS = Components.of(INDEX, safety_checker=False)
+
+
+def split(variant: str = "", of: int = 2) -> list[str]:
+    parts = [f"unet/diffusion_pytorch_model{variant}-{n:05}-of-{of:05}.safetensors" for n in range(1, of + 1)]
+    return [*parts, f"unet/diffusion_pytorch_model.safetensors.index{variant}.json"]
+
+
+def test_the_components_that_need_weights_are_told_from_the_others():
+    assert COMPONENTS.weighted == WEIGHTED
+    assert set(COMPONENTS.names) == {*WEIGHTED, "feature_extractor", "scheduler", "tokenizer"}
+    assert Components.of(INDEX, safety_checker=True).weighted == ("safety_checker", *WEIGHTED)
+
+
+@pytest.mark.parametrize("missing", WEIGHTED)
+def test_without_one_of_the_three_great_parts_it_is_no_inpainting_model(missing):
+    with pytest.raises(NotAnInpaintingModel):
+        Components.of({**INDEX, missing: [None, None]}, safety_checker=False)
+
+
+@pytest.mark.parametrize("name", ["../../unet", "a/b", "a.b", ""])
+def test_a_component_cannot_lie_outside_the_models_folder(name):
+    with pytest.raises(NotAnInpaintingModel):
+        Components.of({**INDEX, name: ["diffusers", "AutoencoderKL"]}, safety_checker=False)
+
+
+def test_split_weights_are_taken_whole_with_their_index():
+    files = [*split(), *PLAIN[::2]]
+
+    chosen = choose(files, COMPONENTS, dtype="float32")
+
+    assert set(chosen.files) == set(files)
+
+
+def test_split_weights_that_are_not_all_there_are_not_taken():
+    with pytest.raises(DamagedModel, match="unet"):
+        choose([*split()[1:], *PLAIN[::2]], COMPONENTS, dtype="float32")
+
+
+def test_beside_whole_weights_the_parts_and_their_index_are_left():
+    chosen = choose([*PLAIN, *split()], COMPONENTS, dtype="float32")
+
+    assert list(chosen.files) == PLAIN
+
+
+def test_both_kinds_mixed_over_the_components_are_not_a_complete_model():
+    files = [PLAIN[0], *(name.replace(".safetensors", ".fp16.safetensors") for name in PLAIN[1:])]
+
+    with pytest.raises(DamagedModel, match="half precision"):
+        choose(files, COMPONENTS, dtype="float16")
+
+
+@given(
+    st.lists(
+        st.sampled_from(
+            [
+                *PLAIN,
+                *(name.replace(".safetensors", ".fp16.safetensors") for name in PLAIN),
+                "unet/diffusion_pytorch_model.bin",
+                "text_encoder/pytorch_model.bin",
+                "model.safetensors",
+                "unet/config.json",
+                "model_index.json",
+                "weights.ckpt",
+            ]
+        ),
+        unique=True,
+    ),
+    st.sampled_from(["float16", "float32"]),
+)
+def test_whatever_there_is_one_complete_kind_is_chosen_or_the_model_is_refused(files, dtype):
+    try:
+        chosen = choose(files, COMPONENTS, dtype=dtype)
+    except (UnsafeWeights, DamagedModel):
+        return
+
+    weights = [name for name in chosen.files if not name.endswith(".json")]
+    assert {name.partition("/")[0] for name in weights} == set(WEIGHTED)
+    assert len(weights) == len(WEIGHTED)
+    assert all((".fp16." in name) == (chosen.variant == "fp16") for name in weights)
+    assert set(chosen.files) <= set(files)
