@@ -11,7 +11,7 @@ from pages.ui.generation_card import GALLERY_PAGE, INPAINT_PAGE, address_of
 from pages.ui.messages import shown_errors
 from pages.ui.resources import studio
 
-LATEST = 8
+LATEST = 10
 
 
 def home_page(studio: Studio) -> None:

@@ -9,7 +9,7 @@ from core.domain.gallery import Cursor, GalleryFilter, GallerySlice
 from core.domain.generation import Status
 from pages.ui import state
 from pages.ui.gallery_grid import STATUS_TITLES, gallery_grid
-from pages.ui.generation_card import GENERATION_PARAMETER, INPAINT_PAGE, generation_card, in_words
+from pages.ui.generation_card import GENERATION_PARAMETER, INPAINT_PAGE, generation_card, headline, in_words
 from pages.ui.messages import shown_errors
 from pages.ui.resources import studio
 
@@ -19,7 +19,7 @@ AFTER = "after"
 
 def gallery_page(studio: Studio) -> None:
     filter = _filter(studio)
-    cursor = Cursor.from_text(st.query_params[AFTER]) if AFTER in st.query_params else None
+    cursor = _cursor()
     found = studio.gallery.browse(filter, cursor)
     toolbar, news = st.container(), st.container()
     if not found.generations:
@@ -38,18 +38,24 @@ def gallery_page(studio: Studio) -> None:
 
 
 def _filter(studio: Studio) -> GalleryFilter:
-    titles = {spec.key: spec.title for spec in studio.models.listed()}
     with st.container(horizontal=True, vertical_alignment="bottom"):
         statuses = st.multiselect(
             "Status", list(Status), format_func=STATUS_TITLES.get, placeholder="Any", key="status",
             bind="query-params", on_change=_to_first_page, width=300,
         )  # fmt: skip
         model = st.selectbox(
-            "Model", studio.gallery.models(), index=None, format_func=lambda key: titles.get(key, key),
-            placeholder="Any", key="model", bind="query-params", on_change=_to_first_page, width=300,
+            "Model", studio.gallery.models(), index=None, placeholder="Any", key="model",
+            bind="query-params", on_change=_to_first_page, width=300,
         )  # fmt: skip
         in_trash = st.toggle("Trash", key="trash", bind="query-params", on_change=_to_first_page)
     return GalleryFilter(statuses=tuple(statuses), model=model, in_trash=in_trash)
+
+
+def _cursor() -> Cursor | None:
+    with shown_errors():
+        return Cursor.from_text(st.query_params[AFTER]) if AFTER in st.query_params else None
+    _to_first_page()
+    return None
 
 
 def _to_first_page() -> None:
@@ -142,15 +148,16 @@ def _close_detail() -> None:
 @st.dialog("Generation", width="large", on_dismiss=_close_detail)
 def _detail(studio: Studio, id: str, page: list[str]) -> None:
     with shown_errors():
-        _neighbours(id, page)
-        generation_card(studio, studio.gallery.get(id))
+        generation = studio.gallery.get(id)
+        with st.container(horizontal=True, vertical_alignment="center"):
+            headline(generation)
+            if id in page:
+                _neighbours(page, page.index(id))
+        generation_card(studio, generation)
 
 
-def _neighbours(id: str, page: list[str]) -> None:
-    if id not in page:
-        return
-    at = page.index(id)
-    with st.container(horizontal=True, horizontal_alignment="right", gap="small"):
+def _neighbours(page: list[str], at: int) -> None:
+    with st.container(horizontal=True, width="content", gap="small"):
         if st.button("Newer", icon=":material/chevron_left:", disabled=at == 0, key="detail-newer", type="tertiary"):
             _open(page[at - 1])
         if st.button(

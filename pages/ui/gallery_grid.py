@@ -15,14 +15,7 @@ from core.domain.errors import StudioError
 from core.domain.generation import Generation, Status
 from core.services.gallery import Gallery
 
-STATUS_TITLES = {
-    Status.QUEUED: "Waiting",
-    Status.RUNNING: "Painting",
-    Status.SUCCEEDED: "Done",
-    Status.FAILED: "Failed",
-    Status.CANCELLED: "Cancelled",
-    Status.INTERRUPTED: "Interrupted",
-}
+STATUS_TITLES = {status: status.capitalize() for status in Status}
 
 # One picture for a screen reader needs a name, also when the artist gave no words.
 NO_PROMPT = "(no prompt: filled from its surroundings)"
@@ -49,7 +42,11 @@ class GridAnswer:
 
 
 def gallery_grid(
-    gallery: Gallery, generations: Sequence[Generation], *, key: str, selectable: bool = True
+    gallery: Gallery,
+    generations: Sequence[Generation],
+    *,
+    key: str,
+    selectable: bool = True,
 ) -> GridAnswer:
     """Show the thumbnails of these generations. A missing picture gets a sentence in its tile."""
     tiles = [tile_of(gallery, generation, f"{key}.{n}") for n, generation in enumerate(generations)]
@@ -197,6 +194,7 @@ function makeGrid(root) {
   let current = null;      // the id that Tab reaches
   let anchor = null;       // where a Shift selection starts
   let selectable = true;
+  let watching = null;     // the timer that waits for a dialog to close
 
   function show(data) {
     const before = [...tiles.keys()];
@@ -225,6 +223,24 @@ function makeGrid(root) {
     const turned = before.length > 0 && !before.some((id) => tiles.has(id));
     if (turned && list.getBoundingClientRect().top < 0) list.scrollIntoView({ block: "start" });
     if (hadFocus && !tiles.has(hadFocus)) focus(current);
+  }
+
+  function open(id) {
+    current = id;
+    paint();
+    self.trigger("open", id);
+    clearInterval(watching);
+    // A dialog that closes leaves the keyboard nowhere: give it back to the tile, once the dialog is gone.
+    let seen = false;
+    watching = setInterval(() => {
+      const dialog = document.querySelector("[role=dialog]");
+      seen = seen || dialog !== null;
+      if (!root.host.isConnected) clearInterval(watching);
+      else if (seen && dialog === null) {
+        clearInterval(watching);
+        if (document.activeElement === document.body) focus(current);
+      }
+    }, 200);
   }
 
   function fill(element, tile) {
@@ -322,9 +338,8 @@ function makeGrid(root) {
     if (!tile) return;
     const id = tile.dataset.id;
     if (selectable && event.shiftKey) { extendTo(id); current = id; paint(); return; }
-    current = id;
-    if (selectable && (event.ctrlKey || event.metaKey || event.target.closest(".pick"))) toggle(id);
-    else { paint(); self.trigger("open", id); }
+    if (selectable && (event.ctrlKey || event.metaKey || event.target.closest(".pick"))) { current = id; toggle(id); }
+    else open(id);
   });
 
   list.addEventListener("keydown", (event) => {
@@ -340,7 +355,7 @@ function makeGrid(root) {
       if (to < 0 || to >= ids.length) { event.preventDefault(); return; }
       if (event.shiftKey && selectable) extendTo(ids[to]);
       focus(ids[to]);
-    } else if (event.key === "Enter") self.trigger("open", current);
+    } else if (event.key === "Enter") open(current);
     else if (event.key === " ") toggle(current);
     else if (event.key === "Escape" && selected.size) choose([], false);
     else if (event.key.toLowerCase() === "a" && (event.ctrlKey || event.metaKey)) choose(ids, false);

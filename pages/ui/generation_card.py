@@ -30,6 +30,9 @@ INPAINT_PAGE = "pages/1_Inpaint.py"
 SCREEN = Size(1280, 1280)
 """Pictures are shown at most this large; the full one is a download away."""
 
+COLUMN_PX = 610
+TALLEST_PX = 460
+
 RELATIONS = {
     Relation.RERUN: "Run again",
     Relation.VARIATION: "Tried with other choices",
@@ -41,7 +44,7 @@ CHILDREN_SHOWN = 20
 
 
 def generation_card(studio: Studio, generation: Generation) -> None:
-    _headline(generation)
+    _trouble(generation)
     if generation.status.is_active:
         _live(studio, generation.id)
     _pictures(studio.gallery, generation)
@@ -57,7 +60,7 @@ def address_of(id: str) -> dict[str, str]:
 # The parts, from top to bottom ---------------------------------------------------------------------------------
 
 
-def _headline(generation: Generation) -> None:
+def headline(generation: Generation) -> None:
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         if generation.status is not Status.SUCCEEDED:
             st.badge(STATUS_TITLES[generation.status], color=_COLOURS[generation.status])
@@ -68,11 +71,14 @@ def _headline(generation: Generation) -> None:
             st.badge("Outside the mask: unchanged, checked", icon=":material/verified:", color="green")
         elif unchanged is False:
             st.badge("Outside the mask: changed", icon=":material/warning:", color="red")
-        st.caption(f"{when(generation.created_at)}")
-    if generation.error and generation.status is not Status.SUCCEEDED:
-        st.warning(escaped(generation.error), icon=":material/info:")
-    elif generation.status is Status.INTERRUPTED:
+        st.caption(when(generation.created_at), width="content")
+
+
+def _trouble(generation: Generation) -> None:
+    if generation.status is Status.INTERRUPTED:
         st.warning("The program ended before this was done. Press Continue to queue it again.", icon=":material/info:")
+    elif generation.error:
+        st.warning(escaped(generation.error), icon=":material/info:")
 
 
 _COLOURS = {
@@ -98,30 +104,31 @@ def _live(studio: Studio, id: str) -> None:
 
 
 def _pictures(gallery: Gallery, generation: Generation) -> None:
+    crop = _crop_of(generation)
+    views = ["Original", "Mask", "Difference"] if generation.output else ["Original", "Mask"]
+    with st.container(horizontal=True, vertical_alignment="center"):
+        beside = st.segmented_control(
+            "Beside the result", views, default=views[0], required=True, label_visibility="collapsed",
+            key=f"beside-{generation.id}",
+        )  # fmt: skip
+        close = crop is not None and st.toggle("Close up of the painted part", key=f"close-{generation.id}")
+    box = crop.box if crop is not None and close else None
+    size = crop.size if box else Size(generation.width, generation.height)
     left, right = st.columns(2)
-    with right:
-        choices = ["Original", "Mask", "Difference"] if generation.output else ["Original", "Mask"]
-        with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
-            beside = st.segmented_control(
-                "Beside the result", choices, default=choices[0], required=True, label_visibility="collapsed",
-                key=f"beside-{generation.id}",
-            )  # fmt: skip
-            crop = _crop_of(generation)
-            close = crop is not None and st.toggle(
-                "Close up", key=f"close-{generation.id}", help="Only the painted part"
-            )
-        box = crop.box if close else None
-        with shown_errors():
-            st.image(_VIEWS[beside](gallery, generation, box), width="stretch", alt=beside)
-    with left:
-        with st.container(height=40, border=False, vertical_alignment="center"):
-            st.markdown("**Result**" if generation.output else "**No result**")
-        with shown_errors():
-            if generation.output:
-                picture = _picture(gallery, generation.output, box)
-                st.image(picture, width="stretch", alt=f"Result: {generation.params.prompt}")
-            elif not generation.status.is_active:
-                st.caption("Nothing was painted. The original and the mask are kept: run it again from here.")
+    with left, shown_errors():
+        if generation.output:
+            _show(_picture(gallery, generation.output, box), "Result", size)
+        elif not generation.status.is_active:
+            st.caption("There is no result. The original and the mask are kept: run it again from here.")
+    with right, shown_errors():
+        _show(_VIEWS[beside](gallery, generation, box), beside, size)
+
+
+def _show(picture: bytes, title: str, size: Size) -> None:
+    """As wide as the column, but never taller than a screen leaves room for."""
+    st.image(
+        picture, caption=title, width=max(80, round(min(COLUMN_PX, TALLEST_PX * size.width / size.height))), alt=title
+    )
 
 
 def _actions(studio: Studio, generation: Generation) -> None:
@@ -211,7 +218,7 @@ def _lineage(studio: Studio, generation: Generation) -> None:
     if generation.parent_id is not None:
         with shown_errors():
             parent = studio.gallery.get(generation.parent_id)
-            relation = RELATIONS.get(generation.relation, "Came")
+            relation = RELATIONS.get(generation.relation, "Made")
             _link(parent, f"{relation} from", ":material/arrow_upward:")
     for child in children:
         _link(child, RELATIONS.get(child.relation, "Made from this"), ":material/subdirectory_arrow_right:")
@@ -222,7 +229,7 @@ def _lineage(studio: Studio, generation: Generation) -> None:
 def _link(other: Generation, how: str, icon: str) -> None:
     words = " ".join(other.params.prompt.split())
     words = f"“{words[:60]}{'…' if len(words) > 60 else ''}”" if words else "no prompt"
-    label = f"{how}: {escaped(words)}, {when(other.created_at)}"
+    label = f"{how} {escaped(words)}, {when(other.created_at)}"
     if other.status is not Status.SUCCEEDED:
         label += f" ({STATUS_TITLES[other.status].lower()})"
     st.page_link(GALLERY_PAGE, label=label, icon=icon, query_params=address_of(other.id))
@@ -258,7 +265,7 @@ def _run_facts(generation: Generation) -> Iterable[tuple[str, str]]:
     )
     yield "Device", generation.device + (f", {generation.dtype}" if generation.dtype else "")
     if generation.model_revision:
-        yield "Model revision", generation.model_revision
+        yield "Model revision", _short(generation.model_revision)
     if "effective_steps" in record:
         yield "Steps really run", str(record["effective_steps"])
     if (crop := _crop_of(generation)) is not None:
@@ -286,9 +293,16 @@ def _fingerprints(generation: Generation) -> Iterable[tuple[str, str]]:
     yield "Mask", generation.mask
     if generation.pixels_sha256:
         yield "Result", generation.pixels_sha256
+    if generation.model_revision:
+        yield "Model", generation.model_revision
     noise = generation.record.get("inpainter", {}).get("noise_sha256")
     if noise:
         yield "First noise", noise
+
+
+def _short(revision: str) -> str:
+    """Enough of a hash to tell two apart; the whole one stands among the fingerprints."""
+    return revision if len(revision) <= 24 else revision[:19] + "…"
 
 
 def when(moment: datetime) -> str:
@@ -302,7 +316,7 @@ def when(moment: datetime) -> str:
 
 def duration(seconds: float) -> str:
     if seconds < 60:
-        return f"{seconds:.2g} s" if seconds < 1 else f"{seconds:.1f} s"
+        return f"{seconds:.2f} s" if seconds < 1 else f"{seconds:.1f} s"
     minutes, rest = divmod(round(seconds), 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours} h {minutes} min" if hours else f"{minutes} min {rest} s"
