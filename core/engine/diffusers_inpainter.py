@@ -43,6 +43,8 @@ from core.settings import Settings
 CALL_VERSION = 1
 """Raised when a change here makes other pixels of the same request."""
 
+MAX_THREADS = 256
+
 OUT_OF_MEMORY = ("out of memory", "not enough memory", "can't allocate memory", "cannot allocate memory")
 
 
@@ -130,14 +132,14 @@ class DiffusersInpainter:
     def _inpaint(self, request: WorkingRequest, on_step: OnStep) -> Repainted:
         self._check(request)
         # Other code in this process may have changed it, and it decides the last bits.
-        devices.set_threads(self._threads)
+        threads = devices.set_threads(_recorded_threads(request) or self._threads)
         run = _Run(self._pipe, self._own_scheduler, request, on_step, with_preview=self._with_preview)
         on_step(StepReport(Phase.PREPARING, 0, run.total))
         _reset_peak(self._device)
         pixels, withheld = run.start()
         if withheld:
             raise ResultWithheld
-        return Repainted(_picture(pixels), record=self._record(request, run))
+        return Repainted(_picture(pixels), record=self._record(request, run, threads))
 
     def _check(self, request: WorkingRequest) -> None:
         size, cell = Size(*request.image.size), self.model.cell
@@ -146,14 +148,14 @@ class DiffusersInpainter:
         if size.width % cell or size.height % cell:
             raise InvalidParams(f"This model takes sizes in multiples of {cell} pixels, not {size}. Change the size.")
 
-    def _record(self, request: WorkingRequest, run: _Run) -> Mapping[str, Any]:
+    def _record(self, request: WorkingRequest, run: _Run, threads: int) -> Mapping[str, Any]:
         return {
             "call_version": CALL_VERSION,
             "pipeline": type(self._pipe).__name__,
             "in_channels": self._pipe.unet.config.in_channels,
             "dtype": self.model.dtype,
             "attention": _attention(self._pipe),
-            "threads": self._threads,
+            "threads": threads,
             "width": request.image.width,
             "height": request.image.height,
             "model_revision": self.model.revision,
@@ -174,9 +176,9 @@ class _Run:
         self._pipe = pipe
         self._request = request
         self._on_step = on_step
-        self._scheduler = schedulers.fresh(params.scheduler, own_scheduler)
+        self._scheduler = _scheduler(request, own_scheduler)
         self._timesteps = schedulers.timesteps(
-            schedulers.fresh(params.scheduler, own_scheduler),
+            _scheduler(request, own_scheduler),
             num_inference_steps=params.num_inference_steps,
             strength=params.strength,
         )
@@ -263,6 +265,16 @@ class _Run:
 
     def _look_at_clock(self, result: Any) -> None:
         self._prepared = time.perf_counter()
+
+
+def _scheduler(request: WorkingRequest, own: Any) -> Any:
+    """A new one for each call."""
+    return schedulers.as_recorded(schedulers.fresh(request.params.scheduler, own), request.recorded.get("scheduler"))
+
+
+def _recorded_threads(request: WorkingRequest) -> int | None:
+    threads = request.recorded.get("threads")
+    return threads if isinstance(threads, int) and 1 <= threads <= MAX_THREADS else None
 
 
 @contextmanager

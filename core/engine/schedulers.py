@@ -64,6 +64,20 @@ def fresh(key: str, own: Any) -> Any:
         ) from error
 
 
+def as_recorded(scheduler: Any, recorded: Any) -> Any:
+    """A new scheduler with the configuration that an earlier run recorded, if it is of the same class.
+
+    recorded: what configuration() gave then. A model's own configuration, or a default of the library, may have
+    changed since. Anything that does not fit leaves the scheduler as it is.
+    """
+    kind = type(scheduler)
+    if not isinstance(recorded, Mapping) or recorded.get("class") != kind.__name__:
+        return scheduler
+    known = set(inspect.signature(kind.__init__).parameters)
+    values = {name: _number(value) for name, value in recorded.items() if name in known}
+    return kind.from_config({**scheduler.config, "_use_default_values": [], **values})
+
+
 def timesteps(scheduler: Any, *, num_inference_steps: int, strength: float) -> list[float]:
     """The timesteps of every model call that the pipeline will make with these params.
 
@@ -101,3 +115,7 @@ def _plain(value: Any) -> Any:
     if value is None or isinstance(value, (bool, int, float, str)):
         return value
     return _plain(value.tolist()) if hasattr(value, "tolist") else str(value)
+
+
+def _number(value: Any) -> Any:
+    return float(value) if value in ("inf", "-inf", "nan") else value

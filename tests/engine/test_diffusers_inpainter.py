@@ -6,6 +6,7 @@ import logging
 import subprocess
 import sys
 import threading
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -250,6 +251,39 @@ def test_threads_changed_by_other_code_are_set_back(nine):
     again = paint(nine, request)
 
     assert (again, torch.get_num_threads()) == (first, 1)
+
+
+def test_the_conditions_of_an_earlier_run_are_restored(models, loaded, nine):
+    """It ran on one thread and with another timestep spacing than this model has by now."""
+    import torch
+
+    request = a_working_request(scheduler="ddim", num_inference_steps=2, guidance_scale=1.0)
+    earlier = loaded(models(in_channels=9, scheduler={"timestep_spacing": "trailing"}))
+    original = earlier.inpaint(request, lambda report: None)
+    here = loaded(models(in_channels=9), threads=2)
+
+    again = here.inpaint(replace(request, recorded=original.record), lambda report: None)
+
+    assert pixels_sha256(again.image) == pixels_sha256(original.image) != paint(nine, request)
+    assert again.record["threads"] == 1
+    assert again.record["scheduler"] == original.record["scheduler"]
+    assert here.inpaint(request, lambda report: None).record["threads"] == torch.get_num_threads() == 2
+    torch.set_num_threads(1)
+
+
+@pytest.mark.parametrize(
+    "recorded",
+    [
+        {},
+        {"threads": 0, "scheduler": None},
+        {"threads": "many", "scheduler": {"class": "EulerDiscreteScheduler", "beta_start": 0.5}},
+        {"threads": 10**9, "scheduler": {"class": "os.system", "command": "true"}},
+    ],
+)
+def test_a_record_that_does_not_fit_is_left_aside(nine, recorded):
+    request = a_working_request(scheduler="ddim")
+
+    assert paint(nine, replace(request, recorded=recorded)) == paint(nine, request)
 
 
 @pytest.mark.slow

@@ -116,6 +116,15 @@ def test_the_configuration_of_every_scheduler_is_plain_json():
         assert configuration["trained_betas"] == [0.001, 0.002]
 
 
+def test_a_recorded_configuration_gives_the_same_scheduler_again():
+    for key in SCHEDULERS:
+        recorded = schedulers.configuration(schedulers.fresh(key, own(timestep_spacing="trailing")))
+
+        restored = schedulers.as_recorded(schedulers.fresh(key, own()), json.loads(canonical_json(recorded)))
+
+        assert schedulers.configuration(restored) == recorded
+
+
 def test_a_scheduler_whose_library_is_missing_is_refused_in_words(monkeypatch):
     import diffusers
 
