@@ -156,7 +156,7 @@ _CSS = """
 }
 .badge.bad { color: var(--st-red-text-color); }
 .badge.odd { color: var(--st-orange-text-color); }
-.badge.busy { color: var(--st-primary-color); }
+.badge.busy { color: var(--st-link-color); }
 .pick {
   position: absolute; right: 0; top: 0; width: 2.5rem; height: 2.5rem; opacity: 0; transition: opacity .15s;
 }

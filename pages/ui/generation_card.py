@@ -125,10 +125,10 @@ def _pictures(gallery: Gallery, generation: Generation) -> None:
 
 
 def _show(picture: bytes, title: str, size: Size) -> None:
-    """As wide as the column, but never taller than a screen leaves room for."""
-    st.image(
-        picture, caption=title, width=max(80, round(min(COLUMN_PX, TALLEST_PX * size.width / size.height))), alt=title
-    )
+    """As wide as the column, but no taller than a screen leaves room for."""
+    width = round(min(COLUMN_PX, TALLEST_PX * size.width / size.height))
+    with st.container(width=max(80, width)):
+        st.image(picture, caption=title, width="stretch", alt=title)
 
 
 def _actions(studio: Studio, generation: Generation) -> None:
@@ -168,7 +168,7 @@ def _actions(studio: Studio, generation: Generation) -> None:
             st.rerun()
     if queued is not None:
         with st.container(horizontal=True, vertical_alignment="center"):
-            st.success("Queued again with the same seed.", icon=":material/replay:", width="content")
+            st.success("Queued again with the same seed.", icon=":material/replay:")
             st.page_link(GALLERY_PAGE, label="Open the new one", query_params=address_of(queued))
 
 
@@ -221,7 +221,7 @@ def _lineage(studio: Studio, generation: Generation) -> None:
             relation = RELATIONS.get(generation.relation, "Made")
             _link(parent, f"{relation} from", ":material/arrow_upward:")
     for child in children:
-        _link(child, RELATIONS.get(child.relation, "Made from this"), ":material/subdirectory_arrow_right:")
+        _link(child, RELATIONS.get(child.relation, "Made from this") + ":", ":material/subdirectory_arrow_right:")
     if len(children) == CHILDREN_SHOWN:
         st.caption(f"The newest {CHILDREN_SHOWN} are shown.")
 

@@ -1,0 +1,132 @@
+"""The first screen: what this is, what it runs on, where to begin, what was made last."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import streamlit as st
+from streamlit.testing.v1 import AppTest
+
+from core.domain.errors import DatabaseUnusable, DeviceUnavailable, InvalidSettings
+from core.engine.fake import CUDA, fake_devices
+from tests.conftest import a_request
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture
+def home(studio, monkeypatch):
+    """Open the first page; given an error, the studio cannot be built."""
+    monkeypatch.setattr("core.engine.device.devices", fake_devices)
+
+    def open_page(error: Exception | None = None) -> AppTest:
+        def resource():
+            if error is not None:
+                raise error
+            return studio
+
+        monkeypatch.setattr("pages.ui.resources.studio", resource)
+        page = AppTest.from_file(ROOT / "Home.py", default_timeout=30).run()
+        assert not page.exception
+        return page
+
+    return open_page
+
+
+@pytest.fixture
+def tiles(monkeypatch):
+    """The tiles of the grid, as the browser would get them."""
+    given = []
+
+    def component(*, data, **_):
+        given[:] = data["tiles"]
+        return {}
+
+    monkeypatch.setattr("pages.ui.gallery_grid._component", component)
+    return given
+
+
+def words_on(page: AppTest) -> str:
+    return "\n".join(
+        element.value for kind in ("title", "subheader", "markdown", "caption") for element in page.get(kind)
+    )
+
+
+def test_it_says_what_this_is_and_where_to_begin(home):
+    page = home()
+
+    assert page.title[0].value == "Inpaint Studio"
+    assert "Repaint a part of a picture" in words_on(page)
+    assert "Nothing here yet" in words_on(page)
+    assert [link.label for link in page.get("page_link")] == ["Open a picture", "Look at the gallery"]
+
+
+def test_it_shows_the_device_and_the_model_in_use(home):
+    words = words_on(home())
+
+    assert "A made\\-up processor" in words
+    assert "Pocket :green-badge[ready]" in words
+
+
+def test_a_better_device_that_is_not_in_use_is_named_too(home, monkeypatch):
+    page = home  # the machine below has a card, the settings chose the processor
+    monkeypatch.setattr("core.engine.device.devices", lambda: (CUDA, *fake_devices()))
+
+    assert "Also here: A made\\-up card" in words_on(page())
+
+
+def test_a_model_that_is_not_here_yet_says_so(home, studio):
+    studio.models.ready.clear()
+
+    assert "to be downloaded" in words_on(home())
+
+
+def test_a_device_that_is_not_there_shows_a_sentence_and_the_rest_of_the_page(home, monkeypatch):
+    def missing():
+        raise DeviceUnavailable
+
+    monkeypatch.setattr("core.engine.device.devices", missing)
+
+    page = home()
+
+    assert "not available on this machine" in page.error[0].value
+    assert "Latest" in [heading.value for heading in page.subheader]
+
+
+def test_the_latest_generations_are_shown_newest_first_and_counted(home, studio, dispatcher, tiles):
+    ids = [id for n in range(12) for id in studio.generations.submit(a_request(prompt=f"picture {n}"))]
+    dispatcher.drain()
+
+    page = home()
+
+    assert [tile["id"] for tile in tiles] == ids[::-1][:10]
+    assert "All 12 generations in the gallery" in [link.label for link in page.get("page_link")]
+
+
+def test_clicking_one_of_the_latest_opens_it_in_the_gallery(home, studio, dispatcher, monkeypatch):
+    [id] = studio.generations.submit(a_request(prompt="a green bird"))
+    dispatcher.drain()
+    clicks = iter([{"open": id}])
+    monkeypatch.setattr("pages.ui.gallery_grid._component", lambda **_: next(clicks, {}))
+    st.cache_data.clear()
+
+    page = home()
+
+    assert page.query_params["generation"] == id
+    assert "a green bird" in [block.value for block in page.code]
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        InvalidSettings("Some settings are wrong. INPAINT_STUDIO_THREADS: must be a number."),
+        DatabaseUnusable("The database cannot be opened. Check the data folder."),
+    ],
+)
+def test_a_studio_that_cannot_be_built_says_why_in_one_sentence(home, error):
+    page = home(error)
+
+    [shown] = page.error
+    assert str(error)[:20] in shown.value.replace("\\", "")
+    assert "Inpaint Studio" in words_on(page)
