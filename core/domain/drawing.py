@@ -356,9 +356,7 @@ def _bezier(control: Points, t: NDArray[np.float64]) -> Points:
     return points[0]
 
 
-def _extremes(
-    at: tuple[float, float], letter: str, points: list[tuple[float, float]]
-) -> list[tuple[float, float]]:
+def _extremes(at: tuple[float, float], letter: str, points: list[tuple[float, float]]) -> list[tuple[float, float]]:
     """The ends of a piece and where it turns back: Fabric places a path by the exact box of its curves."""
     if letter in "ML":
         return points
