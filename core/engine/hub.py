@@ -11,6 +11,7 @@ import json
 import os
 import re
 import shutil
+import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -35,6 +36,7 @@ COMMIT = re.compile(r"[0-9a-f]{40}")
 CHUNK = 1024 * 1024
 TIMEOUT_S = 30
 ATTEMPTS = 5
+WAIT_S = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,6 +189,7 @@ class Hub:
                     attempts = ATTEMPTS if sink.tell() > before else attempts - 1
                     if not attempts:
                         raise
+                    time.sleep(WAIT_S)
         if _sha256(part) != file.sha256:
             part.unlink()
             raise DamagedModel(f"The file {file.name} arrived damaged. Download the model again.")

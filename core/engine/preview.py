@@ -16,6 +16,9 @@ QUALITY = 70
 EVERY_S = 0.2
 """Steps that are faster than this share a preview."""
 
+SHARE = 0.05
+"""At most this share of a run goes into previews: the dearer one was, the longer the next one waits."""
+
 # Colour of one latent of the Stable Diffusion 1.x autoencoder, as a linear map found by comparison with decoded
 # pictures: https://discuss.huggingface.co/t/decoding-latents-to-rgb-without-upscaling/23204/2
 SD1_COLOURS = np.array(
@@ -36,20 +39,21 @@ class Preview:
         self._around = request.image.resize(size)
         self._mask = request.mask.to_image().resize(size)
         self._vae = vae
-        self._last = -EVERY_S
+        self._not_before = float("-inf")
 
     def of(self, latents: Any) -> bytes | None:
         """latents: (1, channels, h, w), not altered. None if it is too soon, or these latents are not known."""
-        now = time.monotonic()
-        if now - self._last < EVERY_S:
+        started = time.monotonic()
+        if started < self._not_before:
             return None
         colours = _decoded(latents, self._vae) if _is_tiny(self._vae) else _linear(latents, self._vae)
         if colours is None:
             return None
-        self._last = now
         inside = Image.fromarray((np.clip(colours, 0, 1) * 255).astype(np.uint8)).resize(self._around.size)
         data = io.BytesIO()
         Image.composite(inside, self._around, self._mask).save(data, "JPEG", quality=QUALITY)
+        ended = time.monotonic()
+        self._not_before = ended + max(EVERY_S, (ended - started) / SHARE)
         return data.getvalue()
 
 

@@ -211,6 +211,26 @@ def test_a_cancelled_run_leaves_the_next_one_bit_identical(inpainter, stop_at):
     assert paint(inpainter, request) == before
 
 
+def test_a_cancelled_run_is_not_decoded(nine, monkeypatch):
+    """The pipeline's own interrupt flag would still decode the half-done picture."""
+    decoded = []
+    monkeypatch.setattr(nine._pipe.vae, "decode", lambda *args, **kwargs: decoded.append(args))
+
+    def cancel(report):
+        if report.phase is Phase.DENOISING:
+            raise GenerationCancelled
+
+    with pytest.raises(GenerationCancelled):
+        nine.inpaint(a_working_request(), cancel)
+
+    assert decoded == []
+
+
+@both
+def test_the_first_and_the_last_seed_paint(inpainter):
+    assert paint(inpainter, a_working_request(seed=0)) != paint(inpainter, a_working_request(seed=2**32 - 1))
+
+
 @both
 def test_a_failed_run_leaves_the_next_one_bit_identical(inpainter):
     request = a_working_request()

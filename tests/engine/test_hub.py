@@ -41,6 +41,7 @@ WEIGHTS = {
 def _no_token_of_this_machine(monkeypatch, tmp_path):
     monkeypatch.setattr(constants, "HF_TOKEN_PATH", str(tmp_path / "no-token"))
     monkeypatch.setattr(hub_module, "ATTEMPTS", 2)
+    monkeypatch.setattr(hub_module, "WAIT_S", 0.0)
     for name in ("HF_TOKEN", "HUGGING_FACE_HUB_TOKEN"):
         monkeypatch.delenv(name, raising=False)
 

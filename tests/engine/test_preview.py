@@ -21,6 +21,7 @@ def vae(nine):
 @pytest.fixture(autouse=True)
 def _at_once(monkeypatch):
     monkeypatch.setattr(preview, "EVERY_S", 0.0)
+    monkeypatch.setattr(preview, "SHARE", float("inf"))
 
 
 def latents(side: int = 8, value: float | None = None):
@@ -52,7 +53,7 @@ def test_a_preview_is_at_most_256_px_and_a_few_kilobytes(vae, size, shown):
     data = preview.Preview(a_large_request(*size), vae).of(drawn)
 
     assert (opened(data).format, opened(data).size) == ("JPEG", shown)
-    assert len(data) < 20_000
+    assert len(data) < 30_000
 
 
 def test_outside_the_mask_the_preview_shows_the_picture(vae):
@@ -131,14 +132,24 @@ def test_broken_latents_do_not_break_the_preview(vae, value):
         assert preview.Preview(a_working_request(), vae).of(latents(value=value))
 
 
-def test_fast_steps_share_a_preview(vae, monkeypatch):
+@pytest.mark.parametrize(("cost_s", "shown"), [(0.001, [0.0, 0.3, 0.6]), (0.02, [0.0, 0.5])], ids=["cheap", "dear"])
+def test_fast_steps_share_a_preview_and_dear_previews_are_rarer(vae, monkeypatch, cost_s, shown):
     monkeypatch.setattr(preview, "EVERY_S", 0.2)
-    clock = iter([10.0, 10.1, 10.21])
-    monkeypatch.setattr(time, "monotonic", lambda: next(clock))
-    shown = preview.Preview(a_working_request(), vae)
-    shown._last = 0.0
+    monkeypatch.setattr(preview, "SHARE", 0.05)
+    times, now = [], [0.0]
 
-    assert [bool(shown.of(latents())) for _ in range(3)] == [True, False, True]
+    def clock() -> float:
+        now[0] += cost_s
+        return now[0]
+
+    monkeypatch.setattr(time, "monotonic", clock)
+    run = preview.Preview(a_working_request(), vae)
+    for step in range(8):
+        now[0] = step / 10
+        if run.of(latents()):
+            times.append(step / 10)
+
+    assert times == shown
 
 
 def test_a_preview_of_512_px_takes_a_few_milliseconds(vae):
