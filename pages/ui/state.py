@@ -38,3 +38,13 @@ def open_draft(studio: Studio, draft: Draft) -> None:
     id = studio.drafts.start()
     studio.drafts.save(id, draft)
     st.session_state[_DRAFT] = id
+
+
+def fill_widget(key: str, value: object) -> None:
+    """What the widget of this key shall show when it is drawn next, in this run."""
+    st.session_state[key] = value
+
+
+def widget_value(key: str) -> object:
+    """What the widget of this key holds: for its callback, which runs before it is drawn again."""
+    return st.session_state[key]
