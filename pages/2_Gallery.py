@@ -38,17 +38,48 @@ def gallery_page(studio: Studio) -> None:
 
 
 def _filter(studio: Studio) -> GalleryFilter:
+    """The widgets follow the address and write to it, so Back and a copied address both work.
+
+    Not bind="query-params": with it st.switch_page refuses to leave the page (Streamlit 1.67).
+    """
+    asked = _asked_for()
+    models = studio.gallery.models()
+    state.fill_widget("status", [STATUS_TITLES[status] for status in asked.statuses])
+    state.fill_widget("model", asked.model)
+    state.fill_widget("trash", asked.in_trash)
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        statuses = st.multiselect(
-            "Status", list(Status), format_func=STATUS_TITLES.get, placeholder="Any", key="status",
-            bind="query-params", on_change=_to_first_page, width=300,
-        )  # fmt: skip
-        model = st.selectbox(
-            "Model", studio.gallery.models(), index=None, placeholder="Any", key="model",
-            bind="query-params", on_change=_to_first_page, width=300,
-        )  # fmt: skip
-        in_trash = st.toggle("Trash", key="trash", bind="query-params", on_change=_to_first_page)
-    return GalleryFilter(statuses=tuple(statuses), model=model, in_trash=in_trash)
+        st.multiselect(
+            "Status", list(STATUS_TITLES.values()), placeholder="Any", key="status", on_change=_ask, width=300
+        )
+        options = models if asked.model in (None, *models) else [*models, asked.model]
+        st.selectbox("Model", options, index=None, placeholder="Any", key="model", on_change=_ask, width=300)
+        st.toggle("Trash", key="trash", on_change=_ask)
+    return asked
+
+
+def _asked_for() -> GalleryFilter:
+    """The filter that the address names; what it does not know is left out."""
+    statuses = set(st.query_params.get_all("status"))
+    return GalleryFilter(
+        statuses=tuple(status for status in Status if status in statuses),
+        model=st.query_params.get("model"),
+        in_trash=st.query_params.get("trash") == "yes",
+    )
+
+
+def _ask() -> None:
+    """Write what the widgets say into the address, and start from the first page."""
+    titles = state.widget_value("status")
+    asked = {
+        "status": [status.value for status, title in STATUS_TITLES.items() if title in titles],
+        "model": state.widget_value("model"),
+        "trash": "yes" if state.widget_value("trash") else None,
+    }
+    _to_first_page()
+    for name, value in asked.items():
+        st.query_params.pop(name, None)
+        if value:
+            st.query_params[name] = value
 
 
 def _cursor() -> Cursor | None:
@@ -66,7 +97,7 @@ def _toolbar(studio: Studio, filter: GalleryFilter, selected: tuple[str, ...]) -
     count = studio.gallery.count(filter)
     with st.container(horizontal=True, vertical_alignment="center"), shown_errors():
         st.markdown(f"{count:,} {'generation' if count == 1 else 'generations'}", width="stretch")
-        none, hint = not selected, "Select pictures with Ctrl or Shift and a click, or with Space."
+        none, hint = not selected, "What is selected below."
         if st.button("Re-run", icon=":material/replay:", disabled=none, help=hint, key="rerun-selected"):
             for id in selected:
                 studio.generations.rerun(id, session=state.session())

@@ -101,7 +101,7 @@ def _address(webp: bytes, coordinates: str) -> str:
 _HTML = """
 <div class="strip" hidden>
   <span class="count" role="status"></span>
-  <button type="button" class="clear">Clear selection</button>
+  <button type="button" class="clear" hidden>Clear selection</button>
 </div>
 <ul class="grid" role="listbox" aria-label="Generations. Enter opens one, Space selects it."></ul>
 """
@@ -113,7 +113,8 @@ _CSS = """
   font: 400 .875rem var(--st-font); color: var(--st-text-color);
   min-height: 1.75rem; margin-bottom: .5rem;
 }
-.strip[hidden] { display: none; }
+.strip[hidden], .clear[hidden] { display: none; }
+.hint { opacity: .7; }
 .clear {
   font: inherit; color: var(--st-link-color); background: none; border: 0; padding: .25rem; cursor: pointer;
   border-radius: var(--st-base-radius); text-decoration: underline;
@@ -184,10 +185,15 @@ export default function (component) {
   grid.show(data);
 }
 
+const HINT = matchMedia("(hover: none)").matches
+  ? "Tap a picture to open it; tap its circle to select it."
+  : "Click opens; Ctrl or Shift with a click selects several. Keys: arrows, Enter, Space.";
+
 function makeGrid(root) {
   const list = root.querySelector(".grid");
   const strip = root.querySelector(".strip");
   const count = root.querySelector(".count");
+  const clear = root.querySelector(".clear");
   const self = { show };
   let tiles = new Map();
   let selected = new Set();
@@ -297,8 +303,11 @@ function makeGrid(root) {
       element.setAttribute("aria-selected", String(selected.has(id)));
     }
     list.classList.toggle("choosing", selected.size > 0);
-    strip.hidden = selected.size === 0;
-    count.textContent = selected.size === 1 ? "1 selected" : selected.size + " selected";
+    // Always there, so that nothing moves under the mouse with the first selection.
+    strip.hidden = !selectable || tiles.size === 0;
+    clear.hidden = selected.size === 0;
+    count.classList.toggle("hint", selected.size === 0);
+    count.textContent = selected.size ? selected.size + " selected" : HINT;
   }
 
   function tell() { self.setState("selected", [...selected]); }
@@ -364,7 +373,7 @@ function makeGrid(root) {
     event.stopPropagation();
   });
 
-  root.querySelector(".clear").addEventListener("click", () => { choose([], false); focus(current); });
+  clear.addEventListener("click", () => { choose([], false); focus(current); });
   return self;
 }
 """
