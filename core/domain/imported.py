@@ -1,0 +1,121 @@
+"""Imported: what a picture file says about how it was made, whichever tool wrote it."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from core.domain.errors import InvalidParams
+from core.domain.params import PARAMETERS, InpaintParams
+
+MAX_NUMBER_TEXT = 40
+"""Digits. No tool's seed is longer, and numbers of thousands of digits are only sent to do harm."""
+
+WHOLE_NUMBER = re.compile(rf"[0-9]{{1,{MAX_NUMBER_TEXT}}}")
+SURROGATES = re.compile("[\ud800-\udfff]")
+
+
+@dataclass(frozen=True, slots=True)
+class Imported:
+    """What could be read from a file, safe to store and to offer.
+
+    tool: "inpaint-studio", "invokeai", "comfyui", "fooocus", "novelai", "sdnext" or "a1111".
+    params: fields of InpaintParams with values inside its limits; InpaintParams(**params) is always valid.
+    seed_text: the seed as written, if it is a whole number too large for ours. size: width and height that the tool
+    painted at. record: our own record, as embedded, if the tool is ours. raw: all the rest as text, with the
+    model's name as "model"; never with NUL or half characters, so that every database takes it.
+
+    Raises InvalidParams if the params are not valid together.
+    """
+
+    tool: str
+    params: Mapping[str, Any]
+    seed_text: str | None = None
+    size: tuple[int, int] | None = None
+    record: Mapping[str, Any] = field(default_factory=dict)
+    raw: Mapping[str, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        InpaintParams(**self.params)
+
+    @classmethod
+    def of(
+        cls,
+        tool: str,
+        found: Mapping[str, Any],
+        *,
+        size: tuple[Any, Any] | None = None,
+        record: Mapping[str, Any] | None = None,
+        raw: Mapping[str, Any] | None = None,
+    ) -> Imported:
+        """Sort what was found: valid values of our fields are params, everything else is kept as text.
+
+        found: by names of InpaintParams, with the tool's own values, as numbers or as text; None where not said.
+        size: as the tool says; its longer side is the working size if no other is found.
+        """
+        painted = _size(size)
+        found = {"size": max(painted) if painted else None, **found}
+        valid = {name: _valid(name, value) for name, value in found.items()}
+        params = {name: value for name, value in valid.items() if value is not None}
+        if not _leaves_a_step(params):
+            del params["strength" if "strength" in params else "num_inference_steps"]
+        refused = {k: v for k, v in found.items() if v is not None and v != "" and k not in params}
+        seed = str(refused.get("seed", "")) if not isinstance(refused.get("seed"), bool) else ""
+        kept = {**refused, **{k: v for k, v in (raw or {}).items() if v is not None}}
+        if size is not None and painted is None:
+            kept.setdefault("size", f"{size[0]}x{size[1]}")
+        return cls(
+            tool=tool,
+            params=params,
+            seed_text=seed if WHOLE_NUMBER.fullmatch(seed) else None,
+            size=painted,
+            record=record or {},
+            raw={as_text(name): as_text(value) for name, value in kept.items()},
+        )
+
+
+def as_text(value: Any) -> str:
+    """Text as it is, other values as JSON; without NUL and half characters, which databases refuse."""
+    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=repr)
+    return SURROGATES.sub("\ufffd", text).replace("\x00", "\ufffd")
+
+
+def _valid(name: str, value: Any) -> Any:
+    """The value as the field takes it, or None if it takes none such."""
+    if name not in PARAMETERS or isinstance(value, bool) or not isinstance(value, str | int | float):
+        return None
+    if not isinstance(PARAMETERS[name].default, str) and not _is_number(value):
+        return None
+    # The smallest strength leaves no step of the default count; together they are checked afterwards.
+    room = {"num_inference_steps": int(PARAMETERS["num_inference_steps"].high)} if name == "strength" else {}
+    try:
+        return getattr(InpaintParams(**{**room, name: value}), name)
+    except InvalidParams:
+        return None
+
+
+def _is_number(value: str | int | float) -> bool:
+    if isinstance(value, str):
+        return len(value) <= MAX_NUMBER_TEXT
+    return isinstance(value, float) or abs(value) < 10**MAX_NUMBER_TEXT
+
+
+def _leaves_a_step(params: Mapping[str, Any]) -> bool:
+    try:
+        InpaintParams(**params)
+    except InvalidParams:
+        return False
+    return True
+
+
+def _size(size: tuple[Any, Any] | None) -> tuple[int, int] | None:
+    if size is None:
+        return None
+    try:
+        width, height = (int(side) for side in size if not isinstance(side, str) or len(side) <= MAX_NUMBER_TEXT)
+    except (ValueError, TypeError, OverflowError):
+        return None
+    return (width, height) if 0 < width < 2**31 and 0 < height < 2**31 else None

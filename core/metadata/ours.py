@@ -1,0 +1,126 @@
+"""Our own record in a picture: what it holds, what it must never hold, and reading it back."""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from core.domain.generation import Generation
+from core.domain.hashing import canonical_json
+from core.domain.imported import Imported, as_text
+from core.metadata.carriers import Carried, json_object, record_in
+
+TOOL = "inpaint-studio"
+PROGRAM = "Inpaint Studio"
+CHUNK = "inpaint_studio"
+SCHEMA = 1
+"""One golden file per schema in tests/data/metadata must load for ever."""
+
+PRIVATE_NAMES = re.compile(
+    r"(?:^|_)(?:path|folder|dir|directory|cache|session|host|hostname|user|username|worker|file|filename|source_name"
+    r"|token|secret|password)$",
+    re.IGNORECASE,
+)
+PATH = re.compile(r"""^(?:[~/\\]|\.{1,2}[/\\]|[A-Za-z]:[\\/])|\\|://|(?:^|[\s"'=:(,])(?:/[\w.~-]+){2,}""")
+"""A file path or an address, at the start or inside of a text."""
+
+ESCAPED_NUL = re.compile(r"(?<!\\)(?:\\\\)*\\u0000")
+HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*(?:@[\w.-]+)?", re.ASCII)
+
+
+def record_of(generation: Generation) -> dict[str, Any]:
+    """All that decides the pixels, as JSON values that may be shown to anyone.
+
+    No file paths and addresses, no names of files, machines, users and sessions.
+    """
+    recorded = dict(generation.record)
+    model = dict(recorded.pop("model", {}))
+    record = {
+        "schema": SCHEMA,
+        "program": {"name": PROGRAM, "version": version_of(generation)},
+        "params": {**json.loads(generation.params.to_json()), "model": shared_model(generation)},
+        "width": generation.width,
+        "height": generation.height,
+        "hashes": {"source": generation.source, "mask": generation.mask, "pixels": generation.pixels_sha256},
+        "model": {**model, "key": shared_model(generation), "revision": generation.model_revision},
+        "device": generation.device,
+        "dtype": generation.dtype,
+        "created_at": generation.created_at.isoformat(),
+        "runtime_s": generation.runtime_s,
+        "environment": dict(generation.environment),
+        "run": recorded,
+    }
+    return {name: value if name == "params" else _shareable(value) for name, value in record.items()}
+
+
+def version_of(generation: Generation) -> str | None:
+    facts = generation.environment
+    return facts.get("app_version") or (facts.get("app_commit") or "")[:12] or None
+
+
+def shared_model(generation: Generation) -> str:
+    """The model's key; of a model in a local folder only the folder's name."""
+    key = generation.params.model.strip()
+    about = generation.record.get("model")
+    is_local = isinstance(about, Mapping) and not about.get("repository")
+    if _names_a_model(key) and not (is_local and "/" in key):
+        return key
+    return re.split(r"[/\\]", key.rstrip("/\\"))[-1].lstrip("~.") or "local folder"
+
+
+def _names_a_model(key: str) -> bool:
+    """Whether this is a key or a hub id, and not the path of a folder."""
+    if "/" not in key and "\\" not in key:
+        return not key.startswith(("~", ".")) and not _is_path(key)
+    return HUB_ID.fullmatch(key) is not None and ".." not in key
+
+
+def _shareable(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {as_text(k): _shareable(v) for k, v in value.items() if not _is_private(k) and not _is_path(v)}
+    if isinstance(value, list | tuple):
+        return [_shareable(item) for item in value]
+    if isinstance(value, float) and not math.isfinite(value):
+        return str(value)
+    return None if _is_path(value) else as_text(value) if isinstance(value, str) else value
+
+
+def _is_private(name: Any) -> bool:
+    return PRIVATE_NAMES.search(str(name)) is not None or _is_path(name)
+
+
+def _is_path(value: Any) -> bool:
+    return isinstance(value, str) and PATH.search(value) is not None
+
+
+# Reading -------------------------------------------------------------------------------------------------------
+
+
+def read(carried: Carried) -> Imported | None:
+    """The chunk of a PNG, or the XMP of any other file. Of a newer schema, what is still understood."""
+    record = json_object(carried.texts.get(CHUNK)) or json_object(record_in(carried.xmp))
+    return imported_from(record) if record and _is_whole(record) else None
+
+
+def imported_from(record: Mapping[str, Any]) -> Imported:
+    found = {name: value for name, value in record["params"].items() if name != "schema"}
+    model = found.get("model")
+    if not isinstance(model, str) or not _names_a_model(model):
+        # Not from us: a stranger's file must not name a folder of this machine.
+        return Imported.of(TOOL, {**found, "model": None}, record=record, raw={"model": model})
+    return Imported.of(TOOL, found, record=record)
+
+
+def _is_whole(record: Mapping[str, Any]) -> bool:
+    """Whether it is a record, and has a spelling that files and databases take."""
+    if not isinstance(record.get("schema"), int) or not isinstance(record.get("params"), dict):
+        return False
+    try:
+        text = canonical_json(record)
+        text.encode()
+    except (ValueError, RecursionError):
+        return False
+    return ESCAPED_NUL.search(text) is None
