@@ -30,7 +30,7 @@ MAX_OBJECTS = 5_000
 MAX_POINTS = 200_000
 MAX_COORDINATE = 100_000.0
 MAX_CROSSINGS = 60_000_000
-"""Edges times rows of one drawing: about five seconds of work. A hundred long strokes on 24 megapixels need 5 million."""
+"""Edges times rows of one drawing: about five seconds. A hundred long strokes on 24 megapixels need 5 million."""
 
 TOLERANCE = 0.1
 """Canvas pixels by which a line may leave its curve: a tenth of what a mouse can tell apart."""

@@ -6,6 +6,8 @@ Only ids live here; what they stand for is in the database, so a page switch, a 
 from __future__ import annotations
 
 import secrets
+from dataclasses import dataclass
+from typing import Any
 
 import streamlit as st
 
@@ -14,6 +16,8 @@ from core.domain.draft import Draft
 
 _DRAFT = "studio.draft"
 _SESSION = "studio.session"
+_SEAT = "studio.seat"
+_SEEN = "studio.seen"
 DRAFT_PARAMETER = "draft"
 """In the page's address: a refresh makes a new session, and the address is all that is left of the old one."""
 
@@ -38,6 +42,67 @@ def open_draft(studio: Studio, draft: Draft) -> None:
     id = studio.drafts.start()
     studio.drafts.save(id, draft)
     st.session_state[_DRAFT] = id
+
+
+def change_draft(studio: Studio, id: str, **changes: Any) -> Draft:
+    """Store these changes of the draft, over what is stored now, and return it."""
+    changed = (studio.drafts.get(id) or Draft()).changed(**changes)
+    studio.drafts.save(id, changed)
+    return changed
+
+
+@dataclass(frozen=True, slots=True)
+class Seat:
+    """The canvas that stands in the browser. number: another one makes a new canvas.
+
+    shows: what it was made for. initial: the drawing it began with, as text; it must never change while it stands,
+    as the canvas would load it again over what was drawn since.
+    """
+
+    number: int
+    shows: tuple
+    initial: str | None
+
+
+def seat() -> Seat | None:
+    return st.session_state.get(_SEAT)
+
+
+def take_seat(shows: tuple, initial: str | None) -> Seat:
+    """A new canvas with this drawing in it."""
+    before = seat()
+    st.session_state[_SEAT] = Seat(before.number + 1 if before else 1, shows, initial)
+    return st.session_state[_SEAT]
+
+
+def leave_seat() -> None:
+    """The canvas is made anew when it is drawn next: the stored drawing was changed behind its back."""
+    if (before := seat()) is not None:
+        st.session_state[_SEAT] = Seat(before.number, (), None)
+
+
+def is_new_file(widget: str, file_id: str) -> bool:
+    """Whether this upload was not seen before: it stays in its widget over all reruns, and is read once."""
+    seen = st.session_state.setdefault(_SEEN, {})
+    if seen.get(widget) == file_id:
+        return False
+    seen[widget] = file_id
+    return True
+
+
+def is_on_screen(key: str) -> bool:
+    """Whether a widget of this key was drawn in the run before: a page switch takes all of them away."""
+    return key in st.session_state
+
+
+def held(key: str) -> Any:
+    """What the widget of this key holds, also before it is drawn in this run; None if it was never drawn."""
+    return st.session_state.get(key)
+
+
+def begin_widget(key: str, value: object) -> None:
+    """What the widget of this key shall show at first; it keeps what it holds."""
+    st.session_state.setdefault(key, value)
 
 
 def fill_widget(key: str, value: object) -> None:

@@ -1,0 +1,57 @@
+"""What is being painted: phase, step, time left, place in the queue, preview, Cancel. It asks the rows."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import streamlit as st
+
+from core.bootstrap import Studio
+from core.domain.generation import Generation, Status
+from pages.ui.generation_card import in_words
+from pages.ui.messages import escaped, shown_errors
+
+
+def live_panel(studio: Studio, generations: Sequence[Generation]) -> None:
+    """For the generations of one press of Generate. Whatever the browser does, the work goes on."""
+    for nth, generation in enumerate(generations, 1):
+        _ended(studio, generation, f"Image {nth}: " if len(generations) > 1 else "")
+    if any(generation.status.is_active for generation in generations):
+        _watch(studio, tuple(generation.id for generation in generations), _finished(generations))
+
+
+def _finished(generations: Sequence[Generation]) -> int:
+    return sum(not generation.status.is_active for generation in generations)
+
+
+# Drawn only while something is active: the timer stops with the run that no longer draws it.
+@st.fragment(run_every="500ms")
+def _watch(studio: Studio, ids: tuple[str, ...], finished: int) -> None:
+    with shown_errors():
+        all_progress = {id: studio.generations.progress(id) for id in ids}
+        active = {id: progress for id, progress in all_progress.items() if progress.status.is_active}
+        if len(ids) - len(active) != finished:
+            st.rerun()
+        running = next((p for p in active.values() if p.status is Status.RUNNING), None)
+        shown = running or min(active.values(), key=lambda progress: progress.ahead)
+        which = f"Image {list(all_progress.values()).index(shown) + 1} of {len(ids)} · " if len(ids) > 1 else ""
+        st.progress(shown.fraction, text=which + in_words(shown))
+        if shown.preview is not None:
+            st.image(shown.preview, alt="What has been painted so far", width="stretch")
+        waits = all(progress.cancel_requested for progress in active.values())
+        if st.button("Cancel", icon=":material/stop:", key="live-cancel", disabled=waits, width="stretch"):
+            for id in active:
+                studio.generations.cancel(id)
+
+
+def _ended(studio: Studio, generation: Generation, which: str) -> None:
+    if generation.status is Status.FAILED:
+        st.error(escaped(which + (generation.error or "It failed.")), icon=":material/error:")
+    elif generation.status is Status.CANCELLED:
+        st.info(f"{which}Cancelled.", icon=":material/stop_circle:")
+    elif generation.status is Status.INTERRUPTED:
+        st.warning(f"{which}The program ended before this was done.", icon=":material/info:")
+        if st.button("Continue", icon=":material/play_arrow:", key=f"resume-{generation.id}"):
+            with shown_errors():
+                studio.generations.resume(generation.id)
+                st.rerun()

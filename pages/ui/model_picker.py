@@ -1,0 +1,128 @@
+"""Which model paints: the table, or another one by folder or hub id; its facts, its words, its download."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import streamlit as st
+
+from core.bootstrap import Studio
+from core.domain.errors import StudioError
+from core.domain.model import ModelSpec, Vocabulary
+from core.domain.params import PARAMETERS
+from pages.ui import state
+from pages.ui.messages import escaped, show_error, shown_errors
+
+OTHER = "another"
+DEPENDS_ON_MODEL = (
+    "num_inference_steps", "guidance_scale", "strength", "scheduler", "size",
+    "mask_grow_px", "mask_feather_px", "crop_padding_px",
+)  # fmt: skip
+
+
+def recommended(spec: ModelSpec) -> dict[str, Any]:
+    """The values that suit this model best, for every parameter that depends on the model."""
+    defaults = {name: PARAMETERS[name].default for name in DEPENDS_ON_MODEL}
+    return {**defaults, "size": spec.native_px, **spec.recommended}
+
+
+def recommended_for(studio: Studio, model: str) -> Mapping[str, Any]:
+    try:
+        return recommended(studio.models.find(model))
+    except StudioError:
+        return {}
+
+
+def model_picker(studio: Studio, id: str, chosen: str, apply: Any) -> str:
+    """The key of the chosen model, or the text typed in. apply: called with the key when another one is chosen."""
+    parameter = PARAMETERS["model"]
+    titles = {spec.key: spec.title for spec in studio.models.listed()}
+    key, other = f"{id}.model", f"{id}.model-other"
+    state.begin_widget(key, chosen if chosen in titles else OTHER)
+    state.begin_widget(other, "" if chosen in titles else chosen)
+
+    def on_change() -> None:
+        held = state.held(key)
+        apply(held if held != OTHER else str(state.held(other) or "").strip())
+
+    st.selectbox(
+        parameter.title, [*titles, OTHER], key=key, help=parameter.help, on_change=on_change,
+        format_func=lambda key: titles.get(key, "Another: folder or hub id"),
+    )  # fmt: skip
+    if state.held(key) != OTHER:
+        return state.held(key)
+    return st.text_input(
+        "Folder or hub id", key=other, placeholder="owner/name, or a folder on the machine that runs this program",
+        max_chars=int(parameter.high or 300), on_change=on_change,
+    ).strip()  # fmt: skip
+
+
+def model_facts(studio: Studio, model: str) -> str | None:
+    """Show the model. Returns why it cannot paint yet, or None."""
+    if not model:
+        return "Name a model first."
+    try:
+        spec = studio.models.find(model)
+        is_ready = studio.models.is_ready(model)
+    except StudioError as error:
+        show_error(str(error), error.link)
+        return "Choose another model first."
+    st.caption(" · ".join(_facts(spec)))
+    if is_ready:
+        return None
+    return _download(studio, spec, model)
+
+
+def _facts(spec: ModelSpec) -> list[str]:
+    licence = escaped(spec.licence)
+    facts = [f"Licence: [{licence}]({spec.licence_url})" if spec.licence_url else f"Licence: {licence}"]
+    if spec.url:
+        facts.append(f"[{escaped(spec.repository or spec.url)}]({spec.url})")
+    if spec.download_gb:
+        facts.append(f"download {spec.download_gb:g} GB")
+    if spec.memory_gb:
+        facts.append(f"about {spec.memory_gb:g} GB of memory")
+    return facts
+
+
+def _download(studio: Studio, spec: ModelSpec, model: str) -> str | None:
+    if spec.repository is None:
+        with shown_errors():
+            # Nothing to fetch for a folder: this says what is missing in it.
+            studio.models.download(model, lambda done, total: None)
+        return "The files of this model are missing."
+    size = f" ({spec.download_gb:g} GB)" if spec.download_gb else ""
+    st.caption("This model is not on this machine yet. It is downloaded only when you ask for it.")
+    if st.button(f"Download{size}", key="model-download", icon=":material/download:"):
+        bar = st.progress(0.0, text="Asking the hub")
+        with shown_errors():
+            studio.models.download(model, lambda done, total: bar.progress(_share(done, total), _bytes(done, total)))
+            st.rerun()
+    return "Download the model first."
+
+
+def _share(done: int, total: int) -> float:
+    return min(1.0, done / total) if total else 0.0
+
+
+def _bytes(done: int, total: int) -> str:
+    return f"{done / 1e9:.2f} of {total / 1e9:.2f} GB"
+
+
+def vocabulary_advice(vocabulary: Vocabulary | None, prompt: str) -> None:
+    """For a model that knows only some words: which, and a warning when the prompt has none of them."""
+    if vocabulary is None:
+        return
+    if not vocabulary.knows(prompt):
+        st.warning(
+            "This small model knows none of these words, so it may paint anything. "
+            "Use one of its words, or leave the prompt empty to fill from the surroundings.",
+            icon=":material/lightbulb:",
+        )
+    with st.popover("Words this model knows", icon=":material/menu_book:"):
+        st.markdown(f"**Things:** {escaped(', '.join(sorted(vocabulary.objects)))}")
+        if vocabulary.colours:
+            st.markdown(f"**Colours:** {escaped(', '.join(vocabulary.colours))}")
+        if vocabulary.background_words:
+            st.markdown(f"**Backgrounds:** {escaped(', '.join(vocabulary.background_words))}")

@@ -1,0 +1,185 @@
+"""The parameters: every title, explanation, limit and step comes from the domain."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import streamlit as st
+
+from core.bootstrap import Studio
+from core.domain.draft import Draft
+from core.domain.errors import InvalidParams, StudioError
+from core.domain.params import PARAMETERS, SCHEDULERS, InpaintParams
+from pages.ui import state
+from pages.ui.messages import escaped, show_error
+from pages.ui.model_picker import model_facts, model_picker, recommended_for, vocabulary_advice
+
+MAX_IMAGES = 8
+SLIDER_STEPS = 300
+"""A slider for as many places as a hand can still hit; a number field above."""
+
+EXPERT = ("size", "mask_grow_px", "mask_feather_px", "crop_padding_px")
+
+
+@dataclass(frozen=True, slots=True)
+class Choices:
+    """params: as they stand, with the seed of the form. problem: why nothing can be generated now, if so."""
+
+    params: InpaintParams | None
+    is_random: bool
+    count: int
+    problem: str | None
+
+
+def params_form(studio: Studio, id: str, draft: Draft) -> Choices:
+    """Show the form of this draft, and store every change in it."""
+    kept = _kept(studio, draft)
+    values: dict[str, Any] = {}
+    values["prompt"] = _text(id, "prompt", kept, height=84)
+    advice = st.container()
+    values["negative_prompt"] = _text(id, "negative_prompt", kept)
+    values["model"] = model_picker(studio, id, kept["model"], lambda model: _apply_recommended(studio, id, model))
+    problem = model_facts(studio, values["model"])
+    for name in ("num_inference_steps", "guidance_scale", "strength"):
+        values[name] = _number(id, name, kept)
+    if values["strength"] < 1:
+        steps = int(values["num_inference_steps"] * values["strength"])
+        st.caption(f"{steps} of {values['num_inference_steps']} steps are run at this strength.")
+    seed, count = st.columns(2)
+    with seed:
+        values["seed"], is_random = _seed(id, kept)
+    with count:
+        images = _images(id, kept)
+    with st.expander("More parameters", icon=":material/tune:"):
+        values["scheduler"] = _scheduler(id, kept)
+        for name in EXPERT:
+            values[name] = _number(id, name, kept)
+        st.button(
+            "Reset to recommended", icon=":material/restart_alt:", key=f"{id}.reset",
+            help="The values that suit the chosen model. Prompts and seed stay.",
+            on_click=_apply_recommended, args=(studio, id, values["model"]),
+        )  # fmt: skip
+    with advice:
+        _advice(studio, values)
+    stored = {**values, "random_seed": is_random, "count": images, "device": kept["device"]}
+    if stored != dict(draft.params):
+        state.change_draft(studio, id, params=stored)
+    return _checked(values, is_random, images, problem)
+
+
+def use_seed(id: str, seed: int) -> None:
+    """For a callback: the form takes this seed and no longer a random one."""
+    state.fill_widget(f"{id}.seed", seed)
+    state.fill_widget(f"{id}.random", False)
+
+
+def device_choice(studio: Studio, id: str, draft: Draft) -> None:
+    """Where it runs. Drawn last: the first look for devices loads the engine, which takes seconds."""
+    try:
+        titles = {"auto": "Automatic", **{device.key: device.title for device in studio.devices()}}
+        titles["auto"] += f": {titles.get(studio.device(), studio.device())}"
+    except StudioError as error:
+        show_error(str(error), error.link)
+        return
+    kept = draft.params.get("device", "auto")
+    state.begin_widget(f"{id}.device", kept if kept in titles else "auto")
+    chosen = st.selectbox(
+        "Device", list(titles), key=f"{id}.device", format_func=titles.get, help="The part of the machine that paints."
+    )
+    if chosen != kept:
+        params = (studio.drafts.get(id) or draft).params
+        state.change_draft(studio, id, params={**params, "device": chosen})
+
+
+def chosen_device(id: str, draft: Draft) -> str:
+    return state.held(f"{id}.device") or draft.params.get("device", "auto")
+
+
+# The fields ----------------------------------------------------------------------------------------------------
+
+
+def _kept(studio: Studio, draft: Draft) -> Mapping[str, Any]:
+    """What the draft says; what it does not say is recommended for its model."""
+    model = draft.params.get("model") or studio.settings.model
+    known = {name: value for name, value in draft.params.items() if value is not None}
+    # A seed without a word on chance comes from a generation that is to be tried again: it is kept.
+    extras = {"random_seed": "seed" not in known, "count": 1, "device": "auto", "model": model}
+    defaults = {name: parameter.default for name, parameter in PARAMETERS.items()}
+    return {**defaults, **recommended_for(studio, model), **extras, **known}
+
+
+def _text(id: str, name: str, kept: Mapping[str, Any], **size: Any) -> str:
+    parameter = PARAMETERS[name]
+    state.begin_widget(f"{id}.{name}", str(kept[name]))
+    field = st.text_area if size else st.text_input
+    return field(
+        parameter.title, key=f"{id}.{name}", help=parameter.help, max_chars=int(parameter.high or 2000), **size
+    )
+
+
+def _number(id: str, name: str, kept: Mapping[str, Any]) -> int | float:
+    parameter = PARAMETERS[name]
+    kind = float if isinstance(parameter.default, float) else int
+    low, high, step = kind(parameter.low), kind(parameter.high), kind(parameter.step)
+    state.begin_widget(f"{id}.{name}", _within(kept[name], kind, low, high))
+    title = f"{parameter.title} ({parameter.unit})" if parameter.unit else parameter.title
+    field = st.slider if (high - low) / step <= SLIDER_STEPS else st.number_input
+    return field(title, low, high, step=step, key=f"{id}.{name}", help=parameter.help)
+
+
+def _within(value: Any, kind: type, low: float, high: float) -> int | float:
+    return kind(min(max(value, low), high)) if isinstance(value, int | float) else kind(low)
+
+
+def _scheduler(id: str, kept: Mapping[str, Any]) -> str:
+    parameter = PARAMETERS["scheduler"]
+    state.begin_widget(f"{id}.scheduler", kept["scheduler"] if kept["scheduler"] in SCHEDULERS else parameter.default)
+    return st.selectbox(
+        parameter.title, list(SCHEDULERS), key=f"{id}.scheduler", format_func=SCHEDULERS.get, help=parameter.help
+    )
+
+
+def _seed(id: str, kept: Mapping[str, Any]) -> tuple[int, bool]:
+    parameter = PARAMETERS["seed"]
+    state.begin_widget(f"{id}.random", bool(kept["random_seed"]))
+    state.begin_widget(f"{id}.seed", _within(kept["seed"], int, int(parameter.low), int(parameter.high)))
+    is_random = bool(state.held(f"{id}.random"))
+    seed = st.number_input(
+        parameter.title, int(parameter.low), int(parameter.high), step=int(parameter.step), key=f"{id}.seed",
+        help=parameter.help, disabled=is_random,
+    )  # fmt: skip
+    st.toggle("Random seed", key=f"{id}.random", help="A new seed each time. The one used is shown with the result.")
+    return seed, is_random
+
+
+def _images(id: str, kept: Mapping[str, Any]) -> int:
+    state.begin_widget(f"{id}.count", _within(kept["count"], int, 1, MAX_IMAGES))
+    return st.number_input(
+        "Images", 1, MAX_IMAGES, key=f"{id}.count", help="How many to make, each with a seed of its own."
+    )
+
+
+def _apply_recommended(studio: Studio, id: str, model: str) -> None:
+    for name, value in recommended_for(studio, model).items():
+        if name in PARAMETERS:
+            default = PARAMETERS[name].default
+            state.fill_widget(f"{id}.{name}", type(default)(value) if default is not None else value)
+
+
+def _advice(studio: Studio, values: Mapping[str, Any]) -> None:
+    try:
+        vocabulary = studio.models.vocabulary(values["model"])
+    except StudioError:
+        return
+    vocabulary_advice(vocabulary, values["prompt"])
+
+
+def _checked(values: Mapping[str, Any], is_random: bool, count: int, problem: str | None) -> Choices:
+    try:
+        return Choices(InpaintParams(**values), is_random, count, problem)
+    except InvalidParams as error:
+        if problem is None:
+            st.warning(escaped(str(error)), icon=":material/error:")
+        return Choices(None, is_random, count, problem or str(error))

@@ -1,0 +1,64 @@
+"""Pictures made ready for the screen once, and kept: by their keys, which name their pixels."""
+
+from __future__ import annotations
+
+import io
+
+import numpy as np
+import streamlit as st
+from PIL import Image
+
+from core.bootstrap import Studio
+from core.domain import compositing
+from core.domain.geometry import Bounds, Size
+from core.domain.mask import Mask
+
+TINT = (225, 29, 116)
+"""The colour of what is repainted, as core.domain.drawing.PAINT."""
+
+KEPT = 64
+
+
+@st.cache_data(max_entries=KEPT, show_spinner=False)
+def picture_size(_studio: Studio, key: str) -> tuple[int, int]:
+    return _studio.gallery.image(key).size
+
+
+@st.cache_data(max_entries=KEPT, show_spinner=False)
+def screen_picture(_studio: Studio, key: str, box: tuple[int, int]) -> bytes:
+    """The picture as a JPEG that fits into the box."""
+    image = _studio.gallery.image(key)
+    return _jpeg(_fitted(image, Size(*image.size).fitted(Size(*box))))
+
+
+@st.cache_data(max_entries=KEPT, show_spinner=False)
+def canvas_picture(_studio: Studio, key: str, base_mask: str | None, size: tuple[int, int]) -> bytes:
+    """The picture as a JPEG of exactly this size, with the mask below the drawing laid over it in colour."""
+    image = _fitted(_studio.gallery.image(key), Size(*size))
+    return _jpeg(image if base_mask is None else tinted(image, small_mask(_studio, base_mask, size)))
+
+
+@st.cache_data(max_entries=KEPT, show_spinner=False)
+def small_mask(_studio: Studio, key: str, size: tuple[int, int]) -> Mask:
+    return Mask.from_image(_studio.gallery.image(key)).resized(Size(*size))
+
+
+def preview(studio: Studio, key: str, mask: Mask) -> bytes:
+    """The picture at the mask's size: what is kept as it is, what is repainted in colour."""
+    size = tuple(mask.size)
+    return _jpeg(tinted(Image.open(io.BytesIO(canvas_picture(studio, key, None, size))), mask))
+
+
+def tinted(image: Image.Image, mask: Mask) -> Image.Image:
+    weight = Image.fromarray((mask.pixels // 2).astype(np.uint8))
+    return Image.composite(Image.new("RGB", image.size, TINT), image, weight)
+
+
+def _fitted(image: Image.Image, size: Size) -> Image.Image:
+    return compositing.for_model(image, Bounds(0, 0, *image.size), size)
+
+
+def _jpeg(image: Image.Image) -> bytes:
+    file = io.BytesIO()
+    image.save(file, "JPEG", quality=88)
+    return file.getvalue()
