@@ -25,7 +25,8 @@ READERS: Mapping[Reader, frozenset[str]] = {
 WITH_TEXTS_BEHIND = ("PNG", "WEBP")
 """Formats that can hold texts behind the pixels, or in them."""
 
-PASTED_AS = (ours.CHUNK, invokeai.CHUNK, comfyui.CHUNK, "parameters", novelai.CHUNK)
+PASTED_AS = (ours.CHUNK, comfyui.CHUNK, a1111.CHUNK, novelai.CHUNK, invokeai.CHUNK)
+"""Without a chunk's name only the shape tells; InvokeAI's is the loosest."""
 
 
 def read(data: bytes, *, models: Collection[str] = ()) -> Imported | None:

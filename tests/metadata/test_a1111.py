@@ -1,0 +1,159 @@
+"""The text of A1111: what it holds comes back; what it is known to lose is lost, and nothing else."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+from core.metadata import a1111
+from core.metadata.carriers import Carried
+from core.metadata.samplers import A1111_NAMES, scheduler_of
+from tests.metadata.generations import GENERATION, a_generation, generations
+
+
+def holds(prompt: str) -> bool:
+    """Whether the format can hold this prompt."""
+    lines = prompt.split("\n")
+    return (
+        prompt == prompt.strip()
+        and all(line == line.strip() for line in lines)
+        and not any(line.startswith(a1111.NEGATIVE) for line in lines)
+    )
+
+
+line = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\x00\n"), max_size=30).map(str.strip)
+prompts = st.lists(line, max_size=4).map("\n".join).map(str.strip).filter(holds)
+
+
+def parsed(generation):
+    return a1111.read(Carried({"parameters": a1111.text_of(generation)}))
+
+
+@settings(max_examples=100, deadline=None)
+@given(generations(prompts=prompts))
+@example(a_generation(prompt="", negative_prompt=""))
+@example(a_generation(prompt="", negative_prompt="only this"))
+@example(a_generation(prompt="a: 1, b: 2, c: 3", negative_prompt="aa: 1, bb: 2, cc: 3"))
+@example(a_generation(prompt='a "quoted, word": \\"', negative_prompt="first\n\nthird"))
+def test_whatever_the_format_can_hold_comes_back(generation):
+    params, found = generation.params, parsed(generation).params
+
+    assert (found.get("prompt", ""), found.get("negative_prompt", "")) == (params.prompt, params.negative_prompt)
+    for name in (
+        "num_inference_steps",
+        "guidance_scale",
+        "strength",
+        "seed",
+        "mask_feather_px",
+        "crop_padding_px",
+    ):
+        assert found[name] == getattr(params, name)
+    assert found["scheduler"] == params.scheduler.replace("model-default", "dpmpp-2m-karras")
+
+
+def test_the_line_of_pairs_reads_as_a1111_writes_it():
+    assert a1111.text_of(GENERATION).splitlines() == [
+        "a red balloon, “soft” light: <evening> & stars",
+        "Negative prompt: text",
+        "watermark",
+        "Steps: 30, Sampler: DPM++ 2M, Schedule type: Karras, CFG scale: 6.5, Seed: 4294967295, Size: 512x504, "
+        "Model: sd15-inpainting, Denoising strength: 0.8, Mask blur: 5, Inpaint area: Only masked, "
+        "Masked area padding: 40, RNG: CPU, Version: Inpaint Studio 0123456789ab",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("prompt", "negative", "read_as"),
+    [
+        ("  two blanks \n at the ends ", "", ("two blanks\nat the ends", "")),
+        ("\n\nempty lines before", "", ("empty lines before", "")),
+        ("a cat\nNegative prompt: of a cat", "x", ("a cat", "of a cat\nx")),
+        ("a cat", "x\nNegative prompt: y", ("a cat", "x\ny")),
+        ("   ", "x", ("", "x")),
+    ],
+)
+def test_known_losses_stay_the_known_ones(prompt, negative, read_as):
+    found = parsed(a_generation(prompt=prompt, negative_prompt=negative)).params
+
+    assert (found.get("prompt", ""), found.get("negative_prompt", "")) == read_as
+
+
+def test_a_last_line_that_looks_like_pairs_is_taken_for_them_where_there_are_none():
+    assert a1111.parse("a cat\nNegative prompt: aa: 1, bb: 2, cc: 3") == (
+        "a cat",
+        "",
+        {"Negative prompt": "aa: 1", "bb": "2", "cc": "3"},
+    )
+
+
+def test_keys_of_one_character_are_lost():
+    assert a1111.parse("a cat\nSteps: 1, Seed: 2, x: 5, Sampler: Euler")[2] == {
+        "Steps": "1",
+        "Seed": "2",
+        "Sampler": "Euler",
+    }
+
+
+def test_empty_and_broken_values_do_no_harm():
+    pairs = a1111.parse('a\nSteps: , Seed: "1, Model: "\\x, y", CFG scale: "2"')[2]
+
+    assert (pairs["Steps"], pairs["Seed"], pairs["CFG scale"]) == ("", '"1', "2")
+
+
+def test_two_pairs_belong_to_the_prompt():
+    assert a1111.parse("a cat\nSteps: 1, Seed: 2") == ("a cat\nSteps: 1, Seed: 2", "", {})
+
+
+@pytest.mark.parametrize("key", list(A1111_NAMES))
+def test_every_scheduler_of_ours_has_a_name_there_that_leads_back(key):
+    assert scheduler_of(*A1111_NAMES[key]) == key
+
+
+@pytest.mark.parametrize(
+    ("sampler", "schedule", "key"),
+    [
+        ("DPM++ 2M Karras", None, "dpmpp-2m-karras"),
+        ("DPM++ 2M", None, "dpmpp-2m"),
+        ("DPM++ 2M", "Automatic", "dpmpp-2m-karras"),
+        ("DPM++ 2M", "Exponential", None),
+        ("Euler a", "Automatic", "euler-ancestral"),
+        ("Euler", "Karras", None),
+        ("DDIM", "DDIM", "ddim"),
+        ("dpmpp_2m", "karras", "dpmpp-2m-karras"),
+        ("uni_pc", "normal", "unipc"),
+        ("lcm", "sgm_uniform", "lcm"),
+        ("euler", "sgm_uniform", None),
+        ("DPM++ SDE", "Karras", None),
+        ("", None, None),
+        (7, None, None),
+    ],
+)
+def test_a_sampler_is_ours_only_with_a_schedule_that_we_have(sampler, schedule, key):
+    assert scheduler_of(sampler, schedule) == key
+
+
+def test_context_counts_only_where_only_the_mask_is_painted():
+    whole = a1111.read(Carried({"parameters": "a\nSteps: 9, Seed: 1, Masked area padding: 64"}))
+
+    assert "crop_padding_px" not in whole.params
+    assert whole.raw["Masked area padding"] == "64"
+
+
+def test_exif_goes_before_the_chunk_as_in_a1111():
+    texts = {
+        "parameters": "chunk\nSteps: 9, Seed: 1, Size: 64x64",
+        "exif:UserComment": "exif\nSteps: 8, Seed: 1, Size: 64x64",
+    }
+
+    assert a1111.read(Carried(texts)).params["prompt"] == "exif"
+
+
+@pytest.mark.parametrize("comment", ["", "Holiday 2026", "Lens: 50, Flash: off"])
+def test_a_photographers_comment_is_no_prompt(comment):
+    assert a1111.read(Carried({"exif:UserComment": comment, "comment": comment})) is None
+
+
+def test_a_line_made_to_take_for_ever_is_read_at_once():
+    for hostile in ("a" * 90_000, "a " * 45_000, 'aa:"' * 22_000, 'aa:"\\' * 18_000, "\n" * 90_000, '"' * 90_000):
+        a1111.parse(hostile)

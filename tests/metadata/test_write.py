@@ -1,0 +1,227 @@
+"""The file that is handed on: its pixels, what it says, and what it keeps to itself."""
+
+from __future__ import annotations
+
+import io
+from dataclasses import replace
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from PIL import Image
+
+from core.domain.errors import InvalidImage
+from core.domain.hashing import canonical_json, pixels_sha256
+from core.metadata import a1111, ours
+from core.metadata.carriers import SOURCE_TYPE, USER_COMMENT, carried_by, open_picture
+from core.metadata.read import read
+from core.metadata.write import FORMATS, embedded
+from tests.conftest import a_picture
+from tests.metadata.generations import GENERATION, a_generation, generations
+
+formats = pytest.mark.parametrize("format", FORMATS)
+
+
+def opened(data: bytes) -> Image.Image:
+    image = Image.open(io.BytesIO(data))
+    image.load()
+    return image
+
+
+@pytest.mark.parametrize(
+    ("format", "mode"), [("PNG", "RGB"), ("PNG", "RGBA"), ("PNG", "I;16"), ("WEBP", "RGB"), ("WEBP", "RGBA")]
+)
+@pytest.mark.parametrize("metadata", [True, False])
+def test_png_and_webp_keep_every_pixel_also_under_full_transparency(format, mode, metadata):
+    image = a_picture(mode=mode)
+    if mode == "RGBA":
+        image.putalpha(image.getchannel("A").point(lambda a: a if a > 128 else 0))
+    before = pixels_sha256(image)
+
+    written = opened(embedded(image, GENERATION, format=format, metadata=metadata))
+
+    assert pixels_sha256(written) == before == pixels_sha256(image)
+
+
+@formats
+def test_our_record_comes_back_exactly(format):
+    found = read(embedded(a_picture(), GENERATION, format=format))
+
+    assert found.tool == "inpaint-studio"
+    assert canonical_json(found.record) == canonical_json(ours.record_of(GENERATION))
+    assert found.params == GENERATION.params.model_dump()
+    assert found.raw == {}
+
+
+@settings(max_examples=40, deadline=None)
+@given(generations(), st.sampled_from(FORMATS))
+def test_whatever_the_prompt_holds_it_comes_back_exactly_in_each_format(generation, format):
+    found = read(embedded(Image.new("RGB", (16, 16)), generation, format=format))
+
+    assert canonical_json(found.record) == canonical_json(ours.record_of(generation))
+    assert found.params == generation.params.model_dump()
+
+
+@formats
+def test_other_tools_find_the_text_they_know(format):
+    carried = carried_by(open_picture(embedded(a_picture(), GENERATION, format=format)))
+
+    text = carried.texts["parameters"] if format == "PNG" else carried.exif(USER_COMMENT)
+
+    assert text == a1111.text_of(GENERATION)
+
+
+@formats
+def test_every_file_says_that_a_model_has_repainted_a_part(format):
+    carried = carried_by(open_picture(embedded(a_picture(), GENERATION, format=format)))
+
+    assert f"<Iptc4xmpExt:DigitalSourceType>{SOURCE_TYPE}</Iptc4xmpExt:DigitalSourceType>" in carried.xmp
+
+
+def test_the_text_chunks_of_a_png_are_where_readers_look_for_them():
+    image = opened(embedded(a_picture(), GENERATION))
+
+    assert list(image.text) == ["inpaint_studio", "parameters", "XML:com.adobe.xmp"]
+
+
+@formats
+def test_the_switch_strips_everything_but_the_colour_profile(format):
+    image = a_picture()
+    image.info |= {"icc_profile": b"profile" * 20, "comment": b"SECRET", "exif": b"SECRET", "Title": "SECRET"}
+
+    data = embedded(image, GENERATION, format=format, metadata=False)
+
+    assert opened(data).info["icc_profile"] == image.info["icc_profile"]
+    assert read(data) is None
+    assert carried_by(open_picture(data)) == type(carried_by(open_picture(data)))()
+    assert all(word not in data for word in (b"SECRET", b"balloon", b"Inpaint Studio", b"xmpmeta"))
+
+
+@formats
+def test_the_colour_profile_is_kept_and_no_other_entry_of_the_picture(format):
+    image = a_picture()
+    image.info |= {"icc_profile": b"profile" * 20, "comment": b"SECRET", "transparency": (1, 2, 3), "Title": "SECRET"}
+
+    data = embedded(image, GENERATION, format=format)
+
+    assert opened(data).info["icc_profile"] == image.info["icc_profile"]
+    assert b"SECRET" not in data
+    assert "transparency" not in opened(data).info
+
+
+@formats
+def test_no_path_no_address_and_no_name_of_a_machine_file_or_session_leaves(format):
+    generation = replace(GENERATION, params=GENERATION.params.changed(model="/home/SECRET/models/my-model"))
+
+    data = embedded(a_picture(), generation, format=format)
+
+    assert all("SECRET".encode(encoding) not in data for encoding in ("utf-8", "utf-16-be", "utf-16-le"))
+    assert read(data).params["model"] == "my-model"
+
+
+@pytest.mark.parametrize(
+    ("model", "repository", "shared"),
+    [
+        ("sd15-inpainting", None, "sd15-inpainting"),
+        ("owner/name", "owner/name", "owner/name"),
+        ("owner/name@refs-1", "owner/name", "owner/name@refs-1"),
+        ("models/mine", None, "mine"),
+        ("../mine/", None, "mine"),
+        ("~/deep/folder/mine", None, "mine"),
+        ("C:\\models\\mine", None, "mine"),
+        ("/", None, "local folder"),
+    ],
+)
+def test_of_a_model_in_a_folder_only_the_folders_name_is_shared(model, repository, shared):
+    generation = a_generation(model=model, record={"model": {"key": model, "repository": repository}})
+
+    record = ours.record_of(generation)
+
+    assert (record["params"]["model"], record["model"]["key"]) == (shared, shared)
+    assert f"Model: {shared}" in a1111.text_of(generation)
+
+
+def test_what_decides_the_pixels_is_in_the_record():
+    record = ours.record_of(GENERATION)
+
+    assert record["schema"] == 1
+    assert record["hashes"] == {
+        "source": GENERATION.source,
+        "mask": GENERATION.mask,
+        "pixels": GENERATION.pixels_sha256,
+    }
+    assert record["model"] == {
+        "key": "sd15-inpainting",
+        "repository": "owner/name",
+        "revision": GENERATION.model_revision,
+        "weights": {"unet/model.safetensors": "sha256:00"},
+    }
+    assert record["run"]["crop"] == [10, 20, 410, 420]
+    assert record["run"]["effective_steps"] == 24
+    assert record["run"]["inpainter"]["scheduler"] == GENERATION.record["inpainter"]["scheduler"]
+    assert record["environment"] == {
+        "torch": "2.13.0",
+        "os": "Debian GNU/Linux 12",
+        "app_commit": "0123456789abcdef0123",
+    }
+    assert (record["device"], record["dtype"]) == ("cuda:0", "float16")
+    assert record["created_at"] == "2026-01-02T03:04:05.000678+00:00"
+    assert record["program"] == {"name": "Inpaint Studio", "version": "0123456789ab"}
+
+
+def test_a_generation_that_never_ran_can_be_written_too():
+    generation = replace(GENERATION, record={}, environment={}, model_revision=None, pixels_sha256=None)
+
+    found = read(embedded(a_picture(), generation))
+
+    assert found.params == GENERATION.params.model_dump()
+    assert found.record["program"]["version"] is None
+
+
+def test_a_record_too_long_for_jpeg_is_shortened_and_says_so():
+    generation = a_generation(record={**GENERATION.record, "timesteps": list(range(20_000))})
+
+    found = read(embedded(a_picture(), generation, format="JPEG"))
+
+    assert found.params == generation.params.model_dump()
+    assert "run" not in found.record
+    assert found.record["environment"]["torch"] == "2.13.0"
+    assert found.record["note"] == "Left out, for a JPEG file has no room: run. A PNG file has it all."
+    assert read(embedded(a_picture(), generation, format="WEBP")).record["run"]["timesteps"][-1] == 19_999
+
+
+@formats
+def test_the_longest_prompts_fit(format):
+    generation = a_generation(prompt="\U0001f388" * 2000, negative_prompt="\x01" * 2000)
+
+    assert read(embedded(a_picture(), generation, format=format)).params == generation.params.model_dump()
+
+
+def test_transparent_parts_are_laid_on_white_for_jpeg():
+    image = Image.new("RGBA", (32, 32), (0, 0, 0, 0))
+
+    written = opened(embedded(image, GENERATION, format="JPEG"))
+
+    assert written.mode == "RGB"
+    assert written.getpixel((16, 16)) == (255, 255, 255)
+
+
+def test_avif_keeps_transparency():
+    image = Image.new("RGBA", (32, 32), (0, 0, 0, 0))
+
+    assert opened(embedded(image, GENERATION, format="AVIF")).getpixel((16, 16))[3] == 0
+
+
+@pytest.mark.parametrize(
+    ("image", "format", "words"),
+    [
+        (a_picture(mode="I;16"), "JPEG", "Choose PNG"),
+        (a_picture(mode="I;16"), "WEBP", "Choose PNG"),
+        (Image.new("RGB", (16_384, 16)), "WEBP", "16383 pixels a side"),
+        (Image.new("P", (32, 32)), "PNG", "Convert it to RGB"),
+        (a_picture(), "TIFF", "PNG, WEBP, JPEG, AVIF"),
+    ],
+)
+def test_what_a_format_cannot_hold_is_refused_in_words(image, format, words):
+    with pytest.raises(InvalidImage, match=words):
+        embedded(image, GENERATION, format=format)
