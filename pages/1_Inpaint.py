@@ -14,7 +14,7 @@ from pages.ui import state
 from pages.ui.canvas import mask_canvas, mask_of
 from pages.ui.live_panel import live_panel
 from pages.ui.messages import shown_errors
-from pages.ui.params_form import Choices, chosen_device, device_choice, params_form
+from pages.ui.params_form import Choices, chosen_device, params_form
 from pages.ui.picture_picker import picture_picker
 from pages.ui.resources import studio
 from pages.ui.result_view import result_view
@@ -33,13 +33,10 @@ def inpaint_page(studio: Studio) -> None:
     with choosing:
         st.subheader("Say what should be there")
         choices = params_form(studio, id, draft)
-        device = st.container()
         _generate(studio, id, choices)
         generations = _generations(studio, id)
         live_panel(studio, generations)
     result_view(studio, id, [g for g in generations if g.status is Status.SUCCEEDED])
-    with device:
-        device_choice(studio, id, draft)
 
 
 def _generate(studio: Studio, id: str, choices: Choices) -> None:

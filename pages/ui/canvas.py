@@ -23,9 +23,6 @@ from pages.ui.messages import shown_errors
 from pages.ui.picture_picker import FILE_TYPES
 
 BOX = Size(900, 700)
-NARROW = 340
-"""The canvas of a phone, until the page has been measured there."""
-WIDE = 560
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +58,12 @@ def mask_canvas(studio: Studio, id: str) -> None:
         # Drawn first, so that a canvas that has gone away with its page is noticed before the tools come back.
         is_back = not state.is_on_screen("canvas-tool")
         tool, brush_px = _tools()
-        size = _fitting(picture, _measured_width())
+        room = _measured_width()
+        if room is None:
+            # The answer comes at once, and with it the next run.
+            st.skeleton(height=400)
+            return
+        size = _fitting(picture, room)
         news = st.container()
         with news:
             draft = _uploaded_mask(studio, id, draft, picture)
@@ -128,10 +130,9 @@ def _fitting(picture: Size, width: int) -> Size:
     return canvas_size(picture, max(16, min(width, BOX.width, BOX.height * picture.width // picture.height)))
 
 
-def _measured_width() -> int:
-    """The room that the page has for the canvas. Before it is measured: a guess from the kind of browser."""
-    room = _ruler()(key="canvas-ruler", data={}, on_width_change=lambda: None)
-    return int(room.get("width") or (NARROW if _is_phone() else WIDE))
+def _measured_width() -> int | None:
+    """The room that the page has for the canvas, in pixels; None until the browser has told."""
+    return _ruler()(key="canvas-ruler", data={}, on_width_change=lambda: None).get("width")
 
 
 def _ruler():

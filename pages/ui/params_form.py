@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from concurrent.futures import Future
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,13 +12,16 @@ import streamlit as st
 
 from core.bootstrap import Studio
 from core.domain.draft import Draft
+from core.domain.environment import Device
 from core.domain.errors import InvalidParams, StudioError
 from core.domain.params import PARAMETERS, SCHEDULERS, InpaintParams
 from pages.ui import state
 from pages.ui.messages import escaped, show_error
 from pages.ui.model_picker import model_facts, model_picker, recommended_for, vocabulary_advice
+from pages.ui.resources import looking_for_devices
 
 MAX_IMAGES = 8
+AUTOMATIC = "auto"
 SLIDER_STEPS = 300
 """A slider for as many places as a hand can still hit; a number field above."""
 
@@ -42,20 +47,22 @@ def params_form(studio: Studio, id: str, draft: Draft) -> Choices:
     values["negative_prompt"] = _text(id, "negative_prompt", kept)
     values["model"] = model_picker(studio, id, kept["model"], lambda model: _apply_recommended(studio, id, model))
     problem = model_facts(studio, values["model"])
-    for name in ("num_inference_steps", "guidance_scale", "strength"):
-        values[name] = _number(id, name, kept)
+    left, right = st.columns(2)
+    with left:
+        values["num_inference_steps"] = _number(id, "num_inference_steps", kept)
+        values["strength"] = _number(id, "strength", kept)
+        values["seed"], is_random = _seed(id, kept)
+    with right:
+        values["guidance_scale"] = _number(id, "guidance_scale", kept)
+        images = _images(id, kept)
     if values["strength"] < 1:
         steps = int(values["num_inference_steps"] * values["strength"])
         st.caption(f"{steps} of {values['num_inference_steps']} steps are run at this strength.")
-    seed, count = st.columns(2)
-    with seed:
-        values["seed"], is_random = _seed(id, kept)
-    with count:
-        images = _images(id, kept)
     with st.expander("More parameters", icon=":material/tune:"):
         values["scheduler"] = _scheduler(id, kept)
         for name in EXPERT:
             values[name] = _number(id, name, kept)
+        _device(studio, id, kept["device"])
         st.button(
             "Reset to recommended", icon=":material/restart_alt:", key=f"{id}.reset",
             help="The values that suit the chosen model. Prompts and seed stay.",
@@ -63,7 +70,7 @@ def params_form(studio: Studio, id: str, draft: Draft) -> Choices:
         )  # fmt: skip
     with advice:
         _advice(studio, values)
-    stored = {**values, "random_seed": is_random, "count": images, "device": kept["device"]}
+    stored = {**values, "random_seed": is_random, "count": images, "device": chosen_device(id, draft)}
     if stored != dict(draft.params):
         state.change_draft(studio, id, params=stored)
     return _checked(values, is_random, images, problem)
@@ -75,26 +82,8 @@ def use_seed(id: str, seed: int) -> None:
     state.fill_widget(f"{id}.random", False)
 
 
-def device_choice(studio: Studio, id: str, draft: Draft) -> None:
-    """Where it runs. Drawn last: the first look for devices loads the engine, which takes seconds."""
-    try:
-        titles = {"auto": "Automatic", **{device.key: device.title for device in studio.devices()}}
-        titles["auto"] += f": {titles.get(studio.device(), studio.device())}"
-    except StudioError as error:
-        show_error(str(error), error.link)
-        return
-    kept = draft.params.get("device", "auto")
-    state.begin_widget(f"{id}.device", kept if kept in titles else "auto")
-    chosen = st.selectbox(
-        "Device", list(titles), key=f"{id}.device", format_func=titles.get, help="The part of the machine that paints."
-    )
-    if chosen != kept:
-        params = (studio.drafts.get(id) or draft).params
-        state.change_draft(studio, id, params={**params, "device": chosen})
-
-
 def chosen_device(id: str, draft: Draft) -> str:
-    return state.held(f"{id}.device") or draft.params.get("device", "auto")
+    return state.held(f"{id}.device") or draft.params.get("device", AUTOMATIC)
 
 
 # The fields ----------------------------------------------------------------------------------------------------
@@ -105,7 +94,7 @@ def _kept(studio: Studio, draft: Draft) -> Mapping[str, Any]:
     model = draft.params.get("model") or studio.settings.model
     known = {name: value for name, value in draft.params.items() if value is not None}
     # A seed without a word on chance comes from a generation that is to be tried again: it is kept.
-    extras = {"random_seed": "seed" not in known, "count": 1, "device": "auto", "model": model}
+    extras = {"random_seed": "seed" not in known, "count": 1, "device": AUTOMATIC, "model": model}
     defaults = {name: parameter.default for name, parameter in PARAMETERS.items()}
     return {**defaults, **recommended_for(studio, model), **extras, **known}
 
@@ -159,6 +148,35 @@ def _images(id: str, kept: Mapping[str, Any]) -> int:
     return st.number_input(
         "Images", 1, MAX_IMAGES, key=f"{id}.count", help="How many to make, each with a seed of its own."
     )
+
+
+def _device(studio: Studio, id: str, kept: str) -> None:
+    looking = looking_for_devices(studio)
+    with suppress(TimeoutError):
+        looking.exception(timeout=0.05)
+    if looking.done():
+        _device_field(looking, id, kept)
+    else:
+        _wait_for_devices(looking)
+
+
+def _device_field(looking: Future[tuple[str, Sequence[Device]]], id: str, kept: str) -> None:
+    try:
+        best, devices = looking.result()
+    except StudioError as error:
+        show_error(str(error), error.link)
+        return
+    titles = {device.key: device.title for device in devices}
+    titles = {AUTOMATIC: f"Automatic: {titles.get(best, best)}", **titles}
+    state.begin_widget(f"{id}.device", kept if kept in titles else AUTOMATIC)
+    st.selectbox("Device", list(titles), key=f"{id}.device", format_func=titles.get, help="What the model runs on.")
+
+
+@st.fragment(run_every="1s")
+def _wait_for_devices(looking: Future[tuple[str, Sequence[Device]]]) -> None:
+    if looking.done():
+        st.rerun()
+    st.caption("Looking for devices")
 
 
 def _apply_recommended(studio: Studio, id: str, model: str) -> None:

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 
 import streamlit as st
 
 from core.bootstrap import Studio, build_studio, make_loader
+from core.domain.environment import Device
 from core.ports import Inpainter
 from core.settings import Settings
 
@@ -36,3 +39,12 @@ def load_inpainter(model: str, device: str) -> Inpainter:
             _loaded.clear()
             _held[:] = [(model, device)]
         return _loaded(model, device)
+
+
+@st.cache_resource(show_spinner=False)
+def looking_for_devices(_studio: Studio) -> Future[tuple[str, Sequence[Device]]]:
+    """The device that "auto" means, and all of them. The first look loads the engine: seconds no page should wait."""
+    thread = ThreadPoolExecutor(1, "looking-for-devices")
+    looking = thread.submit(lambda: (_studio.device(), _studio.devices()))
+    thread.shutdown(wait=False)
+    return looking
