@@ -28,10 +28,11 @@ def gallery_page(studio: Studio) -> None:
     with toolbar:
         _toolbar(studio, filter, answer.selected)
     _pager(studio, filter, cursor, found)
-    if answer.opened:
-        st.query_params[GENERATION_PARAMETER] = answer.opened
-    if GENERATION_PARAMETER in st.query_params:
-        _detail(studio, st.query_params[GENERATION_PARAMETER], [g.id for g in found.generations])
+    opened = answer.opened or st.query_params.get(GENERATION_PARAMETER)
+    if opened:
+        # Also when it stands there already: a link to another one on this page tells the server, but not the browser.
+        st.query_params[GENERATION_PARAMETER] = opened
+        _detail(studio, opened, [g.id for g in found.generations])
     elif any(g.status.is_active for g in found.generations):
         with news:
             _watch(studio, filter, cursor, found)
