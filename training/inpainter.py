@@ -1,0 +1,295 @@
+"""Train the inpainter: `python -m training.inpainter [--work DIR] [--minutes M]`.
+
+A 9-channel UNet with its small text encoder, on latents from `training.stock` (started here).
+Resumes from WORK/inpainter.pt, which is written every two minutes. `--export FOLDER` writes the
+pipeline folder from the checkpoint's averaged weights and does not train.
+
+Two workers of one thread each move the same shared weights without waiting for each other
+("hogwild"): on a busy machine of few cores that gives nearly twice the samples of two threads in
+one process. Samples and noise are seeded; the order in which the workers' steps interleave is not.
+"""
+
+import argparse
+import copy
+import json
+import os
+import subprocess
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+import torch.multiprocessing as processes
+from diffusers import AutoencoderTiny, DDIMScheduler, StableDiffusionInpaintPipeline, UNet2DConditionModel
+from diffusers.models.attention_processor import AttnProcessor
+from transformers import CLIPTextConfig, CLIPTextModel
+
+from training.autoencoder import autoencoder_folder
+from training.fetch import work_argument
+from training.optimiser import Muon
+from training.stock import SIDE, Stock
+from training.text import LENGTH, PromptTokens, new_tokenizer
+from training.words import NATIVE_SIZE, vocabulary
+
+WIDTH = 128  # of the text encoder
+OUTSIDE_WEIGHT = 0.1  # of the loss outside the mask, which the application pastes over anyway
+RECOMMENDED = {"num_inference_steps": 20, "guidance_scale": 2.0, "size": NATIVE_SIZE, "scheduler": "ddim"}
+
+
+def new_unet() -> UNet2DConditionModel:
+    """Attention only at 8 and 4 cells a side; at 16 it took a quarter of the time of a step."""
+    plain_down, attending_down = "DownBlock2D", "CrossAttnDownBlock2D"
+    plain_up, attending_up = "UpBlock2D", "CrossAttnUpBlock2D"
+    return UNet2DConditionModel(
+        sample_size=SIDE,
+        in_channels=9,
+        out_channels=4,
+        block_out_channels=(48, 96, 144, 144),
+        down_block_types=(plain_down, plain_down, attending_down, attending_down),
+        up_block_types=(attending_up, attending_up, plain_up, plain_up),
+        layers_per_block=1,
+        cross_attention_dim=WIDTH,
+        attention_head_dim=4,
+        norm_num_groups=8,
+    )
+
+
+def new_text_encoder(tokenizer) -> CLIPTextModel:
+    config = CLIPTextConfig(
+        vocab_size=len(tokenizer),
+        hidden_size=WIDTH,
+        intermediate_size=2 * WIDTH,
+        num_hidden_layers=2,
+        num_attention_heads=4,
+        max_position_embeddings=LENGTH,
+        bos_token_id=tokenizer.bos_token_id,
+        eos_token_id=tokenizer.eos_token_id,
+        pad_token_id=tokenizer.pad_token_id,
+    )
+    return CLIPTextModel(config)
+
+
+def new_scheduler() -> DDIMScheduler:
+    """Inpainting starts from pure noise, so the last timestep must be pure noise: zero terminal SNR, trailing."""
+    return DDIMScheduler(
+        num_train_timesteps=1000,
+        beta_schedule="scaled_linear",
+        beta_start=0.00085,
+        beta_end=0.012,
+        prediction_type="v_prediction",
+        rescale_betas_zero_snr=True,
+        timestep_spacing="trailing",
+        clip_sample=False,
+        set_alpha_to_one=True,
+    )
+
+
+class Networks(torch.nn.Module):
+    """What is trained together: the UNet and the text encoder."""
+
+    def __init__(self, tokenizer):
+        super().__init__()
+        self.unet = new_unet()
+        self.text = new_text_encoder(tokenizer)
+        # written-out attention: the fused kernel's backward pass took a fifth of a step on the CPU
+        self.unet.set_attn_processor(AttnProcessor())
+
+    def forward(self, noisy, mask, masked, timestep, tokens):
+        """noisy, masked (N, 4, 32, 32), mask (N, 1, 32, 32) -> predicted v (N, 4, 32, 32)."""
+        seen = self.text(tokens).last_hidden_state
+        return self.unet(torch.cat([noisy, mask, masked], 1), timestep, seen).sample
+
+
+def checkpoint_file(work: Path) -> Path:
+    return work / "inpainter.pt"
+
+
+@dataclass
+class Run:
+    """How one run trains; progress and learning rate follow the clock, since the cores are shared with others."""
+
+    work: Path
+    minutes: float
+    rate: float
+    cooldown: float  # share of the run, at its end, in which the rate falls to almost nothing
+    batch: int
+    workers: int
+    stock_size: int
+    seed: int
+    muon: bool
+
+    def rate_at(self, seconds: float, step: int) -> float:
+        left = 1 - seconds / (self.minutes * 60)
+        return self.rate * min(1, (step + 1) / 150) * max(0.01, min(1, left / max(self.cooldown, 1e-6)))
+
+
+def optimisers(networks: Networks, muon: bool) -> list[torch.optim.Optimizer]:
+    """Muon for the UNet's inner matrices and convolutions, Adam for its ends, all vectors and the text encoder."""
+    inner, rest = [], []
+    for name, parameter in networks.named_parameters():
+        is_inner = name.startswith("unet.") and parameter.ndim >= 2
+        is_end = "conv_in" in name or "conv_out" in name
+        (inner if muon and is_inner and not is_end else rest).append(parameter)
+    chosen = [torch.optim.Adam(rest, betas=(0.9, 0.99))]
+    return [*chosen, Muon(inner)] if inner else chosen
+
+
+def batch_loss(networks: Networks, stock: Stock, prompts: PromptTokens, alphas, rng, batch: int) -> torch.Tensor:
+    """Weighted squared error of v on a batch drawn from the stock, with fresh noise and wording."""
+    slots = rng.integers(0, max(1, stock.count()), batch)
+    target, masked = (torch.from_numpy(np.asarray(a[slots])).float() for a in (stock.target, stock.masked))
+    mask = torch.from_numpy(np.asarray(stock.mask[slots])).float()[:, None]
+    tokens = torch.tensor([prompts.drawn(label, rng) for label in stock.label[slots]])
+    timestep = torch.randint(0, 1000, (batch,))
+    alpha = alphas[timestep].view(-1, 1, 1, 1)
+    noise = torch.randn_like(target)
+    noisy = alpha.sqrt() * target + (1 - alpha).sqrt() * noise
+    wanted = alpha.sqrt() * noise - (1 - alpha).sqrt() * target
+    with torch.autocast("cpu", torch.bfloat16):
+        made = networks(noisy, mask, masked, timestep, tokens)
+    weight = OUTSIDE_WEIGHT + (1 - OUTSIDE_WEIGHT) * mask
+    return ((made.float() - wanted).square() * weight).sum() / (weight.sum() * 4)
+
+
+def work_on(number: int, run: Run, networks: Networks, average: Networks, state: dict) -> None:
+    """One worker: steps on the shared weights until the time is up. Worker 0 also averages, reports and saves."""
+    torch.set_num_threads(1)
+    tokenizer = new_tokenizer()
+    stock, prompts = Stock(run.work, run.stock_size), PromptTokens(tokenizer)
+    seed = run.seed + 1000 * number + state["steps"]
+    torch.manual_seed(seed)
+    rng = np.random.default_rng(seed)
+    alphas = new_scheduler().alphas_cumprod
+    steppers = optimisers(networks, run.muon)
+    for stepper, saved in zip(steppers, state.get("optimisers", []), strict=False):
+        stepper.load_state_dict(saved)
+    parameters = list(networks.parameters())
+    start, saved_at, step, smooth = time.time(), time.time(), 0, None
+    while (seconds := time.time() - start) < run.minutes * 60:
+        for stepper in steppers:
+            for group in stepper.param_groups:
+                group["lr"] = run.rate_at(seconds, step)
+            stepper.zero_grad()
+        loss = batch_loss(networks, stock, prompts, alphas, rng, run.batch)
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(parameters, 1.0)
+        for stepper in steppers:
+            stepper.step()
+        step += 1
+        smooth = loss.item() if smooth is None else 0.99 * smooth + 0.01 * loss.item()
+        if number == 0:
+            follow(average, networks, min(0.999, (10 + step + state["steps"]) / (100 + step + state["steps"])))
+        if step % 50 == 0:
+            print(f"worker {number}: {step} steps, {seconds:.0f} s, loss {smooth:.4f}", flush=True)
+        if number == 0 and time.time() - saved_at > 120:
+            save(run, networks, average, steppers, state, step, time.time() - start)
+            saved_at = time.time()
+    if number == 0:
+        save(run, networks, average, steppers, state, step, time.time() - start)
+
+
+@torch.no_grad()
+def follow(average: Networks, networks: Networks, keep: float) -> None:
+    for slow, fast in zip(average.parameters(), networks.parameters(), strict=True):
+        slow.lerp_(fast, 1 - keep)
+
+
+def save(run: Run, networks, average, steppers, state: dict, steps: int, seconds: float) -> None:
+    """Written beside and moved into place: a killed run never leaves half a checkpoint."""
+    target = checkpoint_file(run.work)
+    content = {
+        "networks": networks.state_dict(),
+        "average": average.state_dict(),
+        "optimisers": [stepper.state_dict() for stepper in steppers],
+        "steps": state["steps"] + steps,  # of worker 0
+        "samples": state["samples"] + steps * run.batch * run.workers,  # the other workers keep about the same pace
+        "seconds": state["seconds"] + seconds,
+    }
+    torch.save(content, target.with_suffix(".part"))
+    os.replace(target.with_suffix(".part"), target)
+
+
+def train(run: Run) -> None:
+    tokenizer = new_tokenizer()
+    torch.manual_seed(run.seed)
+    networks = Networks(tokenizer)
+    average = copy.deepcopy(networks)
+    state = {"steps": 0, "samples": 0, "seconds": 0.0}
+    if checkpoint_file(run.work).exists():
+        state = torch.load(checkpoint_file(run.work), weights_only=True)
+        networks.load_state_dict(state.pop("networks"))
+        average.load_state_dict(state.pop("average"))
+        print(f"resuming after {state['samples']} samples, {state['seconds'] / 3600:.2f} h", flush=True)
+    filler = subprocess.Popen(
+        [sys.executable, "-m", "training.stock", "--work", str(run.work), "--size", str(run.stock_size),
+         "--seed", str(run.seed + 7 * state["steps"] + 1), "--parent", str(os.getpid())]
+    )  # fmt: skip
+    try:
+        while Stock(run.work, run.stock_size).count() < 2000:
+            time.sleep(2)
+        networks.share_memory()
+        processes.spawn(work_on, (run, networks, average, state), nprocs=run.workers)
+    finally:
+        filler.terminate()
+
+
+def load_average(work: Path) -> tuple[Networks, dict]:
+    """The averaged networks of the checkpoint, and what it says of the training."""
+    networks = Networks(new_tokenizer())
+    state = torch.load(checkpoint_file(work), weights_only=True)
+    networks.load_state_dict(state["average"])
+    return networks.eval(), {key: state[key] for key in ("steps", "samples", "seconds")}
+
+
+def pipeline(work: Path) -> StableDiffusionInpaintPipeline:
+    networks, _ = load_average(work)
+    pipe = StableDiffusionInpaintPipeline(
+        vae=AutoencoderTiny.from_pretrained(autoencoder_folder(work)),
+        text_encoder=networks.text,
+        tokenizer=new_tokenizer(),
+        unet=networks.unet,
+        scheduler=new_scheduler(),
+        safety_checker=None,
+        feature_extractor=None,
+        requires_safety_checker=False,
+    )
+    pipe.set_progress_bar_config(disable=True)
+    return pipe
+
+
+def export(work: Path, folder: Path) -> None:
+    """The pipeline folder in half precision, with the vocabulary beside it."""
+    pipeline(work).to(dtype=torch.float16).save_pretrained(folder, safe_serialization=True)
+    text = json.dumps(vocabulary(RECOMMENDED), indent=1)
+    (folder / "vocabulary.json").write_text(text + "\n")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    work_argument(parser)
+    parser.add_argument("--minutes", type=float, default=180)
+    parser.add_argument("--rate", type=float, default=1.5e-3)
+    parser.add_argument("--cooldown", type=float, default=0.3)
+    parser.add_argument("--batch", type=int, default=40)
+    parser.add_argument("--workers", type=int, default=2)
+    parser.add_argument("--stock-size", type=int, default=16384)
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--adam-only", action="store_true")
+    parser.add_argument("--export", type=Path, help="write the pipeline folder from the checkpoint and stop")
+    options = parser.parse_args()
+    if options.export:
+        export(options.work, options.export)
+        return
+    train(
+        Run(
+            work=options.work, minutes=options.minutes, rate=options.rate, cooldown=options.cooldown,
+            batch=options.batch, workers=options.workers, stock_size=options.stock_size, seed=options.seed,
+            muon=not options.adam_only,
+        )
+    )  # fmt: skip
+
+
+if __name__ == "__main__":
+    main()
