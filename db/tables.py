@@ -4,7 +4,22 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-from sqlalchemy import BigInteger, CheckConstraint, DateTime, ForeignKey, Index, LargeBinary, MetaData, String, Text
+from sqlalchemy import (
+    BigInteger,
+    CheckConstraint,
+    DateTime,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    String,
+    Text,
+    UniqueConstraint,
+    column,
+    false,
+    true,
+)
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 from sqlalchemy.types import TypeDecorator
 
@@ -33,6 +48,7 @@ class Table(DeclarativeBase):
             "ck": "ck_%(table_name)s_%(constraint_name)s",
             "fk": "fk_%(table_name)s_%(column_0_name)s",
             "pk": "pk_%(table_name)s",
+            "uq": "uq_%(table_name)s_%(column_0_name)s",
         }
     )
     type_annotation_map = {datetime: UtcDateTime}
@@ -52,16 +68,48 @@ class EnvironmentRow(Table):
     facts_json: Mapped[str] = mapped_column(Text)
 
 
+LIVE = column("deleted_at").is_(None)
+IN_TRASH = column("deleted_at").is_not(None)
+
+# SQLite makes only an INTEGER PRIMARY KEY the table's own order.
+Number = BigInteger().with_variant(Integer(), "sqlite")
+
+
+def _partial(name: str, *columns: str, where) -> Index:
+    return Index(f"ix_generations_{name}", *columns, sqlite_where=where, postgresql_where=where)
+
+
 class GenerationRow(Table):
+    """number: microseconds since 1970 at creation, moved on by one where taken. It is the primary key, so that the
+    table itself, each index and the search index lie in the order in which the gallery is read (decision 5).
+    tags: the names of its tags, one a line; kept here too, so that a search finds them.
+    """
+
     __tablename__ = "generations"
     __table_args__ = (
         CheckConstraint("status IN ({})".format(", ".join(f"'{s.value}'" for s in Status)), name="status"),
         *(_within_limits(column) for column in ("num_inference_steps", "guidance_scale", "strength", "seed")),
-        Index(None, "created_at", "id"),
-        Index(None, "status", "created_at", "id"),
-    )
+        CheckConstraint("rating BETWEEN 1 AND 5", name="rating"),
+        UniqueConstraint("id"),
+        # All that filters look at, in the order of the gallery: a page under filters never touches the wide rows.
+        _partial(
+            "gallery", "number", "status", "model", "device", "scheduler", "favourite", "rating", "width", "height",
+            "runtime_s", "parent_id", where=LIVE,
+        ),
+        _partial("trash", "number", "deleted_at", where=IN_TRASH),
+        _partial("favourites", "number", where=LIVE & column("favourite").is_(true())),
+        _partial("ratings", "rating", "number", where=LIVE & column("rating").is_not(None)),
+        _partial("runtimes", "runtime_s", "number", where=LIVE & column("runtime_s").is_not(None)),
+        # For values that are rare, where reading in order would find few.
+        Index("ix_generations_status", "status", "number"),
+        Index("ix_generations_model", "model", "number"),
+        Index("ix_generations_device", "device", "number"),
+        Index("ix_generations_scheduler", "scheduler", "number"),
+        Index("ix_generations_parent_id", "parent_id", "number"),
+    )  # fmt: skip
 
-    id: Mapped[str] = mapped_column(String(32), primary_key=True)
+    number: Mapped[int] = mapped_column(Number, primary_key=True, autoincrement=False)
+    id: Mapped[str] = mapped_column(String(32))
     status: Mapped[str] = mapped_column(String(16))
     created_at: Mapped[datetime]
     started_at: Mapped[datetime | None]
@@ -100,9 +148,16 @@ class GenerationRow(Table):
     error_code: Mapped[str | None] = mapped_column(String(60))
     error: Mapped[str | None] = mapped_column(Text)
 
-    parent_id: Mapped[str | None] = mapped_column(ForeignKey("generations.id"), index=True)
+    # A child outlives its parent: its relation still says that there was one.
+    parent_id: Mapped[str | None] = mapped_column(ForeignKey("generations.id", ondelete="SET NULL"))
     relation: Mapped[str | None] = mapped_column(String(16))
     session: Mapped[str | None] = mapped_column(String(40))
+
+    favourite: Mapped[bool] = mapped_column(default=False, server_default=false())
+    rating: Mapped[int | None]
+    title: Mapped[str] = mapped_column(Text, default="", server_default="")
+    notes: Mapped[str] = mapped_column(Text, default="", server_default="")
+    tags: Mapped[str] = mapped_column(Text, default="", server_default="")
 
 
 class ProgressRow(Table):
@@ -110,7 +165,7 @@ class ProgressRow(Table):
 
     __tablename__ = "progress"
 
-    generation_id: Mapped[str] = mapped_column(ForeignKey("generations.id"), primary_key=True)
+    generation_id: Mapped[str] = mapped_column(ForeignKey("generations.id", ondelete="CASCADE"), primary_key=True)
     phase: Mapped[str] = mapped_column(String(32))
     step: Mapped[int]
     total: Mapped[int]
@@ -126,3 +181,55 @@ class DraftRow(Table):
     id: Mapped[str] = mapped_column(String(32), primary_key=True)
     updated_at: Mapped[datetime] = mapped_column(index=True)
     draft_json: Mapped[str] = mapped_column(Text)
+
+
+class TagRow(Table):
+    """name: as it was first written. folded: the same for all spellings that count as one tag."""
+
+    __tablename__ = "tags"
+    __table_args__ = (UniqueConstraint("folded"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    name: Mapped[str] = mapped_column(String(60))
+    folded: Mapped[str] = mapped_column(String(200))
+
+
+class GenerationTagRow(Table):
+    __tablename__ = "generation_tags"
+    __table_args__ = (Index("ix_generation_tags_number", "number"), {"sqlite_with_rowid": False})
+
+    tag_id: Mapped[int] = mapped_column(ForeignKey("tags.id", ondelete="CASCADE"), primary_key=True)
+    number: Mapped[int] = mapped_column(
+        Number, ForeignKey("generations.number", ondelete="CASCADE"), primary_key=True, autoincrement=False
+    )
+
+
+class SavedSearchRow(Table):
+    """query_json: a GalleryFilter as in the page's address."""
+
+    __tablename__ = "saved_searches"
+
+    name: Mapped[str] = mapped_column(String(100), primary_key=True)
+    created_at: Mapped[datetime]
+    query_json: Mapped[str] = mapped_column(Text)
+
+
+class FacetCountRow(Table):
+    """How many generations there are of each combination of values that occurs: for all (tag_id 0), and for each tag.
+
+    Kept by triggers, SQLite only. rating 0: none.
+    """
+
+    __tablename__ = "facet_counts"
+    __table_args__ = ({"sqlite_with_rowid": False},)
+
+    tag_id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    in_trash: Mapped[bool] = mapped_column(primary_key=True)
+    status: Mapped[str] = mapped_column(String(16), primary_key=True)
+    model: Mapped[str] = mapped_column(String(300), primary_key=True)
+    device: Mapped[str] = mapped_column(String(40), primary_key=True)
+    scheduler: Mapped[str] = mapped_column(String(40), primary_key=True)
+    favourite: Mapped[bool] = mapped_column(primary_key=True)
+    rating: Mapped[int] = mapped_column(primary_key=True)
+    has_parent: Mapped[bool] = mapped_column(primary_key=True)
+    n: Mapped[int]

@@ -1,44 +1,47 @@
-"""Bringing a database to today's tables: Alembic, applied at start-up."""
+"""Bringing a database to today's tables: Alembic, applied at start-up. All or nothing, with a copy kept before."""
 
 from __future__ import annotations
 
-import shutil
+import logging
+import os
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 from alembic import command
 from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import Engine, inspect
+from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import SQLAlchemyError
 
 from core.domain.errors import DatabaseUnusable
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 
+log = logging.getLogger(__name__)
 
-def upgrade(engine: Engine) -> None:
+
+def upgrade(engine: Engine, *, scripts: Path = MIGRATIONS, to: str = "head") -> None:
     """Apply the migrations that are missing; an SQLite file with data in it is copied to *.backup before.
 
+    If one fails, the database is as it was before, and is restored from the copy should it not be.
     Raises DatabaseUnusable, also for a database that a newer version has written.
     """
     config = Config()
-    config.set_main_option("script_location", str(MIGRATIONS))
+    config.set_main_option("script_location", str(scripts))
     try:
+        wanted = ScriptDirectory.from_config(config).get_revision(to).revision
         with engine.connect() as connection:
-            before = MigrationContext.configure(connection).get_current_revision()
-        if before == ScriptDirectory.from_config(config).get_current_head():
-            return
-        if before is not None:
-            _back_up(engine)
-        with engine.connect() as connection:
+            if _revision(connection) == wanted:
+                return
             if engine.dialect.name == "sqlite":
-                # All or nothing, and a second process that starts now waits for this one.
-                connection.exec_driver_sql("BEGIN IMMEDIATE")
-            config.attributes["connection"] = connection
-            command.upgrade(config, "head")
-            connection.commit()
-    except SQLAlchemyError as error:
+                _upgrade_sqlite(connection, config, wanted)
+            else:
+                config.attributes["connection"] = connection
+                command.upgrade(config, wanted)
+                connection.commit()
+    except (SQLAlchemyError, sqlite3.Error, OSError) as error:
         raise DatabaseUnusable from error
     except command.util.CommandError as error:
         raise DatabaseUnusable(
@@ -46,10 +49,82 @@ def upgrade(engine: Engine) -> None:
         ) from error
 
 
-def _back_up(engine: Engine) -> None:
-    file = engine.url.database
-    if engine.dialect.name != "sqlite" or not file or not Path(file).exists() or not inspect(engine).get_table_names():
-        return
-    with engine.connect() as connection:
-        connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
-    shutil.copy2(file, file + ".backup")
+def _upgrade_sqlite(connection: Connection, config: Config, wanted: str) -> None:
+    connection.rollback()
+    # Tables that others refer to are made anew; what they hold is checked before the commit instead.
+    connection.exec_driver_sql("PRAGMA foreign_keys=OFF")
+    try:
+        # A second process that starts now waits here, and finds everything done.
+        connection.exec_driver_sql("BEGIN IMMEDIATE")
+        before = _revision(connection)
+        if before == wanted:
+            return
+        file = connection.engine.url.database
+        backup = Path(file + ".backup") if file and before is not None else None
+        if backup is not None:
+            _back_up(Path(file), backup)
+        try:
+            config.attributes["connection"] = connection
+            command.upgrade(config, wanted)
+            _check(connection)
+            connection.commit()
+        except BaseException:
+            connection.rollback()
+            if backup is not None and _is_changed(connection, backup):
+                log.error("The upgrade failed half way; the database is restored from %s", backup)
+                _restore(connection, backup)
+            raise
+    except (SQLAlchemyError, sqlite3.Error, OSError, command.util.CommandError):
+        raise
+    except Exception as error:
+        raise DatabaseUnusable(
+            "The gallery's database could not be brought to this version, and was left as it was. "
+            "Use the version before, and look at the log."
+        ) from error
+    finally:
+        connection.rollback()
+        connection.exec_driver_sql("PRAGMA foreign_keys=ON")
+        connection.rollback()
+
+
+def _revision(connection: Connection) -> str | None:
+    return MigrationContext.configure(connection).get_current_revision()
+
+
+def _check(connection: Connection) -> None:
+    broken = connection.exec_driver_sql("PRAGMA foreign_key_check").first()
+    if broken is not None:
+        raise RuntimeError(f"After the migrations a row of {broken[0]} refers to nothing.")
+
+
+def _back_up(file: Path, backup: Path) -> None:
+    """SQLite's own copy, which takes what still lies in the log, and never a half written page.
+
+    Made beside and renamed: the backup that was there is good until this one is.
+    """
+    copy = backup.with_name(backup.name + ".new")
+    try:
+        copy.unlink(missing_ok=True)
+        with closing(sqlite3.connect(file)) as source, closing(sqlite3.connect(copy)) as target:
+            source.backup(target)
+        with copy.open("rb") as written:
+            os.fsync(written.fileno())
+        os.replace(copy, backup)
+    except BaseException:
+        copy.unlink(missing_ok=True)
+        raise
+
+
+def _is_changed(connection: Connection, backup: Path) -> bool:
+    """Whether anything but a whole transaction was rolled back: then the schema differs from the copy's."""
+    everything = "SELECT type, name, tbl_name, sql FROM sqlite_master ORDER BY 1, 2"
+    with closing(sqlite3.connect(backup)) as copy:
+        return [tuple(row) for row in connection.exec_driver_sql(everything)] != copy.execute(
+            everything
+        ).fetchall() or connection.exec_driver_sql("PRAGMA quick_check(1)").scalar() != "ok"
+
+
+def _restore(connection: Connection, backup: Path) -> None:
+    connection.rollback()
+    with closing(sqlite3.connect(backup)) as source:
+        source.backup(connection.connection.driver_connection)

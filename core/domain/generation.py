@@ -103,7 +103,10 @@ class Outcome:
 
 @dataclass(frozen=True, slots=True)
 class Generation:
-    """One row of the gallery. Times are UTC. source, mask, output, thumbnail: keys in the image store."""
+    """One row of the gallery. Times are UTC. source, mask, output, thumbnail: keys in the image store.
+
+    favourite, rating (1 to 5), title, notes, tags: what the artist made of it afterwards.
+    """
 
     id: str
     status: Status
@@ -131,6 +134,11 @@ class Generation:
     load_s: float | None = None
     error_code: str | None = None
     error: str | None = None
+    favourite: bool = False
+    rating: int | None = None
+    title: str = ""
+    notes: str = ""
+    tags: tuple[str, ...] = ()
     environment: Mapping[str, str] = field(default_factory=dict)
     record: Mapping[str, Any] = field(default_factory=dict)
 

@@ -1,0 +1,431 @@
+"""The gallery's side of the generations: finding, counting, organising, throwing away."""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import (
+    Engine,
+    Integer,
+    String,
+    cast,
+    delete,
+    func,
+    insert,
+    literal,
+    or_,
+    select,
+    tuple_,
+    union_all,
+    update,
+)
+from sqlalchemy.orm import Session, sessionmaker
+
+from core.domain.draft import Draft
+from core.domain.errors import GenerationNotFound, InvalidInput
+from core.domain.gallery import FACETS, Count, Cursor, Facets, GalleryFilter, GallerySlice, SavedSearch, folded
+from core.domain.generation import Status
+from core.domain.hashing import canonical_json
+from db import search
+from db.mapping import to_generation, whole_rows
+from db.tables import DraftRow, FacetCountRow, GenerationRow, GenerationTagRow, SavedSearchRow, TagRow
+
+Row, Cube = GenerationRow, FacetCountRow
+
+IDLE = [status for status in Status if not status.is_active]
+FILES = ("source", "mask", "output", "thumbnail")
+BATCH = 5_000
+"""Ids in one statement."""
+
+
+class GalleryRepo:
+    """Every method is one transaction. Times come from the caller, in UTC."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self._sessions = sessionmaker(engine)
+
+    # Finding
+
+    def browse(self, filter: GalleryFilter, cursor: Cursor | None, limit: int) -> GallerySlice:
+        """A page in the order of the filter. Raises InvalidInput for a cursor of another order."""
+        if cursor is not None:
+            cursor.check(filter.sort)
+        with Session(self._engine) as session:
+            numbers = _numbers(session, filter, cursor, limit + 1)
+            rows = session.execute(whole_rows().where(Row.number.in_(numbers[:limit]))).all()
+        by_number = {row.number: row for row in rows}
+        # One that was removed for good between the two questions is left out.
+        rows = [by_number[number] for number in numbers[:limit] if number in by_number]
+        following = _cursor(filter, rows[-1]) if rows and len(numbers) > limit else None
+        return GallerySlice(tuple(to_generation(row) for row in rows), following)
+
+    def page_before(self, filter: GalleryFilter, cursor: Cursor, limit: int) -> Cursor | None:
+        """The cursor of the page that ends where this one's page begins. None if that is the first page."""
+        cursor.check(filter.sort)
+        with Session(self._engine) as session:
+            # The row of the cursor itself is on the page before, as its last one.
+            numbers = _numbers(session, filter, cursor, limit, back=True)
+            if len(numbers) < limit:
+                return None
+            columns = select(Row.number, Row.rating, Row.runtime_s)
+            return _cursor(filter, session.execute(columns.where(Row.number == numbers[-1])).one())
+
+    def count(self, filter: GalleryFilter) -> Count:
+        with Session(self._engine) as session:
+            if search.counts_know(session, filter):
+                return Count(_known_total(session, filter))
+            query = search.source(session, filter).numbers()
+            if search.is_sqlite(session):
+                query = query.limit(search.CAP + 1)
+            return Count.capped(session.scalar(select(func.count()).select_from(query.subquery())) or 0, search.CAP)
+
+    def facets(self, filter: GalleryFilter) -> Facets:
+        """For each facet how many there are of each value, under all other filters (tags: under those too)."""
+        with Session(self._engine) as session:
+            if search.counts_know(session, filter):
+                return _known_facets(session, filter)
+            return _counted_facets(session, filter)
+
+    def models(self) -> list[str]:
+        """Every model that some generation was asked of, by name."""
+        with Session(self._engine) as session:
+            query = select(Row.model).distinct().order_by(Row.model)
+            if search.is_sqlite(session):
+                query = select(Cube.model).where(Cube.tag_id == 0, Cube.n > 0).distinct().order_by(Cube.model)
+            return list(session.scalars(query))
+
+    def tags(self) -> list[str]:
+        """Every tag in use, by name."""
+        with Session(self._engine) as session:
+            return list(session.scalars(select(TagRow.name).order_by(TagRow.folded)))
+
+    # Organising
+
+    def change(self, ids: Sequence[str], **values: Any) -> None:
+        """favourite, rating, title, notes: for all of them, or for none. Raises GenerationNotFound."""
+        with self._transaction() as session:
+            numbers = _known(session, ids)
+            for some in _batches(numbers):
+                session.execute(update(Row).where(Row.number.in_(some)).values(values))
+
+    def tag(self, ids: Sequence[str], names: Sequence[str]) -> None:
+        with self._transaction() as session:
+            numbers = _known(session, ids)
+            for tag in [_tag_named(session, name) for name in names]:
+                for some in _batches(numbers):
+                    of_tag = select(GenerationTagRow.number).where(
+                        GenerationTagRow.tag_id == tag, GenerationTagRow.number.in_(some)
+                    )
+                    missing = set(some) - set(session.scalars(of_tag))
+                    if missing:
+                        rows = [{"tag_id": tag, "number": number} for number in sorted(missing)]
+                        session.execute(insert(GenerationTagRow), rows)
+            _write_tags(session, numbers)
+
+    def untag(self, ids: Sequence[str], names: Sequence[str]) -> None:
+        with self._transaction() as session:
+            numbers = _known(session, ids)
+            folds = [folded(name) for name in names]
+            tags = list(session.scalars(select(TagRow.id).where(TagRow.folded.in_(folds))))
+            for some in _batches(numbers):
+                session.execute(
+                    delete(GenerationTagRow).where(GenerationTagRow.tag_id.in_(tags), GenerationTagRow.number.in_(some))
+                )
+            _write_tags(session, numbers)
+            _forget_unused_tags(session)
+
+    def save_search(self, name: str, filter: GalleryFilter, now: datetime) -> None:
+        """In place of one of the same name."""
+        with self._transaction() as session:
+            session.merge(SavedSearchRow(name=name, created_at=now, query_json=canonical_json(filter.to_query())))
+
+    def saved_searches(self) -> list[SavedSearch]:
+        with Session(self._engine) as session:
+            rows = session.scalars(select(SavedSearchRow).order_by(SavedSearchRow.name)).all()
+            return [SavedSearch(row.name, GalleryFilter.from_query(json.loads(row.query_json))) for row in rows]
+
+    def delete_search(self, name: str) -> None:
+        """Raises InvalidInput if there is none of that name."""
+        with self._transaction() as session:
+            if session.execute(delete(SavedSearchRow).where(SavedSearchRow.name == name)).rowcount != 1:
+                raise InvalidInput("There is no saved search of that name. It may have been deleted already.")
+
+    # Throwing away
+
+    def set_deleted(self, ids: Sequence[str], deleted_at: datetime | None) -> int:
+        """Into the trash, or out of it with None. Queued and running ones stay where they are."""
+        moved = 0
+        with self._transaction() as session:
+            for some in _batches(ids):
+                idle = update(Row).where(Row.id.in_(some), Row.status.in_(IDLE))
+                moved += session.execute(idle.values(deleted_at=deleted_at)).rowcount
+        return moved
+
+    def purge(self, before: datetime | None) -> tuple[int, set[str]]:
+        """Remove for good what went into the trash before that, or all of it. Returns how many, and their files.
+
+        Children stay, without a parent. The files may still be used by others.
+        """
+        old = [Row.deleted_at.is_not(None), Row.status.in_(IDLE)]
+        if before is not None:
+            old.append(Row.deleted_at < before)
+        files: set[str] = set()
+        with self._transaction() as session:
+            rows = session.execute(select(Row.number, *(getattr(Row, file) for file in FILES)).where(*old)).all()
+            for _, *keys in rows:
+                files.update(key for key in keys if key)
+            for some in _batches([row.number for row in rows]):
+                session.execute(delete(GenerationTagRow).where(GenerationTagRow.number.in_(some)))
+                session.execute(delete(Row).where(Row.number.in_(some)))
+            _forget_unused_tags(session)
+        return len(rows), files
+
+    def used_among(self, keys: Iterable[str]) -> set[str]:
+        """Those of these files that some generation, in whatever state, or some open draft needs."""
+        used: set[str] = set()
+        with Session(self._engine) as session:
+            columns = [getattr(Row, file) for file in FILES]
+            for some in _batches(sorted(keys)):
+                query = select(*columns).where(or_(*(column.in_(some) for column in columns)))
+                for row in session.execute(query):
+                    used.update(set(row) & set(some))
+            return used | (set(keys) & set(_draft_files(session)))
+
+    def files_in_use(self) -> tuple[dict[str, list[str]], set[str]]:
+        """Every file that a generation needs, with the ids of those, and those that open drafts need."""
+        uses: dict[str, list[str]] = defaultdict(list)
+        with Session(self._engine) as session:
+            query = select(Row.id, *(getattr(Row, file) for file in FILES)).execution_options(yield_per=BATCH)
+            for id, *keys in session.execute(query):
+                for key in {key for key in keys if key}:
+                    uses[key].append(id)
+            return uses, set(_draft_files(session))
+
+    def is_anything_active(self) -> bool:
+        with Session(self._engine) as session:
+            active = select(Row.number).where(Row.status.in_([Status.QUEUED, Status.RUNNING])).limit(1)
+            return session.scalar(active) is not None
+
+    def _transaction(self):
+        return self._sessions.begin()
+
+
+def _batches(values: Sequence) -> Iterator[Sequence]:
+    for at in range(0, len(values), BATCH):
+        yield values[at : at + BATCH]
+
+
+def _known(session: Session, ids: Sequence[str]) -> list[int]:
+    """The numbers of these ids. Raises GenerationNotFound unless there are all of them."""
+    wanted = sorted(set(ids))
+    found: list[int] = []
+    for some in _batches(wanted):
+        found += session.scalars(select(Row.number).where(Row.id.in_(some)))
+    if len(found) < len(wanted):
+        raise GenerationNotFound
+    return sorted(found)
+
+
+# Paging --------------------------------------------------------------------------------------------------------
+
+
+def _cursor(filter: GalleryFilter, row: Any) -> Cursor:
+    by = filter.sort.column
+    return Cursor(row.number, None if by == "created_at" else getattr(row, by), filter.sort)
+
+
+def _numbers(
+    session: Session, filter: GalleryFilter, cursor: Cursor | None, limit: int, *, back: bool = False
+) -> list[int]:
+    """The numbers of the rows that follow the cursor, or that come before it, nearest first.
+
+    Sorted by rating or runtime, rows without one come last: two questions, of which a page needs mostly one.
+    """
+    by = filter.sort.column
+    if by == "created_at":
+        return _read(session, filter, "created_at", cursor, limit, back)
+    parts = [by, "created_at"]
+    at = 0 if cursor is None or cursor.value is not None else 1
+    found: list[int] = []
+    for part in range(at, 2) if not back else range(at, -1, -1):
+        inside = cursor if part == at else None
+        found += _read(session, filter, parts[part], inside, limit - len(found), back, without=by if part else None)
+        if len(found) >= limit:
+            break
+    return found
+
+
+def _read(
+    session: Session, filter: GalleryFilter, by: str, cursor: Cursor | None, limit: int, back: bool,
+    without: str | None = None,
+) -> list[int]:  # fmt: skip
+    """without: a column that must have no value."""
+    found = search.source(session, filter, by)
+    query = found.numbers().order_by(*search.order(filter, found.number, by, back=back)).limit(limit)
+    if without is not None:
+        query = query.where(getattr(Row, without).is_(None))
+    if cursor is not None:
+        place = tuple_(found.number) if by == "created_at" else tuple_(getattr(Row, by), Row.number)
+        seen = tuple_(cursor.number) if by == "created_at" else tuple_(cursor.value, cursor.number)
+        if by == "created_at":
+            place, seen = found.number, literal(cursor.number)
+        query = query.where(place < seen if filter.sort.descending is not back else place > seen)
+    return list(session.scalars(query))
+
+
+# Counting ------------------------------------------------------------------------------------------------------
+
+_READ = {
+    "status": Status, "favourite": lambda v: bool(int(v)), "has_parent": lambda v: bool(int(v)),
+    "in_trash": lambda v: bool(int(v)), "rating": lambda v: int(v) or None,
+}  # fmt: skip
+
+
+def _known_tag(session: Session, filter: GalleryFilter) -> int | None:
+    """0 without a tag; None for a tag that does not exist."""
+    ids = search.tag_ids(session, filter)
+    return None if ids is None else ids[0] if ids else 0
+
+
+def _known_total(session: Session, filter: GalleryFilter) -> int:
+    tag = _known_tag(session, filter)
+    if tag is None:
+        return 0
+    return session.scalar(select(func.coalesce(func.sum(Cube.n), 0)).where(*search.in_cube(filter, tag))) or 0
+
+
+def _known_facets(session: Session, filter: GalleryFilter) -> Facets:
+    tag = _known_tag(session, filter)
+    if tag is None:
+        return {facet: [] for facet in FACETS}
+    questions = []
+    for facet in FACETS:
+        if facet == "tag":
+            continue
+        value = cast(getattr(Cube, facet), String)
+        asked = search.in_cube(filter, tag, skip=facet)
+        questions.append(select(literal(facet), value, func.sum(Cube.n)).where(*asked).group_by(value))
+    found = session.execute(union_all(*questions)).all()
+    if tag:
+        found += _tags_of(session, search.source(session, filter).numbers().limit(search.CAP + 1))
+    else:
+        asked = search.in_cube(filter)[1:]
+        of_each = select(Cube.tag_id, func.sum(Cube.n).label("n")).where(Cube.tag_id > 0, *asked).group_by(Cube.tag_id)
+        counts = of_each.subquery()
+        named = select(literal("tag"), TagRow.name, counts.c.n).join(counts, counts.c.tag_id == TagRow.id)
+        found += session.execute(named).all()
+    return _facets(found, {})
+
+
+def _counted_facets(session: Session, filter: GalleryFilter) -> Facets:
+    """By a look at the rows, of which at most CAP are taken: what is counted then is at least so many."""
+    found: list[tuple[str, str, int]] = []
+    capped: dict[str, bool] = {}
+    for facets, question in _questions(filter):
+        numbers = search.source(session, question).numbers().limit(search.CAP + 1).cte("matching")
+        columns = [_facet_column(facet) for facet in facets if facet != "tag"]
+        rows = select(numbers.c[0].label("number"), *columns)
+        rows = rows.join(Row, Row.number == numbers.c[0])
+        seen = session.execute(rows).all()
+        for facet in facets:
+            capped[facet] = capped.get(facet, False) or len(seen) > search.CAP
+            if facet == "tag":
+                found += _tags_of(session, select(numbers.c[0]))
+                continue
+            tally: dict[Any, int] = defaultdict(int)
+            for row in seen:
+                tally[getattr(row, facet)] += 1
+            found += [(facet, value, n) for value, n in tally.items()]
+    return _facets(found, capped)
+
+
+def _questions(filter: GalleryFilter) -> Iterator[tuple[list[str], GalleryFilter]]:
+    """Each facet is counted as if its own filter were not set; those without one share a question."""
+    shared = [
+        facet
+        for facet in FACETS
+        if facet == "in_trash" or search.without(filter, facet) == search.without(filter, "tag")
+    ]
+    yield shared, filter
+    yield ["in_trash"], search.without(filter, "in_trash")
+    for facet in FACETS:
+        if facet not in shared:
+            yield [facet], search.without(filter, facet)
+
+
+def _facet_column(facet: str):
+    column = {
+        "rating": func.coalesce(Row.rating, 0),
+        "has_parent": cast(Row.parent_id.is_not(None), Integer),
+        "in_trash": cast(Row.deleted_at.is_not(None), Integer),
+        "favourite": cast(Row.favourite, Integer),
+    }.get(facet)
+    return (getattr(Row, facet) if column is None else column).label(facet)
+
+
+def _tags_of(session: Session, numbers) -> list:
+    matching = numbers.subquery()
+    query = (
+        select(literal("tag"), TagRow.name, func.count())
+        .join(GenerationTagRow, GenerationTagRow.tag_id == TagRow.id)
+        .where(GenerationTagRow.number.in_(select(matching.c[0])))
+        .group_by(TagRow.name)
+    )
+    return list(session.execute(query).all())
+
+
+def _facets(found: Iterable, capped: dict[str, bool]) -> Facets:
+    facets: Facets = {facet: [] for facet in FACETS}
+    for facet, value, n in found:
+        if n:
+            count = Count(n)
+            count.at_least = capped.get(facet, False)
+            facets[facet].append((_READ.get(facet, str)(value), count))
+    for values in facets.values():
+        values.sort(key=lambda pair: (-pair[1], str(pair[0])))
+    return facets
+
+
+# Tags and files ------------------------------------------------------------------------------------------------
+
+
+def _tag_named(session: Session, name: str) -> int:
+    """The id of this tag, which is made if there is none."""
+    known = session.scalar(select(TagRow.id).where(TagRow.folded == folded(name)))
+    if known is not None:
+        return known
+    tag = TagRow(name=name, folded=folded(name))
+    session.add(tag)
+    session.flush()
+    return tag.id
+
+
+def _write_tags(session: Session, numbers: Sequence[int]) -> None:
+    """The names of each one's tags into its own row, where the search index finds them."""
+    for some in _batches(numbers):
+        names: dict[int, list[str]] = {number: [] for number in some}
+        query = select(GenerationTagRow.number, TagRow.name).join(TagRow, TagRow.id == GenerationTagRow.tag_id)
+        query = query.where(GenerationTagRow.number.in_(some)).order_by(TagRow.folded)
+        for number, name in session.execute(query):
+            names[number].append(name)
+        by_text: dict[str, list[int]] = defaultdict(list)
+        for number, tags in names.items():
+            by_text["\n".join(tags)].append(number)
+        for text, same in by_text.items():
+            session.execute(update(Row).where(Row.number.in_(same)).values(tags=text))
+
+
+def _forget_unused_tags(session: Session) -> None:
+    used = select(GenerationTagRow.tag_id).where(GenerationTagRow.tag_id == TagRow.id).exists()
+    session.execute(delete(TagRow).where(~used))
+
+
+def _draft_files(session: Session) -> Iterator[str]:
+    for text in session.scalars(select(DraftRow.draft_json)):
+        draft = Draft.from_json(text)
+        yield from (key for key in (draft.source, draft.base_mask) if key)

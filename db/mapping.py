@@ -1,0 +1,91 @@
+"""Between rows and generations."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from datetime import UTC, date, datetime, time, timedelta
+from typing import Any
+
+from sqlalchemy import Select, select
+
+from core.domain.generation import Generation, Relation, Status
+from core.domain.hashing import canonical_json
+from core.domain.params import InpaintParams
+from db.tables import EnvironmentRow, GenerationRow
+
+Row = GenerationRow
+
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+MICROSECOND = timedelta(microseconds=1)
+
+_CHANGED = ("status", "params", "relation", "environment", "record", "tags")
+_SAME = tuple(name for name in Generation.__dataclass_fields__ if name not in _CHANGED)
+
+
+def whole_rows() -> Select:
+    """Every column of a generation, with the facts of its environment."""
+    columns = Row.__table__.columns
+    return select(*columns, EnvironmentRow.facts_json).outerjoin(
+        EnvironmentRow, Row.environment_id == EnvironmentRow.id
+    )
+
+
+def to_generation(row: Any) -> Generation:
+    """row: one of whole_rows."""
+    return Generation(
+        **{name: getattr(row, name) for name in _SAME},
+        status=Status(row.status),
+        params=InpaintParams.from_json(row.params_json),
+        relation=Relation(row.relation) if row.relation else None,
+        environment=json.loads(row.facts_json) if row.facts_json else {},
+        record=json.loads(row.record_json),
+        tags=tuple(row.tags.splitlines()),
+    )
+
+
+def to_row(generation: Generation, number: int) -> Row:
+    """Everything but its tags, which are rows of their own, and its environment."""
+    params = generation.params
+    return Row(
+        number=number,
+        **{name: getattr(generation, name) for name in _SAME},
+        status=generation.status,
+        relation=generation.relation,
+        params_json=params.to_json(),
+        prompt=params.prompt,
+        negative_prompt=params.negative_prompt,
+        model=params.model,
+        scheduler=params.scheduler,
+        num_inference_steps=params.num_inference_steps,
+        guidance_scale=params.guidance_scale,
+        strength=params.strength,
+        seed=params.seed,
+        record_json=canonical_json(dict(generation.record)),
+    )
+
+
+def number_at(moment: datetime) -> int:
+    """The place in the gallery of what is created at this moment: microseconds since 1970."""
+    return max(0, (moment - EPOCH) // MICROSECOND)
+
+
+def number_at_start_of(day: date) -> int:
+    return number_at(datetime.combine(day, time(), UTC))
+
+
+def first_free(wanted: int, is_taken: Callable[[int], bool]) -> int:
+    """wanted, or the end of the run of taken numbers it lies in: found in few questions, however long the run is."""
+    if not is_taken(wanted):
+        return wanted
+    step = 1
+    while is_taken(wanted + step):
+        step *= 2
+    taken, free = wanted + step // 2, wanted + step
+    while free - taken > 1:
+        middle = (taken + free) // 2
+        if is_taken(middle):
+            taken = middle
+        else:
+            free = middle
+    return free

@@ -1,0 +1,299 @@
+"""From a GalleryFilter to SQL that stays quick at a million rows (docs/decisions/0005-search.md).
+
+The only place that knows the search index and the table of counts. On other databases than SQLite the same questions
+are answered without them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+
+from sqlalchemy import ColumnElement, Select, and_, column, exists, false, func, or_, select, table
+from sqlalchemy.orm import Session
+from sqlalchemy.sql.expression import UnaryExpression
+from sqlalchemy.sql.operators import custom_op
+
+from core.domain.gallery import GalleryFilter, Sort, Term, folded, search_terms
+from db.mapping import number_at_start_of
+from db.tables import FacetCountRow, GenerationRow, GenerationTagRow, TagRow
+
+Row, Cube = GenerationRow, FacetCountRow
+
+CAP = 5_000
+"""Counting stops here where it has to look at the rows themselves."""
+
+TEXTS = table("generation_texts", column("rowid"), column("generation_texts"))
+
+# Microseconds, as measured; only their ratios matter.
+STEP_US = 0.15  # to the next entry of the index that holds all that filters look at
+ROW_US = 2.0  # to a row, by its number
+FOUND_US = 1.2  # to the next row of a search, and what its filters look at
+PROBE_US = 30.0  # whether one row matches a search
+WANTED = 61  # rows of a page, and one more
+
+
+# What a filter asks of a row -----------------------------------------------------------------------------------
+
+
+def conditions(filter: GalleryFilter) -> list[ColumnElement[bool]]:
+    """All but text, tags and dates."""
+    asked = [Row.deleted_at.is_not(None) if filter.in_trash else Row.deleted_at.is_(None)]
+    for column_, values in (
+        (Row.status, filter.statuses), (Row.model, filter.models), (Row.device, filter.devices),
+        (Row.scheduler, filter.schedulers),
+    ):  # fmt: skip
+        if values:
+            asked.append(_one_of(column_, values))
+    if filter.rating is not None:
+        asked.append(Row.rating >= filter.rating)
+    if filter.favourite is not None:
+        asked.append(Row.favourite.is_(filter.favourite))
+    if filter.has_parent is not None:
+        asked.append(Row.parent_id.is_not(None) if filter.has_parent else Row.parent_id.is_(None))
+    if filter.parent_id is not None:
+        asked.append(Row.parent_id == filter.parent_id)
+    if filter.min_px is not None:
+        asked.append(or_(Row.width >= filter.min_px, Row.height >= filter.min_px))
+    if filter.max_px is not None:
+        asked.append(and_(Row.width <= filter.max_px, Row.height <= filter.max_px))
+    return asked
+
+
+def _one_of(column_, values: Sequence[str]) -> ColumnElement[bool]:
+    return column_ == values[0] if len(values) == 1 else column_.in_(values)
+
+
+def _within_days(filter: GalleryFilter, number: ColumnElement[int]) -> list[ColumnElement[bool]]:
+    asked = []
+    if filter.since is not None:
+        asked.append(number >= number_at_start_of(filter.since))
+    if filter.until is not None and filter.until.year < 9999:
+        asked.append(number < number_at_start_of(filter.until + timedelta(days=1)))
+    return asked
+
+
+def fts_query(terms: Sequence[Term]) -> str:
+    """Each term as a quoted string, so that nothing a user writes is ever read as syntax."""
+    return " ".join('"{}"{}'.format(" ".join(term.words), "*" if term.prefix else "") for term in terms)
+
+
+def _matches_text(filter: GalleryFilter) -> ColumnElement[bool]:
+    terms = search_terms(filter.text)
+    if not terms:
+        return false()
+    return TEXTS.c.generation_texts.op("MATCH", is_comparison=True)(fts_query(terms))
+
+
+def contains_text(filter: GalleryFilter) -> ColumnElement[bool]:
+    """Without a search index: each term somewhere in the texts, also inside of a word."""
+    texts = (Row.prompt, Row.negative_prompt, Row.notes, Row.title, Row.tags)
+    terms = search_terms(filter.text)
+    found = [or_(*(text.icontains(" ".join(term.words), autoescape=True) for text in texts)) for term in terms]
+    return and_(*found) if found else false()
+
+
+# From where the rows are read ----------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """select: the matching rows, without columns yet. number: what to sort by, to read them in their own order."""
+
+    select: Select
+    number: ColumnElement[int]
+
+    def numbers(self) -> Select:
+        return self.select.with_only_columns(self.number, maintain_column_froms=True)
+
+
+def tag_ids(session: Session, filter: GalleryFilter) -> list[int] | None:
+    """None if one of the tags does not exist."""
+    found = [session.scalar(select(TagRow.id).where(TagRow.folded == folded(tag))) for tag in filter.tags]
+    return None if None in found else found
+
+
+def source(session: Session, filter: GalleryFilter, by: str = "created_at") -> Source:
+    """by: the column of the order; the rows without a value there are left out if it is not created_at."""
+    asked = conditions(filter)
+    if by != "created_at":
+        asked.append(getattr(Row, by).is_not(None))
+    tags = tag_ids(session, filter)
+    if tags is None or (filter.text and not search_terms(filter.text)):
+        return Source(select(Row.number).where(false()), Row.number)
+    if not is_sqlite(session):
+        return _plain_source(filter, asked, tags)
+    way = _choose(session, filter, tags, by)
+    if way == "text":
+        return _from_text(filter, asked, tags)
+    if isinstance(way, int):
+        return _from_tag(filter, asked, way, tags)
+    return _from_index(filter, asked, tags, way)
+
+
+def is_sqlite(session: Session) -> bool:
+    return session.get_bind().dialect.name == "sqlite"
+
+
+def _plain_source(filter: GalleryFilter, asked: list, tags: list[int]) -> Source:
+    if filter.text:
+        asked = [*asked, contains_text(filter)]
+    every = and_(*asked, *_within_days(filter, Row.number), *(_has_tag(tag) for tag in tags))
+    return Source(select(Row.number).where(every), Row.number)
+
+
+def _from_text(filter: GalleryFilter, asked: list, tags: list[int]) -> Source:
+    """The search index yields its rows in the order of the gallery, either way round, and stops when told."""
+    number = TEXTS.c.rowid
+    every = and_(
+        _matches_text(filter), Row.number == _unindexed(number), *asked, *_within_days(filter, number),
+        *(_has_tag(tag) for tag in tags),
+    )  # fmt: skip
+    return Source(_hinted(select(number).select_from(TEXTS, Row), _narrow(filter)).where(every), number)
+
+
+def _from_tag(filter: GalleryFilter, asked: list, tag: int, tags: list[int]) -> Source:
+    number = GenerationTagRow.number
+    every = and_(
+        GenerationTagRow.tag_id == tag, Row.number == _unindexed(number), *asked, *_within_days(filter, number),
+        *(_has_tag(other) for other in tags if other != tag), *_probe(filter),
+    )  # fmt: skip
+    return Source(_hinted(select(number).select_from(GenerationTagRow, Row), _narrow(filter)).where(every), number)
+
+
+def _from_index(filter: GalleryFilter, asked: list, tags: list[int], index: str) -> Source:
+    every = and_(*asked, *_within_days(filter, Row.number), *(_has_tag(tag) for tag in tags), *_probe(filter))
+    return Source(_hinted(select(Row.number), index).where(every), Row.number)
+
+
+def _hinted(query: Select, index: str) -> Select:
+    return query.with_hint(Row, f"INDEXED BY ix_generations_{index}", "sqlite")
+
+
+def _narrow(filter: GalleryFilter) -> str:
+    return "trash" if filter.in_trash else "gallery"
+
+
+def _unindexed(column_) -> ColumnElement[int]:
+    """+column: the planner may not look rows up by it, so that this table is read first."""
+    return UnaryExpression(column_, operator=custom_op("+"), type_=column_.type)
+
+
+def _has_tag(tag: int) -> ColumnElement[bool]:
+    has = GenerationTagRow
+    other = has.__table__.alias()
+    return exists().where(other.c.tag_id == tag, other.c.number == Row.number)
+
+
+def _probe(filter: GalleryFilter) -> list[ColumnElement[bool]]:
+    if not filter.text:
+        return []
+    return [exists().where(_matches_text(filter), TEXTS.c.rowid == Row.number)]
+
+
+# Which way is the quickest -------------------------------------------------------------------------------------
+
+
+def _choose(session: Session, filter: GalleryFilter, tags: list[int], by: str) -> str | int:
+    """ "text", the id of a tag, or the name of an index."""
+    in_order = "trash" if filter.in_trash else {"rating": "ratings", "runtime_s": "runtimes"}.get(by, "gallery")
+    if filter == GalleryFilter(in_trash=filter.in_trash, sort=filter.sort):
+        return in_order
+    everything = max(1, _counted(session, GalleryFilter(in_trash=filter.in_trash)))
+    hits = _counted(session, filter)  # without text, dates, sizes: those may leave fewer
+    read = min(everything, WANTED * everything / max(1, hits))
+    found = _count_text(session, filter) if filter.text else 0
+    probe = PROBE_US if filter.text else 0.0
+    sorted_ = by != "created_at"
+    ways: dict[str | int, float] = {in_order: read * (ROW_US if sorted_ or filter.in_trash else STEP_US)}
+    if filter.text:
+        share = max(1, found) / everything
+        ways[in_order] = min(everything, read / share) * (ROW_US if sorted_ else STEP_US)
+        ways[in_order] += min(hits, WANTED / share) * probe
+        ways["text"] = (found if sorted_ else min(found, read)) * FOUND_US
+    for tag in tags:
+        size = _counted(session, GalleryFilter(in_trash=filter.in_trash), tag)
+        few = size if sorted_ else min(size, WANTED * size / max(1, hits))
+        ways[tag] = few * FOUND_US + min(hits, few) * probe
+    if not filter.in_trash:
+        for index, one in _single_filters(filter):
+            size = CAP if one is None else _counted(session, one)
+            few = size if sorted_ else min(size, WANTED * size / max(1, hits))
+            ways[index] = few * ROW_US + min(hits, few) * probe
+    if filter.parent_id is not None:
+        return "parent_id"
+    return min(ways, key=ways.__getitem__)
+
+
+def _single_filters(filter: GalleryFilter):
+    """The filters that have an index of their own, which yields the rows in the order of the gallery."""
+    for index, values, one in (
+        ("status", filter.statuses, GalleryFilter(statuses=filter.statuses)),
+        ("model", filter.models, GalleryFilter(models=filter.models)),
+        ("device", filter.devices, GalleryFilter(devices=filter.devices)),
+        ("scheduler", filter.schedulers, GalleryFilter(schedulers=filter.schedulers)),
+    ):
+        if len(values) == 1:
+            yield index, one
+    if filter.favourite:
+        yield "favourites", GalleryFilter(favourite=True)
+
+
+def _counted(session: Session, filter: GalleryFilter, tag: int = 0) -> int:
+    """How many the counts know of, by what they know: without text, dates, sizes, parent, and further tags."""
+    return session.scalar(select(func.coalesce(func.sum(Cube.n), 0)).where(*in_cube(filter, tag))) or 0
+
+
+def _count_text(session: Session, filter: GalleryFilter) -> int:
+    some = select(TEXTS.c.rowid).where(_matches_text(filter)).limit(4 * CAP).subquery()
+    return session.scalar(select(func.count()).select_from(some)) or 0
+
+
+# The table of counts -------------------------------------------------------------------------------------------
+
+
+def counts_know(session: Session, filter: GalleryFilter) -> bool:
+    """Whether the counts answer this question without a look at the rows."""
+    return is_sqlite(session) and not (
+        filter.text or filter.since or filter.until or filter.min_px or filter.max_px or filter.parent_id
+        or len(filter.tags) > 1
+    )  # fmt: skip
+
+
+def in_cube(filter: GalleryFilter, tag: int = 0, skip: str = "") -> list[ColumnElement[bool]]:
+    """tag: its id; 0: whatever tags they have. skip: a facet whose own filter does not count."""
+    asked = [Cube.tag_id == tag]
+    if skip != "in_trash":
+        asked.append(Cube.in_trash.is_(filter.in_trash))
+    for name, values in (
+        ("status", filter.statuses), ("model", filter.models), ("device", filter.devices),
+        ("scheduler", filter.schedulers),
+    ):  # fmt: skip
+        if values and name != skip:
+            asked.append(_one_of(getattr(Cube, name), values))
+    if filter.rating is not None and skip != "rating":
+        asked.append(Cube.rating >= filter.rating)
+    for name in ("favourite", "has_parent"):
+        wanted = getattr(filter, name)
+        if wanted is not None and name != skip:
+            asked.append(getattr(Cube, name).is_(wanted))
+    return asked
+
+
+def order(filter: GalleryFilter, number: ColumnElement[int], by: str, *, back: bool = False) -> list:
+    """back: the other way round."""
+    keys = [number] if by == "created_at" else [getattr(Row, by), Row.number]
+    return [key.desc() if filter.sort.descending is not back else key.asc() for key in keys]
+
+
+def without(filter: GalleryFilter, facet: str) -> GalleryFilter:
+    """The same question without what it asks of this facet."""
+    from dataclasses import replace
+
+    empty = {
+        "status": {"statuses": ()}, "model": {"models": ()}, "device": {"devices": ()},
+        "scheduler": {"schedulers": ()}, "favourite": {"favourite": None}, "rating": {"rating": None},
+        "has_parent": {"has_parent": None}, "in_trash": {"in_trash": not filter.in_trash}, "tag": {},
+    }[facet]  # fmt: skip
+    return replace(filter, sort=Sort.NEWEST, **empty)
