@@ -1,0 +1,56 @@
+"""One studio for all sessions, one pipeline in memory."""
+
+from __future__ import annotations
+
+import threading
+
+import pytest
+
+from core.engine.fake import FakeInpainter
+from pages.ui import resources
+
+
+@pytest.fixture
+def loads(monkeypatch):
+    """What was loaded, and how many loaded pipelines were alive at that moment."""
+    alive: list[FakeInpainter] = []
+    loads: list[tuple[str, str, int]] = []
+
+    def load(model: str, device: str) -> FakeInpainter:
+        still_open = sum(not inpainter.closed for inpainter in alive)
+        loads.append((model, device, still_open))
+        alive.append(FakeInpainter(model, device))
+        return alive[-1]
+
+    monkeypatch.setattr(resources, "make_loader", lambda settings: load)
+    monkeypatch.setattr(resources, "_held", [])
+    resources._loaded.clear()
+    yield loads
+    resources._loaded.clear()
+
+
+def test_a_pipeline_is_loaded_once_and_kept(loads):
+    first = resources.load_inpainter("a", "cpu")
+
+    assert resources.load_inpainter("a", "cpu") is first
+    assert loads == [("a", "cpu", 0)]
+
+
+def test_another_model_is_loaded_only_after_the_last_one_was_closed(loads):
+    first = resources.load_inpainter("a", "cpu")
+
+    resources.load_inpainter("b", "cpu")
+    resources.load_inpainter("a", "cpu")
+
+    assert first.closed == 1
+    assert loads == [("a", "cpu", 0), ("b", "cpu", 0), ("a", "cpu", 0)]
+
+
+def test_the_worker_thread_gets_the_same_pipeline_as_everybody(loads):
+    found = []
+    thread = threading.Thread(target=lambda: found.append(resources.load_inpainter("a", "cpu")))
+    thread.start()
+    thread.join()
+
+    assert found == [resources.load_inpainter("a", "cpu")]
+    assert len(loads) == 1
