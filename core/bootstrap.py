@@ -19,6 +19,7 @@ from core.ports import Dispatcher, LoadInpainter, ModelCatalogue
 from core.services.drafts import Drafts
 from core.services.gallery import Gallery
 from core.services.generations import Generations
+from core.services.reproduction import Reproductions
 from core.services.worker import Worker
 from core.settings import Settings
 from core.storage.local import LocalImageStore
@@ -26,6 +27,7 @@ from db.connection import make_engine
 from db.drafts import DraftRepo
 from db.generations import GenerationRepo
 from db.upgrade import upgrade
+from db.verifications import VerificationRepo
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +37,7 @@ class Studio:
     settings: Settings
     generations: Generations
     gallery: Gallery
+    reproductions: Reproductions
     drafts: Drafts
     models: ModelCatalogue
     worker: Worker
@@ -76,7 +79,8 @@ def build_studio(
     engine = make_engine(settings.url)
     upgrade(engine)
     repo, images = GenerationRepo(engine), LocalImageStore(settings.images)
-    worker = Worker(_worker_name(), repo, images, load_inpainter, now)
+    verifications = VerificationRepo(engine)
+    worker = Worker(_worker_name(), repo, verifications, images, load_inpainter, now)
     dispatching = dispatcher(worker)
     if resolve_device is None:
         resolve_device = _resolver(settings)
@@ -84,6 +88,7 @@ def build_studio(
         settings=settings,
         generations=Generations(repo, images, dispatching, resolve_device, now, new_id, random_seed),
         gallery=Gallery(repo, images, now),
+        reproductions=Reproductions(verifications, repo, images, dispatching, now, new_id),
         drafts=Drafts(DraftRepo(engine), images, now, new_id),
         models=catalogue or make_catalogue(settings),
         worker=worker,

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import sys
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any
@@ -86,9 +86,9 @@ def inpaint(
     as_json: JSON = False,
 ) -> None:
     """Repaint the masked part of a picture; the generation is kept in the gallery."""
-    with _exit_codes():
+    with exit_codes():
         picture = _read_picture(source)
-        studio = _studio()
+        studio = make_studio()
         params = _params(
             studio, model, prompt=prompt, negative_prompt=negative_prompt, seed=seed, num_inference_steps=steps,
             guidance_scale=guidance_scale, strength=strength, scheduler=scheduler, size=size, mask_grow_px=grow,
@@ -113,8 +113,8 @@ def rerun(
     as_json: JSON = False,
 ) -> None:
     """Run a generation of the gallery again, as a new generation."""
-    with _exit_codes():
-        studio = _studio()
+    with exit_codes():
+        studio = make_studio()
         _work_off(studio, [studio.generations.rerun(id, device=device, session="command line")], output, as_json)
 
 
@@ -128,13 +128,13 @@ def list_generations(
     as_json: JSON = False,
 ) -> None:
     """The generations, newest first."""
-    with _exit_codes():
-        studio = _studio()
+    with exit_codes():
+        studio = make_studio()
         filter = GalleryFilter(statuses=tuple(status or ()), model=model, in_trash=trash)
         page = studio.gallery.browse(filter, Cursor.from_text(after) if after else None, limit)
         if as_json:
             for generation in page.generations:
-                _print_json(_summary(studio, generation))
+                print_json(_summary(studio, generation))
             return
         table = Table("id", "status", "seed", "model", "runtime", "prompt", box=None)
         for g in page.generations:
@@ -148,12 +148,12 @@ def list_generations(
 @gallery_app.command()
 def show(id: Annotated[str, typer.Argument(help="The generation.")], as_json: JSON = False) -> None:
     """Everything that is on record about one generation."""
-    with _exit_codes():
-        studio = _studio()
+    with exit_codes():
+        studio = make_studio()
         generation = studio.gallery.get(id)
         record = _summary(studio, generation) | _details(generation)
         if as_json:
-            _print_json(record)
+            print_json(record)
             return
         table = Table("", "", box=None, show_header=False)
         for name, value in record.items():
@@ -169,14 +169,14 @@ def delete(
     as_json: JSON = False,
 ) -> None:
     """Move generations into the trash, or out of it with --restore."""
-    with _exit_codes():
-        studio = _studio()
+    with exit_codes():
+        studio = make_studio()
         for id in ids:
             studio.gallery.get(id)
         studio.gallery.restore(ids) if restore else studio.gallery.trash(ids)
         for id in ids:
             if as_json:
-                _print_json({"id": id, "in_trash": not restore})
+                print_json({"id": id, "in_trash": not restore})
             else:
                 print(f"{id} {'restored' if restore else 'moved to the trash'}")
 
@@ -187,14 +187,14 @@ def download(
     as_json: JSON = False,
 ) -> None:
     """Fetch a model from the hub. Nothing else ever downloads one."""
-    with _exit_codes():
+    with exit_codes():
         catalogue = make_catalogue(Settings())
         columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TimeRemainingColumn())
         with Progress(*columns, console=errors, disable=as_json or not sys.stderr.isatty()) as bar:
             task = bar.add_task(model, total=None)
             catalogue.download(model, lambda done, total: bar.update(task, completed=done, total=total))
         if as_json:
-            _print_json({"model": model, "ready": catalogue.is_ready(model)})
+            print_json({"model": model, "ready": catalogue.is_ready(model)})
         else:
             print(f"{model} is ready")
 
@@ -202,10 +202,10 @@ def download(
 @app.command()
 def doctor(as_json: JSON = False) -> None:
     """Whether this machine is ready: settings, data folder, device, models."""
-    with _exit_codes():
-        found = _examine(_studio())
+    with exit_codes():
+        found = _examine(make_studio())
         if as_json:
-            _print_json(found)
+            print_json(found)
             return
         table = Table("", "", box=None, show_header=False)
         for name, value in found.items():
@@ -218,7 +218,7 @@ def doctor(as_json: JSON = False) -> None:
 
 
 @contextmanager
-def _exit_codes() -> Iterator[None]:
+def exit_codes() -> Iterator[None]:
     try:
         yield
     except InvalidInput as error:
@@ -233,7 +233,7 @@ def _complain(error: StudioError) -> None:
     errors.print(f"{error} {error.link or ''}".strip(), markup=False, soft_wrap=True, highlight=False)
 
 
-def _studio() -> Studio:
+def make_studio() -> Studio:
     settings = Settings()
     return build_studio(
         settings, keep_last(make_loader(settings)), dispatcher=lambda worker: WaitingDispatcher(worker.run)
@@ -281,7 +281,7 @@ def _work_off(studio: Studio, ids: Sequence[str], output: Path | None, as_json: 
         generation = _work_on(studio, id, show=not as_json and sys.stderr.isatty())
         path = _write(studio, generation, output, len(ids))
         if as_json:
-            _print_json(_summary(studio, generation, path))
+            print_json(_summary(studio, generation, path))
         elif generation.status is Status.SUCCEEDED:
             print(f"{generation.id} seed {generation.params.seed} {generation.runtime_s:.1f} s {path}")
         if generation.status is not Status.SUCCEEDED:
@@ -292,24 +292,35 @@ def _work_off(studio: Studio, ids: Sequence[str], output: Path | None, as_json: 
 
 
 def _work_on(studio: Studio, id: str, show: bool) -> Generation:
-    """The work is done in a thread of its own, so that Ctrl+C can cancel it at the next step."""
-    working = threading.Thread(target=studio.worker.run, args=[id], daemon=True)
-    working.start()
     columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.completed}/{task.total}"))
     with Progress(*columns, TimeRemainingColumn(), console=errors, disable=not show, transient=True) as bar:
         task = bar.add_task(id, total=None)
-        try:
-            # Another process may have claimed it: then its row is watched until it ends.
-            while working.is_alive() or studio.gallery.get(id).status.is_active:
-                at = studio.generations.progress(id)
-                bar.update(task, description=at.phase, completed=at.step, total=at.total or None)
-                working.join(0.2) if working.is_alive() else threading.Event().wait(0.5)
-        except KeyboardInterrupt:
-            studio.generations.cancel(id)
-            errors.print("cancelling at the next step ...")
-            working.join()
-            raise typer.Exit(130) from None
+
+        def follow() -> None:
+            at = studio.generations.progress(id)
+            bar.update(task, description=at.phase, completed=at.step, total=at.total or None)
+
+        work_in_thread(studio, id, follow, cancel=lambda: studio.generations.cancel(id))
+        # Another process may have claimed it: then its row is watched until it ends.
+        while studio.gallery.get(id).status.is_active:
+            follow()
+            threading.Event().wait(0.5)
     return studio.gallery.get(id)
+
+
+def work_in_thread(studio: Studio, id: str, follow: Callable[[], None], cancel: Callable[[], None]) -> None:
+    """Work on a generation or verification in a thread of its own, so that Ctrl+C can cancel it at the next step."""
+    working = threading.Thread(target=studio.worker.run, args=[id], daemon=True)
+    working.start()
+    try:
+        while working.is_alive():
+            follow()
+            working.join(0.2)
+    except KeyboardInterrupt:
+        cancel()
+        errors.print("cancelling at the next step ...")
+        working.join()
+        raise typer.Exit(130) from None
 
 
 def _write(studio: Studio, generation: Generation, output: Path | None, count: int) -> str | None:
@@ -392,5 +403,5 @@ def _plain(text: str):
     return Text(text)
 
 
-def _print_json(value: dict[str, Any]) -> None:
+def print_json(value: dict[str, Any]) -> None:
     print(json.dumps(value, ensure_ascii=False), flush=True)

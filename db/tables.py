@@ -25,6 +25,7 @@ from sqlalchemy.types import TypeDecorator
 
 from core.domain.generation import Status
 from core.domain.params import PARAMETERS
+from core.domain.reproduction import Verdict
 
 
 class UtcDateTime(TypeDecorator):
@@ -233,3 +234,27 @@ class FacetCountRow(Table):
     rating: Mapped[int] = mapped_column(primary_key=True)
     has_parent: Mapped[bool] = mapped_column(primary_key=True)
     n: Mapped[int]
+
+
+class VerificationRow(Table):
+    """One re-run of a generation for comparison. details_json: the difference, the reasons, the environment."""
+
+    __tablename__ = "verifications"
+    __table_args__ = (
+        CheckConstraint("status IN ({})".format(", ".join(f"'{s.value}'" for s in Status)), name="status"),
+        CheckConstraint("verdict IN ({})".format(", ".join(f"'{v.value}'" for v in Verdict)), name="verdict"),
+        Index(None, "status", "requested_at", "id"),
+        Index(None, "generation_id", "requested_at"),
+    )
+
+    id: Mapped[str] = mapped_column(String(32), primary_key=True)
+    generation_id: Mapped[str] = mapped_column(ForeignKey("generations.id", ondelete="CASCADE"))
+    status: Mapped[str] = mapped_column(String(16))
+    requested_at: Mapped[datetime]
+    finished_at: Mapped[datetime | None]
+    heartbeat_at: Mapped[datetime | None]
+    worker: Mapped[str | None] = mapped_column(String(80))
+    verdict: Mapped[str | None] = mapped_column(String(16))
+    output: Mapped[str | None] = mapped_column(String(80))
+    details_json: Mapped[str] = mapped_column(Text, default="{}", server_default="{}")
+    error: Mapped[str | None] = mapped_column(Text)

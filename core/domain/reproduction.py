@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
@@ -11,6 +12,7 @@ import numpy as np
 from PIL import Image
 
 from core.domain.errors import SizeMismatch
+from core.domain.generation import Status
 from core.domain.mask import Mask
 
 CLOSE_MAX_DIFFERENCE = 8 / 255
@@ -83,6 +85,26 @@ class Reproduction:
     stage: Stage | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Verification:
+    """One verification of a generation = one row. It is queued and worked on like a generation.
+
+    output: key of the picture that the re-run made, None until then. restored: conditions that were taken from the
+    record; what could not be is among the changes. error: why it could not be done.
+    """
+
+    id: str
+    generation_id: str
+    status: Status
+    requested_at: datetime
+    finished_at: datetime | None = None
+    reproduction: Reproduction | None = None
+    output: str | None = None
+    restored: tuple[str, ...] = ()
+    environment: Mapping[str, str] = field(default_factory=dict)
+    error: str | None = None
+
+
 def compare(original: Image.Image, rerun: Image.Image, mask: Mask) -> Difference:
     """original, rerun: results of the same request. mask: the grown one, so that 0 means "never touched".
 
@@ -136,14 +158,14 @@ def first_stage(then: Mapping[str, Any], now: Mapping[str, Any], verdict: Verdic
     """The first recorded hash on the way from noise to picture that differs between two inpainter records."""
     if verdict is Verdict.EXACT:
         return None
-    for field, stage in (
+    for name, stage in (
         ("noise_sha256", Stage.NOISE),
         ("latents_sha256", Stage.LATENTS),
         ("decoded_sha256", Stage.DECODE),
     ):
-        if not then.get(field) or not now.get(field):
+        if not then.get(name) or not now.get(name):
             return None
-        if then[field] != now[field]:
+        if then[name] != now[name]:
             return stage
     return Stage.COMPOSITE
 

@@ -184,7 +184,7 @@ class _Run:
         )
         self.total = schedulers.steps_of(len(self._timesteps), self._scheduler.order)
         self._preview = Preview(request, pipe.vae) if with_preview else None
-        self._noise_sha256 = ""
+        self._noise_sha256 = self._latents_sha256 = ""
         self._started = self._prepared = self._denoised = self._decoded = 0.0
 
     def start(self) -> tuple[np.ndarray, bool]:
@@ -227,6 +227,7 @@ class _Run:
             "model_calls": len(self._timesteps),
             "effective_steps": self.total,
             "noise_sha256": self._noise_sha256,
+            "latents_sha256": self._latents_sha256,
             "prepare_s": round(self._prepared - self._started, 3),
             "denoise_s": round(self._denoised - self._prepared, 3),
             "decode_s": round(self._decoded - self._denoised, 3),
@@ -260,8 +261,7 @@ class _Run:
     def _look_at_noise(self, result: Any) -> None:
         # (latents, noise, ...) as the inpainting pipelines ask for; the noise is the same on every device.
         noise = result[1] if len(result) > 1 else result[0]
-        values = np.ascontiguousarray(noise.detach().float().cpu().numpy())
-        self._noise_sha256 = "sha256:" + hashlib.sha256(values.tobytes()).hexdigest()
+        self._noise_sha256 = _values_sha256(noise)
 
     def _look_at_clock(self, result: Any) -> None:
         self._prepared = time.perf_counter()
@@ -275,6 +275,11 @@ def _scheduler(request: WorkingRequest, own: Any) -> Any:
 def _recorded_threads(request: WorkingRequest) -> int | None:
     threads = request.recorded.get("threads")
     return threads if isinstance(threads, int) and 1 <= threads <= MAX_THREADS else None
+
+
+def _values_sha256(tensor: Any) -> str:
+    values = np.ascontiguousarray(tensor.detach().float().cpu().numpy())
+    return "sha256:" + hashlib.sha256(values.tobytes()).hexdigest()
 
 
 @contextmanager

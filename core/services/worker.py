@@ -6,7 +6,7 @@ import io
 import logging
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -20,9 +20,12 @@ from core.domain.generation import Generation, Outcome, Phase, Progress, Status
 from core.domain.geometry import Bounds, Size
 from core.domain.hashing import pixels_sha256
 from core.domain.mask import Mask
+from core.domain.reproduction import Verification
 from core.domain.request import InpaintRequest, Plan
 from core.ports import ImageStore, Inpainter, LoadInpainter, StepReport
+from core.services.reproduction import Rerun, judged
 from db.generations import GenerationRepo
+from db.verifications import VerificationRepo
 
 log = logging.getLogger(__name__)
 
@@ -42,47 +45,43 @@ class Worker:
 
     name: str
     repo: GenerationRepo
+    verifications: VerificationRepo
     images: ImageStore
     load_inpainter: LoadInpainter
     now: Callable[[], datetime]
 
     def run_next(self) -> bool:
-        """Work on the oldest queued generation. False if there is none."""
-        self.repo.interrupt_stale(self.now() - DEAD_AFTER, self.now())
-        id = self.repo.next_queued()
+        """Work on the oldest queued generation, else on the oldest verification. False if there is neither."""
+        long_ago = self.now() - DEAD_AFTER
+        self.repo.interrupt_stale(long_ago, self.now())
+        self.verifications.requeue_stale(long_ago)
+        id = self.repo.next_queued() or self.verifications.next_queued()
         if id is None:
             return False
         self.run(id)
         return True
 
     def run(self, id: str) -> None:
-        """Work on one generation, unless another worker has it. What goes wrong is written to its row."""
-        if not self.repo.claim(id, self.name, self.now()):
-            return
+        """Work on one generation or verification, unless another worker has it. Failures are written to its row."""
+        if self.repo.claim(id, self.name, self.now()):
+            self._generate(id)
+        elif self.verifications.claim(id, self.name, self.now()):
+            self._verify(id)
+
+    def _generate(self, id: str) -> None:
         try:
-            with self._beating(id):
+            with _beating(lambda: self.repo.beat(id, self.name, self.now())):
                 outcome = self._paint(self.repo.get(id))
         except GenerationCancelled as error:
             outcome = Outcome(Status.CANCELLED, error=str(error))
-        except StudioError as error:
-            log.warning("generation %s failed: %s: %s", id, error.code, error)
-            outcome = Outcome(Status.FAILED, error_code=error.code, error=str(error))
         except Exception as error:
-            log.exception("generation %s failed", id)
-            outcome = Outcome(Status.FAILED, error_code=type(error).__name__, error=str(StudioError()))
+            code, sentence = _in_words(id, error)
+            outcome = Outcome(Status.FAILED, error_code=code, error=sentence)
         if not self.repo.finish(id, self.name, outcome, self.now()):
             log.warning("generation %s was taken over by another worker; this result is dropped", id)
 
     def _paint(self, generation: Generation) -> Outcome:
-        request = InpaintRequest(
-            self.images.get(generation.source),
-            Mask.from_image(self.images.get(generation.mask)),
-            generation.params,
-        )
-        plan = Plan.of(request)
-        asked_at = time.perf_counter()
-        inpainter = self.load_inpainter(generation.params.model, generation.device)
-        load_s = time.perf_counter() - asked_at
+        plan, inpainter, load_s = self._prepare(generation)
         report = _Reporter(self, generation.id)
         report(StepReport(Phase.PREPARING))
         record = _record_of(plan, inpainter)
@@ -93,8 +92,8 @@ class Worker:
         report(StepReport(Phase.STORING))
         result = plan.finish(repainted.image)
         record |= {
-            "inpainter": dict(repainted.record),
-            "outside_mask_unchanged": compositing.unchanged_outside(request.image, result, plan.blend_mask),
+            "inpainter": {**repainted.record, "decoded_sha256": pixels_sha256(repainted.image)},
+            "outside_mask_unchanged": compositing.unchanged_outside(plan.request.image, result, plan.blend_mask),
         }
         return Outcome(
             Status.SUCCEEDED,
@@ -105,25 +104,73 @@ class Worker:
             record=record,
         )
 
-    @contextmanager
-    def _beating(self, id: str):
-        """A sign of life every few seconds, also while a model is loaded and no step is reported."""
-        stop = threading.Event()
-
-        def beat() -> None:
-            while not stop.wait(BEAT_EVERY_S):
-                try:
-                    self.repo.beat(id, self.name, self.now())
-                except Exception:
-                    log.exception("no heartbeat for generation %s", id)
-
-        thread = threading.Thread(target=beat, name=f"heartbeat-{id}", daemon=True)
-        thread.start()
+    def _verify(self, id: str) -> None:
+        verification = self.verifications.get(id)
         try:
-            yield
-        finally:
-            stop.set()
-            thread.join()
+            with _beating(lambda: self.verifications.beat(id, self.name, self.now())):
+                verification = self._run_again(verification)
+        except Exception as error:
+            verification = replace(verification, status=Status.FAILED, error=_in_words(id, error)[1])
+        self.verifications.finish(replace(verification, finished_at=self.now()), self.name)
+
+    def _run_again(self, verification: Verification) -> Verification:
+        generation = self.repo.get(verification.generation_id)
+        original = self.images.get(generation.output)
+        plan, inpainter, _ = self._prepare(generation)
+        work = plan.working_request(inpainter.model.cell)
+        recorded = generation.record.get("inpainter", {})
+        repainted = inpainter.inpaint(replace(work, recorded=recorded), on_step=lambda report: None)
+        rerun = Rerun(
+            inpainter=inpainter,
+            result=plan.finish(repainted.image),
+            mask=plan.blend_mask,
+            record=_record_of(plan, inpainter)
+            | {"inpainter": {**repainted.record, "decoded_sha256": pixels_sha256(repainted.image)}},
+        )
+        output = self.images.put(rerun.result)
+        return replace(judged(verification, generation, original, rerun), output=output)
+
+    def _prepare(self, generation: Generation) -> tuple[Plan, Inpainter, float]:
+        """What is to be painted, with what, and the seconds that loading took."""
+        request = InpaintRequest(
+            self.images.get(generation.source),
+            Mask.from_image(self.images.get(generation.mask)),
+            generation.params,
+        )
+        plan = Plan.of(request)
+        asked_at = time.perf_counter()
+        inpainter = self.load_inpainter(generation.params.model, generation.device)
+        return plan, inpainter, time.perf_counter() - asked_at
+
+
+@contextmanager
+def _beating(beat: Callable[[], None]) -> Iterator[None]:
+    """A sign of life every few seconds, also while a model is loaded and no step is reported."""
+    stop = threading.Event()
+
+    def keep_beating() -> None:
+        while not stop.wait(BEAT_EVERY_S):
+            try:
+                beat()
+            except Exception:
+                log.exception("no heartbeat")
+
+    thread = threading.Thread(target=keep_beating, name="heartbeat", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        thread.join()
+
+
+def _in_words(id: str, error: Exception) -> tuple[str, str]:
+    """The code and the sentence for the row. What we do not know goes to the log, not to the screen."""
+    if isinstance(error, StudioError):
+        log.warning("%s failed: %s: %s", id, error.code, error)
+        return error.code, str(error)
+    log.error("%s failed", id, exc_info=error)
+    return type(error).__name__, str(StudioError())
 
 
 class _Reporter:

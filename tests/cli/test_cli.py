@@ -19,7 +19,7 @@ FIELDS = {
 
 @pytest.fixture
 def run(studio, monkeypatch):
-    monkeypatch.setattr(cli, "_studio", lambda: studio)
+    monkeypatch.setattr(cli, "make_studio", lambda: studio)
 
     def run(*arguments, code: int = 0):
         result = CliRunner().invoke(cli.app, [str(a) for a in arguments])

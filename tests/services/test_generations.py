@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 import threading
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -191,7 +192,7 @@ def test_a_worker_thought_dead_still_delivers_its_picture(studio, clock, inpaint
 
 def test_a_late_result_does_not_overwrite_the_one_of_the_worker_that_took_over(studio, clock, inpainter):
     [id] = studio.generations.submit(a_request())
-    other = Worker("other", studio.worker.repo, studio.worker.images, lambda *_: type(inpainter)(revision="2"), clock)
+    other = replace(studio.worker, name="other", load_inpainter=lambda *_: type(inpainter)(revision="2"))
 
     def take_over() -> None:
         studio.worker.repo.interrupt_stale(clock() + DEAD_AFTER, clock())
@@ -208,10 +209,7 @@ def test_a_late_result_does_not_overwrite_the_one_of_the_worker_that_took_over(s
 def test_two_workers_never_paint_the_same_generation(studio, clock, inpainter):
     ids = studio.generations.submit(a_request(), count=20)
     painters = [type(inpainter)() for _ in range(4)]
-    workers = [
-        Worker(f"w{n}", studio.worker.repo, studio.worker.images, lambda *_, p=p: p, studio.gallery.now)
-        for n, p in enumerate(painters)
-    ]
+    workers = [replace(studio.worker, name=f"w{n}", load_inpainter=lambda *_, p=p: p) for n, p in enumerate(painters)]
 
     def work(worker: Worker) -> None:
         for id in ids:

@@ -1,0 +1,90 @@
+"""python -m core verify: proof that recorded generations can be made again on this machine, today."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from typing import Annotated, Any
+
+import typer
+
+from core import cli
+from core.bootstrap import Studio
+from core.domain.errors import InvalidInput
+from core.domain.gallery import GalleryFilter
+from core.domain.generation import Status
+from core.domain.reproduction import Verdict, Verification
+
+
+@cli.app.command()
+def verify(
+    ids: Annotated[list[str] | None, typer.Argument(help="The generations.")] = None,
+    all_: Annotated[bool, typer.Option("--all", help="Every generation of the gallery that has a result.")] = False,
+    as_json: cli.JSON = False,
+) -> None:
+    """Run generations again and compare: EXACT, CLOSE or DIFFERENT, and why. Ends with 1 if any is DIFFERENT."""
+    with cli.exit_codes():
+        if bool(ids) == all_:
+            raise InvalidInput("Name the generations to verify, or give --all, but not both.")
+        studio = cli.make_studio()
+        done = []
+        for generation_id in _all(studio) if all_ else ids or ():
+            [id] = studio.reproductions.verify([generation_id])
+            cli.work_in_thread(studio, id, follow=lambda: None, cancel=lambda: None)
+            done.append(verification := studio.reproductions.get(id))
+            cli.print_json(_summary(verification)) if as_json else print(_in_words(verification))
+        _tell_counts(done)
+        if any(v.reproduction is None or v.reproduction.verdict is Verdict.DIFFERENT for v in done):
+            raise typer.Exit(1)
+
+
+def _all(studio: Studio) -> Iterator[str]:
+    """Oldest work last, page by page: what is added meanwhile is newer and not part of it."""
+    cursor = None
+    while True:
+        page = studio.gallery.browse(GalleryFilter(statuses=(Status.SUCCEEDED,)), cursor)
+        yield from (generation.id for generation in page.generations)
+        cursor = page.next
+        if cursor is None:
+            return
+
+
+def _summary(verification: Verification) -> dict[str, Any]:
+    found = verification.reproduction
+    difference = found.difference if found else None
+    return {
+        "id": verification.generation_id,
+        "verdict": found.verdict if found else None,
+        "max_difference": difference.max_difference if difference else None,
+        "psnr": difference.psnr if difference else None,
+        "changed": [str(change) for change in found.changes] if found else [],
+        "changed_share": difference.changed if difference else None,
+        "outside_equal": difference.outside_equal if difference else None,
+        "stage": found.stage if found else None,
+        "restored": list(verification.restored),
+        "error": verification.error,
+    }
+
+
+def _in_words(verification: Verification) -> str:
+    found = verification.reproduction
+    if found is None:
+        return f"{verification.generation_id} not verified: {verification.error}"
+    line = f"{verification.generation_id} {found.verdict}"
+    if found.verdict is Verdict.EXACT:
+        return line
+    difference = found.difference
+    psnr = f", {difference.psnr:.1f} dB" if difference.psnr is not None else ""
+    line += (
+        f" ({difference.changed:.2%} of the repainted pixels differ, at most by {difference.max_difference:.2%}{psnr})"
+    )
+    if found.stage:
+        line += f"; first difference: {found.stage}"
+    return "\n  ".join([line, *map(str, found.changes)])
+
+
+def _tell_counts(done: Iterable[Verification]) -> None:
+    counts = Counter(str(v.reproduction.verdict) if v.reproduction else "not verified" for v in done)
+    cli.errors.print(
+        ", ".join(f"{count} {verdict}" for verdict, count in sorted(counts.items())) or "nothing to verify"
+    )
