@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import streamlit as st
 
 from core.bootstrap import Studio
@@ -19,7 +21,7 @@ AFTER = "after"
 
 def gallery_page(studio: Studio) -> None:
     filter = _filter(studio)
-    cursor = _cursor()
+    cursor = _cursor(filter)
     found = studio.gallery.browse(filter, cursor)
     toolbar, news = st.container(), st.container()
     if not found.generations:
@@ -44,48 +46,47 @@ def _filter(studio: Studio) -> GalleryFilter:
     Not bind="query-params": with it st.switch_page refuses to leave the page (Streamlit 1.67).
     """
     asked = _asked_for()
-    models = studio.gallery.models()
     state.fill_widget("status", [STATUS_TITLES[status] for status in asked.statuses])
-    state.fill_widget("model", asked.model)
+    state.fill_widget("model", list(asked.models))
     state.fill_widget("trash", asked.in_trash)
+    models = dict.fromkeys((*studio.gallery.models(), *asked.models))
     with st.container(horizontal=True, vertical_alignment="bottom"):
         st.multiselect(
             "Status", list(STATUS_TITLES.values()), placeholder="Any", key="status", on_change=_ask, width=300
         )
-        options = models if asked.model in (None, *models) else [*models, asked.model]
-        st.selectbox("Model", options, index=None, placeholder="Any", key="model", on_change=_ask, width=300)
+        st.multiselect("Model", list(models), placeholder="Any", key="model", on_change=_ask, width=300)
         st.toggle("Trash", key="trash", on_change=_ask)
     return asked
 
 
 def _asked_for() -> GalleryFilter:
-    """The filter that the address names; what it does not know is left out."""
-    statuses = set(st.query_params.get_all("status"))
-    return GalleryFilter(
-        statuses=tuple(status for status in Status if status in statuses),
-        model=st.query_params.get("model"),
-        in_trash=st.query_params.get("trash") == "yes",
-    )
+    with shown_errors():
+        return GalleryFilter.from_query({name: st.query_params.get_all(name) for name in st.query_params})
+    return GalleryFilter()
 
 
 def _ask() -> None:
     """Write what the widgets say into the address, and start from the first page."""
     titles = state.widget_value("status")
-    asked = {
-        "status": [status.value for status, title in STATUS_TITLES.items() if title in titles],
-        "model": state.widget_value("model"),
-        "trash": "yes" if state.widget_value("trash") else None,
-    }
-    _to_first_page()
-    for name, value in asked.items():
+    before = _asked_for()
+    after = replace(
+        before,
+        statuses=tuple(status for status, title in STATUS_TITLES.items() if title in titles),
+        models=tuple(state.widget_value("model")),
+        in_trash=state.widget_value("trash"),
+    )
+    for name in (AFTER, *before.to_query()):
         st.query_params.pop(name, None)
-        if value:
-            st.query_params[name] = value
+    st.query_params.update(after.to_query())
 
 
-def _cursor() -> Cursor | None:
+def _cursor(filter: GalleryFilter) -> Cursor | None:
+    if AFTER not in st.query_params:
+        return None
     with shown_errors():
-        return Cursor.from_text(st.query_params[AFTER]) if AFTER in st.query_params else None
+        cursor = Cursor.from_text(st.query_params[AFTER])
+        cursor.check(filter.sort)
+        return cursor
     _to_first_page()
     return None
 

@@ -7,6 +7,7 @@ import streamlit as st
 from core.bootstrap import Studio
 from core.domain.errors import StudioError
 from pages.ui.messages import escaped, show_error
+from pages.ui.resources import looking_for_devices
 
 
 def device_card(studio: Studio) -> None:
@@ -18,11 +19,11 @@ def device_card(studio: Studio) -> None:
 
 def _device(studio: Studio) -> None:
     try:
-        in_use = studio.device()
-        devices = {device.key: device for device in studio.devices()}
+        in_use, found = looking_for_devices(studio).result()
     except StudioError as error:
         show_error(str(error), error.link)
         return
+    devices = {device.key: device for device in found}
     device = devices.get(in_use)
     title = f"{device.title} ({device.key}, {device.dtype})" if device else in_use
     st.markdown(f":material/memory: {escaped(title)}")

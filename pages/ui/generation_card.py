@@ -24,8 +24,6 @@ from pages.ui.messages import escaped, shown_errors
 GENERATION_PARAMETER = "generation"
 """In the address of the gallery: the id of the generation that is open."""
 
-KEPT_PARAMETERS = ("status", "model", "trash", "after")
-
 GALLERY_PAGE = "pages/2_Gallery.py"
 INPAINT_PAGE = "pages/1_Inpaint.py"
 
@@ -56,8 +54,7 @@ def generation_card(studio: Studio, generation: Generation) -> None:
 
 def address_of(id: str) -> dict[str, str | list[str]]:
     """The query that opens this generation on the gallery page; filters that are set there stay set."""
-    here = {name: st.query_params.get_all(name) for name in st.query_params if name in KEPT_PARAMETERS}
-    return {**here, GENERATION_PARAMETER: id}
+    return {**{name: st.query_params.get_all(name) for name in st.query_params}, GENERATION_PARAMETER: id}
 
 
 # The parts, from top to bottom ---------------------------------------------------------------------------------

@@ -150,7 +150,7 @@ def test_filters_ask_for_a_status_and_for_a_model(gallery, studio, dispatcher, i
     assert grid.ids == [failed]
 
     page = gallery()
-    page.selectbox(key="model").select("sd15-inpainting").run()
+    page.multiselect(key="model").select("sd15-inpainting").run()
     assert grid.ids == [other]
     assert page.query_params["model"] == "sd15-inpainting"
 
@@ -185,7 +185,7 @@ def test_choosing_several_moves_them_to_the_trash_and_back(gallery, studio, disp
     button(gallery(), "Delete").click().run()
     assert grid.ids == ids[2:]
 
-    page = gallery(trash="yes")
+    page = gallery(trash="true")
     assert sorted(grid.ids) == sorted(ids[:2])
     button(page, "Restore").click().run()
     assert grid.ids == []

@@ -19,6 +19,7 @@ ROOT = Path(__file__).parents[2]
 def home(studio, monkeypatch):
     """Open the first page; given an error, the studio cannot be built."""
     monkeypatch.setattr("core.engine.device.devices", fake_devices)
+    st.cache_resource.clear()
 
     def open_page(error: Exception | None = None) -> AppTest:
         def resource():
