@@ -55,6 +55,7 @@ def params_form(studio: Studio, id: str, draft: Draft) -> Choices:
     with right:
         values["guidance_scale"] = _number(id, "guidance_scale", kept)
         images = _images(id, kept)
+        _device(studio, id, kept["device"])
     if values["strength"] < 1:
         steps = int(values["num_inference_steps"] * values["strength"])
         st.caption(f"{steps} of {values['num_inference_steps']} steps are run at this strength.")
@@ -62,7 +63,6 @@ def params_form(studio: Studio, id: str, draft: Draft) -> Choices:
         values["scheduler"] = _scheduler(id, kept)
         for name in EXPERT:
             values[name] = _number(id, name, kept)
-        _device(studio, id, kept["device"])
         st.button(
             "Reset to recommended", icon=":material/restart_alt:", key=f"{id}.reset",
             help="The values that suit the chosen model. Prompts and seed stay.",

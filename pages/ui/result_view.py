@@ -17,6 +17,7 @@ from pages.ui.params_form import use_seed
 from pages.ui.prepared import screen_picture
 
 BOX = (1000, 1000)
+TALLEST_PX = 640
 
 
 def result_view(studio: Studio, id: str, results: Sequence[Generation]) -> None:
@@ -27,11 +28,17 @@ def result_view(studio: Studio, id: str, results: Sequence[Generation]) -> None:
     generation = _chosen(results)
     before, after = st.columns(2)
     with before, shown_errors():
-        st.image(screen_picture(studio, generation.source, BOX), caption="Before", alt="Before", width="stretch")
+        _picture(studio, generation, generation.source, "Before")
     with after, shown_errors():
-        st.image(screen_picture(studio, generation.output, BOX), caption="After", alt="After", width="stretch")
+        _picture(studio, generation, generation.output, "After")
     _facts(generation)
     _actions(studio, id, generation)
+
+
+def _picture(studio: Studio, generation: Generation, key: str, title: str) -> None:
+    """As wide as its column, but no taller than a screen leaves room for."""
+    with st.container(width=max(120, min(BOX[0], TALLEST_PX * generation.width // generation.height))):
+        st.image(screen_picture(studio, key, BOX), caption=title, alt=title, width="stretch")
 
 
 def _chosen(results: Sequence[Generation]) -> Generation:
