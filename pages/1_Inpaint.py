@@ -23,7 +23,7 @@ from pages.ui.result_view import result_view
 def inpaint_page(studio: Studio) -> None:
     id, draft = state.draft(studio)
     st.query_params[state.DRAFT_PARAMETER] = id
-    draft = picture_picker(studio, id, draft)
+    picture_picker(studio, id, draft)
     if draft.source is None:
         return
     painting, choosing = st.columns([3, 2], gap="large")

@@ -18,16 +18,14 @@ SAMPLES = Path(__file__).parents[2] / "assets" / "samples"
 FILE_TYPES = ["png", "jpg", "jpeg", "webp"]
 
 
-def picture_picker(studio: Studio, id: str, draft: Draft) -> Draft:
-    """The draft with the picture that is open now; its source is None until one is chosen."""
+def picture_picker(studio: Studio, id: str, draft: Draft) -> None:
+    """What is open, and how to open another one: that starts the page anew."""
     if draft.source is None:
-        return _choices(studio, id, draft)
-    headline = st.container()
+        _choices(studio, id)
+        return
+    _headline(studio, draft)
     with st.expander("Open another picture", icon=":material/image:"):
-        draft = _choices(studio, id, draft)
-    with headline:
-        _headline(studio, draft)
-    return draft
+        _choices(studio, id)
 
 
 def _headline(studio: Studio, draft: Draft) -> None:
@@ -38,7 +36,7 @@ def _headline(studio: Studio, draft: Draft) -> None:
         st.caption(f":material/info: {escaped(note)}")
 
 
-def _choices(studio: Studio, id: str, draft: Draft) -> Draft:
+def _choices(studio: Studio, id: str) -> None:
     file = st.file_uploader(
         "Your picture",
         FILE_TYPES,
@@ -47,7 +45,8 @@ def _choices(studio: Studio, id: str, draft: Draft) -> Draft:
     )
     if file is not None and state.is_new_file("picture", file.file_id):
         with shown_errors(), st.spinner("Opening the picture"):
-            draft = _open(studio, id, file.getvalue(), file.name)
+            _open(studio, id, file.getvalue(), file.name)
+            st.rerun()
     st.markdown("Or begin with a sample:")
     with st.container(horizontal=True):
         for sample in _samples():
@@ -56,16 +55,14 @@ def _choices(studio: Studio, id: str, draft: Draft) -> Draft:
                 if st.button(sample["title"], key=f"sample-{sample['file']}", width="stretch"):
                     with shown_errors():
                         _open(studio, id, (SAMPLES / sample["file"]).read_bytes(), sample["file"])
-                    st.rerun()
+                        st.rerun()
                 st.caption(f"{escaped(sample['author'])}, [{escaped(sample['licence'])}]({sample['licence_url']})")
-    return draft
 
 
-def _open(studio: Studio, id: str, data: bytes, name: str) -> Draft:
+def _open(studio: Studio, id: str, data: bytes, name: str) -> None:
     picture = read_picture(data, max_pixels=int(studio.settings.max_megapixels * 1e6))
     draft = studio.drafts.open_picture(studio.drafts.get(id) or Draft(), picture, name)
     studio.drafts.save(id, draft)
-    return draft
 
 
 @st.cache_data(show_spinner=False)

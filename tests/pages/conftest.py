@@ -1,0 +1,80 @@
+"""Pages in Streamlit's own test driver, on the studio of stand-ins, with a hand that paints in place of a browser."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+import streamlit as st
+from streamlit.testing.v1 import AppTest
+
+from core.domain.drawing import ERASE, PAINT
+from core.engine.fake import fake_devices
+
+ROOT = Path(__file__).parents[2]
+ROOM_PX = 480
+
+
+@dataclass
+class Hand:
+    """Stands in for the canvas component. strokes are delivered at its next run, as if drawn since the last one."""
+
+    key: str | None = None
+    objects: list[dict[str, Any]] = field(default_factory=list)
+    calls: list[dict[str, Any]] = field(default_factory=list)
+    strokes: list[dict[str, Any]] = field(default_factory=list)
+
+    def __call__(self, **given: Any) -> SimpleNamespace:
+        self.calls.append(given)
+        if given["key"] != self.key:
+            self.key = given["key"]
+            self.objects = list((given["initial_drawing"] or {}).get("objects", []))
+        self.objects += self.strokes
+        self.strokes = []
+        return SimpleNamespace(json_data={"version": "7.4.0", "objects": list(self.objects)})
+
+    def paint(self, left: float, top: float, right: float, bottom: float, colour: str = PAINT) -> None:
+        self.strokes.append(
+            {
+                "type": "Rect", "originX": "left", "originY": "top", "left": left, "top": top,
+                "width": right - left, "height": bottom - top, "fill": colour, "stroke": colour, "strokeWidth": 0,
+            }
+        )  # fmt: skip
+
+    def erase(self, *box: float) -> None:
+        self.paint(*box, colour=ERASE)
+
+
+@pytest.fixture
+def hand(monkeypatch) -> Hand:
+    hand = Hand()
+    monkeypatch.setitem(sys.modules, "streamlit_drawable_canvas", SimpleNamespace(st_canvas=hand))
+    monkeypatch.setattr("pages.ui.canvas._ruler", lambda: lambda **_: {"width": ROOM_PX})
+    return hand
+
+
+@pytest.fixture
+def inpaint(studio, hand, monkeypatch) -> Callable[..., AppTest]:
+    """Open the Inpaint page in a new browser session, at an address."""
+    monkeypatch.setattr("pages.ui.resources.studio", lambda: studio)
+    monkeypatch.setattr("core.engine.device.devices", fake_devices)
+    monkeypatch.setattr("pages.ui.gallery_grid._component", lambda **_: {})
+    # Looking through all installed packages for components takes a third of a second each time.
+    scan = "streamlit.components.v2.component_manager.BidiComponentManager.discover_and_register_components"
+    monkeypatch.setattr(scan, lambda *_, **__: None)
+    st.cache_resource.clear()
+
+    def open_page(**query: str) -> AppTest:
+        page = AppTest.from_file(ROOT / "Home.py", default_timeout=30)
+        page.switch_page("pages/1_Inpaint.py")
+        page.query_params.update(query)
+        page.run()
+        assert not page.exception
+        return page
+
+    return open_page
