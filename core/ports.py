@@ -5,7 +5,7 @@ core/engine, core/storage and core/dispatch each implement one of these; core/bo
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -71,6 +71,12 @@ class ImageStore(Protocol):
     def read_file(self, key: str) -> bytes: ...
 
     def has(self, key: str) -> bool: ...
+
+    def keys(self) -> Iterator[str]:
+        """Of every stored file."""
+
+    def remove(self, key: str, *, settled_s: float = 0) -> bool:
+        """True if it was there and is gone. Left alone if it was stored, also again, within so many seconds."""
 
     def location(self, key: str) -> str:
         """Where the stored file is, for a person or another program: a path or an address."""

@@ -9,8 +9,10 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import (
+    CTE,
     Engine,
     Integer,
+    Select,
     String,
     cast,
     delete,
@@ -81,8 +83,9 @@ class GalleryRepo:
                 return Count(_known_total(session, filter))
             query = search.source(session, filter).numbers()
             if search.is_sqlite(session):
-                query = query.limit(search.CAP + 1)
-            return Count.capped(session.scalar(select(func.count()).select_from(query.subquery())) or 0, search.CAP)
+                query = query.limit(search.COUNT_CAP + 1)
+            number = session.scalar(select(func.count()).select_from(query.subquery())) or 0
+            return Count.capped(number, search.COUNT_CAP)
 
     def facets(self, filter: GalleryFilter) -> Facets:
         """For each facet how many there are of each value, under all other filters (tags: under those too)."""
@@ -302,55 +305,50 @@ def _known_total(session: Session, filter: GalleryFilter) -> int:
 def _known_facets(session: Session, filter: GalleryFilter) -> Facets:
     tag = _known_tag(session, filter)
     if tag is None:
-        return {facet: [] for facet in FACETS}
-    questions = []
-    for facet in FACETS:
-        if facet == "tag":
-            continue
-        value = cast(getattr(Cube, facet), String)
-        asked = search.in_cube(filter, tag, skip=facet)
-        questions.append(select(literal(facet), value, func.sum(Cube.n)).where(*asked).group_by(value))
+        return _facets([])
+    questions = [
+        select(literal(facet), getattr(Cube, facet), func.sum(Cube.n))
+        .where(*search.in_cube(filter, tag, skip=facet))
+        .group_by(getattr(Cube, facet))
+        for facet in FACETS
+        if facet != "tag"
+    ]
     found = session.execute(union_all(*questions)).all()
     if tag:
-        found += _tags_of(session, search.source(session, filter).numbers().limit(search.CAP + 1))
+        found += session.execute(_count_tags(search.source(session, filter).with_columns().cte("tagged"))).all()
     else:
         asked = search.in_cube(filter)[1:]
         of_each = select(Cube.tag_id, func.sum(Cube.n).label("n")).where(Cube.tag_id > 0, *asked).group_by(Cube.tag_id)
         counts = of_each.subquery()
         named = select(literal("tag"), TagRow.name, counts.c.n).join(counts, counts.c.tag_id == TagRow.id)
         found += session.execute(named).all()
-    return _facets(found, {})
+    return _facets(found)
 
 
 def _counted_facets(session: Session, filter: GalleryFilter) -> Facets:
-    """By a look at the rows, of which at most CAP are taken: what is counted then is at least so many."""
-    found: list[tuple[str, str, int]] = []
-    capped: dict[str, bool] = {}
-    for facets, question in _questions(filter):
-        numbers = search.source(session, question).numbers().limit(search.CAP + 1).cte("matching")
-        columns = [_facet_column(facet) for facet in facets if facet != "tag"]
-        rows = select(numbers.c[0].label("number"), *columns)
-        rows = rows.join(Row, Row.number == numbers.c[0])
-        seen = session.execute(rows).all()
-        for facet in facets:
-            capped[facet] = capped.get(facet, False) or len(seen) > search.CAP
-            if facet == "tag":
-                found += _tags_of(session, select(numbers.c[0]))
-                continue
-            tally: dict[Any, int] = defaultdict(int)
-            for row in seen:
-                tally[getattr(row, facet)] += 1
-            found += [(facet, value, n) for value, n in tally.items()]
-    return _facets(found, capped)
+    """By a look at the rows, of which at most so many are taken: what is counted then is at least so many."""
+    facets = _facets([])
+    for wanted, question in _questions(filter):
+        of_rows = [facet for facet in wanted if facet != "tag"]
+        rows = search.source(session, question).with_columns(*(_facet_column(facet) for facet in of_rows))
+        rows = rows.limit(search.FACET_CAP + 1).cte("matching")
+        counts = [
+            select(literal(facet), cast(rows.c[facet], String), func.count()).group_by(rows.c[facet])
+            for facet in of_rows
+        ]
+        if "tag" in wanted:
+            counts.append(_count_tags(rows))
+        counts.append(select(literal(""), literal(""), func.count()).select_from(rows))
+        *counted, (_, _, total) = session.execute(union_all(*counts)).all()
+        for facet, values in _facets(counted, at_least=total > search.FACET_CAP).items():
+            facets[facet] += values
+    return facets
 
 
 def _questions(filter: GalleryFilter) -> Iterator[tuple[list[str], GalleryFilter]]:
     """Each facet is counted as if its own filter were not set; those without one share a question."""
-    shared = [
-        facet
-        for facet in FACETS
-        if facet == "in_trash" or search.without(filter, facet) == search.without(filter, "tag")
-    ]
+    plain = search.without(filter, "tag")
+    shared = [facet for facet in FACETS if facet == "in_trash" or search.without(filter, facet) == plain]
     yield shared, filter
     yield ["in_trash"], search.without(filter, "in_trash")
     for facet in FACETS:
@@ -368,23 +366,22 @@ def _facet_column(facet: str):
     return (getattr(Row, facet) if column is None else column).label(facet)
 
 
-def _tags_of(session: Session, numbers) -> list:
-    matching = numbers.subquery()
-    query = (
+def _count_tags(rows: CTE) -> Select:
+    return (
         select(literal("tag"), TagRow.name, func.count())
-        .join(GenerationTagRow, GenerationTagRow.tag_id == TagRow.id)
-        .where(GenerationTagRow.number.in_(select(matching.c[0])))
+        .select_from(rows)
+        .join(GenerationTagRow, GenerationTagRow.number == rows.c.number)
+        .join(TagRow, TagRow.id == GenerationTagRow.tag_id)
         .group_by(TagRow.name)
     )
-    return list(session.execute(query).all())
 
 
-def _facets(found: Iterable, capped: dict[str, bool]) -> Facets:
+def _facets(counted: Iterable, *, at_least: bool = False) -> Facets:
     facets: Facets = {facet: [] for facet in FACETS}
-    for facet, value, n in found:
+    for facet, value, n in counted:
         if n:
             count = Count(n)
-            count.at_least = capped.get(facet, False)
+            count.at_least = at_least
             facets[facet].append((_READ.get(facet, str)(value), count))
     for values in facets.values():
         values.sort(key=lambda pair: (-pair[1], str(pair[0])))

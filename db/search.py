@@ -21,7 +21,8 @@ from db.tables import FacetCountRow, GenerationRow, GenerationTagRow, TagRow
 
 Row, Cube = GenerationRow, FacetCountRow
 
-CAP = 5_000
+COUNT_CAP = 5_000
+FACET_CAP = 1_000
 """Counting stops here where it has to look at the rows themselves."""
 
 TEXTS = table("generation_texts", column("rowid"), column("generation_texts"))
@@ -30,7 +31,9 @@ TEXTS = table("generation_texts", column("rowid"), column("generation_texts"))
 STEP_US = 0.15  # to the next entry of the index that holds all that filters look at
 ROW_US = 2.0  # to a row, by its number
 FOUND_US = 1.2  # to the next row of a search, and what its filters look at
-PROBE_US = 30.0  # whether one row matches a search
+PROBE_US = 50.0  # whether one row matches a search
+TEXT_CAP = 50_000  # how far the matches of a search are counted before a way is chosen
+QUICK_US = 5_000.0  # nothing to be won by a better way
 WANTED = 61  # rows of a page, and one more
 
 
@@ -106,6 +109,10 @@ class Source:
 
     def numbers(self) -> Select:
         return self.select.with_only_columns(self.number, maintain_column_froms=True)
+
+    def with_columns(self, *columns: ColumnElement) -> Select:
+        number = self.number.label("number")
+        return self.select.with_only_columns(number, *columns, maintain_column_froms=True)
 
 
 def tag_ids(session: Session, filter: GalleryFilter) -> list[int] | None:
@@ -197,32 +204,33 @@ def _probe(filter: GalleryFilter) -> list[ColumnElement[bool]]:
 
 def _choose(session: Session, filter: GalleryFilter, tags: list[int], by: str) -> str | int:
     """ "text", the id of a tag, or the name of an index."""
-    in_order = "trash" if filter.in_trash else {"rating": "ratings", "runtime_s": "runtimes"}.get(by, "gallery")
-    if filter == GalleryFilter(in_trash=filter.in_trash, sort=filter.sort):
-        return in_order
-    everything = max(1, _counted(session, GalleryFilter(in_trash=filter.in_trash)))
-    hits = _counted(session, filter)  # without text, dates, sizes: those may leave fewer
-    read = min(everything, WANTED * everything / max(1, hits))
-    found = _count_text(session, filter) if filter.text else 0
-    probe = PROBE_US if filter.text else 0.0
-    sorted_ = by != "created_at"
-    ways: dict[str | int, float] = {in_order: read * (ROW_US if sorted_ or filter.in_trash else STEP_US)}
-    if filter.text:
-        share = max(1, found) / everything
-        ways[in_order] = min(everything, read / share) * (ROW_US if sorted_ else STEP_US)
-        ways[in_order] += min(hits, WANTED / share) * probe
-        ways["text"] = (found if sorted_ else min(found, read)) * FOUND_US
-    for tag in tags:
-        size = _counted(session, GalleryFilter(in_trash=filter.in_trash), tag)
-        few = size if sorted_ else min(size, WANTED * size / max(1, hits))
-        ways[tag] = few * FOUND_US + min(hits, few) * probe
-    if not filter.in_trash:
-        for index, one in _single_filters(filter):
-            size = CAP if one is None else _counted(session, one)
-            few = size if sorted_ else min(size, WANTED * size / max(1, hits))
-            ways[index] = few * ROW_US + min(hits, few) * probe
     if filter.parent_id is not None:
         return "parent_id"
+    in_order = "trash" if filter.in_trash else {"rating": "ratings", "runtime_s": "runtimes"}.get(by, "gallery")
+    if not (filter.text or tags or filter.statuses or filter.models or filter.devices or filter.schedulers
+            or filter.rating or filter.favourite):  # fmt: skip
+        return in_order
+    # What the counts know: without text, dates, sizes, which may leave fewer.
+    singles = [] if filter.in_trash else list(_single_filters(filter))
+    all_of_it = GalleryFilter(in_trash=filter.in_trash)
+    questions = [(all_of_it, 0), (filter, 0), *((all_of_it, tag) for tag in tags), *((one, 0) for _, one in singles)]
+    everything, hits, *sizes = (max(1, n) for n in _counted(session, questions))
+    read = min(everything, WANTED * everything / hits)
+    is_in_order = by == "created_at"
+    if filter.text and is_in_order and read * FOUND_US < QUICK_US:
+        return "text"
+    found = max(1, _count_text(session, filter)) if filter.text else everything
+    share, probe = found / everything, PROBE_US if filter.text else 0.0
+    step = STEP_US if is_in_order and not filter.in_trash else ROW_US
+    ways: dict[str | int, float] = {in_order: min(everything, read / share) * step + min(hits, WANTED / share) * probe}
+    if filter.text:
+        more = found if found < TEXT_CAP else everything
+        ways["text"] = (min(more, read) if is_in_order else more) * FOUND_US
+    names = [*((tag, FOUND_US) for tag in tags), *((index, ROW_US) for index, _ in singles)]
+    for (name, each_us), size in zip(names, sizes, strict=True):
+        # The rows of one index, of which those that all other filters let through are probed.
+        seen = min(size, WANTED / share * size / hits) if is_in_order else size
+        ways[name] = seen * each_us + min(hits, seen) * probe
     return min(ways, key=ways.__getitem__)
 
 
@@ -240,13 +248,14 @@ def _single_filters(filter: GalleryFilter):
         yield "favourites", GalleryFilter(favourite=True)
 
 
-def _counted(session: Session, filter: GalleryFilter, tag: int = 0) -> int:
-    """How many the counts know of, by what they know: without text, dates, sizes, parent, and further tags."""
-    return session.scalar(select(func.coalesce(func.sum(Cube.n), 0)).where(*in_cube(filter, tag))) or 0
+def _counted(session: Session, questions: Sequence[tuple[GalleryFilter, int]]) -> Sequence[int]:
+    """How many there are under each of these filters, and with this tag, as far as the counts know."""
+    totals = (select(func.sum(Cube.n)).where(*in_cube(*question)).scalar_subquery() for question in questions)
+    return [n or 0 for n in session.execute(select(*totals)).one()]
 
 
 def _count_text(session: Session, filter: GalleryFilter) -> int:
-    some = select(TEXTS.c.rowid).where(_matches_text(filter)).limit(4 * CAP).subquery()
+    some = select(TEXTS.c.rowid).where(_matches_text(filter)).limit(TEXT_CAP).subquery()
     return session.scalar(select(func.count()).select_from(some)) or 0
 
 

@@ -5,7 +5,9 @@ from __future__ import annotations
 import errno
 import os
 import tempfile
-from contextlib import contextmanager
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from PIL import Image
@@ -29,6 +31,8 @@ class LocalImageStore:
         if not path.exists():
             with self._new_file(path) as file:
                 image.save(file, "PNG", compress_level=PNG_LEVEL, icc_profile=image.info.get("icc_profile"))
+        else:
+            _touch(path)
         return key
 
     def get(self, key: str) -> Image.Image:
@@ -52,6 +56,8 @@ class LocalImageStore:
         if not path.exists():
             with self._new_file(path) as file:
                 file.write(data)
+        else:
+            _touch(path)
         return key
 
     def read_file(self, key: str) -> bytes:
@@ -62,6 +68,25 @@ class LocalImageStore:
 
     def has(self, key: str) -> bool:
         return self.path(key).exists()
+
+    def keys(self) -> Iterator[str]:
+        for path in self.folder.glob("??/*"):
+            key = f"sha256:{path.stem}" + ("" if path.suffix == ".png" else path.suffix)
+            with suppress(StoredImageMissing):
+                if self.path(key) == path:
+                    yield key
+
+    def remove(self, key: str, *, settled_s: float = 0) -> bool:
+        path = self.path(key)
+        try:
+            if settled_s and time.time() - path.stat().st_mtime < settled_s:
+                return False
+            path.unlink()
+        except FileNotFoundError:
+            return False
+        except OSError as error:
+            raise StorageFull("A file in the data folder cannot be removed. Check who may write there.") from error
+        return True
 
     def location(self, key: str) -> str:
         return str(self.path(key).absolute())
@@ -95,3 +120,9 @@ class LocalImageStore:
             if error.errno in (errno.ENOSPC, errno.EROFS, errno.EACCES, errno.EDQUOT):
                 raise StorageFull from error
             raise
+
+
+def _touch(path: Path) -> None:
+    """Stored again: from now on it is young, so that nobody takes it for a leftover."""
+    with suppress(OSError):
+        os.utime(path)
