@@ -18,11 +18,9 @@ def home_page(studio: Studio) -> None:
     steps, machine = st.columns([3, 2], gap="large")
     with steps:
         _first_steps()
-    looking = machine.container(border=True)
-    _latest(studio)
-    # Last, as it loads torch: seconds at the first visit, in which the rest is already on the screen.
-    with looking:
+    with machine.container(border=True):
         device_card(studio)
+    _latest(studio)
 
 
 def _first_steps() -> None:

@@ -2,24 +2,40 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from concurrent.futures import Future
+
 import streamlit as st
 
 from core.bootstrap import Studio
+from core.domain.environment import Device
 from core.domain.errors import StudioError
 from pages.ui.messages import escaped, show_error
 from pages.ui.resources import looking_for_devices
 
+Found = Future[tuple[str, Sequence[Device]]]
+
 
 def device_card(studio: Studio) -> None:
     st.markdown("**This machine**")
-    with st.spinner("Looking for devices"):
-        _device(studio)
+    looking = looking_for_devices(studio)
+    if looking.done():
+        _device(looking)
+    else:
+        _wait_for(looking)
     _model(studio)
 
 
-def _device(studio: Studio) -> None:
+@st.fragment(run_every="500ms")
+def _wait_for(looking: Found) -> None:
+    if looking.done():
+        st.rerun()
+    st.caption("Looking for devices")
+
+
+def _device(looking: Found) -> None:
     try:
-        in_use, found = looking_for_devices(studio).result()
+        in_use, found = looking.result()
     except StudioError as error:
         show_error(str(error), error.link)
         return

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from concurrent.futures import wait
 from pathlib import Path
+from threading import Event
 
 import pytest
 import streamlit as st
@@ -10,6 +12,7 @@ from streamlit.testing.v1 import AppTest
 
 from core.domain.errors import DatabaseUnusable, DeviceUnavailable, InvalidSettings
 from core.engine.fake import CUDA, fake_devices
+from pages.ui.resources import looking_for_devices
 from tests.conftest import a_request
 
 ROOT = Path(__file__).parents[2]
@@ -21,13 +24,15 @@ def home(studio, monkeypatch):
     monkeypatch.setattr("core.engine.device.devices", fake_devices)
     st.cache_resource.clear()
 
-    def open_page(error: Exception | None = None) -> AppTest:
+    def open_page(error: Exception | None = None, wait_for_devices: bool = True) -> AppTest:
         def resource():
             if error is not None:
                 raise error
             return studio
 
         monkeypatch.setattr("pages.ui.resources.studio", resource)
+        if wait_for_devices:
+            wait([looking_for_devices(studio)])
         page = AppTest.from_file(ROOT / "Home.py", default_timeout=30).run()
         assert not page.exception
         return page
@@ -68,6 +73,17 @@ def test_it_shows_the_device_and_the_model_in_use(home):
 
     assert "A made\\-up processor" in words
     assert "Pocket :green-badge[ready]" in words
+
+
+def test_nothing_waits_for_the_devices_to_be_found(home, monkeypatch):
+    found = Event()
+    monkeypatch.setattr("core.engine.device.devices", lambda: found.wait(20) and fake_devices())
+
+    words = words_on(home(wait_for_devices=False))
+    found.set()
+
+    assert "Looking for devices" in words
+    assert "Pocket" in words
 
 
 def test_a_better_device_that_is_not_in_use_is_named_too(home, monkeypatch):
