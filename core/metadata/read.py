@@ -6,6 +6,7 @@ from collections.abc import Callable, Collection, Mapping
 from dataclasses import replace
 
 from core.domain.imported import Imported, as_text
+from core.domain.picture import MAX_FILE_BYTES
 from core.metadata import a1111, comfyui, fooocus, invokeai, novelai, ours
 from core.metadata.carriers import MAX_TEXT, USER_COMMENT, Carried, carried_by, load_pixels, open_picture
 
@@ -34,7 +35,7 @@ def read(data: bytes, *, models: Collection[str] = ()) -> Imported | None:
 
     models: our own model keys; a model of that very name becomes a param, any other stays raw["model"].
     """
-    picture = open_picture(data)
+    picture = open_picture(data) if len(data) <= MAX_FILE_BYTES else None
     if picture is None:
         return None
     found = understood(carried_by(picture))

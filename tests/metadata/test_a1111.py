@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
@@ -87,6 +89,10 @@ def test_a_last_line_that_looks_like_pairs_is_taken_for_them_where_there_are_non
     )
 
 
+def test_an_empty_first_line_of_the_negative_prompt_leaves_no_trace():
+    assert a1111.parse("a\nNegative prompt:\nx\nSteps: 1, Seed: 2, Size: 8x8")[1] == "x"
+
+
 def test_keys_of_one_character_are_lost():
     assert a1111.parse("a cat\nSteps: 1, Seed: 2, x: 5, Sampler: Euler")[2] == {
         "Steps": "1",
@@ -156,4 +162,8 @@ def test_a_photographers_comment_is_no_prompt(comment):
 
 def test_a_line_made_to_take_for_ever_is_read_at_once():
     for hostile in ("a" * 90_000, "a " * 45_000, 'aa:"' * 22_000, 'aa:"\\' * 18_000, "\n" * 90_000, '"' * 90_000):
+        started = time.process_time()
+
         a1111.parse(hostile)
+
+        assert time.process_time() - started < 1

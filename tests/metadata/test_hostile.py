@@ -58,6 +58,9 @@ def test_arbitrary_bytes_never_raise(data, magic):
     is_harmless(read(magic + data))
 
 
+@pytest.mark.filterwarnings(
+    "ignore:Corrupt EXIF data", "ignore:Invalid APNG", "ignore:Possibly corrupt", "ignore:Truncated"
+)
 @settings(max_examples=100, deadline=None)
 @given(st.data())
 def test_flipped_bytes_and_cut_ends_never_raise(data):
@@ -171,6 +174,33 @@ def test_json_too_deep_or_too_long_to_be_meant_is_refused(text):
 
 def test_brackets_inside_of_texts_do_not_count():
     assert json_object(json.dumps({"a": "[" * 1000 + '"' + "{" * 1000})) is not None
+
+
+def test_a_file_larger_than_we_take_is_not_looked_at(monkeypatch):
+    monkeypatch.setattr("core.metadata.read.MAX_FILE_BYTES", len(OURS["PNG"]) - 1)
+
+    assert read(OURS["PNG"]) is None
+
+
+@pytest.mark.parametrize(
+    "record",
+    [
+        {"schema": 1, "params": {}, "note": "a\x00b"},
+        {"schema": 1, "params": {}, "note": "\ud800"},
+        {"schema": 1, "params": []},
+        {"schema": "1", "params": {}},
+        {"params": {}},
+    ],
+)
+def test_a_record_that_no_database_takes_is_not_ours(record):
+    assert understood(Carried({"inpaint_studio": json.dumps(record)})) is None
+    assert understood(Carried({"inpaint_studio": '{"schema":1,"params":{},"note":1e999}'})) is None
+
+
+def test_a_prompt_about_escapes_is_a_prompt():
+    record = {"schema": 1, "params": {"prompt": "\\u0000 \\\\u0000"}}
+
+    assert understood(Carried({"inpaint_studio": json.dumps(record)})).params == record["params"]
 
 
 def test_numbers_that_json_does_not_have_are_none():

@@ -6,7 +6,7 @@ import io
 from dataclasses import replace
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
@@ -55,6 +55,7 @@ def test_our_record_comes_back_exactly(format):
 
 @settings(max_examples=40, deadline=None)
 @given(generations(), st.sampled_from(FORMATS))
+@example(a_generation(prompt="\ufffe\uffff\x01\x85\u2028\r]]>&amp;"), "JPEG")
 def test_whatever_the_prompt_holds_it_comes_back_exactly_in_each_format(generation, format):
     found = read(embedded(Image.new("RGB", (16, 16)), generation, format=format))
 
@@ -76,6 +77,15 @@ def test_every_file_says_that_a_model_has_repainted_a_part(format):
     carried = carried_by(open_picture(embedded(a_picture(), GENERATION, format=format)))
 
     assert f"<Iptc4xmpExt:DigitalSourceType>{SOURCE_TYPE}</Iptc4xmpExt:DigitalSourceType>" in carried.xmp
+
+
+def test_the_xmp_holds_only_what_xml_can_hold():
+    generation = a_generation(prompt="\ufffe\uffff\x01")
+
+    carried = carried_by(open_picture(embedded(a_picture(), generation, format="WEBP")))
+
+    assert r"\ufffe\uffff\u0001" in carried.xmp
+    assert not {"\ufffe", "\uffff", "\x01"} & set(carried.xmp)
 
 
 def test_the_text_chunks_of_a_png_are_where_readers_look_for_them():
