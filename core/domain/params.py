@@ -193,7 +193,7 @@ class InpaintParams(BaseModel):
             if "\x00" in value or any("\ud800" <= c <= "\udfff" for c in value):
                 raise ValueError("holds characters that are not text")
         elif value not in parameter:
-            raise ValueError(f"must be from {parameter.low:g} to {parameter.high:.10g}, not {value:.10g}")
+            raise ValueError(f"must be from {parameter.low:g} to {parameter.high:.10g}, not {str(value)[:20]}")
         return value
 
     @field_validator("scheduler")

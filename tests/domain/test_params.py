@@ -85,6 +85,7 @@ def test_what_is_no_record_of_ours_is_refused_in_words(text):
     [
         ({"seed": -1}, "Seed"),
         ({"seed": 2**32}, "Seed"),
+        ({"seed": 10**400}, "Seed"),
         ({"strength": 1.01}, "Strength"),
         ({"strength": float("nan")}, "Strength"),
         ({"guidance_scale": float("inf")}, "Guidance"),
