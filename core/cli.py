@@ -22,7 +22,6 @@ from rich.table import Table
 from core.bootstrap import Studio, build_studio, keep_last, make_catalogue, make_loader
 from core.dispatch.inline import WaitingDispatcher
 from core.domain.errors import InvalidImage, InvalidInput, InvalidMask, StudioError
-from core.domain.gallery import Cursor, GalleryFilter
 from core.domain.generation import Generation, Status
 from core.domain.mask import Mask
 from core.domain.params import PARAMETERS, SCHEDULERS, InpaintParams
@@ -118,69 +117,6 @@ def rerun(
         _work_off(studio, [studio.generations.rerun(id, device=device, session="command line")], output, as_json)
 
 
-@gallery_app.command("list")
-def list_generations(
-    limit: Annotated[int, typer.Option(min=1, max=1000, help="How many.")] = 20,
-    status: Annotated[list[Status] | None, typer.Option(help="Only these; may be given several times.")] = None,
-    model: Annotated[str | None, typer.Option(help="Only those of this model.")] = None,
-    trash: Annotated[bool, typer.Option("--trash", help="Those in the trash.")] = False,
-    after: Annotated[str | None, typer.Option(help="The cursor of the page before, as printed with it.")] = None,
-    as_json: JSON = False,
-) -> None:
-    """The generations, newest first."""
-    with exit_codes():
-        studio = make_studio()
-        filter = GalleryFilter(statuses=tuple(status or ()), model=model, in_trash=trash)
-        page = studio.gallery.browse(filter, Cursor.from_text(after) if after else None, limit)
-        if as_json:
-            for generation in page.generations:
-                print_json(_summary(studio, generation))
-            return
-        table = Table("id", "status", "seed", "model", "runtime", "prompt", box=None)
-        for g in page.generations:
-            runtime = f"{g.runtime_s:.1f} s" if g.runtime_s is not None else ""
-            table.add_row(g.id, g.status, str(g.params.seed), g.params.model, runtime, _plain(g.params.prompt[:60]))
-        Console().print(table)
-        if page.next:
-            errors.print(f"more: --after {page.next.to_text()}", markup=False, soft_wrap=True)
-
-
-@gallery_app.command()
-def show(id: Annotated[str, typer.Argument(help="The generation.")], as_json: JSON = False) -> None:
-    """Everything that is on record about one generation."""
-    with exit_codes():
-        studio = make_studio()
-        generation = studio.gallery.get(id)
-        record = _summary(studio, generation) | _details(generation)
-        if as_json:
-            print_json(record)
-            return
-        table = Table("", "", box=None, show_header=False)
-        for name, value in record.items():
-            shown = json.dumps(value, indent=1, ensure_ascii=False) if isinstance(value, dict) else str(value)
-            table.add_row(name, _plain(shown))
-        Console().print(table)
-
-
-@gallery_app.command()
-def delete(
-    ids: Annotated[list[str], typer.Argument(help="The generations.")],
-    restore: Annotated[bool, typer.Option("--restore", help="Take them out of the trash again.")] = False,
-    as_json: JSON = False,
-) -> None:
-    """Move generations into the trash, or out of it with --restore."""
-    with exit_codes():
-        studio = make_studio()
-        for id in ids:
-            studio.gallery.get(id)
-        studio.gallery.restore(ids) if restore else studio.gallery.trash(ids)
-        for id in ids:
-            if as_json:
-                print_json({"id": id, "in_trash": not restore})
-            else:
-                print(f"{id} {'restored' if restore else 'moved to the trash'}")
-
-
 @app.command()
 def download(
     model: Annotated[str, typer.Argument(help="A key of the model table (see doctor), or a hub id owner/name.")],
@@ -210,7 +146,7 @@ def doctor(as_json: JSON = False) -> None:
         table = Table("", "", box=None, show_header=False)
         for name, value in found.items():
             shown = "\n".join(f"{k}: {v}" for k, v in value.items()) if isinstance(value, dict) else str(value)
-            table.add_row(name, _plain(shown))
+            table.add_row(name, plain(shown))
         Console().print(table)
 
 
@@ -281,7 +217,7 @@ def _work_off(studio: Studio, ids: Sequence[str], output: Path | None, as_json: 
         generation = _work_on(studio, id, show=not as_json and sys.stderr.isatty())
         path = _write(studio, generation, output, len(ids))
         if as_json:
-            print_json(_summary(studio, generation, path))
+            print_json(summary(studio, generation, path))
         elif generation.status is Status.SUCCEEDED:
             print(f"{generation.id} seed {generation.params.seed} {generation.runtime_s:.1f} s {path}")
         if generation.status is not Status.SUCCEEDED:
@@ -340,7 +276,7 @@ def _write(studio: Studio, generation: Generation, output: Path | None, count: i
     return str(path)
 
 
-def _summary(studio: Studio, generation: Generation, output: str | None = None) -> dict[str, Any]:
+def summary(studio: Studio, generation: Generation, output: str | None = None) -> dict[str, Any]:
     if output is None and generation.output is not None:
         output = studio.gallery.location(generation.output)
     return {
@@ -358,23 +294,6 @@ def _summary(studio: Studio, generation: Generation, output: str | None = None) 
         "error": generation.error,
         "created_at": generation.created_at.isoformat(),
         "parent_id": generation.parent_id,
-    }
-
-
-def _details(generation: Generation) -> dict[str, Any]:
-    return {
-        "params": generation.params.model_dump(),
-        "width": generation.width,
-        "height": generation.height,
-        "dtype": generation.dtype,
-        "load_s": generation.load_s,
-        "queue_s": generation.queue_s,
-        "model_revision": generation.model_revision,
-        "relation": generation.relation,
-        "source_name": generation.source_name,
-        "in_trash": generation.deleted_at is not None,
-        "environment": dict(generation.environment),
-        "record": dict(generation.record),
     }
 
 
@@ -397,7 +316,7 @@ def _examine(studio: Studio) -> dict[str, Any]:
     }
 
 
-def _plain(text: str):
+def plain(text: str):
     from rich.text import Text
 
     return Text(text)
@@ -405,3 +324,6 @@ def _plain(text: str):
 
 def print_json(value: dict[str, Any]) -> None:
     print(json.dumps(value, ensure_ascii=False), flush=True)
+
+
+from core import cli_gallery  # noqa: E402, F401 - adds the commands of gallery_app, which are made of the above
