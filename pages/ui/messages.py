@@ -23,6 +23,9 @@ def show_error(sentence: str, link: str | None = None) -> None:
     st.error(escaped(sentence) + (f" [Open the page]({link})" if link else ""), icon=":material/error:")
 
 
+ESCAPED = frozenset("\\`*_{}[]()<>#+-.!|~$:&")
+
+
 def escaped(text: str) -> str:
     """Text of users and of other programs, to be shown by Streamlit's Markdown as it is."""
-    return "".join("\\" + c if c in "\\`*_{}[]()<>#+-.!|~$:" else c for c in text)
+    return "".join("\\" + c if c in ESCAPED else c for c in text)
