@@ -23,7 +23,7 @@ from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import insert, text
+from sqlalchemy import func, insert, select, text
 
 from core.domain.gallery import PAGE_ROWS, Cursor, GalleryFilter, Sort
 from core.domain.generation import Generation, Status
@@ -127,11 +127,14 @@ RECORD = json.dumps(
 
 
 def fill(engine, rows: Rows) -> None:
+    """Goes on where it was interrupted."""
     with engine.begin() as connection:
-        connection.execute(insert(TagRow), [{"id": n, "name": t, "folded": t} for n, t in enumerate(TAGS, 1)])
+        done = connection.scalar(select(func.count()).select_from(GenerationRow)) or 0
+        if not done:
+            connection.execute(insert(TagRow), [{"id": n, "name": t, "folded": t} for n, t in enumerate(TAGS, 1)])
     made: list[dict[str, Any]] = []
-    for row in rows:
-        made.append(row)
+    for n in range(done, rows.count):
+        made.append(rows.row(n))
         if len(made) == BATCH:
             _write(engine, made)
             made = []
@@ -378,9 +381,8 @@ def measure(ask: Callable[[], Any], times: int, longest_s: float = 30) -> Times:
 def run(count: int, folder: Path, times: int, only: str, with_peer: bool) -> None:
     rows = Rows(count)
     engine = make_engine(f"sqlite:///{folder / f'ours-{count}.db'}")
-    is_new = not (folder / f"ours-{count}.db").exists()
     upgrade(engine)
-    if is_new:
+    if GenerationRepo(engine).count(EVERYTHING) < 0.9 * count:
         at, cpu = time.perf_counter(), time.process_time()
         fill(engine, rows)
         print(

@@ -1,0 +1,256 @@
+"""What becomes of pictures and their files: organising, the trash, the check of files against rows."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+
+from core.domain.draft import Draft
+from core.domain.errors import GenerationNotFound, InvalidInput, StorageFull
+from core.domain.gallery import Emptied, GalleryFilter
+from core.domain.generation import Relation
+from core.services.gallery import RETENTION
+from core.services.generations import Origin
+from tests.conftest import a_picture, a_request
+
+
+def painted(studio, **params) -> str:
+    [id] = studio.generations.submit(a_request(**params))
+    studio.dispatcher.drain()
+    return id
+
+
+def stored(studio) -> set[str]:
+    return set(studio.gallery.images.keys())
+
+
+def files_of(studio, id: str) -> set[str]:
+    g = studio.gallery.get(id)
+    return {g.source, g.mask, g.output, g.thumbnail}
+
+
+# Organising ----------------------------------------------------------------------------------------------------
+
+
+def test_what_the_artist_makes_of_pictures_is_kept_with_each_of_them(studio):
+    ids = [painted(studio, seed=seed) for seed in (1, 2)]
+    gallery = studio.gallery
+
+    gallery.set_favourite(ids)
+    gallery.rate(ids, 4)
+    gallery.rename(ids, "  Two   cats ")
+    gallery.note(ids, "for the wall\nor not ")
+    gallery.tag(ids, ["Cats", " for  Anna "])
+    gallery.untag(ids[:1], ["cats"])
+
+    first, second = (gallery.get(id) for id in ids)
+    assert (first.favourite, first.rating, first.title, first.notes) == (True, 4, "Two cats", "for the wall\nor not")
+    assert (first.tags, second.tags) == (("for Anna",), ("Cats", "for Anna"))
+    assert gallery.tags() == ["Cats", "for Anna"]
+    gallery.rate(ids, None)
+    gallery.set_favourite(ids, False)
+    assert (gallery.get(ids[0]).rating, gallery.get(ids[0]).favourite) == (None, False)
+
+
+@pytest.mark.parametrize(
+    "deed",
+    [
+        lambda gallery, ids: gallery.rate(ids, 6),
+        lambda gallery, ids: gallery.rate(ids, 0),
+        lambda gallery, ids: gallery.tag(ids, [""]),
+        lambda gallery, ids: gallery.tag(ids, ["x" * 61]),
+        lambda gallery, ids: gallery.tag(ids, ["a\x07b"]),
+        lambda gallery, ids: gallery.rename(ids, "x" * 201),
+        lambda gallery, ids: gallery.note(ids, "\x00"),
+        lambda gallery, ids: gallery.save_search("", GalleryFilter()),
+        lambda gallery, ids: gallery.delete_search("none of that name"),
+        lambda gallery, ids: gallery.rate([*ids, "nobody"], 3),
+    ],
+)
+def test_what_cannot_be_is_refused_in_words_and_changes_nothing(studio, deed):
+    id = painted(studio)
+    before = studio.gallery.get(id)
+
+    with pytest.raises(InvalidInput):
+        deed(studio.gallery, [id])
+
+    assert studio.gallery.get(id) == before
+
+
+def test_a_search_is_saved_and_replaced_and_deleted(studio):
+    cats, dogs = GalleryFilter(text="cat", rating=3), GalleryFilter(tags=("dog",), since=None)
+
+    studio.gallery.save_search("pets", cats)
+    studio.gallery.save_search(" pets ", dogs)
+    studio.gallery.save_search("All", GalleryFilter())
+
+    assert [(s.name, s.filter) for s in studio.gallery.saved_searches()] == [("All", GalleryFilter()), ("pets", dogs)]
+    studio.gallery.delete_search("pets")
+    assert [s.name for s in studio.gallery.saved_searches()] == ["All"]
+
+
+def test_facets_tell_what_there_is_beside_each_filter(studio):
+    ids = [painted(studio, seed=1), painted(studio, seed=2, prompt="a dog")]
+    studio.gallery.rate(ids[:1], 5)
+    studio.gallery.tag(ids, ["pets"])
+
+    facets = studio.gallery.facets(GalleryFilter(rating=5))
+    searched = studio.gallery.facets(GalleryFilter(text="dog"))
+
+    assert dict(facets["rating"]) == {None: 1, 5: 1}
+    assert facets["tag"] == [("pets", 1)]
+    assert facets["status"] == [("succeeded", 1)]
+    assert facets["in_trash"] == [(False, 1)]
+    assert searched["rating"] == [(None, 1)]
+    assert str(searched["tag"][0][1]) == "1"
+
+
+# The trash -----------------------------------------------------------------------------------------------------
+
+
+def test_the_trash_is_emptied_of_what_lies_there_for_a_month(studio, clock):
+    old, young, kept = (painted(studio, seed=seed) for seed in (1, 2, 3))
+    studio.gallery.trash([old])
+    clock.wait(seconds=RETENTION.total_seconds())
+    studio.gallery.trash([young])
+    clock.wait(seconds=timedelta(hours=1).total_seconds())
+    own_files = files_of(studio, old) - files_of(studio, kept)
+
+    assert studio.gallery.empty_trash() == Emptied(generations=1, files=len(own_files))
+
+    with pytest.raises(GenerationNotFound):
+        studio.gallery.get(old)
+    assert studio.gallery.get(young).deleted_at is not None
+    assert stored(studio) == files_of(studio, young) | files_of(studio, kept)
+    assert studio.gallery.check().is_sound
+
+
+def test_files_that_anything_else_uses_outlive_the_trash(studio, inpainter):
+    """Another's source or mask, a failed one's source, one in the trash, an open draft."""
+    first = painted(studio)
+    result = studio.gallery.get(first)
+    [continued] = studio.generations.submit(
+        a_request(seed=5), origin=Origin(parent_id=first, relation=Relation.CONTINUATION)
+    )
+    studio.drafts.save("d", Draft(source=result.output, base_mask=result.mask))
+    studio.gallery.trash([first])
+
+    done = studio.gallery.empty_trash(all=True)
+
+    assert done == Emptied(generations=1, files=1)
+    assert not studio.gallery.images.has(result.thumbnail)
+    assert studio.gallery.images.has(result.output)
+    child = studio.gallery.get(continued)
+    assert (child.parent_id, child.relation) == (None, Relation.CONTINUATION)
+    studio.dispatcher.drain()
+    assert studio.gallery.get(continued).status == "succeeded"
+    assert studio.gallery.check().is_sound
+
+
+def test_a_rerun_in_the_gallery_keeps_the_files_of_the_one_in_the_trash(studio):
+    first = painted(studio)
+    again = studio.generations.rerun(first)
+    studio.dispatcher.drain()
+    studio.gallery.trash([first])
+
+    assert studio.gallery.empty_trash(all=True) == Emptied(generations=1, files=0)
+
+    assert stored(studio) == files_of(studio, again)
+
+
+def test_when_the_program_ends_while_emptying_the_check_finds_what_is_left(studio, monkeypatch):
+    id, other = painted(studio, seed=1), painted(studio, seed=2)
+    own_files = files_of(studio, id) - files_of(studio, other)
+    studio.gallery.trash([id])
+
+    def the_plug_is_pulled(*_, **__):
+        raise SystemExit
+
+    with monkeypatch.context() as patch:
+        patch.setattr(type(studio.gallery.images), "remove", the_plug_is_pulled)
+        with pytest.raises(SystemExit):
+            studio.gallery.empty_trash(all=True)
+
+    with pytest.raises(GenerationNotFound):
+        studio.gallery.get(id)
+    found = studio.gallery.check()
+    assert (set(found.orphans), found.missing, found.damaged) == (own_files, (), ())
+    assert set(studio.gallery.check(repair=True).removed) == own_files
+    assert studio.gallery.check().is_sound
+
+
+def test_rows_stay_when_they_cannot_be_removed(studio, monkeypatch):
+    id = painted(studio)
+    studio.gallery.trash([id])
+    before = stored(studio)
+
+    def locked(*_):
+        raise RuntimeError("database is locked")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(type(studio.gallery.repo), "purge", locked)
+        with pytest.raises(RuntimeError):
+            studio.gallery.empty_trash(all=True)
+
+    assert stored(studio) == before
+    assert studio.gallery.get(id)
+
+
+# Files against rows --------------------------------------------------------------------------------------------
+
+
+def test_the_check_names_missing_and_damaged_files_and_who_needs_them(studio):
+    first, second = painted(studio, seed=1), painted(studio, seed=2)
+    g, images = studio.gallery.get(first), studio.gallery.images
+    images.path(g.output).unlink()
+    images.path(g.thumbnail).write_bytes(b"not a thumbnail")
+    images.path(g.source).write_bytes(b"not a picture")
+
+    found = studio.gallery.check(repair=True)
+
+    assert not found.is_sound
+    assert [(lost.key, lost.ids) for lost in found.missing] == [(g.output, (first,))]
+    assert {lost.key: set(lost.ids) for lost in found.damaged} == {
+        g.thumbnail: {first},
+        g.source: {first, second},
+    }
+    assert found.orphans == found.removed == ()
+    assert images.has(g.source)
+
+
+def test_only_a_repair_removes_orphans_and_strangers_are_left_alone(studio):
+    id = painted(studio)
+    orphan = studio.gallery.images.put(a_picture(40, 40))
+    stranger = studio.gallery.images.folder / "ab" / "notes.txt"
+    stranger.parent.mkdir(exist_ok=True)
+    stranger.write_text("mine")
+
+    assert studio.gallery.check().orphans == (orphan,)
+    assert studio.gallery.images.has(orphan)
+    assert studio.gallery.check(repair=True).removed == (orphan,)
+
+    assert not studio.gallery.images.has(orphan)
+    assert stranger.exists()
+    assert studio.gallery.images.has(studio.gallery.get(id).output)
+
+
+def test_a_repair_spares_young_files_while_something_is_being_painted(studio):
+    studio.generations.submit(a_request())
+    young = studio.gallery.images.put(a_picture(40, 40))
+
+    assert studio.gallery.check(repair=True).removed == ()
+
+    assert studio.gallery.images.has(young)
+
+
+def test_a_file_that_cannot_be_removed_is_told_in_words(studio, monkeypatch):
+    studio.gallery.images.put(a_picture(40, 40))
+
+    def denied(*_):
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr("pathlib.Path.unlink", denied)
+
+    with pytest.raises(StorageFull, match="cannot be removed"):
+        studio.gallery.check(repair=True)
