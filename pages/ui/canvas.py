@@ -55,8 +55,9 @@ def mask_canvas(studio: Studio, id: str) -> None:
         if draft.source is None:
             return
         picture = Size(*prepared.picture_size(studio, draft.source))
-        # Drawn first, so that a canvas that has gone away with its page is noticed before the tools come back.
-        is_back = not state.is_on_screen("canvas-tool")
+        if not state.is_on_screen("canvas-tool"):
+            # The canvas has gone away with its page, and what it held is only in the draft.
+            state.leave_seat()
         tool, brush_px = _tools()
         room = _measured_width()
         if room is None:
@@ -67,7 +68,7 @@ def mask_canvas(studio: Studio, id: str) -> None:
         news = st.container()
         with news:
             draft = _uploaded_mask(studio, id, draft, picture)
-        drawing = _draw(studio, draft, size, tool, brush_px, is_back)
+        drawing = _draw(studio, draft, size, tool, brush_px)
         if drawing.to_json() != (draft.drawing or Drawing((), size).to_json()) or draft.canvas_width != size.width:
             text = None if drawing.is_empty else drawing.to_json()
             draft = state.change_draft(studio, id, drawing=text, canvas_width=size.width)
@@ -100,13 +101,13 @@ def _tools() -> tuple[Tool, int]:
     return TOOLS[chosen or "brush"], brush_px
 
 
-def _draw(studio: Studio, draft: Draft, size: Size, tool: Tool, brush_px: int, is_back: bool) -> Drawing:
+def _draw(studio: Studio, draft: Draft, size: Size, tool: Tool, brush_px: int) -> Drawing:
     # Imported here: its component can only be registered while a server runs.
     from streamlit_drawable_canvas import st_canvas
 
     shows = (draft.source, draft.base_mask, tuple(size))
     seat = state.seat()
-    if seat is None or is_back or seat.shows != shows:
+    if seat is None or seat.shows != shows:
         kept = _drawing_of(draft, Size(*prepared.picture_size(studio, draft.source))).scaled_to(size)
         seat = state.take_seat(shows, None if kept.is_empty else kept.to_json())
     initial = Drawing.from_json(seat.initial, size)

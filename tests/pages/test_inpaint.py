@@ -471,14 +471,17 @@ def test_a_seed_can_be_kept_for_the_next_one(painted, studio):
 # What survives -------------------------------------------------------------------------------------------------
 
 
-def test_picture_drawing_and_parameters_survive_a_page_switch(ready, hand, studio):
+def test_picture_drawing_and_parameters_survive_a_page_switch(ready, hand, studio, monkeypatch):
     widget(ready, "text_area", "prompt").set_value("a red ball")
     widget(ready, "slider", "num_inference_steps").set_value(7).run()
     id, key = draft_id(ready), hand.key
 
     ready.switch_page("pages/2_Gallery.py").run()
-    hand.objects = []  # the browser has thrown the canvas away
+    hand.key = None  # the browser has thrown the canvas away
+    widths = iter([{}])  # and measures its room anew
+    monkeypatch.setattr("pages.ui.canvas._ruler", lambda: lambda **_: next(widths, {"width": ROOM_PX}))
     ready.switch_page("pages/1_Inpaint.py").run()
+    ready.run()
 
     assert draft_id(ready) == id
     assert hand.key != key
