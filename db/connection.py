@@ -48,9 +48,8 @@ def _set_pragmas(connection, _record) -> None:
     # FULL, not NORMAL: a generation that was acknowledged must survive a power cut.
     cursor.execute("PRAGMA synchronous=FULL")
     cursor.execute("PRAGMA foreign_keys=ON")
-    # A page of a large gallery reads a few thousand entries of an index: let them stay in memory (at most 64 MiB).
-    cursor.execute("PRAGMA cache_size=-65536")
-    cursor.execute("PRAGMA mmap_size=268435456")
+    # A page of a large gallery reads a few thousand entries of an index: let them stay in memory (at most 32 MiB).
+    cursor.execute("PRAGMA cache_size=-32768")
     cursor.execute("PRAGMA temp_store=MEMORY")
     cursor.execute(f"PRAGMA busy_timeout={BUSY_TIMEOUT_MS}")
     cursor.close()
