@@ -83,6 +83,7 @@ def new_scheduler() -> DDIMScheduler:
         timestep_spacing="trailing",
         clip_sample=False,
         set_alpha_to_one=True,
+        steps_offset=1,
     )
 
 
@@ -122,7 +123,7 @@ class Run:
 
     def rate_at(self, seconds: float, step: int) -> float:
         left = 1 - seconds / (self.minutes * 60)
-        return self.rate * min(1, (step + 1) / 150) * max(0.01, min(1, left / max(self.cooldown, 1e-6)))
+        return self.rate * min(1, (step + 1) / 30) * max(0.01, min(1, left / max(self.cooldown, 1e-6)))
 
 
 def optimisers(networks: Networks, muon: bool) -> list[torch.optim.Optimizer]:
@@ -142,7 +143,8 @@ def batch_loss(networks: Networks, stock: Stock, prompts: PromptTokens, alphas, 
     target, masked = (torch.from_numpy(np.asarray(a[slots])).float() for a in (stock.target, stock.masked))
     mask = torch.from_numpy(np.asarray(stock.mask[slots])).float()[:, None]
     tokens = torch.tensor([prompts.drawn(label, rng) for label in stock.label[slots]])
-    timestep = torch.randint(0, 1000, (batch,))
+    # more of the noisy end, where the shape is decided; the clean end is learned soon
+    timestep = (1000 * (1 - torch.rand(batch) ** 2)).long().clamp(0, 999)
     alpha = alphas[timestep].view(-1, 1, 1, 1)
     noise = torch.randn_like(target)
     noisy = alpha.sqrt() * target + (1 - alpha).sqrt() * noise
@@ -166,8 +168,9 @@ def work_on(number: int, run: Run, networks: Networks, average: Networks, state:
     for stepper, saved in zip(steppers, state.get("optimisers", []), strict=False):
         stepper.load_state_dict(saved)
     parameters = list(networks.parameters())
-    start, saved_at, step, smooth = time.time(), time.time(), 0, None
-    while (seconds := time.time() - start) < run.minutes * 60:
+    start, saved_at, step, losses = time.time(), time.time(), 0, []
+    parent = os.getppid()  # workers end when the run is killed, rather than train on unseen
+    while (seconds := time.time() - start) < run.minutes * 60 and os.getppid() == parent:
         for stepper in steppers:
             for group in stepper.param_groups:
                 group["lr"] = run.rate_at(seconds, step)
@@ -178,11 +181,11 @@ def work_on(number: int, run: Run, networks: Networks, average: Networks, state:
         for stepper in steppers:
             stepper.step()
         step += 1
-        smooth = loss.item() if smooth is None else 0.99 * smooth + 0.01 * loss.item()
+        losses.append(loss.item())
         if number == 0:
-            follow(average, networks, min(0.999, (10 + step + state["steps"]) / (100 + step + state["steps"])))
+            follow(average, networks, min(0.999, 1 - 19 / (20 + step + state["steps"])))
         if step % 50 == 0:
-            print(f"worker {number}: {step} steps, {seconds:.0f} s, loss {smooth:.4f}", flush=True)
+            print(f"worker {number}: {step} steps, {seconds:.0f} s, loss {np.mean(losses[-100:]):.4f}", flush=True)
         if number == 0 and time.time() - saved_at > 120:
             save(run, networks, average, steppers, state, step, time.time() - start)
             saved_at = time.time()
@@ -212,6 +215,7 @@ def save(run: Run, networks, average, steppers, state: dict, steps: int, seconds
 
 
 def train(run: Run) -> None:
+    torch.set_num_threads(1)
     tokenizer = new_tokenizer()
     torch.manual_seed(run.seed)
     networks = Networks(tokenizer)
@@ -230,7 +234,9 @@ def train(run: Run) -> None:
         while Stock(run.work, run.stock_size).count() < 2000:
             time.sleep(2)
         networks.share_memory()
-        processes.spawn(work_on, (run, networks, average, state), nprocs=run.workers)
+        arguments = (run, networks, average, state)
+        # fork: nothing is imported again; safe as this process runs one thread
+        processes.start_processes(work_on, arguments, nprocs=run.workers, start_method="fork")
     finally:
         filler.terminate()
 
@@ -262,8 +268,24 @@ def pipeline(work: Path) -> StableDiffusionInpaintPipeline:
 def export(work: Path, folder: Path) -> None:
     """The pipeline folder in half precision, with the vocabulary beside it."""
     pipeline(work).to(dtype=torch.float16).save_pretrained(folder, safe_serialization=True)
+    _tidy(folder)
     text = json.dumps(vocabulary(RECOMMENDED), indent=1)
     (folder / "vocabulary.json").write_text(text + "\n")
+
+
+def _tidy(folder: Path) -> None:
+    """Forget this machine's paths, and let a plain `from_pretrained` load every part in full precision.
+
+    transformers takes the dtype from the text encoder's config, diffusers takes float32; they must agree.
+    """
+    for config_file in folder.glob("*/config.json"):
+        config = json.loads(config_file.read_text())
+        config.pop("_name_or_path", None)
+        if "dtype" in config:
+            config["dtype"] = "float32"
+        config_file.write_text(json.dumps(config, indent=2, sort_keys=True) + "\n")
+    for weights in folder.glob("*/*.safetensors"):
+        weights.chmod(0o644)
 
 
 def main() -> None:
@@ -272,9 +294,9 @@ def main() -> None:
     parser.add_argument("--minutes", type=float, default=180)
     parser.add_argument("--rate", type=float, default=1.5e-3)
     parser.add_argument("--cooldown", type=float, default=0.3)
-    parser.add_argument("--batch", type=int, default=40)
+    parser.add_argument("--batch", type=int, default=20)
     parser.add_argument("--workers", type=int, default=2)
-    parser.add_argument("--stock-size", type=int, default=16384)
+    parser.add_argument("--stock-size", type=int, default=8192)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--adam-only", action="store_true")
     parser.add_argument("--export", type=Path, help="write the pipeline folder from the checkpoint and stop")

@@ -89,9 +89,9 @@ def fill(work: Path, size: int, seed: int, duty: float, parent: int | None) -> N
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     work_argument(parser)
-    parser.add_argument("--size", type=int, default=16384)
+    parser.add_argument("--size", type=int, default=8192)
     parser.add_argument("--seed", type=int, default=100)
-    parser.add_argument("--duty", type=float, default=0.2)
+    parser.add_argument("--duty", type=float, default=0.1)
     parser.add_argument("--parent", type=int, help="stop when this process, which started us, ends")
     options = parser.parse_args()
     torch.set_num_threads(1)
