@@ -16,6 +16,7 @@ from core.dispatch.threads import ThreadDispatcher
 from core.domain.environment import Device
 from core.domain.params import PARAMETERS
 from core.ports import Dispatcher, LoadInpainter, ModelCatalogue
+from core.services.bundle import Bundles
 from core.services.drafts import Drafts
 from core.services.gallery import Gallery
 from core.services.generations import Generations
@@ -38,6 +39,7 @@ class Studio:
     generations: Generations
     gallery: Gallery
     reproductions: Reproductions
+    bundles: Bundles
     drafts: Drafts
     models: ModelCatalogue
     worker: Worker
@@ -89,6 +91,7 @@ def build_studio(
         generations=Generations(repo, images, dispatching, resolve_device, now, new_id, random_seed),
         gallery=Gallery(repo, images, now),
         reproductions=Reproductions(verifications, repo, images, dispatching, now, new_id),
+        bundles=Bundles(repo, images, now, new_id),
         drafts=Drafts(DraftRepo(engine), images, now, new_id),
         models=catalogue or make_catalogue(settings),
         worker=worker,

@@ -39,6 +39,20 @@ class GenerationRepo(GalleryRepo):
                 if not tries_left:
                     raise
 
+    def add_made(self, made: Sequence[tuple[Generation, Environment]]) -> None:
+        """Generations that were made elsewhere, with their environments and tags. All of them or none."""
+        for _, environment in made:
+            self._keep(environment)
+        with self._transaction() as session:
+            _add(session, [generation for generation, _ in made])
+            session.flush()
+            for generation, environment in made:
+                values = {"environment_id": environment.id}
+                session.execute(update(Row).where(Row.id == generation.id).values(values))
+        for generation, _ in made:
+            if generation.tags:
+                self.tag([generation.id], generation.tags)
+
     def claim(self, id: str, worker: str, now: datetime) -> bool:
         """Queued to running, for one worker only: True for the one that got it."""
         claimed = (

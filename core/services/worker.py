@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import logging
 import threading
 import time
@@ -12,18 +11,16 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from PIL import Image
-
 from core.domain import compositing
 from core.domain.errors import GenerationCancelled, StudioError
 from core.domain.generation import Generation, Outcome, Phase, Progress, Status
-from core.domain.geometry import Bounds, Size
 from core.domain.hashing import pixels_sha256
 from core.domain.mask import Mask
 from core.domain.reproduction import Verification
 from core.domain.request import InpaintRequest, Plan
 from core.ports import ImageStore, Inpainter, LoadInpainter, StepReport
 from core.services.reproduction import Rerun, judged
+from core.services.thumbnails import thumbnail
 from db.generations import GenerationRepo
 from db.verifications import VerificationRepo
 
@@ -35,8 +32,6 @@ REPORT_EVERY_S = 0.5
 BEAT_EVERY_S = 2.0
 DEAD_AFTER = timedelta(seconds=20)
 """Ten missed beats. Loading holds the interpreter for seconds at a time; half a minute later a restart is visible."""
-
-THUMBNAIL = Size(384, 384)
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +93,7 @@ class Worker:
         return Outcome(
             Status.SUCCEEDED,
             output=self.images.put(result),
-            thumbnail=self.images.put_file(_thumbnail(result), ".webp"),
+            thumbnail=self.images.put_file(thumbnail(result), ".webp"),
             pixels_sha256=pixels_sha256(result),
             runtime_s=runtime_s,
             record=record,
@@ -222,15 +217,3 @@ def _record_of(plan: Plan, inpainter: Inpainter) -> dict[str, Any]:
             **model.details,
         },
     }
-
-
-def _thumbnail(image: Image.Image) -> bytes:
-    size = Size(*image.size)
-    if image.mode == "I;16":
-        small = compositing.for_model(image, Bounds(0, 0, *size), size.fitted(THUMBNAIL))
-    else:
-        small = image.resize(tuple(size.fitted(THUMBNAIL)), Image.Resampling.LANCZOS, reducing_gap=2.0)
-    file = io.BytesIO()
-    # Method 0: 19 ms and 18 kB for 384 px, against 38 ms and 15 kB for method 4.
-    small.save(file, "WEBP", quality=80, method=0, icc_profile=image.info.get("icc_profile"))
-    return file.getvalue()

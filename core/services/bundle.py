@@ -1,0 +1,237 @@
+"""Bundles: generations as one zip file, to be read and verified by another installation.
+
+    bundle.json                 what is in it, in our own words; schema number
+    images/<sha256>.png         source, mask and result, each named by the hash of its pixels
+
+No weights, no thumbnails, nothing of the machine but what the record says.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import zipfile
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any, BinaryIO
+
+from PIL import Image
+
+from core.domain.environment import Environment
+from core.domain.errors import GenerationNotFound, InvalidInput, InvalidMove, StudioError
+from core.domain.generation import Generation, Relation, Status
+from core.domain.hashing import canonical_json, pixels_sha256
+from core.domain.params import InpaintParams
+from core.domain.picture import MAX_PIXELS
+from core.ports import ImageStore
+from core.services.thumbnails import thumbnail
+from db.generations import GenerationRepo
+
+SCHEMA = 1
+INDEX = "bundle.json"
+MAX_INDEX_BYTES = 64 * 2**20
+MAX_GENERATIONS = 10_000
+MAX_IMAGE_BYTES = 8 * MAX_PIXELS
+"""An uncompressed RGBA picture of the largest size, twice: no PNG that we wrote is larger."""
+
+KEPT = (
+    "id", "device", "source", "mask", "width", "height", "parent_id", "source_name", "dtype", "model_revision",
+    "output", "pixels_sha256", "runtime_s", "load_s", "favourite", "rating", "title", "notes",
+)  # fmt: skip
+TIMES = ("created_at", "started_at", "finished_at")
+
+
+class InvalidBundle(InvalidInput):
+    """This file is not a bundle of Inpaint Studio, or it was damaged or changed. Export it again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Imported:
+    """ids: the new rows. known: ids that were here already, with the same pixels, and were left as they are."""
+
+    ids: tuple[str, ...]
+    known: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Bundles:
+    repo: GenerationRepo
+    images: ImageStore
+    now: Callable[[], datetime]
+    new_id: Callable[[], str]
+
+    def export(self, ids: Sequence[str], file: BinaryIO) -> None:
+        """Write a zip. Raises InvalidMove for a generation without a result."""
+        generations = [self.repo.get(id) for id in dict.fromkeys(ids)]
+        for generation in generations:
+            if generation.output is None:
+                raise InvalidMove(f"Generation {generation.id} has no result to export. Leave it out.")
+        # Stored, not deflated: PNG files are compressed already.
+        with zipfile.ZipFile(file, "w", zipfile.ZIP_STORED) as bundle:
+            index = {"schema": SCHEMA, "generations": [_to_json(g) for g in generations]}
+            bundle.writestr(INDEX, canonical_json(index), zipfile.ZIP_DEFLATED)
+            for key in dict.fromkeys(k for g in generations for k in (g.source, g.mask, g.output)):
+                bundle.writestr(_name(key), self.images.read_file(key))
+
+    def import_(self, file: BinaryIO) -> Imported:
+        """Read a bundle into the gallery: all of it or nothing.
+
+        Every picture is checked against its hash before any row is written. Raises InvalidBundle.
+        """
+        try:
+            with zipfile.ZipFile(file) as bundle:
+                generations = _read_index(bundle)
+                sizes = {key: _read_picture(bundle, key).size for key in _keys(generations)}
+                for generation in generations:
+                    if any(sizes[key] != (generation.width, generation.height) for key in _keys([generation])):
+                        raise InvalidBundle("The pictures of a generation in this bundle have different sizes.")
+                return self._keep(generations, lambda key: _read_picture(bundle, key))
+        except (zipfile.BadZipFile, zipfile.LargeZipFile, NotImplementedError, EOFError, RuntimeError) as error:
+            raise InvalidBundle from error
+
+    def _keep(self, generations: Sequence[Generation], read: Callable[[str], Image.Image]) -> Imported:
+        new, known = [], []
+        for generation in generations:
+            (known if self._is_here(generation) else new).append(generation)
+        thumbnails = {}
+        # One picture at a time: a bundle may hold more than the memory does.
+        for key in _keys(new):
+            image = read(key)
+            self.images.put(image)
+            if any(g.output == key for g in new):
+                thumbnails[key] = self.images.put_file(thumbnail(image), ".webp")
+        ids = {g.id: g.id if self._is_free(g.id) else self.new_id() for g in new}
+        rows = [
+            replace(
+                g,
+                id=ids[g.id],
+                thumbnail=thumbnails[g.output],
+                parent_id=self._parent(g, ids),
+                relation=Relation.IMPORT,
+            )
+            for g in new
+        ]
+        self.repo.add_made([(row, Environment(row.environment)) for row in _parents_first(rows)])
+        return Imported(tuple(row.id for row in rows), tuple(g.id for g in known))
+
+    def _parent(self, generation: Generation, ids: Mapping[str, str]) -> str | None:
+        """The parent, if it came along or is here already."""
+        parent = generation.parent_id
+        if parent is None or parent in ids:
+            return ids.get(parent)
+        return None if self._is_free(parent) else parent
+
+    def _is_free(self, id: str) -> bool:
+        try:
+            self.repo.get(id)
+        except GenerationNotFound:
+            return True
+        return False
+
+    def _is_here(self, generation: Generation) -> bool:
+        try:
+            return self.repo.get(generation.id).pixels_sha256 == generation.pixels_sha256
+        except GenerationNotFound:
+            return False
+
+
+def _to_json(generation: Generation) -> dict[str, Any]:
+    return {
+        **{name: getattr(generation, name) for name in KEPT},
+        **{name: value.isoformat() if (value := getattr(generation, name)) else None for name in TIMES},
+        "params": json.loads(generation.params.to_json()),
+        "tags": list(generation.tags),
+        "environment": dict(generation.environment),
+        "record": dict(generation.record),
+    }
+
+
+def _read_index(bundle: zipfile.ZipFile) -> list[Generation]:
+    try:
+        values = json.loads(_read(bundle, INDEX, MAX_INDEX_BYTES))
+        schema, entries = values["schema"], values["generations"]
+        if schema > SCHEMA:
+            raise InvalidBundle(f"This bundle was written by a newer version (schema {schema}). Update first.")
+        if len(entries) > MAX_GENERATIONS:
+            raise InvalidBundle(f"This bundle holds {len(entries)} generations; at most {MAX_GENERATIONS} are taken.")
+        generations = [_from_json(entry) for entry in entries]
+    except StudioError:
+        raise
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
+        raise InvalidBundle from error
+    if len({g.id for g in generations}) != len(generations):
+        raise InvalidBundle("This bundle holds the same generation twice. Export it again.")
+    return generations
+
+
+def _from_json(entry: Mapping[str, Any]) -> Generation:
+    values = {name: entry.get(name) for name in KEPT}
+    for name in ("id", "device", "source", "mask", "output", "pixels_sha256"):
+        if not isinstance(values[name], str):
+            raise InvalidBundle
+    if not (values["id"].isalnum() and len(values["id"]) <= 32):
+        raise InvalidBundle
+    if values["output"] != values["pixels_sha256"] or not all(type(values[n]) is int for n in ("width", "height")):
+        raise InvalidBundle
+    if values["rating"] is not None and values["rating"] not in range(1, 6):
+        raise InvalidBundle
+    times = {name: datetime.fromisoformat(entry[name]) if entry.get(name) else None for name in TIMES}
+    if times["created_at"] is None or any(time is not None and time.tzinfo is None for time in times.values()):
+        raise InvalidBundle
+    return Generation(
+        **{**values, "title": str(values["title"] or ""), "notes": str(values["notes"] or "")},
+        **times,
+        status=Status.SUCCEEDED,
+        params=InpaintParams.from_json(json.dumps(entry["params"])),
+        tags=tuple(str(tag) for tag in entry.get("tags", ())),
+        environment={str(k): str(v) for k, v in dict(entry["environment"]).items()},
+        record=dict(entry["record"]),
+    )
+
+
+def _keys(generations: Sequence[Generation]) -> list[str]:
+    return list(dict.fromkeys(key for g in generations for key in (g.source, g.mask, g.output) if key))
+
+
+def _parents_first(rows: Sequence[Generation]) -> list[Generation]:
+    """A row is added after its parent, whatever their times say; a ring of parents is cut."""
+    waiting, ordered = {row.id: row for row in rows}, []
+    while waiting:
+        ready = [row for row in waiting.values() if row.parent_id not in waiting]
+        if not ready:
+            ready = [replace(next(iter(waiting.values())), parent_id=None)]
+        for row in ready:
+            ordered.append(row)
+            del waiting[row.id]
+    return ordered
+
+
+def _read_picture(bundle: zipfile.ZipFile, key: str) -> Image.Image:
+    try:
+        image = Image.open(io.BytesIO(_read(bundle, _name(key), MAX_IMAGE_BYTES)), formats=("PNG",))
+        if image.width * image.height > MAX_PIXELS:
+            raise InvalidBundle
+        image.load()
+    except (OSError, ValueError, SyntaxError) as error:
+        raise InvalidBundle from error
+    if pixels_sha256(image) != key:
+        raise InvalidBundle("A picture in this bundle is not the one that was recorded. Export it again.")
+    return image
+
+
+def _read(bundle: zipfile.ZipFile, name: str, limit: int) -> bytes:
+    """One file, never more than the limit, whatever its header says."""
+    try:
+        with bundle.open(name) as file:
+            data = file.read(limit + 1)
+    except KeyError as error:
+        raise InvalidBundle from error
+    if len(data) > limit:
+        raise InvalidBundle
+    return data
+
+
+def _name(key: str) -> str:
+    """Only names of this form are ever opened, so a path in a bundle leads nowhere."""
+    return f"images/{key.removeprefix('sha256:')}.png"
