@@ -23,6 +23,8 @@ from pages.ui.messages import shown_errors
 from pages.ui.picture_picker import FILE_TYPES
 
 BOX = Size(900, 700)
+PHONE = Size(900, 440)
+"""Lower, so that a finger finds room beside the canvas to scroll on: upon it, it paints."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,7 +130,8 @@ def _draw(studio: Studio, draft: Draft, size: Size, tool: Tool, brush_px: int) -
 
 def _fitting(picture: Size, width: int) -> Size:
     """As wide as there is room, and no higher than a screen. Small pictures are enlarged: a stroke needs some room."""
-    return canvas_size(picture, max(16, min(width, BOX.width, BOX.height * picture.width // picture.height)))
+    box = PHONE if _is_phone() else BOX
+    return canvas_size(picture, max(16, min(width, box.width, box.height * picture.width // picture.height)))
 
 
 def _measured_width() -> int | None:

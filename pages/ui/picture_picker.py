@@ -50,7 +50,7 @@ def _choices(studio: Studio, id: str) -> None:
     st.markdown("Or begin with a sample:")
     with st.container(horizontal=True):
         for sample in _samples():
-            with st.container(width=176):
+            with st.container(width=164):
                 st.image(_thumbnail(sample["file"]), alt=sample["title"], width="stretch")
                 if st.button(sample["title"], key=f"sample-{sample['file']}", width="stretch"):
                     with shown_errors():
