@@ -48,8 +48,8 @@ def _generate(studio: Studio, id: str, choices: Choices) -> None:
     if choices.problem is not None:
         st.caption(choices.problem)
     if pressed and not is_busy and choices.params is not None:
-        # The first time this waits until the engine is loaded.
-        with shown_errors(), st.spinner("Storing the picture and the mask"):
+        # The first time it waits until the engine is imported.
+        with shown_errors(), st.spinner("Getting ready"):
             _submit(studio, id, choices)
             st.rerun()
 
