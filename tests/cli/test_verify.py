@@ -7,7 +7,7 @@ import json
 import pytest
 from typer.testing import CliRunner
 
-from core import cli, cli_verify  # noqa: F401 - adds its command
+from core import cli
 from core.engine.fake import fake_environment
 from tests.conftest import a_request
 

@@ -161,7 +161,8 @@ def tampered(file: io.BytesIO, how: str) -> io.BytesIO:
 @pytest.mark.parametrize(
     "how",
     ["another picture", "no picture", "not a picture", "no zip", "cut off", "no index", "index is a list",
-     "nested index", "a path as a key", "another hash", "a wrong seed", "a hostile id", "another size", "a rating of 9", "no time",
+     "nested index", "a path as a key", "another hash", "a wrong seed", "a hostile id", "another size",
+     "a rating of 9", "no time",
      "a time without zone", "a newer schema", "twice the same"],
 )  # fmt: skip
 def test_what_was_tampered_with_is_refused_and_leaves_no_row(studio, elsewhere, made, how):
