@@ -75,7 +75,7 @@ def galleries(draw, max_size: int = 25) -> list[Generation]:
     for n in range(draw(st.integers(0, max_size))):
         parents = [None, *(g.id for g in generations)]
         status = draw(st.sampled_from(list(Status)))
-        created_at = START + timedelta(hours=draw(st.integers(0, 80)), microseconds=draw(st.integers(0, 2)))
+        created_at = START + timedelta(hours=draw(st.integers(0, 80)), milliseconds=draw(st.integers(0, 2)))
         generations.append(
             Generation(
                 id=f"{n:03}", status=status, device=draw(st.sampled_from(["cpu", "cuda:0"])), source="s", mask="m",
