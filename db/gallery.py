@@ -269,14 +269,15 @@ def _read(
 ) -> list[int]:  # fmt: skip
     """without: a column that must have no value."""
     found = search.source(session, filter, by)
-    query = found.numbers().order_by(*search.order(filter, found.number, by, back=back)).limit(limit)
+    query = found.numbers().order_by(*search.order(filter, found, by, back=back)).limit(limit)
     if without is not None:
         query = query.where(getattr(Row, without).is_(None))
     if cursor is not None:
-        place = tuple_(found.number) if by == "created_at" else tuple_(getattr(Row, by), Row.number)
-        seen = tuple_(cursor.number) if by == "created_at" else tuple_(cursor.value, cursor.number)
         if by == "created_at":
             place, seen = found.number, literal(cursor.number)
+        else:
+            place = tuple_(getattr(found.place, by), found.place.number)
+            seen = tuple_(cursor.value, cursor.number)
         query = query.where(place < seen if filter.sort.descending is not back else place > seen)
     return list(session.scalars(query))
 

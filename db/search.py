@@ -9,9 +9,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import Any
 
 from sqlalchemy import ColumnElement, Select, and_, column, exists, false, func, or_, select, table
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, aliased
 from sqlalchemy.sql.expression import UnaryExpression
 from sqlalchemy.sql.operators import custom_op
 
@@ -102,10 +103,14 @@ def contains_text(filter: GalleryFilter) -> ColumnElement[bool]:
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """select: the matching rows, without columns yet. number: what to sort by, to read them in their own order."""
+    """select: the matching rows, without columns yet. number: what to sort by, to read them in their own order.
+
+    place: the table whose columns yield the order by rating or runtime.
+    """
 
     select: Select
     number: ColumnElement[int]
+    place: Any = Row
 
     def numbers(self) -> Select:
         return self.select.with_only_columns(self.number, maintain_column_froms=True)
@@ -170,8 +175,32 @@ def _from_tag(filter: GalleryFilter, asked: list, tag: int, tags: list[int]) -> 
 
 
 def _from_index(filter: GalleryFilter, asked: list, tags: list[int], index: str) -> Source:
-    every = and_(*asked, *_within_days(filter, Row.number), *(_has_tag(tag) for tag in tags), *_probe(filter))
-    return Source(_hinted(select(Row.number), index).where(every), Row.number)
+    """The rows of one index in its order, and what else is asked of each from the narrow one: never the wide rows."""
+    if index == _narrow(filter):
+        every = and_(*asked, *_within_days(filter, Row.number), *(_has_tag(tag) for tag in tags), *_probe(filter))
+        return Source(_hinted(select(Row.number), index).where(every), Row.number)
+    first = aliased(Row)
+    number = first.number
+    every = and_(
+        *_index_conditions(first, filter, index), Row.number == _unindexed(number), *asked,
+        *_within_days(filter, number), *(_has_tag(tag) for tag in tags), *_probe(filter),
+    )  # fmt: skip
+    query = select(number).select_from(first, Row).with_hint(first, f"INDEXED BY ix_generations_{index}", "sqlite")
+    return Source(_hinted(query, _narrow(filter)).where(every), number, first)
+
+
+def _index_conditions(row, filter: GalleryFilter, index: str) -> list[ColumnElement[bool]]:
+    live = row.deleted_at.is_(None)
+    return {
+        "status": lambda: [row.status == filter.statuses[0]],
+        "model": lambda: [row.model == filter.models[0]],
+        "device": lambda: [row.device == filter.devices[0]],
+        "scheduler": lambda: [row.scheduler == filter.schedulers[0]],
+        "parent_id": lambda: [row.parent_id == filter.parent_id],
+        "favourites": lambda: [live, row.favourite.is_(True)],
+        "ratings": lambda: [live, row.rating.is_not(None)],
+        "runtimes": lambda: [live, row.runtime_s.is_not(None)],
+    }[index]()
 
 
 def _hinted(query: Select, index: str) -> Select:
@@ -221,12 +250,12 @@ def _choose(session: Session, filter: GalleryFilter, tags: list[int], by: str) -
         return "text"
     found = max(1, _count_text(session, filter)) if filter.text else everything
     share, probe = found / everything, PROBE_US if filter.text else 0.0
-    step = STEP_US if is_in_order and not filter.in_trash else ROW_US
+    step = STEP_US if is_in_order and not filter.in_trash else ROW_US if filter.in_trash else FOUND_US
     ways: dict[str | int, float] = {in_order: min(everything, read / share) * step + min(hits, WANTED / share) * probe}
     if filter.text:
         more = found if found < TEXT_CAP else everything
         ways["text"] = (min(more, read) if is_in_order else more) * FOUND_US
-    names = [*((tag, FOUND_US) for tag in tags), *((index, ROW_US) for index, _ in singles)]
+    names = [*((tag, FOUND_US) for tag in tags), *((index, FOUND_US) for index, _ in singles)]
     for (name, each_us), size in zip(names, sizes, strict=True):
         # The rows of one index, of which those that all other filters let through are probed.
         seen = min(size, WANTED / share * size / hits) if is_in_order else size
@@ -290,9 +319,9 @@ def in_cube(filter: GalleryFilter, tag: int = 0, skip: str = "") -> list[ColumnE
     return asked
 
 
-def order(filter: GalleryFilter, number: ColumnElement[int], by: str, *, back: bool = False) -> list:
+def order(filter: GalleryFilter, found: Source, by: str, *, back: bool = False) -> list:
     """back: the other way round."""
-    keys = [number] if by == "created_at" else [getattr(Row, by), Row.number]
+    keys = [found.number] if by == "created_at" else [getattr(found.place, by), found.place.number]
     return [key.desc() if filter.sort.descending is not back else key.asc() for key in keys]
 
 

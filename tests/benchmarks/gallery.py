@@ -403,7 +403,7 @@ def run(count: int, folder: Path, times: int, only: str, with_peer: bool) -> Non
     for name, ask in our_questions(GenerationRepo(engine), rows, random.Random(2)).items():
         if only in name:
             line = f"| {name} |{measure(ask, times)}"
-            print(line, measure(peers[name], times, longest_s=15) if name in peers else "| | | |", sep="", flush=True)
+            print(line, measure(peers[name], times, longest_s=15) if name in peers else " | | | |", sep="", flush=True)
 
 
 def main() -> None:
