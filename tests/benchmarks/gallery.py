@@ -190,8 +190,8 @@ def our_questions(repo: GenerationRepo, rows: Rows, chance: random.Random) -> di
     def a_new_one() -> Generation:
         row = rows.row(next(added))
         return Generation(
-            id=row["id"], status=Status.QUEUED, params=InpaintParams(**row["params"]), device="cpu",
-            source=row["source"], mask=row["mask"], width=512, height=512, created_at=row["created_at"],
+            id=f"{chance.getrandbits(48):012x}", status=Status.QUEUED, params=InpaintParams(**row["params"]),
+            device="cpu", source=row["source"], mask=row["mask"], width=512, height=512, created_at=row["created_at"],
         )  # fmt: skip
 
     def any_id() -> str:
