@@ -56,7 +56,7 @@ def mask_canvas(studio: Studio, id: str) -> None:
         draft = studio.drafts.get(id) or Draft()
         if draft.source is None:
             return
-        picture = Size(*prepared.picture_size(studio, draft.source))
+        picture = prepared.picture_size(studio, draft.source)
         if not state.is_on_screen("canvas-tool"):
             # The canvas has gone away with its page, and what it held is only in the draft.
             state.leave_seat()
@@ -80,7 +80,7 @@ def mask_canvas(studio: Studio, id: str) -> None:
 
 def mask_of(studio: Studio, draft: Draft) -> Mask:
     """The mask of this draft at the full size of its picture. Raises InvalidMask."""
-    picture = Size(*prepared.picture_size(studio, draft.source))
+    picture = prepared.picture_size(studio, draft.source)
     base = Mask.from_image(studio.gallery.image(draft.base_mask)) if draft.base_mask else None
     return _drawing_of(draft, picture).mask(picture, base)
 
@@ -110,7 +110,7 @@ def _draw(studio: Studio, draft: Draft, size: Size, tool: Tool, brush_px: int) -
     shows = (draft.source, draft.base_mask, tuple(size))
     seat = state.seat()
     if seat is None or seat.shows != shows:
-        kept = _drawing_of(draft, Size(*prepared.picture_size(studio, draft.source))).scaled_to(size)
+        kept = _drawing_of(draft, prepared.picture_size(studio, draft.source)).scaled_to(size)
         seat = state.take_seat(shows, None if kept.is_empty else kept.to_json())
     initial = Drawing.from_json(seat.initial, size)
     result = st_canvas(

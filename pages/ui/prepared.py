@@ -19,22 +19,30 @@ TINT = (225, 29, 116)
 KEPT = 64
 
 
-@st.cache_data(max_entries=KEPT, show_spinner=False)
-def picture_size(_studio: Studio, key: str) -> tuple[int, int]:
-    return _studio.gallery.image(key).size
+SCREEN = Size(1200, 1200)
+"""No picture is shown larger on the page."""
 
 
 @st.cache_data(max_entries=KEPT, show_spinner=False)
-def screen_picture(_studio: Studio, key: str, box: tuple[int, int]) -> bytes:
-    """The picture as a JPEG that fits into the box."""
+def _opened(_studio: Studio, key: str) -> tuple[tuple[int, int], bytes]:
+    """The size of a picture and a JPEG of it for the screen. The one place that reads the whole picture: seconds."""
     image = _studio.gallery.image(key)
-    return _jpeg(_fitted(image, Size(*image.size).fitted(Size(*box))))
+    return image.size, _jpeg(_fitted(image, Size(*image.size).fitted(SCREEN)))
+
+
+def picture_size(studio: Studio, key: str) -> Size:
+    return Size(*_opened(studio, key)[0])
+
+
+def screen_picture(studio: Studio, key: str) -> bytes:
+    """The picture as a JPEG, at most as large as SCREEN."""
+    return _opened(studio, key)[1]
 
 
 @st.cache_data(max_entries=KEPT, show_spinner=False)
 def canvas_picture(_studio: Studio, key: str, base_mask: str | None, size: tuple[int, int]) -> bytes:
     """The picture as a JPEG of exactly this size, with the mask below the drawing laid over it in colour."""
-    image = _fitted(_studio.gallery.image(key), Size(*size))
+    image = _fitted(Image.open(io.BytesIO(screen_picture(_studio, key))), Size(*size))
     return _jpeg(image if base_mask is None else tinted(image, small_mask(_studio, base_mask, size)))
 
 
@@ -60,5 +68,5 @@ def _fitted(image: Image.Image, size: Size) -> Image.Image:
 
 def _jpeg(image: Image.Image) -> bytes:
     file = io.BytesIO()
-    image.save(file, "JPEG", quality=88)
+    image.save(file, "JPEG", quality=90)
     return file.getvalue()

@@ -16,8 +16,7 @@ from pages.ui.messages import escaped, shown_errors
 from pages.ui.params_form import use_seed
 from pages.ui.prepared import screen_picture
 
-BOX = (1000, 1000)
-TALLEST_PX = 640
+WIDEST_PX, TALLEST_PX = 1000, 640
 
 
 def result_view(studio: Studio, id: str, results: Sequence[Generation]) -> None:
@@ -37,8 +36,8 @@ def result_view(studio: Studio, id: str, results: Sequence[Generation]) -> None:
 
 def _picture(studio: Studio, generation: Generation, key: str, title: str) -> None:
     """As wide as its column, but no taller than a screen leaves room for."""
-    with st.container(width=max(120, min(BOX[0], TALLEST_PX * generation.width // generation.height))):
-        st.image(screen_picture(studio, key, BOX), caption=title, alt=title, width="stretch")
+    with st.container(width=max(120, min(WIDEST_PX, TALLEST_PX * generation.width // generation.height))):
+        st.image(screen_picture(studio, key), caption=title, alt=title, width="stretch")
 
 
 def _chosen(results: Sequence[Generation]) -> Generation:
