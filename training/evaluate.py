@@ -1,8 +1,8 @@
 """How good the pocket model is: `python -m training.evaluate [--model FOLDER] [--work DIR] [--cases N]`.
 
 Prompts, backgrounds, masks and seeds of its own, drawn from seeds no training run uses. Prints the
-tables as Markdown and writes them to WORK/evaluation.md. `--sheet FILE` draws every word at three
-seeds instead and stops.
+tables as Markdown and writes them to WORK/evaluation.md. `--sheet FILE` also saves a picture of
+every word at three seeds.
 """
 
 import argparse
@@ -102,8 +102,10 @@ def recognised(judge, pictures: np.ndarray, cases: Sequence[Case]) -> np.ndarray
 # ---------------------------------------------------------------- the tables
 
 
-def recognition(pipe, judge, cases: Sequence[Case]) -> tuple[str, np.ndarray]:
+def recognition(pipe, judge, cases: Sequence[Case], sheet_file: Path | None) -> str:
     pictures = inpaint(pipe, cases, Settings())
+    if sheet_file:
+        sheet(pictures, cases, sheet_file)
     said = names_of(judge, pictures, cases)
     words = np.array([c.sample.word for c in cases])
     right = np.array([CLASSES[i] for i in said]) == words
@@ -116,13 +118,13 @@ def recognition(pipe, judge, cases: Sequence[Case]) -> tuple[str, np.ndarray]:
         f"Top-1 over {len(cases)} pictures of {len(OBJECTS)} words: **{right.mean():.1%}**, "
         f"worst word {min(shares):.0%}, words under 50 %: {sum(s < 0.5 for s in shares)}."
     )
-    return head + "\n\n" + "\n".join(lines), pictures
+    return head + "\n\n" + "\n".join(lines)
 
 
 def settings_table(pipe, judge, cases: Sequence[Case]) -> str:
     default = Settings()
-    tried = [replace(default, guidance=g) for g in (1.0, 1.5, 2.0, 3.0, 5.0)]
-    tried += [replace(default, steps=n) for n in (4, 8, 50)]
+    tried = [replace(default, guidance=g) for g in (1.0, default.guidance, 4.0)]
+    tried += [replace(default, steps=n) for n in (4, 8, 20, 50)]
     lines = ["| guidance | steps | recognised | seconds a picture |", "|---|---|---|---|"]
     for settings in tried:
         begin = time.time()
@@ -264,25 +266,23 @@ def measure_speed(folder: Path) -> str:
 # ---------------------------------------------------------------- the contact sheet
 
 
-def sheet(pipe, work: Path, path: Path, columns: int = 4, seeds: int = 3, cell: int = 112) -> None:
-    """Every word at three seeds, then removal; each on a background and mask of its own."""
-    source = SampleSource(sprites_in(work), HELD_OUT_SEED + 9, backgrounds=200)
-    words = [*OBJECTS, *[None] * 2]
-    cases = [case for word in words for case in cases_for(source, [word] * seeds, 100)]
-    made = inpaint(pipe, cases, Settings())
-    rows = -(-len(words) // columns)
-    canvas = Image.new("RGB", (columns * (seeds * cell + 8), rows * (cell + 16)), "white")
+def sheet(pictures: np.ndarray, cases: Sequence[Case], path: Path, columns: int = 4, cell: int = 112) -> None:
+    """Every word with three of the pictures made for it, each of its own seed, background and mask."""
+    rows = -(-len(OBJECTS) // columns)
+    canvas = Image.new("RGB", (columns * (3 * cell + 8), rows * (cell + 16)), "white")
     pen = ImageDraw.Draw(canvas)
-    for i, word in enumerate(words):
-        x, y = i % columns * (seeds * cell + 8), i // columns * (cell + 16)
-        pen.text((x + 2, y + 1), word or "background", fill="black")
-        for k in range(seeds):
-            canvas.paste(Image.fromarray(made[i * seeds + k]).resize((cell - 2, cell - 2)), (x + k * cell, y + 14))
+    for i, word in enumerate(OBJECTS):
+        x, y = i % columns * (3 * cell + 8), i // columns * (cell + 16)
+        pen.text((x + 2, y + 1), word, fill="black")
+        made = [picture for picture, case in zip(pictures, cases, strict=True) if case.sample.word == word]
+        for k, picture in enumerate(made[:3]):
+            canvas.paste(Image.fromarray(picture).resize((cell - 2, cell - 2)), (x + k * cell, y + 14))
     path.parent.mkdir(parents=True, exist_ok=True)
     canvas.save(path, quality=85)
 
 
-def evaluate(folder: Path, work: Path, per_word: int) -> str:
+def evaluate(folder: Path, work: Path, per_word: int, thinned: int, sheet_file: Path | None) -> None:
+    """Print all tables as Markdown. thinned: divides the number of pictures behind all tables but the first."""
     pipe, judge = load(folder), load_classifier(work)
     sprites = sprites_in(work)
 
@@ -290,18 +290,26 @@ def evaluate(folder: Path, work: Path, per_word: int) -> str:
         return SampleSource(sprites, HELD_OUT_SEED + number, backgrounds=300)
 
     cases = cases_for(source(1), list(OBJECTS) * per_word, 1000)
-    parts = {"Recognition": recognition(pipe, judge, cases)[0]}
+    tables = {
+        "Recognition": lambda: recognition(pipe, judge, cases, sheet_file),
+        "The judge": lambda: judge_table(judge, work),
+        "Prompt against seed": lambda: prompt_against_seed(pipe, judge, source(2), 8 // thinned),
+        "Removal": lambda: removal(pipe, source(4), 80 // thinned),
+        "Outside the mask": lambda: outside_share(pipe, source(5)),
+        "Size and speed": lambda: speed_and_size(folder),
+        "Colours": lambda: colours_kept(pipe, source(3), 60 // thinned),
+        "Guidance and steps": lambda: settings_table(pipe, judge, cases[: len(OBJECTS) // thinned]),
+    }
+    written = ""
+    for title, table in tables.items():  # each is kept as soon as it is known: the whole takes long on a busy machine
+        written += f"### {title}\n\n{table()}\n\n"
+        print(written[written.rindex("### ") :], flush=True)
+        (work / "evaluation.md").write_text(written)
+
+
+def judge_table(judge, work: Path) -> str:
     clean, worn = accuracy(judge, work, False), accuracy(judge, work, True)
-    parts["The judge"] = (
-        f"Right on {clean:.1%} of held-out real renderings ({worn:.1%} with blur, noise and shifted colours)."
-    )
-    parts["Guidance and steps"] = settings_table(pipe, judge, cases[: 2 * len(OBJECTS)])
-    parts["Prompt against seed"] = prompt_against_seed(pipe, judge, source(2))
-    parts["Colours"] = colours_kept(pipe, source(3), 60)
-    parts["Removal"] = removal(pipe, source(4), 80)
-    parts["Outside the mask"] = outside_share(pipe, source(5))
-    parts["Size and speed"] = speed_and_size(folder)
-    return "\n\n".join(f"### {title}\n\n{text}" for title, text in parts.items())
+    return f"Right on {clean:.1%} of held-out real renderings ({worn:.1%} with blur, noise and shifted colours)."
 
 
 def main() -> None:
@@ -309,17 +317,14 @@ def main() -> None:
     work_argument(parser)
     parser.add_argument("--model", type=Path, default=MODEL)
     parser.add_argument("--cases", type=int, default=8, help="pictures a word")
-    parser.add_argument("--sheet", type=Path)
+    parser.add_argument("--thinned", type=int, default=1, help="2: half the pictures for all tables but the first")
+    parser.add_argument("--sheet", type=Path, help="also save a contact sheet of every word")
     parser.add_argument("--measure-speed", action="store_true", help="only print load time, speed and memory")
     options = parser.parse_args()
     if options.measure_speed:
         print(measure_speed(options.model))
-    elif options.sheet:
-        sheet(load(options.model), options.work, options.sheet)
     else:
-        text = evaluate(options.model, options.work, options.cases)
-        print(text)
-        (options.work / "evaluation.md").write_text(text + "\n")
+        evaluate(options.model, options.work, options.cases, options.thinned, options.sheet)
 
 
 if __name__ == "__main__":
