@@ -7,13 +7,22 @@ from dataclasses import replace
 import streamlit as st
 
 from core.bootstrap import Studio
-from core.domain.gallery import Cursor, GalleryFilter, GallerySlice
+from core.domain.gallery import Cursor, GalleryFilter, GallerySlice, Sort
 from core.domain.generation import Status
 from pages.ui import state
 from pages.ui.gallery_grid import STATUS_TITLES, gallery_grid
 from pages.ui.generation_card import GENERATION_PARAMETER, INPAINT_PAGE, generation_card, headline, in_words
 from pages.ui.messages import shown_errors
 from pages.ui.resources import studio
+
+SORTS = {
+    Sort.NEWEST: "Newest first",
+    Sort.OLDEST: "Oldest first",
+    Sort.BEST: "Best rated first",
+    Sort.WORST: "Lowest rated first",
+    Sort.SLOWEST: "Slowest first",
+    Sort.FASTEST: "Fastest first",
+}
 
 AFTER = "after"
 """In the address: the cursor of the page shown. Absent on the first page."""
@@ -49,12 +58,21 @@ def _filter(studio: Studio) -> GalleryFilter:
     state.fill_widget("status", [STATUS_TITLES[status] for status in asked.statuses])
     state.fill_widget("model", list(asked.models))
     state.fill_widget("trash", asked.in_trash)
+    state.fill_widget("search", asked.text)
+    state.fill_widget("favourite", bool(asked.favourite))
+    state.fill_widget("sort", SORTS[asked.sort])
     models = dict.fromkeys((*studio.gallery.models(), *asked.models))
     with st.container(horizontal=True, vertical_alignment="bottom"):
+        st.text_input(
+            "Search", placeholder="Words of prompt, title, notes or tags", key="search", on_change=_ask, width=300,
+            help='All words must be found. cas* finds beginnings, "red balloon" a phrase.',
+        )  # fmt: skip
         st.multiselect(
             "Status", list(STATUS_TITLES.values()), placeholder="Any", key="status", on_change=_ask, width=300
         )
         st.multiselect("Model", list(models), placeholder="Any", key="model", on_change=_ask, width=300)
+        st.selectbox("Order", list(SORTS.values()), key="sort", on_change=_ask, width=200)
+        st.toggle("Favourites", key="favourite", on_change=_ask)
         st.toggle("Trash", key="trash", on_change=_ask)
     return asked
 
@@ -74,6 +92,9 @@ def _ask() -> None:
         statuses=tuple(status for status, title in STATUS_TITLES.items() if title in titles),
         models=tuple(state.widget_value("model")),
         in_trash=state.widget_value("trash"),
+        text=state.widget_value("search"),
+        favourite=state.widget_value("favourite") or None,
+        sort=next(sort for sort, title in SORTS.items() if title == state.widget_value("sort")),
     )
     for name in (AFTER, *before.to_query()):
         st.query_params.pop(name, None)
@@ -105,6 +126,9 @@ def _toolbar(studio: Studio, filter: GalleryFilter, selected: tuple[str, ...]) -
                 studio.generations.rerun(id, session=state.session())
             st.toast(f"{_counted(selected)} queued again with the same seed.", icon=":material/replay:")
             st.rerun()
+        if st.button("Verify", icon=":material/fact_check:", disabled=none, help=hint, key="verify-selected"):
+            queued = studio.reproductions.verify(selected)
+            st.toast(f"{len(queued)} queued to be verified.", icon=":material/fact_check:")
         if filter.in_trash:
             if st.button(
                 "Restore", icon=":material/restore_from_trash:", disabled=none, help=hint, key="restore-selected"
@@ -183,7 +207,7 @@ def _detail(studio: Studio, id: str, page: list[str]) -> None:
     with shown_errors():
         generation = studio.gallery.get(id)
         with st.container(horizontal=True, vertical_alignment="center"):
-            headline(generation)
+            headline(studio, generation)
             if id in page:
                 _neighbours(page, page.index(id))
         generation_card(studio, generation)

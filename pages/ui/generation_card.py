@@ -20,6 +20,7 @@ from core.services.gallery import Gallery
 from pages.ui import state
 from pages.ui.gallery_grid import STATUS_TITLES
 from pages.ui.messages import escaped, shown_errors
+from pages.ui.verdict import verdict_badge, verdict_panel, verify_button
 
 GENERATION_PARAMETER = "generation"
 """In the address of the gallery: the id of the generation that is open."""
@@ -49,6 +50,8 @@ def generation_card(studio: Studio, generation: Generation) -> None:
         _live(studio, generation.id)
     _pictures(studio.gallery, generation)
     _actions(studio, generation)
+    _organise(studio, generation)
+    verdict_panel(studio, generation)
     _record(studio, generation)
 
 
@@ -60,7 +63,7 @@ def address_of(id: str) -> dict[str, str | list[str]]:
 # The parts, from top to bottom ---------------------------------------------------------------------------------
 
 
-def headline(generation: Generation) -> None:
+def headline(studio: Studio, generation: Generation) -> None:
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         if generation.status is not Status.SUCCEEDED:
             st.badge(STATUS_TITLES[generation.status], color=_COLOURS[generation.status])
@@ -71,6 +74,7 @@ def headline(generation: Generation) -> None:
             st.badge("Outside the mask: unchanged, checked", icon=":material/verified:", color="green")
         elif unchanged is False:
             st.badge("Outside the mask: changed", icon=":material/warning:", color="red")
+        verdict_badge(studio, generation)
         st.caption(when(generation.created_at), width="content")
 
 
@@ -155,6 +159,7 @@ def _actions(studio: Studio, generation: Generation) -> None:
         queued = None
         if st.button("Re-run", key=f"rerun-{id}", icon=":material/replay:", help="The same request with the same seed"):
             queued = studio.generations.rerun(id, session=state.session())
+        verify_button(studio, generation)
         with st.popover("Download", icon=":material/download:"):
             _downloads(studio.gallery, generation)
         if generation.deleted_at is not None:
@@ -170,6 +175,38 @@ def _actions(studio: Studio, generation: Generation) -> None:
         with st.container(horizontal=True, vertical_alignment="center"):
             st.success("Queued again with the same seed.", icon=":material/replay:")
             st.page_link(GALLERY_PAGE, label="Open the new one", query_params=address_of(queued))
+
+
+def _organise(studio: Studio, generation: Generation) -> None:
+    """Favourite, rating, title, tags and notes: each is kept as soon as it is changed."""
+    id, gallery = generation.id, studio.gallery
+    with st.expander("Favourite, rating, title, tags, notes", icon=":material/label:"), shown_errors():
+        left, right = st.columns(2)
+        with left:
+            favourite = st.toggle("Favourite", generation.favourite, key=f"favourite-{id}")
+            if favourite != generation.favourite:
+                gallery.set_favourite([id], favourite)
+            st.caption("Rating")
+            given = None if generation.rating is None else generation.rating - 1
+            stars = st.feedback("stars", key=f"rating-{id}", default=given)
+            rating = None if stars is None else stars + 1
+            if rating != generation.rating:
+                gallery.rate([id], rating)
+            title = st.text_input("Title", generation.title, key=f"title-{id}")
+            if title != generation.title:
+                gallery.rename([id], title)
+        with right:
+            tags = st.multiselect(
+                "Tags", sorted({*gallery.tags(), *generation.tags}), list(generation.tags), key=f"tags-{id}",
+                accept_new_options=True,
+            )  # fmt: skip
+            if set(tags) - set(generation.tags):
+                gallery.tag([id], sorted(set(tags) - set(generation.tags)))
+            if set(generation.tags) - set(tags):
+                gallery.untag([id], sorted(set(generation.tags) - set(tags)))
+            notes = st.text_area("Notes", generation.notes, key=f"notes-{id}")
+            if notes != generation.notes:
+                gallery.note([id], notes)
 
 
 def _downloads(gallery: Gallery, generation: Generation) -> None:

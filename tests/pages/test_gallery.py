@@ -401,3 +401,53 @@ def button(page: AppTest, label: str, of: str | None = None):
     """The button of that label; of: the one on the card of this generation, not the one above the grid."""
     found = [b for b in page.button if b.label == label and (of is None or b.key.endswith(of))]
     return found[0]
+
+
+# Proof, search and order ---------------------------------------------------------------------------------------
+
+
+def test_verify_queues_a_rerun_for_comparison_and_its_verdict_is_shown(studio, dispatcher, gallery):
+    [id] = painted(studio, dispatcher)
+    page = gallery(generation=id)
+
+    page.button(key=f"verify-{id}").click().run()
+    dispatcher.drain()
+    page = gallery(generation=id)
+
+    assert studio.reproductions.of(id)[0].reproduction.verdict == "EXACT"
+    assert "Reproduction: EXACT" in words_on(page)
+    assert "came out the same, pixel by pixel" in words_on(page)
+
+
+def test_a_different_verdict_says_how_far_and_why(studio, dispatcher, gallery, inpainter):
+    [id] = painted(studio, dispatcher)
+    inpainter.shift = 90
+    studio.reproductions.verify([id])
+    dispatcher.drain()
+
+    page = gallery(generation=id)
+
+    assert "Reproduction: DIFFERENT" in words_on(page)
+    assert "of the repainted pixels differ" in words_on(page)
+
+
+def test_a_search_shows_what_it_finds_and_stands_in_the_address(studio, dispatcher, gallery, grid):
+    [castle] = painted(studio, dispatcher, prompt="a castle on a hill")
+    painted(studio, dispatcher, prompt="a red balloon")
+
+    page = gallery(search="castle")
+
+    assert grid.ids == [castle]
+    assert page.text_input(key="search").value == "castle"
+
+
+def test_what_an_artist_adds_is_kept(studio, dispatcher, gallery):
+    [id] = painted(studio, dispatcher)
+    page = gallery(generation=id)
+
+    page.toggle(key=f"favourite-{id}").set_value(True)
+    page.text_input(key=f"title-{id}").set_value("The good one")
+    page.text_area(key=f"notes-{id}").set_value("for the calendar").run()
+
+    kept = studio.gallery.get(id)
+    assert (kept.favourite, kept.title, kept.notes) == (True, "The good one", "for the calendar")

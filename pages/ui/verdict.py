@@ -1,0 +1,107 @@
+"""Proof of reproduction on the page of one generation: ask for it, watch it, read the verdict and its reasons."""
+
+from __future__ import annotations
+
+import io
+
+import streamlit as st
+
+from core.bootstrap import Studio
+from core.domain.generation import Generation, Status
+from core.domain.geometry import Size
+from core.domain.reproduction import Difference, Verdict, Verification, heat_map
+from pages.ui.messages import escaped, shown_errors
+
+BADGES = {
+    Verdict.EXACT: ("Reproduction: EXACT", ":material/verified:", "green"),
+    Verdict.CLOSE: ("Reproduction: CLOSE", ":material/approval_delegation:", "blue"),
+    Verdict.DIFFERENT: ("Reproduction: DIFFERENT", ":material/difference:", "orange"),
+}
+MEANINGS = {
+    Verdict.EXACT: "Run again, it came out the same, pixel by pixel.",
+    Verdict.CLOSE: "Run again, it differs by rounding only: nobody sees it, but the bits are not the same.",
+    Verdict.DIFFERENT: "Run again, it came out as another picture.",
+}
+CHANGES_SHOWN = 30
+HEAT_MAP = Size(640, 640)
+
+
+def verdict_badge(studio: Studio, generation: Generation) -> None:
+    verdict = studio.reproductions.latest([generation.id]).get(generation.id)
+    if verdict is not None:
+        title, icon, colour = BADGES[verdict]
+        st.badge(title, icon=icon, color=colour)
+
+
+def verify_button(studio: Studio, generation: Generation) -> None:
+    if generation.output and st.button(
+        "Verify",
+        key=f"verify-{generation.id}",
+        icon=":material/fact_check:",
+        help="Run it again under the recorded conditions and compare, pixel by pixel",
+    ):
+        studio.reproductions.verify([generation.id])
+        st.rerun()
+
+
+def verdict_panel(studio: Studio, generation: Generation) -> None:
+    """The newest verification: how it stands, or what it found. Nothing if there is none."""
+    verifications = studio.reproductions.of(generation.id)
+    if not verifications:
+        return
+    newest = verifications[0]
+    if newest.status.is_active:
+        _waiting(studio, newest.id)
+    elif newest.error:
+        st.warning(f"It could not be verified. {escaped(newest.error)}", icon=":material/info:")
+    elif newest.reproduction is not None:
+        _found(studio, generation, newest)
+
+
+@st.fragment(run_every="500ms")
+def _waiting(studio: Studio, id: str) -> None:
+    with shown_errors():
+        status = studio.reproductions.get(id).status
+        if not status.is_active:
+            st.rerun()
+        st.caption("Being run again for comparison …" if status is Status.RUNNING else "Waiting to be verified …")
+
+
+def _found(studio: Studio, generation: Generation, verification: Verification) -> None:
+    reproduction = verification.reproduction
+    with st.expander(f"Reproduction: {reproduction.verdict}", icon=":material/fact_check:", expanded=True):
+        st.markdown(MEANINGS[reproduction.verdict])
+        if reproduction.verdict is not Verdict.EXACT:
+            st.markdown(_in_words(reproduction.difference))
+            if reproduction.stage:
+                st.markdown(f"The runs first parted at: **{reproduction.stage}**.")
+            _heat_map(studio, generation, verification)
+        if verification.restored:
+            st.caption(f"Taken from the record: {', '.join(verification.restored)}.")
+        if reproduction.changes:
+            st.markdown("What is not as it was:")
+            st.markdown("\n".join(f"- {escaped(str(change))}" for change in reproduction.changes[:CHANGES_SHOWN]))
+            if len(reproduction.changes) > CHANGES_SHOWN:
+                st.caption(f"and {len(reproduction.changes) - CHANGES_SHOWN} more")
+        else:
+            st.caption("Nothing on record has changed since then.")
+
+
+def _in_words(difference: Difference) -> str:
+    psnr = f", {difference.psnr:.1f} dB" if difference.psnr is not None else ""
+    outside = "unchanged" if difference.outside_equal else "**changed**"
+    return (
+        f"{difference.changed:.2%} of the repainted pixels differ, at most by {difference.max_difference:.2%} of the "
+        f"full range{psnr}. Outside the mask: {outside}."
+    )
+
+
+def _heat_map(studio: Studio, generation: Generation, verification: Verification) -> None:
+    if not (generation.output and verification.output):
+        return
+    with shown_errors():
+        heat = heat_map(studio.gallery.image(generation.output), studio.gallery.image(verification.output))
+        file = io.BytesIO()
+        heat.resize(tuple(Size(*heat.size).fitted(HEAT_MAP))).save(file, "PNG")
+        with st.container(width=320):
+            st.image(file.getvalue(), caption="Where they differ", width="stretch", alt="Where the two pictures differ")
