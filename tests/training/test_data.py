@@ -31,7 +31,8 @@ def test_every_prompt_of_a_word_holds_one_of_its_forms():
 
     for name, word in OBJECTS.items():
         forms = (name, word.plural, *word.synonyms)
-        assert all(any(form in object_prompt(name, "red", rng) for form in forms) for _ in range(20))
+        prompts = [object_prompt(name, "red", rng) for _ in range(20)]
+        assert all(any(form in prompt for form in forms) for prompt in prompts)
 
 
 def test_half_of_the_background_prompts_are_empty():
