@@ -32,7 +32,8 @@ def inpaint_page(studio: Studio) -> None:
         mask_canvas(studio, id)
     with choosing:
         st.subheader("Say what should be there")
-        choices = params_form(studio, id, draft)
+        choices, below_prompts = params_form(studio, id, draft)
+    with below_prompts:
         _generate(studio, id, choices)
         generations = _generations(studio, id)
         live_panel(studio, generations)

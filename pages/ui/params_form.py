@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from core.bootstrap import Studio
 from core.domain.draft import Draft
@@ -38,13 +39,17 @@ class Choices:
     problem: str | None
 
 
-def params_form(studio: Studio, id: str, draft: Draft) -> Choices:
-    """Show the form of this draft, and store every change in it."""
+def params_form(studio: Studio, id: str, draft: Draft) -> tuple[Choices, DeltaGenerator]:
+    """Show the form of this draft, and store every change in it.
+
+    The second result is the place below the prompts: what is pressed most belongs where it is seen without scrolling.
+    """
     kept = _kept(studio, draft)
     values: dict[str, Any] = {}
     values["prompt"] = _text(id, "prompt", kept, height=84)
     advice = st.container()
     values["negative_prompt"] = _text(id, "negative_prompt", kept)
+    below_prompts = st.container()
     values["model"] = model_picker(studio, id, kept["model"], lambda model: _apply_recommended(studio, id, model))
     problem = model_facts(studio, values["model"])
     left, right = st.columns(2)
@@ -73,7 +78,7 @@ def params_form(studio: Studio, id: str, draft: Draft) -> Choices:
     stored = {**values, "random_seed": is_random, "count": images, "device": chosen_device(id, draft)}
     if stored != dict(draft.params):
         state.change_draft(studio, id, params=stored)
-    return _checked(values, is_random, images, problem)
+    return _checked(values, is_random, images, problem), below_prompts
 
 
 def use_seed(id: str, seed: int) -> None:
