@@ -45,7 +45,12 @@ def _watch(studio: Studio, ids: tuple[str, ...], finished: int) -> None:
 
 
 def _ended(studio: Studio, generation: Generation, which: str) -> None:
-    if generation.status is Status.FAILED:
+    if generation.status is Status.SUCCEEDED and generation.thumbnail:
+        with shown_errors(), st.container(width=220):
+            # The large one stands below the form, where a first look does not reach.
+            small = studio.gallery.file(generation.thumbnail)
+            st.image(small, caption=f"{which}done, see below", alt="The result, small")
+    elif generation.status is Status.FAILED:
         st.error(escaped(which + (generation.error or "It failed.")), icon=":material/error:")
     elif generation.status is Status.CANCELLED:
         st.info(f"{which}Cancelled.", icon=":material/stop_circle:")
