@@ -30,7 +30,7 @@ from training.autoencoder import autoencoder_folder
 from training.fetch import work_argument
 from training.optimiser import Muon
 from training.stock import SIDE, Stock
-from training.text import LENGTH, PromptTokens, new_tokenizer
+from training.text import LENGTH, PromptTokens, tokenizer_in
 from training.words import COLOURS, NATIVE_SIZE, OBJECTS, vocabulary
 
 WIDTH = 128  # of the text encoder
@@ -194,7 +194,7 @@ def batch_loss(networks: Networks, stock: Stock, prompts: PromptTokens, alphas, 
 def work_on(number: int, run: Run, networks: Networks, average: Networks, state: dict) -> None:
     """One worker: steps on the shared weights until the time is up. Worker 0 also averages, reports and saves."""
     torch.set_num_threads(1)
-    tokenizer = new_tokenizer()
+    tokenizer = tokenizer_in(run.work)
     stock, prompts = Stock(run.work, run.stock_size), PromptTokens(tokenizer)
     seed = run.seed + 1000 * number + state["steps"]
     torch.manual_seed(seed)
@@ -252,7 +252,7 @@ def save(run: Run, networks, average, steppers, state: dict, steps: int, seconds
 
 def train(run: Run) -> None:
     torch.set_num_threads(1)
-    tokenizer = new_tokenizer()
+    tokenizer = tokenizer_in(run.work)
     torch.manual_seed(run.seed)
     networks = Networks(tokenizer)
     average = copy.deepcopy(networks)
@@ -283,7 +283,8 @@ def start_from(folder: Path, work: Path) -> None:
         return
     pipe = StableDiffusionInpaintPipeline.from_pretrained(folder, safety_checker=None)
     pipe.vae.save_pretrained(autoencoder_folder(work))
-    networks = Networks(new_tokenizer())
+    pipe.tokenizer.save_pretrained(work / "tokenizer")
+    networks = Networks(pipe.tokenizer)
     networks.unet.load_state_dict(pipe.unet.state_dict())
     networks.text.load_state_dict(pipe.text_encoder.state_dict())
     weights = networks.state_dict()
@@ -293,7 +294,7 @@ def start_from(folder: Path, work: Path) -> None:
 
 def load_average(work: Path) -> tuple[Networks, dict]:
     """The averaged networks of the checkpoint, and what it says of the training."""
-    networks = Networks(new_tokenizer())
+    networks = Networks(tokenizer_in(work))
     state = torch.load(checkpoint_file(work), weights_only=True)
     networks.load_state_dict(state["average"])
     return networks.eval(), {key: state[key] for key in ("steps", "samples", "seconds")}
@@ -304,7 +305,7 @@ def pipeline(work: Path) -> StableDiffusionInpaintPipeline:
     pipe = StableDiffusionInpaintPipeline(
         vae=AutoencoderTiny.from_pretrained(autoencoder_folder(work)),
         text_encoder=networks.text,
-        tokenizer=new_tokenizer(),
+        tokenizer=tokenizer_in(work),
         unet=networks.unet,
         scheduler=new_scheduler(),
         safety_checker=None,

@@ -1,6 +1,7 @@
 """The pocket model's tokenizer and prompts as tokens."""
 
 import json
+from pathlib import Path
 
 import numpy as np
 from tokenizers import Regex, Tokenizer, models, normalizers, pre_tokenizers, trainers
@@ -34,6 +35,14 @@ def new_tokenizer() -> CLIPTokenizer:
     model = json.loads(learner.to_str())["model"]
     merges = [tuple(pair) if not isinstance(pair, str) else tuple(pair.split(" ")) for pair in model["merges"]]
     return CLIPTokenizer(vocab=model["vocab"], merges=merges, model_max_length=LENGTH)
+
+
+def tokenizer_in(work: Path) -> CLIPTokenizer:
+    """The tokenizer of this training, made once: learning it again numbers the single letters in another order."""
+    folder = work / "tokenizer"
+    if not folder.exists():
+        new_tokenizer().save_pretrained(folder)
+    return CLIPTokenizer.from_pretrained(folder)
 
 
 def every_phrase() -> list[str]:

@@ -5,11 +5,12 @@ import pytest
 torch = pytest.importorskip("torch", reason="needs the model libraries")
 pytest.importorskip("cv2", reason="needs training/requirements.txt")
 inpainter = pytest.importorskip("training.inpainter")
+text = pytest.importorskip("training.text")
 
 
 @pytest.fixture(scope="module")
 def likeness():
-    tokenizer = inpainter.new_tokenizer()
+    tokenizer = text.new_tokenizer()
     encoder = inpainter.new_text_encoder(tokenizer).eval()
 
     @torch.no_grad()
