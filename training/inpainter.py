@@ -5,8 +5,8 @@ Resumes from WORK/inpainter.pt, which is written every two minutes. `--export FO
 pipeline folder from the checkpoint's averaged weights and does not train.
 
 Two workers of one thread each move the same shared weights without waiting for each other
-("hogwild"): on a busy machine of few cores that gives nearly twice the samples of two threads in
-one process. Samples and noise are seeded; the order in which the workers' steps interleave is not.
+("hogwild"): on a busy machine two threads of one process would wait for each other at every layer.
+Samples and noise are seeded; the order in which the workers' steps interleave is not.
 """
 
 import argparse
@@ -40,7 +40,7 @@ RECOMMENDED = {"num_inference_steps": 10, "guidance_scale": 2.0, "size": NATIVE_
 
 
 def new_unet() -> UNet2DConditionModel:
-    """Attention only at 8 and 4 cells a side; at 16 it took a quarter of the time of a step."""
+    """Attention only at 8 and 4 cells a side; at 16 it cost more than a third of a step in a trial."""
     plain_down, attending_down = "DownBlock2D", "CrossAttnDownBlock2D"
     plain_up, attending_up = "UpBlock2D", "CrossAttnUpBlock2D"
     return UNet2DConditionModel(
