@@ -22,7 +22,7 @@ from core.engine.fake import FakeCatalogue, FakeLoader
 from core.settings import Settings
 from tests.conftest import a_request
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
 ROOT = Path(__file__).parents[2]
 HOSTILE = "<img src=x onerror=\"document.title='broken'\"> :smile: **bold** $x$ [link](http://example.org) `code`"

@@ -54,7 +54,7 @@ def test_every_scheduler_paints_a_picture_or_says_why_it_cannot(shared, key, kin
     assert json.loads(canonical_json(result.record))["scheduler"]["class"]
 
 
-@pytest.mark.parametrize("key", set(SCHEDULERS) - {"pndm"})
+@pytest.mark.parametrize("key", sorted(set(SCHEDULERS) - {"pndm"}))
 @pytest.mark.parametrize(("steps", "strength"), [(1, 1.0), (20, 1.0), (20, 0.3), (7, 0.99), (50, 0.02)])
 def test_the_steps_really_run_are_the_ones_that_the_params_promise(key, steps, strength):
     scheduler = schedulers.fresh(key, own())
