@@ -34,7 +34,7 @@ from core.domain.generation import Status
 from core.domain.hashing import canonical_json
 from db import search
 from db.mapping import to_generation, whole_rows
-from db.tables import DraftRow, FacetCountRow, GenerationRow, GenerationTagRow, SavedSearchRow, TagRow
+from db.tables import DraftRow, FacetCountRow, GenerationRow, GenerationTagRow, SavedSearchRow, TagRow, VerificationRow
 
 Row, Cube = GenerationRow, FacetCountRow
 
@@ -182,6 +182,9 @@ class GalleryRepo:
             rows = session.execute(select(Row.number, *(getattr(Row, file) for file in FILES)).where(*old)).all()
             for _, *keys in rows:
                 files.update(key for key in keys if key)
+            # Their verifications go with them.
+            again = select(VerificationRow.output).where(VerificationRow.generation_id.in_(select(Row.id).where(*old)))
+            files.update(key for key in session.scalars(again) if key)
             for some in _batches([row.number for row in rows]):
                 session.execute(delete(GenerationTagRow).where(GenerationTagRow.number.in_(some)))
                 session.execute(delete(Row).where(Row.number.in_(some)))
@@ -189,7 +192,7 @@ class GalleryRepo:
         return len(rows), files
 
     def used_among(self, keys: Iterable[str]) -> set[str]:
-        """Those of these files that some generation, in whatever state, or some open draft needs."""
+        """Those of these files that some generation, in whatever state, a verification or an open draft needs."""
         used: set[str] = set()
         with Session(self._engine) as session:
             columns = [getattr(Row, file) for file in FILES]
@@ -197,6 +200,8 @@ class GalleryRepo:
                 query = select(*columns).where(or_(*(column.in_(some) for column in columns)))
                 for row in session.execute(query):
                     used.update(set(row) & set(some))
+                again = select(VerificationRow.output).where(VerificationRow.output.in_(some))
+                used.update(session.scalars(again))
             return used | (set(keys) & set(_draft_files(session)))
 
     def files_in_use(self) -> tuple[dict[str, list[str]], set[str]]:
@@ -207,12 +212,19 @@ class GalleryRepo:
             for id, *keys in session.execute(query):
                 for key in {key for key in keys if key}:
                     uses[key].append(id)
+            again = select(VerificationRow.generation_id, VerificationRow.output)
+            for id, key in session.execute(again.where(VerificationRow.output.is_not(None))):
+                if id not in uses[key]:
+                    uses[key].append(id)
             return uses, set(_draft_files(session))
 
     def is_anything_active(self) -> bool:
         with Session(self._engine) as session:
-            active = select(Row.number).where(Row.status.in_([Status.QUEUED, Status.RUNNING])).limit(1)
-            return session.scalar(active) is not None
+            active = [Status.QUEUED, Status.RUNNING]
+            return any(
+                session.scalar(select(key).where(status.in_(active)).limit(1)) is not None
+                for key, status in ((Row.number, Row.status), (VerificationRow.id, VerificationRow.status))
+            )
 
     def _transaction(self):
         return self._sessions.begin()

@@ -47,7 +47,7 @@ class InvalidBundle(InvalidInput):
 
 
 @dataclass(frozen=True, slots=True)
-class Imported:
+class ImportedBundle:
     """ids: the new rows. known: ids that were here already, with the same pixels, and were left as they are."""
 
     ids: tuple[str, ...]
@@ -74,7 +74,7 @@ class Bundles:
             for key in dict.fromkeys(k for g in generations for k in (g.source, g.mask, g.output)):
                 bundle.writestr(_name(key), self.images.read_file(key))
 
-    def import_(self, file: BinaryIO) -> Imported:
+    def import_(self, file: BinaryIO) -> ImportedBundle:
         """Read a bundle into the gallery: all of it or nothing.
 
         Every picture is checked against its hash before any row is written. Raises InvalidBundle.
@@ -90,7 +90,7 @@ class Bundles:
         except (zipfile.BadZipFile, zipfile.LargeZipFile, NotImplementedError, EOFError, RuntimeError) as error:
             raise InvalidBundle from error
 
-    def _keep(self, generations: Sequence[Generation], read: Callable[[str], Image.Image]) -> Imported:
+    def _keep(self, generations: Sequence[Generation], read: Callable[[str], Image.Image]) -> ImportedBundle:
         new, known = [], []
         for generation in generations:
             (known if self._is_here(generation) else new).append(generation)
@@ -113,7 +113,7 @@ class Bundles:
             for g in new
         ]
         self.repo.add_made([(row, Environment(row.environment)) for row in _parents_first(rows)])
-        return Imported(tuple(row.id for row in rows), tuple(g.id for g in known))
+        return ImportedBundle(tuple(row.id for row in rows), tuple(g.id for g in known))
 
     def _parent(self, generation: Generation, ids: Mapping[str, str]) -> str | None:
         """The parent, if it came along or is here already."""

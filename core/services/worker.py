@@ -18,7 +18,7 @@ from core.domain.hashing import pixels_sha256
 from core.domain.mask import Mask
 from core.domain.reproduction import Verification
 from core.domain.request import InpaintRequest, Plan
-from core.ports import ImageStore, Inpainter, LoadInpainter, StepReport
+from core.ports import ImageStore, Inpainter, LoadInpainter, Repainted, StepReport
 from core.services.reproduction import Rerun, judged
 from core.services.thumbnails import thumbnail
 from db.generations import GenerationRepo
@@ -87,7 +87,7 @@ class Worker:
         report(StepReport(Phase.STORING))
         result = plan.finish(repainted.image)
         record |= {
-            "inpainter": {**repainted.record, "decoded_sha256": pixels_sha256(repainted.image)},
+            "inpainter": _record_of_run(repainted),
             "outside_mask_unchanged": compositing.unchanged_outside(plan.request.image, result, plan.blend_mask),
         }
         return Outcome(
@@ -119,8 +119,7 @@ class Worker:
             inpainter=inpainter,
             result=plan.finish(repainted.image),
             mask=plan.blend_mask,
-            record=_record_of(plan, inpainter)
-            | {"inpainter": {**repainted.record, "decoded_sha256": pixels_sha256(repainted.image)}},
+            record=_record_of(plan, inpainter) | {"inpainter": _record_of_run(repainted)},
         )
         output = self.images.put(rerun.result)
         return replace(judged(verification, generation, original, rerun), output=output)
@@ -217,3 +216,7 @@ def _record_of(plan: Plan, inpainter: Inpainter) -> dict[str, Any]:
             **model.details,
         },
     }
+
+
+def _record_of_run(repainted: Repainted) -> dict[str, Any]:
+    return {**repainted.record, "decoded_sha256": pixels_sha256(repainted.image)}

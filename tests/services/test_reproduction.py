@@ -128,3 +128,28 @@ def test_verifications_that_wait_can_be_taken_back(studio, painted):
 
     assert studio.reproductions.cancel_waiting() == 2
     assert not studio.worker.run_next()
+
+
+def test_the_picture_of_a_verification_is_no_orphan_and_goes_when_its_generation_goes(studio, painted):
+    other = FakeInpainter()
+    other.shift = 90
+    rerun = verified(studio, painted, other).output
+
+    assert studio.gallery.check(repair=True).orphans == ()
+    assert studio.gallery.images.has(rerun)
+    studio.gallery.trash([painted])
+    studio.gallery.empty_trash(all=True)
+
+    assert not studio.gallery.images.has(rerun)
+    assert studio.reproductions.of(painted) == ()
+
+
+def test_a_file_that_a_verification_of_another_generation_needs_stays(studio, dispatcher, painted):
+    verified(studio, painted)
+    again = studio.generations.rerun(painted)
+    dispatcher.drain()
+
+    studio.gallery.trash([again])
+    studio.gallery.empty_trash(all=True)
+
+    assert studio.gallery.images.has(studio.reproductions.of(painted)[0].output)
