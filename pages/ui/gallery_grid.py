@@ -14,6 +14,7 @@ import streamlit as st
 from core.domain.errors import StudioError
 from core.domain.generation import Generation, Status
 from core.services.gallery import Gallery
+from pages.ui.media import address
 
 STATUS_TITLES = {status: status.capitalize() for status in Status}
 
@@ -67,7 +68,7 @@ def tile_of(gallery: Gallery, generation: Generation, coordinates: str) -> Tile:
     picture, problem = None, generation.error
     if generation.thumbnail:
         try:
-            picture, problem = _address(gallery.file(generation.thumbnail), coordinates), None
+            picture, problem = address(gallery.file(generation.thumbnail), coordinates), None
         except StudioError as error:
             problem = str(error)
     succeeded = generation.status is Status.SUCCEEDED
@@ -82,20 +83,6 @@ def tile_of(gallery: Gallery, generation: Generation, coordinates: str) -> Tile:
 
 
 _TONES = {Status.FAILED: "bad", Status.RUNNING: "busy", Status.QUEUED: "busy", Status.INTERRUPTED: "odd"}
-
-
-def _address(webp: bytes, coordinates: str) -> str:
-    """Hand the file to Streamlit's own media server, as st.image does, but as it is: no decoding, no re-encoding.
-
-    Not a public call of Streamlit; without a server (a test, or a release that moved it) the file travels in the page.
-    """
-    import base64
-
-    from streamlit import runtime
-
-    if runtime.exists():
-        return runtime.get_instance().media_file_mgr.add(webp, "image/webp", coordinates)
-    return "data:image/webp;base64," + base64.b64encode(webp).decode()
 
 
 _HTML = """
