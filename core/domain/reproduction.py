@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -9,10 +10,12 @@ from enum import StrEnum
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from PIL import Image
 
 from core.domain.errors import SizeMismatch
 from core.domain.generation import Status
+from core.domain.geometry import Size
 from core.domain.mask import Mask
 
 CLOSE_MAX_DIFFERENCE = 4 / 255
@@ -22,6 +25,8 @@ channels_last differ by 1 / 255 at most, at 85 dB and more (docs/decisions/0006-
 
 CLOSE_MIN_PSNR = 48.0
 """dB over the repainted pixels: 8-bit pictures that differ by one step everywhere are at 20 log10(255) = 48.1 dB."""
+
+BAND_PIXELS = 2**20
 
 
 class Verdict(StrEnum):
@@ -115,34 +120,57 @@ def compare(original: Image.Image, rerun: Image.Image, mask: Mask) -> Difference
     if original.size != rerun.size or original.mode != rerun.mode or tuple(mask.size) != original.size:
         raise SizeMismatch("These two pictures have different sizes or kinds, so they cannot be compared.")
     then, now = np.asarray(original), np.asarray(rerun)
-    differs = then != now
-    if differs.ndim == 3:
-        differs = differs.any(axis=2)
-    outside_equal = not bool((differs & (mask.pixels == 0)).any())
-    if not differs.any():
-        return Difference(0.0, None, 0.0, outside_equal)
-    full = float(np.iinfo(then.dtype).max)
-    apart = np.abs(then.astype(np.float64) - now.astype(np.float64)) / full
-    inside = mask.pixels > 0
-    squared = float((apart[inside] ** 2).mean())
+    full = int(np.iinfo(then.dtype).max)
+    channels = then.shape[2] if then.ndim == 3 else 1
+    largest = squared = repainted = changed = 0
+    outside_equal = True
+    for rows in _bands(original.size):
+        apart = np.abs(then[rows].astype(np.int32) - now[rows])
+        differs, inside = apart.any(axis=2) if channels > 1 else apart > 0, mask.pixels[rows] > 0
+        outside_equal = outside_equal and not (differs & ~inside).any()
+        largest = max(largest, int(apart.max()))
+        changed += int(np.count_nonzero(differs & inside))
+        squared += int((apart[inside].astype(np.int64) ** 2).sum())
+        repainted += int(np.count_nonzero(inside))
     return Difference(
-        max_difference=float(apart.max()),
-        psnr=float(-10 * np.log10(squared)) if squared else None,
-        changed=float(differs[inside].mean()),
+        max_difference=largest / full,
+        psnr=-10 * math.log10(squared / (repainted * channels * full**2)) if squared else None,
+        changed=changed / repainted if repainted else 0.0,
         outside_equal=outside_equal,
     )
 
 
-def heat_map(original: Image.Image, rerun: Image.Image) -> Image.Image:
-    """Where two pictures differ: black where they agree, from dark red to white by the root of the difference."""
+def heat_map(original: Image.Image, rerun: Image.Image, within: Size | None = None) -> Image.Image:
+    """Where two pictures differ: black where they agree, from dark red to white by the root of the difference.
+
+    within: made smaller to fit; each of its pixels shows the largest difference of those that it stands for, so that
+    a single pixel is seen in a large picture too.
+    """
     then, now = np.asarray(original), np.asarray(rerun)
-    apart = np.abs(then.astype(np.float32) - now.astype(np.float32)) / float(np.iinfo(then.dtype).max)
-    if apart.ndim == 3:
-        apart = apart.max(axis=2)
+    apart = np.zeros(then.shape[:2], np.uint16)
+    for rows in _bands(original.size):
+        band = np.abs(then[rows].astype(np.int32) - now[rows])
+        apart[rows] = band if band.ndim == 2 else band.max(axis=2)
+    if within is not None:
+        apart = _largest_of_blocks(apart, Size(*original.size).fitted(within))
+    share = apart.astype(np.float32) / float(np.iinfo(then.dtype).max)
     # The root lifts single 8-bit steps out of the dark; whatever differs at all is at least dark red.
-    heat = np.where(apart > 0, 0.25 + 0.75 * np.sqrt(apart), 0.0)[..., None]
+    heat = np.where(apart > 0, 0.25 + 0.75 * np.sqrt(share), 0.0)[..., None]
     ramp = np.clip(heat * 3 - np.array([0.0, 1.0, 2.0], np.float32), 0, 1)
     return Image.fromarray((ramp * 255).astype(np.uint8))
+
+
+def _bands(size: tuple[int, int]) -> Iterator[slice]:
+    """Rows, a few at a time: two pictures of 100 megapixels are compared in little more memory than they take."""
+    width, height = size
+    step = max(1, BAND_PIXELS // width)
+    return (slice(top, top + step) for top in range(0, height, step))
+
+
+def _largest_of_blocks(values: NDArray[np.uint16], size: Size) -> NDArray[np.uint16]:
+    rows = np.arange(size.height) * values.shape[0] // size.height
+    columns = np.arange(size.width) * values.shape[1] // size.width
+    return np.maximum.reduceat(np.maximum.reduceat(values, rows, axis=0), columns, axis=1)
 
 
 def changes_between(then: Mapping[str, Any], now: Mapping[str, Any]) -> tuple[Change, ...]:

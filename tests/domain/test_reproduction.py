@@ -83,6 +83,25 @@ def test_the_heat_map_is_black_exactly_where_nothing_differs():
     assert np.count_nonzero(heat.any(axis=2)) == 1
 
 
+def test_a_single_pixel_is_seen_in_a_heat_map_that_was_made_small():
+    heat = heat_map(a_picture(), changed(a_picture(), (30, 30), 1), Size(12, 12))
+
+    assert heat.size == (12, 8)
+    assert np.count_nonzero(np.asarray(heat).any(axis=2)) == 1
+
+
+@given(st.integers(1, 500), st.sampled_from(["I;16", "RGB", "RGBA"]))
+def test_pictures_are_compared_alike_in_bands_of_any_height(band, mode):
+    one, other, mask = a_picture(mode=mode), changed(a_picture(mode=mode), (25, 20), 9), a_mask()
+    whole = compare(one, other, mask), heat_map(one, other).tobytes()
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("core.domain.reproduction.BAND_PIXELS", band)
+        in_bands = compare(one, other, mask), heat_map(one, other).tobytes()
+
+    assert in_bands == whole
+
+
 def test_what_changed_is_told_in_words():
     changes = changes_between(
         {"torch": "2.13.0", "threads": 2, "scheduler": {"name": "DDIM", "beta": 0.1}, "gone": "x"},
