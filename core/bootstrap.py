@@ -21,12 +21,14 @@ from core.services.drafts import Drafts
 from core.services.gallery import Gallery
 from core.services.generations import Generations
 from core.services.reproduction import Reproductions
+from core.services.statistics import Statistics
 from core.services.worker import Worker
 from core.settings import Settings
 from core.storage.local import LocalImageStore
 from db.connection import make_engine
 from db.drafts import DraftRepo
 from db.generations import GenerationRepo
+from db.statistics import StatisticsRepo
 from db.upgrade import upgrade
 from db.verifications import VerificationRepo
 
@@ -39,6 +41,7 @@ class Studio:
     generations: Generations
     gallery: Gallery
     reproductions: Reproductions
+    statistics: Statistics
     bundles: Bundles
     drafts: Drafts
     models: ModelCatalogue
@@ -91,6 +94,7 @@ def build_studio(
         generations=Generations(repo, images, dispatching, resolve_device, now, new_id, random_seed),
         gallery=Gallery(repo, images, now),
         reproductions=Reproductions(verifications, repo, images, dispatching, now, new_id),
+        statistics=Statistics(StatisticsRepo(engine)),
         bundles=Bundles(repo, images, now, new_id),
         drafts=Drafts(DraftRepo(engine), images, now, new_id),
         models=catalogue or make_catalogue(settings),

@@ -1,0 +1,80 @@
+"""What the recorded runs tell: how long the next one will take."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from statistics import median
+
+from core.domain.params import InpaintParams
+
+NEAREST = 5
+"""Runs that an estimate is made of: enough for a median that one slow run does not move."""
+
+OTHER_SCHEDULER = 0.5
+"""How far apart another scheduler puts two runs, on the scale of a factor of e: Heun takes twice as long."""
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """What decides how long a run takes, on one device with one model.
+
+    steps: really run. calls: of the model in a step, 2 with guidance (once with the prompt, once without).
+    pixels: of the working size.
+    """
+
+    steps: int
+    calls: int
+    pixels: float
+    scheduler: str
+
+    @classmethod
+    def of(cls, params: InpaintParams, pixels: float) -> Work:
+        return cls(params.effective_steps, 2 if params.guidance_scale > 1 else 1, pixels, params.scheduler)
+
+    def distance(self, other: Work) -> float:
+        """0 for equal work; sums the logarithms of the ratios, as a factor errs the same way at any size."""
+        ratios = ((self.steps, other.steps), (self.calls, other.calls), (self.pixels, other.pixels))
+        apart = sum(abs(math.log(mine / theirs)) for mine, theirs in ratios)
+        return apart + (OTHER_SCHEDULER if self.scheduler != other.scheduler else 0.0)
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """One finished run. runtime_s: all of it; denoise_s: its steps alone, where recorded.
+
+    side_px: the working size that was asked for, of which a crop that is not square takes less.
+    """
+
+    work: Work
+    side_px: int
+    runtime_s: float
+    denoise_s: float | None = None
+
+    def scaled_to(self, work: Work) -> float:
+        """Seconds that this work would take at the pace of this run.
+
+        Steps cost in proportion to their number, the model's calls and the pixels; what comes before and after them
+        (encoding and decoding) in proportion to the pixels only.
+        """
+        larger = work.pixels / self.work.pixels
+        longer = work.steps * work.calls / (self.work.steps * self.work.calls)
+        steps_s = self.runtime_s if self.denoise_s is None else min(self.denoise_s, self.runtime_s)
+        return steps_s * longer * larger + (self.runtime_s - steps_s) * larger
+
+
+def estimate_s(runs: Sequence[Run], params: InpaintParams) -> float | None:
+    """Seconds of painting to expect, from runs of the same model on the same device, newest first. None without any.
+
+    The median of the runs that are nearest in what they had to do, each scaled to what is asked for. Nearest, as
+    the proportions hold between like sizes only: a quarter of the pixels takes more than a quarter of the time.
+    How much of the square a crop fills is not known before there is a mask: as much as in the median run.
+    """
+    if not runs:
+        return None
+    filled = median(run.work.pixels / run.side_px**2 for run in runs)
+    wanted = Work.of(params, params.size**2 * filled)
+    # sorted keeps the order of equals: the newer runs win.
+    nearest = sorted(runs, key=lambda run: run.work.distance(wanted))[:NEAREST]
+    return median(run.scaled_to(wanted) for run in nearest)
