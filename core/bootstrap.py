@@ -20,6 +20,7 @@ from core.services.bundle import Bundles
 from core.services.drafts import Drafts
 from core.services.gallery import Gallery
 from core.services.generations import Generations
+from core.services.queue import Queue
 from core.services.reproduction import Reproductions
 from core.services.statistics import Statistics
 from core.services.worker import Worker
@@ -28,6 +29,7 @@ from core.storage.local import LocalImageStore
 from db.connection import make_engine
 from db.drafts import DraftRepo
 from db.generations import GenerationRepo
+from db.queue import QueueRepo
 from db.statistics import StatisticsRepo
 from db.upgrade import upgrade
 from db.verifications import VerificationRepo
@@ -39,6 +41,7 @@ class Studio:
 
     settings: Settings
     generations: Generations
+    queue: Queue
     gallery: Gallery
     reproductions: Reproductions
     statistics: Statistics
@@ -84,17 +87,19 @@ def build_studio(
     engine = make_engine(settings.url)
     upgrade(engine)
     repo, images = GenerationRepo(engine), LocalImageStore(settings.images)
-    verifications = VerificationRepo(engine)
-    worker = Worker(_worker_name(), repo, verifications, images, load_inpainter, now)
+    verifications, queue = VerificationRepo(engine), QueueRepo(engine)
+    worker = Worker(_worker_name(), repo, verifications, queue, images, load_inpainter, now)
     dispatching = dispatcher(worker)
+    statistics = Statistics(StatisticsRepo(engine))
     if resolve_device is None:
         resolve_device = _resolver(settings)
     return Studio(
         settings=settings,
         generations=Generations(repo, images, dispatching, resolve_device, now, new_id, random_seed),
+        queue=Queue(queue, repo, dispatching, now, statistics.estimate_s),
         gallery=Gallery(repo, images, now),
         reproductions=Reproductions(verifications, repo, images, dispatching, now, new_id),
-        statistics=Statistics(StatisticsRepo(engine)),
+        statistics=statistics,
         bundles=Bundles(repo, images, now, new_id),
         drafts=Drafts(DraftRepo(engine), images, now, new_id),
         models=catalogue or make_catalogue(settings),

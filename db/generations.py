@@ -7,7 +7,7 @@ from contextlib import suppress
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import and_, delete, func, or_, select, update
+from sqlalchemy import delete, func, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
@@ -18,6 +18,7 @@ from core.domain.hashing import canonical_json
 from core.domain.model import LoadedModel
 from db.gallery import GalleryRepo
 from db.mapping import first_free, number_at, to_generation, to_row, whole_rows
+from db.queue import waiting_in_turn
 from db.tables import EnvironmentRow, GenerationRow, ProgressRow
 
 Row = GenerationRow
@@ -155,11 +156,6 @@ class GenerationRepo(GalleryRepo):
         with Session(self._engine) as session:
             return session.scalar(select(Row.cancel_requested_at).where(Row.id == id)) is not None
 
-    def next_queued(self) -> str | None:
-        with Session(self._engine) as session:
-            oldest = select(Row.id).where(Row.status == Status.QUEUED).order_by(Row.number).limit(1)
-            return session.scalar(oldest)
-
     def progress(self, id: str) -> Progress:
         with Session(self._engine) as session:
             query = select(Row, ProgressRow).outerjoin(ProgressRow, ProgressRow.generation_id == Row.id)
@@ -206,8 +202,8 @@ def _add(session: Session, generations: Sequence[Generation]) -> None:
 
 def _ahead(session: Session, row: Row) -> int:
     """How many will be painted before this one."""
-    waiting = and_(Row.status == Status.QUEUED, Row.number < row.number)
-    return session.scalar(select(func.count()).select_from(Row).where(or_(waiting, Row.status == Status.RUNNING))) or 0
+    running = session.scalar(select(func.count()).select_from(Row).where(Row.status == Status.RUNNING)) or 0
+    return running + next((n for n, waiting in enumerate(waiting_in_turn(session)) if waiting.id == row.id), 0)
 
 
 def _outcome_values(outcome: Outcome) -> dict[str, Any]:

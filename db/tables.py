@@ -107,6 +107,8 @@ class GenerationRow(Table):
         Index("ix_generations_device", "device", "number"),
         Index("ix_generations_scheduler", "scheduler", "number"),
         Index("ix_generations_parent_id", "parent_id", "number"),
+        # Whom the queue served last.
+        Index("ix_generations_session", "session", "started_at"),
     )  # fmt: skip
 
     number: Mapped[int] = mapped_column(Number, primary_key=True, autoincrement=False)
@@ -119,6 +121,7 @@ class GenerationRow(Table):
     cancel_requested_at: Mapped[datetime | None]
     deleted_at: Mapped[datetime | None]
     worker: Mapped[str | None] = mapped_column(String(80))
+    queue_place: Mapped[int | None]
 
     params_json: Mapped[str] = mapped_column(Text)
     prompt: Mapped[str] = mapped_column(Text)
@@ -258,3 +261,32 @@ class VerificationRow(Table):
     output: Mapped[str | None] = mapped_column(String(80))
     details_json: Mapped[str] = mapped_column(Text, default="{}", server_default="{}")
     error: Mapped[str | None] = mapped_column(Text)
+
+
+class SwitchRow(Table):
+    """Something that is on for the whole studio, for as long as its row is there."""
+
+    __tablename__ = "switches"
+
+    name: Mapped[str] = mapped_column(String(40), primary_key=True)
+    turned_on_at: Mapped[datetime]
+
+
+class PresetRow(Table):
+    """params_json: fields of InpaintParams with values, not necessarily all."""
+
+    __tablename__ = "presets"
+
+    name: Mapped[str] = mapped_column(String(100), primary_key=True)
+    created_at: Mapped[datetime]
+    params_json: Mapped[str] = mapped_column(Text)
+
+
+class SheetRow(Table):
+    """Generations that were made together, over one or two parameters. sheet_json: the axes and the ids."""
+
+    __tablename__ = "sheets"
+
+    id: Mapped[str] = mapped_column(String(32), primary_key=True)
+    created_at: Mapped[datetime]
+    sheet_json: Mapped[str] = mapped_column(Text)

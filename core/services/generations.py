@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 
-from core.domain.errors import InvalidParams
+from core.domain.errors import InvalidMove, InvalidParams
 from core.domain.generation import Generation, Progress, Relation, Status
 from core.domain.params import PARAMETERS
 from core.domain.request import InpaintRequest
@@ -102,6 +102,19 @@ class Generations:
         """Queue an interrupted generation again, in its own row."""
         self.repo.requeue(id)
         self.dispatcher.enqueue(id)
+
+    def retry(self, id: str, *, session: str | None = None) -> str:
+        """Queue one again that did not come to its end: an interrupted one in its own row, others as a new one.
+
+        Returns the id of the row that waits now. Raises InvalidMove for one that succeeded or is still in work.
+        """
+        status = self.repo.status(id)
+        if status is Status.INTERRUPTED:
+            self.resume(id)
+            return id
+        if status not in (Status.FAILED, Status.CANCELLED):
+            raise InvalidMove(f"This generation is {status}, so there is nothing to try again. Use Re-run instead.")
+        return self.rerun(id, session=session)
 
     def cancel(self, id: str) -> None:
         self.repo.request_cancel(id, self.now())

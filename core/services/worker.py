@@ -22,6 +22,7 @@ from core.ports import ImageStore, Inpainter, LoadInpainter, Repainted, StepRepo
 from core.services.reproduction import Rerun, judged
 from core.services.thumbnails import thumbnail
 from db.generations import GenerationRepo
+from db.queue import QueueRepo
 from db.verifications import VerificationRepo
 
 log = logging.getLogger(__name__)
@@ -41,16 +42,19 @@ class Worker:
     name: str
     repo: GenerationRepo
     verifications: VerificationRepo
+    queue: QueueRepo
     images: ImageStore
     load_inpainter: LoadInpainter
     now: Callable[[], datetime]
 
     def run_next(self) -> bool:
-        """Work on the oldest queued generation, else on the oldest verification. False if there is neither."""
+        """Work on the generation whose turn it is, else on the oldest verification. False if nothing is to be done."""
         long_ago = self.now() - DEAD_AFTER
         self.repo.interrupt_stale(long_ago, self.now())
         self.verifications.requeue_stale(long_ago)
-        id = self.repo.next_queued() or self.verifications.next_queued()
+        if self.queue.is_paused():
+            return False
+        id = self.queue.next_queued() or self.verifications.next_queued()
         if id is None:
             return False
         self.run(id)

@@ -1,0 +1,97 @@
+"""The queue in the database: who waits, in which order, and whether it is paused."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+
+from sqlalchemy import Engine, delete, func, select, update
+from sqlalchemy.orm import Session, sessionmaker
+
+from core.domain.generation import Generation, Status
+from core.domain.queue import Waiting, in_turn
+from db.mapping import number_at, to_generation, whole_rows
+from db.tables import GenerationRow, SwitchRow, VerificationRow
+
+Row = GenerationRow
+PAUSED = "queue paused"
+
+
+class QueueRepo:
+    """Every method is one transaction."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self._sessions = sessionmaker(engine)
+
+    def next_queued(self) -> str | None:
+        """The id of the generation whose turn it is."""
+        with Session(self._engine) as session:
+            waiting = waiting_in_turn(session)
+            return waiting[0].id if waiting else None
+
+    def waiting(self) -> list[Waiting]:
+        """In the order in which they are worked on."""
+        with Session(self._engine) as session:
+            return waiting_in_turn(session)
+
+    def running(self) -> list[str]:
+        with Session(self._engine) as session:
+            return list(session.scalars(select(Row.id).where(Row.status == Status.RUNNING).order_by(Row.number)))
+
+    def generations(self, ids: Sequence[str]) -> list[Generation]:
+        """In this order; those that are gone are left out."""
+        with Session(self._engine) as session:
+            found = {row.id: to_generation(row) for row in session.execute(whole_rows().where(Row.id.in_(ids)))}
+        return [found[id] for id in ids if id in found]
+
+    def unfinished(self, limit: int) -> list[Generation]:
+        """The newest that were interrupted and wait for a word."""
+        asked = whole_rows().where(Row.status == Status.INTERRUPTED, Row.deleted_at.is_(None))
+        with Session(self._engine) as session:
+            return [to_generation(row) for row in session.execute(asked.order_by(Row.number.desc()).limit(limit))]
+
+    def verifications_waiting(self) -> int:
+        query = select(func.count()).where(VerificationRow.status.in_([Status.QUEUED, Status.RUNNING]))
+        with Session(self._engine) as session:
+            return session.scalar(query) or 0
+
+    def put(self, places: Mapping[str, int]) -> None:
+        """New places of generations that still wait."""
+        with self._sessions.begin() as session:
+            for id, place in places.items():
+                session.execute(update(Row).where(Row.id == id, Row.status == Status.QUEUED).values(queue_place=place))
+
+    def cancel_waiting(self, now: datetime) -> int:
+        """Take back all that wait. Returns how many."""
+        waiting = update(Row).where(Row.status == Status.QUEUED)
+        with self._sessions.begin() as session:
+            values = {"status": Status.CANCELLED, "cancel_requested_at": now, "finished_at": now}
+            return session.execute(waiting.values(values)).rowcount
+
+    def is_paused(self) -> bool:
+        with Session(self._engine) as session:
+            return session.get(SwitchRow, PAUSED) is not None
+
+    def pause(self, now: datetime) -> None:
+        with self._sessions.begin() as session:
+            session.merge(SwitchRow(name=PAUSED, turned_on_at=now))
+
+    def unpause(self) -> None:
+        with self._sessions.begin() as session:
+            session.execute(delete(SwitchRow).where(SwitchRow.name == PAUSED))
+
+
+def waiting_in_turn(session: Session) -> list[Waiting]:
+    columns = (Row.id, Row.session, Row.number, Row.queue_place)
+    found = session.execute(select(*columns).where(Row.status == Status.QUEUED)).all()
+    waiting = [Waiting(id, whose, number, place) for id, whose, number, place in found]
+    return in_turn(waiting, _served(session, {w.session for w in waiting}))
+
+
+def _served(session: Session, sessions: set[str | None]) -> dict[str | None, int]:
+    """When each of these browser sessions was served last. With one session there is nobody to be fair to."""
+    if len(sessions) < 2:
+        return {}
+    last = select(Row.session, func.max(Row.started_at)).where(Row.session.in_(sessions - {None})).group_by(Row.session)
+    return {whose: number_at(at) for whose, at in session.execute(last) if at is not None}
