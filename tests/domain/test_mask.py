@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+import scipy.ndimage  # noqa: F401 - loaded here, not within the deadline of the first example
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
@@ -156,3 +157,94 @@ def test_masks_of_different_sizes_do_not_mix():
 def test_only_one_channel_of_8_bits_is_a_mask(pixels):
     with pytest.raises(InvalidMask):
         Mask(pixels)
+
+
+# Tools ---------------------------------------------------------------------------------------------------------
+
+
+@given(hard, widths)
+def test_shrinking_turns_off_exactly_the_pixels_within_that_distance_of_the_outside(mask, px):
+    shrunk = mask.shrunk(px)
+
+    off = np.argwhere(mask.pixels == 0)
+    for y, x in np.ndindex(*mask.pixels.shape):
+        near = off.size and ((off - (y, x)) ** 2).sum(axis=1).min() <= px * px
+        assert shrunk.pixels[y, x] == (0 if near else mask.pixels[y, x])
+
+
+@given(greys, widths)
+def test_shrinking_never_adds_anything_and_keeps_the_value_of_what_stays(mask, px):
+    shrunk = mask.shrunk(px).pixels
+
+    assert ((shrunk == mask.pixels) | (shrunk == 0)).all()
+
+
+@given(hard, widths)
+def test_growing_what_was_shrunk_brings_back_nothing_new(mask, px):
+    assert (mask.shrunk(px).grown(px).pixels <= mask.pixels).all()
+
+
+@given(hard)
+def test_what_is_still_kept_after_filling_holes_reaches_the_border_of_the_picture(mask):
+    filled = mask.holes_filled
+
+    assert (filled.pixels >= mask.pixels).all()
+    reached = np.pad(filled.pixels == 0, 1, constant_values=True)
+    seen, todo = np.zeros_like(reached), [(0, 0)]
+    while todo:
+        y, x = todo.pop()
+        if 0 <= y < reached.shape[0] and 0 <= x < reached.shape[1] and reached[y, x] and not seen[y, x]:
+            seen[y, x] = True
+            todo += [(y + 1, x), (y - 1, x), (y, x + 1), (y, x - 1)]
+    assert (seen == reached).all()
+    assert filled.holes_filled == filled
+
+
+def test_a_ring_is_filled_and_a_bay_is_not():
+    pixels = np.zeros((9, 20), np.uint8)
+    pixels[1:8, 1:8] = pixels[1:8, 11:18] = 255
+    pixels[3:6, 3:6] = pixels[3:6, 13:18] = 0
+
+    filled = Mask(pixels).holes_filled.pixels
+
+    assert (filled[1:8, 1:8] == 255).all()
+    assert (filled[:, 9:] == pixels[:, 9:]).all()
+
+
+@given(hard, st.integers(0, 30))
+def test_removing_specks_takes_whole_areas_and_never_a_large_one(mask, pixels):
+    cleaned = mask.without_specks(pixels)
+
+    taken = mask.without(cleaned)
+    assert (cleaned.pixels <= mask.pixels).all()
+    assert np.count_nonzero(taken.pixels) == 0 or pixels > 1
+    assert cleaned.without_specks(pixels) == cleaned
+    assert not (cleaned.grown(1).pixels & taken.pixels).any()
+
+
+def test_a_slip_of_the_hand_is_removed_and_the_stroke_stays():
+    pixels = np.zeros((40, 40), np.uint8)
+    pixels[5:20, 5:20] = pixels[30, 30:32] = 255
+
+    assert Mask(pixels).without_specks(10).bounds == Bounds(5, 5, 20, 20)
+
+
+@given(greys)
+def test_the_intersection_with_itself_is_the_mask_and_with_nothing_is_nothing(mask):
+    assert mask.intersection(mask) == mask
+    assert mask.intersection(Mask.empty(mask.size)).is_empty
+
+
+@given(greys)
+def test_a_hard_mask_is_black_and_white_and_hardening_changes_no_hard_mask(mask):
+    assert mask.hard.is_hard
+    assert mask.hard.hard == mask.hard
+    assert mask.is_hard == (mask.hard == mask)
+
+
+def test_what_is_transparent_is_repainted():
+    image = Image.new("RGBA", (5, 4), "green")
+    image.paste((0, 0, 0, 20), (1, 1, 3, 3))
+
+    assert Mask.from_transparency(image).bounds == Bounds(1, 1, 3, 3)
+    assert Mask.from_transparency(image.convert("RGB")).is_empty
