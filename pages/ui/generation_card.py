@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Iterable, Mapping
 from datetime import datetime
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import streamlit as st
-from PIL import Image, ImageChops
 
 from core.bootstrap import Studio
-from core.domain import compositing
 from core.domain.gallery import GalleryFilter
 from core.domain.generation import Generation, Progress, Relation, Status
-from core.domain.geometry import Bounds, Size
 from core.domain.params import PARAMETERS, SCHEDULERS
 from core.services.gallery import Gallery
 from pages.ui import state
+from pages.ui.compare import before_after, painted_part
 from pages.ui.gallery_grid import STATUS_TITLES
 from pages.ui.messages import escaped, shown_errors
 from pages.ui.verdict import verdict_badge, verdict_panel, verify_button
@@ -27,12 +24,6 @@ GENERATION_PARAMETER = "generation"
 
 GALLERY_PAGE = "pages/2_Gallery.py"
 INPAINT_PAGE = "pages/1_Inpaint.py"
-
-SCREEN = Size(1280, 1280)
-"""Pictures are shown at most this large; the full one is a download away."""
-
-COLUMN_PX = 610
-TALLEST_PX = 460
 
 RELATIONS = {
     Relation.RERUN: "Run again",
@@ -48,7 +39,7 @@ def generation_card(studio: Studio, generation: Generation) -> None:
     _trouble(generation)
     if generation.status.is_active:
         _live(studio, generation.id)
-    _pictures(studio.gallery, generation)
+    before_after(studio, generation, generation.id)
     _actions(studio, generation)
     _organise(studio, generation)
     verdict_panel(studio, generation)
@@ -105,34 +96,6 @@ def _live(studio: Studio, id: str) -> None:
             st.image(progress.preview, width=256, alt="What has been painted so far")
         if st.button("Cancel", key=f"cancel-{id}", icon=":material/stop:", disabled=progress.cancel_requested):
             studio.generations.cancel(id)
-
-
-def _pictures(gallery: Gallery, generation: Generation) -> None:
-    crop = _crop_of(generation)
-    views = ["Original", "Mask", "Difference"] if generation.output else ["Original", "Mask"]
-    with st.container(horizontal=True, vertical_alignment="center"):
-        beside = st.segmented_control(
-            "Beside the result", views, default=views[0], required=True, label_visibility="collapsed",
-            key=f"beside-{generation.id}",
-        )  # fmt: skip
-        close = crop is not None and st.toggle("Close up of the painted part", key=f"close-{generation.id}")
-    box = crop.box if crop is not None and close else None
-    size = crop.size if box else Size(generation.width, generation.height)
-    left, right = st.columns(2)
-    with left, shown_errors():
-        if generation.output:
-            _show(_picture(gallery, generation.output, box), "Result", size)
-        elif not generation.status.is_active:
-            st.caption("There is no result. The original and the mask are kept: run it again from here.")
-    with right, shown_errors():
-        _show(_VIEWS[beside](gallery, generation, box), beside, size)
-
-
-def _show(picture: bytes, title: str, size: Size) -> None:
-    """As wide as the column, but no taller than a screen leaves room for."""
-    width = round(min(COLUMN_PX, TALLEST_PX * size.width / size.height))
-    with st.container(width=max(80, width)):
-        st.image(picture, caption=title, width="stretch", alt=title)
 
 
 def _actions(studio: Studio, generation: Generation) -> None:
@@ -305,7 +268,7 @@ def _run_facts(generation: Generation) -> Iterable[tuple[str, str]]:
         yield "Model revision", _short(generation.model_revision)
     if "effective_steps" in record:
         yield "Steps really run", str(record["effective_steps"])
-    if (crop := _crop_of(generation)) is not None:
+    if (crop := painted_part(generation)) is not None:
         yield "Part painted", f"{crop.size} px, at {crop.left}, {crop.top}"
     if "working_size" in record:
         yield "Went through the model at", "{} x {} px".format(*record["working_size"])
@@ -388,61 +351,3 @@ def _facts(title: str, facts: Iterable[tuple[str, str]], *, monospace: bool = Fa
     shown = [f"`{value}`" if monospace else escaped(" ".join(value.split())) for value in values]
     table: Mapping[str, list[str]] = {"What": [escaped(name.replace("_", " ")) for name in names], "Value": shown}
     st.table(table, hide_header=True, hide_index=True, border="horizontal", alt=title)
-
-
-# Pictures for the screen ---------------------------------------------------------------------------------------
-
-Box = tuple[int, int, int, int]
-
-
-def _crop_of(generation: Generation) -> Bounds | None:
-    try:
-        return Bounds(*generation.record["crop"])
-    except (KeyError, TypeError, ValueError):
-        return None
-
-
-@st.cache_data(max_entries=120, show_spinner=False)
-def _picture(_gallery: Gallery, key: str, box: Box | None) -> bytes:
-    return _for_screen(_gallery.image(key), box)
-
-
-@st.cache_data(max_entries=60, show_spinner=False)
-def _masked(_gallery: Gallery, source: str, mask: str, box: Box | None) -> bytes:
-    """The original with the mask laid over it in red."""
-    original = _eight_bit(_gallery.image(source))
-    tint = Image.new("RGB", original.size, (220, 38, 38))
-    weight = _gallery.image(mask).convert("L").point(lambda value: value * 6 // 10)
-    return _for_screen(Image.composite(tint, original, weight), box)
-
-
-@st.cache_data(max_entries=60, show_spinner=False)
-def _difference(_gallery: Gallery, source: str, output: str, box: Box | None) -> bytes:
-    """How far each pixel moved, four times as bright as it was: black means not at all."""
-    changed = ImageChops.difference(_eight_bit(_gallery.image(source)), _eight_bit(_gallery.image(output)))
-    red, green, blue = changed.split()
-    largest = ImageChops.lighter(ImageChops.lighter(red, green), blue)
-    return _for_screen(largest.point(lambda value: min(255, value * 4)), box)
-
-
-_VIEWS = {
-    "Original": lambda gallery, generation, box: _picture(gallery, generation.source, box),
-    "Mask": lambda gallery, generation, box: _masked(gallery, generation.source, generation.mask, box),
-    "Difference": lambda gallery, generation, box: _difference(gallery, generation.source, generation.output, box),
-}
-
-
-def _eight_bit(image: Image.Image) -> Image.Image:
-    whole = Bounds(0, 0, *image.size)
-    return compositing.for_model(image, whole, whole.size) if image.mode == "I;16" else image.convert("RGB")
-
-
-def _for_screen(image: Image.Image, box: Box | None) -> bytes:
-    part = image.crop(box) if box else image
-    part = _eight_bit(part) if part.mode == "I;16" else part
-    size = Size(*part.size).fitted(SCREEN)
-    if size != Size(*part.size):
-        part = part.resize(tuple(size), Image.Resampling.LANCZOS, reducing_gap=2.0)
-    file = io.BytesIO()
-    part.save(file, "WEBP", quality=90, method=0, icc_profile=image.info.get("icc_profile"))
-    return file.getvalue()

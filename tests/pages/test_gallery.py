@@ -385,18 +385,6 @@ def test_lineage_links_to_the_parent_and_to_the_children(gallery, studio, dispat
     assert any(label.startswith("Run again: “a dog”") for label in links)
 
 
-@pytest.mark.parametrize("view", ["Original", "Mask", "Difference"])
-def test_the_result_is_shown_beside_the_original_the_mask_and_the_difference(gallery, studio, dispatcher, view):
-    [id] = painted(studio, dispatcher)
-
-    page = gallery(generation=id)
-    page.get("button_group")[0].set_value(view) if view != "Original" else None
-    page.run()
-
-    assert not page.exception
-    assert not page.error
-
-
 def button(page: AppTest, label: str, of: str | None = None):
     """The button of that label; of: the one on the card of this generation, not the one above the grid."""
     found = [b for b in page.button if b.label == label and (of is None or b.key.endswith(of))]

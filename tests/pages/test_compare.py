@@ -1,0 +1,192 @@
+"""Two pictures compared on the page: the views, the numbers, and words where something cannot be compared."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+
+import pytest
+import streamlit as st
+from streamlit.testing.v1 import AppTest
+
+from core.domain.params import InpaintParams
+from core.domain.request import InpaintRequest
+from tests.conftest import a_mask, a_picture, a_request
+
+
+@dataclass
+class Wipe:
+    """Stands in for the component in the browser: keeps what it was given."""
+
+    data: dict = field(default_factory=dict)
+
+    def __call__(self, *, data, **_):
+        self.data = data
+        return {}
+
+
+@pytest.fixture
+def wipe(monkeypatch) -> Wipe:
+    wipe = Wipe()
+    monkeypatch.setattr("pages.ui.wipe._component", wipe)
+    return wipe
+
+
+@pytest.fixture
+def compared(studio, wipe, monkeypatch):
+    """Open a page with nothing but the comparison of these two."""
+    monkeypatch.setattr("pages.ui.resources.studio", lambda: studio)
+    st.cache_data.clear()
+
+    def page(left: str, right: str) -> None:
+        from pages.ui.compare import comparison
+        from pages.ui.resources import studio
+
+        comparison(studio(), left, right)
+
+    def open_page(left: str, right: str) -> AppTest:
+        opened = AppTest.from_function(page, args=(left, right), default_timeout=30).run()
+        assert not opened.exception
+        return opened
+
+    return open_page
+
+
+def painted(studio, dispatcher, **params) -> str:
+    [id] = studio.generations.submit(a_request(num_inference_steps=1, **params))
+    dispatcher.drain()
+    return id
+
+
+def larger(studio, dispatcher, width: int, height: int) -> str:
+    request = InpaintRequest(a_picture(width, height), a_mask(width, height), InpaintParams(prompt="a dog", size=64))
+    [id] = studio.generations.submit(request)
+    dispatcher.drain()
+    return id
+
+
+def choose(page: AppTest, what: str) -> AppTest:
+    group = next(g for g in page.get("button_group") if what in g.options)
+    page = group.set_value(what).run()
+    assert not page.exception
+    return page
+
+
+def words_on(page: AppTest) -> str:
+    parts = [e.value for kind in ("markdown", "caption", "info", "error") for e in page.get(kind)]
+    parts += [" ".join(map(str, row)) for table in page.table for row in table.value.itertuples(index=False)]
+    return re.sub(r"\\(\W)", r"\1", "\n".join(map(str, parts)))
+
+
+def test_two_results_lie_on_top_of_each_other_with_a_divider_between_them(studio, dispatcher, compared, wipe):
+    left, right = painted(studio, dispatcher, seed=1), painted(studio, dispatcher, prompt="a dog", seed=2)
+
+    page = compared(left, right)
+
+    assert (wipe.data["left"]["alt"], wipe.data["right"]["alt"]) == ("Left: “a cat”, seed 1", "Right: “a dog”, seed 2")
+    assert wipe.data["left"]["address"] != wipe.data["right"]["address"]
+    assert (wipe.data["width"], wipe.data["height"]) == (96, 64)
+    assert not page.error
+
+
+def test_what_was_chosen_differently_is_listed(studio, dispatcher, compared):
+    left, right = painted(studio, dispatcher, seed=1), painted(studio, dispatcher, prompt="a dog", seed=1)
+
+    words = words_on(compared(left, right))
+
+    assert "Prompt a cat a dog" in words
+    assert "Seed" not in words
+
+
+@pytest.mark.parametrize("view", ["Difference", "Side by side"])
+def test_the_other_views_of_two_results(studio, dispatcher, compared, view):
+    left, right = painted(studio, dispatcher, seed=1), painted(studio, dispatcher, seed=2)
+
+    page = choose(compared(left, right), view)
+
+    assert not page.error
+    assert bool(page.metric) is (view == "Difference")
+
+
+def test_the_difference_is_given_in_numbers(studio, dispatcher, compared):
+    left, right = painted(studio, dispatcher, seed=1), painted(studio, dispatcher, seed=2)
+
+    page = choose(compared(left, right), "Difference")
+
+    numbers = {metric.label: metric.value for metric in page.metric}
+    assert 0 < float(numbers["Pixels that differ"].rstrip("%")) < 100
+    assert numbers["Largest difference"].endswith("of 255")
+    assert numbers["PSNR"].endswith("dB")
+
+
+def test_equal_pictures_are_said_to_be_equal(studio, dispatcher, compared):
+    left = painted(studio, dispatcher)
+    right = studio.generations.rerun(left)
+    dispatcher.drain()
+
+    page = choose(compared(left, right), "Difference")
+
+    assert "Every pixel of the picture is the same" in words_on(page)
+    assert "same parameters and the same seed" in words_on(page)
+
+
+def test_pictures_of_different_sizes_are_shown_side_by_side_and_why_is_said(studio, dispatcher, compared, wipe):
+    left, right = painted(studio, dispatcher), larger(studio, dispatcher, 120, 80)
+
+    page = compared(left, right)
+
+    assert "different sizes (96 x 64 and 120 x 80 pixels)" in words_on(page)
+    assert not wipe.data
+
+
+def test_the_same_one_twice_is_its_result_beside_its_original(studio, dispatcher, compared, wipe):
+    id = painted(studio, dispatcher)
+
+    compared(id, id)
+
+    assert (wipe.data["left"]["title"], wipe.data["right"]["title"]) == ("Before", "After")
+
+
+@pytest.mark.parametrize("view", ["Difference", "Mask", "Result", "Side by side"])
+def test_the_views_of_one_generation(studio, dispatcher, compared, view):
+    id = painted(studio, dispatcher)
+
+    page = choose(compared(id, id), view)
+
+    assert not page.error
+
+
+def test_the_painted_part_can_be_looked_at_alone(studio, dispatcher, compared, wipe):
+    id = painted(studio, dispatcher)
+
+    choose(compared(id, id), "Painted part")
+
+    left, top, right, bottom = studio.gallery.get(id).record["crop"]
+    assert (wipe.data["width"], wipe.data["height"]) == (right - left, bottom - top)
+
+
+def test_a_part_of_a_large_picture_is_shown_with_all_its_pixels(studio, dispatcher, compared, wipe):
+    id = larger(studio, dispatcher, 1500, 40)
+
+    page = choose(compared(id, id), "Full resolution")
+    page.slider[0].set_value(220).run()
+
+    assert (wipe.data["width"], wipe.data["height"]) == (1280, 40)
+    assert len(page.slider) == 1
+
+
+def test_a_missing_original_does_not_hide_the_result(studio, dispatcher, compared, wipe):
+    id = painted(studio, dispatcher)
+    studio.gallery.images.path(studio.gallery.get(id).source).unlink()
+
+    page = compared(id, id)
+
+    assert "missing" in page.error[0].value
+    assert len(page.get("image")) == 1
+
+
+def test_one_without_a_result_cannot_be_compared(studio, dispatcher, compared):
+    left = painted(studio, dispatcher)
+    [right] = studio.generations.submit(a_request(prompt="not yet"))
+
+    assert "“not yet”, seed 0 has no result" in words_on(compared(left, right))
