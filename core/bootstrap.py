@@ -9,6 +9,7 @@ import socket
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from pathlib import Path
 
 from sqlalchemy.engine import make_url
 
@@ -20,8 +21,11 @@ from core.services.bundle import Bundles
 from core.services.drafts import Drafts
 from core.services.gallery import Gallery
 from core.services.generations import Generations
+from core.services.presets import Presets
+from core.services.prompts import Prompts
 from core.services.queue import Queue
 from core.services.reproduction import Reproductions
+from core.services.sheets import Sheets
 from core.services.statistics import Statistics
 from core.services.worker import Worker
 from core.settings import Settings
@@ -29,10 +33,14 @@ from core.storage.local import LocalImageStore
 from db.connection import make_engine
 from db.drafts import DraftRepo
 from db.generations import GenerationRepo
+from db.presets import PresetRepo
 from db.queue import QueueRepo
+from db.sheets import SheetRepo
 from db.statistics import StatisticsRepo
 from db.upgrade import upgrade
 from db.verifications import VerificationRepo
+
+WILDCARDS = Path(__file__).parents[1] / "assets" / "wildcards"
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +49,8 @@ class Studio:
 
     settings: Settings
     generations: Generations
+    sheets: Sheets
+    presets: Presets
     queue: Queue
     gallery: Gallery
     reproductions: Reproductions
@@ -93,9 +103,13 @@ def build_studio(
     statistics = Statistics(StatisticsRepo(engine))
     if resolve_device is None:
         resolve_device = _resolver(settings)
+    prompts = Prompts((WILDCARDS, settings.wildcards))
+    generations = Generations(repo, images, dispatching, resolve_device, now, new_id, random_seed, prompts)
     return Studio(
         settings=settings,
-        generations=Generations(repo, images, dispatching, resolve_device, now, new_id, random_seed),
+        generations=generations,
+        sheets=Sheets(SheetRepo(engine), repo, images, generations, now, new_id),
+        presets=Presets(PresetRepo(engine), now),
         queue=Queue(queue, repo, dispatching, now, statistics.estimate_s),
         gallery=Gallery(repo, images, now),
         reproductions=Reproductions(verifications, repo, images, dispatching, now, new_id),

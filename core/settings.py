@@ -54,6 +54,11 @@ class Settings(BaseSettings):
         return self.data / "images"
 
     @property
+    def wildcards(self) -> Path:
+        """Text files whose lines stand for their names in a prompt."""
+        return self.data / "wildcards"
+
+    @property
     def token(self) -> str | None:
         return self.hf_token.get_secret_value().strip() or None if self.hf_token else None
 

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 from core.domain.errors import InvalidMove, InvalidParams
 from core.domain.generation import Generation, Progress, Relation, Status
-from core.domain.params import PARAMETERS
+from core.domain.params import PARAMETERS, InpaintParams
 from core.domain.request import InpaintRequest
 from core.ports import Dispatcher, ImageStore
+from core.services.prompts import Prompts
 from db.generations import GenerationRepo
 
 MAX_COUNT = 64
@@ -41,23 +42,40 @@ class Generations:
     now: Callable[[], datetime]
     new_id: Callable[[], str]
     random_seed: Callable[[], int]
+    prompts: Prompts
 
     def submit(
         self, request: InpaintRequest, *, device: str = "auto", count: int = 1, origin: Origin = UNKNOWN_ORIGIN
     ) -> list[str]:
-        """Store the request and queue it, count times with the seeds seed, seed + 1, ...; returns the new ids.
-
-        On return the source, the mask and the rows are on disk: a crash at any later moment loses none of them.
-        """
+        """Store the request and queue it, count times with the seeds seed, seed + 1, ...; returns the new ids."""
         if not 1 <= count <= MAX_COUNT:
             raise InvalidParams(f"Images: must be from 1 to {MAX_COUNT}, not {count}.")
+        seeds = [_nth_seed(request.params.seed, nth) for nth in range(count)]
+        return self.submit_all(
+            request, [request.params.changed(seed=seed) for seed in seeds], device=device, origin=origin
+        )
+
+    def submit_all(
+        self,
+        request: InpaintRequest,
+        all_params: Sequence[InpaintParams],
+        *,
+        device: str = "auto",
+        origin: Origin = UNKNOWN_ORIGIN,
+    ) -> list[str]:
+        """Store the picture and the mask of the request, and queue them under each of these params.
+
+        Choices in a prompt are made here, by each one's seed, and recorded as made. On return the source, the mask
+        and the rows are on disk: a crash at any later moment loses none of them.
+        """
+        all_params = [self._with_choices_made(params) for params in all_params]
         device = self.resolve_device(device)
         source, mask = self.images.put(request.image), self.images.put(request.mask.to_image())
         generations = [
             Generation(
                 id=self.new_id(),
                 status=Status.QUEUED,
-                params=request.params.changed(seed=_nth_seed(request.params.seed, nth)),
+                params=params,
                 device=device,
                 source=source,
                 mask=mask,
@@ -69,7 +87,7 @@ class Generations:
                 session=origin.session,
                 source_name=origin.source_name,
             )
-            for nth in range(count)
+            for params in all_params
         ]
         self.repo.add(generations)
         for generation in generations:
@@ -121,6 +139,12 @@ class Generations:
 
     def progress(self, id: str) -> Progress:
         return self.repo.progress(id)
+
+    def _with_choices_made(self, params: InpaintParams) -> InpaintParams:
+        decided = {
+            name: self.prompts.decided(getattr(params, name), params.seed) for name in ("prompt", "negative_prompt")
+        }
+        return params.changed(**decided)
 
 
 def _nth_seed(seed: int, nth: int) -> int:

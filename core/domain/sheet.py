@@ -1,0 +1,140 @@
+"""A sheet: the same picture and mask under every combination of the values of one or two parameters."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from decimal import Decimal, InvalidOperation
+from typing import Any
+
+from core.domain.errors import InvalidInput, InvalidParams
+from core.domain.hashing import canonical_json
+from core.domain.params import PARAMETERS, SCHEDULERS, InpaintParams
+
+MAX_CELLS = 100
+
+WORDS = "prompt"
+"""On this axis the first value is a part of the prompt, which each of the others takes the place of."""
+
+AXES = ("prompt", "seed", "num_inference_steps", "guidance_scale", "strength", "scheduler", "model")
+
+RANGE = re.compile(r"(-?[0-9.]+)\s*-\s*(-?[0-9.]+)(?:\s*\(\s*\+?\s*([0-9.]+)\s*\))?")
+
+
+@dataclass(frozen=True, slots=True)
+class Axis:
+    """name: one of AXES. values: of that parameter, in the order in which they are shown; at least one, each once."""
+
+    name: str
+    values: tuple[Any, ...]
+
+    def __post_init__(self) -> None:
+        if self.name not in AXES:
+            raise InvalidInput(f"A sheet can vary one of {', '.join(AXES)}, not {self.name!r}.")
+        if not self.values:
+            raise InvalidInput(f"{self.title}: give at least one value.")
+        if len(set(self.values)) < len(self.values):
+            raise InvalidInput(f"{self.title}: a value is there twice.")
+
+    @property
+    def title(self) -> str:
+        return PARAMETERS[self.name].title
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        if self.name == WORDS:
+            return tuple(str(value) or "(nothing)" for value in self.values)
+        return tuple(f"{self.title} {_shown(self.name, value)}" for value in self.values)
+
+    @classmethod
+    def parse(cls, name: str, text: str) -> Axis:
+        """Values divided by commas; for numbers also ranges: “10-50 (+10)”. Raises InvalidInput in words."""
+        parts = [part.strip() for part in text.split(",")]
+        if name == WORDS:
+            return cls(name, tuple(parts) if text.strip() else ())
+        parts = [part for part in parts if part]
+        parameter = PARAMETERS.get(name)
+        if parameter is None or isinstance(parameter.default, str):
+            return cls(name, tuple(parts))
+        return cls(name, tuple(_numbers(name, parts)))
+
+    def applied(self, params: InpaintParams, value: Any) -> InpaintParams:
+        """Raises InvalidParams if the value, or the part of the prompt, does not fit."""
+        if self.name != WORDS:
+            return params.changed(**{self.name: value})
+        part = str(self.values[0])
+        if part not in params.prompt or not part:
+            raise InvalidParams(f"Prompt: the first value of the sheet, “{part}”, must be a part of the prompt.")
+        return params.changed(prompt=params.prompt.replace(part, str(value)))
+
+
+@dataclass(frozen=True, slots=True)
+class Sheet:
+    """columns, rows: what is varied; rows may be missing. Raises InvalidInput for too many cells."""
+
+    columns: Axis
+    rows: Axis | None = None
+
+    def __post_init__(self) -> None:
+        if self.rows is not None and self.rows.name == self.columns.name:
+            raise InvalidInput("Columns and rows vary the same parameter. Choose another one for the rows.")
+        if self.cells > MAX_CELLS:
+            raise InvalidInput(f"This sheet has {self.cells} pictures; at most {MAX_CELLS} are made at once.")
+
+    @property
+    def cells(self) -> int:
+        return len(self.columns.values) * (len(self.rows.values) if self.rows else 1)
+
+    def all_params(self, params: InpaintParams) -> list[list[InpaintParams]]:
+        """Row by row. Raises InvalidParams for a value that does not fit, before anything is made."""
+        lines = [self.rows.applied(params, value) for value in self.rows.values] if self.rows else [params]
+        return [[self.columns.applied(line, value) for value in self.columns.values] for line in lines]
+
+    def to_json(self) -> str:
+        return canonical_json({"columns": _axis_json(self.columns), "rows": _axis_json(self.rows)})
+
+    @classmethod
+    def from_json(cls, text: str) -> Sheet:
+        values = json.loads(text)
+        columns, rows = (
+            Axis(axis["name"], tuple(axis["values"])) if axis else None for axis in (values["columns"], values["rows"])
+        )
+        return cls(columns, rows)
+
+
+def _axis_json(axis: Axis | None) -> dict[str, Any] | None:
+    return {"name": axis.name, "values": list(axis.values)} if axis else None
+
+
+def _shown(name: str, value: Any) -> str:
+    if name == "scheduler":
+        return SCHEDULERS.get(value, str(value))
+    return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def _numbers(name: str, parts: Sequence[str]) -> Iterable[int | float]:
+    parameter = PARAMETERS[name]
+    kind = type(parameter.default)
+    for part in parts:
+        span = RANGE.fullmatch(part)
+        try:
+            # Decimals, so that 0.1 to 0.5 ends at 0.5.
+            found = _span(*span.groups(), parameter.step) if span else [Decimal(part)]
+        except InvalidOperation:
+            raise InvalidInput(f"{parameter.title}: “{part}” is not a number. Divide them by commas.") from None
+        for number in found:
+            if kind is int and number != number.to_integral_value():
+                raise InvalidInput(f"{parameter.title}: “{part}” must be whole numbers.")
+            yield kind(number)
+
+
+def _span(first: str, last: str, by: str | None, step: float | None) -> list[Decimal]:
+    low, high, each = Decimal(first), Decimal(last), Decimal(by or str(step or 1))
+    if each <= 0 or high < low or not (low.is_finite() and high.is_finite()):
+        raise InvalidInput(f"{first}-{last} is not a range from a smaller number to a larger one.")
+    count = int((high - low) / each) + 1
+    if count > MAX_CELLS:
+        raise InvalidInput(f"{first}-{last} has {count} values; at most {MAX_CELLS} are made at once.")
+    return [low + nth * each for nth in range(count)]

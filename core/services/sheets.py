@@ -1,0 +1,146 @@
+"""Sheets: one press of a button, every combination, one picture with labels."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from PIL import Image, ImageDraw, ImageFont
+
+from core.domain import compositing
+from core.domain.errors import GenerationNotFound, StudioError
+from core.domain.generation import Generation
+from core.domain.geometry import Bounds, Size
+from core.domain.request import InpaintRequest
+from core.domain.sheet import Sheet
+from core.ports import ImageStore
+from core.services.generations import UNKNOWN_ORIGIN, Generations, Origin
+from db.generations import GenerationRepo
+from db.sheets import SheetRepo
+
+CELL = Size(320, 320)
+GAP_PX = 8
+LABEL_PX = 18
+INK, PAPER, EMPTY = (38, 39, 48), (255, 255, 255), (236, 236, 240)
+
+
+@dataclass(frozen=True, slots=True)
+class MadeSheet:
+    """cells: row by row; None where a generation was deleted for good."""
+
+    id: str
+    sheet: Sheet
+    cells: tuple[tuple[Generation | None, ...], ...]
+
+    @property
+    def generations(self) -> list[Generation]:
+        return [cell for line in self.cells for cell in line if cell is not None]
+
+    @property
+    def is_done(self) -> bool:
+        return not any(generation.status.is_active for generation in self.generations)
+
+
+@dataclass(frozen=True, slots=True)
+class Sheets:
+    repo: SheetRepo
+    rows: GenerationRepo
+    images: ImageStore
+    generations: Generations
+    now: Callable[[], datetime]
+    new_id: Callable[[], str]
+
+    def submit(
+        self, request: InpaintRequest, sheet: Sheet, *, device: str = "auto", origin: Origin = UNKNOWN_ORIGIN
+    ) -> MadeSheet:
+        """Queue every cell. Raises InvalidParams for a value that does not fit, before anything is stored.
+
+        Cells of one model are worked on one after the other: changing the model takes longer than painting.
+        """
+        lines = sheet.all_params(request.params)
+        places = [(row, column) for row, line in enumerate(lines) for column in range(len(line))]
+        models = list(dict.fromkeys(params.model for line in lines for params in line))
+        places.sort(key=lambda at: models.index(lines[at[0]][at[1]].model))
+        made = self.generations.submit_all(
+            request, [lines[row][column] for row, column in places], device=device, origin=origin
+        )
+        ids = [[""] * len(line) for line in lines]
+        for (row, column), id in zip(places, made, strict=True):
+            ids[row][column] = id
+        id = self.new_id()
+        self.repo.add(id, sheet, ids, self.now())
+        return self.get(id)
+
+    def get(self, id: str) -> MadeSheet:
+        """Raises InvalidInput if there is no such sheet."""
+        sheet, ids = self.repo.get(id)
+        return MadeSheet(id, sheet, tuple(tuple(self._generation(id) for id in line) for line in ids))
+
+    def picture(self, made: MadeSheet) -> Image.Image:
+        """All of it as one RGB picture with labels. What is not there yet is an empty field with a word.
+
+        Each cell shows the part that was painted, with its surroundings, as the model saw it.
+        """
+        return _drawn(made.sheet, [[self._cell(generation) for generation in line] for line in made.cells])
+
+    def _generation(self, id: str) -> Generation | None:
+        try:
+            return self.rows.get(id)
+        except GenerationNotFound:
+            return None
+
+    def _cell(self, generation: Generation | None) -> Image.Image | str:
+        if generation is None:
+            return "deleted"
+        if generation.output is None:
+            return str(generation.status)
+        try:
+            image = self.images.get(generation.output)
+        except StudioError:
+            return "missing"
+        bounds = Bounds(*generation.record.get("crop", (0, 0, *image.size)))
+        return compositing.for_model(image, bounds, bounds.size.fitted(CELL))
+
+
+def _drawn(sheet: Sheet, cells: Sequence[Sequence[Image.Image | str]]) -> Image.Image:
+    font = ImageFont.load_default(LABEL_PX)
+    pictures = [cell for line in cells for cell in line if isinstance(cell, Image.Image)]
+    width = max((cell.width for cell in pictures), default=CELL.width)
+    height = max((cell.height for cell in pictures), default=CELL.height)
+    top = LABEL_PX + 2 * GAP_PX
+    rows = sheet.rows.labels if sheet.rows else ("",)
+    left = max((_text_width(_short(label), font) for label in rows), default=0) + 2 * GAP_PX if sheet.rows else GAP_PX
+    whole = Image.new(
+        "RGB", (left + len(sheet.columns.values) * (width + GAP_PX), top + len(rows) * (height + GAP_PX)), PAPER
+    )
+    draw = ImageDraw.Draw(whole)
+    for column, label in enumerate(sheet.columns.labels):
+        x = left + column * (width + GAP_PX) + width // 2
+        draw.text((x, top // 2), _fitting(label, width, font), INK, font, anchor="mm")
+    for row, (label, line) in enumerate(zip(rows, cells, strict=True)):
+        y = top + row * (height + GAP_PX)
+        draw.text((GAP_PX, y + height // 2), _short(label), INK, font, anchor="lm")
+        for column, cell in enumerate(line):
+            x = left + column * (width + GAP_PX)
+            if isinstance(cell, Image.Image):
+                whole.paste(cell, (x + (width - cell.width) // 2, y + (height - cell.height) // 2))
+            else:
+                draw.rectangle((x, y, x + width - 1, y + height - 1), EMPTY)
+                draw.text((x + width // 2, y + height // 2), cell, INK, font, anchor="mm")
+    return whole
+
+
+def _text_width(text: str, font) -> int:
+    return int(font.getlength(text)) + 1
+
+
+def _short(label: str, longest: int = 28) -> str:
+    return label if len(label) <= longest else label[: longest - 1] + "…"
+
+
+def _fitting(label: str, width: int, font) -> str:
+    longest = len(label)
+    while longest > 3 and _text_width(_short(label, longest), font) > width:
+        longest -= 1
+    return _short(label, longest)

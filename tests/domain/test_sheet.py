@@ -1,0 +1,89 @@
+"""Sheets over one or two parameters."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from core.domain.errors import InvalidInput, InvalidParams
+from core.domain.params import InpaintParams
+from core.domain.sheet import Axis, Sheet
+
+
+def test_every_row_meets_every_column():
+    sheet = Sheet(Axis("seed", (1, 2)), Axis("guidance_scale", (1.0, 5.0, 9.0)))
+
+    found = sheet.all_params(InpaintParams(prompt="a cat"))
+
+    assert [[(p.guidance_scale, p.seed) for p in line] for line in found] == [
+        [(1.0, 1), (1.0, 2)], [(5.0, 1), (5.0, 2)], [(9.0, 1), (9.0, 2)],
+    ]  # fmt: skip
+
+
+def test_the_first_words_of_an_axis_are_replaced_by_the_others():
+    axis = Axis.parse("prompt", "red, blue, light green")
+
+    [line] = Sheet(axis).all_params(InpaintParams(prompt="a red balloon"))
+
+    assert [p.prompt for p in line] == ["a red balloon", "a blue balloon", "a light green balloon"]
+
+
+def test_words_that_are_not_in_the_prompt_are_refused():
+    with pytest.raises(InvalidParams, match="“red”"):
+        Sheet(Axis.parse("prompt", "red, blue")).all_params(InpaintParams(prompt="a balloon"))
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "values"),
+    [
+        ("guidance_scale", "1-3 (+0.5)", (1.0, 1.5, 2.0, 2.5, 3.0)),
+        ("num_inference_steps", "10-30 (+10), 50", (10, 20, 30, 50)),
+        ("num_inference_steps", "4,8 ,20", (4, 8, 20)),
+        ("scheduler", "ddim, euler", ("ddim", "euler")),
+        ("seed", "1-4", (1, 2, 3, 4)),
+        ("strength", "0.1-0.5 (+0.1)", (0.1, 0.2, 0.3, 0.4, 0.5)),
+    ],
+)
+def test_values_are_read_as_artists_write_them(name, text, values):
+    assert Axis.parse(name, text).values == values
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "words"),
+    [
+        ("num_inference_steps", "4, many", "not a number"),
+        ("num_inference_steps", "4.5", "whole numbers"),
+        ("num_inference_steps", "", "at least one"),
+        ("num_inference_steps", "4, 4", "twice"),
+        ("seed", "1-1000000000000", "at most"),
+        ("seed", "5-1", "smaller number"),
+        ("seed", "1-5 (+0)", "smaller number"),
+        ("size", "64", "can vary"),
+    ],
+)
+def test_what_cannot_be_read_is_told_in_words(name, text, words):
+    with pytest.raises(InvalidInput, match=words):
+        Axis.parse(name, text)
+
+
+def test_a_value_outside_the_limits_is_refused_before_anything_is_made():
+    with pytest.raises(InvalidParams, match="Steps"):
+        Sheet(Axis.parse("num_inference_steps", "10, 9999")).all_params(InpaintParams())
+
+
+def test_the_same_parameter_on_both_sides_is_refused():
+    with pytest.raises(InvalidInput, match="same parameter"):
+        Sheet(Axis("seed", (1,)), Axis("seed", (2,)))
+
+
+def test_too_many_pictures_are_refused():
+    with pytest.raises(InvalidInput, match="at most 100"):
+        Sheet(Axis("seed", tuple(range(50))), Axis("num_inference_steps", (10, 20, 30)))
+
+
+@given(st.lists(st.integers(0, 2**32 - 1), min_size=1, max_size=9, unique=True), st.booleans())
+def test_a_sheet_survives_its_json(seeds, with_rows):
+    sheet = Sheet(Axis("seed", tuple(seeds)), Axis("prompt", ("red", "", "a “blue” one")) if with_rows else None)
+
+    assert Sheet.from_json(sheet.to_json()) == sheet

@@ -1,0 +1,89 @@
+"""Choices in prompts."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from core.domain.errors import InvalidParams
+from core.services.prompts import Prompts
+from tests.conftest import a_request
+
+
+@pytest.fixture
+def prompts(tmp_path) -> Prompts:
+    folder = tmp_path / "wildcards"
+    (folder / "places").mkdir(parents=True)
+    (folder / "colour.txt").write_text("red\nblue\n", encoding="utf-8")
+    (folder / "places" / "far.txt").write_text("on the moon\n", encoding="utf-8")
+    return Prompts((folder, tmp_path / "missing"))
+
+
+def test_the_seed_decides_and_always_the_same_way(prompts):
+    text = "a {small|large} __colour__ balloon __places/far__"
+
+    found = {prompts.decided(text, seed) for seed in range(30)}
+
+    assert found == {
+        f"a {size} {colour} balloon on the moon" for size in ("small", "large") for colour in ("red", "blue")
+    }
+    assert all(prompts.decided(text, seed) == prompts.decided(text, seed) for seed in range(5))
+
+
+@pytest.mark.parametrize(
+    "text", ["a (red:1.3) balloon", "100 % wool, #hashtag", "cost $5 {a}", "snake_case__name", "a # comment", "[x] {y"]
+)
+def test_a_prompt_without_choices_is_left_as_it_was_written(prompts, text):
+    assert prompts.decided(text, 1) == text
+
+
+@given(st.text(alphabet="ab {}|_$:*/.#\n", max_size=40), st.integers(0, 9))
+def test_whatever_is_written_it_is_decided_or_refused_in_words(text, seed):
+    prompts = Prompts(())
+
+    try:
+        decided = prompts.decided(text, seed)
+    except InvalidParams as error:
+        assert str(error).startswith("Prompt: ")
+    else:
+        assert isinstance(decided, str)
+
+
+@pytest.mark.parametrize("name", ["nope", "/etc/passwd", "places/../colour"])
+def test_a_wildcard_without_a_file_is_told_in_words(prompts, name):
+    text = f"__{name}__ {{a|b}}"
+
+    try:
+        decided = prompts.decided(text, 1)
+    except InvalidParams as error:
+        assert "no wildcard" in str(error)
+    else:
+        assert name in decided  # left as it was: not the name of a wildcard
+
+
+def test_wildcards_are_listed_by_name(prompts):
+    assert prompts.wildcards() == ["colour", "places/far"]
+
+
+def test_several_images_of_one_request_each_get_their_own_choice_on_record(studio):
+    ids = studio.generations.submit(a_request(prompt="a {cat|dog|fox|owl}"), count=12)
+
+    found = [studio.gallery.get(id).params.prompt for id in ids]
+
+    assert len(set(found)) > 1
+    assert set(found) <= {"a cat", "a dog", "a fox", "a owl"}
+
+
+def test_running_one_again_keeps_the_choice_that_was_made(studio):
+    [id] = studio.generations.submit(a_request(prompt="a {cat|dog}"))
+
+    again = studio.generations.rerun(id)
+
+    assert studio.gallery.get(again).params == studio.gallery.get(id).params
+
+
+def test_the_bundled_wildcards_are_there(studio):
+    [id] = studio.generations.submit(a_request(prompt="a __colour__ __animal__"))
+
+    assert "__" not in studio.gallery.get(id).params.prompt
