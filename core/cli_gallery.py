@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Annotated, Any
 
 import typer
@@ -13,7 +14,7 @@ from rich.table import Table
 from core import cli
 from core.bootstrap import Studio
 from core.domain.errors import InvalidInput
-from core.domain.gallery import PAGE_ROWS, Check, Cursor, GalleryFilter, GallerySlice, Lost, Sort, day
+from core.domain.gallery import PAGE_ROWS, VERDICTS, Check, Cursor, GalleryFilter, GallerySlice, Lost, Sort, day
 from core.domain.generation import Generation, Status
 
 app = cli.gallery_app
@@ -60,20 +61,51 @@ def search(
     ] = None,
     parent: Annotated[str | None, typer.Option(help="Only what was made from this generation.")] = None,
     trash: Annotated[bool, typer.Option("--trash", help="In the trash.")] = False,
-    sort: Annotated[Sort, typer.Option(help="The order.")] = Sort.NEWEST,
+    verdict: Annotated[
+        list[str] | None, typer.Option(help=f"Only with these newest verdicts: {', '.join(VERDICTS)}.")
+    ] = None,
+    sort: Annotated[Sort | None, typer.Option(help="The order. [default: newest]")] = None,
+    saved: Annotated[
+        str | None, typer.Option(help="Start from the saved search of this name; what else is given replaces its part.")
+    ] = None,
+    save: Annotated[str | None, typer.Option(help="Also save this search under a name.")] = None,
     limit: LIMIT = PAGE_ROWS,
     after: AFTER = None,
     as_json: cli.JSON = False,
 ) -> None:
     """Search prompt, negative prompt, title, notes and tags, under filters."""
     with cli.exit_codes():
-        filter = GalleryFilter(
-            text=text, models=tuple(model or ()), devices=tuple(device or ()), schedulers=tuple(scheduler or ()),
-            tags=tuple(tag or ()), statuses=tuple(status or ()), rating=rating, favourite=favourite,
-            since=day(since) if since else None, until=day(until) if until else None, min_px=min_px, max_px=max_px,
-            has_parent=has_parent, parent_id=parent, in_trash=trash, sort=sort,
-        )  # fmt: skip
-        _browse(cli.make_studio(), filter, limit, after, as_json)
+        asked = {
+            "text": text, "models": tuple(model or ()), "devices": tuple(device or ()),
+            "schedulers": tuple(scheduler or ()), "tags": tuple(tag or ()), "verdicts": tuple(verdict or ()),
+            "statuses": tuple(status or ()), "rating": rating, "favourite": favourite,
+            "since": day(since) if since else None, "until": day(until) if until else None,
+            "min_px": min_px, "max_px": max_px, "has_parent": has_parent, "parent_id": parent,
+            "in_trash": trash or None, "sort": sort,
+        }  # fmt: skip
+        studio = cli.make_studio()
+        filter = _saved(studio, saved) if saved else GalleryFilter()
+        filter = replace(filter, **{name: value for name, value in asked.items() if value not in ("", (), None)})
+        if save:
+            studio.gallery.save_search(save, filter)
+        _browse(studio, filter, limit, after, as_json)
+
+
+@app.command()
+def searches(as_json: cli.JSON = False) -> None:
+    """The saved searches, by name."""
+    with cli.exit_codes():
+        for search in cli.make_studio().gallery.saved_searches():
+            query = search.filter.to_query()
+            _tell({"name": search.name, "query": query}, f"{search.name}: {_in_words(query)}", as_json)
+
+
+@app.command("forget-search")
+def forget_search(name: Annotated[str, typer.Argument(help="The saved search.")], as_json: cli.JSON = False) -> None:
+    """Delete a saved search; what it finds stays."""
+    with cli.exit_codes():
+        cli.make_studio().gallery.delete_search(name)
+        _tell({"name": name, "saved": False}, f"“{name}” is no longer saved", as_json)
 
 
 @app.command()
@@ -112,6 +144,36 @@ def tag(
         for id in ids:
             tags = list(studio.gallery.get(id).tags)
             _tell({"id": id, "tags": tags}, f"{id} {', '.join(tags) or 'has no tags'}", as_json)
+
+
+@app.command()
+def rename(
+    ids: IDS,
+    title: Annotated[str, typer.Option(help="The new title; an empty one takes it away.")],
+    as_json: cli.JSON = False,
+) -> None:
+    """Give generations a title."""
+    with cli.exit_codes():
+        studio = cli.make_studio()
+        studio.gallery.rename(ids, title)
+        for id in ids:
+            kept = studio.gallery.get(id).title
+            _tell({"id": id, "title": kept}, f"{id} {kept or 'has no title'}", as_json)
+
+
+@app.command()
+def note(
+    ids: IDS,
+    text: Annotated[str, typer.Option(help="The note, in place of the one before; an empty one takes it away.")],
+    as_json: cli.JSON = False,
+) -> None:
+    """Write a note on generations."""
+    with cli.exit_codes():
+        studio = cli.make_studio()
+        studio.gallery.note(ids, text)
+        for id in ids:
+            kept = studio.gallery.get(id).notes
+            _tell({"id": id, "notes": kept}, f"{id} {kept or 'has no note'}", as_json)
 
 
 @app.command()
@@ -211,6 +273,18 @@ def _browse(studio: Studio, filter: GalleryFilter, limit: int, after: str | None
         cli.errors.print(f"more: --after {page.next.to_text()}", markup=False, soft_wrap=True)
 
 
+def _saved(studio: Studio, name: str) -> GalleryFilter:
+    for search in studio.gallery.saved_searches():
+        if search.name == name:
+            return search.filter
+    raise InvalidInput(f"There is no saved search “{name}”. See: python -m core gallery searches.")
+
+
+def _in_words(query: dict[str, str | list[str]]) -> str:
+    parts = (f"{key} {value if isinstance(value, str) else ', '.join(value)}" for key, value in query.items())
+    return "; ".join(parts) or "everything"
+
+
 def _table(page: GallerySlice) -> Table:
     table = Table("id", "status", "seed", "model", "runtime", "prompt", box=None)
     for g in page.generations:
@@ -237,6 +311,7 @@ def _found(studio: Studio, generation: Generation) -> dict[str, Any]:
         "favourite": generation.favourite,
         "rating": generation.rating,
         "tags": list(generation.tags),
+        "verdict": generation.verdict,
         "in_trash": generation.deleted_at is not None,
     }
 

@@ -29,7 +29,17 @@ from sqlalchemy.orm import Session, sessionmaker
 
 from core.domain.draft import Draft
 from core.domain.errors import GenerationNotFound, InvalidInput
-from core.domain.gallery import FACETS, Count, Cursor, Facets, GalleryFilter, GallerySlice, SavedSearch, folded
+from core.domain.gallery import (
+    FACETS,
+    UNVERIFIED,
+    Count,
+    Cursor,
+    Facets,
+    GalleryFilter,
+    GallerySlice,
+    SavedSearch,
+    folded,
+)
 from core.domain.generation import Status
 from core.domain.hashing import canonical_json
 from db import search
@@ -298,7 +308,7 @@ def _read(
 
 _READ = {
     "status": Status, "favourite": lambda v: bool(int(v)), "has_parent": lambda v: bool(int(v)),
-    "in_trash": lambda v: bool(int(v)), "rating": lambda v: int(v) or None,
+    "in_trash": lambda v: bool(int(v)), "rating": lambda v: int(v) or None, "verdict": lambda v: v or UNVERIFIED,
 }  # fmt: skip
 
 
@@ -375,6 +385,7 @@ def _facet_column(facet: str):
         "has_parent": cast(Row.parent_id.is_not(None), Integer),
         "in_trash": cast(Row.deleted_at.is_not(None), Integer),
         "favourite": cast(Row.favourite, Integer),
+        "verdict": func.coalesce(Row.verdict, ""),
     }.get(facet)
     return (getattr(Row, facet) if column is None else column).label(facet)
 

@@ -17,7 +17,7 @@ from core.domain.generation import MOVES, Generation, Outcome, Phase, Progress, 
 from core.domain.hashing import canonical_json
 from core.domain.model import LoadedModel
 from db.gallery import GalleryRepo
-from db.mapping import first_free, number_at, to_generation, to_row, whole_rows
+from db.mapping import first_free, number_at, to_generation, to_row, whole_rows, working_px
 from db.queue import waiting_in_turn
 from db.tables import EnvironmentRow, GenerationRow, ProgressRow
 
@@ -98,6 +98,7 @@ class GenerationRepo(GalleryRepo):
                 "model_revision": model.revision,
                 "load_s": load_s,
                 "record_json": canonical_json(dict(record)),
+                "working_px": working_px(record),
             }
             session.execute(_claimed(id, worker).values(known))
 

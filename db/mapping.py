@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import UTC, date, datetime, time, timedelta
 from functools import lru_cache
 from typing import Any
 
 from sqlalchemy import Select, select
 
-from core.domain.generation import Generation, Relation, Status
+from core.domain.generation import Generation, Relation, Status, Verdict
 from core.domain.hashing import canonical_json
 from core.domain.params import InpaintParams
 from db.tables import EnvironmentRow, GenerationRow
@@ -20,7 +20,7 @@ Row = GenerationRow
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MICROSECOND = timedelta(microseconds=1)
 
-_CHANGED = ("status", "params", "relation", "environment", "record", "tags")
+_CHANGED = ("status", "params", "relation", "verdict", "environment", "record", "tags")
 _SAME = tuple(name for name in Generation.__dataclass_fields__ if name not in _CHANGED)
 
 
@@ -39,6 +39,7 @@ def to_generation(row: Any) -> Generation:
         status=Status(row.status),
         params=_params(row.params_json),
         relation=Relation(row.relation) if row.relation else None,
+        verdict=Verdict(row.verdict) if row.verdict else None,
         environment=json.loads(row.facts_json) if row.facts_json else {},
         record=json.loads(row.record_json),
         tags=tuple(row.tags.splitlines()),
@@ -52,7 +53,7 @@ def _params(text: str) -> InpaintParams:
 
 
 def to_row(generation: Generation, number: int) -> Row:
-    """Everything but its tags, which are rows of their own, and its environment."""
+    """Everything but its tags and verdict, which follow from rows of their own, and its environment."""
     params = generation.params
     return Row(
         number=number,
@@ -69,7 +70,16 @@ def to_row(generation: Generation, number: int) -> Row:
         strength=params.strength,
         seed=params.seed,
         record_json=canonical_json(dict(generation.record)),
+        working_px=working_px(generation.record),
     )
+
+
+def working_px(record: Mapping[str, Any]) -> int | None:
+    """Pixels that went through the model, for the statistics. None where the record does not say."""
+    size = record.get("working_size")
+    if not (isinstance(size, list | tuple) and len(size) == 2 and all(isinstance(px, int) for px in size)):
+        return None
+    return size[0] * size[1] or None
 
 
 def number_at(moment: datetime) -> int:

@@ -16,7 +16,7 @@ from sqlalchemy.orm import Session, aliased
 from sqlalchemy.sql.expression import UnaryExpression
 from sqlalchemy.sql.operators import custom_op
 
-from core.domain.gallery import GalleryFilter, Sort, Term, folded, search_terms
+from core.domain.gallery import UNVERIFIED, GalleryFilter, Sort, Term, folded, search_terms
 from db.mapping import number_at_start_of
 from db.tables import FacetCountRow, GenerationRow, GenerationTagRow, TagRow
 
@@ -50,6 +50,10 @@ def conditions(filter: GalleryFilter) -> list[ColumnElement[bool]]:
     ):  # fmt: skip
         if values:
             asked.append(_one_of(column_, values))
+    if filter.verdicts:
+        found = [verdict for verdict in filter.verdicts if verdict != UNVERIFIED]
+        without = [Row.verdict.is_(None)] if UNVERIFIED in filter.verdicts else []
+        asked.append(or_(*([_one_of(Row.verdict, found)] if found else []), *without))
     if filter.rating is not None:
         asked.append(Row.rating >= filter.rating)
     if filter.favourite is not None:
@@ -198,6 +202,7 @@ def _index_conditions(row, filter: GalleryFilter, index: str) -> list[ColumnElem
         "scheduler": lambda: [row.scheduler == filter.schedulers[0]],
         "parent_id": lambda: [row.parent_id == filter.parent_id],
         "favourites": lambda: [live, row.favourite.is_(True)],
+        "verdicts": lambda: [live, row.verdict == filter.verdicts[0]],
         "ratings": lambda: [live, row.rating.is_not(None)],
         "runtimes": lambda: [live, row.runtime_s.is_not(None)],
     }[index]()
@@ -237,7 +242,7 @@ def _choose(session: Session, filter: GalleryFilter, tags: list[int], by: str) -
         return "parent_id"
     in_order = "trash" if filter.in_trash else {"rating": "ratings", "runtime_s": "runtimes"}.get(by, "gallery")
     if not (filter.text or tags or filter.statuses or filter.models or filter.devices or filter.schedulers
-            or filter.rating or filter.favourite):  # fmt: skip
+            or filter.rating or filter.favourite or filter.verdicts):  # fmt: skip
         return in_order
     # What the counts know: without text, dates, sizes, which may leave fewer.
     singles = [] if filter.in_trash else list(_single_filters(filter))
@@ -275,6 +280,8 @@ def _single_filters(filter: GalleryFilter):
             yield index, one
     if filter.favourite:
         yield "favourites", GalleryFilter(favourite=True)
+    if len(filter.verdicts) == 1 and filter.verdicts[0] != UNVERIFIED:
+        yield "verdicts", GalleryFilter(verdicts=filter.verdicts)
 
 
 def _counted(session: Session, questions: Sequence[tuple[GalleryFilter, int]]) -> Sequence[int]:
@@ -310,6 +317,8 @@ def in_cube(filter: GalleryFilter, tag: int = 0, skip: str = "") -> list[ColumnE
     ):  # fmt: skip
         if values and name != skip:
             asked.append(_one_of(getattr(Cube, name), values))
+    if filter.verdicts and skip != "verdict":
+        asked.append(Cube.verdict.in_(["" if verdict == UNVERIFIED else verdict for verdict in filter.verdicts]))
     if filter.rating is not None and skip != "rating":
         asked.append(Cube.rating >= filter.rating)
     for name in ("favourite", "has_parent"):
@@ -332,6 +341,7 @@ def without(filter: GalleryFilter, facet: str) -> GalleryFilter:
     empty = {
         "status": {"statuses": ()}, "model": {"models": ()}, "device": {"devices": ()},
         "scheduler": {"schedulers": ()}, "favourite": {"favourite": None}, "rating": {"rating": None},
-        "has_parent": {"has_parent": None}, "in_trash": {"in_trash": not filter.in_trash}, "tag": {},
+        "has_parent": {"has_parent": None}, "verdict": {"verdicts": ()}, "tag": {},
+        "in_trash": {"in_trash": not filter.in_trash},
     }[facet]  # fmt: skip
     return replace(filter, sort=Sort.NEWEST, **empty)

@@ -16,16 +16,17 @@ from sqlalchemy import (
     String,
     Text,
     UniqueConstraint,
+    and_,
     column,
     false,
+    or_,
     true,
 )
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 from sqlalchemy.types import TypeDecorator
 
-from core.domain.generation import Status
+from core.domain.generation import Relation, Status, Verdict
 from core.domain.params import PARAMETERS
-from core.domain.reproduction import Verdict
 
 
 class UtcDateTime(TypeDecorator):
@@ -72,6 +73,15 @@ class EnvironmentRow(Table):
 LIVE = column("deleted_at").is_(None)
 IN_TRASH = column("deleted_at").is_not(None)
 
+# Successes of this installation, whose times are known.
+OWN_RUN = and_(
+    LIVE,
+    column("status") == Status.SUCCEEDED.value,
+    column("runtime_s") > 0,
+    or_(column("relation").is_(None), column("relation") != Relation.IMPORT.value),
+)
+VERDICTS = "verdict IN ({})".format(", ".join(f"'{v.value}'" for v in Verdict))
+
 # SQLite makes only an INTEGER PRIMARY KEY the table's own order.
 Number = BigInteger().with_variant(Integer(), "sqlite")
 
@@ -83,7 +93,8 @@ def _partial(name: str, *columns: str, where) -> Index:
 class GenerationRow(Table):
     """number: microseconds since 1970 at creation, moved on by one where taken. It is the primary key, so that the
     table itself, each index and the search index lie in the order in which the gallery is read (decision 5).
-    tags: the names of its tags, one a line; kept here too, so that a search finds them.
+    tags: the names of its tags, one a line; kept here too, so that a search finds them. verdict: of its newest
+    verification. working_px: pixels that went through the model.
     """
 
     __tablename__ = "generations"
@@ -91,16 +102,22 @@ class GenerationRow(Table):
         CheckConstraint("status IN ({})".format(", ".join(f"'{s.value}'" for s in Status)), name="status"),
         *(_within_limits(column) for column in ("num_inference_steps", "guidance_scale", "strength", "seed")),
         CheckConstraint("rating BETWEEN 1 AND 5", name="rating"),
+        CheckConstraint(VERDICTS, name="verdict"),
         UniqueConstraint("id"),
         # All that filters look at, in the order of the gallery: a page under filters never touches the wide rows.
         _partial(
             "gallery", "number", "status", "model", "device", "scheduler", "favourite", "rating", "width", "height",
-            "runtime_s", "parent_id", where=LIVE,
+            "runtime_s", "parent_id", "verdict", where=LIVE,
         ),
         _partial("trash", "number", "deleted_at", where=IN_TRASH),
         _partial("favourites", "number", where=LIVE & column("favourite").is_(true())),
         _partial("ratings", "rating", "number", where=LIVE & column("rating").is_not(None)),
         _partial("runtimes", "runtime_s", "number", where=LIVE & column("runtime_s").is_not(None)),
+        _partial("verdicts", "verdict", "number", where=LIVE & column("verdict").is_not(None)),
+        # All that the statistics look at.
+        _partial(
+            "runs", "model", "device", "number", "num_inference_steps", "working_px", "runtime_s", where=OWN_RUN,
+        ),
         # For values that are rare, where reading in order would find few.
         Index("ix_generations_status", "status", "number"),
         Index("ix_generations_model", "model", "number"),
@@ -149,6 +166,7 @@ class GenerationRow(Table):
     load_s: Mapped[float | None]
     environment_id: Mapped[str | None] = mapped_column(ForeignKey("environments.id"))
     record_json: Mapped[str] = mapped_column(Text, default="{}")
+    working_px: Mapped[int | None]
     error_code: Mapped[str | None] = mapped_column(String(60))
     error: Mapped[str | None] = mapped_column(Text)
 
@@ -162,6 +180,7 @@ class GenerationRow(Table):
     title: Mapped[str] = mapped_column(Text, default="", server_default="")
     notes: Mapped[str] = mapped_column(Text, default="", server_default="")
     tags: Mapped[str] = mapped_column(Text, default="", server_default="")
+    verdict: Mapped[str | None] = mapped_column(String(16))
 
 
 class ProgressRow(Table):
@@ -221,7 +240,7 @@ class SavedSearchRow(Table):
 class FacetCountRow(Table):
     """How many generations there are of each combination of values that occurs: for all (tag_id 0), and for each tag.
 
-    Kept by triggers, SQLite only. rating 0: none.
+    Kept by triggers, SQLite only. rating 0, verdict "": none.
     """
 
     __tablename__ = "facet_counts"
@@ -236,6 +255,7 @@ class FacetCountRow(Table):
     favourite: Mapped[bool] = mapped_column(primary_key=True)
     rating: Mapped[int] = mapped_column(primary_key=True)
     has_parent: Mapped[bool] = mapped_column(primary_key=True)
+    verdict: Mapped[str] = mapped_column(String(16), primary_key=True)
     n: Mapped[int]
 
 
@@ -245,7 +265,7 @@ class VerificationRow(Table):
     __tablename__ = "verifications"
     __table_args__ = (
         CheckConstraint("status IN ({})".format(", ".join(f"'{s.value}'" for s in Status)), name="status"),
-        CheckConstraint("verdict IN ({})".format(", ".join(f"'{v.value}'" for v in Verdict)), name="verdict"),
+        CheckConstraint(VERDICTS, name="verdict"),
         Index(None, "status", "requested_at", "id"),
         Index(None, "generation_id", "requested_at"),
     )

@@ -14,7 +14,7 @@ from core.domain.errors import GenerationNotFound
 from core.domain.generation import Status
 from core.domain.hashing import canonical_json
 from core.domain.reproduction import Change, Difference, Reproduction, Stage, Verdict, Verification
-from db.tables import VerificationRow
+from db.tables import GenerationRow, VerificationRow
 
 Row = VerificationRow
 
@@ -61,7 +61,8 @@ class VerificationRepo:
         }
         with self._sessions.begin() as session:
             mine = update(Row).where(Row.id == verification.id, Row.worker == worker, Row.status == Status.RUNNING)
-            session.execute(mine.values(values))
+            if session.execute(mine.values(values)).rowcount and found:
+                _show_newest_verdict(session, verification.generation_id)
 
     def cancel_queued(self) -> int:
         """Take back what waits. Returns how many."""
@@ -95,6 +96,13 @@ class VerificationRepo:
         with Session(self._engine) as session:
             found = session.execute(done.order_by(Row.requested_at, Row.id))
             return {generation_id: Verdict(verdict) for generation_id, verdict in found}
+
+
+def _show_newest_verdict(session: Session, generation_id: str) -> None:
+    """On the generation itself, where the gallery's filters look."""
+    verdicts = select(Row.verdict).where(Row.generation_id == generation_id, Row.verdict.is_not(None))
+    newest = verdicts.order_by(Row.requested_at.desc(), Row.id.desc()).limit(1).scalar_subquery()
+    session.execute(update(GenerationRow).where(GenerationRow.id == generation_id).values(verdict=newest))
 
 
 def _details(verification: Verification) -> dict:

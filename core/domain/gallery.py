@@ -14,10 +14,14 @@ from enum import StrEnum
 from typing import Any, NamedTuple
 
 from core.domain.errors import InvalidInput
-from core.domain.generation import Generation, Status
+from core.domain.generation import Generation, Status, Verdict
 
 PAGE_ROWS = 60
 RATINGS = range(1, 6)
+
+UNVERIFIED = "unverified"
+VERDICTS: tuple[str, ...] = (*Verdict, UNVERIFIED)
+"""What a filter can ask for: a newest verdict, or that there is none."""
 
 MAX_TEXT = 500
 MAX_WORDS = 40
@@ -108,8 +112,8 @@ class GalleryFilter:
     """Which generations, in which order; an empty filter is all that are not in the trash, newest first.
 
     text: words, word beginnings (`cas*`) and "quoted phrases"; all must be found in prompt, negative prompt, title,
-    notes or tags. models, devices, schedulers, statuses: any of these. tags: all of these. min_px, max_px: the longer
-    side of the picture. since, until: days in UTC, both included. rating: at least. None: does not matter.
+    notes or tags. models, devices, schedulers, statuses, verdicts: any of these. tags: all of these. min_px, max_px:
+    the longer side of the picture. since, until: days in UTC, both included. rating: at least. None: does not matter.
     model: one more of models.
 
     Equal questions are equal values: what is given in another order, or twice, makes no difference.
@@ -125,6 +129,7 @@ class GalleryFilter:
     devices: tuple[str, ...] = ()
     schedulers: tuple[str, ...] = ()
     tags: tuple[str, ...] = ()
+    verdicts: tuple[str, ...] = ()
     rating: int | None = None
     favourite: bool | None = None
     has_parent: bool | None = None
@@ -145,6 +150,7 @@ class GalleryFilter:
         put("devices", _several(self.devices, "devices"))
         put("schedulers", _several(self.schedulers, "schedulers"))
         put("tags", _several_tags(self.tags))
+        put("verdicts", tuple(sorted({_verdict(v) for v in self.verdicts})))
         if self.parent_id is not None:
             put("parent_id", _as_text(self.parent_id, "parent", MAX_VALUE))
         if self.rating is not None and self.rating not in RATINGS:
@@ -200,6 +206,7 @@ _KEYS = {
     "devices": "device",
     "schedulers": "scheduler",
     "tags": "tag",
+    "verdicts": "verdict",
     "rating": "rating",
     "favourite": "favourite",
     "has_parent": "has_parent",
@@ -258,6 +265,14 @@ def _one_of(kind: type[StrEnum], value: str, what: str) -> Any:
         return kind(value)
     except ValueError:
         raise InvalidInput(f"There is no such {what}. Choose one of: {', '.join(kind)}.") from None
+
+
+def _verdict(value: str) -> str:
+    spelled = {verdict.casefold(): str(verdict) for verdict in VERDICTS}
+    try:
+        return spelled[value.casefold()]
+    except KeyError:
+        raise InvalidInput(f"There is no such verdict. Choose one of: {', '.join(VERDICTS)}.") from None
 
 
 def _as_text(text: str, what: str, longest: int) -> str:
@@ -366,7 +381,9 @@ class Count(int):
 Facets = dict[str, list[tuple[Any, Count]]]
 """For each of FACETS its values that occur, most frequent first, with how many there are of each."""
 
-FACETS = ("status", "model", "device", "scheduler", "favourite", "rating", "has_parent", "in_trash", "tag")
+FACETS = (
+    "status", "model", "device", "scheduler", "favourite", "rating", "has_parent", "verdict", "in_trash", "tag",
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)

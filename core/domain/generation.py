@@ -55,6 +55,14 @@ class Relation(StrEnum):
     IMPORT = "import"
 
 
+class Verdict(StrEnum):
+    """Whether it could be made again, as its newest verification found."""
+
+    EXACT = "EXACT"
+    CLOSE = "CLOSE"
+    DIFFERENT = "DIFFERENT"
+
+
 class Phase(StrEnum):
     WAITING = "waiting"
     LOADING = "loading the model"
@@ -105,7 +113,7 @@ class Outcome:
 class Generation:
     """One row of the gallery. Times are UTC. source, mask, output, thumbnail: keys in the image store.
 
-    favourite, rating (1 to 5), title, notes, tags: what the artist made of it afterwards.
+    favourite, rating (1 to 5), title, notes, tags: what the artist made of it afterwards. verdict: the newest one.
     """
 
     id: str
@@ -139,6 +147,7 @@ class Generation:
     title: str = ""
     notes: str = ""
     tags: tuple[str, ...] = ()
+    verdict: Verdict | None = None
     environment: Mapping[str, str] = field(default_factory=dict)
     record: Mapping[str, Any] = field(default_factory=dict)
 

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from core.domain.errors import SizeMismatch
-from core.domain.generation import Status
+from core.domain.generation import Status, Verdict
 from core.domain.geometry import Size
 from core.domain.mask import Mask
 
@@ -27,12 +27,6 @@ CLOSE_MIN_PSNR = 48.0
 """dB over the repainted pixels: 8-bit pictures that differ by one step everywhere are at 20 log10(255) = 48.1 dB."""
 
 BAND_PIXELS = 2**20
-
-
-class Verdict(StrEnum):
-    EXACT = "EXACT"
-    CLOSE = "CLOSE"
-    DIFFERENT = "DIFFERENT"
 
 
 class Stage(StrEnum):

@@ -68,6 +68,46 @@ def test_what_was_organised_is_found_again(run, ids):
     assert found(run, "--favourite") == []
 
 
+def test_titles_and_notes_are_written_and_found(run, ids):
+    assert lines(run("rename", *ids[:2], "--title", " Two  pets ", "--json")) == [
+        {"id": id, "title": "Two pets"} for id in ids[:2]
+    ]
+    assert lines(run("note", ids[2], "--text", "for the wall", "--json")) == [{"id": ids[2], "notes": "for the wall"}]
+
+    assert found(run, "pets") == [ids[1], ids[0]]
+    assert found(run, "wall") == [ids[2]]
+    run("rename", ids[0], "--title", "")
+    assert found(run, "pets") == [ids[1]]
+    assert "has no note" in run("note", ids[2], "--text", "").stdout
+
+
+def test_verdicts_are_shown_and_searched_for(run, ids, studio):
+    studio.reproductions.verify(ids[:1])
+    studio.dispatcher.drain()
+
+    [exact] = lines(run("search", "--verdict", "exact", "--json"))
+
+    assert (exact["id"], exact["verdict"]) == (ids[0], "EXACT")
+    assert found(run, "--verdict", "unverified") == [ids[2], ids[1]]
+    assert found(run, "--verdict", "unverified", "--verdict", "EXACT") == ids[::-1]
+
+
+def test_a_search_is_saved_asked_again_narrowed_and_forgotten(run, ids):
+    run("rate", *ids[:2], 5)
+    assert found(run, "cat", "--rating", 5, "--sort", "oldest", "--save", "good cats") == ids[:2]
+
+    assert lines(run("searches", "--json")) == [
+        {"name": "good cats", "query": {"search": "cat", "rating": "5", "sort": "oldest"}}
+    ]
+    assert "good cats: search cat; rating 5; sort oldest" in run("searches").stdout
+    assert found(run, "--saved", "good cats") == ids[:2]
+    assert found(run, "blue", "--saved", "good cats") == [ids[1]]
+    assert found(run, "--saved", "good cats", "--sort", "newest") == [ids[1], ids[0]]
+    run("forget-search", "good cats")
+    assert run("searches", "--json").stdout == ""
+    run("search", "--saved", "good cats", code=2)
+
+
 def test_a_search_is_read_page_by_page_in_every_order(run, ids):
     for sort in ("newest", "oldest", "best", "slowest"):
         first = run("search", "--limit", 2, "--sort", sort, "--json")
@@ -116,6 +156,13 @@ def test_the_check_ends_with_1_until_all_is_well(run, ids, studio):
         ("search", "--rating", "7"),
         ("search", "--since", "tomorrow"),
         ("search", "--sort", "sideways"),
+        ("search", "--verdict", "good"),
+        ("search", "--saved", "nothing"),
+        ("search", "--save", " "),
+        ("forget-search", "nothing"),
+        ("rename", "nobody", "--title", "x"),
+        ("rename", "{id}", "--title", "x" * 201),
+        ("note", "nobody", "--text", "x"),
         ("search", "--after", "nonsense"),
         ("search", "x" * 501),
         ("rate", "{id}"),

@@ -15,8 +15,8 @@ from sqlalchemy import select, text
 from sqlalchemy.orm import Session
 
 from core.domain.errors import GenerationNotFound, InvalidInput
-from core.domain.gallery import Cursor, GalleryFilter, Sort, folded, search_terms, words_of
-from core.domain.generation import Generation, Relation, Status
+from core.domain.gallery import UNVERIFIED, VERDICTS, Cursor, GalleryFilter, Sort, folded, search_terms, words_of
+from core.domain.generation import Generation, Relation, Status, Verdict
 from core.domain.params import InpaintParams
 from db import search
 from db.connection import make_engine
@@ -60,6 +60,8 @@ def filled(repo: GenerationRepo, generations: list[Generation]) -> list[Generati
     repo.add([replace(generation, tags=()) for generation in generations])
     for tag in {tag for generation in generations for tag in generation.tags}:
         repo.tag([generation.id for generation in generations if tag in generation.tags], [tag])
+    for verdict in Verdict:
+        repo.change([generation.id for generation in generations if generation.verdict is verdict], verdict=verdict)
     return [repo.get(generation.id) for generation in generations]
 
 
@@ -89,6 +91,7 @@ def galleries(draw, max_size: int = 25) -> list[Generation]:
                 favourite=draw(st.booleans()), rating=draw(st.sampled_from([None, None, 1, 3, 5])),
                 runtime_s=draw(st.sampled_from([None, 0.0, 0.1, 2.5])), title=draw(texts), notes=draw(texts),
                 tags=tuple(sorted(draw(st.sets(st.sampled_from(["red", "blue sky"]), max_size=2)))),
+                verdict=draw(st.sampled_from([None, None, Verdict.EXACT, Verdict.DIFFERENT])),
             )
         )  # fmt: skip
     return generations
@@ -102,6 +105,7 @@ filters = st.builds(
     devices=st.sampled_from([(), (), ("cpu",)]),
     schedulers=st.sampled_from([(), (), ("lcm",)]),
     tags=st.sampled_from([(), (), ("red",), ("RED", "blue sky"), ("no such tag",)]),
+    verdicts=st.sampled_from([(), (), ("EXACT",), ("CLOSE",), ("different", "EXACT"), (UNVERIFIED,), VERDICTS[1:]]),
     rating=st.sampled_from([None, None, 1, 3]),
     favourite=st.sampled_from([None, None, True, False]),
     has_parent=st.sampled_from([None, None, True, False]),
@@ -128,6 +132,7 @@ def matches(filter: GalleryFilter, g: Generation) -> bool:
         and (not filter.devices or g.device in filter.devices)
         and (not filter.schedulers or g.params.scheduler in filter.schedulers)
         and {folded(t) for t in filter.tags} <= {folded(t) for t in g.tags}
+        and (not filter.verdicts or (g.verdict or UNVERIFIED) in filter.verdicts)
         and (filter.rating is None or (g.rating or 0) >= filter.rating)
         and filter.favourite in (None, g.favourite)
         and filter.has_parent in (None, g.parent_id is not None)
@@ -194,7 +199,7 @@ def assert_facets_agree(repo: GenerationRepo, filter: GalleryFilter, generations
         "status": lambda g: [g.status], "model": lambda g: [g.params.model], "device": lambda g: [g.device],
         "scheduler": lambda g: [g.params.scheduler], "favourite": lambda g: [g.favourite],
         "rating": lambda g: [g.rating], "has_parent": lambda g: [g.parent_id is not None], "tag": lambda g: g.tags,
-        "in_trash": lambda g: [g.deleted_at is not None],
+        "in_trash": lambda g: [g.deleted_at is not None], "verdict": lambda g: [g.verdict or UNVERIFIED],
     }  # fmt: skip
     for facet, counts in repo.facets(filter).items():
         expected: dict = {}
@@ -338,6 +343,7 @@ DEEDS = [
     lambda repo, some: repo.change(some, favourite=True),
     lambda repo, some: repo.change(some, rating=4),
     lambda repo, some: repo.change(some, rating=None, notes="nothing red"),
+    lambda repo, some: repo.change(some, verdict=Verdict.CLOSE),
     lambda repo, some: repo.tag(some, ["red", "Blue Sky"]),
     lambda repo, some: repo.untag(some, ["RED"]),
     lambda repo, some: repo.set_deleted(some, START),
@@ -361,9 +367,9 @@ def test_counts_and_search_index_stay_true_whatever_is_done(repo, data):
     with repo._engine.begin() as connection:
         values = (
             "deleted_at IS NOT NULL, status, model, device, scheduler, favourite, coalesce(rating, 0), "
-            "parent_id IS NOT NULL, count(*)"
+            "parent_id IS NOT NULL, coalesce(verdict, ''), count(*)"
         )
-        groups = "GROUP BY 1, 2, 3, 4, 5, 6, 7, 8, 9"
+        groups = "GROUP BY 1, 2, 3, 4, 5, 6, 7, 8, 9, 10"
         true = {tuple(r) for r in connection.execute(text(f"SELECT 0, {values} FROM generations {groups}"))}
         true |= {
             tuple(r)

@@ -11,7 +11,7 @@ import pytest
 from sqlalchemy import text
 
 from core.domain.errors import DatabaseUnusable
-from core.domain.gallery import GalleryFilter
+from core.domain.gallery import UNVERIFIED, GalleryFilter
 from core.domain.params import InpaintParams
 from db import upgrade as upgrading
 from db.connection import make_engine
@@ -93,6 +93,36 @@ def test_every_row_of_the_first_version_is_kept_and_found(engine):
         assert connection.execute(text("PRAGMA foreign_keys")).scalar() == 1
         numbers = connection.execute(text("SELECT number FROM generations ORDER BY number")).scalars().all()
     assert numbers == [1767225600_000001, 1767225600_000005, 1767225600_000006, 1767225600_000007]
+
+
+def test_verdicts_given_before_are_found_and_counted_and_sizes_are_read_from_the_records(engine):
+    upgrade(engine, to="0003")
+    for n, id in enumerate("abc"):
+        insert(engine, id, n, number=n, runtime_s=2.0, record_json='{"working_size": [64, 32]}')
+    insert(engine, "d", 3, number=3, record_json='{"imported": 1}', deleted_at=AT.format(9))
+    given = [("a", "EXACT", 1), ("a", "DIFFERENT", 2), ("a", None, 3), ("b", "CLOSE", 1), ("c", None, 1)]
+    with engine.begin() as connection:
+        connection.execute(text("INSERT INTO tags (id, name, folded) VALUES (1, 't', 't')"))
+        connection.execute(text("INSERT INTO generation_tags (tag_id, number) VALUES (1, 0), (1, 3)"))
+        for id, verdict, at in given:
+            row = {"id": f"{id}{at}", "g": id, "at": AT.format(at), "verdict": verdict}
+            columns = "id, generation_id, status, requested_at, verdict"
+            values = ":id, :g, 'succeeded', :at, :verdict"
+            connection.execute(text(f"INSERT INTO verifications ({columns}) VALUES ({values})"), row)
+
+    upgrade(engine)
+
+    repo = GenerationRepo(engine)
+    assert [repo.get(id).verdict for id in "abcd"] == ["DIFFERENT", "CLOSE", None, None]
+    assert [g.id for g in repo.browse(GalleryFilter(verdicts=("DIFFERENT",)), None, 9).generations] == ["a"]
+    assert dict(repo.facets(GalleryFilter())["verdict"]) == {"DIFFERENT": 1, "CLOSE": 1, UNVERIFIED: 1}
+    assert dict(repo.facets(GalleryFilter(tags=("t",)))["verdict"]) == {"DIFFERENT": 1}
+    repo.untag(["a", "d"], ["t"])
+    with engine.connect() as connection:
+        assert connection.execute(text("SELECT working_px FROM generations ORDER BY id")).scalars().all() == (
+            [2048, 2048, 2048, None]
+        )
+        assert connection.execute(text("SELECT sum(n) FROM facet_counts WHERE tag_id = 1")).scalar() == 0
 
 
 def test_an_empty_database_of_the_first_version_is_upgraded(engine):

@@ -8,8 +8,8 @@ import pytest
 
 from core.domain.draft import Draft
 from core.domain.errors import GenerationNotFound, InvalidInput, StorageFull
-from core.domain.gallery import Emptied, GalleryFilter
-from core.domain.generation import Relation
+from core.domain.gallery import UNVERIFIED, Emptied, GalleryFilter
+from core.domain.generation import Relation, Verdict
 from core.services.gallery import RETENTION
 from core.services.generations import Origin
 from tests.conftest import a_picture, a_request
@@ -28,6 +28,41 @@ def stored(studio) -> set[str]:
 def files_of(studio, id: str) -> set[str]:
     g = studio.gallery.get(id)
     return {g.source, g.mask, g.output, g.thumbnail}
+
+
+# Verdicts ------------------------------------------------------------------------------------------------------
+
+
+def test_the_newest_verdict_stands_on_the_generation_and_is_found(studio, inpainter):
+    first, second, third = (painted(studio, seed=seed) for seed in (1, 2, 3))
+    inpainter.shift = 90
+    studio.reproductions.verify([first, second])
+    studio.dispatcher.drain()
+    inpainter.shift = 0
+    studio.reproductions.verify([first])
+    studio.dispatcher.drain()
+
+    def found(*verdicts: str) -> list[str]:
+        return [g.id for g in studio.gallery.browse(GalleryFilter(verdicts=verdicts)).generations]
+
+    assert [studio.gallery.get(id).verdict for id in (first, second, third)] == [
+        Verdict.EXACT, Verdict.DIFFERENT, None,
+    ]  # fmt: skip
+    assert (found("EXACT"), found("different"), found("CLOSE")) == ([first], [second], [])
+    assert found("EXACT", UNVERIFIED) == [third, first]
+    assert dict(studio.gallery.facets()["verdict"]) == {"EXACT": 1, "DIFFERENT": 1, UNVERIFIED: 1}
+
+
+def test_a_verification_that_was_asked_for_earlier_and_ends_later_is_not_the_newest(studio, inpainter, clock):
+    id = painted(studio)
+    [earlier], [later] = studio.reproductions.verify([id]), studio.reproductions.verify([id])
+    studio.worker.run(later)
+    inpainter.shift = 90
+
+    studio.worker.run(earlier)
+
+    assert studio.gallery.get(id).verdict is Verdict.EXACT
+    assert studio.reproductions.latest([id]) == {id: Verdict.EXACT}
 
 
 # Organising ----------------------------------------------------------------------------------------------------

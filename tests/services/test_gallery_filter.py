@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from core.domain.errors import InvalidInput
-from core.domain.gallery import Count, Cursor, GalleryFilter, Sort, Term, search_terms
+from core.domain.gallery import VERDICTS, Count, Cursor, GalleryFilter, Sort, Term, search_terms
 from core.domain.generation import Status
 
 words = st.text(
@@ -29,7 +29,8 @@ def filters(draw) -> GalleryFilter:
     return GalleryFilter(
         text=draw(words | st.just("")), statuses=tuple(draw(st.lists(st.sampled_from(Status), max_size=3))),
         models=draw(several), devices=draw(several), schedulers=draw(several),
-        tags=tuple(draw(st.lists(tags, max_size=3))), rating=draw(st.sampled_from([None, 1, 5])),
+        tags=tuple(draw(st.lists(tags, max_size=3))), verdicts=tuple(draw(st.lists(st.sampled_from(VERDICTS)))),
+        rating=draw(st.sampled_from([None, 1, 5])),
         favourite=draw(st.sampled_from([None, True, False])), has_parent=draw(st.sampled_from([None, True, False])),
         parent_id=draw(st.sampled_from([None, "abc"])), min_px=draw(st.sampled_from([None, low])),
         max_px=draw(st.sampled_from([None, high])), since=draw(st.sampled_from([None, since])),
@@ -67,7 +68,8 @@ def test_what_belongs_to_the_page_itself_is_left_alone():
         {"status": "done"}, {"status": ["succeeded", "'"]}, {"sort": "random"}, {"sort": "newest;--"},
         {"search": "a" * 501}, {"search": "a\x00b"}, {"search": "\ud800"}, {"search": "a " * 41},
         {"model": "x" * 301}, {"model": "\x00"}, {"model": [str(n) for n in range(51)]}, {"tag": " "},
-        {"tag": "x" * 61}, {"parent": "x" * 301}, {"search": ["a", "b"]},
+        {"tag": "x" * 61}, {"verdict": "good"}, {"verdict": ["EXACT", "x" * 500]},
+        {"parent": "x" * 301}, {"search": ["a", "b"]},
     ],
 )  # fmt: skip
 def test_hostile_values_in_the_address_are_refused_in_words(query):
