@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import streamlit as st
 from PIL import Image
+from streamlit.delta_generator import DeltaGenerator
 
 from core.bootstrap import Studio
 from core.domain import compositing
@@ -25,8 +26,7 @@ from pages.ui.wipe import Layer, wipe
 SCREEN = Size(1280, 1280)
 """Pictures are shown at most this large; a close up shows a part of this size with all its pixels."""
 
-COLUMN_PX = 610
-TALLEST_PX = 460
+TALLEST_PX = 520
 
 SLIDER, SIDE_BY_SIDE, RESULT, MASK, DIFFERENCE = "Slider", "Side by side", "Result", "Mask", "Difference"
 WHOLE, PAINTED, PIXELS = "Whole picture", "Painted part", "Full resolution"
@@ -56,8 +56,9 @@ def before_after(studio: Studio, generation: Generation, key: str) -> None:
         _two(lambda: _screen(gallery, before), lambda: _masked_screen(gallery, generation), before.size)
         return
     after = _result(generation, "After")
-    view = _choice("View", [SLIDER, SIDE_BY_SIDE, RESULT, MASK, DIFFERENCE], f"view-{key}")
-    part = _part(before.size, painted_part(generation), key)
+    with _controls():
+        view = _choice("View", [SLIDER, SIDE_BY_SIDE, RESULT, MASK, DIFFERENCE], f"view-{key}")
+        part = _part(before.size, painted_part(generation), key)
     with shown_errors():
         if view == MASK:
             _two(
@@ -66,7 +67,7 @@ def before_after(studio: Studio, generation: Generation, key: str) -> None:
                 after.size, part,
             )  # fmt: skip
         elif view == RESULT:
-            _alone(_screen(gallery, after, part))
+            _alone(_screen(gallery, after, part), part.size if part else after.size)
         else:
             _VIEWS[view](gallery, before, after, part, key)
 
@@ -97,8 +98,9 @@ def _compared(studio: Studio, left: Generation, right: Generation) -> None:
         )
         _side_by_side(studio.gallery, *sides, None, key)
         return
-    view = _choice("View", [SLIDER, SIDE_BY_SIDE, DIFFERENCE], f"view-{key}")
-    part = _part(sides[0].size, painted_part(left) or painted_part(right), key)
+    with _controls():
+        view = _choice("View", [SLIDER, SIDE_BY_SIDE, DIFFERENCE], f"view-{key}")
+        part = _part(sides[0].size, painted_part(left) or painted_part(right), key)
     _VIEWS[view](studio.gallery, *sides, part, key)
 
 
@@ -154,6 +156,10 @@ def painted_part(generation: Generation) -> Bounds | None:
 # What the artist chooses ---------------------------------------------------------------------------------------
 
 
+def _controls() -> DeltaGenerator:
+    return st.container(horizontal=True, vertical_alignment="bottom", gap="medium")
+
+
 def _choice(label: str, options: list[str], key: str) -> str:
     return st.segmented_control(
         label, options, default=options[0], required=True, key=key, label_visibility="collapsed"
@@ -187,7 +193,7 @@ def _close_up(picture: Size, painted: Bounds | None, key: str) -> Bounds:
 def _place(label: str, at: int, most: int, key: str) -> int:
     if most <= 0:
         return 0
-    return st.slider(f"{label} (px)", 0, most, min(max(0, at), most), key=key)
+    return st.slider(f"{label} (px)", 0, most, min(max(0, at), most), key=key, width=240)
 
 
 # The views -----------------------------------------------------------------------------------------------------
@@ -213,7 +219,8 @@ def _side_by_side(gallery: Gallery, left: Shown, right: Shown, part: Bounds | No
 def _difference(gallery: Gallery, left: Shown, right: Shown, part: Bounds | None, key: str) -> None:
     with st.spinner("Comparing all pixels", show_time=True):
         heat, difference = _measured(gallery, left.key, right.key, part.box if part else None)
-    _alone((heat, "Where they differ: black is equal, the brighter the further apart", "Where the two pictures differ"))
+    words = "Where they differ: black is equal, the brighter the further apart"
+    _alone((heat, words, "Where the two pictures differ"), part.size if part else left.size)
     _numbers(difference, "of this part" if part else "of the picture")
 
 
@@ -228,34 +235,30 @@ def _numbers(difference: Difference, of: str) -> None:
     if not difference.changed:
         st.markdown(f"Every pixel {of} is the same.")
         return
-    with st.container(horizontal=True):
-        st.metric("Pixels that differ", f"{difference.changed:.2%}", help=f"The share {of}.", width="content")
-        st.metric(
-            "Largest difference", f"{difference.max_difference * 255:.0f} of 255", width="content",
-            help="Of any one colour value, on the scale from 0 to 255.",
-        )  # fmt: skip
-        st.metric(
-            "PSNR", f"{difference.psnr:.1f} dB" if difference.psnr is not None else "", width="content",
-            help="Peak signal to noise ratio: the higher, the more alike. Above about 40 dB hardly anybody sees it.",
-        )  # fmt: skip
+    psnr = f" PSNR: **{difference.psnr:.1f} dB**." if difference.psnr is not None else ""
+    st.markdown(
+        f"**{difference.changed:.2%}** of the pixels {of} differ, "
+        f"at most by **{difference.max_difference * 255:.0f} of 255**.{psnr}",
+        help="The largest difference is that of any one colour value, on the scale from 0 to 255. PSNR is the peak "
+        "signal to noise ratio: the higher, the more alike; above about 40 dB hardly anybody sees it.",
+    )
 
 
 Picture = tuple[bytes, str, str]
 """The file, what stands under it, and what it shows for those who do not see it."""
 
 
-def _alone(picture: Picture) -> None:
+def _alone(picture: Picture, shape: Size) -> None:
+    """As wide as there is room, but no taller than a screen leaves room for."""
     file, title, alt = picture
-    st.image(file, caption=title, alt=alt, width="stretch")
+    with st.container(width=max(120, round(TALLEST_PX * shape.width / shape.height))):
+        st.image(file, caption=title, alt=alt, width="stretch")
 
 
 def _two(left: Callable[[], Picture], right: Callable[[], Picture], size: Size, part: Bounds | None = None) -> None:
-    shape = part.size if part else size
-    # As wide as the column, but no taller than a screen leaves room for.
-    width = max(80, round(min(COLUMN_PX, TALLEST_PX * shape.width / shape.height)))
     for column, picture in zip(st.columns(2), (left, right), strict=True):
-        with column, st.container(width=width), shown_errors():
-            _alone(picture())
+        with column, shown_errors():
+            _alone(picture(), part.size if part else size)
 
 
 # Pictures for the screen ---------------------------------------------------------------------------------------

@@ -103,7 +103,7 @@ function makeWipe(root) {
   function show(data) {
     frame.style.aspectRatio = data.width + " / " + data.height;
     // No taller than a screen leaves room for.
-    frame.style.maxWidth = "calc(75vh * " + data.width / data.height + ")";
+    frame.style.maxWidth = "calc(62vh * " + data.width / data.height + ")";
     for (const side of ["left", "right"]) {
       titles[side] = data[side].title;
       names[side].textContent = data[side].title;
