@@ -184,11 +184,17 @@ def _wait_for_devices(looking: Future[tuple[str, Sequence[Device]]]) -> None:
     st.caption("Looking for devices")
 
 
+def fill_form(id: str, values: Mapping[str, Any]) -> None:
+    """For a callback: the form takes these values of parameters. A seed among them is no longer a random one."""
+    for name, value in values.items():
+        if name in PARAMETERS and value is not None:
+            state.fill_widget(f"{id}.{name}", type(PARAMETERS[name].default)(value))
+    if "seed" in values:
+        state.fill_widget(f"{id}.random", False)
+
+
 def _apply_recommended(studio: Studio, id: str, model: str) -> None:
-    for name, value in recommended_for(studio, model).items():
-        if name in PARAMETERS:
-            default = PARAMETERS[name].default
-            state.fill_widget(f"{id}.{name}", type(default)(value) if default is not None else value)
+    fill_form(id, recommended_for(studio, model))
 
 
 def _advice(studio: Studio, values: Mapping[str, Any]) -> None:
