@@ -19,6 +19,7 @@ from core.domain.params import PARAMETERS
 from core.ports import Dispatcher, LoadInpainter, ModelCatalogue
 from core.services.bundle import Bundles
 from core.services.drafts import Drafts
+from core.services.exports import Exports
 from core.services.gallery import Gallery
 from core.services.generations import Generations
 from core.services.presets import Presets
@@ -56,6 +57,7 @@ class Studio:
     reproductions: Reproductions
     statistics: Statistics
     bundles: Bundles
+    exports: Exports
     drafts: Drafts
     models: ModelCatalogue
     worker: Worker
@@ -115,6 +117,7 @@ def build_studio(
         reproductions=Reproductions(verifications, repo, images, dispatching, now, new_id),
         statistics=statistics,
         bundles=Bundles(repo, images, now, new_id),
+        exports=Exports(images),
         drafts=Drafts(DraftRepo(engine), images, now, new_id),
         models=catalogue or make_catalogue(settings),
         worker=worker,

@@ -23,6 +23,7 @@ OPTIONS: dict[str, dict[str, Any]] = {
     "JPEG": {"quality": 95, "subsampling": 0},
     "AVIF": {"quality": 90},
 }
+LOSSY_WEBP = {"quality": 90, "method": 4}
 MAX_SIDE = {"PNG": 2**31 - 1, "WEBP": 16_383, "JPEG": 65_500, "AVIF": 65_535}
 
 MAX_JPEG_XMP = 65_000
@@ -32,11 +33,13 @@ EXPENDABLE = ("run", "environment", "model")
 """What a record can do without, in this order, where there is no room for it."""
 
 
-def embedded(image: Image.Image, generation: Generation, *, format: str = "PNG", metadata: bool = True) -> bytes:
+def embedded(
+    image: Image.Image, generation: Generation, *, format: str = "PNG", metadata: bool = True, lossless: bool = True
+) -> bytes:
     """The file for sharing. Pixels of PNG and WEBP are those of the image; its colour profile is kept.
 
-    image: RGB, RGBA or I;16. metadata: False leaves out everything but the colour profile. JPEG has no transparency:
-    the picture is laid on white.
+    image: RGB, RGBA or I;16. metadata: False leaves out everything but the colour profile. lossless: False makes a
+    WEBP small instead of exact. JPEG has no transparency: the picture is laid on white.
 
     Raises InvalidImage if the format cannot hold the picture.
     """
@@ -49,7 +52,8 @@ def embedded(image: Image.Image, generation: Generation, *, format: str = "PNG",
     flat.info = {}
     file = io.BytesIO()
     texts = _texts(generation, format) if metadata else {}
-    flat.save(file, format, icc_profile=image.info.get("icc_profile"), **OPTIONS[format], **texts)
+    options = LOSSY_WEBP if format == "WEBP" and not lossless else OPTIONS[format]
+    flat.save(file, format, icc_profile=image.info.get("icc_profile"), **options, **texts)
     return file.getvalue()
 
 

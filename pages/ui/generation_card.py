@@ -12,9 +12,9 @@ from core.bootstrap import Studio
 from core.domain.gallery import GalleryFilter
 from core.domain.generation import Generation, Progress, Relation, Status
 from core.domain.params import PARAMETERS, SCHEDULERS
-from core.services.gallery import Gallery
 from pages.ui import state
 from pages.ui.compare import before_after, painted_part
+from pages.ui.downloads import downloads
 from pages.ui.gallery_grid import STATUS_TITLES
 from pages.ui.messages import escaped, shown_errors
 from pages.ui.verdict import verdict_badge, verdict_panel, verify_button
@@ -123,8 +123,7 @@ def _actions(studio: Studio, generation: Generation) -> None:
         if st.button("Re-run", key=f"rerun-{id}", icon=":material/replay:", help="The same request with the same seed"):
             queued = studio.generations.rerun(id, session=state.session())
         verify_button(studio, generation)
-        with st.popover("Download", icon=":material/download:"):
-            _downloads(studio.gallery, generation)
+        downloads(studio, generation, id)
         if generation.deleted_at is not None:
             if st.button("Restore", key=f"restore-{id}", icon=":material/restore_from_trash:"):
                 studio.gallery.restore([id])
@@ -170,20 +169,6 @@ def _organise(studio: Studio, generation: Generation) -> None:
             notes = st.text_area("Notes", generation.notes, key=f"notes-{id}")
             if notes != generation.notes:
                 gallery.note([id], notes)
-
-
-def _downloads(gallery: Gallery, generation: Generation) -> None:
-    files = {
-        "Result": (generation.output, ""),
-        "Mask": (generation.mask, "-mask"),
-        "Original": (generation.source, "-original"),
-    }
-    for title, (key, suffix) in files.items():
-        if key is not None:
-            st.download_button(
-                title, lambda key=key: gallery.file(key), f"inpaint-{generation.id}{suffix}.png", "image/png",
-                key=f"download-{title}-{generation.id}", on_click="ignore", width="stretch",
-            )  # fmt: skip
 
 
 def _record(studio: Studio, generation: Generation) -> None:

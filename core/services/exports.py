@@ -1,0 +1,96 @@
+"""Results as files to be handed on: in the format that is wanted, with or without what they say of their making."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterator
+from dataclasses import dataclass
+from enum import StrEnum
+
+from PIL import Image
+
+from core.domain import compositing
+from core.domain.errors import InvalidImage, InvalidMove, StoredImageDamaged
+from core.domain.generation import Generation
+from core.domain.geometry import Bounds
+from core.metadata.write import MAX_SIDE, embedded
+from core.ports import ImageStore
+
+
+class FileType(StrEnum):
+    PNG = "png"
+    WEBP = "webp"
+    WEBP_LOSSY = "webp-lossy"
+    JPEG = "jpeg"
+    AVIF = "avif"
+
+    @property
+    def title(self) -> str:
+        return _KINDS[self].title
+
+    @property
+    def suffix(self) -> str:
+        return _KINDS[self].suffix
+
+    @property
+    def mime(self) -> str:
+        return f"image/{_KINDS[self].format.lower()}"
+
+    @property
+    def is_lossless(self) -> bool:
+        return _KINDS[self].is_lossless
+
+
+@dataclass(frozen=True, slots=True)
+class _Kind:
+    title: str
+    format: str
+    suffix: str
+    is_lossless: bool = False
+
+
+_KINDS = {
+    FileType.PNG: _Kind("PNG", "PNG", ".png", is_lossless=True),
+    FileType.WEBP: _Kind("WEBP, lossless", "WEBP", ".webp", is_lossless=True),
+    FileType.WEBP_LOSSY: _Kind("WEBP, small", "WEBP", ".webp"),
+    FileType.JPEG: _Kind("JPEG", "JPEG", ".jpg"),
+    FileType.AVIF: _Kind("AVIF", "AVIF", ".avif"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Exports:
+    images: ImageStore
+
+    def file(self, generation: Generation, type: FileType = FileType.PNG, *, metadata: bool = True) -> bytes:
+        """The result as a file. Raises InvalidMove without a result, InvalidImage if the format cannot hold it."""
+        if generation.output is None:
+            raise InvalidMove("This generation has no result to download. Run it again first.")
+        image = self.images.get(generation.output)
+        if image.mode == "I;16" and type is not FileType.PNG:
+            whole = Bounds(0, 0, *image.size)
+            image = compositing.for_model(image, whole, whole.size)
+        return embedded(image, generation, format=_KINDS[type].format, metadata=metadata, lossless=type.is_lossless)
+
+    def losses(self, generation: Generation, type: FileType) -> tuple[str, ...]:
+        """What this format cannot keep of the result, one sentence each. Raises InvalidImage if it holds none of it."""
+        most = MAX_SIDE[_KINDS[type].format]
+        if max(generation.width, generation.height) > most:
+            raise InvalidImage(f"{type.title} holds at most {most:,} pixels a side. Choose PNG.")
+        return tuple(_losses(self._mode(generation.output), type)) if generation.output else ()
+
+    def _mode(self, key: str) -> str:
+        """From the header of the file alone."""
+        try:
+            return Image.open(io.BytesIO(self.images.read_file(key)), formats=("PNG",)).mode
+        except (OSError, SyntaxError, ValueError) as error:
+            raise StoredImageDamaged from error
+
+
+def _losses(mode: str, type: FileType) -> Iterator[str]:
+    if mode.startswith("I") and type is not FileType.PNG:
+        yield "This picture has 16 bits a channel; only PNG keeps them. Here 8 are left."
+    if mode == "RGBA" and type is FileType.JPEG:
+        yield "JPEG has no transparency: the picture is laid on white."
+    if not type.is_lossless:
+        yield "Smaller, but not pixel-exact: colours change a little everywhere, also outside the mask."

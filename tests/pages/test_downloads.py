@@ -1,0 +1,77 @@
+"""Taking results along: what the page offers, and what it says about it."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+import streamlit as st
+from streamlit.testing.v1 import AppTest
+
+from core.domain.params import InpaintParams
+from core.domain.request import InpaintRequest
+from tests.conftest import a_mask, a_picture
+
+
+@pytest.fixture
+def opened(studio, monkeypatch):
+    """Open a page with nothing but the downloads of a new generation with a picture of this kind."""
+    monkeypatch.setattr("pages.ui.resources.studio", lambda: studio)
+    st.cache_data.clear()
+
+    def page(id: str) -> None:
+        from pages.ui.downloads import downloads
+        from pages.ui.resources import studio
+
+        downloads(studio(), studio().gallery.get(id), "here")
+
+    def open_page(mode: str = "RGB") -> AppTest:
+        request = InpaintRequest(a_picture(mode=mode), a_mask(), InpaintParams(prompt="a cat", size=64))
+        [id] = studio.generations.submit(request)
+        studio.dispatcher.drain()
+        opened = AppTest.from_function(page, args=(id,), default_timeout=30).run()
+        assert not opened.exception
+        return opened
+
+    return open_page
+
+
+def words_on(page: AppTest) -> str:
+    return re.sub(r"\\(\W)", r"\1", "\n".join(caption.value for caption in page.caption))
+
+
+def test_the_result_the_mask_and_the_original_can_be_taken_along(opened):
+    page = opened()
+
+    labels = [button.label for button in page.get("download_button")]
+
+    assert labels == ["Download the result", "Mask as PNG", "Original as PNG"]
+    assert "The file says how it was made" in words_on(page)
+
+
+def test_stripping_is_said_in_words(opened):
+    page = opened()
+
+    page.toggle[0].set_value(True).run()
+
+    assert "nothing about how it was made" in words_on(page)
+
+
+def test_a_format_that_loses_something_says_so(opened):
+    page = opened(mode="RGBA")
+
+    page.selectbox[0].select("JPEG").run()
+
+    assert "laid on white" in words_on(page)
+    assert "not pixel-exact" in words_on(page)
+
+
+def test_a_missing_result_shows_a_sentence_and_the_mask_can_still_be_had(opened, studio):
+    page = opened()
+    [generation] = studio.gallery.browse().generations
+    studio.gallery.images.path(generation.output).unlink()
+
+    page.run()
+
+    assert "missing" in page.error[0].value
+    assert [button.label for button in page.get("download_button")] == ["Mask as PNG", "Original as PNG"]
