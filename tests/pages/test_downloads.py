@@ -10,6 +10,7 @@ from streamlit.testing.v1 import AppTest
 
 from core.domain.params import InpaintParams
 from core.domain.request import InpaintRequest
+from core.services.exports import FileType
 from tests.conftest import a_mask, a_picture
 
 
@@ -60,7 +61,7 @@ def test_stripping_is_said_in_words(opened):
 def test_a_format_that_loses_something_says_so(opened):
     page = opened(mode="RGBA")
 
-    page.selectbox[0].select("JPEG").run()
+    page.selectbox[0].set_value(FileType.JPEG).run()
 
     assert "laid on white" in words_on(page)
     assert "not pixel-exact" in words_on(page)
