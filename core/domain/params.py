@@ -6,6 +6,7 @@ The form, the command line and the database read them from PARAMETERS.
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,7 +16,8 @@ from core.domain.errors import InvalidParams
 from core.domain.geometry import MULTIPLE
 from core.domain.hashing import canonical_json
 
-SCHEMA = 1
+SCHEMA = 2
+"""2: with fill and all that follows it. A record of schema 1 has none of these keys, and loads as what it meant."""
 
 MODEL_DEFAULT = "model-default"
 
@@ -34,6 +36,18 @@ SCHEDULERS: dict[str, str] = {
 }
 """Stable keys and their titles; the classes behind them are named in core/engine/schedulers.py."""
 
+ORIGINAL = "original"
+
+FILLS: dict[str, str] = {
+    ORIGINAL: "What is there",
+    "blur": "What is there, blurred",
+    "border": "Colours of the border",
+    "noise": "Neutral noise",
+    "telea": "Classical fill (Telea)",
+    "navier-stokes": "Classical fill (Navier-Stokes)",
+}
+"""Stable keys and their titles; made by core/engine/filling.py."""
+
 
 @dataclass(frozen=True, slots=True)
 class Parameter:
@@ -41,11 +55,12 @@ class Parameter:
 
     title: str
     help: str
-    default: int | float | str | None = None
+    default: int | float | str | bool | None = None
     low: float | None = None
     high: float | None = None
     step: float | None = None
     unit: str = ""
+    choices: Mapping[str, str] | None = None
 
     def __contains__(self, value: float) -> bool:
         return (self.low is None or value >= self.low) and (self.high is None or value <= self.high)
@@ -74,6 +89,7 @@ PARAMETERS: dict[str, Parameter] = {
         "How noise is taken away from step to step. Some need fewer steps for the same quality; each gives another "
         "picture for the same seed.",
         default=MODEL_DEFAULT,
+        choices=SCHEDULERS,
     ),
     "num_inference_steps": Parameter(
         "Steps",
@@ -142,6 +158,13 @@ PARAMETERS: dict[str, Parameter] = {
         step=1,
         unit="px",
     ),
+    "fill": Parameter(
+        "Start from",
+        "What the painted part holds when the model begins. It counts at a strength below 1: the lower the strength, "
+        "the more of it is left. At 1 the model begins with pure noise.",
+        default=ORIGINAL,
+        choices=FILLS,
+    ),
     "crop_padding_px": Parameter(
         "Context",
         "How many pixels of the picture around the mask the model gets to see (never less than an eighth of the "
@@ -176,6 +199,7 @@ class InpaintParams(BaseModel):
     mask_grow_px: int = PARAMETERS["mask_grow_px"].default
     mask_feather_px: int = PARAMETERS["mask_feather_px"].default
     crop_padding_px: int = PARAMETERS["crop_padding_px"].default
+    fill: str = PARAMETERS["fill"].default
 
     def __init__(self, **values: Any) -> None:
         try:
@@ -196,11 +220,12 @@ class InpaintParams(BaseModel):
             raise ValueError(f"must be from {parameter.low:g} to {parameter.high:.10g}, not {str(value)[:20]}")
         return value
 
-    @field_validator("scheduler")
+    @field_validator(*(name for name, parameter in PARAMETERS.items() if parameter.choices))
     @classmethod
-    def _known_scheduler(cls, value: str) -> str:
-        if value not in SCHEDULERS:
-            raise ValueError(f"must be one of {', '.join(SCHEDULERS)}, not {value!r}")
+    def _one_of_the_choices(cls, value: str, info) -> str:
+        choices = PARAMETERS[info.field_name].choices
+        if value not in choices:
+            raise ValueError(f"must be one of {', '.join(choices)}, not {value!r}")
         return value
 
     @field_validator("model")

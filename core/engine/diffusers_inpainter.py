@@ -10,6 +10,7 @@ import time
 import warnings
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -33,7 +34,7 @@ from core.domain.model import LoadedModel
 from core.domain.params import InpaintParams
 from core.domain.request import WorkingRequest
 from core.engine import device as devices
-from core.engine import fingerprint, schedulers
+from core.engine import filling, fingerprint, schedulers
 from core.engine.models import Catalogue, native_size, read_index
 from core.engine.preview import Preview
 from core.engine.weights import SAFETY_CHECKER, Choice
@@ -133,6 +134,7 @@ class DiffusersInpainter:
         self._check(request)
         # Other code in this process may have changed it, and it decides the last bits.
         threads = devices.set_threads(_recorded_threads(request) or self._threads)
+        request = replace(request, image=filling.start(request.image, request.mask, request.params))
         run = _Run(self._pipe, self._own_scheduler, request, on_step, with_preview=self._with_preview)
         on_step(StepReport(Phase.PREPARING, 0, run.total))
         _reset_peak(self._device)
@@ -161,6 +163,7 @@ class DiffusersInpainter:
             "model_revision": self.model.revision,
             "safety_checker": getattr(self._pipe, SAFETY_CHECKER, None) is not None,
             **run.record(),
+            **filling.record(request.params),
             **_cut_off(self._pipe, request.params),
             **_peak(self._device),
         }
