@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import streamlit as st
 
 from core.bootstrap import Studio
@@ -9,15 +11,20 @@ from core.domain.draft import Draft
 from core.domain.errors import GenerationNotFound
 from core.domain.generation import Generation, Status
 from core.domain.request import InpaintRequest
+from core.domain.sheet import Sheet
 from core.services.generations import Origin
 from pages.ui import state
 from pages.ui.canvas import mask_canvas, mask_of
+from pages.ui.generation_card import duration
 from pages.ui.live_panel import live_panel
-from pages.ui.messages import shown_errors
-from pages.ui.params_form import Choices, chosen_device, params_form
+from pages.ui.messages import escaped, shown_errors
+from pages.ui.params_form import Choices, chosen_device, params_form, resolved_device
 from pages.ui.picture_picker import picture_picker
+from pages.ui.presets import presets_popover, prompts_popover
+from pages.ui.queue_view import queue_link
 from pages.ui.resources import studio
 from pages.ui.result_view import result_view
+from pages.ui.sheet_panel import sheet_panel, sheet_view
 
 
 def inpaint_page(studio: Studio) -> None:
@@ -32,37 +39,83 @@ def inpaint_page(studio: Studio) -> None:
         mask_canvas(studio, id)
     with choosing:
         st.subheader("Say what should be there")
+        saved = st.container(horizontal=True, gap="small")
         choices, below_prompts = params_form(studio, id, draft)
+        sheet = sheet_panel(studio, id, choices.params, resolved_device(studio, id, draft))
+    with saved:
+        presets_popover(studio, id, choices.params)
+        prompts_popover(studio, id)
     with below_prompts:
         _generate(studio, id, choices)
+        if sheet is not None:
+            _started(lambda: _submit_sheet(studio, id, choices, sheet))
         generations = _generations(studio, id)
         live_panel(studio, generations)
+    if draft.sheet is not None:
+        sheet_view(studio, draft.sheet)
     result_view(studio, id, [g for g in generations if g.status is Status.SUCCEEDED])
 
 
 def _generate(studio: Studio, id: str, choices: Choices) -> None:
-    is_busy = any(generation.status.is_active for generation in _generations(studio, id))
+    mine = sum(generation.status.is_active for generation in _generations(studio, id))
+    cannot = choices.problem is not None
     pressed = st.button(
-        "Painting" if is_busy else "Generate", type="primary", icon=":material/auto_awesome:", width="stretch",
-        disabled=is_busy or choices.problem is not None, key="generate",
+        "Painting" if mine else "Generate", type="primary", icon=":material/auto_awesome:", width="stretch",
+        disabled=bool(mine) or cannot, key="generate",
+    )  # fmt: skip
+    more = mine and st.button(
+        "Queue another", icon=":material/add:", width="stretch", disabled=cannot, key="generate-another",
+        help="With the mask and the parameters as they stand now. It is painted after those that wait already.",
     )  # fmt: skip
     if choices.problem is not None:
         st.caption(choices.problem)
-    if pressed and not is_busy and choices.params is not None:
-        # The first time it waits until the engine is imported.
-        with shown_errors(), st.spinner("Getting ready"):
-            _submit(studio, id, choices)
-            st.rerun()
+    else:
+        _expectation(studio, id, choices)
+    if mine:
+        with shown_errors():
+            queue_link(studio.queue.view(limit=0), mine)
+    if (pressed and not mine) or more:
+        _started(lambda: _submit(studio, id, choices, add=bool(more)))
 
 
-def _submit(studio: Studio, id: str, choices: Choices) -> None:
+def _expectation(studio: Studio, id: str, choices: Choices) -> None:
+    """How long it will take, from what earlier ones took."""
+    device = resolved_device(studio, id, studio.drafts.get(id) or Draft())
+    if choices.params is None or device is None:
+        return
+    with shown_errors():
+        each_s = studio.statistics.estimate_s(choices.params, device)
+        if each_s is not None:
+            several = f", {duration(each_s * choices.count)} for {choices.count}" if choices.count > 1 else ""
+            st.caption(f":material/schedule: About {duration(each_s)} on {escaped(device)}{several}")
+
+
+def _started(submit: Callable[[], None]) -> None:
+    # The first time it waits until the engine is imported.
+    with shown_errors(), st.spinner("Getting ready"):
+        submit()
+        st.rerun()
+
+
+def _submit(studio: Studio, id: str, choices: Choices, *, add: bool) -> None:
+    request, origin, draft = _asked(studio, id, choices)
+    ids = studio.generations.submit(request, device=chosen_device(id, draft), count=choices.count, origin=origin)
+    state.change_draft(studio, id, generations=(*draft.generations, *ids) if add else tuple(ids), sheet=None)
+
+
+def _submit_sheet(studio: Studio, id: str, choices: Choices, sheet: Sheet) -> None:
+    request, origin, draft = _asked(studio, id, choices)
+    made = studio.sheets.submit(request, sheet, device=chosen_device(id, draft), origin=origin)
+    ids = tuple(generation.id for generation in made.generations)
+    state.change_draft(studio, id, generations=ids, sheet=made.id)
+
+
+def _asked(studio: Studio, id: str, choices: Choices) -> tuple[InpaintRequest, Origin, Draft]:
     # Read anew: the stroke that came in with this very click is stored by now.
     draft = studio.drafts.get(id) or Draft()
     params = choices.params.changed(seed=studio.generations.random_seed()) if choices.is_random else choices.params
     request = InpaintRequest(studio.gallery.image(draft.source), mask_of(studio, draft), params)
-    origin = Origin(draft.parent_id, draft.relation, state.session(), draft.source_name)
-    ids = studio.generations.submit(request, device=chosen_device(id, draft), count=choices.count, origin=origin)
-    state.change_draft(studio, id, generations=tuple(ids))
+    return request, Origin(draft.parent_id, draft.relation, state.session(), draft.source_name), draft
 
 
 def _generations(studio: Studio, id: str) -> list[Generation]:

@@ -17,7 +17,7 @@ class Draft:
 
     base_mask: key of a mask that lies under the drawing (uploaded, inverted, or taken from a generation).
     params: values of the form, possibly not all. parent_id, relation: the generation this came from, and how.
-    generations: ids submitted last, newest last.
+    generations: ids submitted last, newest last. sheet: id of the sheet that they belong to.
     """
 
     source: str | None = None
@@ -30,6 +30,7 @@ class Draft:
     parent_id: str | None = None
     relation: Relation | None = None
     generations: tuple[str, ...] = ()
+    sheet: str | None = None
 
     def changed(self, **changes: Any) -> Draft:
         return replace(self, **changes)

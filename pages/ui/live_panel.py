@@ -11,9 +11,13 @@ from core.domain.generation import Generation, Status
 from pages.ui.generation_card import in_words
 from pages.ui.messages import escaped, shown_errors
 
+SMALL_PX = 96
+
 
 def live_panel(studio: Studio, generations: Sequence[Generation]) -> None:
     """For the generations of one press of Generate. Whatever the browser does, the work goes on."""
+    done = [generation for generation in generations if generation.status is Status.SUCCEEDED]
+    _thumbnails(studio, done)
     for nth, generation in enumerate(generations, 1):
         _ended(studio, generation, f"Image {nth}: " if len(generations) > 1 else "")
     if any(generation.status.is_active for generation in generations):
@@ -44,13 +48,20 @@ def _watch(studio: Studio, ids: tuple[str, ...], finished: int) -> None:
                 studio.generations.cancel(id)
 
 
+def _thumbnails(studio: Studio, done: Sequence[Generation]) -> None:
+    """The large ones stand below the form, where a first look does not reach."""
+    if not done:
+        return
+    with st.container(horizontal=True, gap="small"):
+        for nth, generation in enumerate(done, 1):
+            if generation.thumbnail:
+                with shown_errors(), st.container(width=220 if len(done) == 1 else SMALL_PX):
+                    caption = "Done, see below" if len(done) == 1 else str(nth)
+                    st.image(studio.gallery.file(generation.thumbnail), caption=caption, alt=f"Result {nth}, small")
+
+
 def _ended(studio: Studio, generation: Generation, which: str) -> None:
-    if generation.status is Status.SUCCEEDED and generation.thumbnail:
-        with shown_errors(), st.container(width=220):
-            # The large one stands below the form, where a first look does not reach.
-            small = studio.gallery.file(generation.thumbnail)
-            st.image(small, caption=f"{which}done, see below", alt="The result, small")
-    elif generation.status is Status.FAILED:
+    if generation.status is Status.FAILED:
         st.error(escaped(which + (generation.error or "It failed.")), icon=":material/error:")
     elif generation.status is Status.CANCELLED:
         st.info(f"{which}Cancelled.", icon=":material/stop_circle:")

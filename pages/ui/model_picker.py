@@ -58,6 +58,13 @@ def model_picker(studio: Studio, id: str, chosen: str, apply: Any) -> str:
     ).strip()  # fmt: skip
 
 
+def fill_model(studio: Studio, id: str, model: str) -> None:
+    """For a callback: the picker shows this model."""
+    is_listed = model in {spec.key for spec in studio.models.listed()}
+    state.fill_widget(f"{id}.model", model if is_listed else OTHER)
+    state.fill_widget(f"{id}.model-other", "" if is_listed else model)
+
+
 def model_facts(studio: Studio, model: str) -> str | None:
     """Show the model. Returns why it cannot paint yet, or None."""
     if not model:

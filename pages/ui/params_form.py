@@ -18,7 +18,7 @@ from core.domain.errors import InvalidParams, StudioError
 from core.domain.params import PARAMETERS, SCHEDULERS, InpaintParams
 from pages.ui import state
 from pages.ui.messages import escaped, show_error
-from pages.ui.model_picker import model_facts, model_picker, recommended_for, vocabulary_advice
+from pages.ui.model_picker import fill_model, model_facts, model_picker, recommended_for, vocabulary_advice
 from pages.ui.resources import looking_for_devices
 
 MAX_IMAGES = 8
@@ -89,6 +89,15 @@ def use_seed(id: str, seed: int) -> None:
 
 def chosen_device(id: str, draft: Draft) -> str:
     return state.held(f"{id}.device") or draft.params.get("device", AUTOMATIC)
+
+
+def resolved_device(studio: Studio, id: str, draft: Draft) -> str | None:
+    """The key of the device that is meant; None while the engine is still looking for devices."""
+    wish = chosen_device(id, draft)
+    looking = looking_for_devices(studio)
+    if wish != AUTOMATIC:
+        return wish
+    return looking.result()[0] if looking.done() and looking.exception() is None else None
 
 
 # The fields ----------------------------------------------------------------------------------------------------
@@ -184,17 +193,19 @@ def _wait_for_devices(looking: Future[tuple[str, Sequence[Device]]]) -> None:
     st.caption("Looking for devices")
 
 
-def fill_form(id: str, values: Mapping[str, Any]) -> None:
+def fill_form(studio: Studio, id: str, values: Mapping[str, Any]) -> None:
     """For a callback: the form takes these values of parameters. A seed among them is no longer a random one."""
     for name, value in values.items():
-        if name in PARAMETERS and value is not None:
+        if name == "model":
+            fill_model(studio, id, str(value))
+        elif name in PARAMETERS and value is not None:
             state.fill_widget(f"{id}.{name}", type(PARAMETERS[name].default)(value))
     if "seed" in values:
         state.fill_widget(f"{id}.random", False)
 
 
 def _apply_recommended(studio: Studio, id: str, model: str) -> None:
-    fill_form(id, recommended_for(studio, model))
+    fill_form(studio, id, recommended_for(studio, model))
 
 
 def _advice(studio: Studio, values: Mapping[str, Any]) -> None:

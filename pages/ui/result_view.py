@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import streamlit as st
 
@@ -11,12 +12,10 @@ from core.domain.generation import Generation, Relation
 from core.domain.request import InpaintRequest
 from core.services.generations import Origin
 from pages.ui import state
+from pages.ui.compare import before_after
 from pages.ui.generation_card import GALLERY_PAGE, address_of, duration
 from pages.ui.messages import escaped, shown_errors
 from pages.ui.params_form import use_seed
-from pages.ui.prepared import screen_picture
-
-WIDEST_PX, TALLEST_PX = 1000, 640
 
 
 def result_view(studio: Studio, id: str, results: Sequence[Generation]) -> None:
@@ -25,19 +24,10 @@ def result_view(studio: Studio, id: str, results: Sequence[Generation]) -> None:
         return
     st.subheader("Result" if len(results) == 1 else f"{len(results)} results")
     generation = _chosen(results)
-    before, after = st.columns(2)
-    with before, shown_errors():
-        _picture(studio, generation, generation.source, "Before")
-    with after, shown_errors():
-        _picture(studio, generation, generation.output, "After")
+    with shown_errors():
+        before_after(studio, generation, f"result-{generation.id}")
     _facts(generation)
     _actions(studio, id, generation)
-
-
-def _picture(studio: Studio, generation: Generation, key: str, title: str) -> None:
-    """As wide as its column, but no taller than a screen leaves room for."""
-    with st.container(width=max(120, min(WIDEST_PX, TALLEST_PX * generation.width // generation.height))):
-        st.image(screen_picture(studio, key), caption=title, alt=title, width="stretch")
 
 
 def _chosen(results: Sequence[Generation]) -> Generation:
@@ -67,6 +57,7 @@ def _facts(generation: Generation) -> None:
 
 def _actions(studio: Studio, id: str, generation: Generation) -> None:
     with st.container(horizontal=True, gap="small", vertical_alignment="center"), shown_errors():
+        _keep_or_trash(studio, id, generation)
         st.download_button(
             "Download", lambda: studio.gallery.file(generation.output), f"inpaint-{generation.id}.png", "image/png",
             key=f"download-{generation.id}", on_click="ignore", icon=":material/download:",
@@ -78,10 +69,15 @@ def _actions(studio: Studio, id: str, generation: Generation) -> None:
         ):  # fmt: skip
             _continue(studio, generation)
         if st.button(
+            "Continue, same mask", icon=":material/filter_b_and_w:", key=f"continue-masked-{generation.id}",
+            help="It becomes the picture, and the mask it was made with stays: to repaint the same part once more",
+        ):  # fmt: skip
+            _continue(studio, generation, mask=generation.mask)
+        if st.button(
             "Try another seed", icon=":material/casino:", key=f"again-{generation.id}",
             help="The same picture, mask and parameters with a new seed",
         ):  # fmt: skip
-            _try_again(studio, id, generation)
+            _try_again(studio, id, generation, [{"seed": studio.generations.random_seed()}])
         st.button(
             "Use this seed again", icon=":material/push_pin:", key=f"seed-{generation.id}",
             help=f"Put {generation.params.seed} into the form, to change something else",
@@ -93,16 +89,44 @@ def _actions(studio: Studio, id: str, generation: Generation) -> None:
         )  # fmt: skip
 
 
-def _continue(studio: Studio, generation: Generation) -> None:
+def _keep_or_trash(studio: Studio, id: str, generation: Generation) -> None:
+    if generation.favourite:
+        st.button(
+            "Kept", icon=":material/favorite:", key=f"unkeep-{generation.id}", help="No longer a favourite",
+            on_click=studio.gallery.set_favourite, args=([generation.id], False), type="primary",
+        )  # fmt: skip
+    else:
+        st.button(
+            "Keep", icon=":material/favorite_border:", key=f"keep-{generation.id}", help="Make it a favourite",
+            on_click=studio.gallery.set_favourite, args=([generation.id], True),
+        )  # fmt: skip
+    st.button(
+        "Trash", icon=":material/delete:", key=f"trash-{generation.id}", on_click=_trash,
+        args=(studio, id, generation), help="Out of the gallery; the trash keeps it for a while",
+    )  # fmt: skip
+
+
+def _trash(studio: Studio, id: str, generation: Generation) -> None:
+    with shown_errors():
+        studio.gallery.trash([generation.id])
+        draft = studio.drafts.get(id)
+        if draft is not None:
+            left = tuple(other for other in draft.generations if other != generation.id)
+            state.change_draft(studio, id, generations=left)
+        st.toast("Moved to the trash.", icon=":material/delete:")
+
+
+def _continue(studio: Studio, generation: Generation, mask: str | None = None) -> None:
     draft = studio.drafts.continued_from(generation)
-    state.open_draft(studio, draft.changed(params={**draft.params, "random_seed": True}))
+    state.open_draft(studio, draft.changed(base_mask=mask, params={**draft.params, "random_seed": True}))
     st.rerun()
 
 
-def _try_again(studio: Studio, id: str, generation: Generation) -> None:
-    params = generation.params.changed(seed=studio.generations.random_seed())
-    request = InpaintRequest(studio.gallery.image(generation.source), studio.gallery.mask(generation), params)
+def _try_again(studio: Studio, id: str, generation: Generation, changes: Sequence[Mapping[str, Any]]) -> None:
+    """The same picture and mask under these changes of its parameters, each a generation."""
+    all_params = [generation.params.changed(**change) for change in changes]
+    request = InpaintRequest(studio.gallery.image(generation.source), studio.gallery.mask(generation), all_params[0])
     origin = Origin(generation.id, Relation.VARIATION, state.session(), generation.source_name)
-    ids = studio.generations.submit(request, device=generation.device, origin=origin)
-    state.change_draft(studio, id, generations=tuple(ids))
+    ids = studio.generations.submit_all(request, all_params, device=generation.device, origin=origin)
+    state.change_draft(studio, id, generations=tuple(ids), sheet=None)
     st.rerun()

@@ -1,0 +1,77 @@
+"""Presets of parameters, and the prompts that were used last: to be put into the form with one click."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from core.bootstrap import Studio
+from core.domain.params import InpaintParams
+from pages.ui import state
+from pages.ui.messages import escaped, shown_errors
+from pages.ui.params_form import fill_form
+
+LATEST_LOOKED_AT = 60
+PROMPTS_SHOWN = 12
+LONGEST_LABEL = 60
+
+
+def presets_popover(studio: Studio, id: str, params: InpaintParams | None) -> None:
+    """params: what the form says now, to be saved; None if it cannot be used."""
+    with st.popover("Presets", icon=":material/bookmarks:", help="Parameters under a name"), shown_errors():
+        presets = studio.presets.all()
+        for nth, (name, values) in enumerate(presets.items()):
+            with st.container(horizontal=True, vertical_alignment="center"):
+                st.button(
+                    _label(name), key=f"preset-use-{nth}", width="stretch", icon=":material/tune:",
+                    on_click=fill_form, args=(studio, id, values),
+                )  # fmt: skip
+                st.button(
+                    "Delete", key=f"preset-delete-{nth}", icon=":material/delete:", help=f"Forget {_label(name)}",
+                    on_click=_delete, args=(studio, name),
+                )  # fmt: skip
+        if not presets:
+            st.caption("None yet. Save the parameters as they stand now under a name of your own.")
+        name = st.text_input("Name", key="preset-name", max_chars=100, placeholder="for example: fine detail")
+        with_prompts = st.toggle("With the prompts", key="preset-prompts")
+        st.button(
+            "Save", key="preset-save", icon=":material/save:", disabled=params is None or not name.strip(),
+            on_click=_save, args=(studio, name, params, with_prompts), width="stretch",
+            help="In place of one of the same name. The seed is not part of it.",
+        )  # fmt: skip
+
+
+def prompts_popover(studio: Studio, id: str) -> None:
+    """The prompts of the newest generations, each once."""
+    with st.popover("Prompts", icon=":material/history:", help="What was asked for before"), shown_errors():
+        latest = studio.gallery.browse(limit=LATEST_LOOKED_AT).generations
+        pairs = {(g.params.prompt, g.params.negative_prompt): None for g in latest if g.params.prompt.strip()}
+        if not pairs:
+            st.caption("Prompts that you have used will be here.")
+        for nth, (prompt, negative_prompt) in enumerate(list(pairs)[:PROMPTS_SHOWN]):
+            values = {"prompt": prompt, "negative_prompt": negative_prompt}
+            st.button(
+                _label(prompt), key=f"prompt-use-{nth}", width="stretch", on_click=fill_form, args=(studio, id, values),
+                help="Also takes its negative prompt" if negative_prompt else None,
+            )  # fmt: skip
+        wildcards = studio.generations.prompts.wildcards()
+        st.caption("Choices are made anew for each picture, by its seed: `{red|blue}` takes one of the words.")
+        if wildcards:
+            st.caption("Wildcards: " + " ".join(f"`__{name}__`" for name in wildcards))
+
+
+def _save(studio: Studio, name: str, params: InpaintParams, with_prompts: bool) -> None:
+    with shown_errors():
+        studio.presets.save(name, params, with_prompts=with_prompts)
+        state.fill_widget("preset-name", "")
+        st.toast("Saved as a preset.", icon=":material/bookmark_added:")
+
+
+def _delete(studio: Studio, name: str) -> None:
+    with shown_errors():
+        studio.presets.delete(name)
+
+
+def _label(text: str) -> str:
+    """For a button, whose label is read as Markdown."""
+    words = " ".join(text.split())
+    return escaped(words if len(words) <= LONGEST_LABEL else words[: LONGEST_LABEL - 1] + "…")

@@ -1,0 +1,135 @@
+"""Sheets on the Inpaint page: choose what to vary, make every combination, look at all of them with labels."""
+
+from __future__ import annotations
+
+import io
+from typing import Any
+
+import streamlit as st
+
+from core.bootstrap import Studio
+from core.domain.errors import StudioError
+from core.domain.params import PARAMETERS, SCHEDULERS, InpaintParams
+from core.domain.sheet import AXES, WORDS, Axis, Sheet
+from core.services.sheets import MadeSheet
+from pages.ui import state
+from pages.ui.generation_card import duration
+from pages.ui.messages import escaped, shown_errors
+
+NOTHING = "nothing"
+EXAMPLES = {
+    WORDS: "red, blue, green",
+    "seed": "1-4",
+    "num_inference_steps": "4, 10, 20",
+    "guidance_scale": "1-7 (+2)",
+    "strength": "0.4-1 (+0.2)",
+}
+
+
+def sheet_panel(studio: Studio, id: str, params: InpaintParams | None, device: str) -> Sheet | None:
+    """The choice of what to vary; the sheet that the button asks for, in the run in which it is pressed."""
+    with st.expander("Sheet: vary one or two parameters", icon=":material/grid_on:"):
+        columns, rows = st.columns(2)
+        with columns:
+            across = _axis(studio, id, "columns", list(AXES))
+        with rows:
+            down = _axis(studio, id, "rows", [NOTHING, *AXES])
+        sheet, problem = _sheet(across, down, params)
+        if problem:
+            st.caption(escaped(problem))
+        elif sheet is not None and params is not None:
+            st.caption(_cost(studio, sheet, params, device))
+        pressed = st.button(
+            f"Make {sheet.cells} pictures" if sheet else "Make the sheet", key=f"{id}.sheet", width="stretch",
+            icon=":material/grid_on:", disabled=sheet is None,
+        )  # fmt: skip
+        return sheet if pressed else None
+
+
+def _axis(studio: Studio, id: str, side: str, names: list[str]) -> Axis | str | None:
+    """An axis, words on what is wrong with it, or None for no axis at all."""
+    name = st.selectbox(
+        "Columns" if side == "columns" else "Rows", names, key=f"{id}.sheet.{side}", format_func=_title,
+        index=names.index("guidance_scale") if side == "columns" else 0,
+    )  # fmt: skip
+    if name == NOTHING:
+        return None
+    try:
+        return _values(studio, f"{id}.sheet.{side}.{name}", name)
+    except StudioError as error:
+        return str(error)
+
+
+def _values(studio: Studio, key: str, name: str) -> Axis:
+    if name == "scheduler":
+        chosen = st.multiselect("Schedulers", list(SCHEDULERS), key=key, format_func=SCHEDULERS.get)
+        return Axis(name, tuple(chosen))
+    if name == "model":
+        ready = [spec.key for spec in studio.models.listed() if studio.models.is_ready(spec.key)]
+        return Axis(name, tuple(st.multiselect("Models", ready, key=key)))
+    state.begin_widget(key, "" if name == WORDS else EXAMPLES[name])
+    help = (
+        "The first is a part of your prompt; the others take its place."
+        if name == WORDS
+        else "Numbers with commas between them, or ranges such as 10-50 (+10)."
+    )
+    return Axis.parse(name, st.text_input("Values", key=key, placeholder=EXAMPLES[name], help=help))
+
+
+def _title(name: str) -> str:
+    return {NOTHING: "Nothing", WORDS: "Words of the prompt"}.get(name) or PARAMETERS[name].title
+
+
+def _sheet(across: Axis | str | None, down: Axis | str | None, params: InpaintParams | None) -> tuple[Any, str | None]:
+    for axis in (across, down):
+        if isinstance(axis, str):
+            return None, axis
+    if params is None:
+        return None, None
+    try:
+        sheet = Sheet(across, down)
+        sheet.all_params(params)
+    except StudioError as error:
+        return None, str(error)
+    return sheet, None
+
+
+def _cost(studio: Studio, sheet: Sheet, params: InpaintParams, device: str) -> str:
+    takes = [studio.statistics.estimate_s(cell, device) for line in sheet.all_params(params) for cell in line]
+    if any(one is None for one in takes):
+        return f"{sheet.cells} pictures with the same picture and mask."
+    return f"{sheet.cells} pictures, about {duration(sum(takes))} in all."
+
+
+def sheet_view(studio: Studio, sheet_id: str) -> None:
+    """The sheet as one picture, and its download. Cells that are not ready yet are empty fields."""
+    with shown_errors():
+        made = studio.sheets.get(sheet_id)
+        st.subheader("Sheet")
+        picture = _picture(studio, made)
+        st.image(picture, alt=_words(made), width="content")
+        done = sum(generation.output is not None for generation in made.generations)
+        with st.container(horizontal=True, vertical_alignment="center"):
+            st.caption(f"{done} of {made.sheet.cells} are done. Each is in the gallery by itself.", width="stretch")
+            st.download_button(
+                "Download the sheet", picture, f"sheet-{made.id}.png", "image/png", key=f"sheet-{made.id}",
+                on_click="ignore", icon=":material/download:",
+            )  # fmt: skip
+
+
+def _picture(studio: Studio, made: MadeSheet) -> bytes:
+    outputs = tuple(g.output or str(g.status) if g else "" for line in made.cells for g in line)
+    return _drawn(studio, made, made.id, outputs)
+
+
+@st.cache_data(max_entries=8, show_spinner="Laying out the sheet")
+def _drawn(_studio: Studio, _made: MadeSheet, id: str, outputs: tuple[str, ...]) -> bytes:
+    file = io.BytesIO()
+    _studio.sheets.picture(_made).save(file, "PNG")
+    return file.getvalue()
+
+
+def _words(made: MadeSheet) -> str:
+    columns = ", ".join(made.sheet.columns.labels)
+    rows = f"; rows: {', '.join(made.sheet.rows.labels)}" if made.sheet.rows else ""
+    return f"A sheet of {made.sheet.cells} results. Columns: {columns}{rows}"

@@ -1,0 +1,190 @@
+"""A session on the Inpaint page: queueing more, sheets, presets, and what is done with results."""
+
+from __future__ import annotations
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from core.domain.generation import Relation, Status
+from core.domain.params import InpaintParams
+from tests.conftest import a_picture
+from tests.pages.test_inpaint import draft, draft_id, generate, png, upload, widget, words_on
+
+
+@pytest.fixture
+def ready(inpaint, hand) -> AppTest:
+    page = upload(inpaint(), png(a_picture()))
+    hand.paint(100, 50, 250, 200)
+    return page.run()
+
+
+def finished(page: AppTest, dispatcher) -> AppTest:
+    dispatcher.drain()
+    page.run()
+    assert not page.exception
+    return page
+
+
+def press(page: AppTest, key: str) -> AppTest:
+    page.button(key=key).click().run()
+    assert not page.exception
+    return page
+
+
+def test_another_one_is_queued_while_the_first_is_painted(studio, ready):
+    widget(ready, "text_area", "prompt").set_value("a cat")
+    generate(ready)
+    widget(ready, "text_area", "prompt").set_value("a dog").run()
+
+    press(ready, "generate-another")
+
+    prompts = [studio.gallery.get(id).params.prompt for id in draft(studio, ready).generations]
+    assert prompts == ["a cat", "a dog"]
+
+
+def test_how_long_it_takes_is_told_once_there_is_experience(studio, ready, dispatcher):
+    assert "About" not in words_on(ready)
+
+    generate(ready)
+    finished(ready, dispatcher)
+
+    assert ":material/schedule: About" in words_on(ready)
+
+
+def test_a_paused_queue_is_told_where_one_waits_for_it(studio, ready):
+    studio.queue.pause()
+
+    generate(ready)
+
+    assert "The queue is paused" in words_on(ready)
+
+
+def test_a_sheet_makes_every_combination_and_shows_them_as_one_picture(studio, ready, dispatcher):
+    id = draft_id(ready)
+    ready.text_input(key=f"{id}.sheet.columns.guidance_scale").set_value("1, 5").run()
+    ready.selectbox(key=f"{id}.sheet.rows").set_value("seed").run()
+    ready.text_input(key=f"{id}.sheet.rows.seed").set_value("7-9").run()
+
+    press(ready, f"{id}.sheet")
+    finished(ready, dispatcher)
+
+    made = studio.sheets.get(draft(studio, ready).sheet)
+    assert [[(g.params.seed, g.params.guidance_scale) for g in line] for line in made.cells] == [
+        [(seed, guidance) for guidance in (1.0, 5.0)] for seed in (7, 8, 9)
+    ]
+    assert "6 of 6 are done" in words_on(ready)
+
+
+def test_what_cannot_be_varied_is_told_and_the_button_waits(ready):
+    id = draft_id(ready)
+
+    ready.text_input(key=f"{id}.sheet.columns.guidance_scale").set_value("1, many").run()
+
+    assert "“many” is not a number" in words_on(ready)
+    assert ready.button(key=f"{id}.sheet").disabled
+
+
+def test_an_empty_mask_refuses_a_sheet_in_words(studio, inpaint):
+    page = upload(inpaint(), png(a_picture()))
+
+    press(page, f"{draft_id(page)}.sheet")
+
+    assert studio.gallery.count() == 0
+    assert page.error
+
+
+def test_a_preset_is_saved_and_fills_the_form_again(studio, ready):
+    widget(ready, "slider", "num_inference_steps").set_value(7).run()
+    ready.text_input(key="preset-name").set_value("Quick").run()
+    press(ready, "preset-save")
+    widget(ready, "slider", "num_inference_steps").set_value(30).run()
+
+    press(ready, "preset-use-0")
+
+    assert widget(ready, "slider", "num_inference_steps").value == 7
+    assert "Quick" in studio.presets.all()
+
+
+def test_a_preset_can_be_forgotten(studio, ready):
+    studio.presets.save("Old", InpaintParams())
+    ready.run()
+
+    press(ready, "preset-delete-0")
+
+    assert studio.presets.all() == {}
+
+
+def test_an_earlier_prompt_comes_back_with_a_click(studio, ready, dispatcher):
+    widget(ready, "text_area", "prompt").set_value("a fox")
+    generate(ready)
+    finished(ready, dispatcher)
+    widget(ready, "text_area", "prompt").set_value("something else").run()
+
+    press(ready, "prompt-use-0")
+
+    assert widget(ready, "text_area", "prompt").value == "a fox"
+
+
+def test_a_result_is_kept_as_a_favourite(studio, ready, dispatcher):
+    finished(generate(ready), dispatcher)
+    [id] = draft(studio, ready).generations
+
+    press(ready, f"keep-{id}")
+    assert studio.gallery.get(id).favourite
+
+    press(ready, f"unkeep-{id}")
+    assert not studio.gallery.get(id).favourite
+
+
+def test_a_result_goes_to_the_trash_at_once_and_out_of_sight(studio, ready, dispatcher):
+    finished(generate(ready), dispatcher)
+    [id] = draft(studio, ready).generations
+
+    press(ready, f"trash-{id}")
+
+    assert studio.gallery.get(id).deleted_at is not None
+    assert draft(studio, ready).generations == ()
+    assert "Result" not in [heading.value for heading in ready.subheader]
+
+
+def test_the_result_can_be_painted_on_with_the_same_mask(studio, ready, dispatcher):
+    finished(generate(ready), dispatcher)
+    [id] = draft(studio, ready).generations
+    generation = studio.gallery.get(id)
+
+    press(ready, f"continue-masked-{id}")
+
+    now = draft(studio, ready)
+    assert (now.source, now.base_mask) == (generation.output, generation.mask)
+    assert (now.parent_id, now.relation) == (id, Relation.CONTINUATION)
+
+
+def test_choices_in_the_prompt_give_each_image_its_own(studio, ready):
+    widget(ready, "text_area", "prompt").set_value("a {cat|dog|fox|owl}")
+    widget(ready, "number_input", "count").set_value(8)
+
+    generate(ready)
+
+    prompts = {studio.gallery.get(id).params.prompt for id in draft(studio, ready).generations}
+    assert len(prompts) > 1
+    assert all("{" not in prompt for prompt in prompts)
+
+
+def test_choices_that_cannot_be_read_are_told_before_anything_is_stored(studio, ready):
+    widget(ready, "text_area", "prompt").set_value("a {cat|dog} {")
+
+    generate(ready)
+
+    assert "choices" in "".join(error.value for error in ready.error)
+    assert studio.gallery.count() == 0
+
+
+def test_cancelled_ones_do_not_count_as_results(studio, ready):
+    generate(ready)
+    [id] = draft(studio, ready).generations
+
+    studio.generations.cancel(id)
+    ready.run()
+
+    assert studio.gallery.get(id).status is Status.CANCELLED
+    assert "Result" not in [heading.value for heading in ready.subheader]

@@ -1,0 +1,128 @@
+"""The queue page."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import streamlit as st
+from streamlit.testing.v1 import AppTest
+
+from core.domain.generation import Status
+from core.services.generations import Origin
+from tests.conftest import a_request
+
+ROOT = Path(__file__).parents[2]
+HOSTILE = "<b onclick=alert(1)>bold</b> [link](http://example.org)"
+
+
+@pytest.fixture
+def queue(studio, monkeypatch):
+    """Open the page."""
+    monkeypatch.setattr("pages.ui.resources.studio", lambda: studio)
+    st.cache_data.clear()
+
+    def open_page() -> AppTest:
+        page = AppTest.from_file(ROOT / "Home.py", default_timeout=30).switch_page("pages/3_Queue.py").run()
+        assert not page.exception
+        return page
+
+    return open_page
+
+
+def submit(studio, count: int = 1, **params) -> list[str]:
+    return studio.generations.submit(a_request(**params), count=count, origin=Origin(session="another"))
+
+
+def words(page: AppTest) -> str:
+    return "\n".join(str(element.value) for element in [*page.markdown, *page.caption, *page.warning])
+
+
+def waiting(studio) -> list[str]:
+    return [w.id for w in studio.queue.repo.waiting()]
+
+
+def test_an_empty_queue_says_so(queue):
+    assert "Nothing is waiting." in words(queue())
+
+
+def test_what_waits_is_listed_with_its_prompt_and_its_place(queue, studio):
+    submit(studio, 2, prompt="a fox")
+
+    page = queue()
+
+    assert words(page).count("a fox") == 2
+    assert "2 in line" in words(page)
+
+
+def test_when_it_begins_is_told_once_there_is_experience(queue, studio, dispatcher):
+    submit(studio, 1)
+    dispatcher.drain()
+    submit(studio, 2)
+
+    assert "takes about" in words(queue())
+
+
+def test_a_waiting_one_is_put_first(queue, studio):
+    first, second = submit(studio, 2)
+
+    queue().button(key=f"queue-next-{second}").click().run()
+
+    assert waiting(studio) == [second, first]
+
+
+def test_a_waiting_one_is_cancelled(queue, studio):
+    first, second = submit(studio, 2)
+
+    queue().button(key=f"queue-cancel-{first}").click().run()
+
+    assert waiting(studio) == [second]
+    assert studio.gallery.get(first).status is Status.CANCELLED
+
+
+def test_all_are_cancelled_at_once(queue, studio):
+    submit(studio, 3)
+
+    page = queue().button(key="queue-cancel-all").click().run()
+
+    assert waiting(studio) == []
+    assert "Nothing is waiting." in words(page)
+
+
+def test_a_pause_is_seen_and_ended(queue, studio):
+    page = queue().button(key="queue-pause").click().run()
+
+    assert studio.queue.is_paused()
+    assert "paused" in words(page)
+
+    page.button(key="queue-resume").click().run()
+
+    assert not studio.queue.is_paused()
+
+
+def test_interrupted_ones_are_continued_together(queue, studio, clock):
+    ids = submit(studio, 2)
+    for id in ids:
+        studio.worker.repo.claim(id, "gone", clock())
+    clock.wait(minutes=5)
+    studio.worker.repo.interrupt_stale(clock(), clock())
+
+    queue().button(key="queue-continue-all").click().run()
+
+    assert sorted(waiting(studio)) == sorted(ids)
+
+
+def test_a_prompt_is_shown_as_it_is(queue, studio):
+    submit(studio, prompt=HOSTILE)
+
+    assert "\\<b onclick" in words(queue())
+
+
+def test_a_lost_picture_leaves_the_line_readable(queue, studio):
+    [id] = submit(studio, prompt="a fox")
+    studio.generations.images.remove(studio.gallery.get(id).source)
+
+    page = queue()
+
+    assert "a fox" in words(page)
+    assert "No picture" in words(page)
