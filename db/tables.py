@@ -118,6 +118,8 @@ class GenerationRow(Table):
         _partial(
             "runs", "model", "device", "number", "num_inference_steps", "working_px", "runtime_s", where=OWN_RUN,
         ),
+        # The same picture is imported once.
+        _partial("imported", "pixels_sha256", where=column("relation") == Relation.IMPORT.value),
         # For values that are rare, where reading in order would find few.
         Index("ix_generations_status", "status", "number"),
         Index("ix_generations_model", "model", "number"),
@@ -310,3 +312,30 @@ class SheetRow(Table):
     id: Mapped[str] = mapped_column(String(32), primary_key=True)
     created_at: Mapped[datetime]
     sheet_json: Mapped[str] = mapped_column(Text)
+
+
+class ReplayRow(Table):
+    """A chain that is painted again from its first source. ended_at: when nothing of it was left to do."""
+
+    __tablename__ = "replays"
+
+    id: Mapped[str] = mapped_column(String(32), primary_key=True)
+    created_at: Mapped[datetime]
+    ended_at: Mapped[datetime | None] = mapped_column(index=True)
+    session: Mapped[str | None] = mapped_column(String(40))
+
+
+class ReplayStepRow(Table):
+    """One step of a replay. original_id: what is painted again. generation_id: the new one, None until its turn.
+
+    interruptions: how often it was queued again after its worker died.
+    """
+
+    __tablename__ = "replay_steps"
+
+    replay_id: Mapped[str] = mapped_column(ForeignKey("replays.id", ondelete="CASCADE"), primary_key=True)
+    place: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    original_id: Mapped[str | None] = mapped_column(ForeignKey("generations.id", ondelete="SET NULL"), index=True)
+    generation_id: Mapped[str | None] = mapped_column(ForeignKey("generations.id", ondelete="SET NULL"), index=True)
+    device: Mapped[str] = mapped_column(String(40))
+    interruptions: Mapped[int] = mapped_column(default=0, server_default="0")
