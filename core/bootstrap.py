@@ -22,6 +22,7 @@ from core.services.drafts import Drafts
 from core.services.exports import Exports
 from core.services.gallery import Gallery
 from core.services.generations import Generations
+from core.services.imports import Imports
 from core.services.presets import Presets
 from core.services.prompts import Prompts
 from core.services.queue import Queue
@@ -34,6 +35,7 @@ from core.storage.local import LocalImageStore
 from db.connection import make_engine
 from db.drafts import DraftRepo
 from db.generations import GenerationRepo
+from db.imports import ImportRepo
 from db.presets import PresetRepo
 from db.queue import QueueRepo
 from db.sheets import SheetRepo
@@ -58,6 +60,7 @@ class Studio:
     statistics: Statistics
     bundles: Bundles
     exports: Exports
+    imports: Imports
     drafts: Drafts
     models: ModelCatalogue
     worker: Worker
@@ -107,6 +110,7 @@ def build_studio(
         resolve_device = _resolver(settings)
     prompts = Prompts((WILDCARDS, settings.wildcards))
     generations = Generations(repo, images, dispatching, resolve_device, now, new_id, random_seed, prompts)
+    bundles, models = Bundles(repo, images, now, new_id), catalogue or make_catalogue(settings)
     return Studio(
         settings=settings,
         generations=generations,
@@ -116,10 +120,20 @@ def build_studio(
         gallery=Gallery(repo, images, now),
         reproductions=Reproductions(verifications, repo, images, dispatching, now, new_id),
         statistics=statistics,
-        bundles=Bundles(repo, images, now, new_id),
+        bundles=bundles,
         exports=Exports(images),
+        imports=Imports(
+            repo,
+            ImportRepo(engine),
+            images,
+            bundles,
+            lambda: [spec.key for spec in models.listed()],
+            now,
+            new_id,
+            max_pixels=int(settings.max_megapixels * 1e6),
+        ),  # fmt: skip
         drafts=Drafts(DraftRepo(engine), images, now, new_id),
-        models=catalogue or make_catalogue(settings),
+        models=models,
         worker=worker,
         dispatcher=dispatching,
     )

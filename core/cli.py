@@ -59,7 +59,7 @@ JSON = Annotated[bool, typer.Option("--json", help="One JSON object a line on st
 
 @app.command()
 def inpaint(
-    source: Annotated[Path, typer.Argument(help="The picture: PNG, JPEG or WEBP.")],
+    source: Annotated[Path, typer.Argument(help="The picture: PNG, JPEG, WEBP or AVIF.")],
     mask: Annotated[Path, typer.Argument(help="The mask, of the picture's size: white is repainted.")],
     prompt: Annotated[str, _text("prompt", "--prompt")] = "",
     negative_prompt: Annotated[str, _text("negative_prompt", "--negative-prompt")] = "",

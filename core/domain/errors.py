@@ -42,7 +42,7 @@ class InvalidSettings(InvalidInput):
 
 
 class InvalidImage(InvalidInput):
-    """This file cannot be read as a picture. Use a PNG, JPEG or WEBP file."""
+    """This file cannot be read as a picture. Use a PNG, JPEG, WEBP or AVIF file."""
 
 
 class ImageTooLarge(InvalidImage):

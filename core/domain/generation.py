@@ -152,5 +152,18 @@ class Generation:
     record: Mapping[str, Any] = field(default_factory=dict)
 
     @property
+    def is_imported_picture(self) -> bool:
+        """A picture that another tool made. What it was painted over and where is not known: it cannot be run again."""
+        return "imported" in self.record
+
+    def check_can_run_again(self) -> None:
+        """Raises InvalidMove for an imported picture."""
+        if self.is_imported_picture:
+            raise InvalidMove(
+                f"Generation {self.id} is a picture from another program: what it was painted over, and where, is not "
+                "known, so it cannot be run again. Load it into Inpaint with its parameters, and paint a mask."
+            )
+
+    @property
     def queue_s(self) -> float | None:
         return (self.started_at - self.created_at).total_seconds() if self.started_at else None

@@ -11,6 +11,20 @@ from typing import Any
 from core.domain.errors import InvalidParams
 from core.domain.params import PARAMETERS, InpaintParams
 
+TOOLS = {
+    "inpaint-studio": "Inpaint Studio",
+    "invokeai": "InvokeAI",
+    "comfyui": "ComfyUI",
+    "fooocus": "Fooocus",
+    "novelai": "NovelAI",
+    "sdnext": "SD.Next",
+    "a1111": "A1111, Forge or alike",
+}
+"""Keys of tools, and what a person calls them."""
+
+MAX_RAW = 2**20
+"""Characters of all that is kept as raw. Workflows of hundreds of nodes have a few hundred thousand."""
+
 MAX_NUMBER_TEXT = 40
 """Digits. No tool's seed is longer, and numbers of thousands of digits are only sent to do harm."""
 
@@ -75,6 +89,16 @@ class Imported:
             record=record or {},
             raw={as_text(name): as_text(value) for name, value in kept.items()},
         )
+
+
+def kept_raw(raw: Mapping[str, str]) -> dict[str, str]:
+    """What of it a row can hold: the longest texts give way to a note on how long they were."""
+    kept, room = dict(raw), MAX_RAW
+    for name, text in sorted(raw.items(), key=lambda entry: len(entry[1])):
+        room -= len(name) + len(text)
+        if room < 0:
+            kept[name] = f"left out: {len(text)} characters"
+    return kept
 
 
 def as_text(value: Any) -> str:

@@ -13,7 +13,7 @@ from core.domain.errors import ImageTooLarge, InvalidImage
 # Pillow's own limit warns at 89 megapixels and knows nothing of our settings; _check_size comes before any decoding.
 Image.MAX_IMAGE_PIXELS = None
 
-FORMATS = ("PNG", "JPEG", "WEBP")
+FORMATS = ("PNG", "JPEG", "WEBP", "AVIF")
 MAX_PIXELS = 100_000_000
 """100 megapixels: above today's cameras, below what would fill the memory of a small machine (400 MB as RGBA)."""
 
@@ -51,7 +51,7 @@ class Picture:
 
 
 def read_picture(data: bytes, *, max_pixels: int = MAX_PIXELS) -> Picture:
-    """Read a PNG, JPEG or WEBP file. The colour profile is kept; EXIF orientation is applied and EXIF dropped.
+    """Read a PNG, JPEG, WEBP or AVIF file. The colour profile is kept; EXIF orientation is applied and EXIF dropped.
 
     Raises InvalidImage or ImageTooLarge, before decoding where the header is enough to know.
     """

@@ -95,8 +95,12 @@ class Generations:
         return [generation.id for generation in generations]
 
     def rerun(self, id: str, *, device: str | None = None, session: str | None = None) -> str:
-        """Queue the same request again: same picture, mask, parameters and seed."""
+        """Queue the same request again: same picture, mask, parameters and seed.
+
+        Raises InvalidMove for an imported picture.
+        """
         original = self.repo.get(id)
+        original.check_can_run_again()
         again = Generation(
             id=self.new_id(),
             status=Status.QUEUED,

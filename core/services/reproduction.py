@@ -41,10 +41,12 @@ class Reproductions:
     new_id: Callable[[], str]
 
     def verify(self, generation_ids: Sequence[str]) -> list[str]:
-        """Queue a verification of each; returns their ids. Raises InvalidMove for one without a result."""
+        """Queue a verification of each; returns their ids. Raises InvalidMove for one without a result or imported."""
         for id in generation_ids:
-            if self.generations.get(id).output is None:
+            generation = self.generations.get(id)
+            if generation.output is None:
                 raise InvalidMove(f"Generation {id} has no result, so there is nothing to verify. Run it again first.")
+            generation.check_can_run_again()
         queued = [
             Verification(self.new_id(), generation_id, Status.QUEUED, self.now()) for generation_id in generation_ids
         ]

@@ -1,0 +1,181 @@
+"""Pictures and bundles from elsewhere: what a file says of its making becomes a row of the gallery.
+
+Of a picture only the result is known, not what it was painted over: its row has itself as the source and an empty
+mask. record["imported"] tells what the file stated: {"tool", "stated", "size", "seed", "model", "raw", "record"}.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Any, BinaryIO
+
+from core.domain.environment import Environment
+from core.domain.errors import ImageTooLarge, StudioError
+from core.domain.generation import Generation, Relation, Status
+from core.domain.geometry import Size
+from core.domain.imported import Imported, kept_raw
+from core.domain.mask import Mask
+from core.domain.params import PARAMETERS, InpaintParams
+from core.domain.picture import MAX_FILE_BYTES, Picture, read_picture
+from core.metadata.read import read, read_text
+from core.ports import ImageStore
+from core.services.bundle import Bundles
+from core.services.thumbnails import thumbnail
+from db.generations import GenerationRepo
+from db.imports import ImportRepo
+
+UNKNOWN = "unknown"
+ZIP = b"PK"
+MAX_DEVICE = 40
+MAX_FACT = 200
+
+
+class Result(StrEnum):
+    IMPORTED = "imported"
+    KNOWN = "already here"
+    SILENT = "says nothing"
+    REFUSED = "refused"
+
+
+@dataclass(frozen=True, slots=True)
+class ImportedFile:
+    """What became of one file. ids: the rows that it is now, or was already. known: those of them that were here.
+
+    tool: which made it, None if the file does not say. stated: the parameters that the file really holds.
+    """
+
+    name: str
+    result: Result
+    ids: tuple[str, ...] = ()
+    known: tuple[str, ...] = ()
+    tool: str | None = None
+    stated: tuple[str, ...] = ()
+    reason: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Imports:
+    """models: keys of the models of this installation; only these can be named by a stranger's file."""
+
+    repo: GenerationRepo
+    found: ImportRepo
+    images: ImageStore
+    bundles: Bundles
+    models: Callable[[], Collection[str]]
+    now: Callable[[], datetime]
+    new_id: Callable[[], str]
+    max_pixels: int
+
+    def read(self, data: bytes) -> Imported | None:
+        """What a picture file says about how it was made; None if it says nothing that is understood."""
+        return read(data, models=self.models())
+
+    def import_(self, file: BinaryIO, name: str, *, beside: str | None = None, silent: bool = False) -> ImportedFile:
+        """Take one file into the gallery: a bundle or a picture. Whatever is wrong with it is told, not raised.
+
+        beside: the text of a file of that name with .txt, where some tools write what others put into the picture.
+        silent: also a picture that says nothing. The same picture comes in once.
+        """
+        try:
+            head = file.read(len(ZIP))
+            file.seek(0)
+            return self._bundle(file, name) if head == ZIP else self._picture(file, name, beside, silent)
+        except StudioError as error:
+            return ImportedFile(name, Result.REFUSED, reason=str(error))
+
+    def _bundle(self, file: BinaryIO, name: str) -> ImportedFile:
+        done = self.bundles.import_(file)
+        result = Result.IMPORTED if done.ids else Result.KNOWN
+        return ImportedFile(name, result, (*done.ids, *done.known), done.known, tool="inpaint-studio")
+
+    def _picture(self, file: BinaryIO, name: str, beside: str | None, silent: bool) -> ImportedFile:
+        data = file.read(MAX_FILE_BYTES + 1)
+        if len(data) > MAX_FILE_BYTES:
+            raise ImageTooLarge(f"This file is larger than {MAX_FILE_BYTES // 2**20} MiB.")
+        says = self.read(data) or (read_text(beside, models=self.models()) if beside else None)
+        tool, stated = (says.tool, tuple(sorted(says.params))) if says else (None, ())
+        picture = read_picture(data, max_pixels=self.max_pixels)
+        if says is None and not silent:
+            reason = "It says nothing about how it was made."
+            return ImportedFile(name, Result.SILENT, reason=reason)
+        key = self.images.put(picture.image)
+        known = self.found.find(key, _moment(says))
+        if known is not None:
+            reason = "It is in the trash." if self.repo.get(known).deleted_at else None
+            return ImportedFile(name, Result.KNOWN, (known,), (known,), tool, stated, reason)
+        generation = self._row(picture, key, says, name)
+        self.repo.add_made([(generation, Environment(generation.environment))])
+        return ImportedFile(name, Result.IMPORTED, (generation.id,), (), tool, stated)
+
+    def _row(self, picture: Picture, key: str, says: Imported | None, name: str) -> Generation:
+        size = Size(*picture.image.size)
+        record = says.record if says else {}
+        return Generation(
+            id=self.new_id(),
+            status=Status.SUCCEEDED,
+            params=_params(says),
+            device=_text(record, "device", MAX_DEVICE) or UNKNOWN,
+            source=key,
+            mask=self.images.put(Mask.empty(size).to_image()),
+            width=size.width,
+            height=size.height,
+            created_at=self.now(),
+            relation=Relation.IMPORT,
+            source_name=name,
+            dtype=_text(record, "dtype", 20),
+            model_revision=_text(record.get("model"), "revision", 120),
+            output=key,
+            thumbnail=self.images.put_file(thumbnail(picture.image), ".webp"),
+            pixels_sha256=key,
+            environment=_facts(record.get("environment")),
+            record={"imported": _imported(says)},
+        )
+
+
+def _params(says: Imported | None) -> InpaintParams:
+    """The stated values, and defaults in place of the others; the model as the tool named it."""
+    stated = dict(says.params) if says else {}
+    stated.setdefault("model", _model(says))
+    return InpaintParams(**stated)
+
+
+def _model(says: Imported | None) -> str:
+    named = says.raw.get("model", "").strip() if says else ""
+    return named[: int(PARAMETERS["model"].high)] or UNKNOWN
+
+
+def _imported(says: Imported | None) -> dict[str, Any]:
+    if says is None:
+        return {"tool": None, "stated": []}
+    return {
+        "tool": says.tool,
+        "stated": sorted(says.params),
+        "size": list(says.size) if says.size else None,
+        "seed": says.seed_text,
+        "model": says.raw.get("model"),
+        "raw": kept_raw(says.raw),
+        "record": dict(says.record),
+    }
+
+
+def _moment(says: Imported | None) -> datetime | None:
+    """When a picture of ours was made."""
+    try:
+        moment = datetime.fromisoformat(says.record["created_at"]) if says else None
+    except (KeyError, TypeError, ValueError):
+        return None
+    return moment if moment is not None and moment.tzinfo is not None else None
+
+
+def _text(values: Any, name: str, most: int) -> str | None:
+    value = values.get(name) if isinstance(values, Mapping) else None
+    return value[:most] if isinstance(value, str) and value else None
+
+
+def _facts(values: Any) -> dict[str, str]:
+    if not isinstance(values, Mapping):
+        return {}
+    return {str(name)[:MAX_FACT]: str(value)[:MAX_FACT] for name, value in list(values.items())[:MAX_FACT]}

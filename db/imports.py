@@ -1,0 +1,36 @@
+"""Whether a picture is in the gallery already."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from sqlalchemy import Engine, literal_column, select
+from sqlalchemy.orm import Session
+
+from core.domain.generation import Relation
+from db.mapping import number_at
+from db.tables import GenerationRow
+
+Row = GenerationRow
+
+# Text, not a parameter: only so does a database see that the partial index of imports answers the question.
+IMPORT = literal_column(f"'{Relation.IMPORT.value}'")
+
+NEIGHBOURS = 1_000
+"""Rows that were created at one instant follow each other by number."""
+
+
+class ImportRepo:
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+
+    def find(self, pixels_sha256: str, created_at: datetime | None) -> str | None:
+        """The id of a generation with exactly this picture: an imported one, or one made here at that moment."""
+        with Session(self._engine) as session:
+            imported = select(Row.id).where(Row.relation == IMPORT, Row.pixels_sha256 == pixels_sha256)
+            found = session.scalar(imported.order_by(Row.number).limit(1))
+            if found is not None or created_at is None:
+                return found
+            number = number_at(created_at)
+            made_then = select(Row.id).where(Row.number.between(number, number + NEIGHBOURS))
+            return session.scalar(made_then.where(Row.pixels_sha256 == pixels_sha256).limit(1))
