@@ -15,7 +15,8 @@ from core.domain.hashing import canonical_json
 class Draft:
     """source: key of the picture in the image store. drawing: the canvas's own JSON, as text, at canvas_width px.
 
-    base_mask: key of a mask that lies under the drawing (uploaded, inverted, or taken from a generation).
+    base_mask: key of a mask that lies under the drawing (uploaded, inverted, or taken from a generation), or, with
+    the painter, the whole mask; of the picture's shape, at any size. has_simple_canvas: paint without the painter.
     params: values of the form, possibly not all. parent_id, relation: the generation this came from, and how.
     generations: ids submitted last, newest last. sheet: id of the sheet that they belong to.
     """
@@ -26,6 +27,7 @@ class Draft:
     drawing: str | None = None
     canvas_width: int | None = None
     base_mask: str | None = None
+    has_simple_canvas: bool = False
     params: Mapping[str, Any] = field(default_factory=dict)
     parent_id: str | None = None
     relation: Relation | None = None

@@ -25,6 +25,9 @@ PAINT = "rgba(225, 29, 116, 0.5)"
 ERASE = "rgba(255, 255, 255, 0.8)"
 """Half transparent, so that the picture stays visible. Whatever is not in the erase colour paints."""
 
+LASSO = "rgba(225, 29, 117, 0.9)"
+"""A line of this colour repaints what it goes around."""
+
 MAX_TEXT = 20_000_000
 MAX_OBJECTS = 5_000
 MAX_POINTS = 200_000
@@ -174,6 +177,8 @@ class _Shape:
         hidden = item.get("visible") is False or _number(item, "opacity", 1) <= 0
         fill = None if hidden or kind == "line" else _value_of(item.get("fill"))
         stroke = None if hidden or pen == 0 else _value_of(item.get("stroke"))
+        if item.get("stroke") == LASSO and kind == "path":
+            fill, is_closed = 255, True
         uniform = bool(item.get("strokeUniform"))
         return cls(lines, is_closed, fill, stroke, pen, uniform, _matrix_of(item, size, pen, uniform))
 

@@ -38,7 +38,13 @@ class Drafts:
 
     def open_picture(self, draft: Draft, picture: Picture, name: str | None) -> Draft:
         """The draft with another picture; the mask and the lineage belonged to the old one and are dropped."""
-        return Draft(source=self.images.put(picture.image), source_name=name, notes=picture.notes, params=draft.params)
+        return Draft(
+            source=self.images.put(picture.image),
+            source_name=name,
+            notes=picture.notes,
+            params=draft.params,
+            has_simple_canvas=draft.has_simple_canvas,
+        )
 
     def from_generation(self, generation: Generation) -> Draft:
         """To try again with other choices: the same picture, mask and parameters."""

@@ -1,28 +1,30 @@
-"""The canvas on which the mask is painted, and its tools. The only file that knows the canvas component.
+"""Where the mask is painted: on our painter, or on the simple canvas. The only file that knows the canvas component.
 
-Every stroke is one rerun of the fragment here, and is stored in the draft. The mask itself is made from the drawing
-at the picture's full size when it is needed.
+Every stroke is one rerun of the fragment here, and is stored in the draft: by the painter as a mask, by the simple
+canvas as a drawing, from which the mask is made at the picture's full size when it is needed.
 """
 
 from __future__ import annotations
 
-import io
 from dataclasses import dataclass
 
 import streamlit as st
 
 from core.bootstrap import Studio
 from core.domain.draft import Draft
-from core.domain.drawing import ERASE, PAINT, Drawing, canvas_size
-from core.domain.errors import SizeMismatch
+from core.domain.drawing import ERASE, LASSO, PAINT, Drawing, canvas_size
 from core.domain.geometry import Size
-from core.domain.mask import Mask
-from core.domain.picture import read_picture
 from pages.ui import prepared, state
+from pages.ui.mask_tools import drawing_of, mask_of, mask_tools, replace_mask, uploaded_mask
 from pages.ui.messages import shown_errors
-from pages.ui.picture_picker import FILE_TYPES
+from pages.ui.painter import painter
+
+__all__ = ["mask_canvas", "mask_of"]
 
 BOX = Size(900, 700)
+LINE_PX = 2
+"""Of the lasso: enough to see it."""
+
 PHONE = Size(900, 440)
 """Lower, so that a finger finds room beside the canvas to scroll on: upon it, it paints."""
 
@@ -37,12 +39,13 @@ class Tool:
 
     @property
     def is_brush(self) -> bool:
-        return self.mode == "freedraw"
+        return self.mode == "freedraw" and self.colour != LASSO
 
 
 TOOLS = {
     "brush": Tool("Brush", ":material/brush:", "freedraw", touch=True),
     "eraser": Tool("Eraser", ":material/ink_eraser:", "freedraw", ERASE, touch=True),
+    "lasso": Tool("Lasso", ":material/lasso_select:", "freedraw", LASSO, touch=True),
     "rectangle": Tool("Rectangle", ":material/rectangle:", "rect"),
     "circle": Tool("Circle", ":material/circle:", "circle"),
     "polygon": Tool("Polygon", ":material/pentagon:", "polygon"),
@@ -57,39 +60,76 @@ def mask_canvas(studio: Studio, id: str) -> None:
         if draft.source is None:
             return
         picture = prepared.picture_size(studio, draft.source)
-        if not state.is_on_screen("canvas-tool"):
-            # The canvas has gone away with its page, and what it held is only in the draft.
-            state.leave_seat()
-        tool, brush_px = _tools()
-        room = _measured_width()
-        if room is None:
-            # The answer comes at once, and with it the next run.
-            st.skeleton(height=400)
-            return
-        size = _fitting(picture, room)
-        news = st.container()
-        with news:
-            draft = _uploaded_mask(studio, id, draft, picture)
-        drawing = _draw(studio, draft, size, tool, brush_px)
-        if drawing.to_json() != (draft.drawing or Drawing((), size).to_json()) or draft.canvas_width != size.width:
-            text = None if drawing.is_empty else drawing.to_json()
-            draft = state.change_draft(studio, id, drawing=text, canvas_width=size.width)
-        _actions(studio, id, draft, picture)
-        _outcome(studio, draft, drawing, size)
+        draft = uploaded_mask(studio, id, draft, picture)
+        if draft.has_simple_canvas:
+            _simple_canvas(studio, id, draft, picture)
+        else:
+            _painter(studio, id, draft, picture)
 
 
-def mask_of(studio: Studio, draft: Draft) -> Mask:
-    """The mask of this draft at the full size of its picture. Raises InvalidMask."""
-    picture = prepared.picture_size(studio, draft.source)
-    base = Mask.from_image(studio.gallery.image(draft.base_mask)) if draft.base_mask else None
-    return _drawing_of(draft, picture).mask(picture, base)
+def _painter(studio: Studio, id: str, draft: Draft, picture: Size) -> None:
+    if draft.drawing is not None:
+        # Painted on the simple canvas, or before there was a painter.
+        draft = replace_mask(studio, id, mask_of(studio, draft))
+    painter(studio, id, draft, picture)
+    with st.container(horizontal=True, gap="small"):
+        mask_tools(studio, id, draft, picture)
+        _choice_of_canvas(studio, id, draft)
 
 
-def _drawing_of(draft: Draft, picture: Size) -> Drawing:
-    return Drawing.from_json(draft.drawing, canvas_size(picture, draft.canvas_width or picture.width))
+def _choice_of_canvas(studio: Studio, id: str, draft: Draft) -> None:
+    st.toggle(
+        "Simple canvas", draft.has_simple_canvas, key=f"{id}.simple-canvas",
+        on_change=_change_canvas, args=(studio, id),
+        help="Paint without zoom, pressure and shortcuts, should the painter not work in your browser. "
+        "What is painted stays.",
+    )  # fmt: skip
 
 
-# Drawing -------------------------------------------------------------------------------------------------------
+def _change_canvas(studio: Studio, id: str) -> None:
+    state.leave_seat()
+    state.change_draft(studio, id, has_simple_canvas=bool(state.widget_value(f"{id}.simple-canvas")))
+
+
+# The simple canvas ---------------------------------------------------------------------------------------------
+
+
+def _simple_canvas(studio: Studio, id: str, draft: Draft, picture: Size) -> None:
+    if not state.is_on_screen("canvas-tool"):
+        # The canvas has gone away with its page, and what it held is only in the draft.
+        state.leave_seat()
+    tool, brush_px = _tools()
+    room = _measured_width()
+    if room is None:
+        # The answer comes at once, and with it the next run.
+        st.skeleton(height=400)
+        return
+    size = _fitting(picture, room)
+    drawing = _draw(studio, draft, size, tool, brush_px)
+    if drawing.to_json() != (draft.drawing or Drawing((), size).to_json()) or draft.canvas_width != size.width:
+        text = None if drawing.is_empty else drawing.to_json()
+        draft = state.change_draft(studio, id, drawing=text, canvas_width=size.width)
+    with st.container(horizontal=True, gap="small"):
+        st.button(
+            "Undo", icon=":material/undo:", disabled=draft.drawing is None, help="Take back the last stroke",
+            on_click=_undo, args=(studio, id, picture), key="canvas-undo",
+        )  # fmt: skip
+        st.button(
+            "Clear", icon=":material/delete_sweep:", help="Remove the whole mask",
+            on_click=replace_mask, args=(studio, id, None), key="canvas-clear",
+            disabled=draft.drawing is None and draft.base_mask is None,
+        )  # fmt: skip
+        mask_tools(studio, id, draft, picture)
+        st.toggle("Show the mask", key="canvas-preview", help="The picture with everything that will be repainted")
+        _choice_of_canvas(studio, id, draft)
+    _outcome(studio, draft, drawing, size)
+
+
+def _undo(studio: Studio, id: str, picture: Size) -> None:
+    with shown_errors():
+        drawing = drawing_of(studio.drafts.get(id) or Draft(), picture).without_last
+        state.change_draft(studio, id, drawing=None if drawing.is_empty else drawing.to_json())
+        state.leave_seat()
 
 
 def _tools() -> tuple[Tool, int]:
@@ -110,13 +150,13 @@ def _draw(studio: Studio, draft: Draft, size: Size, tool: Tool, brush_px: int) -
     shows = (draft.source, draft.base_mask, tuple(size))
     seat = state.seat()
     if seat is None or seat.shows != shows:
-        kept = _drawing_of(draft, prepared.picture_size(studio, draft.source)).scaled_to(size)
+        kept = drawing_of(draft, prepared.picture_size(studio, draft.source)).scaled_to(size)
         seat = state.take_seat(shows, None if kept.is_empty else kept.to_json())
     initial = Drawing.from_json(seat.initial, size)
     result = st_canvas(
         fill_color=tool.colour,
         stroke_color=tool.colour,
-        stroke_width=brush_px if tool.is_brush else 0,
+        stroke_width=brush_px if tool.is_brush else LINE_PX if tool.colour == LASSO else 0,
         # Bytes of a small JPEG: an image object would be encoded again on each stroke, 30 s for a large photo.
         background_image=prepared.canvas_picture(studio, draft.source, draft.base_mask, tuple(size)),
         width=size.width,
@@ -163,85 +203,6 @@ export default function ({ parentElement, setStateValue }) {
 
 def _is_phone() -> bool:
     return "Mobi" in (st.context.headers.get("User-Agent") or "")
-
-
-# What can be done to the whole mask ----------------------------------------------------------------------------
-
-
-def _actions(studio: Studio, id: str, draft: Draft, picture: Size) -> None:
-    with st.container(horizontal=True, gap="small"):
-        st.button(
-            "Undo", icon=":material/undo:", disabled=draft.drawing is None, help="Take back the last stroke",
-            on_click=_undo, args=(studio, id, picture), key="canvas-undo",
-        )  # fmt: skip
-        st.button(
-            "Clear", icon=":material/delete_sweep:", help="Remove the whole mask",
-            on_click=_replace, args=(studio, id, None), key="canvas-clear",
-            disabled=draft.drawing is None and draft.base_mask is None,
-        )  # fmt: skip
-        st.button(
-            "Invert", icon=":material/invert_colors:", help="Repaint what is kept now, and keep the rest",
-            on_click=_invert, args=(studio, id), key="canvas-invert",
-        )  # fmt: skip
-        with st.popover("Mask file", icon=":material/draft:"):
-            st.file_uploader(
-                "Upload a mask", FILE_TYPES, key=_upload_key(id),
-                help="White is repainted, black and transparent are kept. It replaces what is painted now.",
-            )  # fmt: skip
-            st.download_button(
-                "Download the mask", lambda: _png(mask_of(studio, studio.drafts.get(id) or draft)),
-                "mask.png", "image/png", on_click="ignore", icon=":material/download:", key="canvas-download",
-                width="stretch",
-            )  # fmt: skip
-        st.toggle("Show the mask", key="canvas-preview", help="The picture with everything that will be repainted")
-
-
-def _undo(studio: Studio, id: str, picture: Size) -> None:
-    with shown_errors():
-        drawing = _drawing_of(studio.drafts.get(id) or Draft(), picture).without_last
-        state.change_draft(studio, id, drawing=None if drawing.is_empty else drawing.to_json())
-        state.leave_seat()
-
-
-def _replace(studio: Studio, id: str, mask: Mask | None) -> Draft:
-    """The drawing gives way to this mask; None: to nothing."""
-    state.leave_seat()
-    key = None if mask is None else studio.drafts.images.put(mask.to_image())
-    return state.change_draft(studio, id, drawing=None, base_mask=key)
-
-
-def _invert(studio: Studio, id: str) -> None:
-    with shown_errors():
-        _replace(studio, id, mask_of(studio, studio.drafts.get(id) or Draft()).inverted)
-
-
-def _upload_key(id: str) -> str:
-    return f"{id}.mask"
-
-
-def _uploaded_mask(studio: Studio, id: str, draft: Draft, picture: Size) -> Draft:
-    """Taken before the canvas is drawn, though its widget stands below: the mask goes under the drawing."""
-    file = state.held(_upload_key(id))
-    if file is not None and state.is_new_file("mask", file.file_id):
-        with shown_errors():
-            return _replace(studio, id, _read_mask(file.getvalue(), picture))
-    return draft
-
-
-def _read_mask(data: bytes, picture: Size) -> Mask:
-    mask = Mask.from_image(read_picture(data).image)
-    if abs(mask.size.width * picture.height / (mask.size.height * picture.width) - 1) > 0.02:
-        raise SizeMismatch(
-            f"The mask is {mask.size} pixels and the picture {picture}: they differ in shape. "
-            "Use a mask of the picture's size."
-        )
-    return mask.resized(picture)
-
-
-def _png(mask: Mask) -> bytes:
-    file = io.BytesIO()
-    mask.to_image().save(file, "PNG")
-    return file.getvalue()
 
 
 def _outcome(studio: Studio, draft: Draft, drawing: Drawing, size: Size) -> None:

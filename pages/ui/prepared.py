@@ -12,6 +12,7 @@ from core.bootstrap import Studio
 from core.domain import compositing
 from core.domain.geometry import Bounds, Size
 from core.domain.mask import Mask
+from core.domain.painting import painted_size
 
 TINT = (225, 29, 116)
 """The colour of what is repainted, as core.domain.drawing.PAINT."""
@@ -24,10 +25,17 @@ SCREEN = Size(1200, 1200)
 
 
 @st.cache_data(max_entries=KEPT, show_spinner=False)
-def _opened(_studio: Studio, key: str) -> tuple[tuple[int, int], bytes]:
-    """The size of a picture and a JPEG of it for the screen. The one place that reads the whole picture: seconds."""
+def _opened(_studio: Studio, key: str) -> tuple[tuple[int, int], bytes, bytes, Mask | None]:
+    """The size of a picture, a JPEG of it for the screen and one for the painter, and what is transparent in it.
+
+    The one place that reads the whole picture: seconds.
+    """
     image = _studio.gallery.image(key)
-    return image.size, _jpeg(_fitted(image, Size(*image.size).fitted(SCREEN)))
+    size = Size(*image.size)
+    transparent = Mask.from_transparency(image).resized(painted_size(size))
+    painted = _fitted(image, painted_size(size))
+    screen = _fitted(painted, size.fitted(SCREEN))
+    return image.size, _jpeg(screen), _jpeg(painted), None if transparent.is_empty else transparent
 
 
 def picture_size(studio: Studio, key: str) -> Size:
@@ -37,6 +45,24 @@ def picture_size(studio: Studio, key: str) -> Size:
 def screen_picture(studio: Studio, key: str) -> bytes:
     """The picture as a JPEG, at most as large as SCREEN."""
     return _opened(studio, key)[1]
+
+
+def painter_picture(studio: Studio, key: str) -> bytes:
+    """The picture as a JPEG at the size at which the painter paints on it."""
+    return _opened(studio, key)[2]
+
+
+def transparent_part(studio: Studio, key: str) -> Mask | None:
+    """What is transparent in the picture, at the painter's size; None if nothing is."""
+    return _opened(studio, key)[3]
+
+
+@st.cache_data(max_entries=KEPT, show_spinner=False)
+def painter_mask(_studio: Studio, key: str, size: tuple[int, int]) -> bytes:
+    """The mask as a PNG of this size."""
+    file = io.BytesIO()
+    small_mask(_studio, key, size).to_image().save(file, "PNG", compress_level=1)
+    return file.getvalue()
 
 
 @st.cache_data(max_entries=KEPT, show_spinner=False)

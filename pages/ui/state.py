@@ -81,6 +81,27 @@ def leave_seat() -> None:
         st.session_state[_SEAT] = Seat(before.number, (), None)
 
 
+@dataclass(frozen=True, slots=True)
+class PainterSeat:
+    """The painter that stands in the browser. shown: key of the mask it shows, or None for an empty one.
+
+    revision: another one makes it take the mask from here. heard: the stamp of what it sent last.
+    """
+
+    shown: str | None = None
+    revision: int = 0
+    heard: str | None = None
+
+
+def painter_seat(key: str) -> PainterSeat:
+    """key: of its widget."""
+    return st.session_state.get(f"{_SEAT}.{key}", PainterSeat())
+
+
+def keep_painter_seat(key: str, seat: PainterSeat) -> None:
+    st.session_state[f"{_SEAT}.{key}"] = seat
+
+
 def is_new_file(widget: str, file_id: str) -> bool:
     """Whether this upload was not seen before: it stays in its widget over all reruns, and is read once."""
     seen = st.session_state.setdefault(_SEEN, {})

@@ -15,6 +15,7 @@ from streamlit.testing.v1 import AppTest
 
 from core.domain.drawing import ERASE, PAINT
 from core.engine.fake import fake_devices
+from pages.ui import canvas
 
 ROOT = Path(__file__).parents[2]
 ROOM_PX = 480
@@ -55,6 +56,8 @@ def hand(monkeypatch) -> Hand:
     hand = Hand()
     monkeypatch.setitem(sys.modules, "streamlit_drawable_canvas", SimpleNamespace(st_canvas=hand))
     monkeypatch.setattr("pages.ui.canvas._ruler", lambda: lambda **_: {"width": ROOM_PX})
+    # The painter has no drawing to hand in: who paints with this hand does so on the simple canvas.
+    monkeypatch.setattr(canvas, "_painter", canvas._simple_canvas)
     return hand
 
 
