@@ -1,15 +1,23 @@
-"""python -m core gallery export and import: bundles from one installation to another."""
+"""python -m core gallery export, import and save: bundles, pictures of other tools, and results as files."""
 
 from __future__ import annotations
 
 import os
+from collections import Counter
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from core import cli
+from core.bootstrap import Studio
 from core.domain.errors import InvalidInput, StorageFull
+from core.services.exports import FileType
+from core.services.imports import ImportedFile, Result
+
+ENDINGS = {".zip", ".png", ".jpg", ".jpeg", ".webp", ".avif"}
+MAX_TEXT_FILE = 2**20
 
 
 @cli.gallery_app.command()
@@ -37,35 +45,109 @@ def export(
 
 @cli.gallery_app.command("import")
 def import_(
-    paths: Annotated[list[Path], typer.Argument(help="Bundles, or folders that hold bundles (*.zip).")],
+    paths: Annotated[
+        list[Path], typer.Argument(help="Bundles (zip), pictures (PNG, JPEG, WEBP, AVIF), or folders that hold them.")
+    ],
+    silent: Annotated[
+        bool, typer.Option("--without-metadata", help="Also pictures that say nothing about how they were made.")
+    ] = False,
     as_json: cli.JSON = False,
 ) -> None:
-    """Read bundles into the gallery. A bundle that was damaged or changed is refused whole."""
+    """Take bundles and the pictures of other tools into the gallery; the same picture only once.
+
+    With --json one object a file: file, result (imported, already here, says nothing, refused), ids, known, tool,
+    stated, reason; and id, where it is one. Ends with 2 if anything was refused, after all the others were taken.
+    """
     with cli.exit_codes():
+        files = _files(paths)
         studio = cli.make_studio()
-        for path in _files(paths):
-            try:
-                with path.open("rb") as file:
-                    result = studio.bundles.import_(file)
-            except OSError as error:
-                raise InvalidInput(f"{path} cannot be read: {error.strerror or error}.") from error
-            except InvalidInput as error:
-                raise type(error)(f"{path}: {error}") from error
-            for id in result.ids:
-                _tell(as_json, id, path, "imported")
-            for id in result.known:
-                _tell(as_json, id, path, "already here")
+        results = Counter()
+        for path in files:
+            done = _import(studio, path, silent)
+            results[done.result] += 1
+            _tell_import(as_json, path, done)
+        if len(files) > 1:
+            cli.errors.print(", ".join(f"{n} {result}" for result, n in sorted(results.items())), markup=False)
+        if results[Result.REFUSED]:
+            raise typer.Exit(2)
+
+
+@cli.gallery_app.command()
+def save(
+    id: Annotated[str, typer.Argument(help="The generation.")],
+    output: Annotated[Path, typer.Option("--output", help="The file to write; its ending tells the format.")],
+    strip: Annotated[bool, typer.Option("--strip", help="Without a word on how it was made.")] = False,
+    small: Annotated[bool, typer.Option("--small", help="A WEBP that is small instead of exact.")] = False,
+    as_json: cli.JSON = False,
+) -> None:
+    """Write a result as PNG, WEBP, JPEG or AVIF, with or without its metadata."""
+    with cli.exit_codes():
+        type = _file_type(output, small)
+        studio = cli.make_studio()
+        generation = studio.gallery.get(id)
+        data = studio.exports.file(generation, type, metadata=not strip)
+        losses = studio.exports.losses(generation, type)
+        try:
+            output.write_bytes(data)
+        except OSError as error:
+            raise StorageFull(f"{output} cannot be written: {error.strerror or error}.") from error
+        if as_json:
+            cli.print_json({"id": id, "output": str(output), "bytes": len(data), "losses": list(losses)})
+            return
+        print(f"{output}: {len(data) / 1e6:.1f} MB")
+        for loss in losses:
+            cli.errors.print(loss, markup=False, soft_wrap=True)
+
+
+# What the commands are made of ---------------------------------------------------------------------------------
+
+
+def _file_type(output: Path, small: bool) -> FileType:
+    ending = output.suffix.lower().replace(".jpeg", ".jpg")
+    found = [type for type in FileType if type.suffix == ending]
+    if not found:
+        raise InvalidInput(f"{output.name} must end in .png, .webp, .jpg or .avif.")
+    return FileType.WEBP_LOSSY if small and FileType.WEBP_LOSSY in found else found[0]
 
 
 def _files(paths: list[Path]) -> list[Path]:
-    files = [file for path in paths for file in (sorted(path.rglob("*.zip")) if path.is_dir() else [path])]
+    files = [file for path in paths for file in (_inside(path) if path.is_dir() else [path])]
     if not files:
-        raise InvalidInput("There is no bundle (*.zip) in this folder.")
+        raise InvalidInput("There is neither a bundle nor a picture in this folder.")
     return files
 
 
-def _tell(as_json: bool, id: str, path: Path, what: str) -> None:
+def _inside(folder: Path) -> list[Path]:
+    return sorted(path for path in folder.rglob("*") if path.suffix.lower() in ENDINGS and path.is_file())
+
+
+def _import(studio: Studio, path: Path, silent: bool) -> ImportedFile:
+    try:
+        with path.open("rb") as file:
+            return studio.imports.import_(file, path.name, beside=_text_beside(path), silent=silent)
+    except OSError as error:
+        reason = f"It cannot be read: {error.strerror or error}."
+        return ImportedFile(path.name, Result.REFUSED, reason=reason)
+
+
+def _text_beside(path: Path) -> str | None:
+    """Some tools write the parameters into a file beside the picture."""
+    text = path.with_suffix(".txt")
+    try:
+        return text.read_text("utf-8", "replace") if text.stat().st_size <= MAX_TEXT_FILE else None
+    except OSError:
+        return None
+
+
+def _tell_import(as_json: bool, path: Path, done: ImportedFile) -> None:
     if as_json:
-        cli.print_json({"id": id, "file": str(path), "result": what})
-    else:
-        print(f"{id} {what} ({path})")
+        told = {**asdict(done), "file": str(path), "id": done.ids[0] if len(done.ids) == 1 else None}
+        del told["name"]
+        cli.print_json(told)
+        return
+    if done.result is Result.REFUSED:
+        cli.errors.print(f"{path} {done.result}: {done.reason}", markup=False, soft_wrap=True, highlight=False)
+        return
+    for id in done.ids or ("",):
+        what = Result.KNOWN if id in done.known else done.result
+        print(f"{id} {what} ({path}). {done.reason or ''}".strip())

@@ -19,7 +19,9 @@ from core.domain.reproduction import Verdict, Verification
 @cli.app.command()
 def verify(
     ids: Annotated[list[str] | None, typer.Argument(help="The generations.")] = None,
-    all_: Annotated[bool, typer.Option("--all", help="Every generation of the gallery that has a result.")] = False,
+    all_: Annotated[
+        bool, typer.Option("--all", help="Every generation that has a result; imported pictures cannot be verified.")
+    ] = False,
     as_json: cli.JSON = False,
 ) -> None:
     """Run generations again and compare: EXACT, CLOSE or DIFFERENT, and why. Ends with 1 if any is DIFFERENT."""
@@ -43,7 +45,7 @@ def _all(studio: Studio) -> Iterator[str]:
     cursor = None
     while True:
         page = studio.gallery.browse(GalleryFilter(statuses=(Status.SUCCEEDED,)), cursor)
-        yield from (generation.id for generation in page.generations)
+        yield from (g.id for g in page.generations if not g.is_imported_picture)
         cursor = page.next
         if cursor is None:
             return

@@ -1,15 +1,20 @@
-"""python -m core gallery export and import."""
+"""python -m core gallery export, import and save."""
 
 from __future__ import annotations
 
+import io
 import json
+from pathlib import Path
 
 import pytest
+from PIL import Image
 from typer.testing import CliRunner
 
 from core import cli
 from core.settings import Settings
-from tests.conftest import a_request, make_studio
+from tests.conftest import a_picture, a_request, make_studio
+
+SAMPLES = Path(__file__).parents[1] / "data" / "metadata"
 
 
 @pytest.fixture
@@ -27,13 +32,15 @@ def test_what_is_exported_here_is_imported_there(run, studio, dispatcher, inpain
     ids = studio.generations.submit(a_request(), count=2)
     dispatcher.drain()
     elsewhere = make_studio(Settings(data=tmp_path / "elsewhere"), inpainter, clock)
+    bundle = tmp_path / "handed on" / "b.zip"
+    bundle.parent.mkdir()
 
-    [told] = map(json.loads, run(studio, "export", *ids, "--output", tmp_path / "b.zip", "--json").stdout.splitlines())
-    found = [json.loads(line) for line in run(elsewhere, "import", tmp_path, "--json").stdout.splitlines()]
-    again = run(elsewhere, "import", tmp_path / "b.zip")
+    [told] = map(json.loads, run(studio, "export", *ids, "--output", bundle, "--json").stdout.splitlines())
+    [found] = map(json.loads, run(elsewhere, "import", bundle.parent, "--json").stdout.splitlines())
+    again = run(elsewhere, "import", bundle)
 
     assert told["generations"] == 2
-    assert {f["id"] for f in found} == set(ids)
+    assert (found["result"], set(found["ids"]), found["known"]) == ("imported", set(ids), [])
     assert again.stdout.count("already here") == 2
 
 
@@ -51,3 +58,66 @@ def test_bad_input_ends_with_2_and_leaves_nothing_behind(run, studio, tmp_path):
         assert result.stderr.strip()
 
     assert sorted(p.name for p in tmp_path.iterdir() if p.is_file()) == ["no.zip"]
+
+
+def test_a_folder_of_other_tools_pictures_comes_in_with_one_line_a_file(run, studio, tmp_path):
+    inner = tmp_path / "deep" / "inside"
+    inner.mkdir(parents=True)
+    for name in ("a1111.jpg", "comfyui.webp", "invokeai.png"):
+        (inner / name).write_bytes((SAMPLES / name).read_bytes())
+    a_picture().save(tmp_path / "silent.png")
+    (tmp_path / "broken.webp").write_bytes(b"RIFF")
+    (tmp_path / "letter.pdf").write_bytes(b"%PDF")
+
+    result = run(studio, "import", tmp_path, "--json", code=2)
+
+    told = {Path(line["file"]).name: line for line in map(json.loads, result.stdout.splitlines())}
+    assert {name: line["result"] for name, line in told.items()} == {
+        "a1111.jpg": "imported", "comfyui.webp": "imported", "invokeai.png": "imported",
+        "silent.png": "says nothing", "broken.webp": "refused",
+    }  # fmt: skip
+    assert told["comfyui.webp"]["tool"] == "comfyui"
+    assert "prompt" in told["invokeai.png"]["stated"]
+    assert studio.gallery.get(told["a1111.jpg"]["id"]).source_name == "a1111.jpg"
+    assert "3 imported, 1 refused, 1 says nothing" in " ".join(result.stderr.split())
+
+
+def test_pictures_that_say_nothing_come_in_with_a_switch_or_with_a_text_beside_them(run, studio, tmp_path):
+    a_picture().save(tmp_path / "silent.png")
+    a_picture(64, 64).save(tmp_path / "told.png")
+    (tmp_path / "told.txt").write_text("a hat\nSteps: 20, Sampler: Euler, Seed: 7, Size: 64x64")
+
+    lines = run(studio, "import", tmp_path, "--without-metadata", "--json").stdout.splitlines()
+
+    assert [json.loads(line)["tool"] for line in lines] == [None, "a1111"]
+
+
+def test_an_imported_picture_is_neither_run_again_nor_verified_and_verify_all_leaves_it_out(run, studio, monkeypatch):
+    [line] = run(studio, "import", SAMPLES / "a1111.png", "--json").stdout.splitlines()
+    id = json.loads(line)["id"]
+
+    for arguments in (["rerun", id], ["verify", id]):
+        result = CliRunner().invoke(cli.app, arguments)
+        assert result.exit_code == 1
+        assert "cannot be run again" in " ".join(result.stderr.split())
+    assert CliRunner().invoke(cli.app, ["verify", "--all"]).exit_code == 0
+
+
+@pytest.mark.parametrize("name", ["a.avif", "a.jpeg", "a.jpg", "a.png", "a.webp"])
+def test_a_result_is_saved_in_the_format_of_the_file(run, studio, dispatcher, tmp_path, name):
+    [id] = studio.generations.submit(a_request())
+    dispatcher.drain()
+
+    [told] = map(json.loads, run(studio, "save", id, "--output", tmp_path / name, "--json").stdout.splitlines())
+
+    with Image.open(io.BytesIO((tmp_path / name).read_bytes())) as written:
+        assert written.size == (96, 64)
+    assert told["bytes"] == (tmp_path / name).stat().st_size
+    assert bool(told["losses"]) is (name not in ("a.png", "a.webp"))
+
+
+def test_a_result_is_not_saved_as_something_unknown(run, studio, dispatcher, tmp_path):
+    [id] = studio.generations.submit(a_request())
+    dispatcher.drain()
+
+    assert "must end in" in run(studio, "save", id, "--output", tmp_path / "a.bmp", code=2).stderr
