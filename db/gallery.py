@@ -179,14 +179,18 @@ class GalleryRepo:
                 moved += session.execute(idle.values(deleted_at=deleted_at)).rowcount
         return moved
 
-    def purge(self, before: datetime | None) -> tuple[int, set[str]]:
-        """Remove for good what went into the trash before that, or all of it. Returns how many, and their files.
+    def purge(self, before: datetime | None = None, ids: Sequence[str] | None = None) -> tuple[int, set[str]]:
+        """Remove for good what went into the trash before that, or all of it; of these ids, if given.
+
+        Returns how many, and their files.
 
         Children stay, without a parent. The files may still be used by others.
         """
         old = [Row.deleted_at.is_not(None), Row.status.in_(IDLE)]
         if before is not None:
             old.append(Row.deleted_at < before)
+        if ids is not None:
+            old.append(Row.id.in_(ids))
         files: set[str] = set()
         with self._transaction() as session:
             rows = session.execute(select(Row.number, *(getattr(Row, file) for file in FILES)).where(*old)).all()

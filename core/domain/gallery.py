@@ -179,6 +179,11 @@ class GalleryFilter:
                 query[key] = value.isoformat() if isinstance(value, date) else str(value)
         return query
 
+    @staticmethod
+    def keys() -> tuple[str, ...]:
+        """All that to_query may write."""
+        return tuple(_KEYS.values())
+
     @classmethod
     def from_query(cls, query: Mapping[str, str | list[str]]) -> GalleryFilter:
         """The filter of an address. Other keys are left alone. Raises InvalidInput in words for wrong values."""

@@ -154,7 +154,13 @@ class Gallery:
         a removed generation stays, and forgets its parent. Rows go first: if the program ends in between, files are
         left over that check finds; never a row without its file.
         """
-        generations, files = self.repo.purge(None if all else self.now() - RETENTION)
+        return self._without_files(*self.repo.purge(None if all else self.now() - RETENTION))
+
+    def delete_for_good(self, ids: Sequence[str]) -> Emptied:
+        """As empty_trash, but these of the trash only; what does not lie there is left alone."""
+        return self._without_files(*self.repo.purge(ids=ids))
+
+    def _without_files(self, generations: int, files: set[str]) -> Emptied:
         unused = files - self.repo.used_among(files)
         return Emptied(generations, sum(self.images.remove(key) for key in sorted(unused)))
 

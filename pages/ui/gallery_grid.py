@@ -12,7 +12,7 @@ from dataclasses import asdict, dataclass
 import streamlit as st
 
 from core.domain.errors import StudioError
-from core.domain.generation import Generation, Status
+from core.domain.generation import Generation, Status, Verdict
 from core.services.gallery import Gallery
 from pages.ui.media import address
 
@@ -24,7 +24,10 @@ NO_PROMPT = "(no prompt: filled from its surroundings)"
 
 @dataclass(frozen=True, slots=True)
 class Tile:
-    """picture: address of the thumbnail. title: the prompt. badge: a word on what is special, with its tone."""
+    """picture: address of the thumbnail. title: the prompt. badge: a word on what is special, with its tone.
+
+    sign: of the newest verdict; said: what it means, for those who cannot see it.
+    """
 
     id: str
     title: str
@@ -32,6 +35,8 @@ class Tile:
     badge: str | None = None
     tone: str = "neutral"
     problem: str | None = None
+    sign: str | None = None
+    said: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +77,7 @@ def tile_of(gallery: Gallery, generation: Generation, coordinates: str) -> Tile:
         except StudioError as error:
             problem = str(error)
     succeeded = generation.status is Status.SUCCEEDED
+    verdict = generation.verdict
     return Tile(
         id=generation.id,
         title=generation.params.prompt.strip() or NO_PROMPT,
@@ -79,9 +85,12 @@ def tile_of(gallery: Gallery, generation: Generation, coordinates: str) -> Tile:
         badge=None if succeeded else STATUS_TITLES[generation.status],
         tone=_TONES.get(generation.status, "neutral"),
         problem=problem,
+        sign=_SIGNS[verdict] if verdict else None,
+        said=f"Reproduction: {verdict}" if verdict else None,
     )
 
 
+_SIGNS = {Verdict.EXACT: "=", Verdict.CLOSE: "≈", Verdict.DIFFERENT: "≠"}
 _TONES = {Status.FAILED: "bad", Status.RUNNING: "busy", Status.QUEUED: "busy", Status.INTERRUPTED: "odd"}
 
 
@@ -145,6 +154,15 @@ _CSS = """
 .badge.bad { color: var(--st-red-text-color); }
 .badge.odd { color: var(--st-orange-text-color); }
 .badge.busy { color: var(--st-link-color); }
+.sign {
+  position: absolute; right: .5rem; bottom: .5rem; width: 1.375rem; height: 1.375rem; border-radius: 50%;
+  font: 700 .9375rem/1.375rem var(--st-font); text-align: center; color: var(--st-text-color);
+  background: var(--st-background-color); box-shadow: 0 0 0 1px var(--st-border-color);
+}
+.sign.exact { color: var(--st-green-text-color); }
+.sign.close { color: var(--st-blue-text-color); }
+.sign.different { color: var(--st-orange-text-color); }
+.signed .words { padding-right: 2.25rem; }
 .pick {
   position: absolute; right: 0; top: 0; width: 2.5rem; height: 2.5rem; opacity: 0; transition: opacity .15s;
 }
@@ -237,10 +255,11 @@ function makeGrid(root) {
   }
 
   function fill(element, tile) {
-    element.className = "tile";
+    element.className = tile.sign ? "tile signed" : "tile";
     element.dataset.id = tile.id;
     element.setAttribute("role", "option");
-    element.setAttribute("aria-label", [tile.title, tile.badge, tile.problem].filter(Boolean).join(". "));
+    const said = [tile.title, tile.badge, tile.problem, tile.said].filter(Boolean);
+    element.setAttribute("aria-label", said.join(". "));
     element.replaceChildren();
     if (tile.picture) {
       const image = document.createElement("img");
@@ -262,6 +281,14 @@ function makeGrid(root) {
       badge.className = "badge " + tile.tone;
       badge.textContent = tile.badge;
       element.append(badge);
+    }
+    if (tile.sign) {
+      const sign = document.createElement("span");
+      sign.className = "sign " + tile.said.split(" ").pop().toLowerCase();
+      sign.textContent = tile.sign;
+      sign.title = tile.said;
+      sign.setAttribute("aria-hidden", "true");
+      element.append(sign);
     }
     if (selectable) {
       const pick = document.createElement("span");

@@ -254,6 +254,20 @@ def test_the_check_names_missing_and_damaged_files_and_who_needs_them(studio):
     assert images.has(g.source)
 
 
+def test_what_lies_in_the_trash_can_be_removed_for_good_one_by_one(studio):
+    gone, trashed, live = (painted(studio, seed=seed) for seed in (1, 2, 3))
+    only_its_own = files_of(studio, gone) - files_of(studio, trashed) - files_of(studio, live)
+    studio.gallery.trash([gone, trashed])
+
+    emptied = studio.gallery.delete_for_good([gone, live])
+
+    assert emptied == Emptied(1, len(only_its_own))
+    assert stored(studio) & only_its_own == set()
+    assert studio.gallery.check().is_sound
+    assert [g.id for g in studio.gallery.browse(GalleryFilter(in_trash=True)).generations] == [trashed]
+    assert [g.id for g in studio.gallery.browse().generations] == [live]
+
+
 def test_only_a_repair_removes_orphans_and_strangers_are_left_alone(studio):
     id = painted(studio)
     orphan = studio.gallery.images.put(a_picture(40, 40))

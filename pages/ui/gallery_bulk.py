@@ -1,0 +1,180 @@
+"""What can be done with the generations that are selected, and with the whole trash."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import streamlit as st
+
+from core.bootstrap import Studio
+from core.domain.gallery import Emptied, GalleryFilter
+from core.domain.generation import Generation
+from core.services.gallery import RETENTION
+from pages.ui import state
+from pages.ui.messages import shown_errors
+
+COMPARE = "compare"
+"""In the address: the ids of the two generations that are compared."""
+
+NOTHING = "Select pictures below first."
+
+
+def bulk_bar(studio: Studio, filter: GalleryFilter, selected: Sequence[Generation]) -> None:
+    count = studio.gallery.count(filter)
+    with st.container(horizontal=True, vertical_alignment="center", gap="small"), shown_errors():
+        st.markdown(f"{count:,} {'generation' if count == 1 else 'generations'}", width="stretch")
+        if filter.in_trash:
+            _trash_actions(studio, selected, bool(count))
+        else:
+            _actions(studio, selected)
+
+
+def _actions(studio: Studio, selected: Sequence[Generation]) -> None:
+    ids = [generation.id for generation in selected]
+    results = [generation.id for generation in selected if generation.output]
+    with st.popover(
+        "Organise", icon=":material/label:", disabled=not ids, key="organise", on_change="rerun",
+        help="Favourite, rating and tags of what is selected",
+    ) as organise:  # fmt: skip
+        if organise.open and ids:
+            _organise(studio, ids)
+    _compare_button(results)
+    if _button("Re-run", ":material/replay:", ids, "The same requests with the same seeds"):
+        for id in ids:
+            studio.generations.rerun(id, session=state.session())
+        st.toast(f"{_counted(ids)} queued again with the same seed.", icon=":material/replay:")
+        st.rerun()
+    if _button("Verify", ":material/fact_check:", results, "Run again and compare, pixel by pixel"):
+        queued = studio.reproductions.verify(results)
+        st.toast(f"{_counted(queued)} queued to be verified.", icon=":material/fact_check:")
+    st.download_button(
+        "Export", lambda: _bundle(studio, results), "inpaint-studio.zip", "application/zip",
+        icon=":material/folder_zip:", disabled=not results, on_click="ignore", key="export-selected",
+        help="One file with records, originals, masks and results, for another Inpaint Studio" if results else NOTHING,
+    )  # fmt: skip
+    if _button("Delete", ":material/delete:", ids, "Into the trash"):
+        studio.gallery.trash(ids)
+        st.toast(f"{_counted(ids)} moved to the trash.", icon=":material/delete:")
+        st.rerun()
+
+
+def _trash_actions(studio: Studio, selected: Sequence[Generation], anything: bool) -> None:
+    ids = [generation.id for generation in selected]
+    if _button("Restore", ":material/restore_from_trash:", ids, "Back into the gallery"):
+        studio.gallery.restore(ids)
+        st.toast(f"{_counted(ids)} restored.", icon=":material/restore_from_trash:")
+        st.rerun()
+    if _button("Delete for good", ":material/delete_forever:", ids, "With their files"):
+        _delete_for_good(studio, ids)
+    if st.button("Empty trash", icon=":material/delete_sweep:", disabled=not anything, key="empty-trash"):
+        _empty_trash(studio)
+
+
+def _button(title: str, icon: str, ids: Sequence[str], help: str) -> bool:
+    return st.button(title, icon=icon, disabled=not ids, help=help if ids else NOTHING, key=f"{title}-selected")
+
+
+def _counted(ids: Sequence[str]) -> str:
+    return "1 generation" if len(ids) == 1 else f"{len(ids)} generations"
+
+
+def _compare_button(results: Sequence[str]) -> None:
+    two = len(results) == 2
+    if st.button(
+        "Compare", icon=":material/compare:", disabled=not two, key="compare-selected",
+        help="The older one on the left" if two else "Select exactly two pictures.",
+    ):  # fmt: skip
+        st.query_params[COMPARE] = list(reversed(results))
+        st.rerun()
+
+
+def _bundle(studio: Studio, ids: Sequence[str]) -> bytes:
+    file = io.BytesIO()
+    studio.bundles.export(ids, file)
+    return file.getvalue()
+
+
+# Organise ------------------------------------------------------------------------------------------------------
+
+
+def _organise(studio: Studio, ids: Sequence[str]) -> None:
+    gallery = studio.gallery
+    st.caption(f"For {_counted(ids)}")
+    with st.container(horizontal=True, gap="small"):
+        _deed("Favourite", ":material/star:", lambda: gallery.set_favourite(ids))
+        _deed("No favourite", ":material/close:", lambda: gallery.set_favourite(ids, False))
+    st.caption("Rating")
+    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+        st.feedback("stars", key="rate-selected", on_change=_rate, args=(studio, ids))
+        _deed("No rating", ":material/backspace:", lambda: gallery.rate(ids, None))
+    st.multiselect(
+        "Tags", gallery.tags(), key="tags-of-selected", accept_new_options=True, placeholder="Choose or write tags"
+    )
+    with st.container(horizontal=True, gap="small"):
+        _deed("Add tags", ":material/new_label:", lambda: gallery.tag(ids, _chosen_tags()))
+        _deed("Remove tags", ":material/label_off:", lambda: gallery.untag(ids, _chosen_tags()))
+
+
+def _deed(title: str, icon: str, do: Callable[[], Any]) -> None:
+    """A callback, so that the page shows its effect at once."""
+    st.button(title, icon=icon, key=f"{title}-selected", on_click=_done, args=(title, do))
+
+
+def _done(title: str, do: Callable[[], Any]) -> None:
+    with shown_errors():
+        do()
+        st.toast(f"{title}: done.", icon=":material/check:")
+
+
+def _chosen_tags() -> list[str]:
+    return list(state.widget_value("tags-of-selected"))
+
+
+def _rate(studio: Studio, ids: Sequence[str]) -> None:
+    stars = state.widget_value("rate-selected")
+    if stars is not None:
+        _done(f"Rated {stars + 1}", lambda: studio.gallery.rate(ids, stars + 1))
+        state.fill_widget("rate-selected", None)
+
+
+# For good ------------------------------------------------------------------------------------------------------
+
+
+@st.dialog("Delete for good", width="small")
+def _delete_for_good(studio: Studio, ids: Sequence[str]) -> None:
+    st.markdown(
+        f"{_counted(ids)} will be removed with every file that nothing else uses. This cannot be undone. "
+        "What was made from them stays."
+    )
+    _confirm("Delete for good", lambda: studio.gallery.delete_for_good(ids))
+
+
+@st.dialog("Empty trash", width="small")
+def _empty_trash(studio: Studio) -> None:
+    st.markdown(
+        "Everything in the trash will be removed with every file that nothing else uses: "
+        f"{studio.gallery.count(GalleryFilter(in_trash=True)):,} in all. This cannot be undone."
+    )
+    st.checkbox(f"Only what has been there for more than {RETENTION.days} days", key="only-old")
+    _confirm("Empty trash", lambda: studio.gallery.empty_trash(all=not state.widget_value("only-old")))
+
+
+def _confirm(title: str, do: Callable[[], Emptied]) -> None:
+    with st.container(horizontal=True):
+        sure = st.button(
+            title, type="primary", icon=":material/delete_forever:", key="confirm", on_click=_empty, args=(do,)
+        )
+        # Both close the dialog.
+        if st.button("Cancel", key="do-not") or sure:
+            st.rerun()
+
+
+def _empty(do: Callable[[], Emptied]) -> None:
+    with shown_errors():
+        emptied = do()
+        st.toast(
+            f"{emptied.generations:,} generations and {emptied.files:,} files removed for good.",
+            icon=":material/delete_forever:",
+        )
