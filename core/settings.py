@@ -75,5 +75,7 @@ def _in_words(error: ValidationError) -> str:
         field = str(problem["loc"][0])
         name = variable_of(field) if field in Settings.model_fields else field
         hint = Settings.model_fields[field].description if field in Settings.model_fields else ""
-        problems.append(f"{name}: {problem['msg']}. {hint}".strip())
+        # A pattern says nothing to a reader; the description names what is taken.
+        told = "not taken" if problem["type"] == "string_pattern_mismatch" else problem["msg"]
+        problems.append(f"{name}: {told}. {hint}".strip())
     return "Some settings in the environment or in .env are wrong. " + " ".join(problems)

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import Engine, delete
+from sqlalchemy import Engine, delete, select
 from sqlalchemy.orm import Session
 
 from core.domain.draft import Draft
 from db.tables import DraftRow
+
+LOOKED_AT = 20
+"""Drafts that were opened and left without a picture hold nothing."""
 
 
 class DraftRepo:
@@ -23,6 +28,13 @@ class DraftRepo:
         with Session(self._engine) as session:
             row = session.get(DraftRow, id)
             return Draft.from_json(row.draft_json) if row else None
+
+    def latest_params(self) -> Mapping[str, Any]:
+        """The parameters of the draft that was changed last and has any."""
+        with Session(self._engine) as session:
+            newest = select(DraftRow.draft_json).order_by(DraftRow.updated_at.desc()).limit(LOOKED_AT)
+            drafts = (Draft.from_json(text) for text in session.scalars(newest))
+            return next((draft.params for draft in drafts if draft.params), {})
 
     def forget_older_than(self, before: datetime) -> None:
         with Session(self._engine) as session, session.begin():

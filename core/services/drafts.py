@@ -15,6 +15,8 @@ from db.drafts import DraftRepo
 
 KEPT_FOR = timedelta(days=30)
 
+OF_ONE_PICTURE = frozenset({"prompt", "negative_prompt", "seed", "random_seed"})
+
 
 @dataclass(frozen=True, slots=True)
 class Drafts:
@@ -24,10 +26,14 @@ class Drafts:
     new_id: Callable[[], str]
 
     def start(self) -> str:
-        """A new, empty draft; old ones that nobody touched for a month are forgotten."""
+        """A new draft without a picture; old ones that nobody touched for a month are forgotten.
+
+        The parameters used last come along, but not the prompts and the seed: those belonged to a picture.
+        """
         self.repo.forget_older_than(self.now() - KEPT_FOR)
+        last = {name: value for name, value in self.repo.latest_params().items() if name not in OF_ONE_PICTURE}
         id = self.new_id()
-        self.save(id, Draft())
+        self.save(id, Draft(params=last))
         return id
 
     def get(self, id: str) -> Draft | None:
@@ -47,12 +53,18 @@ class Drafts:
         )
 
     def from_generation(self, generation: Generation) -> Draft:
-        """To try again with other choices: the same picture, mask and parameters."""
+        """To try again with other choices: the same picture, mask and parameters.
+
+        Of an imported picture only the parameters that it stated, and no mask: it has none.
+        """
+        params = generation.params.model_dump()
+        if generation.is_imported_picture:
+            params = {name: params[name] for name in generation.record["imported"]["stated"] if name in params}
         return Draft(
             source=generation.source,
             source_name=generation.source_name,
-            base_mask=generation.mask,
-            params=generation.params.model_dump(),
+            base_mask=None if generation.is_imported_picture else generation.mask,
+            params=params,
             parent_id=generation.id,
             relation=Relation.VARIATION,
         )
@@ -64,7 +76,7 @@ class Drafts:
         return Draft(
             source=generation.output,
             source_name=generation.source_name,
-            params=generation.params.model_dump(),
+            params=self.from_generation(generation).params,
             parent_id=generation.id,
             relation=Relation.CONTINUATION,
         )

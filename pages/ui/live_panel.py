@@ -40,7 +40,7 @@ def _watch(studio: Studio, ids: tuple[str, ...], finished: int) -> None:
         shown = running or min(active.values(), key=lambda progress: progress.ahead)
         which = f"Image {list(all_progress.values()).index(shown) + 1} of {len(ids)} · " if len(ids) > 1 else ""
         st.progress(shown.fraction, text=which + in_words(shown))
-        if shown.preview is not None:
+        if shown.preview is not None and st.toggle("Preview", value=True, key="live-preview"):
             st.image(shown.preview, alt="What has been painted so far", width="stretch")
         waits = all(progress.cancel_requested for progress in active.values())
         if st.button("Cancel", icon=":material/stop:", key="live-cancel", disabled=waits, width="stretch"):

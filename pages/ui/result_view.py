@@ -13,6 +13,7 @@ from core.domain.request import InpaintRequest
 from core.services.generations import Origin
 from pages.ui import state
 from pages.ui.compare import before_after
+from pages.ui.downloads import downloads
 from pages.ui.generation_card import GALLERY_PAGE, address_of, duration
 from pages.ui.messages import escaped, shown_errors
 from pages.ui.params_form import use_seed
@@ -58,11 +59,7 @@ def _facts(generation: Generation) -> None:
 def _actions(studio: Studio, id: str, generation: Generation) -> None:
     with st.container(horizontal=True, gap="small", vertical_alignment="center"), shown_errors():
         _keep_or_trash(studio, id, generation)
-        st.download_button(
-            "Download", lambda: studio.gallery.file(generation.output), f"inpaint-{generation.id}.png", "image/png",
-            key=f"download-{generation.id}", on_click="ignore", icon=":material/download:",
-            help="The whole picture in its full resolution, as a PNG",
-        )  # fmt: skip
+        downloads(studio, generation, f"result-{generation.id}")
         if st.button(
             "Continue from this result", icon=":material/arrow_forward:", key=f"continue-{generation.id}",
             help="Paint on: it becomes the picture, with an empty mask",

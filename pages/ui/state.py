@@ -32,7 +32,8 @@ def draft(studio: Studio) -> tuple[str, Draft]:
     id = st.session_state.get(_DRAFT) or st.query_params.get(DRAFT_PARAMETER)
     found = studio.drafts.get(id) if id else None
     if id is None or found is None:
-        id, found = studio.drafts.start(), Draft()
+        id = studio.drafts.start()
+        found = studio.drafts.get(id) or Draft()
     st.session_state[_DRAFT] = id
     return id, found
 

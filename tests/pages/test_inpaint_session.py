@@ -188,3 +188,13 @@ def test_cancelled_ones_do_not_count_as_results(studio, ready):
 
     assert studio.gallery.get(id).status is Status.CANCELLED
     assert "Result" not in [heading.value for heading in ready.subheader]
+
+
+def test_a_new_visit_begins_with_the_parameters_used_last(studio, ready, inpaint):
+    widget(ready, "slider", "num_inference_steps").set_value(17)
+    widget(ready, "text_area", "prompt").set_value("a cat").run()
+
+    page = upload(inpaint(), png(a_picture()))
+
+    assert widget(page, "slider", "num_inference_steps").value == 17
+    assert widget(page, "text_area", "prompt").value == ""
