@@ -157,6 +157,8 @@ class DiffusersInpainter:
             "in_channels": self._pipe.unet.config.in_channels,
             "dtype": self.model.dtype,
             "attention": _attention(self._pipe),
+            "vae_slicing": bool(getattr(self._pipe.vae, "use_slicing", False)),
+            "vae_tiling": bool(getattr(self._pipe.vae, "use_tiling", False)),
             "threads": threads,
             "width": request.image.width,
             "height": request.image.height,
@@ -249,6 +251,7 @@ class _Run:
         preview = self._preview.of(latents) if self._preview else None
         self._on_step(StepReport(Phase.DENOISING, step, self.total, preview))
         if is_last:
+            self._latents_sha256 = _values_sha256(latents)
             self._denoised = time.perf_counter()
             self._on_step(StepReport(Phase.FINISHING, self.total, self.total, preview))
         return {}

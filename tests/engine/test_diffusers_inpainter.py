@@ -104,6 +104,17 @@ def test_the_noise_depends_on_the_seed_alone(nine):
     assert noise(seed=1) != noise(seed=2)
 
 
+def test_the_latents_on_record_follow_from_everything_that_is_asked(nine):
+    def latents(**params) -> str:
+        return nine.inpaint(a_working_request(**params), lambda report: None).record["latents_sha256"]
+
+    same, again = latents(seed=1), latents(seed=1)
+
+    assert same == again
+    assert same.startswith("sha256:")
+    assert len({same, latents(seed=2), latents(seed=1, guidance_scale=1.0), latents(seed=1, scheduler="euler")}) == 4
+
+
 def test_the_recorded_noise_is_the_one_that_torch_draws_for_that_seed(nine):
     import torch
 
