@@ -18,6 +18,7 @@ class Draft:
     base_mask: key of a mask that lies under the drawing (uploaded, inverted, or taken from a generation), or, with
     the painter, the whole mask; of the picture's shape, at any size. has_simple_canvas: paint without the painter.
     params: values of the form, possibly not all. parent_id, relation: the generation this came from, and how.
+    said: what the opened picture says about how it was made, as Imported.said. It is an offer, until it is taken.
     generations: ids submitted last, newest last. sheet: id of the sheet that they belong to.
     """
 
@@ -33,6 +34,7 @@ class Draft:
     relation: Relation | None = None
     generations: tuple[str, ...] = ()
     sheet: str | None = None
+    said: Mapping[str, Any] = field(default_factory=dict)
 
     def changed(self, **changes: Any) -> Draft:
         return replace(self, **changes)

@@ -55,6 +55,11 @@ class Imported:
     def __post_init__(self) -> None:
         InpaintParams(**self.params)
 
+    @property
+    def said(self) -> dict[str, Any]:
+        """What is offered to an artist who opens the picture: who says it, parameters, and what cannot be taken."""
+        return {"tool": self.tool, "params": dict(self.params), "model": self.raw.get("model"), "seed": self.seed_text}
+
     @classmethod
     def of(
         cls,

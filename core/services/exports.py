@@ -63,14 +63,18 @@ class Exports:
     images: ImageStore
 
     def file(self, generation: Generation, type: FileType = FileType.PNG, *, metadata: bool = True) -> bytes:
-        """The result as a file. Raises InvalidMove without a result, InvalidImage if the format cannot hold it."""
+        """The result as a file. Raises InvalidMove without a result, InvalidImage if the format cannot hold it.
+
+        Of an imported picture never with metadata: we do not speak for the tool that made it.
+        """
         if generation.output is None:
             raise InvalidMove("This generation has no result to download. Run it again first.")
         image = self.images.get(generation.output)
         if image.mode == "I;16" and type is not FileType.PNG:
             whole = Bounds(0, 0, *image.size)
             image = compositing.for_model(image, whole, whole.size)
-        return embedded(image, generation, format=_KINDS[type].format, metadata=metadata, lossless=type.is_lossless)
+        says = metadata and not generation.is_imported_picture
+        return embedded(image, generation, format=_KINDS[type].format, metadata=says, lossless=type.is_lossless)
 
     def losses(self, generation: Generation, type: FileType) -> tuple[str, ...]:
         """What this format cannot keep of the result, one sentence each. Raises InvalidImage if it holds none of it."""

@@ -13,6 +13,9 @@ TRAVELS = (
     "The file says how it was made: prompts, seed, parameters, model and versions, for this program and for others. "
     "It names no person, folder or machine."
 )
+FOREIGN = (
+    "The file holds the pixels and their colour profile. What the other program said about it stays in this gallery."
+)
 STRIPPED = "The file holds the pixels and their colour profile, and nothing about how it was made."
 
 
@@ -32,11 +35,12 @@ def downloads(studio: Studio, generation: Generation, key: str) -> None:
 
 def _result(studio: Studio, generation: Generation, key: str) -> None:
     type = st.selectbox("Format", list(FileType), format_func=lambda type: type.title, key=f"format-{key}")
-    strip = st.toggle(
+    foreign = generation.is_imported_picture
+    strip = foreign or st.toggle(
         "Strip metadata for sharing", key=f"strip-{key}",
         help="Leaves out prompts, seed, parameters, model and versions.",
     )  # fmt: skip
-    st.caption(STRIPPED if strip else TRAVELS)
+    st.caption(FOREIGN if foreign else STRIPPED if strip else TRAVELS)
     for loss in studio.exports.losses(generation, type):
         st.caption(f":material/info: {loss}")
     st.download_button(

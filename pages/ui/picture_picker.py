@@ -3,19 +3,25 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import streamlit as st
 
 from core.bootstrap import Studio
 from core.domain.draft import Draft
+from core.domain.imported import TOOLS
+from core.domain.params import PARAMETERS
 from core.domain.picture import read_picture
 from pages.ui import state
 from pages.ui.messages import escaped, shown_errors
+from pages.ui.params_form import fill_form
 from pages.ui.prepared import picture_size
 
 SAMPLES = Path(__file__).parents[2] / "assets" / "samples"
-FILE_TYPES = ["png", "jpg", "jpeg", "webp"]
+FILE_TYPES = ["png", "jpg", "jpeg", "webp", "avif"]
+WORDS_SHOWN = 120
 
 
 def picture_picker(studio: Studio, id: str, draft: Draft) -> None:
@@ -23,17 +29,55 @@ def picture_picker(studio: Studio, id: str, draft: Draft) -> None:
     if draft.source is None:
         _choices(studio, id)
         return
-    _headline(studio, draft)
+    _headline(studio, id, draft)
     with st.expander("Open another picture", icon=":material/image:"):
         _choices(studio, id)
 
 
-def _headline(studio: Studio, draft: Draft) -> None:
+def _headline(studio: Studio, id: str, draft: Draft) -> None:
     width, height = picture_size(studio, draft.source)
     name = escaped(draft.source_name or "Picture")
     st.markdown(f"**{name}** · {width:,} x {height:,} pixels · {width * height / 1e6:.1f} megapixels")
     for note in draft.notes:
         st.caption(f":material/info: {escaped(note)}")
+    if draft.said:
+        _offer(studio, id, draft.said)
+
+
+def _offer(studio: Studio, id: str, said: Mapping[str, Any]) -> None:
+    """What the picture says about how it was made, and a button that puts it into the form."""
+    with st.container(border=True):
+        st.markdown(f":material/history_edu: **This picture says how it was made**, by {_teller(said)}.")
+        st.caption(escaped(_in_words(said)))
+        with st.container(horizontal=True):
+            st.button(
+                "Use these parameters", icon=":material/input:", key=f"{id}.use-said", on_click=_use,
+                args=(studio, id, said["params"]), disabled=not said["params"],
+                help="Fills the form with what the picture says, the seed too. The rest stays as it is.",
+            )  # fmt: skip
+            st.button("Not now", type="tertiary", key=f"{id}.leave-said", on_click=_use, args=(studio, id, {}))
+
+
+def _teller(said: Mapping[str, Any]) -> str:
+    return escaped(TOOLS.get(said["tool"], "another program"))
+
+
+def _in_words(said: Mapping[str, Any]) -> str:
+    params = said["params"]
+    words = " ".join(str(params.get("prompt", "")).split())
+    parts = [f"“{words[:WORDS_SHOWN]}{'…' if len(words) > WORDS_SHOWN else ''}”"] if words else []
+    told = [name for name in PARAMETERS if name in params and name not in ("prompt", "negative_prompt")]
+    parts += [f"{PARAMETERS[name].title} {params[name]}" for name in told]
+    if said["model"] and "model" not in params:
+        parts.append(f"its model, {said['model'][:WORDS_SHOWN]}, is not among the models here")
+    if said["seed"]:
+        parts.append(f"its seed, {said['seed']}, is too large for this program")
+    return " · ".join(parts)
+
+
+def _use(studio: Studio, id: str, params: Mapping[str, Any]) -> None:
+    fill_form(studio, id, params)
+    state.change_draft(studio, id, said={})
 
 
 def _choices(studio: Studio, id: str) -> None:
@@ -41,7 +85,7 @@ def _choices(studio: Studio, id: str) -> None:
         "Your picture",
         FILE_TYPES,
         key=f"{id}.picture",
-        help="PNG, JPEG or WEBP. It stays on the machine that runs this program.",
+        help="PNG, JPEG, WEBP or AVIF. It stays on the machine that runs this program.",
     )
     if file is not None and state.is_new_file("picture", file.file_id):
         with shown_errors(), st.spinner("Opening the picture"):
@@ -62,7 +106,17 @@ def _choices(studio: Studio, id: str) -> None:
 def _open(studio: Studio, id: str, data: bytes, name: str) -> None:
     picture = read_picture(data, max_pixels=int(studio.settings.max_megapixels * 1e6))
     draft = studio.drafts.open_picture(studio.drafts.get(id) or Draft(), picture, name)
-    studio.drafts.save(id, draft)
+    studio.drafts.save(id, draft.changed(said=_said(studio, data)))
+
+
+def _said(studio: Studio, data: bytes) -> Mapping[str, Any]:
+    says = studio.imports.read(data)
+    if says is None:
+        return {}
+    said = says.said
+    if says.params.get("model") not in {spec.key for spec in studio.models.listed()}:
+        said["model"] = said["params"].pop("model", said["model"])
+    return said
 
 
 @st.cache_data(show_spinner=False)
