@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import log
 from pathlib import Path
 
 from sqlalchemy import Engine, create_engine, event
@@ -42,6 +43,8 @@ class _WithIndexHints(SQLiteCompiler):
 
 
 def _set_pragmas(connection, _record) -> None:
+    # A part of SQLite that not every build has.
+    connection.create_function("ln", 1, log, deterministic=True)
     cursor = connection.cursor()
     # WAL: readers (pages) and the one writer (worker) do not wait for each other.
     cursor.execute("PRAGMA journal_mode=WAL")

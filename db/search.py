@@ -73,7 +73,7 @@ def _one_of(column_, values: Sequence[str]) -> ColumnElement[bool]:
     return column_ == values[0] if len(values) == 1 else column_.in_(values)
 
 
-def _within_days(filter: GalleryFilter, number: ColumnElement[int]) -> list[ColumnElement[bool]]:
+def within_days(filter: GalleryFilter, number: ColumnElement[int]) -> list[ColumnElement[bool]]:
     asked = []
     if filter.since is not None:
         asked.append(number >= number_at_start_of(filter.since))
@@ -155,7 +155,7 @@ def is_sqlite(session: Session) -> bool:
 def _plain_source(filter: GalleryFilter, asked: list, tags: list[int]) -> Source:
     if filter.text:
         asked = [*asked, contains_text(filter)]
-    every = and_(*asked, *_within_days(filter, Row.number), *(_has_tag(tag) for tag in tags))
+    every = and_(*asked, *within_days(filter, Row.number), *(_has_tag(tag) for tag in tags))
     return Source(select(Row.number).where(every), Row.number)
 
 
@@ -163,7 +163,7 @@ def _from_text(filter: GalleryFilter, asked: list, tags: list[int]) -> Source:
     """The search index yields its rows in the order of the gallery, either way round, and stops when told."""
     number = TEXTS.c.rowid
     every = and_(
-        _matches_text(filter), Row.number == _unindexed(number), *asked, *_within_days(filter, number),
+        _matches_text(filter), Row.number == _unindexed(number), *asked, *within_days(filter, number),
         *(_has_tag(tag) for tag in tags),
     )  # fmt: skip
     return Source(_hinted(select(number).select_from(TEXTS, Row), _narrow(filter)).where(every), number)
@@ -172,7 +172,7 @@ def _from_text(filter: GalleryFilter, asked: list, tags: list[int]) -> Source:
 def _from_tag(filter: GalleryFilter, asked: list, tag: int, tags: list[int]) -> Source:
     number = GenerationTagRow.number
     every = and_(
-        GenerationTagRow.tag_id == tag, Row.number == _unindexed(number), *asked, *_within_days(filter, number),
+        GenerationTagRow.tag_id == tag, Row.number == _unindexed(number), *asked, *within_days(filter, number),
         *(_has_tag(other) for other in tags if other != tag), *_probe(filter),
     )  # fmt: skip
     return Source(_hinted(select(number).select_from(GenerationTagRow, Row), _narrow(filter)).where(every), number)
@@ -181,13 +181,13 @@ def _from_tag(filter: GalleryFilter, asked: list, tag: int, tags: list[int]) -> 
 def _from_index(filter: GalleryFilter, asked: list, tags: list[int], index: str) -> Source:
     """The rows of one index in its order, and what else is asked of each from the narrow one: never the wide rows."""
     if index == _narrow(filter):
-        every = and_(*asked, *_within_days(filter, Row.number), *(_has_tag(tag) for tag in tags), *_probe(filter))
+        every = and_(*asked, *within_days(filter, Row.number), *(_has_tag(tag) for tag in tags), *_probe(filter))
         return Source(_hinted(select(Row.number), index).where(every), Row.number)
     first = aliased(Row)
     number = first.number
     every = and_(
         *_index_conditions(first, filter, index), Row.number == _unindexed(number), *asked,
-        *_within_days(filter, number), *(_has_tag(tag) for tag in tags), *_probe(filter),
+        *within_days(filter, number), *(_has_tag(tag) for tag in tags), *_probe(filter),
     )  # fmt: skip
     query = select(number).select_from(first, Row).with_hint(first, f"INDEXED BY ix_generations_{index}", "sqlite")
     return Source(_hinted(query, _narrow(filter)).where(every), number, first)

@@ -3,17 +3,24 @@
 from __future__ import annotations
 
 import json
+from collections import defaultdict
+from datetime import timedelta
 from typing import Any
 
-from sqlalchemy import Engine, select
+from sqlalchemy import Engine, func, select
 from sqlalchemy.orm import Session
 
-from core.domain.generation import Relation, Status
+from core.domain.gallery import GalleryFilter
+from core.domain.generation import Status, Verdict
 from core.domain.params import InpaintParams
-from core.domain.statistics import Run, Work
-from db.tables import GenerationRow
+from core.domain.statistics import BINS_PER_E, Durations, Made, Pace, Run, Work
+from db.mapping import EPOCH, MICROSECOND
+from db.search import conditions, within_days
+from db.tables import OWN_RUN, GenerationRow
 
 Row = GenerationRow
+
+DAY = timedelta(days=1) // MICROSECOND
 
 
 class StatisticsRepo:
@@ -26,14 +33,46 @@ class StatisticsRepo:
         """The newest successes of this model on this device, newest first; none that was imported."""
         query = (
             select(Row.params_json, Row.record_json, Row.runtime_s)
-            .where(Row.model == model, Row.device == device, Row.status == Status.SUCCEEDED)
-            .where(Row.runtime_s > 0, Row.relation.is_distinct_from(Relation.IMPORT))
+            .with_hint(Row, "INDEXED BY ix_generations_runs", "sqlite")
+            .where(OWN_RUN, Row.model == model, Row.device == device)
             .order_by(Row.number.desc())
             .limit(limit)
         )
         with Session(self._engine) as session:
             runs = (_run(row) for row in session.execute(query))
             return [run for run in runs if run is not None]
+
+    def paces(self, filter: GalleryFilter) -> list[Pace]:
+        """How long the successes of this installation took. Of the filter, text and tags are not asked."""
+        bin = func.round(func.ln(Row.runtime_s) * BINS_PER_E)
+        work = (Row.model, Row.device, Row.num_inference_steps, Row.working_px)
+        query = (
+            select(*work, bin, func.count())
+            .with_hint(Row, "INDEXED BY ix_generations_runs", "sqlite")
+            .where(OWN_RUN, *conditions(filter), *within_days(filter, Row.number))
+            .group_by(*work, bin)
+        )
+        bins: dict[tuple, dict[int, int]] = defaultdict(dict)
+        with Session(self._engine) as session:
+            for *of, bin_, n in session.execute(query):
+                bins[tuple(of)][int(bin_)] = n
+        return [Pace(*of, Durations(counted)) for of, counted in bins.items()]
+
+    def made(self, filter: GalleryFilter) -> list[Made]:
+        """What became of the generations of each day. Of the filter, text and tags are not asked."""
+        by = (Row.number // DAY, Row.status, Row.verdict)
+        query = (
+            select(*by, func.count())
+            .with_hint(Row, f"INDEXED BY ix_generations_{'trash' if filter.in_trash else 'gallery'}", "sqlite")
+            .where(*conditions(filter), *within_days(filter, Row.number))
+            .group_by(*by)
+            .order_by(*by)
+        )
+        with Session(self._engine) as session:
+            return [
+                Made((EPOCH + timedelta(days=day)).date(), Status(status), Verdict(verdict) if verdict else None, n)
+                for day, status, verdict, n in session.execute(query)
+            ]
 
 
 def _run(row: Any) -> Run | None:

@@ -1,19 +1,81 @@
-"""What the recorded runs tell: how long the next one will take."""
+"""What the recorded runs tell: how long they took, and how long the next one will take."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import date
 from statistics import median
 
+from core.domain.generation import Status, Verdict
 from core.domain.params import InpaintParams
+
+BINS_PER_E = 50
+"""Durations are counted in bins of 2 % each: any median is right to 1 %, and bins of any groups can be added up."""
 
 NEAREST = 5
 """Runs that an estimate is made of: enough for a median that one slow run does not move."""
 
 OTHER_SCHEDULER = 0.5
 """How far apart another scheduler puts two runs, on the scale of a factor of e: Heun takes twice as long."""
+
+
+@dataclass(frozen=True, slots=True)
+class Durations:
+    """How long many runs took, as counts. bins: round(log(seconds) * BINS_PER_E) to how many there were."""
+
+    bins: Mapping[int, int]
+
+    @classmethod
+    def of(cls, seconds: Iterable[float]) -> Durations:
+        return cls(Counter(round(math.log(s) * BINS_PER_E) for s in seconds))
+
+    @classmethod
+    def together(cls, several: Iterable[Durations]) -> Durations:
+        bins: Counter[int] = Counter()
+        for durations in several:
+            bins.update(durations.bins)
+        return cls(bins)
+
+    @property
+    def count(self) -> int:
+        return sum(self.bins.values())
+
+    @property
+    def total_s(self) -> float:
+        return sum(math.exp(bin / BINS_PER_E) * n for bin, n in self.bins.items())
+
+    def within_s(self, share: float) -> float:
+        """Seconds within which this share of the runs was done; 0.5: the median. 0 if there was none."""
+        seen = 0
+        for bin, n in sorted(self.bins.items()):
+            seen += n
+            if seen >= share * self.count:
+                return math.exp(bin / BINS_PER_E)
+        return 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """How long runs took that had the same to do. working_px: pixels through the model; None where not recorded."""
+
+    model: str
+    device: str
+    steps: int
+    working_px: int | None
+    durations: Durations
+
+
+@dataclass(frozen=True, slots=True)
+class Made:
+    """How many generations of one day (UTC) ended like this, and have this newest verdict."""
+
+    day: date
+    status: Status
+    verdict: Verdict | None
+    count: int
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
+from core.domain.gallery import GalleryFilter
 from core.domain.params import InpaintParams
-from core.domain.statistics import estimate_s
+from core.domain.statistics import Made, Pace, estimate_s
 from db.statistics import StatisticsRepo
 
 RUNS = 50
@@ -14,7 +16,17 @@ RUNS = 50
 
 @dataclass(frozen=True, slots=True)
 class Statistics:
+    """Of a filter, text and tags are not asked."""
+
     repo: StatisticsRepo
+
+    def paces(self, filter: GalleryFilter) -> Sequence[Pace]:
+        """How long what was finished here took, for each model, device, number of steps and working size."""
+        return self.repo.paces(filter)
+
+    def made(self, filter: GalleryFilter) -> Sequence[Made]:
+        """How many generations of each day ended how, by day; days without any are left out."""
+        return self.repo.made(filter)
 
     def estimate_s(self, params: InpaintParams, device: str) -> float | None:
         """Seconds that painting this once will take, without waiting and loading. None if nothing like it ever ran.

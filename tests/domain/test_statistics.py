@@ -1,7 +1,8 @@
-"""The estimate: laws that hold whatever was recorded before."""
+"""Estimates and durations: laws that hold whatever was recorded before."""
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 
 import pytest
@@ -9,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from core.domain.params import InpaintParams
-from core.domain.statistics import NEAREST, Run, Work, estimate_s
+from core.domain.statistics import NEAREST, Durations, Run, Work, estimate_s
 
 A_STEP_S = 2.0
 
@@ -103,3 +104,28 @@ def test_one_run_that_was_held_up_moves_nothing():
     usual = [a_run(params(), 10.0)] * (NEAREST - 1)
 
     assert estimate_s([a_run(params(), 900.0), *usual], params()) == pytest.approx(10)
+
+
+# Durations -----------------------------------------------------------------------------------------------------
+
+many_seconds = st.lists(seconds, min_size=1, max_size=50)
+
+
+@given(many_seconds, st.floats(0.01, 1))
+def test_shares_of_the_counted_durations_are_right_to_one_percent(taken, share):
+    exact = sorted(taken)[math.ceil(share * len(taken) - 1e-9) - 1]
+
+    assert Durations.of(taken).within_s(share) == pytest.approx(exact, rel=0.0101)
+
+
+@given(many_seconds, many_seconds)
+def test_durations_counted_apart_add_up_to_those_counted_together(some, others):
+    apart = Durations.together([Durations.of(some), Durations.of(others)])
+
+    assert apart == Durations.of([*some, *others])
+    assert apart.count == len(some) + len(others)
+    assert apart.total_s == pytest.approx(sum(some) + sum(others), rel=0.0101)
+
+
+def test_no_durations_are_no_error():
+    assert (Durations({}).count, Durations({}).total_s, Durations({}).within_s(0.5)) == (0, 0, 0)
