@@ -22,6 +22,7 @@ from core.domain.environment import Environment
 from core.domain.errors import GenerationNotFound, InvalidInput, InvalidMove, StudioError
 from core.domain.generation import Generation, Relation, Status
 from core.domain.hashing import canonical_json, pixels_sha256
+from core.domain.imported import is_said
 from core.domain.params import InpaintParams
 from core.domain.picture import MAX_PIXELS
 from core.ports import ImageStore
@@ -179,6 +180,9 @@ def _from_json(entry: Mapping[str, Any]) -> Generation:
     times = {name: datetime.fromisoformat(entry[name]) if entry.get(name) else None for name in TIMES}
     if times["created_at"] is None or any(time is not None and time.tzinfo is None for time in times.values()):
         raise InvalidBundle
+    record = dict(entry["record"])
+    if "imported" in record and not is_said(record["imported"]):
+        raise InvalidBundle
     return Generation(
         **{**values, "title": str(values["title"] or ""), "notes": str(values["notes"] or "")},
         **times,
@@ -186,7 +190,7 @@ def _from_json(entry: Mapping[str, Any]) -> Generation:
         params=InpaintParams.from_json(json.dumps(entry["params"])),
         tags=tuple(str(tag) for tag in entry.get("tags", ())),
         environment={str(k): str(v) for k, v in dict(entry["environment"]).items()},
-        record=dict(entry["record"]),
+        record=record,
     )
 
 

@@ -55,6 +55,9 @@ def before_after(studio: Studio, generation: Generation, key: str) -> None:
             st.caption("There is no result. The original and the mask are kept: run it again from here.")
         _two(lambda: _screen(gallery, before), lambda: _masked_screen(gallery, generation), before.size)
         return
+    if generation.is_imported_picture:
+        _alone(_screen(gallery, _result(generation, "Picture")), before.size)
+        return
     after = _result(generation, "After")
     with _controls():
         view = _choice("View", [SLIDER, SIDE_BY_SIDE, RESULT, MASK, DIFFERENCE], f"view-{key}")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from datetime import datetime
+from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import streamlit as st
@@ -11,6 +12,7 @@ import streamlit as st
 from core.bootstrap import Studio
 from core.domain.gallery import GalleryFilter
 from core.domain.generation import Generation, Progress, Relation, Status
+from core.domain.imported import TOOLS
 from core.domain.params import PARAMETERS, SCHEDULERS
 from pages.ui import state
 from pages.ui.compare import before_after, painted_part
@@ -33,6 +35,8 @@ RELATIONS = {
 }
 
 CHILDREN_SHOWN = 20
+LONGEST = 20_000
+"""Characters of one text on the screen; all of it stands in the record."""
 
 
 def generation_card(studio: Studio, generation: Generation) -> None:
@@ -65,8 +69,15 @@ def headline(studio: Studio, generation: Generation) -> None:
             st.badge("Outside the mask: unchanged, checked", icon=":material/verified:", color="green")
         elif unchanged is False:
             st.badge("Outside the mask: changed", icon=":material/warning:", color="red")
+        if generation.is_imported_picture:
+            st.badge(f"Imported from {_maker(generation)}", icon=":material/download_for_offline:", color="blue")
         verdict_badge(studio, generation)
         st.caption(when(generation.created_at), width="content")
+
+
+def _maker(generation: Generation) -> str:
+    """The program that an imported picture comes from."""
+    return escaped(TOOLS.get(generation.record["imported"].get("tool") or "", "elsewhere"))
 
 
 def _trouble(generation: Generation) -> None:
@@ -120,7 +131,9 @@ def _actions(studio: Studio, generation: Generation) -> None:
             state.open_draft(studio, studio.drafts.continued_from(generation))
             st.switch_page(INPAINT_PAGE)
         queued = None
-        if st.button("Re-run", key=f"rerun-{id}", icon=":material/replay:", help="The same request with the same seed"):
+        if not generation.is_imported_picture and st.button(
+            "Re-run", key=f"rerun-{id}", icon=":material/replay:", help="The same request with the same seed"
+        ):
             queued = studio.generations.rerun(id, session=state.session())
         verify_button(studio, generation)
         downloads(studio, generation, id)
@@ -133,6 +146,11 @@ def _actions(studio: Studio, generation: Generation) -> None:
             st.query_params.pop(GENERATION_PARAMETER, None)
             st.toast("Moved to the trash.", icon=":material/delete:")
             st.rerun()
+    if generation.is_imported_picture:
+        st.caption(
+            "What this picture was painted over, and where, is not known, so it cannot be run again or verified. "
+            "Load it into Inpaint: the parameters that it states are filled in. Paint a mask, and press Generate."
+        )
     if queued is not None:
         with st.container(horizontal=True, vertical_alignment="center"):
             st.success("Queued again with the same seed.", icon=":material/replay:")
@@ -190,9 +208,31 @@ def _record(studio: Studio, generation: Generation) -> None:
             _facts("Environment", generation.environment.items() or [("", "Not recorded")])
         with right:
             _facts("Fingerprints", _fingerprints(generation), monospace=True)
+    if generation.is_imported_picture:
+        _foreign_words(generation)
     if generation.record:
         with st.expander("Everything that was recorded", icon=":material/data_object:"):
-            st.json(dict(generation.record))
+            st.json(_without_raw(generation.record))
+
+
+def _foreign_words(generation: Generation) -> None:
+    """What another program wrote into the file and has no place in our parameters, as it was."""
+    said = generation.record["imported"]
+    named = [("Model", said.get("model")), ("Seed", said.get("seed"))]
+    texts = {**{name: value for name, value in named if value}, **said.get("raw", {})}
+    if texts:
+        with st.expander("What else the file says", icon=":material/history_edu:"):
+            for name, text in texts.items():
+                _heading(escaped(name))
+                _words(text if len(text) <= LONGEST else text[:LONGEST] + " …")
+
+
+def _without_raw(record: Mapping[str, Any]) -> dict[str, Any]:
+    """What other programs wrote can have a million characters, and stands in a place of its own."""
+    imported = record.get("imported")
+    if imported is None:
+        return dict(record)
+    return {**record, "imported": {name: value for name, value in imported.items() if name != "raw"}}
 
 
 def _lineage(studio: Studio, generation: Generation) -> None:
@@ -224,13 +264,17 @@ def _link(other: Generation, how: str, icon: str) -> None:
 
 
 def parameter_facts(generation: Generation) -> list[tuple[str, str]]:
-    """Every parameter but the two prompts, which have a place of their own."""
+    """Every parameter but the two prompts, which have a place of their own; of an imported picture what it states."""
     values = generation.params.model_dump()
-    return [
+    if generation.is_imported_picture:
+        stated = generation.record["imported"].get("stated", ())
+        values = {name: value for name, value in values.items() if name in stated}
+    facts = [
         (parameter.title, _in_unit(name, values[name], parameter.unit))
         for name, parameter in PARAMETERS.items()
-        if name not in ("prompt", "negative_prompt")
+        if name in values and name not in ("prompt", "negative_prompt")
     ]
+    return facts or [("", "None are stated")]
 
 
 def _in_unit(name: str, value: object, unit: str) -> str:

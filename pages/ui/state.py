@@ -18,6 +18,7 @@ _DRAFT = "studio.draft"
 _SESSION = "studio.session"
 _SEAT = "studio.seat"
 _SEEN = "studio.seen"
+_NEWS = "studio.news"
 DRAFT_PARAMETER = "draft"
 """In the page's address: a refresh makes a new session, and the address is all that is left of the old one."""
 
@@ -101,6 +102,15 @@ def painter_seat(key: str) -> PainterSeat:
 
 def keep_painter_seat(key: str, seat: PainterSeat) -> None:
     st.session_state[f"{_SEAT}.{key}"] = seat
+
+
+def news(place: str) -> Any:
+    """What was put there to be told on the page that comes next, once."""
+    return st.session_state.pop(f"{_NEWS}.{place}", None)
+
+
+def tell_next(place: str, what: Any) -> None:
+    st.session_state[f"{_NEWS}.{place}"] = what
 
 
 def is_new_file(widget: str, file_id: str) -> bool:

@@ -34,7 +34,7 @@ def verdict_badge(studio: Studio, generation: Generation) -> None:
 
 
 def verify_button(studio: Studio, generation: Generation) -> None:
-    if generation.output and st.button(
+    if generation.output and not generation.is_imported_picture and st.button(
         "Verify",
         key=f"verify-{generation.id}",
         icon=":material/fact_check:",
