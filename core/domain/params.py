@@ -158,6 +158,15 @@ PARAMETERS: dict[str, Parameter] = {
         step=1,
         unit="px",
     ),
+    "colour_match": Parameter(
+        "Colour match",
+        "How far the repainted part is shifted towards the colours just around it, so that no seam is seen. 0 leaves "
+        "it as the model painted it. Pixels outside the mask never change.",
+        default=0.0,
+        low=0.0,
+        high=1.0,
+        step=0.05,
+    ),
     "fill": Parameter(
         "Start from",
         "What the painted part holds when the model begins. It counts at a strength below 1: the lower the strength, "
@@ -199,6 +208,7 @@ class InpaintParams(BaseModel):
     mask_grow_px: int = PARAMETERS["mask_grow_px"].default
     mask_feather_px: int = PARAMETERS["mask_feather_px"].default
     crop_padding_px: int = PARAMETERS["crop_padding_px"].default
+    colour_match: float = PARAMETERS["colour_match"].default
     fill: str = PARAMETERS["fill"].default
 
     def __init__(self, **values: Any) -> None:

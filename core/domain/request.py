@@ -8,7 +8,7 @@ from typing import Any
 
 from PIL import Image
 
-from core.domain import compositing
+from core.domain import compositing, seam
 from core.domain.errors import EmptyMask, SizeMismatch
 from core.domain.geometry import Crop, Size, crop_around
 from core.domain.mask import Mask
@@ -79,6 +79,13 @@ class Plan:
 
     def finish(self, repainted: Image.Image) -> Image.Image:
         """The whole picture with the repainted part laid in; outside the grown mask it is bit-identical."""
+        if self.request.params.colour_match:
+            repainted = self._matched(repainted)
         result = compositing.composite(self.request.image, repainted, self.crop.bounds, self.blend_mask)
         result.info = {k: v for k, v in self.request.image.info.items() if k == "icc_profile"}
         return result
+
+    def _matched(self, repainted: Image.Image) -> Image.Image:
+        around = compositing.for_model(self.request.image, self.crop.bounds, Size(*repainted.size))
+        mask = self.blend_mask.for_model(self.crop.bounds, Size(*repainted.size), cell=1)
+        return seam.matched(repainted, around, mask, self.request.params.colour_match)
