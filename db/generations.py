@@ -34,7 +34,7 @@ class GenerationRepo(GalleryRepo):
         for tries_left in (2, 1, 0):
             try:
                 with self._transaction() as session:
-                    return _add(session, generations)
+                    return add_rows(session, generations)
             except IntegrityError:
                 # Another process may have taken one of the numbers between the look and the write.
                 if not tries_left:
@@ -45,7 +45,7 @@ class GenerationRepo(GalleryRepo):
         for _, environment in made:
             self._keep(environment)
         with self._transaction() as session:
-            _add(session, [generation for generation, _ in made])
+            add_rows(session, [generation for generation, _ in made])
             session.flush()
             for generation, environment in made:
                 values = {"environment_id": environment.id}
@@ -188,7 +188,7 @@ def _claimed(id: str, worker: str):
     return update(Row).where(Row.id == id, Row.worker == worker)
 
 
-def _add(session: Session, generations: Sequence[Generation]) -> None:
+def add_rows(session: Session, generations: Sequence[Generation]) -> None:
     taken: set[int] = set()
 
     def is_taken(number: int) -> bool:
