@@ -23,6 +23,7 @@ from core.services.exports import Exports
 from core.services.gallery import Gallery
 from core.services.generations import Generations
 from core.services.imports import Imports
+from core.services.lineage import Lineage
 from core.services.presets import Presets
 from core.services.prompts import Prompts
 from core.services.queue import Queue
@@ -36,6 +37,7 @@ from db.connection import make_engine
 from db.drafts import DraftRepo
 from db.generations import GenerationRepo
 from db.imports import ImportRepo
+from db.lineage import LineageRepo
 from db.presets import PresetRepo
 from db.queue import QueueRepo
 from db.sheets import SheetRepo
@@ -61,6 +63,7 @@ class Studio:
     bundles: Bundles
     exports: Exports
     imports: Imports
+    lineage: Lineage
     drafts: Drafts
     models: ModelCatalogue
     worker: Worker
@@ -102,8 +105,10 @@ def build_studio(
     engine = make_engine(settings.url)
     upgrade(engine)
     repo, images = GenerationRepo(engine), LocalImageStore(settings.images)
-    verifications, queue = VerificationRepo(engine), QueueRepo(engine)
-    worker = Worker(_worker_name(), repo, verifications, queue, images, load_inpainter, now)
+    verifications, queue, families = VerificationRepo(engine), QueueRepo(engine), LineageRepo(engine)
+    worker = Worker(
+        _worker_name(), repo, verifications, queue, images, load_inpainter, now, lambda: families.advance(now(), new_id)
+    )
     dispatching = dispatcher(worker)
     statistics = Statistics(StatisticsRepo(engine))
     if resolve_device is None:
@@ -132,6 +137,7 @@ def build_studio(
             new_id,
             max_pixels=int(settings.max_megapixels * 1e6),
         ),  # fmt: skip
+        lineage=Lineage(families, repo, images, dispatching, resolve_device, now, new_id),
         drafts=Drafts(DraftRepo(engine), images, now, new_id),
         models=models,
         worker=worker,
@@ -149,9 +155,9 @@ def make_loader(settings: Settings) -> LoadInpainter:
     """Loads a model each time it is called; put a cache of one around it."""
 
     def load(model: str, device: str):
-        from core.engine.diffusers_inpainter import load as load_pipeline
+        from core.engine.loading import load as load_model
 
-        return load_pipeline(model, device, make_catalogue(settings), settings)
+        return load_model(model, device, make_catalogue(settings), settings)
 
     return load
 

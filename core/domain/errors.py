@@ -148,6 +148,10 @@ class ResultWithheld(StudioError):
     """The model's safety checker withheld this picture. Change the prompt or the seed and try again."""
 
 
+class Busy(StudioError):
+    """This model is painting another picture at this moment. Wait until it is done, then try again."""
+
+
 class BrokenResult(StudioError):
     """The model returned numbers that are not a picture. Try another scheduler, or float32 instead of float16."""
 

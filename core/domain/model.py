@@ -13,7 +13,7 @@ class ModelSpec:
 
     key: what params and rows name. repository: a hub id, or None for a local folder. revision: branch, tag or commit.
     native_px: the size it was trained at. download_gb, memory_gb: rough, to plan with; None where not known.
-    recommended: values of InpaintParams that suit it. words: its vocabulary if it knows only a short list.
+    recommended: values of InpaintParams that suit it. engine: what runs it, a key of core.engine.loading.
     """
 
     key: str
@@ -28,6 +28,11 @@ class ModelSpec:
     download_gb: float | None = None
     memory_gb: float | None = None
     recommended: Mapping[str, Any] = field(default_factory=dict)
+    engine: str = "diffusers"
+
+    @property
+    def has_files(self) -> bool:
+        return self.folder is not None or self.repository is not None
 
     @property
     def url(self) -> str | None:

@@ -20,6 +20,7 @@ from PIL import Image
 from core.domain.environment import Device
 from core.domain.errors import (
     BrokenResult,
+    Busy,
     DamagedModel,
     InvalidParams,
     ModelUnavailable,
@@ -47,10 +48,6 @@ CALL_VERSION = 1
 MAX_THREADS = 256
 
 OUT_OF_MEMORY = ("out of memory", "not enough memory", "can't allocate memory", "cannot allocate memory")
-
-
-class Busy(StudioError):
-    """This model is painting another picture at this moment. Wait until it is done, then try again."""
 
 
 def load(model: str, device: str, catalogue: Catalogue, settings: Settings) -> DiffusersInpainter:

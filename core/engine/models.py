@@ -39,6 +39,20 @@ MODELS: tuple[ModelSpec, ...] = (
         recommended={"size": 128},
     ),
     ModelSpec(
+        key="content-fill",
+        title="Content fill, for removing (bundled)",
+        description=(
+            "No model: it continues what surrounds the mask, with grain and texture, at once and without words. "
+            "Prompt, seed, steps and guidance have no part in it."
+        ),
+        native_px=384,
+        licence="Apache 2.0 (OpenCV)",
+        licence_url="https://opencv.org/license/",
+        memory_gb=0.3,
+        recommended={"size": 384, "num_inference_steps": 1, "guidance_scale": 1.0, "strength": 1.0},
+        engine="content-fill",
+    ),
+    ModelSpec(
         key="sd15-inpainting",
         title="Stable Diffusion 1.5 inpainting",
         description="Made for inpainting: it sees the picture around the mask and continues it.",
@@ -111,14 +125,15 @@ class Catalogue:
 
     def is_ready(self, key: str) -> bool:
         try:
-            self.locate(key)
+            return not self.find(key).has_files or self.locate(key).is_dir()
         except ModelUnavailable:
             return False
-        return True
 
     def download(self, key: str, on_progress: OnDownload) -> None:
         """Bring the files of a model here, as far as they are not; what was broken off is continued."""
         spec = self.find(key)
+        if not spec.has_files:
+            return
         if spec.repository is None:
             self.locate(key)
             return

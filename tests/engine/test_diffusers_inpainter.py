@@ -15,6 +15,7 @@ from PIL import Image
 
 from core.domain import compositing
 from core.domain.errors import (
+    Busy,
     BrokenResult,
     DamagedModel,
     DeviceUnavailable,
@@ -33,7 +34,7 @@ from core.domain.hashing import canonical_json, pixels_sha256
 from core.domain.mask import Mask
 from core.domain.params import InpaintParams
 from core.domain.request import InpaintRequest, Plan, WorkingRequest
-from core.engine.diffusers_inpainter import Busy, load
+from core.engine.diffusers_inpainter import load
 from core.engine.models import Catalogue
 from tests.engine.tiny import LONGEST_PROMPT, a_mask, a_picture, a_working_request
 
