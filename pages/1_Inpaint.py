@@ -18,6 +18,7 @@ from pages.ui.canvas import mask_canvas, mask_of
 from pages.ui.generation_card import duration
 from pages.ui.live_panel import live_panel
 from pages.ui.messages import escaped, shown_errors
+from pages.ui.outpaint import outpaint_panel
 from pages.ui.params_form import Choices, chosen_device, params_form, resolved_device
 from pages.ui.picture_picker import picture_picker
 from pages.ui.presets import presets_popover, prompts_popover
@@ -37,6 +38,7 @@ def inpaint_page(studio: Studio) -> None:
     with painting:
         st.subheader("Paint over what should change")
         mask_canvas(studio, id)
+        outpaint_panel(studio, id, draft)
     with choosing:
         st.subheader("Say what should be there")
         saved = st.container(horizontal=True, gap="small")

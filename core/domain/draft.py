@@ -19,7 +19,8 @@ class Draft:
     the painter, the whole mask; of the picture's shape, at any size. has_simple_canvas: paint without the painter.
     params: values of the form, possibly not all. parent_id, relation: the generation this came from, and how.
     said: what the opened picture says about how it was made, as Imported.said. It is an offer, until it is taken.
-    generations: ids submitted last, newest last. sheet: id of the sheet that they belong to.
+    before: id of the draft whose picture this one extends; to go back to. generations: ids submitted last, newest last.
+    sheet: id of the sheet that they belong to.
     """
 
     source: str | None = None
@@ -32,6 +33,7 @@ class Draft:
     params: Mapping[str, Any] = field(default_factory=dict)
     parent_id: str | None = None
     relation: Relation | None = None
+    before: str | None = None
     generations: tuple[str, ...] = ()
     sheet: str | None = None
     said: Mapping[str, Any] = field(default_factory=dict)

@@ -9,6 +9,10 @@ from datetime import datetime, timedelta
 from core.domain.draft import Draft
 from core.domain.errors import InvalidMove
 from core.domain.generation import Generation, Relation
+from core.domain.geometry import Size
+from core.domain.modes import MODES
+from core.domain.outpaint import Extension, extended, mask_of_extension
+from core.domain.params import ORIGINAL
 from core.domain.picture import Picture
 from core.ports import ImageStore
 from db.drafts import DraftRepo
@@ -50,6 +54,30 @@ class Drafts:
             notes=picture.notes,
             params=draft.params,
             has_simple_canvas=draft.has_simple_canvas,
+        )
+
+    def extended(self, id: str, extension: Extension, *, overlap_px: int, max_pixels: int) -> Draft:
+        """The draft of this id with more canvas around its picture, all of it masked, and parameters that suit it.
+
+        A mask painted before belonged to the smaller picture: it stays with the draft of this id.
+        Raises InvalidMove without a picture, ImageTooLarge if it would have more than max_pixels.
+        """
+        draft = self.repo.get(id)
+        if draft is None or draft.source is None:
+            raise InvalidMove("There is no picture to extend. Open one first.")
+        picture = self.images.get(draft.source)
+        larger = extended(picture, extension, max_pixels=max_pixels)
+        mask = mask_of_extension(Size(*picture.size), extension, overlap_px)
+        return draft.changed(
+            source=self.images.put(larger),
+            base_mask=self.images.put(mask.to_image()),
+            drawing=None,
+            # The new part holds the border's colours already, and the overlap the picture itself.
+            params={**draft.params, **MODES["edges"].values, "fill": ORIGINAL, "mode": "edges"},
+            before=id,
+            said={},
+            generations=(),
+            sheet=None,
         )
 
     def from_generation(self, generation: Generation) -> Draft:

@@ -46,6 +46,11 @@ def open_draft(studio: Studio, draft: Draft) -> None:
     st.session_state[_DRAFT] = id
 
 
+def return_to_draft(id: str) -> None:
+    """Make this the open draft again."""
+    st.session_state[_DRAFT] = id
+
+
 def change_draft(studio: Studio, id: str, **changes: Any) -> Draft:
     """Store these changes of the draft, over what is stored now, and return it."""
     changed = (studio.drafts.get(id) or Draft()).changed(**changes)

@@ -7,8 +7,9 @@ from datetime import timedelta
 import pytest
 
 from core.domain.draft import Draft
-from core.domain.errors import InvalidMove
+from core.domain.errors import ImageTooLarge, InvalidMove
 from core.domain.generation import Relation
+from core.domain.outpaint import Extension
 from core.domain.picture import Picture
 from core.services.drafts import KEPT_FOR
 from tests.conftest import a_mask, a_picture, a_request
@@ -72,3 +73,32 @@ def test_a_draft_that_nobody_touched_for_a_month_is_forgotten(studio, clock):
 
     assert studio.drafts.get(old) is None
     assert studio.drafts.get(new) == Draft()
+
+
+def test_an_extended_draft_holds_the_larger_picture_with_its_mask_and_leads_back(studio):
+    before = studio.drafts.start()
+    source = studio.drafts.images.put(a_picture())
+    studio.drafts.save(before, Draft(source=source, drawing="{}", params={"prompt": "x"}, generations=("g",)))
+
+    larger = studio.drafts.extended(before, Extension(right=24), overlap_px=8, max_pixels=10_000)
+
+    picture, mask = studio.gallery.image(larger.source), studio.gallery.image(larger.base_mask)
+    assert (picture.size, mask.size) == ((120, 64), (120, 64))
+    assert picture.crop((0, 0, 96, 64)).tobytes() == a_picture().tobytes()
+    assert mask.crop((88, 0, 120, 64)).getextrema() == (255, 255)
+    assert (larger.before, larger.drawing, larger.generations) == (before, None, ())
+    assert larger.params["prompt"] == "x"
+    assert larger.params["mode"] == "edges"
+    assert larger.params["fill"] == "original"
+    assert studio.drafts.get(before).source == source
+    assert Draft.from_json(larger.to_json()) == larger
+
+
+def test_a_picture_is_not_extended_beyond_the_limit(studio):
+    id = studio.drafts.start()
+    studio.drafts.save(id, Draft(source=studio.drafts.images.put(a_picture())))
+
+    with pytest.raises(ImageTooLarge, match="Add less"):
+        studio.drafts.extended(id, Extension(right=24), overlap_px=8, max_pixels=7_000)
+    with pytest.raises(InvalidMove):
+        studio.drafts.extended(studio.drafts.start(), Extension(right=24), overlap_px=8, max_pixels=7_000)

@@ -1,0 +1,67 @@
+"""More canvas around the open picture: the new part is masked, and the picture before stays within reach."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from core.bootstrap import Studio
+from core.domain.draft import Draft
+from core.domain.errors import InvalidInput
+from core.domain.geometry import Size
+from core.domain.outpaint import MAX_PX, OVERLAP_PX, Extension
+from pages.ui import state
+from pages.ui.messages import shown_errors
+from pages.ui.prepared import picture_size
+
+SHAPES = ("1:1", "4:3", "3:2", "16:9", "21:9", "3:4", "2:3", "9:16")
+SIDES = ("left", "right", "top", "bottom")
+STEP_PX = 64
+
+
+def outpaint_panel(studio: Studio, id: str, draft: Draft) -> None:
+    """Extending makes a draft of its own: to take it back is to go back to the one before."""
+    if draft.source is None:
+        return
+    if draft.before is not None and studio.drafts.get(draft.before) is not None:
+        st.button(
+            "Back to the picture before", icon=":material/undo:", key=f"{id}.before", on_click=state.return_to_draft,
+            args=(draft.before,), help="To the smaller picture, with its mask",
+        )  # fmt: skip
+    with st.expander("Extend the canvas", icon=":material/aspect_ratio:"), shown_errors():
+        size = picture_size(studio, draft.source)
+        extension, reason = _chosen(id, size)
+        overlap_px = st.slider(
+            "Overlap (px)", 0, 256, OVERLAP_PX, step=8, key=f"{id}.overlap",
+            help="How far the mask reaches into the picture. With some of it the model can continue lines and light.",
+        )  # fmt: skip
+        st.caption(reason if extension is None else f"From {size} to {extension.of(size)} pixels.")
+        if st.button("Extend", icon=":material/open_in_full:", key=f"{id}.extend", disabled=extension is None):
+            max_pixels = int(studio.settings.max_megapixels * 1e6)
+            larger = studio.drafts.extended(id, extension, overlap_px=overlap_px, max_pixels=max_pixels)
+            state.open_draft(studio, larger)
+            st.rerun()
+
+
+def _chosen(id: str, size: Size) -> tuple[Extension | None, str]:
+    """What is to be added, or why nothing can be."""
+    by = st.segmented_control("Add", ["Pixels", "To a shape"], default="Pixels", required=True, key=f"{id}.extend-by")
+    try:
+        return (_to_shape(id, size) if by == "To a shape" else _by_pixels(id)), ""
+    except InvalidInput as error:
+        return None, str(error)
+
+
+def _by_pixels(id: str) -> Extension:
+    chosen = {}
+    for column, side in zip(st.columns(4), SIDES, strict=True):
+        with column:
+            chosen[side] = st.number_input(
+                f"{side.capitalize()} (px)", 0, MAX_PX, 0, step=STEP_PX, key=f"{id}.extend-{side}"
+            )
+    return Extension(**chosen)
+
+
+def _to_shape(id: str, size: Size) -> Extension:
+    shape = st.selectbox("Shape (width to height)", SHAPES, key=f"{id}.extend-shape")
+    width, height = shape.split(":")
+    return Extension.to_ratio(size, int(width), int(height))

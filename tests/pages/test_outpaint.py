@@ -1,0 +1,64 @@
+"""Extending the canvas on the Inpaint page."""
+
+from __future__ import annotations
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from tests.conftest import a_picture
+from tests.pages.test_inpaint import draft, draft_id, generate, png, upload, widget, words_on
+
+
+@pytest.fixture
+def opened(inpaint) -> AppTest:
+    return upload(inpaint(), png(a_picture()))
+
+
+def extend(page: AppTest) -> AppTest:
+    widget(page, "button", "extend").click().run()
+    assert not page.exception
+    return page
+
+
+def test_pixels_are_added_on_a_side_and_masked_at_once(studio, opened, dispatcher):
+    widget(opened, "number_input", "extend-right").set_value(64).run()
+    assert "From 96 x 64 to 160 x 64 pixels." in words_on(opened)
+
+    page = extend(opened)
+    generate(page)
+    dispatcher.drain()
+
+    generation = studio.gallery.get(draft(studio, page).generations[0])
+    result = studio.gallery.image(generation.output)
+    assert result.size == (160, 64)
+    assert generation.record["outside_mask_unchanged"]
+    assert result.crop((0, 0, 40, 64)).tobytes() == a_picture().crop((0, 0, 40, 64)).tobytes()
+    assert result.crop((100, 0, 160, 64)).getcolors() is not None
+
+
+def test_a_picture_is_extended_to_a_shape(studio, opened):
+    widget(opened, "segmented_control", "extend-by").set_value("To a shape").run()
+
+    page = extend(opened)
+
+    assert studio.gallery.image(draft(studio, page).source).size == (96, 96)
+
+
+def test_extending_is_taken_back_to_the_picture_before_with_all_that_was_painted_on_it(studio, opened, hand):
+    hand.paint(100, 50, 250, 200)
+    opened.run()
+    before = draft_id(opened)
+    painted = studio.drafts.get(before)
+    widget(opened, "number_input", "extend-top").set_value(64).run()
+    page = extend(opened)
+    assert draft_id(page) != before
+
+    widget(page, "button", "before").click().run()
+
+    assert draft_id(page) == before
+    assert studio.drafts.get(before).source == painted.source
+
+
+def test_without_anything_to_add_the_button_waits_and_says_why(opened):
+    assert widget(opened, "button", "extend").disabled
+    assert "Nothing is added on any side" in words_on(opened)
