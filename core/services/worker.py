@@ -46,12 +46,15 @@ class Worker:
     images: ImageStore
     load_inpainter: LoadInpainter
     now: Callable[[], datetime]
+    follow_up: Callable[[], object] = lambda: None
+    """Queues what follows generations that have ended, such as the next step of a replay."""
 
     def run_next(self) -> bool:
         """Work on the generation whose turn it is, else on the oldest verification. False if nothing is to be done."""
         long_ago = self.now() - DEAD_AFTER
         self.repo.interrupt_stale(long_ago, self.now())
         self.verifications.requeue_stale(long_ago)
+        self.follow_up()
         if self.queue.is_paused():
             return False
         id = self.queue.next_queued() or self.verifications.next_queued()

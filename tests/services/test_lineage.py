@@ -1,0 +1,283 @@
+"""Families, chains, and whole chains painted again: also when the program dies at any moment in between."""
+
+from __future__ import annotations
+
+import pytest
+from sqlalchemy import text
+
+from core.domain.errors import GenerationNotFound, InvalidMove, OutOfMemory
+from core.domain.generation import Relation, Status
+from core.domain.lineage import CHILDREN_SHOWN
+from core.domain.params import InpaintParams
+from core.domain.reproduction import Verdict
+from core.domain.request import InpaintRequest
+from core.engine.fake import FakeInpainter
+from core.services.generations import Origin
+from core.services.worker import DEAD_AFTER
+from db.lineage import MAX_INTERRUPTIONS, MAX_KIN
+from tests.conftest import a_mask, a_request, make_studio
+
+BOXES = [(5, 5, 20, 20), (30, 10, 50, 40), (60, 20, 80, 50), (10, 40, 40, 60)]
+
+
+def continued(studio, parent_id: str, nth: int) -> str:
+    """The result of this generation, painted on elsewhere."""
+    generation = studio.gallery.get(parent_id)
+    params = InpaintParams(prompt=f"step {nth}", size=64, seed=nth, num_inference_steps=2)
+    request = InpaintRequest(studio.gallery.image(generation.output), a_mask(box=BOXES[nth % 4]), params)
+    [id] = studio.generations.submit(request, origin=Origin(parent_id, Relation.CONTINUATION, None, "photo.png"))
+    studio.dispatcher.drain()
+    return id
+
+
+@pytest.fixture
+def chain(studio, dispatcher) -> list[str]:
+    """Four steps, each painted on the result of the one before."""
+    ids = studio.generations.submit(a_request(seed=9))
+    dispatcher.drain()
+    for nth in (1, 2, 3):
+        ids.append(continued(studio, ids[-1], nth))
+    return ids
+
+
+def work_off(studio) -> None:
+    while studio.worker.run_next():
+        pass
+    studio.dispatcher.waiting.clear()
+
+
+# Families ------------------------------------------------------------------------------------------------------
+
+
+def test_the_chain_leads_from_the_first_source_to_the_generation(studio, chain):
+    assert [kin.id for kin in studio.lineage.family(chain[3]).chain] == chain
+    assert [kin.id for kin in studio.lineage.family(chain[1]).chain] == chain[:2]
+
+
+def test_the_tree_holds_ancestors_and_descendants_each_below_its_parent(studio, dispatcher, chain):
+    again = studio.generations.rerun(chain[1])
+    dispatcher.drain()
+
+    tree = studio.lineage.family(chain[2]).tree
+
+    assert [(leaf.kin.id, leaf.depth) for leaf in tree] == [
+        (chain[0], 0), (chain[1], 1), (chain[2], 2), (chain[3], 3), (again, 2),
+    ]  # fmt: skip
+    assert tree[-1].kin.relation is Relation.RERUN
+    assert not any(leaf.hidden for leaf in tree)
+
+
+def test_a_rerun_is_no_step_of_a_chain_but_what_was_painted_on_it_follows_it(studio, dispatcher, chain):
+    again = studio.generations.rerun(chain[1])
+    dispatcher.drain()
+    on_top = continued(studio, again, 2)
+
+    assert [kin.id for kin in studio.lineage.family(again).chain] == [chain[0], again]
+    assert [kin.id for kin in studio.lineage.family(on_top).chain] == [chain[0], again, on_top]
+
+
+def test_of_hundreds_of_children_the_newest_are_shown_and_the_one_that_leads_on(studio, dispatcher, chain):
+    studio.generations.submit(a_request(), count=40, origin=Origin(chain[0], Relation.VARIATION))
+
+    tree = studio.lineage.family(chain[3]).tree
+
+    children = [leaf.kin.id for leaf in tree if leaf.depth == 1]
+    assert len(children) == CHILDREN_SHOWN + 1
+    assert chain[1] in children
+    assert tree[0].hidden == 40 + 1 - len(children)
+    assert [leaf.kin.id for leaf in tree if leaf.depth == 3] == [chain[3]]
+
+
+def test_a_very_large_family_is_cut_and_still_holds_the_way_to_the_generation(studio, chain):
+    for _ in range(8):
+        studio.generations.submit(a_request(), count=64, origin=Origin(chain[0], Relation.VARIATION))
+    deep = studio.lineage.family(chain[3])
+
+    assert len(deep.tree) <= MAX_KIN + len(chain)
+    assert {leaf.kin.id for leaf in deep.tree} >= set(chain)
+
+
+def test_a_ring_of_parents_cannot_hang_it(studio, chain):
+    with studio.lineage.repo._engine.begin() as connection:
+        connection.execute(text("UPDATE generations SET parent_id = :last WHERE id = :first"),
+                           {"last": chain[3], "first": chain[0]})  # fmt: skip
+
+    family = studio.lineage.family(chain[1])
+
+    assert sorted(leaf.kin.id for leaf in family.tree) == sorted(chain)
+
+
+def test_a_family_of_nobody_is_not_found(studio):
+    with pytest.raises(GenerationNotFound):
+        studio.lineage.family("nobody")
+
+
+def test_who_has_no_relatives_is_alone(studio, dispatcher):
+    [id] = studio.generations.submit(a_request())
+
+    assert studio.lineage.family(id).is_alone
+
+
+# Replays -------------------------------------------------------------------------------------------------------
+
+
+def test_a_replayed_chain_comes_out_exactly_and_its_steps_are_linked(studio, chain):
+    replay_id = studio.lineage.replay(chain[3])
+    work_off(studio)
+
+    replay = studio.lineage.get_replay(replay_id)
+    assert replay.is_complete
+    assert replay.ended_at
+    assert [step.original.id for step in replay.steps] == chain
+    assert [step.is_exact for step in replay.steps] == [True] * 4
+    assert studio.lineage.verdict(replay) is Verdict.EXACT
+    new = [step.again for step in replay.steps]
+    assert [kin.relation for kin in new] == [Relation.RERUN] + [Relation.CONTINUATION] * 3
+    assert [kin.parent_id for kin in new] == [chain[0], *(kin.id for kin in new[:-1])]
+    assert [kin.id for kin in studio.lineage.family(new[-1].id).chain] == [kin.id for kin in new]
+
+
+def test_each_step_is_painted_on_the_new_result_of_the_one_before(studio, chain):
+    studio.worker.load_inpainter.inpainters["pocket-inpaint", "cpu"].shift = 1
+
+    replay_id = studio.lineage.replay(chain[3])
+    work_off(studio)
+
+    replay = studio.lineage.get_replay(replay_id)
+    for before, after in zip(replay.steps, replay.steps[1:], strict=False):
+        assert after.again.source == before.again.output != before.original.output
+    assert replay.first_difference == 1
+    assert studio.lineage.verdict(replay) is Verdict.CLOSE
+
+
+def test_a_picture_that_comes_out_otherwise_is_told_with_the_step_that_parted(studio, chain):
+    inpainter = studio.worker.load_inpainter.inpainters["pocket-inpaint", "cpu"]
+    replay_id = studio.lineage.replay(chain[3])
+    studio.worker.run_next()
+    studio.worker.run_next()
+    inpainter.shift = 90
+
+    work_off(studio)
+
+    replay = studio.lineage.get_replay(replay_id)
+    assert replay.first_difference == 3
+    assert studio.lineage.verdict(replay) is Verdict.DIFFERENT
+
+
+@pytest.mark.parametrize("steps_done", [0, 1, 2, 3])
+def test_a_restart_between_any_two_steps_loses_nothing(studio, settings, inpainter, clock, chain, steps_done):
+    replay_id = studio.lineage.replay(chain[3])
+    for _ in range(steps_done):
+        studio.worker.run_next()
+
+    after_restart = make_studio(settings, inpainter, clock)
+    work_off(after_restart)
+
+    replay = after_restart.lineage.get_replay(replay_id)
+    assert replay.is_complete
+    assert after_restart.lineage.verdict(replay) is Verdict.EXACT
+    assert after_restart.gallery.count() == 8
+
+
+def test_a_step_whose_worker_died_is_queued_again_by_itself(studio, chain, clock):
+    replay_id = studio.lineage.replay(chain[1])
+    running = studio.lineage.get_replay(replay_id).steps[0].again.id
+    assert studio.worker.repo.claim(running, "a worker that dies", clock())
+    clock.wait(seconds=DEAD_AFTER.total_seconds() + 1)
+
+    work_off(studio)
+
+    replay = studio.lineage.get_replay(replay_id)
+    assert replay.is_complete
+    assert replay.steps[0].again.id == running
+
+
+def test_a_step_that_kills_its_worker_again_and_again_waits_for_a_word(studio, chain, clock):
+    replay_id = studio.lineage.replay(chain[1])
+    running = studio.lineage.get_replay(replay_id).steps[0].again.id
+    for _ in range(MAX_INTERRUPTIONS + 1):
+        assert studio.worker.repo.claim(running, "a worker that dies", clock())
+        clock.wait(seconds=DEAD_AFTER.total_seconds() + 1)
+        studio.worker.repo.interrupt_stale(clock.at, clock.at)
+        studio.lineage.advance()
+
+    assert studio.gallery.get(running).status is Status.INTERRUPTED
+    studio.generations.resume(running)
+    work_off(studio)
+
+    assert studio.lineage.get_replay(replay_id).is_complete
+
+
+def test_however_often_it_is_looked_at_a_step_is_queued_once(studio, chain):
+    studio.lineage.replay(chain[3])
+    studio.worker.run_next()
+
+    queued = [id for _ in range(5) for id in studio.lineage.advance()]
+
+    assert len(queued) == 1
+    assert studio.gallery.count() == 6
+
+
+def test_a_step_that_fails_ends_the_replay(studio, chain, inpainter):
+    replay_id = studio.lineage.replay(chain[3])
+    studio.worker.run_next()
+    inpainter.fail_with(OutOfMemory())
+
+    work_off(studio)
+
+    replay = studio.lineage.get_replay(replay_id)
+    assert (replay.done, replay.is_complete) == (1, False)
+    assert replay.ended_at
+    assert replay.steps[1].again.status is Status.FAILED
+    assert studio.lineage.verdict(replay) is None
+
+
+def test_a_replay_that_is_stopped_paints_nothing_more(studio, chain):
+    replay_id = studio.lineage.replay(chain[3])
+    studio.worker.run_next()
+    studio.lineage.advance()
+
+    studio.lineage.stop(replay_id)
+    work_off(studio)
+
+    replay = studio.lineage.get_replay(replay_id)
+    assert replay.done == 1
+    assert replay.steps[1].again.status is Status.CANCELLED
+
+
+def test_a_step_that_was_deleted_for_good_meanwhile_ends_the_replay(studio, chain):
+    replay_id = studio.lineage.replay(chain[3])
+    studio.gallery.trash([chain[2]])
+    studio.gallery.empty_trash(all=True)
+
+    work_off(studio)
+
+    replay = studio.lineage.get_replay(replay_id)
+    assert replay.done == 2
+    assert replay.ended_at
+
+
+def test_the_replays_of_a_generation_are_found_from_its_end_and_from_what_they_made(studio, chain):
+    replay_id = studio.lineage.replay(chain[3])
+    work_off(studio)
+    made = studio.lineage.get_replay(replay_id).steps[2].again.id
+
+    for id, found in ((chain[3], [replay_id]), (chain[1], []), (made, [replay_id])):
+        assert [replay.id for replay in studio.lineage.replays_of(id)] == found
+
+
+def test_what_has_no_result_has_no_chain_to_replay(studio):
+    [id] = studio.generations.submit(a_request())
+
+    with pytest.raises(InvalidMove, match="no chain to replay"):
+        studio.lineage.replay(id)
+
+
+def test_another_machine_that_paints_otherwise_is_told_to(studio, chain):
+    studio.worker.load_inpainter.inpainters["pocket-inpaint", "cpu"] = other = FakeInpainter()
+    other.shift = 1
+
+    replay_id = studio.lineage.replay(chain[0])
+    work_off(studio)
+
+    assert studio.lineage.verdict(studio.lineage.get_replay(replay_id)) is Verdict.CLOSE
