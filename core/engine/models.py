@@ -45,11 +45,11 @@ MODELS: tuple[ModelSpec, ...] = (
             "No model: it continues what surrounds the mask, with grain and texture, at once and without words. "
             "Prompt, seed, steps and guidance have no part in it."
         ),
-        native_px=384,
+        native_px=256,
         licence="Apache 2.0 (OpenCV)",
         licence_url="https://opencv.org/license/",
         memory_gb=0.3,
-        recommended={"size": 384, "num_inference_steps": 1, "guidance_scale": 1.0, "strength": 1.0},
+        recommended={"size": 256, "num_inference_steps": 1, "guidance_scale": 1.0, "strength": 1.0},
         engine="content-fill",
     ),
     ModelSpec(

@@ -53,7 +53,7 @@ def test_every_row_of_the_table_can_be_shown_and_recommends_valid_params():
         assert spec.licence_url.startswith("https://")
         assert bool(spec.repository) + bool(spec.folder) == (spec.engine == "diffusers")
     assert len({spec.key for spec in MODELS}) == len(MODELS)
-    assert [spec.key for spec in MODELS] == ["pocket-inpaint", "sd15-inpainting", "sd14"]
+    assert [spec.key for spec in MODELS] == ["pocket-inpaint", "content-fill", "sd15-inpainting", "sd14"]
 
 
 def test_the_default_model_of_params_and_settings_is_in_the_table(settings):
