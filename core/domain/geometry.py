@@ -15,6 +15,13 @@ also when a mask of 1,500 px meets a padding of 32 px.
 """
 
 
+WIDE_CONTEXT_SHARE = 1.5
+"""Context for the first of two passes, likewise: the mask then fills about a quarter of the crop's side.
+
+More would leave too few latents inside the mask: of a small mask in a large photo not one.
+"""
+
+
 @dataclass(frozen=True, slots=True)
 class Size:
     width: int
@@ -100,14 +107,24 @@ def crop_around(mask: Bounds, picture: Size, *, padding_px: int, native_px: int)
     The box is padded, made as square as the picture allows (models know squares best), and then scaled so
     that its longer side is native_px: the model's work does not depend on the picture's size.
     """
-    if native_px % MULTIPLE:
-        raise ValueError(f"the working size must be a multiple of {MULTIPLE}, not {native_px}")
     context = max(padding_px, round(max(mask.size) * MIN_CONTEXT_SHARE))
     padded = mask.grown(context, within=picture)
     side = max(padded.size)
     left, right = _widened(padded.left, padded.right, side, picture.width)
     top, bottom = _widened(padded.top, padded.bottom, side, picture.height)
-    bounds = Bounds(left, top, right, bottom)
+    return crop_of(Bounds(left, top, right, bottom), native_px=native_px)
+
+
+def wide_crop_around(mask: Bounds, picture: Size, *, padding_px: int, native_px: int) -> Crop:
+    """The crop that shows the model much of the scene, for the first of two passes."""
+    wide = round(max(mask.size) * WIDE_CONTEXT_SHARE)
+    return crop_around(mask, picture, padding_px=max(padding_px, wide), native_px=native_px)
+
+
+def crop_of(bounds: Bounds, *, native_px: int) -> Crop:
+    """This part of the picture at a working size whose longer side is native_px, a multiple of MULTIPLE."""
+    if native_px % MULTIPLE:
+        raise ValueError(f"the working size must be a multiple of {MULTIPLE}, not {native_px}")
     scale = native_px / max(bounds.size)
     working = Size(_to_multiple(bounds.size.width * scale), _to_multiple(bounds.size.height * scale))
     return Crop(bounds, working)

@@ -38,6 +38,15 @@ SCHEDULERS: dict[str, str] = {
 
 ORIGINAL = "original"
 
+MASKED, WHOLE, TWO_PASS = "masked", "whole", "two-pass"
+
+AREAS: dict[str, str] = {
+    MASKED: "Only around the mask",
+    WHOLE: "The whole picture",
+    TWO_PASS: "Two passes",
+}
+"""Stable keys and their titles; what they mean is in core/domain/request.py."""
+
 FILLS: dict[str, str] = {
     ORIGINAL: "What is there",
     "blur": "What is there, blurred",
@@ -158,6 +167,22 @@ PARAMETERS: dict[str, Parameter] = {
         step=1,
         unit="px",
     ),
+    "area": Parameter(
+        "What the model sees",
+        "Only around the mask: that part goes through the model at the working size, with full detail. The whole "
+        "picture: the model sees the whole scene, and a small mask gets little detail. Two passes: first with much of "
+        "the scene, then once more around the mask for the detail; it takes longer and suits large pictures.",
+        default=MASKED,
+        choices=AREAS,
+    ),
+    "refine_strength": Parameter(
+        "Strength of the second pass",
+        "With two passes: how much the second one may change of what the first one painted.",
+        default=0.4,
+        low=0.01,
+        high=1.0,
+        step=0.01,
+    ),
     "colour_match": Parameter(
         "Colour match",
         "How far the repainted part is shifted towards the colours just around it, so that no seam is seen. 0 leaves "
@@ -208,6 +233,8 @@ class InpaintParams(BaseModel):
     mask_grow_px: int = PARAMETERS["mask_grow_px"].default
     mask_feather_px: int = PARAMETERS["mask_feather_px"].default
     crop_padding_px: int = PARAMETERS["crop_padding_px"].default
+    area: str = PARAMETERS["area"].default
+    refine_strength: float = PARAMETERS["refine_strength"].default
     colour_match: float = PARAMETERS["colour_match"].default
     fill: str = PARAMETERS["fill"].default
 
@@ -254,16 +281,23 @@ class InpaintParams(BaseModel):
 
     @model_validator(mode="after")
     def _at_least_one_step(self) -> InpaintParams:
-        if self.effective_steps < 1:
-            raise ValueError(
-                f"strength {self.strength:g} of {self.num_inference_steps} steps leaves no step to run; raise either"
-            )
+        passes = [self.strength, self.refine_strength] if self.area == TWO_PASS else [self.strength]
+        for strength in passes:
+            if self._steps_at(strength) < 1:
+                raise ValueError(
+                    f"strength {strength:g} of {self.num_inference_steps} steps leaves no step to run; raise either"
+                )
         return self
 
     @property
     def effective_steps(self) -> int:
-        """The steps really run: diffusers truncates the product (StableDiffusionInpaintPipeline.get_timesteps)."""
-        return min(int(self.num_inference_steps * self.strength), self.num_inference_steps)
+        """The steps really run, in both passes if there are two."""
+        second = self._steps_at(self.refine_strength) if self.area == TWO_PASS else 0
+        return self._steps_at(self.strength) + second
+
+    def _steps_at(self, strength: float) -> int:
+        """diffusers truncates the product (StableDiffusionInpaintPipeline.get_timesteps)."""
+        return min(int(self.num_inference_steps * strength), self.num_inference_steps)
 
     def changed(self, **changes: Any) -> InpaintParams:
         """The same choices with these changed, checked again."""

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from PIL import Image
 
 from core.domain import compositing, seam
 from core.domain.errors import EmptyMask, SizeMismatch
-from core.domain.geometry import Crop, Size, crop_around
+from core.domain.geometry import Bounds, Crop, Size, crop_around, crop_of, wide_crop_around
 from core.domain.mask import Mask
-from core.domain.params import InpaintParams
+from core.domain.params import MASKED, ORIGINAL, TWO_PASS, WHOLE, InpaintParams
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,11 +52,15 @@ class WorkingRequest:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """How one request goes through a model: the crop, and the mask that weighs the result."""
+    """How one request goes through a model: the crop, and the mask that weighs the result.
+
+    context: the plan of the pass before this one, if there are two.
+    """
 
     request: InpaintRequest
     crop: Crop
     blend_mask: Mask
+    context: Plan | None = None
 
     @classmethod
     def of(cls, request: InpaintRequest) -> Plan:
@@ -65,16 +69,27 @@ class Plan:
         bounds = grown.bounds
         if bounds is None:
             raise EmptyMask
-        crop = crop_around(bounds, Size(*request.image.size), padding_px=params.crop_padding_px, native_px=params.size)
-        return cls(request, crop, grown.feathered(params.mask_feather_px))
+        blend_mask = grown.feathered(params.mask_feather_px)
+        picture = Size(*request.image.size)
+        if params.area == WHOLE:
+            return cls(request, crop_of(Bounds(0, 0, *picture), native_px=params.size), blend_mask)
+        size = {"padding_px": params.crop_padding_px, "native_px": params.size}
+        context = None
+        if params.area == TWO_PASS:
+            alone = replace(request, params=params.changed(area=MASKED))
+            context = cls(alone, wide_crop_around(bounds, picture, **size), grown)
+        return cls(request, crop_around(bounds, picture, **size), blend_mask, context)
 
-    def working_request(self, cell: int) -> WorkingRequest:
-        """cell: pixels a side that share one latent in this model."""
+    def working_request(self, cell: int, start: Image.Image | None = None) -> WorkingRequest:
+        """cell: pixels a side that share one latent in this model. start: what the pass before this one made."""
         bounds, working = self.crop.bounds, self.crop.working
+        params = self.request.params
+        if start is not None:
+            params = params.changed(area=MASKED, strength=params.refine_strength, fill=ORIGINAL)
         return WorkingRequest(
-            image=compositing.for_model(self.request.image, bounds, working),
+            image=compositing.for_model(start or self.request.image, bounds, working),
             mask=self.blend_mask.for_model(bounds, working, cell),
-            params=self.request.params,
+            params=params,
         )
 
     def finish(self, repainted: Image.Image) -> Image.Image:

@@ -114,4 +114,4 @@ def _reasons(
 def _lasting(record: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
     for name, value in record.items():
         if name not in EFFECTS and not name.endswith("_s"):
-            yield name, value
+            yield name, dict(_lasting(value)) if isinstance(value, Mapping) else value

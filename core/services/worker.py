@@ -18,7 +18,8 @@ from core.domain.hashing import pixels_sha256
 from core.domain.mask import Mask
 from core.domain.reproduction import Verification
 from core.domain.request import InpaintRequest, Plan
-from core.ports import ImageStore, Inpainter, LoadInpainter, Repainted, StepReport
+from core.ports import ImageStore, Inpainter, LoadInpainter, StepReport
+from core.services.painting import paint
 from core.services.reproduction import Rerun, judged
 from core.services.thumbnails import thumbnail
 from db.generations import GenerationRepo
@@ -88,13 +89,11 @@ class Worker:
         report(StepReport(Phase.PREPARING))
         record = _record_of(plan, inpainter)
         self.repo.describe(generation.id, self.name, inpainter.model, inpainter.environment, load_s, record)
-        started = time.perf_counter()
-        repainted = inpainter.inpaint(plan.working_request(inpainter.model.cell), report)
-        runtime_s = time.perf_counter() - started
+        painted = paint(plan, inpainter, report)
         report(StepReport(Phase.STORING))
-        result = plan.finish(repainted.image)
+        result = painted.result
         record |= {
-            "inpainter": _record_of_run(repainted),
+            "inpainter": painted.record,
             "outside_mask_unchanged": compositing.unchanged_outside(plan.request.image, result, plan.blend_mask),
         }
         return Outcome(
@@ -102,7 +101,7 @@ class Worker:
             output=self.images.put(result),
             thumbnail=self.images.put_file(thumbnail(result), ".webp"),
             pixels_sha256=pixels_sha256(result),
-            runtime_s=runtime_s,
+            runtime_s=painted.runtime_s,
             record=record,
         )
 
@@ -119,14 +118,13 @@ class Worker:
         generation = self.repo.get(verification.generation_id)
         original = self.images.get(generation.output)
         plan, inpainter, _ = self._prepare(generation)
-        work = plan.working_request(inpainter.model.cell)
         recorded = generation.record.get("inpainter", {})
-        repainted = inpainter.inpaint(replace(work, recorded=recorded), on_step=lambda report: None)
+        painted = paint(plan, inpainter, lambda report: None, recorded)
         rerun = Rerun(
             inpainter=inpainter,
-            result=plan.finish(repainted.image),
+            result=painted.result,
             mask=plan.blend_mask,
-            record=_record_of(plan, inpainter) | {"inpainter": _record_of_run(repainted)},
+            record=_record_of(plan, inpainter) | {"inpainter": painted.record},
         )
         output = self.images.put(rerun.result)
         return replace(judged(verification, generation, original, rerun), output=output)
@@ -208,10 +206,11 @@ class _Reporter:
 
 def _record_of(plan: Plan, inpainter: Inpainter) -> dict[str, Any]:
     model = inpainter.model
+    first = {"first_pass": _crop_of(plan.context)} if plan.context else {}
     return {
         "processing_version": compositing.PROCESSING_VERSION,
-        "crop": list(plan.crop.bounds.box),
-        "working_size": list(plan.crop.working),
+        **_crop_of(plan),
+        **first,
         "effective_steps": plan.request.params.effective_steps,
         "mask_coverage": plan.request.mask.coverage,
         "model": {
@@ -225,5 +224,5 @@ def _record_of(plan: Plan, inpainter: Inpainter) -> dict[str, Any]:
     }
 
 
-def _record_of_run(repainted: Repainted) -> dict[str, Any]:
-    return {**repainted.record, "decoded_sha256": pixels_sha256(repainted.image)}
+def _crop_of(plan: Plan) -> dict[str, Any]:
+    return {"crop": list(plan.crop.bounds.box), "working_size": list(plan.crop.working)}

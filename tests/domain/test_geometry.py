@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.domain.geometry import MULTIPLE, Bounds, Size, crop_around
+from core.domain.geometry import MULTIPLE, Bounds, Size, crop_around, wide_crop_around
 
 
 @st.composite
@@ -64,3 +64,20 @@ def test_a_large_mask_still_gets_an_eighth_of_its_size_as_context():
 def test_a_size_is_fitted_without_enlarging_it():
     assert Size(6000, 4000).fitted(Size(900, 700)) == Size(900, 600)
     assert Size(60, 40).fitted(Size(900, 700)) == Size(60, 40)
+
+
+@given(masks_in_pictures(), st.integers(0, 500), natives)
+def test_the_wide_crop_of_a_first_pass_holds_the_one_of_the_second_at_the_same_working_size(case, padding, native):
+    mask, picture = case
+
+    wide = wide_crop_around(mask, picture, padding_px=padding, native_px=native)
+    close = crop_around(mask, picture, padding_px=padding, native_px=native)
+
+    assert wide.bounds.contains(close.bounds)
+    assert max(wide.working) == max(close.working) == native
+
+
+def test_a_mask_fills_a_quarter_of_the_wide_crop():
+    crop = wide_crop_around(Bounds(1000, 1000, 1200, 1200), Size(6000, 4000), padding_px=32, native_px=512)
+
+    assert crop.bounds == Bounds(700, 700, 1500, 1500)

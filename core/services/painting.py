@@ -1,0 +1,63 @@
+"""From a plan to the finished picture: one call of the inpainter, or two of them."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from PIL import Image
+
+from core.domain.hashing import pixels_sha256
+from core.domain.request import Plan, WorkingRequest
+from core.ports import Inpainter, OnStep, Repainted, StepReport
+
+
+@dataclass(frozen=True, slots=True)
+class Painted:
+    """result: the whole picture. record: what the inpainter did. runtime_s: seconds that it took."""
+
+    result: Image.Image
+    record: Mapping[str, Any]
+    runtime_s: float
+
+
+def paint(plan: Plan, inpainter: Inpainter, on_step: OnStep, recorded: Mapping[str, Any] | None = None) -> Painted:
+    """recorded: what the inpainter recorded of an earlier run, so that its conditions are restored.
+
+    Raises whatever the inpainter or on_step raises.
+    """
+    recorded, cell = recorded or {}, inpainter.model.cell
+    if plan.context is None:
+        return _painted(plan, inpainter, plan.working_request(cell), on_step, recorded)
+    total = plan.request.params.effective_steps
+    in_context = plan.context.working_request(cell)
+    steps = in_context.params.effective_steps
+    first = _painted(plan.context, inpainter, in_context, _part_of(on_step, 0, total), recorded.get("first_pass", {}))
+    detail = plan.working_request(cell, start=first.result)
+    second = _painted(plan, inpainter, detail, _part_of(on_step, steps, total), recorded)
+    record = {**second.record, "first_pass": first.record}
+    return Painted(second.result, record, first.runtime_s + second.runtime_s)
+
+
+def _painted(
+    plan: Plan, inpainter: Inpainter, work: WorkingRequest, on_step: OnStep, recorded: Mapping[str, Any]
+) -> Painted:
+    started = time.perf_counter()
+    repainted = inpainter.inpaint(replace(work, recorded=recorded), on_step)
+    runtime_s = time.perf_counter() - started
+    return Painted(plan.finish(repainted.image), _record_of(repainted), runtime_s)
+
+
+def _part_of(on_step: OnStep, done: int, total: int) -> OnStep:
+    """Reports of one pass, counted as a part of both."""
+
+    def report(step: StepReport) -> None:
+        on_step(replace(step, step=done + step.step, total=total))
+
+    return report
+
+
+def _record_of(repainted: Repainted) -> dict[str, Any]:
+    return {**repainted.record, "decoded_sha256": pixels_sha256(repainted.image)}
