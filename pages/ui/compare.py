@@ -90,6 +90,11 @@ def comparison(studio: Studio, left_id: str, right_id: str) -> None:
         _choices_that_differ(left, right)
 
 
+def laid_over(gallery: Gallery, left: Shown, right: Shown, key: str) -> None:
+    """Two pictures of one size with a divider between them, and nothing to choose."""
+    _slider(gallery, left, right, None, key)
+
+
 def _compared(studio: Studio, left: Generation, right: Generation) -> None:
     sides = _result(left, "Left"), _result(right, "Right")
     key = f"compare-{left.id}-{right.id}"

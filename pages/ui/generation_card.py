@@ -3,23 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from datetime import datetime
 from typing import Any
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import streamlit as st
 
 from core.bootstrap import Studio
-from core.domain.gallery import GalleryFilter
-from core.domain.generation import Generation, Progress, Relation, Status
+from core.domain.generation import Generation, Progress, Status
 from core.domain.imported import TOOLS
 from core.domain.params import PARAMETERS, SCHEDULERS
 from pages.ui import state
 from pages.ui.compare import before_after, painted_part
 from pages.ui.downloads import downloads
 from pages.ui.gallery_grid import STATUS_TITLES
+from pages.ui.lineage import lineage_panel
 from pages.ui.messages import escaped, shown_errors
 from pages.ui.verdict import verdict_badge, verdict_panel, verify_button
+from pages.ui.wording import duration, when
 
 GENERATION_PARAMETER = "generation"
 """In the address of the gallery: the id of the generation that is open."""
@@ -27,14 +26,6 @@ GENERATION_PARAMETER = "generation"
 GALLERY_PAGE = "pages/2_Gallery.py"
 INPAINT_PAGE = "pages/1_Inpaint.py"
 
-RELATIONS = {
-    Relation.RERUN: "Run again",
-    Relation.VARIATION: "Tried with other choices",
-    Relation.CONTINUATION: "Painted on",
-    Relation.IMPORT: "Imported",
-}
-
-CHILDREN_SHOWN = 20
 LONGEST = 20_000
 """Characters of one text on the screen; all of it stands in the record."""
 
@@ -47,6 +38,7 @@ def generation_card(studio: Studio, generation: Generation) -> None:
     _actions(studio, generation)
     _organise(studio, generation)
     verdict_panel(studio, generation)
+    _family(studio, generation)
     _record(studio, generation)
 
 
@@ -201,7 +193,6 @@ def _record(studio: Studio, generation: Generation) -> None:
         _facts("Parameters", parameter_facts(generation))
     with right:
         _facts("How it was made", _run_facts(generation))
-        _lineage(studio, generation)
     with st.expander("Environment and fingerprints", icon=":material/fingerprint:"):
         left, right = st.columns(2)
         with left:
@@ -213,6 +204,13 @@ def _record(studio: Studio, generation: Generation) -> None:
     if generation.record:
         with st.expander("Everything that was recorded", icon=":material/data_object:"):
             st.json(_without_raw(generation.record))
+
+
+def _family(studio: Studio, generation: Generation) -> None:
+    relative = lineage_panel(studio, generation)
+    if relative not in (None, generation.id):
+        st.query_params[GENERATION_PARAMETER] = relative
+        st.rerun()
 
 
 def _foreign_words(generation: Generation) -> None:
@@ -233,31 +231,6 @@ def _without_raw(record: Mapping[str, Any]) -> dict[str, Any]:
     if imported is None:
         return dict(record)
     return {**record, "imported": {name: value for name, value in imported.items() if name != "raw"}}
-
-
-def _lineage(studio: Studio, generation: Generation) -> None:
-    children = studio.gallery.browse(GalleryFilter(parent_id=generation.id), limit=CHILDREN_SHOWN).generations
-    if generation.parent_id is None and not children:
-        return
-    _heading("Lineage")
-    if generation.parent_id is not None:
-        with shown_errors():
-            parent = studio.gallery.get(generation.parent_id)
-            relation = RELATIONS.get(generation.relation, "Made")
-            _link(parent, f"{relation} from", ":material/arrow_upward:")
-    for child in children:
-        _link(child, RELATIONS.get(child.relation, "Made from this") + ":", ":material/subdirectory_arrow_right:")
-    if len(children) == CHILDREN_SHOWN:
-        st.caption(f"The newest {CHILDREN_SHOWN} are shown.")
-
-
-def _link(other: Generation, how: str, icon: str) -> None:
-    words = " ".join(other.params.prompt.split())
-    words = f"“{words[:60]}{'…' if len(words) > 60 else ''}”" if words else "no prompt"
-    label = f"{how} {escaped(words)}, {when(other.created_at)}"
-    if other.status is not Status.SUCCEEDED:
-        label += f" ({STATUS_TITLES[other.status].lower()})"
-    st.page_link(GALLERY_PAGE, label=label, icon=icon, query_params=address_of(other.id))
 
 
 # Facts in words ------------------------------------------------------------------------------------------------
@@ -332,23 +305,6 @@ def _fingerprints(generation: Generation) -> Iterable[tuple[str, str]]:
 def _short(revision: str) -> str:
     """Enough of a hash to tell two apart; the whole one stands among the fingerprints."""
     return revision if len(revision) <= 24 else revision[:19] + "…"
-
-
-def when(moment: datetime) -> str:
-    """In the reader's time zone, as far as the browser tells it."""
-    try:
-        zone = ZoneInfo(st.context.timezone) if st.context.timezone else None
-    except (ZoneInfoNotFoundError, ValueError):
-        zone = None
-    return f"{moment.astimezone(zone):%d %b %Y, %H:%M}" if zone else f"{moment:%d %b %Y, %H:%M} UTC"
-
-
-def duration(seconds: float) -> str:
-    if seconds < 60:
-        return f"{seconds:.2f} s" if seconds < 1 else f"{seconds:.1f} s"
-    minutes, rest = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours} h {minutes} min" if hours else f"{minutes} min {rest} s"
 
 
 def in_words(progress: Progress) -> str:

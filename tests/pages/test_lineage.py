@@ -1,0 +1,154 @@
+"""The family of a generation on its card: steps, tree, comparison along the chain, and the chain painted again."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from tests.pages.test_compare import Wipe
+from tests.pages.test_gallery import button, gallery, grid, painted  # noqa: F401 - fixtures
+from tests.services.test_lineage import continued, work_off
+
+
+@dataclass
+class Tree:
+    """Stands in for the tree of the browser: keeps what it was given, and answers what it is told to."""
+
+    twigs: list[dict] = field(default_factory=list)
+    answer: dict = field(default_factory=dict)
+
+    def __call__(self, *, data, **_):
+        self.twigs = data["twigs"]
+        return self.answer
+
+
+@pytest.fixture
+def tree(monkeypatch) -> Tree:
+    tree = Tree()
+    monkeypatch.setattr("pages.ui.family_tree._component", tree)
+    return tree
+
+
+@pytest.fixture
+def wipe(monkeypatch) -> Wipe:
+    wipe = Wipe()
+    monkeypatch.setattr("pages.ui.wipe._component", wipe)
+    return wipe
+
+
+@pytest.fixture
+def card(gallery, tree, wipe):  # noqa: F811
+    """Open the card of this generation, and on it the lineage."""
+
+    def open_card(id: str) -> AppTest:
+        page = gallery(generation=id)
+        page.session_state["lineage"] = True
+        page.run()
+        assert not page.exception
+        return page
+
+    return open_card
+
+
+@pytest.fixture
+def chain(studio, dispatcher) -> list[str]:
+    ids = painted(studio, dispatcher, prompt="a first *one*")
+    for nth in (1, 2):
+        ids.append(continued(studio, ids[-1], nth))
+    return ids
+
+
+def told(page: AppTest) -> str:
+    elements = [e for kind in ("success", "warning", "info", "caption") for e in page.get(kind)]
+    return re.sub(r"\\(\W)", r"\1", "\n".join(str(e.value) for e in elements))
+
+
+def test_the_tree_shows_the_family_with_the_open_one_marked(card, tree, wipe, studio, dispatcher, chain):
+    studio.generations.rerun(chain[0])
+
+    card(chain[1])
+
+    assert [(t["id"], t["depth"], t["is_current"], t["is_step"]) for t in tree.twigs[:3]] == [
+        (chain[0], 0, False, True), (chain[1], 1, True, True), (chain[2], 2, False, False),
+    ]  # fmt: skip
+    assert tree.twigs[0]["title"] == "a first *one*"
+    assert tree.twigs[0]["picture"]
+    assert tree.twigs[1]["detail"].startswith("Painted on · seed 1 · ")
+    assert tree.twigs[3]["detail"].startswith("Queued · Run again · seed 0")
+
+
+def test_a_click_in_the_tree_opens_that_one(card, tree, wipe, chain):
+    page = card(chain[1])
+    tree.answer = {"open": chain[0]}
+
+    page.run()
+
+    assert page.query_params["generation"] in (chain[0], [chain[0]])
+
+
+def test_the_chain_can_be_stepped_through(card, tree, wipe, chain):
+    page = card(chain[1])
+
+    page = button(page, "Step before").click().run()
+    assert page.query_params["generation"] in (chain[0], [chain[0]])
+    page = button(page, "Step after").click().run()
+    page = button(page, "Step after").click().run()
+
+    assert page.query_params["generation"] in (chain[2], [chain[2]])
+    assert button(page, "Step after").disabled
+
+
+def test_any_two_pictures_of_the_chain_are_laid_on_top_of_each_other(card, tree, wipe, chain):
+    page = card(chain[2])
+    assert (wipe.data["left"]["title"], wipe.data["right"]["title"]) == ("Start", "Step 3")
+
+    page.select_slider[0].set_value(("Step 1", "Step 2")).run()
+
+    assert (wipe.data["left"]["alt"], wipe.data["right"]["alt"]) == ("Step 1: a first *one*", "Step 2: step 1")
+
+
+def test_the_whole_chain_is_replayed_with_one_click_and_is_exact(card, tree, wipe, studio, chain):
+    page = card(chain[2])
+
+    page = button(page, "Replay the whole chain").click().run()
+    assert not page.exception
+    assert not [b for b in page.button if b.label == "Replay the whole chain"]
+    assert [b.label for b in page.button if b.label == "Stop"] == ["Stop"]
+    work_off(studio)
+    page = card(chain[2])
+
+    assert "after 3 steps the last picture is EXACT" in told(page)
+    assert "Compare the old and the new picture" in [link.label for link in page.get("page_link")]
+
+
+def test_a_replay_that_came_out_otherwise_says_where(card, tree, wipe, studio, inpainter, chain):
+    studio.lineage.replay(chain[2])
+    studio.worker.run_next()
+    inpainter.shift = 90
+    work_off(studio)
+
+    page = card(chain[2])
+
+    assert "the last picture is DIFFERENT. The first step that came out otherwise is step 2" in told(page)
+
+
+def test_a_replay_can_be_stopped(card, tree, wipe, studio, chain):
+    studio.lineage.replay(chain[2])
+    page = card(chain[2])
+
+    button(page, "Stop").click().run()
+    work_off(studio)
+    page = card(chain[2])
+
+    assert "ended after 0 of 3 steps" in told(page)
+
+
+def test_one_without_relatives_shows_no_family(card, studio, dispatcher):
+    [id] = painted(studio, dispatcher)
+
+    page = card(id)
+
+    assert not [e for e in page.expander if e.label.startswith("Lineage")]
