@@ -104,14 +104,6 @@ class GalleryRepo:
                 return _known_facets(session, filter)
             return _counted_facets(session, filter)
 
-    def models(self) -> list[str]:
-        """Every model that some generation was asked of, by name."""
-        with Session(self._engine) as session:
-            query = select(Row.model).distinct().order_by(Row.model)
-            if search.is_sqlite(session):
-                query = select(Cube.model).where(Cube.tag_id == 0, Cube.n > 0).distinct().order_by(Cube.model)
-            return list(session.scalars(query))
-
     def tags(self) -> list[str]:
         """Every tag in use, by name."""
         with Session(self._engine) as session:

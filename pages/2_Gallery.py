@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from importlib.util import find_spec
-
 import streamlit as st
 
 from core.bootstrap import Studio
@@ -20,7 +18,6 @@ from pages.ui.resources import studio
 
 def gallery_page(studio: Studio) -> None:
     filter = filter_bar(studio)
-    _import(studio)
     cursor = _cursor(filter)
     found = studio.gallery.browse(filter, cursor)
     toolbar, news = st.container(), st.container()
@@ -41,16 +38,6 @@ def gallery_page(studio: Studio) -> None:
     elif any(g.status.is_active for g in found.generations):
         with news:
             _watch(studio, filter, cursor, found)
-
-
-def _import(studio: Studio) -> None:
-    if find_spec("pages.ui.gallery_import") is None:
-        return
-    with st.popover("Import", icon=":material/upload:", key="import", on_change="rerun") as panel:
-        if panel.open:
-            from pages.ui.gallery_import import import_panel
-
-            import_panel(studio)
 
 
 def _cursor(filter: GalleryFilter) -> Cursor | None:

@@ -68,10 +68,6 @@ class Gallery:
         """How many there are of each status, model, device, scheduler, rating, tag, ... under the other filters."""
         return self.repo.facets(filter)
 
-    def models(self) -> list[str]:
-        """The models found in the gallery, the trash included."""
-        return self.repo.models()
-
     def tags(self) -> list[str]:
         """Every tag in use, by name."""
         return self.repo.tags()

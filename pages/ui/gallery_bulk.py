@@ -18,11 +18,14 @@ from pages.ui.messages import shown_errors
 COMPARE = "compare"
 """In the address: the ids of the two generations that are compared."""
 
+NEWS = "trash"
 NOTHING = "Select pictures below first."
 
 
 def bulk_bar(studio: Studio, filter: GalleryFilter, selected: Sequence[Generation]) -> None:
     count = studio.gallery.count(filter)
+    if news := state.news(NEWS):
+        st.toast(str(news), icon=":material/delete_forever:")
     with st.container(horizontal=True, vertical_alignment="center", gap="small"), shown_errors():
         st.markdown(f"{count:,} {'generation' if count == 1 else 'generations'}", width="stretch")
         if filter.in_trash:
@@ -157,24 +160,17 @@ def _empty_trash(studio: Studio) -> None:
         "Everything in the trash will be removed with every file that nothing else uses: "
         f"{studio.gallery.count(GalleryFilter(in_trash=True)):,} in all. This cannot be undone."
     )
-    st.checkbox(f"Only what has been there for more than {RETENTION.days} days", key="only-old")
-    _confirm("Empty trash", lambda: studio.gallery.empty_trash(all=not state.widget_value("only-old")))
+    only_old = st.checkbox(f"Only what has been there for more than {RETENTION.days} days", key="only-old")
+    _confirm("Empty trash", lambda: studio.gallery.empty_trash(all=not only_old))
 
 
 def _confirm(title: str, do: Callable[[], Emptied]) -> None:
     with st.container(horizontal=True):
-        sure = st.button(
-            title, type="primary", icon=":material/delete_forever:", key="confirm", on_click=_empty, args=(do,)
-        )
-        # Both close the dialog.
-        if st.button("Cancel", key="do-not") or sure:
+        sure = st.button(title, type="primary", icon=":material/delete_forever:", key="confirm")
+        if st.button("Cancel", key="do-not"):
             st.rerun()
-
-
-def _empty(do: Callable[[], Emptied]) -> None:
-    with shown_errors():
-        emptied = do()
-        st.toast(
-            f"{emptied.generations:,} generations and {emptied.files:,} files removed for good.",
-            icon=":material/delete_forever:",
-        )
+    if sure:
+        with shown_errors():
+            emptied = do()
+            state.tell_next(NEWS, f"{emptied.generations:,} generations and {emptied.files:,} files removed for good.")
+            st.rerun()

@@ -18,6 +18,7 @@ from core.domain.gallery import MAX_PX, RATINGS, UNVERIFIED, VERDICTS, Count, Fa
 from core.domain.params import SCHEDULERS
 from pages.ui import state
 from pages.ui.gallery_grid import STATUS_TITLES
+from pages.ui.gallery_import import import_panel
 from pages.ui.messages import escaped, shown_errors
 
 SORTS = {
@@ -82,7 +83,7 @@ def filter_bar(studio: Studio) -> GalleryFilter:
     asked = asked_for()
     with st.container(horizontal=True, vertical_alignment="bottom"):
         st.text_input(
-            "Search", placeholder="Words of prompt, title, notes or tags", width=320,
+            "Search", placeholder="Words of prompt, title, notes or tags", width=300,
             help='All words must be found. cas* finds beginnings, "red balloon" a phrase.',
             **_follow("text", asked.text),
         )  # fmt: skip
@@ -91,9 +92,12 @@ def filter_bar(studio: Studio) -> GalleryFilter:
         with st.popover("Filters", icon=":material/filter_list:", key="filters", on_change="rerun") as filters:
             if filters.open:
                 _filters(studio, asked)
-        with st.popover("Saved searches", icon=":material/bookmark:", key="searches", on_change="rerun") as searches:
+        with st.popover("Saved", icon=":material/bookmark:", key="searches", on_change="rerun") as searches:
             if searches.open:
                 _saved_searches(studio, asked)
+        with st.popover("Import", icon=":material/upload:", key="import", on_change="rerun") as panel:
+            if panel.open:
+                import_panel(studio)
         st.toggle("Trash", **_follow("in_trash", asked.in_trash))
     _chips(asked)
     return asked

@@ -229,24 +229,47 @@ def test_what_is_selected_and_has_a_result_is_exported_as_a_bundle(
     assert sorted(exported) == sorted(ids[:2])
 
 
-def test_the_trash_is_emptied_only_after_a_second_word(gallery, studio, dispatcher, grid):
+def dialog(name: str, *arguments) -> AppTest:
+    """One of the dialogs by itself: in a test's run of the whole page it would be closed again at once."""
+
+    def script(name: str, arguments: tuple) -> None:
+        from pages.ui import gallery_bulk, resources
+
+        getattr(gallery_bulk, name)(resources.studio(), *arguments)
+
+    return AppTest.from_function(script, args=(name, arguments), default_timeout=30).run()
+
+
+def test_nothing_is_removed_for_good_without_a_second_word(gallery, studio, dispatcher, grid):
     ids = painted(studio, dispatcher, count=3)
     studio.gallery.trash(ids)
     grid.answer = {"selected": ids[:1]}
 
     page = button(gallery(trash="true"), "Delete for good").click().run()
     assert "cannot be undone" in words_on(page)
-    assert studio.gallery.count(GalleryFilter(in_trash=True)) == 3
-    next(b for b in page.button if b.key == "confirm").click().run()
-    assert studio.gallery.count(GalleryFilter(in_trash=True)) == 2
+    page = button(gallery(trash="true"), "Empty trash").click().run()
+    assert "3 in all" in words_on(page)
 
-    page = button(page, "Empty trash").click().run()
+    assert studio.gallery.count(GalleryFilter(in_trash=True)) == 3
+
+
+def test_one_of_the_trash_and_then_all_of_it_is_removed(gallery, studio, dispatcher, grid, clock):
+    def in_trash() -> int:
+        return studio.gallery.count(GalleryFilter(in_trash=True))
+
+    ids = painted(studio, dispatcher, count=4)
+    studio.gallery.trash(ids[:2])
+    clock.wait(days=31)
+    studio.gallery.trash(ids[2:])
+
+    button(dialog("_delete_for_good", ids[:1]), "Delete for good").click().run()
+    assert in_trash() == 3
+    page = dialog("_empty_trash")
     page.checkbox(key="only-old").check()
-    next(b for b in page.button if b.key == "confirm").click().run()
-    assert studio.gallery.count(GalleryFilter(in_trash=True)) == 2
-    page = button(page, "Empty trash").click().run()
-    next(b for b in page.button if b.key == "confirm").click().run()
-    assert studio.gallery.count(GalleryFilter(in_trash=True)) == 0
+    button(page, "Empty trash").click().run()
+    assert in_trash() == 2
+    button(dialog("_empty_trash"), "Empty trash").click().run()
+    assert in_trash() == 0
 
 
 def test_a_tile_shows_its_newest_verdict_also_to_those_who_cannot_see_it(gallery, studio, dispatcher, grid):
