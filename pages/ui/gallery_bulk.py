@@ -44,12 +44,12 @@ def _actions(studio: Studio, selected: Sequence[Generation]) -> None:
         if organise.open and ids:
             _organise(studio, ids)
     _compare_button(results)
-    if _button("Re-run", ":material/replay:", ids, "The same requests with the same seeds"):
+    if _button("rerun", "Re-run", ":material/replay:", ids, "The same requests with the same seeds"):
         for id in ids:
             studio.generations.rerun(id, session=state.session())
         st.toast(f"{_counted(ids)} queued again with the same seed.", icon=":material/replay:")
         st.rerun()
-    if _button("Verify", ":material/fact_check:", results, "Run again and compare, pixel by pixel"):
+    if _button("verify", "Verify", ":material/fact_check:", results, "Run again and compare, pixel by pixel"):
         queued = studio.reproductions.verify(results)
         st.toast(f"{_counted(queued)} queued to be verified.", icon=":material/fact_check:")
     st.download_button(
@@ -57,7 +57,7 @@ def _actions(studio: Studio, selected: Sequence[Generation]) -> None:
         icon=":material/folder_zip:", disabled=not results, on_click="ignore", key="export-selected",
         help="One file with records, originals, masks and results, for another Inpaint Studio" if results else NOTHING,
     )  # fmt: skip
-    if _button("Delete", ":material/delete:", ids, "Into the trash"):
+    if _button("trash", "Delete", ":material/delete:", ids, "Into the trash"):
         studio.gallery.trash(ids)
         st.toast(f"{_counted(ids)} moved to the trash.", icon=":material/delete:")
         st.rerun()
@@ -65,18 +65,18 @@ def _actions(studio: Studio, selected: Sequence[Generation]) -> None:
 
 def _trash_actions(studio: Studio, selected: Sequence[Generation], anything: bool) -> None:
     ids = [generation.id for generation in selected]
-    if _button("Restore", ":material/restore_from_trash:", ids, "Back into the gallery"):
+    if _button("restore", "Restore", ":material/restore_from_trash:", ids, "Back into the gallery"):
         studio.gallery.restore(ids)
         st.toast(f"{_counted(ids)} restored.", icon=":material/restore_from_trash:")
         st.rerun()
-    if _button("Delete for good", ":material/delete_forever:", ids, "With their files"):
+    if _button("remove", "Delete for good", ":material/delete_forever:", ids, "With their files"):
         _delete_for_good(studio, ids)
     if st.button("Empty trash", icon=":material/delete_sweep:", disabled=not anything, key="empty-trash"):
         _empty_trash(studio)
 
 
-def _button(title: str, icon: str, ids: Sequence[str], help: str) -> bool:
-    return st.button(title, icon=icon, disabled=not ids, help=help if ids else NOTHING, key=f"{title}-selected")
+def _button(deed: str, title: str, icon: str, ids: Sequence[str], help: str) -> bool:
+    return st.button(title, icon=icon, disabled=not ids, help=help if ids else NOTHING, key=f"{deed}-selected")
 
 
 def _counted(ids: Sequence[str]) -> str:

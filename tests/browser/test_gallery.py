@@ -253,6 +253,25 @@ def test_several_go_to_the_trash_and_come_back(gallery, served):
     assert not any(served.studio.gallery.get(id).deleted_at for id in served.ids)
 
 
+def test_filters_stay_open_while_they_are_chosen_and_the_address_follows(gallery, served):
+    page = gallery()
+    page.get_by_role("button", name="Filters").click()
+    counted = page.get_by_text(f"Succeeded · {len(served.ids)}")
+    counted.click()
+    page.wait_for_url("**status=succeeded")
+    page.get_by_text("Others ·").click()
+    page.wait_for_url("**status=succeeded&favourite=false")
+    assert counted.is_visible()
+
+    page.keyboard.press("Escape")
+    page.get_by_role("button", name="Succeeded", exact=True).click()
+
+    page.wait_for_url("**/Gallery?favourite=false")
+    page.get_by_role("button", name="Others", exact=True).click()
+    page.wait_for_url("**/Gallery")
+    assert page.locator(".tile").count() == len(served.ids)
+
+
 def test_a_hostile_prompt_stays_text_in_the_grid_the_card_and_the_links(gallery, served):
     page = gallery(f"?generation={served.hostile}")
 
