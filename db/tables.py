@@ -87,6 +87,8 @@ OWN_RUN = and_(
     column("runtime_s") > _constant(0),
     or_(column("relation").is_(None), column("relation") != _constant(Relation.IMPORT.value)),
 )
+# What can be run again: not the pictures of other tools, which are their own source.
+REPRODUCIBLE = and_(LIVE, column("status") == _constant(Status.SUCCEEDED.value), column("source") != column("output"))
 VERDICTS = "verdict IN ({})".format(", ".join(f"'{v.value}'" for v in Verdict))
 
 # SQLite makes only an INTEGER PRIMARY KEY the table's own order.
@@ -125,6 +127,7 @@ class GenerationRow(Table):
         _partial(
             "runs", "model", "device", "number", "num_inference_steps", "working_px", "runtime_s", where=OWN_RUN,
         ),
+        _partial("reproducible", "environment_id", "verdict", "number", where=REPRODUCIBLE),
         # The same picture is imported once.
         _partial("imported", "pixels_sha256", where=column("relation") == Relation.IMPORT.value),
         # For values that are rare, where reading in order would find few.

@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
-from datetime import datetime
+from datetime import date, datetime
 
-from sqlalchemy import Engine, select, update
-from sqlalchemy.orm import Session, sessionmaker
+from sqlalchemy import Engine, func, insert, select, tuple_, update
+from sqlalchemy.orm import Session, aliased, sessionmaker
 
 from core.domain.errors import GenerationNotFound
 from core.domain.generation import Status
 from core.domain.hashing import canonical_json
-from core.domain.reproduction import Change, Difference, Reproduction, Stage, Verdict, Verification
-from db.tables import GenerationRow, VerificationRow
+from core.domain.reproduction import Batch, Change, Difference, Reproduction, Stage, Stock, Verdict, Verification
+from db.tables import REPRODUCIBLE, EnvironmentRow, GenerationRow, VerificationRow
 
-Row = VerificationRow
+Row, Made = VerificationRow, GenerationRow
+ACTIVE = [status for status in Status if status.is_active]
+BATCH = 5_000
+"""Rows in one statement."""
 
 
 class VerificationRepo:
@@ -27,11 +31,13 @@ class VerificationRepo:
         self._sessions = sessionmaker(engine)
 
     def add(self, verifications: Sequence[Verification]) -> None:
+        rows = [
+            {"id": v.id, "generation_id": v.generation_id, "status": v.status, "requested_at": v.requested_at}
+            for v in verifications
+        ]
         with self._sessions.begin() as session:
-            session.add_all(
-                Row(id=v.id, generation_id=v.generation_id, status=v.status, requested_at=v.requested_at)
-                for v in verifications
-            )
+            for at in range(0, len(rows), BATCH):
+                session.execute(insert(Row), rows[at : at + BATCH])
 
     def claim(self, id: str, worker: str, now: datetime) -> bool:
         claimed = update(Row).where(Row.id == id, Row.status == Status.QUEUED)
@@ -87,6 +93,81 @@ class VerificationRepo:
         query = select(Row).where(Row.generation_id == generation_id).order_by(Row.requested_at.desc(), Row.id.desc())
         with Session(self._engine) as session:
             return tuple(_to_verification(row) for row in session.scalars(query))
+
+    def stocks(self) -> tuple[Stock, ...]:
+        """What can be verified, by the environment it was made under; the largest first."""
+        by = (Made.environment_id, Made.verdict)
+        counts: dict[str | None, dict[Verdict | None, int]] = defaultdict(dict)
+        with Session(self._engine) as session:
+            for environment_id, verdict, n in session.execute(
+                select(*by, func.count()).where(REPRODUCIBLE).group_by(*by)
+            ):
+                counts[environment_id][Verdict(verdict) if verdict else None] = n
+            found = select(EnvironmentRow).where(EnvironmentRow.id.in_([id for id in counts if id]))
+            facts = {row.id: json.loads(row.facts_json) for row in session.scalars(found)}
+        stocks = (Stock(id, facts.get(id, {}), verdicts) for id, verdicts in counts.items())
+        return tuple(sorted(stocks, key=lambda stock: -stock.count))
+
+    def candidates(self, *, unverified: bool = False, environments: Sequence[str | None] | None = None) -> list[str]:
+        """Ids of what can be verified and does not wait for it already, newest first.
+
+        unverified: without a verdict. environments: made under these.
+        """
+        waiting = select(Row.id).where(Row.generation_id == Made.id, Row.status.in_(ACTIVE)).exists()
+        query = select(Made.id).where(REPRODUCIBLE, ~waiting)
+        if unverified:
+            query = query.where(Made.verdict.is_(None))
+        if environments is not None:
+            known = [id for id in environments if id is not None]
+            asked = Made.environment_id.in_(known)
+            query = query.where(asked | Made.environment_id.is_(None) if None in environments else asked)
+        with Session(self._engine) as session:
+            return list(session.scalars(query.order_by(Made.number.desc())))
+
+    def batch(self) -> Batch:
+        """How far the verifications are that were asked for together with those that still wait."""
+        with Session(self._engine) as session:
+            asked = select(Row.requested_at).where(Row.status.in_(ACTIVE)).distinct()
+            moments = list(session.scalars(asked.limit(BATCH)))
+            counted = select(Row.status, func.count()).where(Row.requested_at.in_(moments)).group_by(Row.status)
+            counts = {Status(status): n for status, n in session.execute(counted)} if moments else {}
+        total = sum(counts.values()) - counts.get(Status.CANCELLED, 0)
+        running = counts.get(Status.RUNNING, 0)
+        return Batch(total, total - running - counts.get(Status.QUEUED, 0), running)
+
+    def changes(self, limit: int) -> Iterator[tuple[Verdict, tuple[Change, ...]]]:
+        """Verdict and changes of the newest verification of each generation, newest first, at most so many."""
+        later = aliased(Row)
+        is_newest = ~(
+            select(later.id)
+            .where(
+                later.generation_id == Row.generation_id,
+                later.verdict.is_not(None),
+                tuple_(later.requested_at, later.id) > tuple_(Row.requested_at, Row.id),
+            )
+            .exists()
+        )
+        query = select(Row.verdict, Row.details_json).where(Row.verdict.is_not(None), is_newest)
+        with Session(self._engine) as session:
+            for verdict, text in session.execute(query.order_by(Row.requested_at.desc(), Row.id).limit(limit)):
+                yield Verdict(verdict), tuple(Change(**change) for change in json.loads(text)["changes"])
+
+    def failures(self, limit: int) -> list[tuple[str, int]]:
+        """Why verifications could not be done, with how many there are of each; most frequent first."""
+        number = func.count()
+        failed = select(Row.error, number).where(Row.status == Status.FAILED, Row.error.is_not(None))
+        with Session(self._engine) as session:
+            return [(error, n) for error, n in session.execute(
+                failed.group_by(Row.error).order_by(number.desc(), Row.error).limit(limit)
+            )]  # fmt: skip
+
+    def history(self, days: int) -> list[tuple[date, Verdict, int]]:
+        """How many verdicts of each kind were found on each day (UTC), newest first, over so many days that had any."""
+        day = func.date(Row.finished_at)
+        query = select(day, Row.verdict, func.count()).where(Row.verdict.is_not(None), Row.finished_at.is_not(None))
+        with Session(self._engine) as session:
+            found = session.execute(query.group_by(day, Row.verdict).order_by(day.desc()).limit(days * len(Verdict)))
+            return [(date.fromisoformat(str(at)[:10]), Verdict(verdict), n) for at, verdict, n in found]
 
     def latest(self, generation_ids: Sequence[str]) -> Mapping[str, Verdict]:
         """The newest verdict of each generation that has one."""

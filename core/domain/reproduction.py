@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
@@ -27,6 +28,9 @@ CLOSE_MIN_PSNR = 48.0
 """dB over the repainted pixels: 8-bit pictures that differ by one step everywhere are at 20 log10(255) = 48.1 dB."""
 
 BAND_PIXELS = 2**20
+
+CONDITIONS = ("threads", "scheduler", "dtype", "attention", "slicing", "tiling", "device", "model.")
+"""Beginnings of the fields of a record that say under which conditions it was run."""
 
 
 class Stage(StrEnum):
@@ -104,6 +108,118 @@ class Verification:
     restored: tuple[str, ...] = ()
     environment: Mapping[str, str] = field(default_factory=dict)
     error: str | None = None
+
+    @property
+    def not_restored(self) -> tuple[Change, ...]:
+        """Conditions of the record under which it could not be run again; other changes are of the machine."""
+        changes = self.reproduction.changes if self.reproduction else ()
+        return tuple(change for change in changes if change.field.startswith(CONDITIONS))
+
+
+class Wanted(StrEnum):
+    """Which generations are to be verified."""
+
+    UNVERIFIED = "unverified"
+    ELSEWHERE = "elsewhere"
+    ALL = "all"
+
+
+@dataclass(frozen=True, slots=True)
+class Stock:
+    """Generations that can be verified, made under one environment: how many have each newest verdict, or none yet."""
+
+    environment_id: str | None
+    environment: Mapping[str, str]
+    verdicts: Mapping[Verdict | None, int]
+
+    @property
+    def count(self) -> int:
+        return sum(self.verdicts.values())
+
+
+@dataclass(frozen=True, slots=True)
+class Elsewhere:
+    """Generations that were made under another environment than those here, and what is not as it was then."""
+
+    stock: Stock
+    changes: tuple[Change, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Overview:
+    """What the gallery holds that can be verified."""
+
+    stocks: tuple[Stock, ...]
+    elsewhere: tuple[Elsewhere, ...] = ()
+
+    @property
+    def total(self) -> int:
+        return sum(stock.count for stock in self.stocks)
+
+    def verdict(self, verdict: Verdict | None) -> int:
+        """How many have this newest verdict; None: none yet."""
+        return sum(stock.verdicts.get(verdict, 0) for stock in self.stocks)
+
+    def count(self, wanted: Wanted) -> int:
+        if wanted is Wanted.ALL:
+            return self.total
+        if wanted is Wanted.UNVERIFIED:
+            return self.verdict(None)
+        return sum(elsewhere.stock.count for elsewhere in self.elsewhere)
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Verifications that are under way: all that were asked for together, and how many of them have ended."""
+
+    total: int = 0
+    done: int = 0
+    running: int = 0
+
+    @property
+    def waiting(self) -> int:
+        return self.total - self.done - self.running
+
+
+@dataclass(frozen=True, slots=True)
+class Reason:
+    """Something that is not as it was, in words, with how many newest verifications of each verdict it stood in."""
+
+    words: str
+    verdicts: Mapping[Verdict, int]
+
+    @property
+    def count(self) -> int:
+        return sum(self.verdicts.values())
+
+
+IGNORED_FACTS = frozenset({"app_commit", "threads"})
+"""Of an environment: the number of threads is restored from the record, and our own commit makes no pixels."""
+
+
+def overview_of(stocks: Sequence[Stock], here: Sequence[Mapping[str, str]]) -> Overview:
+    """here: the environments of this machine, one for each device."""
+    apart = ((stock, _least_changes(stock.environment, here)) for stock in stocks)
+    return Overview(tuple(stocks), tuple(Elsewhere(stock, changes) for stock, changes in apart if changes))
+
+
+def _least_changes(then: Mapping[str, str], here: Sequence[Mapping[str, str]]) -> tuple[Change, ...]:
+    known = _telling(then)
+    return min((changes_between(known, _telling(now)) for now in here), key=len, default=())
+
+
+def _telling(facts: Mapping[str, str]) -> dict[str, str]:
+    return {name: fact for name, fact in facts.items() if name not in IGNORED_FACTS}
+
+
+def reasons_of(found: Iterable[tuple[Verdict, Sequence[Change]]]) -> tuple[Reason, ...]:
+    """Most frequent first. Verdicts without any change are no reason."""
+    counted: dict[str, Counter[Verdict]] = defaultdict(Counter)
+    for verdict, changes in found:
+        for change in changes:
+            counted[str(change)][verdict] += 1
+    reasons = (Reason(words, dict(verdicts)) for words, verdicts in counted.items())
+    return tuple(sorted(reasons, key=lambda reason: (-reason.count, reason.words)))
 
 
 def compare(original: Image.Image, rerun: Image.Image, mask: Mask) -> Difference:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 
 from PIL import Image
@@ -13,12 +13,18 @@ from core.domain.errors import InvalidMove
 from core.domain.generation import Generation, Status
 from core.domain.mask import Mask
 from core.domain.reproduction import (
+    Batch,
+    Overview,
+    Reason,
     Reproduction,
     Verdict,
     Verification,
+    Wanted,
     changes_between,
     compare,
     first_stage,
+    overview_of,
+    reasons_of,
 )
 from core.ports import Dispatcher, ImageStore, Inpainter
 from db.generations import GenerationRepo
@@ -29,6 +35,13 @@ EFFECTS = frozenset({"noise_sha256", "latents_sha256", "decoded_sha256", "peak_p
 
 RESTORABLE = ("threads", "scheduler", "dtype", "attention")
 """Conditions of a run that an inpainter takes from the record, or has anyway."""
+
+
+LOOKED_AT = 5_000
+"""Verifications that reasons are counted in: half a second of reading."""
+
+FAILURES_SHOWN = 20
+HISTORY_DAYS = 90
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,13 +60,46 @@ class Reproductions:
             if generation.output is None:
                 raise InvalidMove(f"Generation {id} has no result, so there is nothing to verify. Run it again first.")
             generation.check_can_run_again()
-        queued = [
-            Verification(self.new_id(), generation_id, Status.QUEUED, self.now()) for generation_id in generation_ids
-        ]
+        return self._queue(generation_ids)
+
+    def verify_all(self, wanted: Wanted, here: Sequence[Mapping[str, str]] = ()) -> list[str]:
+        """Queue a verification of all of these that do not wait for one already. Returns the new ids.
+
+        here: the environments of this machine, one for each device.
+        """
+        if wanted is Wanted.ELSEWHERE:
+            environments = [elsewhere.stock.environment_id for elsewhere in self.overview(here).elsewhere]
+            return self._queue(self.repo.candidates(environments=environments))
+        return self._queue(self.repo.candidates(unverified=wanted is Wanted.UNVERIFIED))
+
+    def _queue(self, generation_ids: Sequence[str]) -> list[str]:
+        """One moment for all: by it they are known as one batch."""
+        now = self.now()
+        queued = [Verification(self.new_id(), generation_id, Status.QUEUED, now) for generation_id in generation_ids]
         self.repo.add(queued)
         for verification in queued:
             self.dispatcher.enqueue(verification.id)
         return [verification.id for verification in queued]
+
+    def overview(self, here: Sequence[Mapping[str, str]] = ()) -> Overview:
+        """What can be verified, what was found, and what was made under other environments than those here."""
+        return overview_of(self.repo.stocks(), here)
+
+    def batch(self) -> Batch:
+        """How far the verifications are that are under way."""
+        return self.repo.batch()
+
+    def reasons(self) -> tuple[Reason, ...]:
+        """What was not as it had been in the newest verification of each generation, most frequent first."""
+        return reasons_of(self.repo.changes(LOOKED_AT))
+
+    def failures(self) -> list[tuple[str, int]]:
+        """Why verifications could not be done, and how many of each."""
+        return self.repo.failures(FAILURES_SHOWN)
+
+    def history(self) -> list[tuple[date, Verdict, int]]:
+        """How many verdicts of each kind were found on each day, newest first."""
+        return self.repo.history(HISTORY_DAYS)
 
     def get(self, id: str) -> Verification:
         return self.repo.get(id)

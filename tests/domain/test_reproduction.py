@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
@@ -90,6 +90,7 @@ def test_a_single_pixel_is_seen_in_a_heat_map_that_was_made_small():
     assert np.count_nonzero(np.asarray(heat).any(axis=2)) == 1
 
 
+@settings(max_examples=15, deadline=None)
 @given(st.integers(1, 500), st.sampled_from(["I;16", "RGB", "RGBA"]))
 def test_pictures_are_compared_alike_in_bands_of_any_height(band, mode):
     one, other, mask = a_picture(mode=mode), changed(a_picture(mode=mode), (25, 20), 9), a_mask()

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import io
 from dataclasses import replace
 
 import pytest
 
-from core.domain.errors import InvalidMove, ModelNotDownloaded
+from core.domain.errors import InvalidMove, ModelNotDownloaded, OutOfMemory
 from core.domain.generation import Status
-from core.domain.reproduction import Stage, Verdict
-from core.engine.fake import FakeInpainter, fake_environment
+from core.domain.reproduction import Batch, Reason, Stage, Verdict, Wanted
+from core.engine.fake import CUDA, FakeInpainter, fake_environment
 from core.services.worker import DEAD_AFTER
-from tests.conftest import a_request
+from tests.conftest import a_picture, a_request
 
 
 @pytest.fixture
@@ -153,3 +154,120 @@ def test_a_file_that_a_verification_of_another_generation_needs_stays(studio, di
     studio.gallery.empty_trash(all=True)
 
     assert studio.gallery.images.has(studio.reproductions.of(painted)[0].output)
+
+
+# Many at once --------------------------------------------------------------------------------------------------
+
+
+HERE = [dict(fake_environment().facts)]
+UPGRADED = [dict(fake_environment(torch="2.14.1").facts)]
+
+
+def work_off(studio) -> None:
+    while studio.worker.run_next():
+        pass
+    studio.dispatcher.waiting.clear()
+
+
+def imported_picture(studio) -> str:
+    file = io.BytesIO()
+    a_picture().save(file, "PNG")
+    [id] = studio.imports.import_(file, "a.png", silent=True).ids
+    return id
+
+
+def test_all_that_can_be_verified_is_queued_once_and_imported_pictures_and_failures_are_left_out(
+    studio, dispatcher, inpainter
+):
+    ids = studio.generations.submit(a_request(), count=3)
+    dispatcher.drain()
+    inpainter.fail_with(OutOfMemory())
+    studio.generations.submit(a_request())
+    dispatcher.drain()
+    imported_picture(studio)
+
+    queued = studio.reproductions.verify_all(Wanted.ALL)
+    again = studio.reproductions.verify_all(Wanted.ALL)
+
+    assert {studio.reproductions.get(id).generation_id for id in queued} == set(ids)
+    assert again == []
+
+
+def test_only_those_without_a_verdict_are_verified_when_asked_for(studio, dispatcher, painted):
+    verified(studio, painted)
+    [other] = studio.generations.submit(a_request(seed=4))
+    dispatcher.drain()
+
+    queued = studio.reproductions.verify_all(Wanted.UNVERIFIED)
+
+    assert [studio.reproductions.get(id).generation_id for id in queued] == [other]
+
+
+def test_what_was_made_under_another_environment_is_found_with_what_changed(studio, dispatcher, painted):
+    assert studio.reproductions.overview(HERE).elsewhere == ()
+
+    overview = studio.reproductions.overview(UPGRADED)
+
+    [elsewhere] = overview.elsewhere
+    assert [str(change) for change in elsewhere.changes] == ["torch: 0.0.fake then, 2.14.1 now"]
+    assert overview.count(Wanted.ELSEWHERE) == overview.count(Wanted.UNVERIFIED) == overview.total == 1
+    assert len(studio.reproductions.verify_all(Wanted.ELSEWHERE, HERE)) == 0
+    assert len(studio.reproductions.verify_all(Wanted.ELSEWHERE, UPGRADED)) == 1
+
+
+def test_threads_and_our_own_commit_make_no_other_environment(studio, painted):
+    here = [dict(fake_environment(threads="64", app_commit="fffffff").facts)]
+
+    assert studio.reproductions.overview(here).elsewhere == ()
+
+
+def test_a_batch_tells_how_far_it_is_and_can_be_taken_back(studio, dispatcher):
+    studio.generations.submit(a_request(), count=4)
+    dispatcher.drain()
+    studio.reproductions.verify_all(Wanted.ALL)
+    studio.worker.run_next()
+
+    assert studio.reproductions.batch() == Batch(total=4, done=1)
+    assert studio.reproductions.cancel_waiting() == 3
+    assert studio.reproductions.batch() == Batch()
+
+
+def test_verdicts_reasons_and_history_are_counted(studio, dispatcher, clock):
+    studio.generations.submit(a_request(), count=3)
+    dispatcher.drain()
+    studio.reproductions.verify_all(Wanted.ALL)
+    work_off(studio)
+    other = FakeInpainter(environment=fake_environment(torch="2.14.1"))
+    other.shift = 1
+    [id, *_] = [g.id for g in studio.gallery.browse().generations]
+    clock.wait(days=1)
+    verified(studio, id, other)
+
+    overview = studio.reproductions.overview()
+
+    assert {verdict: overview.verdict(verdict) for verdict in Verdict} == {
+        Verdict.EXACT: 2, Verdict.CLOSE: 1, Verdict.DIFFERENT: 0,
+    }  # fmt: skip
+    assert studio.reproductions.reasons() == (Reason("torch: 0.0.fake then, 2.14.1 now", {Verdict.CLOSE: 1}),)
+    days = studio.reproductions.history()
+    assert [(verdict, n) for _, verdict, n in days] == [(Verdict.CLOSE, 1), (Verdict.EXACT, 3)]
+    assert days[0][0] > days[1][0]
+
+
+def test_why_verifications_could_not_be_done_is_counted(studio, dispatcher):
+    studio.generations.submit(a_request(), count=2)
+    dispatcher.drain()
+    studio.worker.load_inpainter.error = ModelNotDownloaded()
+    studio.reproductions.verify_all(Wanted.ALL)
+    work_off(studio)
+
+    assert studio.reproductions.failures() == [(str(ModelNotDownloaded()), 2)]
+
+
+def test_what_could_not_be_restored_of_the_record_is_told_apart_from_the_machine(studio, painted):
+    other = FakeInpainter(device=CUDA, revision="another", environment=fake_environment(torch="9"))
+
+    verification = verified(studio, painted, other)
+
+    assert {change.field for change in verification.not_restored} == {"device", "dtype", "model.revision"}
+    assert "torch" in {change.field for change in verification.reproduction.changes}

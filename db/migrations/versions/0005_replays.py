@@ -18,6 +18,18 @@ def upgrade() -> None:
     op.create_index(
         "ix_generations_imported", "generations", ["pixels_sha256"], sqlite_where=imported, postgresql_where=imported
     )
+    reproducible = sa.and_(
+        sa.column("deleted_at").is_(None),
+        sa.column("status") == "succeeded",
+        sa.column("source") != sa.column("output"),
+    )
+    op.create_index(
+        "ix_generations_reproducible",
+        "generations",
+        ["environment_id", "verdict", "number"],
+        sqlite_where=reproducible,
+        postgresql_where=reproducible,
+    )
     op.create_table(
         "replays",
         sa.Column("id", sa.String(length=32), nullable=False),
@@ -53,4 +65,5 @@ def upgrade() -> None:
 def downgrade() -> None:
     op.drop_table("replay_steps")
     op.drop_table("replays")
+    op.drop_index("ix_generations_reproducible", "generations")
     op.drop_index("ix_generations_imported", "generations")
