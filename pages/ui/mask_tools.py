@@ -20,6 +20,7 @@ from core.domain.painting import painted_size
 from core.domain.picture import read_picture
 from pages.ui import prepared, state
 from pages.ui.messages import escaped, shown_errors
+from pages.ui.painter import take_painted
 from pages.ui.picture_picker import FILE_TYPES
 
 SAME_SHAPE = 0.02
@@ -96,6 +97,8 @@ def _changes(studio: Studio, id: str, picture: Size) -> None:
 
 
 def _change(studio: Studio, id: str, change: Callable[[Mask], Mask]) -> None:
+    """The stroke that came in with this very click goes first."""
+    take_painted(studio, id)
     with shown_errors():
         draft = studio.drafts.get(id) or Draft()
         replace_mask(studio, id, change(_as_stored(studio, draft)))
@@ -137,7 +140,7 @@ def _sources(studio: Studio, id: str, draft: Draft, picture: Size) -> None:
         st.button(
             "What is transparent", icon=":material/opacity:", width="stretch", key="canvas-transparent",
             help="Repaint the transparent part of the picture. It replaces what is painted now.",
-            on_click=replace_mask, args=(studio, id, transparent),
+            on_click=_change, args=(studio, id, lambda _: transparent),
         )  # fmt: skip
     if st.toggle("Masks of earlier generations", key="canvas-earlier"):
         _earlier(studio, id, picture)
@@ -160,7 +163,7 @@ def _earlier(studio: Studio, id: str, picture: Size) -> None:
 
 def _of_this_shape(studio: Studio, picture: Size) -> list[Generation]:
     """The latest generations, each mask once, whose pictures have this one's shape at whatever size."""
-    latest = studio.gallery.browse(GalleryFilter(), limit=LOOKED_THROUGH).rows
+    latest = studio.gallery.browse(GalleryFilter(), limit=LOOKED_THROUGH).generations
     masks = {g.mask: g for g in reversed(latest) if _is_same_shape(Size(g.width, g.height), picture)}
     return list(reversed(masks.values()))[:OFFERED]
 
@@ -181,6 +184,7 @@ def _thumbnail(studio: Studio, generation: Generation) -> bytes:
 
 
 def _take(studio: Studio, id: str, generation: Generation) -> None:
+    take_painted(studio, id)
     with shown_errors():
         draft = studio.drafts.get(id) or Draft()
         picture = prepared.picture_size(studio, draft.source)

@@ -36,7 +36,10 @@ MAX_STAMP = 40
 def painter(studio: Studio, id: str, draft: Draft, picture: Size) -> None:
     """The picture of this draft with its mask, to paint on. The drawing of the draft, if any, must be in its mask."""
     size = painted_size(picture)
-    key = f"painter.{id}.{draft.source}"
+    key = _key(id, draft)
+    # Once more: the run before may have been cut short by this one.
+    take_painted(studio, id)
+    draft = studio.drafts.get(id) or draft
     seat = state.painter_seat(key)
     if seat.shown != draft.base_mask:
         seat = replace(seat, shown=draft.base_mask, revision=seat.revision + 1)
@@ -57,8 +60,12 @@ def painter(studio: Studio, id: str, draft: Draft, picture: Size) -> None:
             "revision": seat.revision,
             "seen": seat.heard,
         },
-        on_painted_change=lambda: _take(studio, id, key),
+        on_painted_change=lambda: take_painted(studio, id),
     )
+
+
+def _key(id: str, draft: Draft) -> str:
+    return f"painter.{id}.{draft.source}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,25 +108,41 @@ class Painted:
             raise InvalidMask("The painter sent something else than a mask. Reload the page and try again.") from error
 
 
-def _take(studio: Studio, id: str, key: str) -> None:
-    """Store what was painted. Left out if it was painted on another mask than is stored: it will be sent again."""
+def take_painted(studio: Studio, id: str) -> None:
+    """Store what the browser sent last, if it is news. To be called before anything else changes the mask.
+
+    Left out if it was painted on another mask than is stored: it will be sent again.
+    """
     with shown_errors():
-        painted = Painted.read((state.held(key) or {}).get("painted"))
         draft = studio.drafts.get(id) or Draft()
+        key = _key(id, draft)
+        sent = (state.held(key) or {}).get("painted")
+        if sent is None:
+            return
+        painted = Painted.read(sent)
         seat = state.painter_seat(key)
         is_outdated = painted.revision != seat.revision or draft.base_mask != seat.shown
         if draft.source is None or painted.stamp == seat.heard or is_outdated:
             return
-        # Also if it turns out to be no mask: the browser would send it for ever.
-        state.keep_painter_seat(key, replace(seat, heard=painted.stamp))
-        size = painted_size(prepared.picture_size(studio, draft.source))
-        mask = read_painted(painted.png, size)
-        if draft.base_mask is not None:
-            mask = repainted(Mask.from_image(studio.gallery.image(draft.base_mask)), mask)
-        shown = _store(studio, id, mask)
-        state.keep_painter_seat(key, replace(seat, heard=painted.stamp, shown=shown))
+        heard = replace(seat, heard=painted.stamp)
+        try:
+            mask = _painted_over(studio, draft, painted.png)
+        except InvalidMask:
+            # Heard all the same: the browser would send it for ever.
+            state.keep_painter_seat(key, heard)
+            raise
+        # Said last: this run may end here for the next one, and then the browser sends it again.
+        state.keep_painter_seat(key, replace(heard, shown=_store(studio, id, mask)))
         if painted.place is not None:
             _store(studio, id, _with_similar(studio, draft.source, mask, painted.place))
+
+
+def _painted_over(studio: Studio, draft: Draft, png: bytes) -> Mask:
+    """The mask in the PNG, as fine as the one that it was painted over."""
+    mask = read_painted(png, painted_size(prepared.picture_size(studio, draft.source)))
+    if draft.base_mask is None:
+        return mask
+    return repainted(Mask.from_image(studio.gallery.image(draft.base_mask)), mask)
 
 
 def _store(studio: Studio, id: str, mask: Mask) -> str | None:

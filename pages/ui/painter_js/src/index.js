@@ -11,7 +11,7 @@ import { base64, pngOf } from "./png.js"
 import { CSS, HTML, TOOLS } from "./view.js"
 import { Viewport } from "./viewport.js"
 
-const WAIT_MS = 300 // after a stroke: the next one often follows
+const PAUSE_MS = 300 // between two masks: strokes often follow one another
 const AGAIN_MS = 6000 // without an answer: the connection may have been lost
 
 const BRUSHES = { brush: Brush, eraser: Eraser, rectangle: RectangleBrush, ellipse: EllipseBrush, lasso: LassoBrush }
@@ -39,6 +39,7 @@ class Painter {
     this.stage = this.find(".stage")
     this.id = Math.random().toString(36).slice(2, 10)
     this.sent = 0
+    this.sentAt = -Infinity
     this.isSpaceHeld = false
     this.isAltHeld = false
     this.left = new AbortController()
@@ -128,7 +129,9 @@ class Painter {
 
   sendSoon() {
     clearTimeout(this.waiting)
-    this.waiting = setTimeout(() => this.send(), WAIT_MS)
+    const pause = this.sentAt + PAUSE_MS - performance.now()
+    if (pause <= 0) this.send()
+    else this.waiting = setTimeout(() => this.send(), pause)
   }
 
   // place: where similar colours are asked for.
@@ -139,7 +142,12 @@ class Painter {
     const stamp = `${this.id}.${++this.sent}`
     this.snapshots.set(stamp, this.mask.values.slice())
     const png = base64(pngOf(this.mask.values, this.mask.width, this.mask.height))
-    this.component.setTriggerValue("painted", { png, stamp, revision: this.revision, place })
+    this.sentAt = performance.now()
+    // A state, not a trigger: it is still there when a run is cut short by the next one.
+    this.component.setStateValue("painted", { png, stamp, revision: this.revision, place })
+    // Streamlit sends in a moment, with whatever happens until then.
+    this.isLeaving = true
+    setTimeout(() => { this.isLeaving = false })
     clearTimeout(this.again)
     this.again = setTimeout(() => {
       this.unsent = this.snapshots.size > 0
@@ -340,6 +348,7 @@ class Painter {
     on(this.element, "input", (event) => this.option(event.target))
     // Before anything else on the page hears of it.
     on(document, "pointerdown", (event) => event.composedPath().includes(this.element) || this.send(), { capture: true })
+    on(document, "click", (event) => this.clickedElsewhere(event), { capture: true })
     on(window, "pagehide", () => this.send())
     on(window, "blur", () => { this.isSpaceHeld = false; this.isAltHeld = false })
   }
@@ -390,6 +399,18 @@ class Painter {
     const { x, y } = this.viewport.placeOf(event)
     this.isAltHeld = event.altKey
     this.pick(this.viewport.sceneOf(x, y))
+  }
+
+  // Streamlit sends a click together with a mask that is about to leave as one change of our fragment, and so Generate,
+  // which stands outside of it, would never hear of the click. It may follow a moment later.
+  clickedElsewhere(event) {
+    if (!this.isLeaving || !event.isTrusted || event.composedPath().includes(this.element)) return
+    event.preventDefault()
+    event.stopImmediatePropagation()
+    const [target] = event.composedPath()
+    const { clientX, clientY, detail } = event
+    const again = { bubbles: true, cancelable: true, composed: true, view: window, clientX, clientY, detail }
+    setTimeout(() => target.dispatchEvent(new MouseEvent("click", again)))
   }
 
   wheel(event) {

@@ -97,15 +97,15 @@ export const CSS = `
 .bar button:focus-visible, .stage:focus-visible, .bar input:focus-visible {
   outline: 3px solid var(--st-primary-color); outline-offset: 2px;
 }
-.options { gap: .25rem 1.25rem; }
+.options { gap: .25rem 1rem; }
 .zooms { margin-left: auto; }
 .options label { display: inline-flex; align-items: center; gap: .5rem; white-space: nowrap; }
 .options label[hidden] { display: none; }
 .options input { accent-color: var(--st-primary-color); margin: 0; height: 1.5rem; }
 .options input[type="checkbox"] { width: 1.125rem; }
-.options input[type="range"] { width: 8rem; }
-.options .veil input { width: 5rem; }
-.options output { min-width: 3.5em; }
+.options input[type="range"] { width: 6.5rem; }
+.options .veil input { width: 4.5rem; }
+.options output { min-width: 3em; }
 .zoom { min-width: 3.25em; text-align: center; font-size: .8125rem; }
 .stage {
   position: relative; overflow: hidden; touch-action: none; user-select: none; -webkit-user-select: none;

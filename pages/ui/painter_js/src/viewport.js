@@ -8,6 +8,7 @@ const LARGEST = 16 // pixels of the screen for one of the mask
 export class Viewport {
   constructor(stage, canvas, picture, size, changed) {
     Object.assign(this, { stage, canvas, picture, size, changed })
+    this.isNew = true
     this.pinched = null
     this.touches = new Map()
   }
@@ -25,8 +26,9 @@ export class Viewport {
   }
 
   resize(width, height) {
-    const wasFitted = !this.canvas.width || this.isFitted
+    const wasFitted = this.isNew || this.isFitted
     const centre = this.sceneOf(this.canvas.width / 2, this.canvas.height / 2)
+    this.isNew = false
     this.canvas.setDimensions({ width, height })
     if (wasFitted) return this.fit()
     this.set(this.zoom, width / 2 - centre.x * this.zoom, height / 2 - centre.y * this.zoom)
