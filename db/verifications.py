@@ -19,6 +19,7 @@ from db.tables import REPRODUCIBLE, EnvironmentRow, GenerationRow, VerificationR
 
 Row, Made = VerificationRow, GenerationRow
 ACTIVE = [status for status in Status if status.is_active]
+FROM_INDEX = "INDEXED BY ix_generations_reproducible"
 BATCH = 5_000
 """Rows in one statement."""
 
@@ -100,7 +101,7 @@ class VerificationRepo:
         counts: dict[str | None, dict[Verdict | None, int]] = defaultdict(dict)
         with Session(self._engine) as session:
             for environment_id, verdict, n in session.execute(
-                select(*by, func.count()).where(REPRODUCIBLE).group_by(*by)
+                select(*by, func.count()).where(REPRODUCIBLE).group_by(*by).with_hint(Made, FROM_INDEX, "sqlite")
             ):
                 counts[environment_id][Verdict(verdict) if verdict else None] = n
             found = select(EnvironmentRow).where(EnvironmentRow.id.in_([id for id in counts if id]))
@@ -114,7 +115,7 @@ class VerificationRepo:
         unverified: without a verdict. environments: made under these.
         """
         waiting = select(Row.id).where(Row.generation_id == Made.id, Row.status.in_(ACTIVE)).exists()
-        query = select(Made.id).where(REPRODUCIBLE, ~waiting)
+        query = select(Made.id).where(REPRODUCIBLE, ~waiting).with_hint(Made, FROM_INDEX, "sqlite")
         if unverified:
             query = query.where(Made.verdict.is_(None))
         if environments is not None:
