@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import streamlit as st
 
 from core.bootstrap import Studio
-from core.domain.gallery import Cursor, GalleryFilter, GallerySlice
+from core.domain.gallery import Cursor, GalleryFilter, GallerySlice, Sort
 from core.domain.generation import Status
 from pages.ui.compare import comparison
 from pages.ui.gallery_bulk import COMPARE, bulk_bar
@@ -56,9 +58,10 @@ def _to_first_page() -> None:
 
 
 def _nothing_found(studio: Studio, filter: GalleryFilter) -> None:
-    if filter.in_trash:
+    unfiltered = replace(filter, sort=Sort.NEWEST)
+    if unfiltered == GalleryFilter(in_trash=True):
         st.info("The trash is empty.", icon=":material/delete:")
-    elif filter != GalleryFilter() or AFTER in st.query_params:
+    elif unfiltered != GalleryFilter() or AFTER in st.query_params:
         st.info(
             "No generation matches. Choose other filters, or go back to the first page.", icon=":material/search_off:"
         )

@@ -111,7 +111,7 @@ def _chips(asked: GalleryFilter) -> None:
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         for words, parts in active:
             st.button(
-                escaped(words), icon=":material/close:", icon_position="right", key=f"chip-{words}",
+                escaped(words), icon=":material/close:", icon_position="right", key=f"chip-{next(iter(parts))}-{words}",
                 help="Take this filter away", on_click=_change, kwargs=parts,
             )  # fmt: skip
         if len(active) > 1:
@@ -229,12 +229,12 @@ def _counted(title: str, count: Count | None) -> str:
 
 def _days(asked: GalleryFilter) -> None:
     today = datetime.now(UTC).date()
-    first, last = min(FIRST_DAY, asked.since or today), max(today, asked.until or today, asked.since or today)
+    days = [FIRST_DAY, today, *(day for day in (asked.since, asked.until) if day)]
     for label, part, shown, column in zip(
         ("From day", "Until day"), ("since", "until"), (asked.since, asked.until), st.columns(2), strict=True
     ):
         column.date_input(
-            label, min_value=first, max_value=last, format="YYYY-MM-DD", help="Both days count, in UTC.",
+            label, min_value=min(days), max_value=max(days), format="YYYY-MM-DD", help="Both days count, in UTC.",
             **_follow(part, shown),
         )  # fmt: skip
 
@@ -259,7 +259,7 @@ def _saved_searches(studio: Studio, asked: GalleryFilter) -> None:
         for search in searches:
             with st.container(horizontal=True, vertical_alignment="center", gap="small"):
                 st.button(
-                    escaped(search.name), key=f"search-{search.name}", width="stretch",
+                    escaped(search.name), key=f"open-search-{search.name}", width="stretch",
                     type="primary" if search.filter == asked else "secondary", help=escaped(in_words(search.filter)),
                     on_click=ask, args=(search.filter,),
                 )  # fmt: skip

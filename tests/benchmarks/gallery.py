@@ -28,9 +28,11 @@ from sqlalchemy import func, insert, select, text
 from core.domain.gallery import PAGE_ROWS, Cursor, GalleryFilter, Sort
 from core.domain.generation import Generation, Status
 from core.domain.params import InpaintParams
+from core.services.statistics import Statistics
 from db.connection import make_engine
 from db.generations import GenerationRepo
 from db.mapping import number_at
+from db.statistics import StatisticsRepo
 from db.tables import GenerationRow, GenerationTagRow, TagRow
 from db.upgrade import upgrade
 
@@ -52,6 +54,7 @@ MODELS = {"pocket-inpaint": 50, "sd15-inpainting": 30, "sd14": 15, "owner/dreams
 SCHEDULERS = {"model-default": 50, "ddim": 15, "unipc": 15, "dpmpp-2m-karras": 10, "euler": 8, "lcm": 2}
 DEVICES = {"cpu": 80, "cuda:0": 20}
 STATUSES = {"succeeded": 930, "failed": 30, "cancelled": 30, "interrupted": 10}
+VERDICTS = {"EXACT": 95, "CLOSE": 4, "DIFFERENT": 1}
 TAGS = [f"{word} {n}" for word in ("project", "client", "print", "idea", "series") for n in range(8)]
 NEGATIVES = ("", "", "blurry, lowres", "text, watermark, signature")
 SIZES = ((512, 512), (768, 512), (1024, 768), (1536, 1024), (3000, 2000), (4000, 3000))
@@ -102,6 +105,8 @@ class Rows:
             "rating": chance.randint(1, 5) if chance.random() < 0.1 else None,
             "deleted_at": created_at if status != "running" and chance.random() < 0.01 else None,
             "tags": chance.sample(TAGS, chance.randint(1, 3)) if chance.random() < 0.1 else [],
+            "verdict": some(VERDICTS, chance) if status == "succeeded" and chance.random() < 0.1 else None,
+            "working_px": 512 * 512,
         }  # fmt: skip
 
 
@@ -185,6 +190,7 @@ def our_questions(repo: GenerationRepo, rows: Rows, chance: random.Random) -> di
     def phrase() -> GalleryFilter:
         return GalleryFilter(text='"{}"'.format(" ".join(chance.choice(rows.prompts).split()[:2])))
 
+    statistics = Statistics(StatisticsRepo(repo._engine))
     added = iter(range(rows.count, rows.count + 10_000))
 
     def a_new_one() -> Generation:
@@ -205,6 +211,7 @@ def our_questions(repo: GenerationRepo, rows: Rows, chance: random.Random) -> di
         "page, 30 days and status": lambda: browse(a_month()),
         "page, by rating": lambda: browse(GalleryFilter(sort=Sort.BEST)),
         "page, slowest of a model": lambda: browse(GalleryFilter(sort=Sort.SLOWEST, model=some(MODELS, chance))),
+        "page, a verdict": lambda: browse(GalleryFilter(verdicts=(some(VERDICTS, chance),))),
         "page of the trash": lambda: browse(GalleryFilter(in_trash=True)),
         "search, common word": lambda: browse(common()),
         "search, middling word": lambda: browse(middling()),
@@ -225,6 +232,9 @@ def our_questions(repo: GenerationRepo, rows: Rows, chance: random.Random) -> di
         "facets, three filters": lambda: repo.facets(three_filters()),
         "facets, common word": lambda: repo.facets(common()),
         "facets, 30 days and status": lambda: repo.facets(a_month()),
+        "statistics, durations": lambda: statistics.paces(EVERYTHING),
+        "statistics, days": lambda: statistics.made(EVERYTHING),
+        "the estimate of a run": lambda: statistics.estimate_s(InpaintParams(model=some(MODELS, chance)), "cpu"),
         "open one": lambda: repo.get(any_id()),
         "rate one": lambda: repo.change([any_id()], rating=chance.randint(1, 5)),
         "add one": lambda: repo.add([a_new_one()]),

@@ -143,6 +143,23 @@ def test_hostile_names_are_shown_as_they_are(open_at, studio, dispatcher):
     assert any(b.label.replace("\\", "") == HOSTILE[:99] for b in page.button)
 
 
+def test_names_that_are_alike_and_days_far_away_do_no_harm(open_at, studio, dispatcher):
+    ids = painted(studio, dispatcher)
+    studio.gallery.tag(ids, ["Succeeded", "Favourites"])
+    studio.gallery.set_favourite(ids)
+    for name in ("name", "search-name"):
+        studio.gallery.save_search(name, GalleryFilter())
+
+    page = open_at(
+        "filters", "searches", status="succeeded", tag=["Succeeded", "Favourites"], favourite="true",
+        since="0001-01-01", until="9999-12-31",
+    )  # fmt: skip
+    assert chips(page) == ["Succeeded", "Favourites", "Succeeded", "Favourites", "From 01 Jan 1", "Until 31 Dec 9999"]
+
+    page = open_at("filters", until="0001-01-01")
+    assert "No generation matches" in page.info[0].value
+
+
 # Saved searches ------------------------------------------------------------------------------------------------
 
 
