@@ -6,7 +6,7 @@ import logging
 import os
 import secrets
 import socket
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -85,6 +85,12 @@ class Studio:
         from core.engine.device import devices
 
         return devices()
+
+    def environments(self) -> Sequence[Mapping[str, str]]:
+        """Versions and switches of this machine, once for each device. Loads the engine: seconds the first time."""
+        from core.engine.device import environment
+
+        return [environment(device).facts for device in self.devices()]
 
     def device(self, wish: str = "auto") -> str:
         """The key of the device that a wish comes to. Raises DeviceUnavailable."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 
 import streamlit as st
@@ -46,5 +46,14 @@ def looking_for_devices(_studio: Studio) -> Future[tuple[str, Sequence[Device]]]
     """The device that "auto" means, and all of them. The first look loads the engine: seconds no page should wait."""
     thread = ThreadPoolExecutor(1, "looking-for-devices")
     looking = thread.submit(lambda: (_studio.device(), _studio.devices()))
+    thread.shutdown(wait=False)
+    return looking
+
+
+@st.cache_resource(show_spinner=False)
+def looking_at_environments(_studio: Studio) -> Future[Sequence[Mapping[str, str]]]:
+    """What each device of this machine runs under, to compare with what was recorded. Also seconds."""
+    thread = ThreadPoolExecutor(1, "looking-at-environments")
+    looking = thread.submit(_studio.environments)
     thread.shutdown(wait=False)
     return looking

@@ -34,11 +34,15 @@ def verdict_badge(studio: Studio, generation: Generation) -> None:
 
 
 def verify_button(studio: Studio, generation: Generation) -> None:
-    if generation.output and not generation.is_imported_picture and st.button(
-        "Verify",
-        key=f"verify-{generation.id}",
-        icon=":material/fact_check:",
-        help="Run it again under the recorded conditions and compare, pixel by pixel",
+    if (
+        generation.output
+        and not generation.is_imported_picture
+        and st.button(
+            "Verify",
+            key=f"verify-{generation.id}",
+            icon=":material/fact_check:",
+            help="Run it again under the recorded conditions and compare, pixel by pixel",
+        )
     ):
         studio.reproductions.verify([generation.id])
         st.rerun()
@@ -78,6 +82,9 @@ def _found(studio: Studio, generation: Generation, verification: Verification) -
             _heat_map(studio, generation, verification)
         if verification.restored:
             st.caption(f"Taken from the record: {', '.join(verification.restored)}.")
+        if verification.not_restored:
+            words = "; ".join(escaped(str(change)) for change in verification.not_restored[:CHANGES_SHOWN])
+            st.caption(f"Could not be restored: {words}.")
         if reproduction.changes:
             st.markdown("What is not as it was:")
             st.markdown("\n".join(f"- {escaped(str(change))}" for change in reproduction.changes[:CHANGES_SHOWN]))
