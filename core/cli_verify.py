@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import threading
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Sequence
+from functools import partial
 from typing import Annotated, Any
 
 import typer
@@ -13,7 +15,10 @@ from core.bootstrap import Studio
 from core.domain.errors import InvalidInput
 from core.domain.gallery import GalleryFilter
 from core.domain.generation import Status
-from core.domain.reproduction import Verdict, Verification
+from core.domain.lineage import Replay, ReplayStep
+from core.domain.reproduction import Verdict, Verification, reasons_of
+
+REASONS_TOLD = 10
 
 
 @cli.app.command()
@@ -38,6 +43,56 @@ def verify(
         _tell_counts(done)
         if any(v.reproduction is None or v.reproduction.verdict is Verdict.DIFFERENT for v in done):
             raise typer.Exit(1)
+
+
+@cli.app.command()
+def replay(
+    id: Annotated[str, typer.Argument(help="The last generation of the chain.")],
+    as_json: cli.JSON = False,
+) -> None:
+    """Paint the whole chain that led to a generation again, from its first picture. Ends with 1 unless it is EXACT."""
+    with cli.exit_codes():
+        studio = cli.make_studio()
+        replay_id = studio.lineage.replay(id, session="command line")
+        while (replay := studio.lineage.get_replay(replay_id)).ended_at is None:
+            active = [step.again.id for step in replay.steps if step.again and step.again.status.is_active]
+            for step_id in active:
+                cancel = partial(studio.lineage.stop, replay_id)
+                cli.work_in_thread(studio, step_id, follow=lambda: None, cancel=cancel)
+            if studio.lineage.advance():
+                continue
+            if not active:
+                break
+            # Another process may paint the step: then its row is watched until it ends.
+            threading.Event().wait(0.2)
+        verdict = studio.lineage.verdict(replay)
+        if as_json:
+            cli.print_json(_replayed(id, replay, verdict))
+        else:
+            for n, step in enumerate(replay.steps, 1):
+                print(f"{n} {step.again.id if step.again else 'not painted'} {_step_in_words(step)}")
+            print(f"{id} {verdict or 'not replayed to its end'}")
+        if verdict is not Verdict.EXACT:
+            raise typer.Exit(1)
+
+
+def _replayed(id: str, replay: Replay, verdict: Verdict | None) -> dict[str, Any]:
+    steps = [
+        {
+            "original": step.original.id if step.original else None,
+            "id": step.again.id if step.again else None,
+            "status": step.again.status if step.again else None,
+            "exact": step.is_exact,
+        }
+        for step in replay.steps
+    ]
+    return {"id": id, "replay": replay.id, "verdict": verdict, "steps": steps}
+
+
+def _step_in_words(step: ReplayStep) -> str:
+    if step.is_exact is None:
+        return step.again.status if step.again else ""
+    return "EXACT" if step.is_exact else "not the same"
 
 
 def _all(studio: Studio) -> Iterator[str]:
@@ -85,8 +140,11 @@ def _in_words(verification: Verification) -> str:
     return "\n  ".join([line, *map(str, found.changes)])
 
 
-def _tell_counts(done: Iterable[Verification]) -> None:
+def _tell_counts(done: Sequence[Verification]) -> None:
     counts = Counter(str(v.reproduction.verdict) if v.reproduction else "not verified" for v in done)
     cli.errors.print(
         ", ".join(f"{count} {verdict}" for verdict, count in sorted(counts.items())) or "nothing to verify"
     )
+    found = ((v.reproduction.verdict, v.reproduction.changes) for v in done if v.reproduction)
+    for reason in reasons_of(found)[:REASONS_TOLD]:
+        cli.errors.print(f"{reason.count}: {reason.words}", markup=False, soft_wrap=True, highlight=False)

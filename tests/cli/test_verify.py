@@ -8,8 +8,10 @@ import pytest
 from typer.testing import CliRunner
 
 from core import cli
+from core.domain.errors import OutOfMemory
 from core.engine.fake import fake_environment
 from tests.conftest import a_request
+from tests.services.test_lineage import continued
 
 
 @pytest.fixture
@@ -45,6 +47,7 @@ def test_a_different_picture_ends_with_1_and_says_why(run, studio, dispatcher, i
     assert "DIFFERENT" in result.stdout
     assert "torch: 0.0.fake then, 2.14.1 now" in result.stdout
     assert "1 DIFFERENT" in result.stderr
+    assert "1: torch: 0.0.fake then, 2.14.1 now" in result.stderr
 
 
 @pytest.mark.parametrize("arguments", [(), ("nothing",), ("nothing", "--all")])
@@ -57,3 +60,45 @@ def test_bad_input_ends_with_2_and_a_sentence(run, arguments):
 
 def test_an_empty_gallery_has_nothing_to_verify(run):
     assert "nothing to verify" in run("--all").stderr
+
+
+def replayed(studio, id: str, code: int = 0):
+    result = CliRunner().invoke(cli.app, ["replay", id, "--json"])
+    assert result.exit_code == code, result.output
+    [line] = result.stdout.splitlines()
+    return json.loads(line)
+
+
+def test_a_chain_is_replayed_step_by_step_and_is_exact(run, studio, dispatcher):
+    [first] = studio.generations.submit(a_request())
+    dispatcher.drain()
+    last = continued(studio, continued(studio, first, 1), 2)
+
+    told = replayed(studio, last)
+
+    assert (told["id"], told["verdict"]) == (last, "EXACT")
+    assert [(step["status"], step["exact"]) for step in told["steps"]] == [("succeeded", True)] * 3
+
+
+def test_a_replay_that_does_not_come_out_the_same_ends_with_1(run, studio, dispatcher, inpainter):
+    [first] = studio.generations.submit(a_request())
+    dispatcher.drain()
+    last = continued(studio, first, 1)
+    inpainter.shift = 90
+
+    told = replayed(studio, last, code=1)
+
+    assert told["verdict"] == "DIFFERENT"
+    assert [step["exact"] for step in told["steps"]] == [False, False]
+
+
+def test_a_replay_whose_step_fails_ends_with_1_and_no_verdict(run, studio, dispatcher, inpainter):
+    [first] = studio.generations.submit(a_request())
+    dispatcher.drain()
+    last = continued(studio, first, 1)
+    inpainter.fail_with(OutOfMemory())
+
+    told = replayed(studio, last, code=1)
+
+    assert told["verdict"] is None
+    assert [step["status"] for step in told["steps"]] == ["failed", None]
