@@ -12,9 +12,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from core.domain.drawing import ERASE, PAINT, Drawing, canvas_size
+from core.domain.drawing import ERASE, LASSO, PAINT, Drawing, canvas_size
 from core.domain.errors import InvalidMask
-from core.domain.geometry import Size
+from core.domain.geometry import Bounds, Size
 from core.domain.mask import Mask
 
 DATA = Path(__file__).parents[1] / "data"
@@ -342,3 +342,13 @@ def test_a_hundred_strokes_on_24_megapixels_take_seconds_at_most():
 
     assert mask.coverage > 0.3
     assert time.process_time() - started < 5  # 1.1 s of a quiet core
+
+
+def test_a_line_of_the_lasso_repaints_what_it_goes_around():
+    path = [["M", 20, 20], ["L", 60, 20], ["L", 60, 50], ["L", 20, 50], ["L", 20, 22]]
+    lasso = {"type": "Path", "path": path, "left": 40, "top": 35, "fill": None, "stroke": LASSO, "strokeWidth": 2}
+
+    mask = Drawing((lasso,), Size(80, 80)).mask(Size(80, 80))
+
+    assert mask.bounds == Bounds(19, 19, 61, 51)
+    assert mask.coverage == pytest.approx(42 * 32 / 6400, rel=0.02)

@@ -56,21 +56,21 @@ export const HTML = `
       ${button("undo", "Undo", "Control+Z")}${button("redo", "Redo", "Control+Shift+Z")}
       ${button("clear", "Clear the mask", "Delete")}
     </span>
+    <span class="group zooms">
+      ${button("minus", "Zoom out", "-")}<output class="zoom" title="Zoom">100 %</output>${button("plus", "Zoom in", "+")}
+      ${button("fit", "Fit the picture into the window", "0")}${button("keys", "Keys of the painter", "?")}
+    </span>
   </div>
   <div class="bar options">
     <label data-for="brush eraser">Size <input type="range" name="size" min="0" max="1000" step="1" aria-label="Brush size">
       <output class="size"></output></label>
     <label data-for="similar">Tolerance <input type="range" name="tolerance" min="0" max="128" step="1"
       aria-label="Tolerance"> <output class="tolerance"></output></label>
-    <label data-for="similar"><input type="checkbox" name="connected" checked> Only what hangs together</label>
+    <label data-for="similar"><input type="checkbox" name="connected" checked> Connected</label>
     <label data-for="rectangle ellipse lasso similar"><input type="checkbox" name="subtract"> Take away</label>
     <label data-for="brush" class="pen" hidden><input type="checkbox" name="pressure" checked> Pen pressure</label>
     <label class="veil">Overlay <input type="range" name="opacity" min="10" max="100" step="1"
       aria-label="Strength of the overlay"></label>
-    <span class="group zooms">
-      ${button("minus", "Zoom out", "-")}<output class="zoom" title="Zoom">100 %</output>${button("plus", "Zoom in", "+")}
-      ${button("fit", "Fit the picture into the window", "0")}${button("keys", "Keys of the painter", "?")}
-    </span>
   </div>
   <div class="stage" tabindex="0" role="application"
     aria-label="The picture, to paint the mask on. Keys: B brush, E eraser, brackets for the size, Control and Z to undo.">
@@ -85,15 +85,15 @@ export const HTML = `
 export const CSS = `
 :host { display: block; }
 .painter { font: 400 .875rem/1.4 var(--st-font); color: var(--st-text-color); }
-.bar { display: flex; flex-wrap: wrap; align-items: center; gap: .25rem .75rem; margin-bottom: .375rem; }
+.bar { display: flex; flex-wrap: wrap; align-items: center; gap: .25rem .5rem; margin-bottom: .375rem; }
 .group { display: inline-flex; align-items: center; gap: 1px; }
 .bar button {
-  display: inline-grid; place-items: center; width: 2.25rem; height: 2.25rem; padding: 0; cursor: pointer;
+  display: inline-grid; place-items: center; width: 2.125rem; height: 2.125rem; padding: 0; cursor: pointer;
   color: inherit; background: none; border: 1px solid transparent; border-radius: var(--st-base-radius);
 }
-.bar button:hover:not(:disabled) { background: var(--st-secondary-background-color); }
+@media (hover: hover) { .bar button:hover:not(:disabled) { background: var(--st-secondary-background-color); } }
 .bar button:disabled { opacity: .35; cursor: default; }
-.bar button[aria-pressed="true"] { background: var(--st-primary-color); color: #fff; }
+.bar button[aria-pressed="true"][aria-pressed] { background: var(--st-primary-color); color: #fff; }
 .bar button:focus-visible, .stage:focus-visible, .bar input:focus-visible {
   outline: 3px solid var(--st-primary-color); outline-offset: 2px;
 }
@@ -101,7 +101,19 @@ export const CSS = `
 .zooms { margin-left: auto; }
 .options label { display: inline-flex; align-items: center; gap: .5rem; white-space: nowrap; }
 .options label[hidden] { display: none; }
-.options input { accent-color: var(--st-primary-color); margin: 0; height: 1.5rem; }
+.options input { accent-color: var(--st-primary-color); margin: 0; height: 1.5rem; background: none; cursor: pointer; }
+.options input[type="range"] { appearance: none; }
+.options input::-webkit-slider-runnable-track {
+  height: .25rem; border-radius: 1rem; background: var(--st-border-color);
+}
+.options input::-moz-range-track { height: .25rem; border-radius: 1rem; background: var(--st-border-color); }
+.options input::-webkit-slider-thumb {
+  appearance: none; width: 1rem; height: 1rem; margin-top: -.375rem; border-radius: 50%;
+  background: var(--st-primary-color);
+}
+.options input::-moz-range-thumb {
+  width: 1rem; height: 1rem; border: 0; border-radius: 50%; background: var(--st-primary-color);
+}
 .options input[type="checkbox"] { width: 1.125rem; }
 .options input[type="range"] { width: 6.5rem; }
 .options .veil input { width: 4.5rem; }
@@ -132,6 +144,7 @@ export const CSS = `
 .words { margin: .375rem 0 0; min-height: 1.4em; font-size: .875rem; opacity: .8; }
 @media (pointer: coarse) {
   .bar button { width: 2.5rem; height: 2.5rem; }
-  [data-act="keys"] { display: none; }
+  .bar [data-act="keys"] { display: none; }
+  .options input::-webkit-slider-thumb { width: 1.375rem; height: 1.375rem; margin-top: -.5625rem; }
 }
 `

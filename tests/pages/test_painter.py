@@ -1,0 +1,265 @@
+"""The painter's half on the server: what it tells the browser, and what it makes of what the browser sends."""
+
+from __future__ import annotations
+
+import base64
+import io
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+from streamlit.testing.v1 import AppTest
+
+from core.domain.draft import Draft
+from core.domain.mask import Mask
+from pages.ui import canvas, painter, state
+from tests.conftest import a_mask, a_picture
+from tests.pages.test_inpaint import draft, draft_id, generate, png, upload, words_on
+
+HELD = state.held
+PAINTER = canvas._painter
+
+
+@dataclass
+class Browser:
+    """Stands in for the painter in the browser. told: what it was told last. sent: what its widget holds."""
+
+    told: dict[str, Any] = field(default_factory=dict)
+    key: str | None = None
+    sent: dict[str, Any] | None = None
+    count: int = 0
+
+    def __call__(self, *, key: str, data: dict[str, Any], on_painted_change: Any) -> None:
+        self.key, self.told = key, data
+
+    def held(self, key: str) -> Any:
+        return {"painted": self.sent} if key == self.key else HELD(key)
+
+    def paint(self, mask: Mask, **other: Any) -> None:
+        self.count += 1
+        text = base64.b64encode(png(mask.to_image())).decode()
+        self.sent = {"png": text, "stamp": f"b.{self.count}", "revision": self.told["revision"], **other}
+
+    @property
+    def shows(self) -> Mask | None:
+        """The mask it was given, if it has to take one."""
+        address = self.told["mask"]
+        return address and Mask.from_image(Image.open(io.BytesIO(base64.b64decode(address.partition(",")[2]))))
+
+
+@pytest.fixture
+def browser(inpaint, hand, monkeypatch) -> Browser:
+    browser = Browser()
+    monkeypatch.setattr(canvas, "_painter", PAINTER)
+    monkeypatch.setattr(painter, "_component", browser)
+    monkeypatch.setattr(painter, "address", lambda file, *_: "data:," + base64.b64encode(file).decode())
+    monkeypatch.setattr(state, "held", browser.held)
+    return browser
+
+
+@pytest.fixture
+def page(browser, inpaint) -> AppTest:
+    return upload(inpaint(), png(a_picture()))
+
+
+def stored(studio, page: AppTest) -> Mask | None:
+    key = draft(studio, page).base_mask
+    return key and Mask.from_image(studio.gallery.image(key))
+
+
+def test_the_painter_gets_the_picture_and_no_mask_at_first(page, browser):
+    assert (browser.told["width"], browser.told["height"]) == (96, 64)
+    assert browser.told["mask"] is None
+    picture = base64.b64decode(browser.told["picture"].partition(",")[2])
+    assert Image.open(io.BytesIO(picture)).size == (96, 64)
+
+
+def test_a_large_picture_is_painted_on_at_2048_pixels(inpaint, browser):
+    upload(inpaint(), png(Image.new("RGB", (4096, 1000))))
+
+    assert (browser.told["width"], browser.told["height"], browser.told["picture_width"]) == (2048, 500, 4096)
+
+
+def test_what_is_painted_is_stored_and_acknowledged(page, browser, studio):
+    browser.paint(a_mask())
+
+    page.run()
+
+    assert stored(studio, page) == a_mask()
+    assert browser.told["seen"] == "b.1"
+    assert browser.told["revision"] == browser.sent["revision"]
+
+
+def test_a_generation_gets_the_mask_that_came_in_with_the_click(page, browser, studio):
+    browser.paint(a_mask())
+
+    generate(page)
+
+    [generation] = studio.gallery.browse().generations
+    assert studio.gallery.mask(generation) == a_mask()
+
+
+def test_a_tool_works_on_the_stroke_that_came_in_with_the_click(page, browser, studio):
+    browser.paint(a_mask())
+
+    page.button(key="canvas-invert").click().run()
+
+    assert stored(studio, page) == a_mask().inverted
+    assert browser.told["revision"] == browser.sent["revision"] + 1
+    assert browser.shows == a_mask().inverted
+
+
+def test_what_was_painted_on_an_older_mask_is_left_to_the_browser_to_send_again(page, browser, studio):
+    page.button(key="canvas-invert").click().run()
+    browser.paint(a_mask())
+    browser.sent["revision"] -= 1
+
+    page.run()
+
+    assert stored(studio, page) == a_mask().union(a_mask().inverted)
+    assert browser.told["seen"] != browser.sent["stamp"]
+
+
+def test_an_erased_mask_is_no_mask(page, browser, studio):
+    browser.paint(a_mask())
+    page.run()
+    browser.paint(Mask.empty(a_mask().size))
+
+    page.run()
+
+    assert stored(studio, page) is None
+
+
+def test_similar_colours_are_added_to_what_is_painted(browser, inpaint, studio):
+    image = Image.new("RGB", (96, 64), "white")
+    image.paste("navy", (50, 0, 96, 64))
+    page = upload(inpaint(), png(image))
+    browser.paint(a_mask(), place={"x": 80, "y": 5, "tolerance": 40, "connected": True, "subtract": False})
+
+    page.run()
+
+    right = np.zeros((64, 96), np.uint8)
+    right[:, 50:] = 255
+    assert stored(studio, page) == a_mask().union(Mask(right))
+    assert browser.shows == stored(studio, page)
+
+
+HOSTILE = {
+    "no text": {"png": 5, "stamp": "x", "revision": 1},
+    "no base64": {"png": "%%%", "stamp": "x", "revision": 1},
+    "no picture": {"png": base64.b64encode(b"<svg/>").decode(), "stamp": "x", "revision": 1},
+    "another size": {"png": base64.b64encode(png(Image.new("L", (9, 9)))).decode(), "stamp": "x", "revision": 1},
+    "no stamp": {"png": "", "revision": 1},
+    "a list": [1],
+    "a place far away": {
+        "png": base64.b64encode(png(a_mask().to_image())).decode(), "stamp": "x", "revision": 1,
+        "place": {"x": 10**400, "y": -1, "tolerance": 3, "connected": 1, "subtract": 0},
+    },
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", sorted(HOSTILE))
+def test_what_is_no_mask_shows_a_sentence_and_changes_nothing(page, browser, studio, name):
+    browser.sent = HOSTILE[name]
+    if isinstance(browser.sent, dict):
+        browser.sent = {**browser.sent, "revision": browser.told["revision"]}
+
+    page.run()
+
+    assert not page.exception
+    assert "The painter sent" in words_on(page) or "cannot be used" in words_on(page)
+    assert stored(studio, page) in (None, a_mask())
+
+
+def test_a_drawing_of_the_simple_canvas_becomes_the_mask(page, browser, studio):
+    rectangle = {
+        "type": "Rect", "originX": "left", "originY": "top", "left": 100, "top": 50, "width": 150, "height": 150,
+        "fill": "red", "stroke": "red", "strokeWidth": 0,
+    }  # fmt: skip
+    state_before = draft(studio, page)
+    old = state_before.changed(drawing=f'{{"objects":[{str(rectangle).replace(chr(39), chr(34))}]}}', canvas_width=480)
+    studio.drafts.save(draft_id(page), old)
+
+    page.run()
+
+    assert draft(studio, page).drawing is None
+    assert stored(studio, page) == a_mask()
+    assert browser.shows == a_mask()
+
+
+def test_another_tab_that_paints_on_the_same_draft_is_seen_here(page, browser, studio):
+    key = studio.drafts.images.put(a_mask().to_image())
+    studio.drafts.save(draft_id(page), draft(studio, page).changed(base_mask=key))
+
+    page.run()
+
+    assert browser.shows == a_mask()
+
+
+# Tools ---------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("tool", "change"),
+    [
+        ("fill-holes", lambda mask: mask.holes_filled),
+        ("grow", lambda mask: mask.grown(8)),
+        ("remove-specks", lambda mask: mask.without_specks(64)),
+        ("shrink", lambda mask: mask.shrunk(8)),
+    ],
+)
+def test_each_tool_changes_the_mask(page, browser, studio, tool, change):
+    pixels = a_mask().pixels.copy()
+    pixels[20:24, 30:34] = 0
+    pixels[60, 90] = 255
+    browser.paint(Mask(pixels))
+    page.run()
+
+    page.button(key=f"canvas-{tool}").click().run()
+
+    assert stored(studio, page) == change(Mask(pixels)) != Mask(pixels)
+
+
+def test_what_is_transparent_can_be_the_mask_and_is_offered_only_where_something_is(page, inpaint, browser, studio):
+    assert "What is transparent" not in [button.label for button in page.button]
+
+    image = Image.new("RGBA", (96, 64), "green")
+    image.paste((0, 0, 0, 0), (20, 10, 50, 40))
+    other = upload(inpaint(), png(image))
+    other.button(key="canvas-transparent").click().run()
+
+    assert stored(studio, other) == a_mask()
+
+
+def test_the_mask_of_an_earlier_generation_fits_a_larger_picture_of_the_same_shape(page, inpaint, browser, studio):
+    browser.paint(a_mask())
+    generate(page)
+    [generation] = studio.gallery.browse().generations
+
+    larger = upload(inpaint(), png(a_picture(192, 128)))
+    larger.toggle(key="canvas-earlier").set_value(True).run()
+    larger.button(key=f"canvas-take-{generation.id}").click().run()
+
+    assert stored(studio, larger) == a_mask().resized(stored(studio, larger).size)
+    assert stored(studio, larger).coverage == a_mask().coverage
+
+
+def test_masks_of_pictures_of_another_shape_are_not_offered(page, inpaint, browser, studio):
+    browser.paint(a_mask())
+    generate(page)
+
+    other = upload(inpaint(), png(a_picture(64, 96)))
+    other.toggle(key="canvas-earlier").set_value(True).run()
+
+    assert "No earlier generation had a picture of this shape" in words_on(other)
+
+
+def test_the_simple_canvas_can_be_chosen_and_another_picture_keeps_the_choice(page, hand, studio):
+    page.toggle(key=f"{draft_id(page)}.simple-canvas").set_value(True).run()
+    upload(page, png(a_picture(48, 32)), "other.png")
+
+    assert draft(studio, page).has_simple_canvas
+    assert hand.calls[-1]["drawing_mode"] == "freedraw"
+    assert Draft().has_simple_canvas is False
