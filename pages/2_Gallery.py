@@ -37,7 +37,7 @@ def gallery_page(studio: Studio) -> None:
         _detail(studio, opened, [g.id for g in found.generations])
     elif len(compared) == 2:
         _compared(studio, *compared)
-    elif any(g.status.is_active for g in found.generations):
+    elif studio.gallery.is_anything_active():
         with news:
             _watch(studio, filter, cursor, found)
 
@@ -96,10 +96,10 @@ def _turn_to(cursor: Cursor | None) -> None:
 
 @st.fragment(run_every="1s")
 def _watch(studio: Studio, filter: GalleryFilter, cursor: Cursor | None, shown: GallerySlice) -> None:
-    """While something on this page is waiting or being painted: how far it is, and a new page when one has ended."""
+    """While something is waiting, being painted or verified: how far it is, and a new page when one has ended."""
     with shown_errors():
         now = studio.gallery.browse(filter, cursor)
-        if [(g.id, g.status) for g in now.generations] != [(g.id, g.status) for g in shown.generations]:
+        if _state_of(now) != _state_of(shown) or not studio.gallery.is_anything_active():
             st.rerun()
         for generation in now.generations:
             if generation.status is Status.RUNNING:
@@ -108,6 +108,10 @@ def _watch(studio: Studio, filter: GalleryFilter, cursor: Cursor | None, shown: 
         waiting = sum(g.status is Status.QUEUED for g in now.generations)
         if waiting:
             st.caption(f"{waiting} waiting")
+
+
+def _state_of(page: GallerySlice) -> list[tuple]:
+    return [(g.id, g.status, g.verdict) for g in page.generations]
 
 
 def _close_detail() -> None:

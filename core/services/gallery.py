@@ -86,6 +86,10 @@ class Gallery:
     def delete_search(self, name: str) -> None:
         self.repo.delete_search(title_text(name))
 
+    def is_anything_active(self) -> bool:
+        """Whether a generation or a verification waits or is being worked on."""
+        return self.repo.is_anything_active()
+
     # One generation
 
     def get(self, id: str) -> Generation:

@@ -289,6 +289,18 @@ def test_one_of_the_trash_and_then_all_of_it_is_removed(gallery, studio, dispatc
     assert in_trash() == 0
 
 
+def test_the_page_is_drawn_again_when_a_verification_has_ended(gallery, studio, dispatcher, grid):
+    [id] = painted(studio, dispatcher)
+    grid.answer = {"selected": [id]}
+    page = button(gallery(), "Verify").click().run()
+    assert grid.tiles[0]["sign"] is None
+
+    dispatcher.drain()
+    page.run()
+
+    assert grid.tiles[0]["sign"] == "="
+
+
 def test_a_tile_shows_its_newest_verdict_also_to_those_who_cannot_see_it(gallery, studio, dispatcher, grid):
     [id] = painted(studio, dispatcher)
     gallery()
