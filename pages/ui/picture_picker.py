@@ -12,7 +12,7 @@ import streamlit as st
 from core.bootstrap import Studio
 from core.domain.draft import Draft
 from core.domain.imported import TOOLS
-from core.domain.params import PARAMETERS
+from core.domain.params import PARAMETERS, SCHEDULERS
 from core.domain.picture import read_picture
 from pages.ui import state
 from pages.ui.messages import escaped, shown_errors
@@ -67,7 +67,7 @@ def _in_words(said: Mapping[str, Any]) -> str:
     words = " ".join(str(params.get("prompt", "")).split())
     parts = [f"“{words[:WORDS_SHOWN]}{'…' if len(words) > WORDS_SHOWN else ''}”"] if words else []
     told = [name for name in PARAMETERS if name in params and name not in ("prompt", "negative_prompt")]
-    parts += [f"{PARAMETERS[name].title} {params[name]}" for name in told]
+    parts += [f"{PARAMETERS[name].title} {SCHEDULERS.get(params[name], params[name])}" for name in told]
     if said["model"] and "model" not in params:
         parts.append(f"its model, {said['model'][:WORDS_SHOWN]}, is not among the models here")
     if said["seed"]:

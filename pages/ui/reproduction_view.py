@@ -61,8 +61,8 @@ def _here(looking: Future[Sequence[Mapping[str, str]]]) -> Sequence[Mapping[str,
 def _counts(overview: Overview) -> None:
     with st.container(horizontal=True):
         for verdict in Verdict:
-            st.metric(verdict, f"{overview.verdict(verdict):,}", help=MEANINGS[verdict], border=True, width=180)
-        st.metric("Not yet verified", f"{overview.verdict(None):,}", border=True, width=180)
+            st.metric(verdict, f"{overview.verdict(verdict):,}", help=MEANINGS[verdict], border=True, width=155)
+        st.metric("Not yet verified", f"{overview.verdict(None):,}", border=True, width=155)
 
 
 # Which ones ----------------------------------------------------------------------------------------------------
