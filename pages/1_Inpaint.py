@@ -34,11 +34,12 @@ def inpaint_page(studio: Studio) -> None:
     picture_picker(studio, id, draft)
     if draft.source is None:
         return
-    painting, choosing = st.columns([3, 2], gap="large")
+    painting, choosing = st.columns([5, 3], gap="large")
     with painting:
         st.subheader("Paint over what should change")
         mask_canvas(studio, id)
         outpaint_panel(studio, id, draft)
+        beside_the_form = st.container()
     with choosing:
         st.subheader("Say what should be there")
         saved = st.container(horizontal=True, gap="small")
@@ -53,9 +54,11 @@ def inpaint_page(studio: Studio) -> None:
             _started(lambda: _submit_sheet(studio, id, choices, sheet))
         generations = _generations(studio, id)
         live_panel(studio, generations)
-    if draft.sheet is not None:
-        sheet_view(studio, draft.sheet)
-    result_view(studio, id, [g for g in generations if g.status is Status.SUCCEEDED])
+    # Where it is seen without scrolling; on a phone the columns stand below each other, and it follows the form.
+    with st.container() if state.is_phone() else beside_the_form:
+        if draft.sheet is not None:
+            sheet_view(studio, draft.sheet)
+        result_view(studio, id, [g for g in generations if g.status is Status.SUCCEEDED])
 
 
 def _generate(studio: Studio, id: str, choices: Choices) -> None:

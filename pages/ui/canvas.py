@@ -133,7 +133,7 @@ def _undo(studio: Studio, id: str, picture: Size) -> None:
 
 
 def _tools() -> tuple[Tool, int]:
-    choices = [key for key, tool in TOOLS.items() if tool.touch or not _is_phone()]
+    choices = [key for key, tool in TOOLS.items() if tool.touch or not state.is_phone()]
     with st.container(horizontal=True, vertical_alignment="bottom"):
         chosen = st.segmented_control(
             "Tool", choices, default="brush", required=True, key="canvas-tool",
@@ -170,7 +170,7 @@ def _draw(studio: Studio, draft: Draft, size: Size, tool: Tool, brush_px: int) -
 
 def _fitting(picture: Size, width: int) -> Size:
     """As wide as there is room, and no higher than a screen. Small pictures are enlarged: a stroke needs some room."""
-    box = PHONE if _is_phone() else BOX
+    box = PHONE if state.is_phone() else BOX
     return canvas_size(picture, max(16, min(width, box.width, box.height * picture.width // picture.height)))
 
 
@@ -199,10 +199,6 @@ export default function ({ parentElement, setStateValue }) {
   return () => { clearTimeout(waiting); observer.disconnect() }
 }
 """
-
-
-def _is_phone() -> bool:
-    return "Mobi" in (st.context.headers.get("User-Agent") or "")
 
 
 def _outcome(studio: Studio, draft: Draft, drawing: Drawing, size: Size) -> None:

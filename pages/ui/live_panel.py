@@ -49,14 +49,14 @@ def _watch(studio: Studio, ids: tuple[str, ...], finished: int) -> None:
 
 
 def _thumbnails(studio: Studio, done: Sequence[Generation]) -> None:
-    """The large ones stand below the form, where a first look does not reach."""
+    """Beside the button that was pressed; the large ones stand where there is room."""
     if not done:
         return
     with st.container(horizontal=True, gap="small"):
         for nth, generation in enumerate(done, 1):
             if generation.thumbnail:
                 with shown_errors(), st.container(width=220 if len(done) == 1 else SMALL_PX):
-                    caption = "Done, see below" if len(done) == 1 else str(nth)
+                    caption = "Done" if len(done) == 1 else str(nth)
                     st.image(studio.gallery.file(generation.thumbnail), caption=caption, alt=f"Result {nth}, small")
 
 

@@ -17,7 +17,10 @@ from core.settings import Settings
 @st.cache_resource(show_spinner=False, on_release=lambda studio: studio.close())
 def studio() -> Studio:
     """Raises InvalidSettings or DatabaseUnusable; an error is not cached, so a reload tries again."""
-    return build_studio(Settings(), load_inpainter)
+    built = build_studio(Settings(), load_inpainter)
+    # What lies in the trash for longer than its time is removed for good, at each start.
+    built.gallery.empty_trash()
+    return built
 
 
 @st.cache_resource(max_entries=1, show_spinner=False, on_release=lambda inpainter: inpainter.close())

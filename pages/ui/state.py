@@ -118,6 +118,10 @@ def tell_next(place: str, what: Any) -> None:
     st.session_state[f"{_NEWS}.{place}"] = what
 
 
+def is_phone() -> bool:
+    return "Mobi" in (st.context.headers.get("User-Agent") or "")
+
+
 def is_new_file(widget: str, file_id: str) -> bool:
     """Whether this upload was not seen before: it stays in its widget over all reruns, and is read once."""
     seen = st.session_state.setdefault(_SEEN, {})

@@ -6,8 +6,10 @@ import threading
 
 import pytest
 
+from core.domain.errors import GenerationNotFound
 from core.engine.fake import FakeInpainter
 from pages.ui import resources
+from tests.conftest import a_request
 
 
 @pytest.fixture
@@ -54,3 +56,20 @@ def test_the_worker_thread_gets_the_same_pipeline_as_everybody(loads):
 
     assert found == [resources.load_inpainter("a", "cpu")]
     assert len(loads) == 1
+
+
+def test_the_trash_forgets_at_each_start_what_lay_there_for_too_long(studio, dispatcher, clock, monkeypatch):
+    old, fresh = studio.generations.submit(a_request(), count=2)
+    dispatcher.drain()
+    studio.gallery.trash([old])
+    clock.wait(days=40)
+    studio.gallery.trash([fresh])
+    monkeypatch.setattr(resources, "build_studio", lambda settings, load: studio)
+    resources.studio.clear()
+
+    resources.studio()
+    resources.studio.clear()
+
+    assert studio.gallery.get(fresh).deleted_at is not None
+    with pytest.raises(GenerationNotFound):
+        studio.gallery.get(old)
