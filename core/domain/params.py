@@ -199,6 +199,36 @@ PARAMETERS: dict[str, Parameter] = {
         default=ORIGINAL,
         choices=FILLS,
     ),
+    "soft_mask": Parameter(
+        "Soft mask",
+        "Grey parts of the mask change by that degree: each has a strength of its own (differential diffusion, arXiv "
+        "2306.00950). Such a mask is not grown: its greys say all. Without it greys mix the new pixels with the old "
+        "ones. A mask of black and white alone is not affected.",
+        default=False,
+    ),
+    "variation_strength": Parameter(
+        "Variation",
+        "Turns the noise of the seed some way towards that of the variation seed: 0.1 gives a near relative of the "
+        "picture, 1 another picture. 0 is off.",
+        default=0.0,
+        low=0.0,
+        high=1.0,
+        step=0.05,
+    ),
+    "variation_seed": Parameter(
+        "Variation seed",
+        "Which way a variation goes. It counts only with a variation above 0.",
+        default=0,
+        low=0,
+        high=2**32 - 1,
+        step=1,
+    ),
+    "prompt_weights": Parameter(
+        "Prompt weights",
+        "Words count more or less: “(soft light)1.3”, “balloon++” (1.1 each), “grass-” (0.9 each), by compel. Without "
+        "it these signs are read as text. A prompt without any weight is not affected.",
+        default=False,
+    ),
     "crop_padding_px": Parameter(
         "Context",
         "How many pixels of the picture around the mask the model gets to see (never less than an eighth of the "
@@ -237,6 +267,10 @@ class InpaintParams(BaseModel):
     refine_strength: float = PARAMETERS["refine_strength"].default
     colour_match: float = PARAMETERS["colour_match"].default
     fill: str = PARAMETERS["fill"].default
+    soft_mask: bool = PARAMETERS["soft_mask"].default
+    variation_strength: float = PARAMETERS["variation_strength"].default
+    variation_seed: int = PARAMETERS["variation_seed"].default
+    prompt_weights: bool = PARAMETERS["prompt_weights"].default
 
     def __init__(self, **values: Any) -> None:
         try:

@@ -8,7 +8,7 @@ from typing import Any
 
 from PIL import Image
 
-from core.domain import compositing, seam
+from core.domain import compositing, seam, soft_mask
 from core.domain.errors import EmptyMask, SizeMismatch
 from core.domain.geometry import Bounds, Crop, Size, crop_around, crop_of, wide_crop_around
 from core.domain.mask import Mask
@@ -35,18 +35,25 @@ class InpaintRequest:
         if self.mask.is_empty:
             raise EmptyMask
 
+    @property
+    def is_soft(self) -> bool:
+        """Whether greys of the mask say how much may change; a mask without any is a hard one."""
+        return self.params.soft_mask and soft_mask.has_greys(self.mask)
+
 
 @dataclass(frozen=True, slots=True)
 class WorkingRequest:
     """What one pipeline call gets: everything at the working size.
 
-    image: RGB. mask: of its size, black and white, in whole latent cells. params: as in the request. recorded: what
-    the inpainter recorded of an earlier run, to restore its conditions (threads, scheduler) as far as it can.
+    image: RGB. mask: of its size, black and white, in whole latent cells. params: as in the request. degree: of a soft
+    mask how much each cell may change, grey; None for a hard one. recorded: what the inpainter recorded of an earlier
+    run, to restore its conditions (threads, scheduler) as far as it can.
     """
 
     image: Image.Image
     mask: Mask
     params: InpaintParams
+    degree: Mask | None = None
     recorded: Mapping[str, Any] = field(default_factory=dict)
 
 
@@ -65,7 +72,8 @@ class Plan:
     @classmethod
     def of(cls, request: InpaintRequest) -> Plan:
         params = request.params
-        grown = request.mask.grown(params.mask_grow_px)
+        mask = request.mask
+        grown = soft_mask.everything_on(mask) if request.is_soft else mask.grown(params.mask_grow_px)
         bounds = grown.bounds
         if bounds is None:
             raise EmptyMask
@@ -90,7 +98,13 @@ class Plan:
             image=compositing.for_model(start or self.request.image, bounds, working),
             mask=self.blend_mask.for_model(bounds, working, cell),
             params=params,
+            degree=self._degree(cell),
         )
+
+    def _degree(self, cell: int) -> Mask | None:
+        if not self.request.is_soft:
+            return None
+        return soft_mask.degree_for_model(self.request.mask, self.crop.bounds, self.crop.working, cell)
 
     def finish(self, repainted: Image.Image) -> Image.Image:
         """The whole picture with the repainted part laid in; outside the grown mask it is bit-identical."""

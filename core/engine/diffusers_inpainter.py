@@ -10,7 +10,6 @@ import time
 import warnings
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +26,6 @@ from core.domain.errors import (
     NotAnInpaintingModel,
     OutOfMemory,
     ResultWithheld,
-    StudioError,
 )
 from core.domain.generation import Phase
 from core.domain.geometry import Size
@@ -35,9 +33,10 @@ from core.domain.model import LoadedModel
 from core.domain.params import InpaintParams
 from core.domain.request import WorkingRequest
 from core.engine import device as devices
-from core.engine import filling, fingerprint, schedulers
+from core.engine import filling, fingerprint, prompts, schedulers, variation
 from core.engine.models import Catalogue, native_size, read_index
 from core.engine.preview import Preview
+from core.engine.soft import SoftMask
 from core.engine.weights import SAFETY_CHECKER, Choice
 from core.ports import OnStep, Repainted, StepReport
 from core.settings import Settings
@@ -131,7 +130,6 @@ class DiffusersInpainter:
         self._check(request)
         # Other code in this process may have changed it, and it decides the last bits.
         threads = devices.set_threads(_recorded_threads(request) or self._threads)
-        request = replace(request, image=filling.start(request.image, request.mask, request.params))
         run = _Run(self._pipe, self._own_scheduler, request, on_step, with_preview=self._with_preview)
         on_step(StepReport(Phase.PREPARING, 0, run.total))
         _reset_peak(self._device)
@@ -163,6 +161,7 @@ class DiffusersInpainter:
             "safety_checker": getattr(self._pipe, SAFETY_CHECKER, None) is not None,
             **run.record(),
             **filling.record(request.params),
+            **prompts.record(request.params),
             **_cut_off(self._pipe, request.params),
             **_peak(self._device),
         }
@@ -177,6 +176,7 @@ class _Run:
         params = request.params
         self._pipe = pipe
         self._request = request
+        self._start = filling.start(request.image, request.degree or request.mask, params)
         self._on_step = on_step
         self._scheduler = _scheduler(request, own_scheduler)
         self._timesteps = schedulers.timesteps(
@@ -185,6 +185,9 @@ class _Run:
             strength=params.strength,
         )
         self.total = schedulers.steps_of(len(self._timesteps), self._scheduler.order)
+        self._soft = None
+        if request.degree is not None:
+            self._soft = SoftMask(pipe, request.image, request.degree, calls=len(self._timesteps))
         self._preview = Preview(request, pipe.vae) if with_preview else None
         self._noise_sha256 = self._latents_sha256 = ""
         self._started = self._prepared = self._denoised = self._decoded = 0.0
@@ -199,9 +202,8 @@ class _Run:
         try:
             with self._watched(), _calm():
                 result = pipe(
-                    prompt=params.prompt,
-                    negative_prompt=params.negative_prompt,
-                    image=self._request.image,
+                    **prompts.arguments(pipe, params),
+                    image=self._start,
                     mask_image=self._request.mask.to_image(),
                     width=self._request.image.width,
                     height=self._request.image.height,
@@ -251,23 +253,35 @@ class _Run:
             self._latents_sha256 = _values_sha256(latents)
             self._denoised = time.perf_counter()
             self._on_step(StepReport(Phase.FINISHING, self.total, self.total, preview))
-        return {}
+        return {} if self._soft is None else {"latents": self._soft.after_call(index, latents)}
 
     @contextmanager
     def _watched(self) -> Iterator[None]:
-        """Look at the noise as it is drawn and at the clock before the first step; leave the pipeline as it was."""
+        """Take the noise as it is drawn and the time before the first step; leave the pipeline as it was."""
         with ExitStack() as watches:
-            watches.enter_context(_watch(self._pipe, "prepare_latents", self._look_at_noise))
+            watches.enter_context(_watch(self._pipe, "prepare_latents", self._after_noise))
             watches.enter_context(_watch(self._pipe, "prepare_mask_latents", self._look_at_clock))
             yield
 
-    def _look_at_noise(self, result: Any) -> None:
+    def _after_noise(self, result: Any, arguments: Mapping[str, Any]) -> Any:
         # (latents, noise, ...) as the inpainting pipelines ask for; the noise is the same on every device.
-        noise = result[1] if len(result) > 1 else result[0]
+        latents, noise, *rest = result if len(result) > 1 else (result[0], result[0])
+        params = self._request.params
+        if params.variation_strength:
+            drawn, noise = noise, variation.turned(noise, params)
+            latents = variation.relatent(
+                latents, drawn, noise, self._pipe.scheduler,
+                timestep=arguments["timestep"], is_pure=arguments["is_strength_max"],
+            )  # fmt: skip
+            result = (latents, noise, *rest)
+        if self._soft is not None:
+            self._soft.noise = noise
         self._noise_sha256 = _values_sha256(noise)
+        return result
 
-    def _look_at_clock(self, result: Any) -> None:
+    def _look_at_clock(self, result: Any, arguments: Mapping[str, Any]) -> Any:
         self._prepared = time.perf_counter()
+        return result
 
 
 def _scheduler(request: WorkingRequest, own: Any) -> Any:
@@ -286,13 +300,12 @@ def _values_sha256(tensor: Any) -> str:
 
 
 @contextmanager
-def _watch(target: Any, method: str, look: Callable[[Any], None]) -> Iterator[None]:
+def _watch(target: Any, method: str, after: Callable[[Any, Mapping[str, Any]], Any]) -> Iterator[None]:
+    """after: gets the result and the named arguments, and returns the result to go on with."""
     original = getattr(target, method)
 
     def watched(*args: Any, **kwargs: Any) -> Any:
-        result = original(*args, **kwargs)
-        look(result)
-        return result
+        return after(original(*args, **kwargs), kwargs)
 
     target.__dict__[method] = watched
     try:
@@ -352,10 +365,7 @@ def _picture(pixels: np.ndarray) -> Image.Image:
 def _cut_off(pipe: Any, params: InpaintParams) -> dict[str, Any]:
     """The end of a prompt that the text encoder does not take."""
     cut = {}
-    used = {"prompt": params.prompt}
-    if params.guidance_scale > 1:
-        used["negative_prompt"] = params.negative_prompt
-    for name, text in used.items():
+    for name, text in prompts.words(params).items():
         with _calm():
             tokens = pipe.tokenizer(text).input_ids
         longest = pipe.tokenizer.model_max_length

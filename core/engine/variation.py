@@ -1,0 +1,42 @@
+"""Variations: the noise of one seed, turned some way towards that of another."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from core.domain.params import InpaintParams
+
+
+def turned(noise: Any, params: InpaintParams) -> Any:
+    """The noise of the run, turned by variation_strength towards that of variation_seed; like the noise itself."""
+    import torch
+
+    generator = torch.Generator("cpu").manual_seed(params.variation_seed)
+    other = torch.randn(noise.shape, generator=generator, dtype=noise.dtype)
+    # In numpy, which adds up in one fixed order: the same bits on every device and with any number of threads.
+    between = slerp(noise.detach().cpu().double().numpy(), other.double().numpy(), params.variation_strength)
+    return torch.from_numpy(between).to(device=noise.device, dtype=noise.dtype)
+
+
+def relatent(latents: Any, before: Any, after: Any, scheduler: Any, *, timestep: Any, is_pure: bool) -> Any:
+    """First latents that were made with the noise before, made with the noise after.
+
+    is_pure: they are nothing but noise (strength 1). Else they are a picture plus noise, in which noise is linear.
+    """
+    if is_pure:
+        return after * scheduler.init_noise_sigma
+    return latents + scheduler.add_noise(before * 0, after - before, timestep)
+
+
+def slerp(one: np.ndarray, other: np.ndarray, share: float) -> np.ndarray:
+    """Along the arc between two directions (Shoemake, 1985), so that what lies between is as strong as noise is.
+
+    share 0 gives the first exactly, 1 the other.
+    """
+    cosine = float((one * other).sum() / np.sqrt((one**2).sum() * (other**2).sum()))
+    angle = np.arccos(np.clip(cosine, -1, 1))
+    if np.sin(angle) < 1e-6:
+        return one * (1 - share) + other * share
+    return one * (np.sin((1 - share) * angle) / np.sin(angle)) + other * (np.sin(share * angle) / np.sin(angle))
