@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import threading
+from dataclasses import replace
 
 from core.dispatch.threads import ThreadDispatcher
 from core.domain.generation import Status
-from core.services.generations import Generations
 from tests.conftest import a_request
 
 
@@ -20,8 +20,7 @@ def test_what_two_sessions_ask_at_the_same_time_is_painted_one_after_the_other(s
         return worked
 
     dispatcher = ThreadDispatcher(run_next)
-    g = studio.generations
-    generations = Generations(g.repo, g.images, dispatcher, g.resolve_device, g.now, g.new_id, g.random_seed)
+    generations = replace(studio.generations, dispatcher=dispatcher)
     ids: list[str] = []
 
     def ask() -> None:
