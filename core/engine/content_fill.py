@@ -107,5 +107,3 @@ def _filled(image: NDArray[np.uint8], hole: NDArray[np.bool_]) -> NDArray[np.uin
     if left.any():
         result = cv2.inpaint(result, left.astype(np.uint8) * 255, RADIUS_PX, cv2.INPAINT_TELEA)
     return result
-
-
