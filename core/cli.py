@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+from PIL import Image
 from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
@@ -23,7 +24,10 @@ from core.bootstrap import Studio, build_studio, keep_last, make_catalogue, make
 from core.dispatch.inline import WaitingDispatcher
 from core.domain.errors import InvalidImage, InvalidInput, InvalidMask, StudioError
 from core.domain.generation import Generation, Status
+from core.domain.geometry import Size
 from core.domain.mask import Mask
+from core.domain.modes import MODES
+from core.domain.outpaint import OVERLAP_PX, Extension, extended, mask_of_extension
 from core.domain.params import PARAMETERS, SCHEDULERS, InpaintParams
 from core.domain.picture import MAX_FILE_BYTES, Picture, read_picture
 from core.domain.request import InpaintRequest
@@ -54,13 +58,20 @@ def _text(name: str, *flags: str) -> Any:
     return typer.Option(*flags, help=PARAMETERS[name].help)
 
 
+def _choice(name: str, *flags: str) -> Any:
+    return typer.Option(*flags, help=f"{PARAMETERS[name].help} [{', '.join(PARAMETERS[name].choices or ())}]")
+
+
 JSON = Annotated[bool, typer.Option("--json", help="One JSON object a line on standard output, and nothing else.")]
 
 
 @app.command()
 def inpaint(
     source: Annotated[Path, typer.Argument(help="The picture: PNG, JPEG, WEBP or AVIF.")],
-    mask: Annotated[Path, typer.Argument(help="The mask, of the picture's size: white is repainted.")],
+    mask: Annotated[
+        Path | None,
+        typer.Argument(help="The mask, of the picture's size: white is repainted. It can be left out with --extend."),
+    ] = None,
     prompt: Annotated[str, _text("prompt", "--prompt")] = "",
     negative_prompt: Annotated[str, _text("negative_prompt", "--negative-prompt")] = "",
     model: Annotated[str | None, _text("model", "--model")] = None,
@@ -75,6 +86,25 @@ def inpaint(
     grow: Annotated[int | None, _number("mask_grow_px", "--grow")] = None,
     feather: Annotated[int | None, _number("mask_feather_px", "--feather")] = None,
     padding: Annotated[int | None, _number("crop_padding_px", "--padding")] = None,
+    mode: Annotated[
+        str | None,
+        typer.Option("--mode", help=f"Sets what suits a task; other options go before it. [{', '.join(MODES)}]"),
+    ] = None,
+    fill: Annotated[str | None, _choice("fill", "--fill")] = None,
+    area: Annotated[str | None, _choice("area", "--area")] = None,
+    refine_strength: Annotated[float | None, _number("refine_strength", "--refine-strength")] = None,
+    colour_match: Annotated[float | None, _number("colour_match", "--colour-match")] = None,
+    soft_mask: Annotated[bool, _text("soft_mask", "--soft-mask")] = False,
+    prompt_weights: Annotated[bool, _text("prompt_weights", "--prompt-weights")] = False,
+    variation_strength: Annotated[float | None, _number("variation_strength", "--variation-strength")] = None,
+    variation_seed: Annotated[int | None, _number("variation_seed", "--variation-seed")] = None,
+    extend: Annotated[
+        str | None,
+        typer.Option("--extend", help="More canvas, which is repainted: a shape such as 16:9, or left=64,bottom=128."),
+    ] = None,
+    overlap: Annotated[
+        int, typer.Option("--overlap", help="With --extend: how far the mask reaches into the picture. [px]", min=0)
+    ] = OVERLAP_PX,
     count: Annotated[
         int, typer.Option("--count", help=f"Pictures, with the seeds SEED, SEED + 1, ... [1 to {MAX_COUNT}]")
     ] = 1,
@@ -89,11 +119,13 @@ def inpaint(
         picture = _read_picture(source)
         studio = make_studio()
         params = _params(
-            studio, model, prompt=prompt, negative_prompt=negative_prompt, seed=seed, num_inference_steps=steps,
+            studio, model, mode, prompt=prompt, negative_prompt=negative_prompt, seed=seed, num_inference_steps=steps,
             guidance_scale=guidance_scale, strength=strength, scheduler=scheduler, size=size, mask_grow_px=grow,
-            mask_feather_px=feather, crop_padding_px=padding,
+            mask_feather_px=feather, crop_padding_px=padding, fill=fill, area=area, refine_strength=refine_strength,
+            colour_match=colour_match, soft_mask=soft_mask, prompt_weights=prompt_weights,
+            variation_strength=variation_strength, variation_seed=variation_seed,
         )  # fmt: skip
-        request = InpaintRequest(picture.image, _read_mask(mask), params)
+        request = InpaintRequest(*_picture_and_mask(picture, mask, extend, overlap), params)
         if output is not None and count > 1 and output.suffix:
             raise InvalidInput("--output must be a folder when --count is above 1.")
         for note in picture.notes:
@@ -200,10 +232,46 @@ def _read_mask(path: Path) -> Mask:
         raise InvalidMask(str(error)) from error
 
 
-def _params(studio: Studio, model: str | None, **chosen: Any) -> InpaintParams:
-    """What was given, then what the model recommends, then the defaults; a seed by chance if none was given."""
+def _picture_and_mask(
+    picture: Picture, mask: Path | None, extend: str | None, overlap_px: int
+) -> tuple[Image.Image, Mask]:
+    """With more canvas if it is wanted; the mask is then on there, beside what it was on before."""
+    if extend is None:
+        if mask is None:
+            raise InvalidInput("A mask is needed, or --extend. White is repainted.")
+        return picture.image, _read_mask(mask)
+    size = Size(*picture.image.size)
+    extension = _extension(extend, size)
+    larger = extended(picture.image, extension, max_pixels=int(Settings().max_megapixels * 1e6))
+    on = mask_of_extension(size, extension, overlap_px)
+    if mask is not None:
+        painted = Image.new("L", larger.size)
+        # Through a request, which checks that the two agree.
+        given = InpaintRequest(picture.image, _read_mask(mask), InpaintParams()).mask
+        painted.paste(given.to_image(), extension.place(size).box)
+        on = on.union(Mask.from_image(painted))
+    return larger, on
+
+
+def _extension(text: str, size: Size) -> Extension:
+    try:
+        if ":" in text:
+            width, height = text.split(":")
+            return Extension.to_ratio(size, float(width), float(height))
+        return Extension(**{side.strip(): int(px) for side, px in (part.split("=") for part in text.split(","))})
+    except (ValueError, TypeError, OverflowError) as error:
+        raise InvalidInput(
+            f"--extend takes a shape such as 16:9, or pixels such as left=64,right=64,top=0,bottom=128, not {text!r}."
+        ) from error
+
+
+def _params(studio: Studio, model: str | None, mode: str | None, **chosen: Any) -> InpaintParams:
+    """What was given, then what suits the mode and the model, then the defaults; a seed by chance if none was given."""
+    if mode is not None and mode not in MODES:
+        raise InvalidInput(f"There is no mode {mode!r}. Choose one of {', '.join(MODES)}.")
     spec = studio.models.find(model or studio.settings.model)
     values = {"size": spec.native_px, **spec.recommended, "model": spec.key}
+    values |= dict(MODES[mode].values) if mode else {}
     values |= {name: value for name, value in chosen.items() if value is not None}
     if "seed" not in values:
         values["seed"] = studio.generations.random_seed()

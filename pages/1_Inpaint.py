@@ -118,7 +118,7 @@ def _submit_sheet(studio: Studio, id: str, choices: Choices, sheet: Sheet) -> No
 def _asked(studio: Studio, id: str, choices: Choices) -> tuple[InpaintRequest, Origin, Draft]:
     # Read anew: the stroke that came in with this very click is stored by now.
     draft = studio.drafts.get(id) or Draft()
-    params = choices.params.changed(seed=studio.generations.random_seed()) if choices.is_random else choices.params
+    params = choices.params.reseeded(studio.generations.random_seed()) if choices.is_random else choices.params
     request = InpaintRequest(studio.gallery.image(draft.source), mask_of(studio, draft), params)
     return request, Origin(draft.parent_id, draft.relation, state.session(), draft.source_name), draft
 

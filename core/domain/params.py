@@ -337,6 +337,15 @@ class InpaintParams(BaseModel):
         """The same choices with these changed, checked again."""
         return InpaintParams(**{**self.model_dump(), **changes})
 
+    def reseeded(self, seed: int) -> InpaintParams:
+        """Another picture of the same choices; around a chosen one, if a variation is on, another variation of it."""
+        return self.changed(variation_seed=seed) if self.variation_strength else self.changed(seed=seed)
+
+    def nth(self, number: int) -> InpaintParams:
+        """Of several pictures the one of this number, from 0 on: with the next seeds."""
+        seed = self.variation_seed if self.variation_strength else self.seed
+        return self.reseeded((seed + number) % (int(PARAMETERS["seed"].high) + 1))
+
     def to_json(self) -> str:
         """Canonical: equal params give equal text, and from_json gives back equal params."""
         return canonical_json({"schema": SCHEMA, **self.model_dump()})

@@ -8,7 +8,7 @@ from datetime import datetime
 
 from core.domain.errors import InvalidMove, InvalidParams
 from core.domain.generation import Generation, Progress, Relation, Status
-from core.domain.params import PARAMETERS, InpaintParams
+from core.domain.params import InpaintParams
 from core.domain.request import InpaintRequest
 from core.ports import Dispatcher, ImageStore
 from core.services.prompts import Prompts
@@ -50,9 +50,8 @@ class Generations:
         """Store the request and queue it, count times with the seeds seed, seed + 1, ...; returns the new ids."""
         if not 1 <= count <= MAX_COUNT:
             raise InvalidParams(f"Images: must be from 1 to {MAX_COUNT}, not {count}.")
-        seeds = [_nth_seed(request.params.seed, nth) for nth in range(count)]
         return self.submit_all(
-            request, [request.params.changed(seed=seed) for seed in seeds], device=device, origin=origin
+            request, [request.params.nth(number) for number in range(count)], device=device, origin=origin
         )
 
     def submit_all(
@@ -149,7 +148,3 @@ class Generations:
             name: self.prompts.decided(getattr(params, name), params.seed) for name in ("prompt", "negative_prompt")
         }
         return params.changed(**decided)
-
-
-def _nth_seed(seed: int, nth: int) -> int:
-    return (seed + nth) % (int(PARAMETERS["seed"].high) + 1)

@@ -15,7 +15,8 @@ from core.bootstrap import Studio
 from core.domain.draft import Draft
 from core.domain.environment import Device
 from core.domain.errors import InvalidParams, StudioError
-from core.domain.params import PARAMETERS, SCHEDULERS, InpaintParams
+from core.domain.modes import MODES
+from core.domain.params import ORIGINAL, PARAMETERS, TWO_PASS, InpaintParams
 from pages.ui import state
 from pages.ui.messages import escaped, show_error
 from pages.ui.model_picker import fill_model, model_facts, model_picker, recommended_for, vocabulary_advice
@@ -26,7 +27,9 @@ AUTOMATIC = "auto"
 SLIDER_STEPS = 300
 """A slider for as many places as a hand can still hit; a number field above."""
 
-EXPERT = ("size", "mask_grow_px", "mask_feather_px", "crop_padding_px")
+MODE = "mode"
+USUAL_MODE = "replace"
+EXPERT = ("size", "crop_padding_px", "mask_grow_px", "mask_feather_px", "colour_match")
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +49,7 @@ def params_form(studio: Studio, id: str, draft: Draft) -> tuple[Choices, DeltaGe
     """
     kept = _kept(studio, draft)
     values: dict[str, Any] = {}
+    mode = _mode(studio, id, kept)
     values["prompt"] = _text(id, "prompt", kept, height=84)
     advice = st.container()
     values["negative_prompt"] = _text(id, "negative_prompt", kept)
@@ -65,9 +69,18 @@ def params_form(studio: Studio, id: str, draft: Draft) -> tuple[Choices, DeltaGe
         steps = int(values["num_inference_steps"] * values["strength"])
         st.caption(f"{steps} of {values['num_inference_steps']} steps are run at this strength.")
     with st.expander("More parameters", icon=":material/tune:"):
-        values["scheduler"] = _scheduler(id, kept)
+        values["fill"] = _choice(id, "fill", kept)
+        if values["fill"] != ORIGINAL and values["strength"] == 1:
+            st.caption("At a strength of 1 the model begins with pure noise. Lower it to begin with this.")
+        values["area"] = _choice(id, "area", kept)
+        is_twice = values["area"] == TWO_PASS
+        values["refine_strength"] = _number(id, "refine_strength", kept) if is_twice else kept["refine_strength"]
         for name in EXPERT:
             values[name] = _number(id, name, kept)
+        values["soft_mask"] = _toggle(id, "soft_mask", kept)
+        values["prompt_weights"] = _toggle(id, "prompt_weights", kept)
+        values |= _variation(id, kept)
+        values["scheduler"] = _choice(id, "scheduler", kept)
         st.button(
             "Reset to recommended", icon=":material/restart_alt:", key=f"{id}.reset",
             help="The values that suit the chosen model. Prompts and seed stay.",
@@ -75,7 +88,8 @@ def params_form(studio: Studio, id: str, draft: Draft) -> tuple[Choices, DeltaGe
         )  # fmt: skip
     with advice:
         _advice(studio, values)
-    stored = {**values, "random_seed": is_random, "count": images, "device": chosen_device(id, draft)}
+    extras = {MODE: mode, "random_seed": is_random, "count": images, "device": chosen_device(id, draft)}
+    stored = {**values, **extras}
     if stored != dict(draft.params):
         state.change_draft(studio, id, params=stored)
     return _checked(values, is_random, images, problem), below_prompts
@@ -108,7 +122,7 @@ def _kept(studio: Studio, draft: Draft) -> Mapping[str, Any]:
     model = draft.params.get("model") or studio.settings.model
     known = {name: value for name, value in draft.params.items() if value is not None}
     # A seed without a word on chance comes from a generation that is to be tried again: it is kept.
-    extras = {"random_seed": "seed" not in known, "count": 1, "device": AUTOMATIC, "model": model}
+    extras = {MODE: USUAL_MODE, "random_seed": "seed" not in known, "count": 1, "device": AUTOMATIC, "model": model}
     defaults = {name: parameter.default for name, parameter in PARAMETERS.items()}
     return {**defaults, **recommended_for(studio, model), **extras, **known}
 
@@ -136,22 +150,61 @@ def _within(value: Any, kind: type, low: float, high: float) -> int | float:
     return kind(min(max(value, low), high)) if isinstance(value, int | float) else kind(low)
 
 
-def _scheduler(id: str, kept: Mapping[str, Any]) -> str:
-    parameter = PARAMETERS["scheduler"]
-    state.begin_widget(f"{id}.scheduler", kept["scheduler"] if kept["scheduler"] in SCHEDULERS else parameter.default)
+def _mode(studio: Studio, id: str, kept: Mapping[str, Any]) -> str:
+    """What is to be done. Choosing sets the parameters that suit it; they can be changed afterwards."""
+    key = f"{id}.{MODE}"
+    state.begin_widget(key, kept[MODE] if kept[MODE] in MODES else USUAL_MODE)
+    chosen = st.segmented_control(
+        "What to do", list(MODES), key=key, required=True, format_func=lambda mode: MODES[mode].title, width="stretch",
+        help="Sets what suits it: what the painted part starts from, strength, edges. More parameters shows them.",
+        on_change=_apply_mode, args=(studio, id, kept["model"]),
+    )  # fmt: skip
+    mode = MODES[chosen or USUAL_MODE]
+    st.caption(f"{mode.help} {mode.advice}")
+    return chosen or USUAL_MODE
+
+
+def _apply_mode(studio: Studio, id: str, model: str) -> None:
+    chosen = state.held(f"{id}.{MODE}") or USUAL_MODE
+    values = dict(MODES[chosen].values)
+    if chosen == USUAL_MODE:
+        # A model that is not made for inpainting says how strongly it should be used.
+        values |= {name: value for name, value in recommended_for(studio, model).items() if name in values}
+    fill_form(studio, id, values)
+
+
+def _choice(id: str, name: str, kept: Mapping[str, Any]) -> str:
+    parameter = PARAMETERS[name]
+    choices = parameter.choices or {}
+    state.begin_widget(f"{id}.{name}", kept[name] if kept[name] in choices else parameter.default)
     return st.selectbox(
-        parameter.title, list(SCHEDULERS), key=f"{id}.scheduler", format_func=SCHEDULERS.get, help=parameter.help
+        parameter.title, list(choices), key=f"{id}.{name}", format_func=choices.get, help=parameter.help
     )
+
+
+def _toggle(id: str, name: str, kept: Mapping[str, Any]) -> bool:
+    parameter = PARAMETERS[name]
+    state.begin_widget(f"{id}.{name}", bool(kept[name]))
+    return st.toggle(parameter.title, key=f"{id}.{name}", help=parameter.help)
+
+
+def _variation(id: str, kept: Mapping[str, Any]) -> dict[str, Any]:
+    strength = _number(id, "variation_strength", kept)
+    seed = _number(id, "variation_seed", kept) if strength else kept["variation_seed"]
+    return {"variation_strength": strength, "variation_seed": seed}
 
 
 def _seed(id: str, kept: Mapping[str, Any]) -> tuple[int, bool]:
     parameter = PARAMETERS["seed"]
     state.begin_widget(f"{id}.random", bool(kept["random_seed"]))
     state.begin_widget(f"{id}.seed", _within(kept["seed"], int, int(parameter.low), int(parameter.high)))
+    # Around a chosen picture its seed stays, and chance decides the variation seed.
+    held = state.held(f"{id}.variation_strength")
+    is_varied = bool(kept["variation_strength"] if held is None else held)
     is_random = bool(state.held(f"{id}.random"))
     seed = st.number_input(
         parameter.title, int(parameter.low), int(parameter.high), step=int(parameter.step), key=f"{id}.seed",
-        help=parameter.help, disabled=is_random,
+        help=parameter.help, disabled=is_random and not is_varied,
     )  # fmt: skip
     st.toggle("Random seed", key=f"{id}.random", help="A new seed each time. The one used is shown with the result.")
     return seed, is_random

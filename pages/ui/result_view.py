@@ -18,6 +18,10 @@ from pages.ui.generation_card import GALLERY_PAGE, address_of, duration
 from pages.ui.messages import escaped, shown_errors
 from pages.ui.params_form import use_seed
 
+VARIATIONS = 4
+NEAR = 0.2
+"""How far a variation turns from the picture it came from."""
+
 
 def result_view(studio: Studio, id: str, results: Sequence[Generation]) -> None:
     """results: that succeeded, of one press of Generate."""
@@ -75,6 +79,14 @@ def _actions(studio: Studio, id: str, generation: Generation) -> None:
             help="The same picture, mask and parameters with a new seed",
         ):  # fmt: skip
             _try_again(studio, id, generation, [{"seed": studio.generations.random_seed()}])
+        # One that is a variation already has no noise of its own to vary: only two seeds are mixed.
+        if not generation.params.variation_strength and st.button(
+            "Variations", icon=":material/linked_services:", key=f"vary-{generation.id}",
+            help=f"{VARIATIONS} near relatives of this picture",
+        ):  # fmt: skip
+            seeds = [studio.generations.random_seed() for _ in range(VARIATIONS)]
+            near = [{"variation_strength": NEAR, "variation_seed": seed} for seed in seeds]
+            _try_again(studio, id, generation, near)
         st.button(
             "Use this seed again", icon=":material/push_pin:", key=f"seed-{generation.id}",
             help=f"Put {generation.params.seed} into the form, to change something else",

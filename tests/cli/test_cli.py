@@ -160,3 +160,66 @@ def test_the_doctor_tells_what_there_is_and_keeps_the_token_to_itself(run, studi
     assert found["device"] == "cpu"
     assert found["models"]["pocket-inpaint"] == "ready"
     assert "hf_secret" not in result.output
+
+
+# The repaint ---------------------------------------------------------------------------------------------------
+
+
+def test_a_mode_sets_what_suits_it_and_other_options_go_before_it(run, files, inpainter):
+    run("inpaint", *files, "--mode", "remove", "--strength", 0.5, "--json")
+
+    params = inpainter.requests[0].params
+    assert (params.fill, params.colour_match, params.strength) == ("telea", 1.0, 0.5)
+
+
+def test_every_choice_of_the_repaint_can_be_given(run, files, studio):
+    [made] = lines(
+        run(
+            "inpaint", *files, "--fill", "noise", "--area", "two-pass", "--refine-strength", 0.5,
+            "--colour-match", 0.25, "--soft-mask", "--prompt-weights", "--variation-strength", 0.1, "--variation-seed", 7, "--json",
+        )
+    )  # fmt: skip
+
+    params = studio.gallery.get(made["id"]).params
+    assert (params.fill, params.area, params.refine_strength, params.colour_match) == ("noise", "two-pass", 0.5, 0.25)
+    assert (params.soft_mask, params.prompt_weights) == (True, True)
+    assert (params.variation_strength, params.variation_seed) == (0.1, 7)
+
+
+def test_around_a_chosen_picture_several_vary_while_its_seed_stays(run, files, studio):
+    made = lines(
+        run("inpaint", *files, "--seed", 5, "--variation-strength", 0.1, "--variation-seed", 7, "--count", 2, "--json")
+    )
+
+    seeds = [studio.gallery.get(one["id"]).params for one in made]
+    assert [(params.seed, params.variation_seed) for params in seeds] == [(5, 7), (5, 8)]
+
+
+@pytest.mark.parametrize(("extend", "size"), [("left=16,bottom=8", (112, 72)), ("2:1", (128, 64))])
+def test_more_canvas_is_repainted_and_the_rest_stays(run, files, extend, size):
+    [made] = lines(run("inpaint", files[0], "--extend", extend, "--overlap", 4, "--mode", "edges", "--json"))
+
+    with Image.open(made["output"]) as result:
+        left, top = {(112, 72): (16, 0), (128, 64): (16, 0)}[size]
+        kept = (40, 4, 70, 56)
+        moved = tuple(side + (left, top)[number % 2] for number, side in enumerate(kept))
+        assert result.size == size
+        assert result.crop(moved).tobytes() == a_picture().crop(kept).tobytes()
+
+
+def test_a_mask_beside_more_canvas_is_repainted_too(run, files, inpainter):
+    run("inpaint", *files, "--extend", "right=32", "--overlap", 0, "--json")
+
+    seen = inpainter.requests[0].mask
+    assert seen.coverage > 0.3
+
+
+@pytest.mark.parametrize("extend", ["", "16", "left=x", "up=3", "0:0", "nan:1", "left=-3", "1:2:3"])
+def test_an_extension_that_cannot_be_read_is_refused_in_words(run, files, extend):
+    result = run("inpaint", files[0], "--extend", extend, code=2)
+
+    assert result.stderr.strip()
+
+
+def test_without_a_mask_and_without_more_canvas_there_is_nothing_to_repaint(run, files):
+    assert "mask is needed" in run("inpaint", files[0], code=2).stderr

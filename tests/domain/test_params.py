@@ -70,6 +70,57 @@ def test_the_first_schema_loads_for_ever():
     )
 
 
+def test_the_second_schema_loads_for_ever():
+    chosen = InpaintParams.from_json((DATA / "params-schema-2.json").read_text(encoding="utf-8"))
+
+    assert chosen == InpaintParams(
+        prompt="ein (roter)1.3 Ballon, “soft” light",
+        negative_prompt="text",
+        model="sd14",
+        scheduler="ddim",
+        num_inference_steps=30,
+        guidance_scale=6.5,
+        strength=0.8,
+        seed=4294967295,
+        size=512,
+        mask_grow_px=3,
+        mask_feather_px=5,
+        crop_padding_px=40,
+        area="two-pass",
+        refine_strength=0.35,
+        colour_match=0.75,
+        fill="telea",
+        soft_mask=True,
+        variation_strength=0.2,
+        variation_seed=4294967294,
+        prompt_weights=True,
+    )
+
+
+def test_what_came_with_the_second_schema_is_off_in_a_record_of_the_first():
+    old = InpaintParams.from_json((DATA / "params-schema-1.json").read_text(encoding="utf-8"))
+
+    assert (old.fill, old.area, old.colour_match, old.variation_strength) == ("original", "masked", 0, 0)
+    assert not old.soft_mask
+    assert not old.prompt_weights
+
+
+def test_several_pictures_take_the_next_seeds_and_around_a_chosen_one_the_next_variation_seeds():
+    plain, varied = InpaintParams(seed=2**32 - 1), InpaintParams(seed=3, variation_strength=0.1, variation_seed=8)
+
+    assert [plain.nth(number).seed for number in range(2)] == [2**32 - 1, 0]
+    assert [(varied.nth(n).seed, varied.nth(n).variation_seed) for n in range(2)] == [(3, 8), (3, 9)]
+    assert plain.reseeded(5).seed == varied.reseeded(5).variation_seed == 5
+
+
+def test_two_passes_leave_a_step_for_each():
+    assert (
+        InpaintParams(area="two-pass", num_inference_steps=10, strength=0.5, refine_strength=0.25).effective_steps == 7
+    )
+    with pytest.raises(InvalidParams, match="no step"):
+        InpaintParams(area="two-pass", num_inference_steps=10, refine_strength=0.05)
+
+
 def test_a_missing_key_loads_as_its_default():
     assert InpaintParams.from_json('{"schema":1,"prompt":"x"}') == InpaintParams(prompt="x")
 

@@ -1,0 +1,99 @@
+"""The form's choices for the repaint: modes on top, the rest below, and all of it in what is submitted."""
+
+from __future__ import annotations
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from core.domain.modes import MODES
+from tests.conftest import a_picture, a_request
+from tests.pages.test_inpaint import draft, generate, png, upload, widget, words_on
+
+
+@pytest.fixture
+def ready(inpaint, hand) -> AppTest:
+    page = upload(inpaint(), png(a_picture()))
+    hand.paint(100, 50, 250, 200)
+    return page.run()
+
+
+def made(studio, page, dispatcher):
+    generate(page)
+    dispatcher.drain()
+    return studio.gallery.get(draft(studio, page).generations[0])
+
+
+@pytest.mark.parametrize("mode", sorted(set(MODES) - {"replace"}))
+def test_a_mode_sets_its_parameters_and_says_what_to_write(studio, ready, dispatcher, mode):
+    widget(ready, "segmented_control", "mode").set_value(mode).run()
+
+    params = made(studio, ready, dispatcher).params
+
+    assert {name: getattr(params, name) for name in MODES[mode].values} == dict(MODES[mode].values)
+    assert MODES[mode].advice in words_on(ready)
+    assert draft(studio, ready).params["mode"] == mode
+
+
+def test_going_back_to_replace_leaves_nothing_of_another_mode(studio, ready, dispatcher):
+    widget(ready, "segmented_control", "mode").set_value("remove").run()
+    widget(ready, "segmented_control", "mode").set_value("replace").run()
+
+    params = made(studio, ready, dispatcher).params
+
+    assert {name: getattr(params, name) for name in MODES["replace"].values} == dict(MODES["replace"].values)
+
+
+def test_every_choice_below_is_submitted(studio, ready, dispatcher):
+    widget(ready, "selectbox", "fill").set_value("noise").run()
+    widget(ready, "selectbox", "area").set_value("two-pass").run()
+    widget(ready, "slider", "refine_strength").set_value(0.5).run()
+    widget(ready, "slider", "colour_match").set_value(0.25).run()
+    widget(ready, "toggle", "soft_mask").set_value(True).run()
+    widget(ready, "toggle", "prompt_weights").set_value(True).run()
+
+    params = made(studio, ready, dispatcher).params
+
+    assert (params.fill, params.area, params.refine_strength, params.colour_match) == ("noise", "two-pass", 0.5, 0.25)
+    assert params.soft_mask
+    assert params.prompt_weights
+
+
+def test_with_a_variation_the_seed_stays_and_chance_decides_the_way(studio, ready, dispatcher):
+    widget(ready, "slider", "variation_strength").set_value(0.2).run()
+    widget(ready, "number_input", "seed").set_value(77).run()
+
+    params = made(studio, ready, dispatcher).params
+
+    assert (params.seed, params.variation_strength) == (77, 0.2)
+    assert params.variation_seed != 0
+
+
+def test_a_fill_that_has_no_effect_is_said_to_have_none(ready):
+    widget(ready, "selectbox", "fill").set_value("blur").run()
+
+    assert "begins with pure noise" in words_on(ready)
+
+
+def test_variations_of_a_result_share_its_seed_and_differ_in_theirs(studio, ready, dispatcher):
+    generation = made(studio, ready, dispatcher)
+    ready.run()
+
+    ready.button(key=f"vary-{generation.id}").click().run()
+
+    near = [studio.gallery.get(id).params for id in draft(studio, ready).generations]
+    assert {params.seed for params in near} == {generation.params.seed}
+    assert len({params.variation_seed for params in near}) == len(near) == 4
+    assert all(params.changed(variation_strength=0, variation_seed=0) == generation.params for params in near)
+
+
+def test_what_a_generation_was_made_with_comes_back_into_the_form(studio, inpaint, dispatcher):
+    [id] = studio.generations.submit(a_request(fill="border", colour_match=0.5, area="two-pass", refine_strength=0.6))
+    dispatcher.drain()
+    opened = studio.drafts.start()
+    studio.drafts.save(opened, studio.drafts.from_generation(studio.gallery.get(id)))
+
+    page = inpaint(draft=opened)
+
+    assert widget(page, "selectbox", "fill").value == "border"
+    assert widget(page, "slider", "refine_strength").value == 0.6
+    assert widget(page, "slider", "colour_match").value == 0.5
