@@ -24,7 +24,7 @@ def home_page(studio: Studio) -> None:
 
 
 def _first_steps() -> None:
-    st.subheader("First steps")
+    st.header("First steps")
     st.markdown(
         "1. **Open a picture**, one of yours or a sample, and paint over what should change.\n"
         "2. **Say what should be there** in a few words, and press Generate. Every parameter explains itself.\n"
@@ -37,7 +37,7 @@ def _first_steps() -> None:
 
 def _latest(studio: Studio) -> None:
     count = studio.gallery.count()
-    st.subheader("Latest")
+    st.header("Latest")
     if not count:
         st.caption("Nothing here yet: what you generate is kept in the gallery and shows up here.")
     with shown_errors():

@@ -36,12 +36,12 @@ def inpaint_page(studio: Studio) -> None:
         return
     painting, choosing = st.columns([5, 3], gap="large")
     with painting:
-        st.subheader("Paint over what should change")
+        st.header("Paint over what should change")
         mask_canvas(studio, id)
         outpaint_panel(studio, id, draft)
         beside_the_form = st.container()
     with choosing:
-        st.subheader("Say what should be there")
+        st.header("Say what should be there")
         saved = st.container(horizontal=True, gap="small")
         choices, below_prompts = params_form(studio, id, draft)
         sheet = sheet_panel(studio, id, choices.params, resolved_device(studio, id, draft))

@@ -100,7 +100,9 @@ def _choices(studio: Studio, id: str) -> None:
                     with shown_errors():
                         _open(studio, id, (SAMPLES / sample["file"]).read_bytes(), sample["file"])
                         st.rerun()
-                st.caption(f"{escaped(sample['author'])}, [{escaped(sample['licence'])}]({sample['licence_url']})")
+                # Not a caption: a link in it is too pale to be read.
+                licence = f"[{escaped(sample['licence'])}]({sample['licence_url']})"
+                st.markdown(f":small[{escaped(sample['author'])}, {licence}]")
 
 
 def _open(studio: Studio, id: str, data: bytes, name: str) -> None:

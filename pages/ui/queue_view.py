@@ -106,7 +106,7 @@ def _waiting(studio: Studio, nth: int, entry: QueueEntry, *, is_last: bool) -> N
 def _unfinished(studio: Studio, view: QueueView) -> None:
     if not view.unfinished:
         return
-    st.subheader("Interrupted")
+    st.header("Interrupted")
     st.caption("The program ended before these were done. Nothing of them is lost.")
     ids = [generation.id for generation in view.unfinished]
     if len(ids) > 1:

@@ -69,7 +69,7 @@ def _counts(overview: Overview) -> None:
 
 
 def _choose(studio: Studio, overview: Overview, looking: Future[Sequence[Mapping[str, str]]]) -> None:
-    st.subheader("Verify")
+    st.header("Verify")
     wanted = st.segmented_control(
         "Which", list(WANTED), default=Wanted.UNVERIFIED, required=True, key="wanted",
         format_func=lambda wanted: WANTED[wanted], label_visibility="collapsed",
@@ -142,7 +142,7 @@ def _why(studio: Studio) -> None:
     reasons, failures = studio.reproductions.reasons(), studio.reproductions.failures()
     if not reasons and not failures:
         return
-    st.subheader("What was not as it had been")
+    st.header("What was not as it had been")
     if reasons:
         rows = reasons[:REASONS_SHOWN]
         table = {"What": [escaped(reason.words) for reason in rows], "In": [f"{reason.count:,}" for reason in rows]}
@@ -160,7 +160,7 @@ def _pictures(studio: Studio, overview: Overview) -> None:
     found = [verdict for verdict in reversed(Verdict) if overview.verdict(verdict)]
     if not found:
         return
-    st.subheader("Pictures")
+    st.header("Pictures")
     chosen = st.segmented_control(
         "Verdict", found, default=found[0], required=True, key="shown-verdict", label_visibility="collapsed",
         format_func=lambda verdict: f"{verdict} ({overview.verdict(verdict):,})",
@@ -179,7 +179,7 @@ def _history(studio: Studio) -> None:
     history = studio.reproductions.history()
     if not history:
         return
-    st.subheader("History")
+    st.header("History")
     points = [{"day": day.isoformat(), "verdict": str(verdict), "n": n} for day, verdict, n in history]
     spec = {
         "data": {"values": points},

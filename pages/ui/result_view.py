@@ -27,7 +27,7 @@ def result_view(studio: Studio, id: str, results: Sequence[Generation]) -> None:
     """results: that succeeded, of one press of Generate."""
     if not results:
         return
-    st.subheader("Result" if len(results) == 1 else f"{len(results)} results")
+    st.header("Result" if len(results) == 1 else f"{len(results)} results")
     generation = _chosen(results)
     with shown_errors():
         before_after(studio, generation, f"result-{generation.id}")

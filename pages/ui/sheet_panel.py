@@ -105,7 +105,7 @@ def sheet_view(studio: Studio, sheet_id: str) -> None:
     """The sheet as one picture, and its download. Cells that are not ready yet are empty fields."""
     with shown_errors():
         made = studio.sheets.get(sheet_id)
-        st.subheader("Sheet")
+        st.header("Sheet")
         picture = _picture(studio, made)
         st.image(picture, alt=_words(made), width="content")
         done = sum(generation.output is not None for generation in made.generations)

@@ -113,7 +113,7 @@ def _totals(made: Sequence[Made], paces: Sequence[Pace]) -> None:
 
 
 def _durations(paces: Sequence[Pace]) -> None:
-    st.subheader("How long it took")
+    st.header("How long it took")
     if not paces:
         st.caption("None of these was finished here, so there are no times.")
         return
@@ -185,7 +185,7 @@ def _days(made: Sequence[Made]) -> None:
     first, last = made[0].day, made[-1].day
     unit, begins = _unit(first, last)
     counts = _summed(made, lambda m: (begins(m.day), m.status))
-    st.subheader("What was made when")
+    st.header("What was made when")
     bars = [
         {"day": day.isoformat(), "status": STATUS_TITLES[status], "n": n} for (day, status), n in sorted(counts.items())
     ]
@@ -233,11 +233,11 @@ def _unit(first: date, last: date) -> tuple[str, Callable[[date], date]]:
 def _endings(made: Sequence[Made]) -> None:
     left, right = st.columns(2, gap="large")
     with left:
-        st.subheader("How they ended")
+        st.header("How they ended")
         statuses = _summed(made, lambda m: m.status)
         _shares([(STATUS_TITLES[s], statuses[s], {"status": s}) for s in Status if statuses[s]])
     with right:
-        st.subheader("What verification found")
+        st.header("What verification found")
         verdicts = _summed([m for m in made if m.status is Status.SUCCEEDED], lambda m: m.verdict or UNVERIFIED)
         _shares(
             [(title, verdicts[v], {"status": Status.SUCCEEDED, "verdict": v}) for v, title in VERDICT_TITLES.items()

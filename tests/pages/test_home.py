@@ -55,7 +55,7 @@ def tiles(monkeypatch):
 
 def words_on(page: AppTest) -> str:
     return "\n".join(
-        element.value for kind in ("title", "subheader", "markdown", "caption") for element in page.get(kind)
+        element.value for kind in ("title", "header", "markdown", "caption") for element in page.get(kind)
     )
 
 
@@ -108,7 +108,7 @@ def test_a_device_that_is_not_there_shows_a_sentence_and_the_rest_of_the_page(ho
     page = home()
 
     assert "not available on this machine" in page.error[0].value
-    assert "Latest" in [heading.value for heading in page.subheader]
+    assert "Latest" in [heading.value for heading in page.header]
 
 
 def test_the_latest_generations_are_shown_newest_first_and_counted(home, studio, dispatcher, tiles):

@@ -45,7 +45,7 @@ def upload(page: AppTest, data: bytes, name: str = "photo.png") -> AppTest:
 
 
 def words_on(page: AppTest) -> str:
-    kinds = ("title", "subheader", "markdown", "caption", "error", "warning", "info")
+    kinds = ("title", "header", "markdown", "caption", "error", "warning", "info")
     return "\n".join(element.value for kind in kinds for element in page.get(kind)).replace("\\", "")
 
 

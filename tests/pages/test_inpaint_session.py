@@ -144,7 +144,7 @@ def test_a_result_goes_to_the_trash_at_once_and_out_of_sight(studio, ready, disp
 
     assert studio.gallery.get(id).deleted_at is not None
     assert draft(studio, ready).generations == ()
-    assert "Result" not in [heading.value for heading in ready.subheader]
+    assert "Result" not in [heading.value for heading in ready.header]
 
 
 def test_the_result_can_be_painted_on_with_the_same_mask(studio, ready, dispatcher):
@@ -187,7 +187,7 @@ def test_cancelled_ones_do_not_count_as_results(studio, ready):
     ready.run()
 
     assert studio.gallery.get(id).status is Status.CANCELLED
-    assert "Result" not in [heading.value for heading in ready.subheader]
+    assert "Result" not in [heading.value for heading in ready.header]
 
 
 def test_a_new_visit_begins_with_the_parameters_used_last(studio, ready, inpaint):

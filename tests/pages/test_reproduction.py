@@ -47,7 +47,7 @@ def painted(studio, count: int = 1, **params) -> list[str]:
 
 
 def words_on(page: AppTest) -> str:
-    parts = [e.value for kind in ("markdown", "caption", "info", "subheader") for e in page.get(kind)]
+    parts = [e.value for kind in ("markdown", "caption", "info", "header") for e in page.get(kind)]
     parts += [" ".join(map(str, row)) for table in page.table for row in table.value.itertuples(index=False)]
     return re.sub(r"\\(\W)", r"\1", "\n".join(map(str, parts)))
 
