@@ -130,6 +130,8 @@ def as_text(value: Any) -> str:
 
 def _valid(name: str, value: Any) -> Any:
     """The value as the field takes it, or None if it takes none such."""
+    if name in PARAMETERS and isinstance(PARAMETERS[name].default, bool):
+        return value if isinstance(value, bool) else None
     if name not in PARAMETERS or isinstance(value, bool) or not isinstance(value, str | int | float):
         return None
     if not isinstance(PARAMETERS[name].default, str) and not _is_number(value):

@@ -10,7 +10,7 @@ import streamlit as st
 from core.bootstrap import Studio
 from core.domain.generation import Generation, Progress, Status
 from core.domain.imported import TOOLS
-from core.domain.params import PARAMETERS, SCHEDULERS
+from core.domain.params import PARAMETERS
 from pages.ui import state
 from pages.ui.compare import before_after, painted_part
 from pages.ui.downloads import downloads
@@ -251,8 +251,10 @@ def parameter_facts(generation: Generation) -> list[tuple[str, str]]:
 
 
 def _in_unit(name: str, value: object, unit: str) -> str:
-    if name == "scheduler":
-        return SCHEDULERS.get(str(value), str(value))
+    if choices := PARAMETERS[name].choices:
+        return choices.get(str(value), str(value))
+    if isinstance(value, bool):
+        return "On" if value else "Off"
     text = f"{value:g}" if isinstance(value, float) else str(value)
     return f"{text} {unit}" if unit == "px" else text
 

@@ -176,7 +176,8 @@ def test_every_choice_of_the_repaint_can_be_given(run, files, studio):
     [made] = lines(
         run(
             "inpaint", *files, "--fill", "noise", "--area", "two-pass", "--refine-strength", 0.5,
-            "--colour-match", 0.25, "--soft-mask", "--prompt-weights", "--variation-strength", 0.1, "--variation-seed", 7, "--json",
+            "--colour-match", 0.25, "--soft-mask", "--prompt-weights", "--variation-strength", 0.1,
+            "--variation-seed", 7, "--json",
         )
     )  # fmt: skip
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from core.domain.imported import Imported
 from core.domain.params import InpaintParams
 from core.metadata.carriers import NAMESPACE, Carried, carried_by, open_picture, record_in
 from core.metadata.read import read, read_text, understood
@@ -297,3 +298,14 @@ def test_an_editor_that_rewrites_xmp_as_attributes_loses_nothing():
     escaped = record.replace("&", "&amp;").replace("<", "&lt;").replace('"', "&quot;")
 
     assert record_in(f'<x xmlns:any="{NAMESPACE}" any:record="{escaped}"/>') == record
+
+
+def test_every_parameter_that_a_record_of_ours_states_is_understood():
+    stated = json.loads((Path(__file__).parents[1] / "data" / "params-schema-2.json").read_text(encoding="utf-8"))
+    del stated["schema"]
+
+    assert Imported.of("inpaint-studio", stated).params == stated
+
+
+def test_a_switch_that_is_no_yes_or_no_is_not_understood():
+    assert "soft_mask" not in Imported.of("inpaint-studio", {"soft_mask": "yes", "strength": True}).params
