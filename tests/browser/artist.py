@@ -98,11 +98,15 @@ class Artist:
             self.page.get_by_text("Simple canvas").click()
             self.stage.wait_for(state="detached")
             self.canvas.wait_for()
+            self.see_rest()
 
     def see_painter(self) -> None:
         self.stage.locator("canvas.upper-canvas").wait_for()
         self.page.locator(".painter[data-stored=true]").wait_for()
-        # Nothing moves any more.
+        self.see_rest()
+
+    def see_rest(self) -> None:
+        """Until the page has run, and nothing moves any more."""
         self.page.locator("[data-testid=stApp][data-test-script-state=notRunning]").wait_for()
 
     @property
@@ -135,8 +139,12 @@ class Artist:
 
     def slide(self, title: str, name: str, key: str) -> None:
         """Home: as low as it goes; End: as high."""
+        slider = self.page.get_by_role("slider", name=title)
+        if slider.input_value() == slider.get_attribute("min" if key == "Home" else "max"):
+            # What was used last comes back, also for somebody else.
+            return
         before = self.draft["params"].get(name)
-        self.page.get_by_role("slider", name=title).press(key)
+        slider.press(key)
         wait_until(lambda: self.draft["params"].get(name) != before, f"{title} is stored")
 
     def generate(self) -> None:
