@@ -9,6 +9,7 @@ import streamlit as st
 from core.bootstrap import Studio
 from core.domain.gallery import Cursor, GalleryFilter, GallerySlice, Sort
 from core.domain.generation import Status
+from pages.ui import state
 from pages.ui.compare import comparison
 from pages.ui.gallery_bulk import COMPARE, bulk_bar
 from pages.ui.gallery_filters import AFTER, filter_bar
@@ -132,7 +133,8 @@ def _compared(studio: Studio, left: str, right: str) -> None:
 def _detail(studio: Studio, id: str, page: list[str]) -> None:
     with shown_errors():
         generation = studio.gallery.get(id)
-        with st.container(horizontal=True, vertical_alignment="center"):
+        # Beside each other on a phone, the words of the badges would be cut off.
+        with st.container(horizontal=not state.is_phone(), vertical_alignment="center"):
             headline(studio, generation)
             if id in page:
                 _neighbours(page, page.index(id))

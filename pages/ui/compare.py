@@ -170,7 +170,7 @@ def _controls() -> DeltaGenerator:
 
 def _choice(label: str, options: list[str], key: str) -> str:
     return st.segmented_control(
-        label, options, default=options[0], required=True, key=key, label_visibility="collapsed"
+        label, options, default=options[0], required=True, key=key, label_visibility="collapsed", wrap=True,
     )  # fmt: skip
 
 

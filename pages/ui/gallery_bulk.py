@@ -30,19 +30,37 @@ def bulk_bar(studio: Studio, filter: GalleryFilter, selected: Sequence[Generatio
         st.markdown(f"{count:,} {'generation' if count == 1 else 'generations'}", width="stretch")
         if filter.in_trash:
             _trash_actions(studio, selected, bool(count))
+        elif state.is_phone():
+            _folded_actions(studio, selected)
         else:
+            _organise_popover(studio, [generation.id for generation in selected])
             _actions(studio, selected)
 
 
-def _actions(studio: Studio, selected: Sequence[Generation]) -> None:
-    ids = [generation.id for generation in selected]
-    results = [generation.id for generation in selected if generation.output]
+def _folded_actions(studio: Studio, selected: Sequence[Generation]) -> None:
+    """All of them behind one button: on a phone they would take three rows above the pictures."""
+    with st.popover(
+        "With the selected", icon=":material/checklist:", disabled=not selected, key="with-selected",
+        on_change="rerun", help="Organise, compare, run again, verify, export, delete" if selected else NOTHING,
+    ) as folded:  # fmt: skip
+        if folded.open and selected:
+            with st.container(horizontal=True, gap="small"):
+                _actions(studio, selected)
+            _organise(studio, [generation.id for generation in selected])
+
+
+def _organise_popover(studio: Studio, ids: Sequence[str]) -> None:
     with st.popover(
         "Organise", icon=":material/label:", disabled=not ids, key="organise", on_change="rerun",
         help="Favourite, rating and tags of what is selected",
     ) as organise:  # fmt: skip
         if organise.open and ids:
             _organise(studio, ids)
+
+
+def _actions(studio: Studio, selected: Sequence[Generation]) -> None:
+    ids = [generation.id for generation in selected]
+    results = [generation.id for generation in selected if generation.output]
     _compare_button(results)
     if _button("rerun", "Re-run", ":material/replay:", ids, "The same requests with the same seeds"):
         for id in ids:

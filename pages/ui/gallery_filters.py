@@ -81,13 +81,17 @@ def _key(part: str) -> str:
 
 def filter_bar(studio: Studio) -> GalleryFilter:
     asked = asked_for()
+    phone = state.is_phone()
     with st.container(horizontal=True, vertical_alignment="bottom"):
         st.text_input(
-            "Search", placeholder="Words of prompt, title, notes or tags", width=300,
+            "Search", placeholder="Words of prompt, title, notes or tags", width="stretch" if phone else 300,
             help='All words must be found. cas* finds beginnings, "red balloon" a phrase.',
             **_follow("text", asked.text),
         )  # fmt: skip
-        st.selectbox("Order", list(Sort), format_func=SORTS.__getitem__, width=190, **_follow("sort", asked.sort))
+        st.selectbox(
+            "Order", list(Sort), format_func=SORTS.__getitem__, width="stretch" if phone else 190,
+            **_follow("sort", asked.sort),
+        )  # fmt: skip
         # Nothing of a popover may change while it is open: another label is another popover, and closed.
         with st.popover("Filters", icon=":material/filter_list:", key="filters", on_change="rerun") as filters:
             if filters.open:

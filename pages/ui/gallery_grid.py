@@ -280,6 +280,7 @@ function makeGrid(root) {
       const badge = document.createElement("span");
       badge.className = "badge " + tile.tone;
       badge.textContent = tile.badge;
+      badge.setAttribute("aria-hidden", "true");
       element.append(badge);
     }
     if (tile.sign) {

@@ -43,8 +43,7 @@ def model_picker(studio: Studio, id: str, chosen: str, apply: Any) -> str:
     state.begin_widget(other, "" if chosen in titles else chosen)
 
     def on_change() -> None:
-        held = state.held(key)
-        apply(held if held != OTHER else str(state.held(other) or "").strip())
+        apply(held_model(id))
 
     st.selectbox(
         parameter.title, [*titles, OTHER], key=key, help=parameter.help, on_change=on_change,
@@ -56,6 +55,12 @@ def model_picker(studio: Studio, id: str, chosen: str, apply: Any) -> str:
         "Folder or hub id", key=other, placeholder="owner/name, or a folder on the machine that runs this program",
         max_chars=int(parameter.high or 300), on_change=on_change,
     ).strip()  # fmt: skip
+
+
+def held_model(id: str) -> str:
+    """For a callback: the model that the picker shows now."""
+    held = state.held(f"{id}.model")
+    return held if held != OTHER else str(state.held(f"{id}.model-other") or "").strip()
 
 
 def fill_model(studio: Studio, id: str, model: str) -> None:
@@ -75,7 +80,8 @@ def model_facts(studio: Studio, model: str) -> str | None:
     except StudioError as error:
         show_error(str(error), error.link)
         return "Choose another model first."
-    st.caption(" · ".join(_facts(spec)))
+    # Not a caption: a link in it is too pale to be read.
+    st.markdown(f":small[{' · '.join(_facts(spec))}]")
     if is_ready:
         return None
     return _download(studio, spec, model)

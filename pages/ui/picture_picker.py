@@ -92,9 +92,10 @@ def _choices(studio: Studio, id: str) -> None:
             _open(studio, id, file.getvalue(), file.name)
             st.rerun()
     st.markdown("Or begin with a sample:")
-    with st.container(horizontal=True):
+    phone = state.is_phone()
+    with st.container(horizontal=True, horizontal_alignment="distribute" if phone else "left"):
         for sample in _samples():
-            with st.container(width=164):
+            with st.container(width=148):
                 st.image(_thumbnail(sample["file"]), alt=sample["title"], width="stretch")
                 if st.button(sample["title"], key=f"sample-{sample['file']}", width="stretch"):
                     with shown_errors():
