@@ -10,15 +10,22 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+CONTENT_FILL = "content-fill"
+"""Key of the model table: continues the surroundings without any model (docs/decisions/0010-content-fill.md)."""
+
 
 @dataclass(frozen=True, slots=True)
 class Mode:
-    """values: of InpaintParams. advice: what to put into the prompt."""
+    """values: of InpaintParams. advice: what to put into the prompt.
+
+    instead: the model that takes the place of one that knows only a short list of words.
+    """
 
     title: str
     help: str
     advice: str
     values: Mapping[str, Any] = field(default_factory=dict)
+    instead: str | None = None
 
 
 MODES: dict[str, Mode] = {
@@ -41,6 +48,7 @@ MODES: dict[str, Mode] = {
         "then repaints.",
         "Leave the prompt empty, or say what lies behind. Paint over the shadow, too.",
         {"fill": "telea", "strength": 0.6, "mask_grow_px": 8, "mask_feather_px": 8, "colour_match": 1.0},
+        instead=CONTENT_FILL,
     ),
     "edges": Mode(
         "Fill edges",

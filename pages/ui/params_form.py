@@ -15,11 +15,11 @@ from core.bootstrap import Studio
 from core.domain.draft import Draft
 from core.domain.environment import Device
 from core.domain.errors import InvalidParams, StudioError
-from core.domain.modes import MODES
+from core.domain.modes import CONTENT_FILL, MODES, Mode
 from core.domain.params import ORIGINAL, PARAMETERS, TWO_PASS, InpaintParams
 from pages.ui import state
 from pages.ui.messages import escaped, show_error
-from pages.ui.model_picker import fill_model, model_facts, model_picker, recommended_for, vocabulary_advice
+from pages.ui.model_picker import fill_model, held_model, model_facts, model_picker, recommended_for, vocabulary_advice
 from pages.ui.resources import looking_for_devices
 
 MAX_IMAGES = 8
@@ -157,20 +157,39 @@ def _mode(studio: Studio, id: str, kept: Mapping[str, Any]) -> str:
     chosen = st.segmented_control(
         "What to do", list(MODES), key=key, required=True, format_func=lambda mode: MODES[mode].title, width="stretch",
         help="Sets what suits it: what the painted part starts from, strength, edges. More parameters shows them.",
-        on_change=_apply_mode, args=(studio, id, kept["model"]),
+        on_change=_apply_mode, args=(studio, id),
     )  # fmt: skip
     mode = MODES[chosen or USUAL_MODE]
     st.caption(f"{mode.help} {mode.advice}")
     return chosen or USUAL_MODE
 
 
-def _apply_mode(studio: Studio, id: str, model: str) -> None:
-    chosen = state.held(f"{id}.{MODE}") or USUAL_MODE
+def _apply_mode(studio: Studio, id: str) -> None:
+    chosen, model = state.held(f"{id}.{MODE}") or USUAL_MODE, held_model(id)
     values = dict(MODES[chosen].values)
+    better = _model_for(studio, MODES[chosen], model)
+    if better != model:
+        fill_model(studio, id, better)
+        values = {**recommended_for(studio, better), **values}
     if chosen == USUAL_MODE:
         # A model that is not made for inpainting says how strongly it should be used.
         values |= {name: value for name, value in recommended_for(studio, model).items() if name in values}
     fill_form(studio, id, values)
+
+
+def _model_for(studio: Studio, mode: Mode, model: str) -> str:
+    """A model of few words gives way to one that suits the mode; that one gives way again to the usual one."""
+    listed = {spec.key for spec in studio.models.listed()}
+    if mode.instead in listed and _knows_few_words(studio, model):
+        return mode.instead
+    return studio.settings.model if model == CONTENT_FILL and mode.instead != CONTENT_FILL else model
+
+
+def _knows_few_words(studio: Studio, model: str) -> bool:
+    try:
+        return studio.models.vocabulary(model) is not None
+    except StudioError:
+        return False
 
 
 def _choice(id: str, name: str, kept: Mapping[str, Any]) -> str:

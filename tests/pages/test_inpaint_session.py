@@ -6,6 +6,8 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from core.domain.generation import Relation, Status
+from core.domain.model import ModelSpec
+from core.domain.modes import CONTENT_FILL
 from core.domain.params import InpaintParams
 from tests.conftest import a_picture
 from tests.pages.test_inpaint import draft, draft_id, generate, png, upload, widget, words_on
@@ -198,3 +200,25 @@ def test_a_new_visit_begins_with_the_parameters_used_last(studio, ready, inpaint
 
     assert widget(page, "slider", "num_inference_steps").value == 17
     assert widget(page, "text_area", "prompt").value == ""
+
+
+def test_removing_takes_content_fill_in_place_of_the_pocket_model_and_gives_it_back(studio, ready):
+    studio.models.specs[CONTENT_FILL] = ModelSpec(CONTENT_FILL, "Content fill", "A made-up filler.", 64)
+    studio.models.ready.add(CONTENT_FILL)
+    ready.run()
+
+    widget(ready, "segmented_control", "mode").set_value("remove").run()
+    assert widget(ready, "selectbox", "model").value == CONTENT_FILL
+    assert not ready.button(key="generate").disabled
+
+    widget(ready, "segmented_control", "mode").set_value("replace").run()
+    assert widget(ready, "selectbox", "model").value == "pocket-inpaint"
+
+
+def test_removing_keeps_a_model_that_knows_the_language(studio, ready):
+    studio.models.specs[CONTENT_FILL] = ModelSpec(CONTENT_FILL, "Content fill", "A made-up filler.", 64)
+    widget(ready, "selectbox", "model").set_value("sd15-inpainting").run()
+
+    widget(ready, "segmented_control", "mode").set_value("remove").run()
+
+    assert widget(ready, "selectbox", "model").value == "sd15-inpainting"
