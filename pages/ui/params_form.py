@@ -156,11 +156,10 @@ def _mode(studio: Studio, id: str, kept: Mapping[str, Any]) -> str:
     state.begin_widget(key, kept[MODE] if kept[MODE] in MODES else USUAL_MODE)
     chosen = st.segmented_control(
         "What to do", list(MODES), key=key, required=True, format_func=lambda mode: MODES[mode].title, width="stretch",
-        help="Sets what suits it: what the painted part starts from, strength, edges. More parameters shows them.",
+        help="\n\n".join(f"**{mode.title}**: {mode.help}" for mode in MODES.values()),
         on_change=_apply_mode, args=(studio, id),
     )  # fmt: skip
-    mode = MODES[chosen or USUAL_MODE]
-    st.caption(f"{mode.help} {mode.advice}")
+    st.caption(MODES[chosen or USUAL_MODE].advice)
     return chosen or USUAL_MODE
 
 
