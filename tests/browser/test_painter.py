@@ -182,6 +182,19 @@ def test_shapes_cover_what_they_go_around(mia, tool):
     assert likeness(stored(mia), np.asarray(ideal)) > 0.98
 
 
+def test_less_change_paints_a_soft_mask_and_the_eraser_takes_all_of_it(mia):
+    mia.page.get_by_role("slider", name="How much may change").fill("40")
+    paint(mia, *LINE)
+    mia.page.locator(".painter[data-stored=true]").wait_for()
+    soft = np.asarray(mia.mask)
+    mia.page.keyboard.press("e")
+    paint(mia, *LINE)
+
+    assert sorted(set(soft.ravel().tolist())) == [0, 102]
+    assert likeness(soft > 0, a_line(brush_px(mia), *LINE)) > 0.97
+    assert stored(mia).mean() < 0.001
+
+
 def test_painting_while_zoomed_in_hits_the_pixels_under_the_brush(mia):
     mia.stage.focus()
     [(x, y)] = places(mia, (0.25, 0.25))
@@ -206,7 +219,7 @@ def test_painting_while_zoomed_in_hits_the_pixels_under_the_brush(mia):
 def transform(mia: Artist) -> tuple[float, float, float]:
     """Where the picture's corner stands in the window, and how many pixels of the screen one of the picture takes."""
     style = mia.page.locator(".painter .picture").get_attribute("style")
-    left, top, scale = re.search(r"translate\(([-\d.]+)px, ([-\d.]+)px\) scale\(([\d.]+)\)", style).groups()
+    left, top, scale = re.search(r"translate\(([-\d.e]+)px, ([-\d.e]+)px\) scale\(([\d.]+)\)", style).groups()
     return float(left), float(top), float(scale)
 
 

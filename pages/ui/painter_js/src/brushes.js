@@ -6,8 +6,11 @@ import { BaseBrush, Ellipse, PencilBrush, Polygon, Rect } from "fabric"
 export const PAINT = "rgb(225, 29, 116)"
 export const TAKE_AWAY = "rgb(255, 255, 255)"
 
+// Opaque, however much it lets change: the mask asks only which pixels it covers.
 const shapeOf = (object) => {
   object.objectCaching = false
+  if (object.stroke) object.stroke = PAINT
+  if (object.fill) object.fill = PAINT
   const { left, top, width, height } = object.getBoundingRect()
   return { box: { x: left, y: top, width, height }, draw: (context) => object.render(context) }
 }

@@ -18,7 +18,12 @@ const BRUSHES = { brush: Brush, eraser: Eraser, rectangle: RectangleBrush, ellip
 const SHAPES = ["rectangle", "ellipse", "lasso"]
 
 // Chosen once, kept when the artist comes back from another page. size: share of the longer side.
-const chosen = { tool: "brush", size: 0.05, opacity: 55, tolerance: 24, connected: true, subtract: false, pressure: true }
+// amount: how much may change where it paints, in percent.
+const chosen = {
+  tool: "brush", size: 0.05, amount: 100, opacity: 55, tolerance: 24, connected: true, subtract: false, pressure: true,
+}
+
+const seeThrough = (colour, percent) => colour.replace("rgb", "rgba").replace(")", `, ${percent / 100})`)
 
 export function mount(component) {
   const root = component.parentElement
@@ -208,7 +213,8 @@ class Painter {
     if (brush) {
       brush.width = this.size
       brush.feelsPressure = chosen.pressure
-      if (SHAPES.includes(chosen.tool)) brush.color = this.takesAway ? TAKE_AWAY : PAINT
+      const isTaking = SHAPES.includes(chosen.tool) && this.takesAway
+      if (chosen.tool !== "eraser") brush.color = isTaking ? TAKE_AWAY : seeThrough(PAINT, chosen.amount)
     }
     this.element.style.setProperty("--veil", chosen.opacity / 100)
     this.writeOptions()
@@ -222,9 +228,10 @@ class Painter {
     const pixels = Math.max(1, Math.round((this.size * this.data.picture_width) / this.mask.width))
     this.find(".size").value = `${pixels} px`
     this.find("[name=size]").setAttribute("aria-valuetext", `${pixels} pixels of the picture`)
-    for (const name of ["opacity", "tolerance"]) this.find(`[name=${name}]`).value = chosen[name]
+    for (const name of ["amount", "opacity", "tolerance"]) this.find(`[name=${name}]`).value = chosen[name]
     for (const name of ["connected", "subtract", "pressure"]) this.find(`[name=${name}]`).checked = chosen[name]
     this.find(".tolerance").value = chosen.tolerance
+    this.find("output.amount").value = `${chosen.amount} %`
   }
 
   resizeBrush(factor) {
@@ -236,7 +243,7 @@ class Painter {
 
   finished(shape) {
     const takesAway = chosen.tool === "eraser" || (SHAPES.includes(chosen.tool) && this.takesAway)
-    if (this.mask.paint(shape, takesAway ? 0 : 255)) this.changed()
+    if (this.mask.paint(shape, takesAway ? 0 : Math.round(2.55 * chosen.amount))) this.changed()
     else this.draw()
   }
 

@@ -64,6 +64,8 @@ export const HTML = `
   <div class="bar options">
     <label data-for="brush eraser">Size <input type="range" name="size" min="0" max="1000" step="1" aria-label="Brush size">
       <output class="size"></output></label>
+    <label data-for="brush rectangle ellipse lasso">Change <input type="range" name="amount" min="5" max="100" step="5"
+      aria-label="How much may change" title="How much may change: less makes a soft mask"> <output class="amount"></output></label>
     <label data-for="similar">Tolerance <input type="range" name="tolerance" min="0" max="128" step="1"
       aria-label="Tolerance"> <output class="tolerance"></output></label>
     <label data-for="similar"><input type="checkbox" name="connected" checked> Connected</label>
@@ -116,7 +118,7 @@ export const CSS = `
 }
 .options input[type="checkbox"] { width: 1.125rem; }
 .options input[type="range"] { width: 6.5rem; }
-.options .veil input { width: 4.5rem; }
+.options .veil input, .options [name="amount"] { width: 4.5rem; }
 .options output { min-width: 3em; }
 .zoom { min-width: 3.25em; text-align: center; font-size: .8125rem; }
 .stage {
