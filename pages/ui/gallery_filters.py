@@ -82,12 +82,14 @@ def _key(part: str) -> str:
 def filter_bar(studio: Studio) -> GalleryFilter:
     asked = asked_for()
     phone = state.is_phone()
-    with st.container(horizontal=True, vertical_alignment="bottom"):
+    row_of_its_own, row = st.container(), st.container(horizontal=True, vertical_alignment="bottom")
+    with row_of_its_own if phone else row:
         st.text_input(
             "Search", placeholder="Words of prompt, title, notes or tags", width="stretch" if phone else 300,
             help='All words must be found. cas* finds beginnings, "red balloon" a phrase.',
             **_follow("text", asked.text),
         )  # fmt: skip
+    with row:
         st.selectbox(
             "Order", list(Sort), format_func=SORTS.__getitem__, width="stretch" if phone else 190,
             **_follow("sort", asked.sort),

@@ -258,7 +258,8 @@ function makeGrid(root) {
     element.className = tile.sign ? "tile signed" : "tile";
     element.dataset.id = tile.id;
     element.setAttribute("role", "option");
-    const said = [tile.title, tile.badge, tile.problem, tile.said].filter(Boolean);
+    // In the order in which they stand there, for who speaks to the computer reads a name out to reach it.
+    const said = [tile.title, tile.picture ? null : tile.problem, tile.badge, tile.said].filter(Boolean);
     element.setAttribute("aria-label", said.join(". "));
     element.replaceChildren();
     if (tile.picture) {
@@ -280,7 +281,6 @@ function makeGrid(root) {
       const badge = document.createElement("span");
       badge.className = "badge " + tile.tone;
       badge.textContent = tile.badge;
-      badge.setAttribute("aria-hidden", "true");
       element.append(badge);
     }
     if (tile.sign) {
@@ -307,7 +307,7 @@ function makeGrid(root) {
       const span = document.createElement("span");
       span.className = name;
       span.textContent = text;
-      paragraph.append(span);
+      paragraph.append(span, " ");
     }
     return paragraph;
   }

@@ -196,9 +196,12 @@ def _record(studio: Studio, generation: Generation) -> None:
     with st.expander("Environment and fingerprints", icon=":material/fingerprint:"):
         left, right = st.columns(2)
         with left:
-            _facts("Environment", generation.environment.items() or [("", "Not recorded")])
+            _facts("Environment", _environment_facts(generation) or [("", "Not recorded")])
         with right:
-            _facts("Fingerprints", _fingerprints(generation), monospace=True)
+            _heading("Fingerprints")
+            for name, fingerprint in _fingerprints(generation):
+                st.caption(name)
+                st.code(fingerprint, language=None, wrap_lines=True)
     if generation.is_imported_picture:
         _foreign_words(generation)
     if generation.record:
@@ -291,6 +294,11 @@ def _run_facts(generation: Generation) -> Iterable[tuple[str, str]]:
         yield "Error", generation.error_code
 
 
+def _environment_facts(generation: Generation) -> list[tuple[str, str]]:
+    """A fingerprint among them is shortened, or the table would be wider than a phone."""
+    return [(name, value if " " in value else _short(value)) for name, value in generation.environment.items()]
+
+
 def _fingerprints(generation: Generation) -> Iterable[tuple[str, str]]:
     yield "Id", generation.id
     yield "Original", generation.source
@@ -302,6 +310,8 @@ def _fingerprints(generation: Generation) -> Iterable[tuple[str, str]]:
     noise = generation.record.get("inpainter", {}).get("noise_sha256")
     if noise:
         yield "First noise", noise
+    if generation.environment.get("app_commit"):
+        yield "App commit", generation.environment["app_commit"]
 
 
 def _short(revision: str) -> str:
@@ -332,9 +342,9 @@ def _words(text: str) -> None:
         st.caption("None")
 
 
-def _facts(title: str, facts: Iterable[tuple[str, str]], *, monospace: bool = False) -> None:
+def _facts(title: str, facts: Iterable[tuple[str, str]]) -> None:
     _heading(title)
     names, values = zip(*facts, strict=True)
-    shown = [f"`{value}`" if monospace else escaped(" ".join(value.split())) for value in values]
+    shown = [escaped(" ".join(value.split())) for value in values]
     table: Mapping[str, list[str]] = {"What": [escaped(name.replace("_", " ")) for name in names], "Value": shown}
     st.table(table, hide_header=True, hide_index=True, border="horizontal", alt=title)

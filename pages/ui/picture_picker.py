@@ -102,8 +102,8 @@ def _choices(studio: Studio, id: str) -> None:
                         _open(studio, id, (SAMPLES / sample["file"]).read_bytes(), sample["file"])
                         st.rerun()
                 # Not a caption: a link in it is too pale to be read.
-                licence = f"[{escaped(sample['licence'])}]({sample['licence_url']})"
-                st.markdown(f":small[{escaped(sample['author'])}, {licence}]")
+                licence = escaped(sample["licence"]).replace(" ", "&nbsp;")
+                st.markdown(f":small[{escaped(sample['author'])}, [{licence}]({sample['licence_url']})]")
 
 
 def _open(studio: Studio, id: str, data: bytes, name: str) -> None:
