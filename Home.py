@@ -9,6 +9,7 @@ from pages.ui.device_card import device_card
 from pages.ui.gallery_grid import gallery_grid
 from pages.ui.generation_card import GALLERY_PAGE, INPAINT_PAGE, address_of
 from pages.ui.messages import shown_errors
+from pages.ui.page import begin_page
 from pages.ui.resources import studio
 
 LATEST = 10
@@ -51,8 +52,7 @@ def _latest(studio: Studio) -> None:
         st.page_link(GALLERY_PAGE, label=label, icon=":material/arrow_forward:")
 
 
-st.set_page_config(page_title="Inpaint Studio", page_icon=":material/format_paint:", layout="wide")
-st.title("Inpaint Studio")
+begin_page("Inpaint Studio", ":material/format_paint:")
 st.markdown(
     "Repaint a part of a picture with Stable Diffusion: paint over it, say what should be there, and watch it appear. "
     "Everything runs on this machine, and every picture is kept with all that is needed to make it again."

@@ -19,6 +19,7 @@ from pages.ui.generation_card import duration
 from pages.ui.live_panel import live_panel
 from pages.ui.messages import escaped, shown_errors
 from pages.ui.outpaint import outpaint_panel
+from pages.ui.page import begin_page
 from pages.ui.params_form import Choices, chosen_device, params_form, resolved_device
 from pages.ui.picture_picker import picture_picker
 from pages.ui.presets import presets_popover, prompts_popover
@@ -134,7 +135,6 @@ def _generations(studio: Studio, id: str) -> list[Generation]:
     return found
 
 
-st.set_page_config(page_title="Inpaint · Inpaint Studio", page_icon=":material/brush:", layout="wide")
-st.title("Inpaint")
+begin_page("Inpaint", ":material/brush:")
 with shown_errors():
     inpaint_page(studio())

@@ -16,6 +16,7 @@ from pages.ui.gallery_filters import AFTER, filter_bar
 from pages.ui.gallery_grid import gallery_grid
 from pages.ui.generation_card import GENERATION_PARAMETER, INPAINT_PAGE, generation_card, headline, in_words
 from pages.ui.messages import shown_errors
+from pages.ui.page import begin_page
 from pages.ui.resources import studio
 
 
@@ -157,7 +158,6 @@ def _open(id: str) -> None:
     st.rerun()
 
 
-st.set_page_config(page_title="Gallery · Inpaint Studio", page_icon=":material/photo_library:", layout="wide")
-st.title("Gallery")
+begin_page("Gallery", ":material/photo_library:")
 with shown_errors():
     gallery_page(studio())

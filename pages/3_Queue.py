@@ -5,11 +5,11 @@ from __future__ import annotations
 import streamlit as st
 
 from pages.ui.messages import shown_errors
+from pages.ui.page import begin_page
 from pages.ui.queue_view import queue_view
 from pages.ui.resources import studio
 
-st.set_page_config(page_title="Queue · Inpaint Studio", page_icon=":material/queue:", layout="wide")
-st.title("Queue")
+begin_page("Queue", ":material/queue:")
 st.caption("It is kept on disk: after a restart everything that waits is still here. Browser sessions take turns.")
 with shown_errors():
     queue_view(studio())

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import streamlit as st
-
 from pages.ui.messages import shown_errors
+from pages.ui.page import begin_page
 from pages.ui.resources import studio
 from pages.ui.statistics_view import statistics_view
 
-st.set_page_config(page_title="Statistics · Inpaint Studio", page_icon=":material/bar_chart:", layout="wide")
-st.title("Statistics")
+begin_page("Statistics", ":material/bar_chart:")
 with shown_errors():
     statistics_view(studio())
