@@ -1,0 +1,247 @@
+"""Every page by phone, by keyboard and for a screen reader: what a browser's own tree of accessibility holds."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+
+from core.bootstrap import Studio, build_studio
+from core.dispatch.inline import InlineDispatcher
+from core.domain.gallery import GalleryFilter
+from core.domain.generation import Relation
+from core.engine.fake import FakeCatalogue, FakeLoader
+from core.services.generations import Origin
+from core.settings import Settings
+from tests.browser.artist import dashboard, wait_until
+from tests.conftest import a_request
+
+pytestmark = [pytest.mark.browser, pytest.mark.slow]
+
+PHONE = {
+    "viewport": {"width": 390, "height": 844},
+    "has_touch": True,
+    "is_mobile": True,
+    "user_agent": "Mozilla/5.0 (Linux; Android 14) AppleWebKit/537.36 Chrome/140.0 Mobile Safari/537.36",
+}
+
+PLACES = {
+    "a card of the gallery": "Gallery?generation={1}",
+    "a comparison": "Gallery?compare={1}&compare={2}",
+    "gallery": "Gallery",
+    "home": "",
+    "inpaint": "Inpaint",
+    "inpaint with a picture": "Inpaint?draft={draft}",
+    "queue": "Queue",
+    "reproduction": "Reproduction",
+    "statistics": "Statistics",
+    "trash": "Gallery?trash=true",
+}
+
+NAMED = {
+    "button", "checkbox", "combobox", "img", "image", "link", "listbox", "option", "radio", "searchbox", "slider",
+    "spinbutton", "switch", "tab", "textbox",
+}  # fmt: skip
+"""Roles that nobody can use, or see, without a name."""
+
+
+@dataclass(frozen=True)
+class Filled:
+    """A running dashboard with a chain of three, one of them verified, one in the trash, and one draft."""
+
+    address: str
+    studio: Studio
+    ids: list[str]
+    draft: str
+
+    def url(self, place: str) -> str:
+        return f"{self.address}/{PLACES[place].format(*self.ids, draft=self.draft)}"
+
+
+@pytest.fixture(scope="module")
+def filled(tmp_path_factory) -> Iterator[Filled]:
+    data = tmp_path_factory.mktemp("everything")
+    studio = build_studio(
+        Settings(data=data, _env_file=None),
+        FakeLoader(),
+        catalogue=FakeCatalogue(),
+        dispatcher=lambda worker: InlineDispatcher(worker.run),
+        resolve_device=lambda wish: "cpu",
+    )
+    ids: list[str] = []
+    for prompt in ("a red balloon", "a boat", "", "a bird"):
+        origin = Origin(ids[-1], Relation.CONTINUATION) if ids else Origin()
+        ids += studio.generations.submit(a_request(prompt=prompt, num_inference_steps=1), origin=origin)
+    studio.reproductions.verify(ids[:1])
+    studio.gallery.trash(ids[3:])
+    studio.gallery.save_search("Boats", GalleryFilter(text="boat"))
+    draft = studio.drafts.start()
+    studio.drafts.save(draft, studio.drafts.from_generation(studio.gallery.get(ids[0])))
+    with dashboard(data) as address:
+        yield Filled(address, studio, ids, draft)
+
+
+@pytest.fixture
+def visit(chromium, filled) -> Iterator[Callable[..., Any]]:
+    """Open a place, as on a desk or as the options say; on return the page has come to rest."""
+    contexts = []
+
+    def at(place: str, **options: Any) -> Any:
+        contexts.append(chromium.new_context(**{"viewport": {"width": 1440, "height": 900}, **options}))
+        page = contexts[-1].new_page()
+        page.goto(filled.url(place))
+        page.get_by_role("heading", level=1, include_hidden=True).wait_for()
+        at_rest(page)
+        if "generation=" in page.url:
+            page.get_by_role("dialog").get_by_text("Parameters", exact=True).wait_for()
+        if "compare=" in page.url:
+            page.get_by_role("dialog").get_by_role("slider").wait_for()
+        if "draft=" in filled.url(place):
+            page.locator(".painter[data-stored=true]").wait_for()
+        at_rest(page)
+        return page
+
+    yield at
+    for context in contexts:
+        context.close()
+
+
+def at_rest(page: Any) -> None:
+    page.locator("[data-testid=stApp][data-test-script-state=notRunning]").wait_for()
+
+
+def without_a_name(page: Any) -> list[str]:
+    """What is on the screen for everybody but somebody who listens."""
+    tree = page.context.new_cdp_session(page).send("Accessibility.getFullAXTree")["nodes"]
+    return [
+        f"{node['role']['value']} {node['properties']}"
+        for node in tree
+        if not node["ignored"] and node["role"]["value"] in NAMED and not node["name"]["value"].strip()
+    ]
+
+
+FOCUSED = """() => {
+    let at = document.activeElement;
+    while (at?.shadowRoot?.activeElement) at = at.shadowRoot.activeElement;
+    return at;
+}"""
+
+
+def focused(page: Any) -> str:
+    """The name of what has the keyboard, as far as it has one; of a tile its id."""
+    words = "a => a?.dataset?.id ?? a?.getAttribute('aria-label') ?? a?.innerText?.trim() ?? ''"
+    return page.evaluate(f"() => ({words})(({FOCUSED})())")
+
+
+def tab_to(page: Any, name: str, *, most: int = 60) -> None:
+    """With the Tab key alone; the one that is reached shows that it has the keyboard."""
+    seen = []
+    for _ in range(most):
+        page.keyboard.press("Tab")
+        seen.append(focused(page))
+        if name in seen[-1]:
+            return
+    pytest.fail(f"the Tab key does not come to {name!r}: {seen}")
+
+
+@pytest.mark.parametrize("place", sorted(PLACES))
+def test_every_control_and_every_picture_has_a_name(visit, place):
+    page = visit(place)
+
+    assert without_a_name(page) == []
+
+
+@pytest.mark.parametrize("place", sorted(PLACES))
+def test_a_page_has_one_title_and_leaves_no_level_of_headings_out(visit, place):
+    page = visit(place)
+
+    levels = page.locator("h1, h2, h3, h4, h5, h6").evaluate_all("all => all.map(h => Number(h.tagName[1]))")
+
+    assert levels.count(1) == 1
+    assert all(deeper - level <= 1 for level, deeper in zip(levels, levels[1:], strict=False)), levels
+
+
+@pytest.mark.parametrize("place", sorted(PLACES))
+def test_nothing_is_wider_than_a_phone(visit, place):
+    page = visit(place, **PHONE)
+
+    widest = page.evaluate(
+        """() => Math.max(...[document.documentElement,
+            ...document.querySelectorAll('[data-testid=stMain], [role=dialog], [role=dialog] *')]
+            .filter((e) => e.matches('html, [data-testid=stMain], [role=dialog]')
+                || getComputedStyle(e).overflowX === 'visible')
+            .map((e) => e.matches('html, [data-testid=stMain]') ? e.scrollWidth : e.getBoundingClientRect().right))"""
+    )
+    assert widest <= 390
+
+
+def test_on_a_phone_one_button_holds_what_can_be_done_with_the_selected(visit, filled):
+    page = visit("gallery", **PHONE)
+    button = page.get_by_role("button", name="With the selected")
+    assert button.is_disabled()
+
+    page.locator(f".tile[data-id='{filled.ids[0]}'] .pick").tap()
+    wait_until(button.is_enabled, "something can be done")
+    button.tap()
+
+    for deed in ("Re-run", "Verify", "Export", "Delete", "Favourite"):
+        page.get_by_role("button", name=deed, exact=True).wait_for()
+
+
+@pytest.mark.parametrize("name", ["Empty trash"])
+def test_the_keyboard_is_back_at_the_button_when_its_dialog_is_closed(visit, name):
+    page = visit("trash")
+    button = page.get_by_role("button", name=name)
+    button.focus()
+
+    page.keyboard.press("Enter")
+    page.get_by_role("dialog").wait_for()
+    page.keyboard.press("Escape")
+    page.get_by_role("dialog").wait_for(state="detached")
+
+    wait_until(lambda: name in focused(page), "the button has the keyboard", lambda: focused(page))
+
+
+def test_the_gallery_is_used_by_keyboard_alone(visit, filled):
+    page = visit("gallery")
+    first, second = reversed(filled.ids[1:3])
+
+    tab_to(page, first)
+    page.keyboard.press("Enter")
+    page.get_by_role("dialog").get_by_text("Parameters", exact=True).wait_for()
+    page.keyboard.press("Escape")
+    page.get_by_role("dialog").wait_for(state="detached")
+    wait_until(lambda: focused(page) == first, "the tile has the keyboard", lambda: focused(page))
+    page.keyboard.press("Space")
+    page.keyboard.press("Shift+ArrowRight")
+    page.get_by_text("2 selected").wait_for()
+    wait_until(page.get_by_role("button", name="Organise").is_enabled, "something can be done")
+    at_rest(page)
+    for _ in range(20):
+        if "Organise" in focused(page):
+            break
+        page.keyboard.press("Shift+Tab")
+    page.keyboard.press("Enter")
+    tags = page.get_by_role("combobox", name="Tags")
+    tags.wait_for()
+    wait_until(lambda: _reached(page, tags), "the field has the keyboard", lambda: focused(page))
+    page.keyboard.type("portfolio")
+    page.keyboard.press("Enter")
+    page.keyboard.press("Escape")
+    tab_to(page, "Add tags")
+    page.keyboard.press("Enter")
+
+    wait_until(lambda: _tagged(filled, "portfolio") == {first, second}, "both are tagged")
+
+
+def _reached(page: Any, field: Any) -> bool:
+    if field.evaluate(f"field => field === ({FOCUSED})()"):
+        return True
+    page.keyboard.press("Tab")
+    return False
+
+
+def _tagged(filled: Filled, tag: str) -> set[str]:
+    return {g.id for g in filled.studio.gallery.browse(GalleryFilter(tags=(tag,))).generations}
