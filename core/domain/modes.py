@@ -56,6 +56,7 @@ MODES: dict[str, Mode] = {
         "them.",
         "Say what the whole scene is, or leave the prompt empty.",
         {"fill": "border", "strength": 0.8, "mask_grow_px": 0, "mask_feather_px": 16, "colour_match": 1.0},
+        instead=CONTENT_FILL,
     ),
 }
 """replace is how a request without any choice is painted: all its values are the defaults."""

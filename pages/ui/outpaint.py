@@ -8,9 +8,12 @@ from core.bootstrap import Studio
 from core.domain.draft import Draft
 from core.domain.errors import InvalidInput
 from core.domain.geometry import Size
+from core.domain.modes import MODES
 from core.domain.outpaint import MAX_PX, OVERLAP_PX, Extension
 from pages.ui import state
 from pages.ui.messages import shown_errors
+from pages.ui.model_picker import recommended_for
+from pages.ui.params_form import model_for
 from pages.ui.prepared import picture_size
 
 SHAPES = ("1:1", "4:3", "3:2", "16:9", "21:9", "3:4", "2:3", "9:16")
@@ -38,8 +41,17 @@ def outpaint_panel(studio: Studio, id: str, draft: Draft) -> None:
         if st.button("Extend", icon=":material/open_in_full:", key=f"{id}.extend", disabled=extension is None):
             max_pixels = int(studio.settings.max_megapixels * 1e6)
             larger = studio.drafts.extended(id, extension, overlap_px=overlap_px, max_pixels=max_pixels)
-            state.open_draft(studio, larger)
+            state.open_draft(studio, _with_model(studio, larger))
             st.rerun()
+
+
+def _with_model(studio: Studio, draft: Draft) -> Draft:
+    """A model of few words cannot continue a photograph: another one is chosen, with what suits it."""
+    model = draft.params.get("model") or studio.settings.model
+    better = model_for(studio, MODES["edges"], model)
+    if better == model:
+        return draft
+    return draft.changed(params={**draft.params, **recommended_for(studio, better), "model": better})
 
 
 def _chosen(id: str, size: Size) -> tuple[Extension | None, str]:

@@ -122,7 +122,8 @@ def _kept(studio: Studio, draft: Draft) -> Mapping[str, Any]:
     model = draft.params.get("model") or studio.settings.model
     known = {name: value for name, value in draft.params.items() if value is not None}
     # A seed without a word on chance comes from a generation that is to be tried again: it is kept.
-    extras = {MODE: USUAL_MODE, "random_seed": "seed" not in known, "count": 1, "device": AUTOMATIC, "model": model}
+    mode = "remove" if model == CONTENT_FILL else USUAL_MODE
+    extras = {MODE: mode, "random_seed": "seed" not in known, "count": 1, "device": AUTOMATIC, "model": model}
     defaults = {name: parameter.default for name, parameter in PARAMETERS.items()}
     return {**defaults, **recommended_for(studio, model), **extras, **known}
 
@@ -166,7 +167,7 @@ def _mode(studio: Studio, id: str, kept: Mapping[str, Any]) -> str:
 def _apply_mode(studio: Studio, id: str) -> None:
     chosen, model = state.held(f"{id}.{MODE}") or USUAL_MODE, held_model(id)
     values = dict(MODES[chosen].values)
-    better = _model_for(studio, MODES[chosen], model)
+    better = model_for(studio, MODES[chosen], model)
     if better != model:
         fill_model(studio, id, better)
         values = {**recommended_for(studio, better), **values}
@@ -176,8 +177,11 @@ def _apply_mode(studio: Studio, id: str) -> None:
     fill_form(studio, id, values)
 
 
-def _model_for(studio: Studio, mode: Mode, model: str) -> str:
-    """A model of few words gives way to one that suits the mode; that one gives way again to the usual one."""
+def model_for(studio: Studio, mode: Mode, model: str) -> str:
+    """The model to take for this mode when that one is chosen.
+
+    A model of few words gives way to one that suits the mode; that one gives way again to the usual one.
+    """
     listed = {spec.key for spec in studio.models.listed()}
     if mode.instead in listed and _knows_few_words(studio, model):
         return mode.instead
@@ -280,6 +284,8 @@ def _apply_recommended(studio: Studio, id: str, model: str) -> None:
 
 
 def _advice(studio: Studio, values: Mapping[str, Any]) -> None:
+    if values["model"] == CONTENT_FILL and values["prompt"].strip():
+        st.caption(":material/info: Content fill takes no words: it only continues what surrounds the mask.")
     try:
         vocabulary = studio.models.vocabulary(values["model"])
     except StudioError:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from core.domain.model import ModelSpec
+from core.domain.modes import CONTENT_FILL
 from tests.conftest import a_picture
 from tests.pages.test_inpaint import draft, draft_id, generate, png, upload, widget, words_on
 
@@ -62,3 +64,14 @@ def test_extending_is_taken_back_to_the_picture_before_with_all_that_was_painted
 def test_without_anything_to_add_the_button_waits_and_says_why(opened):
     assert widget(opened, "button", "extend").disabled
     assert "Nothing is added on any side" in words_on(opened)
+
+
+def test_a_model_of_few_words_gives_way_to_content_fill_when_the_canvas_grows(opened, studio):
+    studio.models.specs[CONTENT_FILL] = ModelSpec(CONTENT_FILL, "Content fill", "A made-up filler.", 64)
+    studio.models.ready.add(CONTENT_FILL)
+
+    widget(opened, "number_input", "extend-right").set_value(64).run()
+
+    page = extend(opened)
+
+    assert draft(studio, page).params["model"] == CONTENT_FILL
