@@ -582,7 +582,7 @@ In order to be iterable, non-array objects must have a [Symbol.iterator]() metho
   border-radius: var(--st-base-radius); box-shadow: 0 0 0 1px var(--st-border-color);
   background: var(--st-secondary-background-color); -webkit-touch-callout: none;
 }
-.stage:focus { outline: none; }
+.stage:focus:not(:focus-visible) { outline: none; }
 .picture { position: absolute; left: 0; top: 0; max-width: none; transform-origin: 0 0; pointer-events: none; }
 .stage .canvas-container { opacity: var(--veil); }
 .ring {
