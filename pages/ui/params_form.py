@@ -284,8 +284,11 @@ def _apply_recommended(studio: Studio, id: str, model: str) -> None:
 
 
 def _advice(studio: Studio, values: Mapping[str, Any]) -> None:
-    if values["model"] == CONTENT_FILL and values["prompt"].strip():
-        st.caption(":material/info: Content fill takes no words: it only continues what surrounds the mask.")
+    if values["model"] == CONTENT_FILL:
+        st.caption(
+            ":material/info: Content fill only continues what surrounds the mask: words, steps, strength and seed "
+            "have no part in it."
+        )
     try:
         vocabulary = studio.models.vocabulary(values["model"])
     except StudioError:
