@@ -35,7 +35,7 @@ def inpaint_page(studio: Studio) -> None:
     picture_picker(studio, id, draft)
     if draft.source is None:
         return
-    painting, choosing = st.columns([5, 3], gap="large")
+    painting, choosing = st.columns([5, 3], gap="medium")
     with painting:
         st.header("Paint over what should change")
         mask_canvas(studio, id)

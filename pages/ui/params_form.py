@@ -157,7 +157,7 @@ def _mode(studio: Studio, id: str, kept: Mapping[str, Any]) -> str:
     state.begin_widget(key, kept[MODE] if kept[MODE] in MODES else USUAL_MODE)
     chosen = st.segmented_control(
         "What to do", list(MODES), key=key, required=True, format_func=lambda mode: MODES[mode].title, width="stretch",
-        help="\n\n".join(f"**{mode.title}**: {mode.help}" for mode in MODES.values()),
+        wrap=True, help="\n\n".join(f"**{mode.title}**: {mode.help}" for mode in MODES.values()),
         on_change=_apply_mode, args=(studio, id),
     )  # fmt: skip
     st.caption(MODES[chosen or USUAL_MODE].advice)
