@@ -76,7 +76,7 @@ def test_a_visitor_is_asked_for_a_picture_and_offered_named_samples_with_their_l
 
     assert [uploader.label for uploader in page.file_uploader] == ["Your picture"]
     assert "Mountain meadow" in [button.label for button in page.button]
-    assert "Aitzol Berasategi, [CC BY 4.0](https://creativecommons.org" in words_on(page)
+    assert "Aitzol Berasategi, [CC&nbsp;BY&nbsp;4.0](https://creativecommons.org" in words_on(page)
     assert "Generate" not in [button.label for button in page.button]
 
 
