@@ -15,8 +15,8 @@ from PIL import Image
 
 from core.domain import compositing
 from core.domain.errors import (
-    Busy,
     BrokenResult,
+    Busy,
     DamagedModel,
     DeviceUnavailable,
     GenerationCancelled,
