@@ -15,6 +15,8 @@ from sqlalchemy.engine import make_url
 
 from core.dispatch.threads import ThreadDispatcher
 from core.domain.environment import Device
+from core.domain.errors import StudioError
+from core.domain.modes import CONTENT_FILL, Mode
 from core.domain.params import PARAMETERS
 from core.ports import Dispatcher, LoadInpainter, ModelCatalogue
 from core.services.bundle import Bundles
@@ -91,6 +93,22 @@ class Studio:
         from core.engine.device import environment
 
         return [environment(device).facts for device in self.devices()]
+
+    def model_for(self, mode: Mode, model: str) -> str:
+        """The model to take when this mode is chosen.
+
+        A model of few words gives way to one that suits the mode; that one gives way again to the usual one.
+        """
+        listed = {spec.key for spec in self.models.listed()}
+        if mode.instead in listed and self._knows_few_words(model):
+            return mode.instead
+        return self.settings.model if model == CONTENT_FILL and mode.instead != CONTENT_FILL else model
+
+    def _knows_few_words(self, model: str) -> bool:
+        try:
+            return self.models.vocabulary(model) is not None
+        except StudioError:
+            return False
 
     def device(self, wish: str = "auto") -> str:
         """The key of the device that a wish comes to. Raises DeviceUnavailable."""

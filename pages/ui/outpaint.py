@@ -13,7 +13,6 @@ from core.domain.outpaint import MAX_PX, OVERLAP_PX, Extension
 from pages.ui import state
 from pages.ui.messages import shown_errors
 from pages.ui.model_picker import recommended_for
-from pages.ui.params_form import model_for
 from pages.ui.prepared import picture_size
 
 SHAPES = ("1:1", "4:3", "3:2", "16:9", "21:9", "3:4", "2:3", "9:16")
@@ -48,7 +47,7 @@ def outpaint_panel(studio: Studio, id: str, draft: Draft) -> None:
 def _with_model(studio: Studio, draft: Draft) -> Draft:
     """A model of few words cannot continue a photograph: another one is chosen, with what suits it."""
     model = draft.params.get("model") or studio.settings.model
-    better = model_for(studio, MODES["edges"], model)
+    better = studio.model_for(MODES["edges"], model)
     if better == model:
         return draft
     return draft.changed(params={**draft.params, **recommended_for(studio, better), "model": better})

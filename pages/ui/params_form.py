@@ -15,7 +15,7 @@ from core.bootstrap import Studio
 from core.domain.draft import Draft
 from core.domain.environment import Device
 from core.domain.errors import InvalidParams, StudioError
-from core.domain.modes import CONTENT_FILL, MODES, Mode
+from core.domain.modes import CONTENT_FILL, MODES
 from core.domain.params import ORIGINAL, PARAMETERS, TWO_PASS, InpaintParams
 from pages.ui import state
 from pages.ui.messages import escaped, show_error
@@ -167,7 +167,7 @@ def _mode(studio: Studio, id: str, kept: Mapping[str, Any]) -> str:
 def _apply_mode(studio: Studio, id: str) -> None:
     chosen, model = state.held(f"{id}.{MODE}") or USUAL_MODE, held_model(id)
     values = dict(MODES[chosen].values)
-    better = model_for(studio, MODES[chosen], model)
+    better = studio.model_for(MODES[chosen], model)
     if better != model:
         fill_model(studio, id, better)
         values = {**recommended_for(studio, better), **values}
@@ -175,24 +175,6 @@ def _apply_mode(studio: Studio, id: str) -> None:
         # A model that is not made for inpainting says how strongly it should be used.
         values |= {name: value for name, value in recommended_for(studio, model).items() if name in values}
     fill_form(studio, id, values)
-
-
-def model_for(studio: Studio, mode: Mode, model: str) -> str:
-    """The model to take for this mode when that one is chosen.
-
-    A model of few words gives way to one that suits the mode; that one gives way again to the usual one.
-    """
-    listed = {spec.key for spec in studio.models.listed()}
-    if mode.instead in listed and _knows_few_words(studio, model):
-        return mode.instead
-    return studio.settings.model if model == CONTENT_FILL and mode.instead != CONTENT_FILL else model
-
-
-def _knows_few_words(studio: Studio, model: str) -> bool:
-    try:
-        return studio.models.vocabulary(model) is not None
-    except StudioError:
-        return False
 
 
 def _choice(id: str, name: str, kept: Mapping[str, Any]) -> str:

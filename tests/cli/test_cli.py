@@ -10,6 +10,8 @@ from typer.testing import CliRunner
 
 from core import cli
 from core.domain.errors import OutOfMemory
+from core.domain.model import ModelSpec
+from core.domain.modes import CONTENT_FILL
 from tests.conftest import a_mask, a_picture
 
 FIELDS = {
@@ -224,3 +226,13 @@ def test_an_extension_that_cannot_be_read_is_refused_in_words(run, files, extend
 
 def test_without_a_mask_and_without_more_canvas_there_is_nothing_to_repaint(run, files):
     assert "mask is needed" in run("inpaint", files[0], code=2).stderr
+
+
+def test_removing_takes_content_fill_unless_a_model_was_named(run, files, studio):
+    studio.models.specs[CONTENT_FILL] = ModelSpec(CONTENT_FILL, "Content fill", "A made-up filler.", 64)
+    studio.models.ready.add(CONTENT_FILL)
+
+    [chosen] = lines(run("inpaint", *files, "--mode", "remove", "--json"))
+    [named] = lines(run("inpaint", *files, "--mode", "remove", "--model", "pocket-inpaint", "--json"))
+
+    assert (chosen["model"], named["model"]) == (CONTENT_FILL, "pocket-inpaint")

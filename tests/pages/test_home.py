@@ -54,9 +54,7 @@ def tiles(monkeypatch):
 
 
 def words_on(page: AppTest) -> str:
-    return "\n".join(
-        element.value for kind in ("title", "header", "markdown", "caption") for element in page.get(kind)
-    )
+    return "\n".join(element.value for kind in ("title", "header", "markdown", "caption") for element in page.get(kind))
 
 
 def test_it_says_what_this_is_and_where_to_begin(home):
