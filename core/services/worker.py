@@ -118,16 +118,33 @@ class Worker:
         generation = self.repo.get(verification.generation_id)
         original = self.images.get(generation.output)
         plan, inpainter, _ = self._prepare(generation)
+        inpainter = self._at_its_revision(generation, inpainter)
         recorded = generation.record.get("inpainter", {})
         painted = paint(plan, inpainter, lambda report: None, recorded)
+        record = _record_of(plan, inpainter)
+        # Loaded by its revision or by its usual name: it is the same model.
+        record["model"]["key"] = generation.params.model
         rerun = Rerun(
             inpainter=inpainter,
             result=painted.result,
             mask=plan.blend_mask,
-            record=_record_of(plan, inpainter) | {"inpainter": painted.record},
+            record=record | {"inpainter": painted.record},
         )
         output = self.images.put(rerun.result)
         return replace(judged(verification, generation, original, rerun), output=output)
+
+    def _at_its_revision(self, generation: Generation, inpainter: Inpainter) -> Inpainter:
+        """The model at the revision on record, if that one is on this machine; else as it is today."""
+        about = generation.record.get("model", {})
+        repository, revision = about.get("repository"), about.get("revision")
+        if not repository or revision in (None, inpainter.model.revision):
+            return inpainter
+        try:
+            return self.load_inpainter(f"{repository}@{revision}", generation.device)
+        except StudioError as error:
+            log.info("revision %s of %s cannot be loaded: %s", revision, repository, error)
+            # The host may have put the other one away to make room.
+            return self.load_inpainter(generation.params.model, generation.device)
 
     def _prepare(self, generation: Generation) -> tuple[Plan, Inpainter, float]:
         """What is to be painted, with what, and the seconds that loading took."""

@@ -271,3 +271,56 @@ def test_what_could_not_be_restored_of_the_record_is_told_apart_from_the_machine
 
     assert {change.field for change in verification.not_restored} == {"device", "dtype", "model.revision"}
     assert "torch" in {change.field for change in verification.reproduction.changes}
+
+
+def of_revision(revision: str, shift: int = 0) -> FakeInpainter:
+    """A model of the hub, as it was at some time; it paints otherwise at another."""
+    inpainter = FakeInpainter(revision=revision)
+    inpainter.model = replace(inpainter.model, repository="owner/name")
+    inpainter.shift = shift
+    return inpainter
+
+
+def hub_with(*revisions: FakeInpainter):
+    """A loader that gives the newest one by its name, and each by its revision."""
+    by_revision = {i.model.revision: i for i in revisions}
+
+    def load(model: str, device: str) -> FakeInpainter:
+        _, at, revision = model.partition("@")
+        if at and revision not in by_revision:
+            raise ModelNotDownloaded
+        return by_revision[revision] if at else revisions[-1]
+
+    return load
+
+
+def made_with(studio, inpainter: FakeInpainter) -> str:
+    [id] = studio.generations.submit(a_request(seed=3))
+    replace(studio.worker, load_inpainter=lambda *_: inpainter).run(id)
+    return id
+
+
+def verified_by(studio, id: str, load):
+    [verification_id] = studio.reproductions.verify([id])
+    replace(studio.worker, load_inpainter=load).run(verification_id)
+    return studio.reproductions.get(verification_id)
+
+
+def test_a_model_that_was_updated_is_loaded_as_it_was(studio):
+    old, new = of_revision("old"), of_revision("new", shift=90)
+    id = made_with(studio, old)
+
+    verification = verified_by(studio, id, hub_with(old, new))
+
+    assert verification.reproduction.verdict is Verdict.EXACT
+    assert verification.reproduction.changes == ()
+
+
+def test_a_revision_that_is_not_here_any_more_is_told_and_the_present_one_compared(studio):
+    old, new = of_revision("old"), of_revision("new", shift=90)
+    id = made_with(studio, old)
+
+    verification = verified_by(studio, id, hub_with(new))
+
+    assert verification.reproduction.verdict is Verdict.DIFFERENT
+    assert "model.revision: old then, new now" in [str(c) for c in verification.reproduction.changes]
