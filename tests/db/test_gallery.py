@@ -175,6 +175,7 @@ WAYS = {
 }
 
 
+@pytest.mark.slow
 @laws
 @given(st.data())
 def test_any_question_is_answered_as_by_a_plain_look_at_every_row(repo, monkeypatch, data):

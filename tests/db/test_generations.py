@@ -44,6 +44,7 @@ def repo(engine) -> GenerationRepo:
     return GenerationRepo(engine)
 
 
+@pytest.mark.slow
 @settings(max_examples=20, deadline=None)
 @given(st.lists(st.integers(0, 3), max_size=30), st.integers(1, 7))
 def test_paging_shows_every_row_once_also_when_many_share_one_instant(tmp_path_factory, seconds, limit):

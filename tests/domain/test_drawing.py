@@ -290,6 +290,7 @@ def test_text_that_is_no_drawing_is_refused_in_words(text):
         Drawing.from_json(text, CANVAS)
 
 
+@pytest.mark.slow
 def test_too_many_objects_points_and_rows_are_refused_before_they_cost_time():
     started = time.perf_counter()
     zigzag = [["M", 0, 0]] + [["L", n % 60, 40 * (n % 2)] for n in range(100_000)]

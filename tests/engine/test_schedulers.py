@@ -30,6 +30,7 @@ def test_every_key_of_the_domain_has_a_class():
     assert set(schedulers.CLASSES) | {MODEL_DEFAULT} == set(SCHEDULERS)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("channels", "strength"), [(9, 1.0), (4, 0.55)])
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("key", SCHEDULERS)

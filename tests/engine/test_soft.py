@@ -29,6 +29,7 @@ def pixels(inpainter, degree: Mask | None, **params) -> np.ndarray:
     return np.asarray(inpainter.inpaint(request, lambda report: None).image, float)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("scheduler", SCHEDULERS)
 def test_a_degree_of_one_all_over_is_the_hard_mask(inpainter, scheduler):
     params = {"scheduler": scheduler, "num_inference_steps": 6}
@@ -36,6 +37,7 @@ def test_a_degree_of_one_all_over_is_the_hard_mask(inpainter, scheduler):
     assert np.array_equal(pixels(inpainter, of(255), **params), pixels(inpainter, None, **params))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("scheduler", SCHEDULERS)
 def test_the_lower_the_degree_the_more_is_left_of_the_original(inpainter, scheduler):
     params = {"scheduler": scheduler, "num_inference_steps": 10}

@@ -99,6 +99,7 @@ def test_the_card_of_an_imported_picture_shows_what_was_stated_and_who_made_it(p
     assert not {"Re-run", "Verify"} & set(labels)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "name", ["comfyui.webp", "fooocus.jpg", "invokeai.png", "novelai.png", "sdnext.png", "studio-1.png"]
 )

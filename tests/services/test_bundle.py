@@ -158,6 +158,7 @@ def tampered(file: io.BytesIO, how: str) -> io.BytesIO:
     return changed(file, "bundle.json", json.dumps(index).encode())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "how",
     ["another picture", "no picture", "not a picture", "no zip", "cut off", "no index", "index is a list",
