@@ -54,7 +54,7 @@ def inpaint_page(studio: Studio) -> None:
         if sheet is not None:
             _started(lambda: _submit_sheet(studio, id, choices, sheet))
         generations = _generations(studio, id)
-        live_panel(studio, generations)
+        live_panel(studio, id, generations)
     # Where it is seen without scrolling; on a phone the columns stand below each other, and it follows the form.
     with st.container() if state.is_phone() else beside_the_form:
         if draft.sheet is not None:

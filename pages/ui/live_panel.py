@@ -8,18 +8,19 @@ import streamlit as st
 
 from core.bootstrap import Studio
 from core.domain.generation import Generation, Status
+from pages.ui import state
 from pages.ui.generation_card import in_words
 from pages.ui.messages import escaped, shown_errors
 
 SMALL_PX = 96
 
 
-def live_panel(studio: Studio, generations: Sequence[Generation]) -> None:
+def live_panel(studio: Studio, id: str, generations: Sequence[Generation]) -> None:
     """For the generations of one press of Generate. Whatever the browser does, the work goes on."""
     done = [generation for generation in generations if generation.status is Status.SUCCEEDED]
     _thumbnails(studio, done)
     for nth, generation in enumerate(generations, 1):
-        _ended(studio, generation, f"Image {nth}: " if len(generations) > 1 else "")
+        _ended(studio, id, generation, f"Image {nth}: " if len(generations) > 1 else "")
     if any(generation.status.is_active for generation in generations):
         _watch(studio, tuple(generation.id for generation in generations), _finished(generations))
 
@@ -60,14 +61,32 @@ def _thumbnails(studio: Studio, done: Sequence[Generation]) -> None:
                     st.image(studio.gallery.file(generation.thumbnail), caption=caption, alt=f"Result {nth}, small")
 
 
-def _ended(studio: Studio, generation: Generation, which: str) -> None:
+def _ended(studio: Studio, id: str, generation: Generation, which: str) -> None:
     if generation.status is Status.FAILED:
         st.error(escaped(which + (generation.error or "It failed.")), icon=":material/error:")
+        _try_again(studio, id, generation)
     elif generation.status is Status.CANCELLED:
         st.info(f"{which}Cancelled.", icon=":material/stop_circle:")
+        _try_again(studio, id, generation)
     elif generation.status is Status.INTERRUPTED:
         st.warning(f"{which}The program ended before this was done.", icon=":material/info:")
         if st.button("Continue", icon=":material/play_arrow:", key=f"resume-{generation.id}"):
             with shown_errors():
                 studio.generations.resume(generation.id)
                 st.rerun()
+
+
+def _try_again(studio: Studio, id: str, generation: Generation) -> None:
+    st.button(
+        "Try again", icon=":material/replay:", key=f"retry-{generation.id}", on_click=_queue_again,
+        args=(studio, id, generation.id), help="The same picture, mask, parameters and seed, once more",
+    )  # fmt: skip
+
+
+def _queue_again(studio: Studio, id: str, ended: str) -> None:
+    with shown_errors():
+        again = studio.generations.retry(ended, session=state.session())
+        draft = studio.drafts.get(id)
+        if draft is not None:
+            now = tuple(again if generation == ended else generation for generation in draft.generations)
+            state.change_draft(studio, id, generations=now)

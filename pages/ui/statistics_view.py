@@ -171,7 +171,7 @@ def _pace_chart(paces: Sequence[Pace], title: str, x: Callable[[Pace], int], hea
         "data": {"values": points},
         "mark": {"type": "line", "point": {"size": 70, "filled": True}},
         "encoding": {
-            "x": {"field": "x", "type": "quantitative", "title": title},
+            "x": {"field": "x", "type": "quantitative", "title": title, "axis": {"format": "d", "tickMinStep": 1}},
             "y": {"field": "seconds", "type": "quantitative", "title": "Seconds", "scale": scale},
             "color": {"field": "of", "type": "nominal", "title": None, "legend": LEGEND},
             "tooltip": [

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from core.domain.errors import OutOfMemory
 from core.domain.generation import Relation, Status
 from core.domain.model import ModelSpec
 from core.domain.modes import CONTENT_FILL
@@ -222,3 +223,16 @@ def test_removing_keeps_a_model_that_knows_the_language(studio, ready):
     widget(ready, "segmented_control", "mode").set_value("remove").run()
 
     assert widget(ready, "selectbox", "model").value == "sd15-inpainting"
+
+
+def test_what_failed_is_tried_again_with_one_click(studio, ready, dispatcher, inpainter):
+    inpainter.fail_with(OutOfMemory())
+    finished(generate(ready), dispatcher)
+    [failed] = draft(studio, ready).generations
+
+    press(ready, f"retry-{failed}")
+    finished(ready, dispatcher)
+
+    [again] = draft(studio, ready).generations
+    assert studio.gallery.get(again).status is Status.SUCCEEDED
+    assert studio.gallery.get(again).params == studio.gallery.get(failed).params
