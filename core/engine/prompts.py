@@ -20,6 +20,8 @@ def arguments(pipe: Any, params: InpaintParams) -> Mapping[str, Any]:
     """For the pipeline. Prompts without any weight go in as text. Raises InvalidParams."""
     if not is_weighted(params):
         return {"prompt": params.prompt, "negative_prompt": params.negative_prompt}
+    if getattr(pipe, "text_encoder_2", None) is not None:
+        raise InvalidParams("This model reads a prompt in two ways, and cannot take weights. Write it without them.")
     import torch
     from compel import Compel
 

@@ -66,6 +66,44 @@ def save_pipeline(
     return folder
 
 
+def save_xl_pipeline(folder: Path, *, in_channels: int = 9) -> Path:
+    """Of the Stable Diffusion XL family: two text encoders, and sizes that are told to the model."""
+    import torch
+    from diffusers import DDIMScheduler, StableDiffusionXLInpaintPipeline, UNet2DConditionModel
+
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        tokenizer = _tokenizer()
+        pipe = StableDiffusionXLInpaintPipeline(
+            vae=_vae(),
+            text_encoder=_text_encoder(len(tokenizer)),
+            text_encoder_2=_text_encoder(len(tokenizer), projected=True),
+            tokenizer=tokenizer,
+            tokenizer_2=_tokenizer(),
+            unet=UNet2DConditionModel(
+                sample_size=SIDE // 8,
+                in_channels=in_channels,
+                out_channels=4,
+                block_out_channels=(8, 16),
+                layers_per_block=1,
+                norm_num_groups=4,
+                down_block_types=("DownBlock2D", "CrossAttnDownBlock2D"),
+                up_block_types=("CrossAttnUpBlock2D", "UpBlock2D"),
+                cross_attention_dim=32,
+                attention_head_dim=4,
+                addition_embed_type="text_time",
+                addition_time_embed_dim=8,
+                projection_class_embeddings_input_dim=16 + 6 * 8,
+            ),
+            scheduler=DDIMScheduler(
+                beta_start=0.00085, beta_end=0.012, beta_schedule="scaled_linear", clip_sample=False, steps_offset=1
+            ),
+            add_watermarker=False,
+        )
+    pipe.save_pretrained(folder)
+    return folder
+
+
 def _vae():
     from diffusers import AutoencoderKL
 
@@ -102,10 +140,11 @@ def _tokenizer():
     )
 
 
-def _text_encoder(words: int):
-    from transformers import CLIPTextConfig, CLIPTextModel
+def _text_encoder(words: int, *, projected: bool = False):
+    from transformers import CLIPTextConfig, CLIPTextModel, CLIPTextModelWithProjection
 
-    return CLIPTextModel(
+    kind = CLIPTextModelWithProjection if projected else CLIPTextModel
+    return kind(
         CLIPTextConfig(
             vocab_size=words,
             hidden_size=16,
@@ -116,6 +155,7 @@ def _text_encoder(words: int):
             bos_token_id=words - 2,
             eos_token_id=words - 1,
             pad_token_id=words - 1,
+            projection_dim=16,
         )
     ).eval()
 
