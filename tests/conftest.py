@@ -11,6 +11,8 @@ from tempfile import TemporaryDirectory
 
 import numpy as np
 import pytest
+from hypothesis import HealthCheck
+from hypothesis import settings as hypothesis_settings
 from PIL import Image
 
 from core.bootstrap import Studio, build_studio
@@ -22,6 +24,10 @@ from core.engine.fake import FakeCatalogue, FakeInpainter, FakeLoader
 from core.settings import Settings
 from db.connection import make_engine
 from db.upgrade import upgrade
+
+# A machine that also does other things is slow now and then; that is no failure of what is tested.
+hypothesis_settings.register_profile("studio", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+hypothesis_settings.load_profile("studio")
 
 
 @dataclass

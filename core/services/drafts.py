@@ -19,7 +19,7 @@ from db.drafts import DraftRepo
 
 KEPT_FOR = timedelta(days=30)
 
-OF_ONE_PICTURE = frozenset({"prompt", "negative_prompt", "seed", "random_seed"})
+OF_ONE_PICTURE = frozenset({"prompt", "negative_prompt", "seed", "random_seed", "count"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +32,7 @@ class Drafts:
     def start(self) -> str:
         """A new draft without a picture; old ones that nobody touched for a month are forgotten.
 
-        The parameters used last come along, but not the prompts and the seed: those belonged to a picture.
+        The parameters used last come along, but not the prompts, the seed and how many: those belonged to a picture.
         """
         self.repo.forget_older_than(self.now() - KEPT_FOR)
         last = {name: value for name, value in self.repo.latest_params().items() if name not in OF_ONE_PICTURE}
