@@ -62,6 +62,7 @@ def _choice(name: str, *flags: str) -> Any:
     return typer.Option(*flags, help=f"{PARAMETERS[name].help} [{', '.join(PARAMETERS[name].choices or ())}]")
 
 
+STRIP = Annotated[bool, typer.Option("--strip", help="Write the file without a word on how it was made.")]
 JSON = Annotated[bool, typer.Option("--json", help="One JSON object a line on standard output, and nothing else.")]
 
 
@@ -112,6 +113,7 @@ def inpaint(
     output: Annotated[
         Path | None, typer.Option("--output", help="A file (for one picture) or a folder; written as PNG.")
     ] = None,
+    strip: STRIP = False,
     as_json: JSON = False,
 ) -> None:
     """Repaint the masked part of a picture; the generation is kept in the gallery."""
@@ -133,7 +135,7 @@ def inpaint(
         ids = studio.generations.submit(
             request, device=device, count=count, origin=Origin(session="command line", source_name=source.name)
         )
-        _work_off(studio, ids, output, as_json)
+        _work_off(studio, ids, output, as_json, strip)
 
 
 @app.command()
@@ -141,12 +143,13 @@ def rerun(
     id: Annotated[str, typer.Argument(help="The generation to run again, with the same seed, picture and mask.")],
     output: Annotated[Path | None, typer.Option("--output", help="A file or a folder; written as PNG.")] = None,
     device: Annotated[str | None, typer.Option("--device", help="Another device than before.")] = None,
+    strip: STRIP = False,
     as_json: JSON = False,
 ) -> None:
     """Run a generation of the gallery again, as a new generation."""
     with exit_codes():
         studio = make_studio()
-        _work_off(studio, [studio.generations.rerun(id, device=device, session="command line")], output, as_json)
+        _work_off(studio, [studio.generations.rerun(id, device=device, session="command line")], output, as_json, strip)
 
 
 @app.command()
@@ -281,12 +284,12 @@ def _params(studio: Studio, model: str | None, mode: str | None, **chosen: Any) 
     return InpaintParams(**values)
 
 
-def _work_off(studio: Studio, ids: Sequence[str], output: Path | None, as_json: bool) -> None:
+def _work_off(studio: Studio, ids: Sequence[str], output: Path | None, as_json: bool, strip: bool) -> None:
     """Work on the generations one after the other, and print each as it ends."""
     failed = False
     for id in ids:
         generation = _work_on(studio, id, show=not as_json and sys.stderr.isatty())
-        path = _write(studio, generation, output, len(ids))
+        path = _write(studio, generation, output, len(ids), strip)
         if as_json:
             print_json(summary(studio, generation, path))
         elif generation.status is Status.SUCCEEDED:
@@ -330,7 +333,7 @@ def work_in_thread(studio: Studio, id: str, follow: Callable[[], None], cancel: 
         raise typer.Exit(130) from None
 
 
-def _write(studio: Studio, generation: Generation, output: Path | None, count: int) -> str | None:
+def _write(studio: Studio, generation: Generation, output: Path | None, count: int, strip: bool) -> str | None:
     """Where the picture lies: the wanted file, or the one in the gallery's folder."""
     if generation.output is None:
         return None
@@ -339,7 +342,7 @@ def _write(studio: Studio, generation: Generation, output: Path | None, count: i
     path = output if output.suffix and count == 1 else output / f"{generation.id}-{generation.params.seed}.png"
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(studio.gallery.file(generation.output))
+        path.write_bytes(studio.exports.file(generation, metadata=not strip))
     except OSError as error:
         raise InvalidInput(
             f"{path} cannot be written: {error.strerror}. The picture is in the gallery as {generation.id}."

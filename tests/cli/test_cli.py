@@ -10,8 +10,10 @@ from typer.testing import CliRunner
 
 from core import cli
 from core.domain.errors import OutOfMemory
+from core.domain.hashing import pixels_sha256
 from core.domain.model import ModelSpec
 from core.domain.modes import CONTENT_FILL
+from core.metadata.read import read
 from tests.conftest import a_mask, a_picture
 
 FIELDS = {
@@ -236,3 +238,13 @@ def test_removing_takes_content_fill_unless_a_model_was_named(run, files, studio
     [named] = lines(run("inpaint", *files, "--mode", "remove", "--model", "pocket-inpaint", "--json"))
 
     assert (chosen["model"], named["model"]) == (CONTENT_FILL, "pocket-inpaint")
+
+
+@pytest.mark.parametrize("strip", [False, True])
+def test_the_written_file_says_how_it_was_made_unless_it_is_stripped(run, files, studio, tmp_path, strip):
+    file = tmp_path / "result.png"
+
+    [made] = lines(run("inpaint", *files, "--output", file, "--json", *(["--strip"] if strip else [])))
+
+    assert (read(file.read_bytes()) is None) == strip
+    assert pixels_sha256(Image.open(file)) == made["pixels_sha256"]
