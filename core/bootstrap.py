@@ -186,6 +186,13 @@ def make_loader(settings: Settings) -> LoadInpainter:
     return load
 
 
+def warm_up() -> None:
+    """Import the engine's libraries, so that the first picture does not wait for them."""
+    from core.engine.loading import warm_up as import_libraries
+
+    import_libraries()
+
+
 def keep_last(load: LoadInpainter) -> LoadInpainter:
     """Keeps the model loaded last, and closes it before another one is loaded: two may not fit into memory."""
     kept: dict[tuple[str, str], object] = {}

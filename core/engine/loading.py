@@ -2,9 +2,34 @@
 
 from __future__ import annotations
 
+import logging
+import threading
+
 from core.engine.models import Catalogue
 from core.ports import Inpainter
 from core.settings import Settings
+
+log = logging.getLogger(__name__)
+
+_importing = threading.Lock()
+"""Two threads that import the same large libraries at the same time may see halves of them."""
+
+
+def warm_up() -> None:
+    """Import what loading a pipeline will need: seconds, which pass while an artist still paints the mask."""
+    with _importing:
+        try:
+            from diffusers import (  # noqa: F401
+                AutoencoderKL,
+                AutoencoderTiny,
+                AutoPipelineForInpainting,
+                StableDiffusionInpaintPipeline,
+                UNet2DConditionModel,
+            )
+            from transformers import CLIPTextModel, CLIPTokenizer  # noqa: F401
+        except ImportError:
+            # Told in words when a model is really loaded.
+            log.exception("the engine's libraries cannot be imported")
 
 
 def load(model: str, device: str, catalogue: Catalogue, settings: Settings) -> Inpainter:
@@ -16,4 +41,5 @@ def load(model: str, device: str, catalogue: Catalogue, settings: Settings) -> I
         return content_fill.load(spec.key, spec.native_px, settings)
     from core.engine import diffusers_inpainter
 
-    return diffusers_inpainter.load(model, device, catalogue, settings)
+    with _importing:
+        return diffusers_inpainter.load(model, device, catalogue, settings)

@@ -8,7 +8,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 
 import streamlit as st
 
-from core.bootstrap import Studio, build_studio, make_loader
+from core.bootstrap import Studio, build_studio, make_loader, warm_up
 from core.domain.environment import Device
 from core.ports import Inpainter
 from core.settings import Settings
@@ -49,6 +49,8 @@ def looking_for_devices(_studio: Studio) -> Future[tuple[str, Sequence[Device]]]
     """The device that "auto" means, and all of them. The first look loads the engine: seconds no page should wait."""
     thread = ThreadPoolExecutor(1, "looking-for-devices")
     looking = thread.submit(lambda: (_studio.device(), _studio.devices()))
+    # In the same thread, so that it comes second.
+    thread.submit(lambda: warm_up())
     thread.shutdown(wait=False)
     return looking
 

@@ -57,9 +57,7 @@ def statistics_view(studio: Studio) -> None:
 
 
 @st.cache_data(ttl=FRESH_S, max_entries=32, show_spinner="Counting", hash_funcs={GalleryFilter: repr})
-def _counted(
-    _studio: Studio, asked: GalleryFilter, database: str, count: int
-) -> tuple[Sequence[Made], Sequence[Pace]]:
+def _counted(_studio: Studio, asked: GalleryFilter, database: str, count: int) -> tuple[Sequence[Made], Sequence[Pace]]:
     """database, count: another gallery, or one with a new row, is counted anew."""
     return _studio.statistics.made(asked), _studio.statistics.paces(asked)
 

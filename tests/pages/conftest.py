@@ -51,6 +51,12 @@ class Hand:
         self.paint(*box, colour=ERASE)
 
 
+@pytest.fixture(autouse=True)
+def _no_warm_up(monkeypatch):
+    """The libraries of the engine have no part in these tests."""
+    monkeypatch.setattr("pages.ui.resources.warm_up", lambda: None)
+
+
 @pytest.fixture
 def hand(monkeypatch) -> Hand:
     hand = Hand()

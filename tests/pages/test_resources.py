@@ -7,7 +7,7 @@ import threading
 import pytest
 
 from core.domain.errors import GenerationNotFound
-from core.engine.fake import FakeInpainter
+from core.engine.fake import FakeInpainter, fake_devices
 from pages.ui import resources
 from tests.conftest import a_request
 
@@ -73,3 +73,16 @@ def test_the_trash_forgets_at_each_start_what_lay_there_for_too_long(studio, dis
     assert studio.gallery.get(fresh).deleted_at is not None
     with pytest.raises(GenerationNotFound):
         studio.gallery.get(old)
+
+
+def test_the_engine_is_imported_while_the_artist_still_paints_and_after_the_look_for_devices(studio, monkeypatch):
+    order, warm = [], threading.Event()
+    monkeypatch.setattr("core.engine.device.devices", lambda: order.append("devices") or fake_devices())
+    monkeypatch.setattr("pages.ui.resources.warm_up", lambda: order.append("engine") or warm.set())
+    resources.looking_for_devices.clear()
+
+    resources.looking_for_devices(studio).result(30)
+
+    assert warm.wait(30)
+    assert order == ["devices", "engine"]
+    resources.looking_for_devices.clear()
