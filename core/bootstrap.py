@@ -145,7 +145,7 @@ def build_studio(
         generations=generations,
         sheets=Sheets(SheetRepo(engine), repo, images, generations, now, new_id),
         presets=Presets(PresetRepo(engine), now),
-        queue=Queue(queue, repo, dispatching, now, statistics.estimate_s),
+        queue=Queue(queue, repo, dispatching, now, statistics.estimates_s),
         gallery=Gallery(repo, images, now),
         reproductions=Reproductions(verifications, repo, images, dispatching, now, new_id),
         statistics=statistics,

@@ -24,12 +24,13 @@ from pages.ui.params_form import Choices, chosen_device, params_form, resolved_d
 from pages.ui.picture_picker import picture_picker
 from pages.ui.presets import presets_popover, prompts_popover
 from pages.ui.queue_view import queue_link
-from pages.ui.resources import studio
+from pages.ui.resources import studio, warming_up
 from pages.ui.result_view import result_view
 from pages.ui.sheet_panel import sheet_panel, sheet_view
 
 
 def inpaint_page(studio: Studio) -> None:
+    warming_up(studio)
     id, draft = state.draft(studio)
     st.query_params[state.DRAFT_PARAMETER] = id
     picture_picker(studio, id, draft)

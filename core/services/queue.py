@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -24,29 +24,28 @@ WAKE_UP = ""
 
 @dataclass(frozen=True, slots=True)
 class Queue:
-    """estimate_s: how long a generation takes on a device, from earlier ones; None if nothing is known."""
+    """estimates_s: how long each takes on its device, from earlier ones; None where nothing is known."""
 
     repo: QueueRepo
     generations: GenerationRepo
     dispatcher: Dispatcher
     now: Callable[[], datetime]
-    estimate_s: Callable[[InpaintParams, str], float | None]
+    estimates_s: Callable[[Sequence[tuple[InpaintParams, str]]], Sequence[float | None]]
 
     def view(self, limit: int = SHOWN) -> QueueView:
-        ahead_s: float | None = 0.0
-        running = []
-        for generation in self.repo.generations(self.repo.running()):
-            entry = self._of_running(generation)
-            running.append(entry)
-            ahead_s = _sum(ahead_s, entry.takes_s)
         ids = [waiting.id for waiting in self.repo.waiting()]
-        waiting = []
-        for generation in self.repo.generations(ids[:limit]):
-            takes_s = self.estimate_s(generation.params, generation.device)
-            waiting.append(QueueEntry(generation, None, ahead_s, takes_s))
+        running, waiting = self.repo.generations(self.repo.running()), self.repo.generations(ids[:limit])
+        takes = self.estimates_s([(generation.params, generation.device) for generation in (*running, *waiting)])
+        at_work = [self._of_running(*pair) for pair in zip(running, takes, strict=False)]
+        ahead_s: float | None = 0.0
+        for entry in at_work:
+            ahead_s = _sum(ahead_s, entry.takes_s)
+        in_line = []
+        for generation, takes_s in zip(waiting, takes[len(running) :], strict=True):
+            in_line.append(QueueEntry(generation, None, ahead_s, takes_s))
             ahead_s = _sum(ahead_s, takes_s)
         return QueueView(
-            tuple(running), tuple(waiting), len(ids), self.repo.verifications_waiting(), self.repo.is_paused(),
+            tuple(at_work), tuple(in_line), len(ids), self.repo.verifications_waiting(), self.repo.is_paused(),
             tuple(self.repo.unfinished(UNFINISHED_SHOWN)),
         )  # fmt: skip
 
@@ -73,12 +72,9 @@ class Queue:
             self.generations.request_cancel(id, self.now())
         return waiting + len(running)
 
-    def _of_running(self, generation: Generation) -> QueueEntry:
+    def _of_running(self, generation: Generation, takes_s: float | None) -> QueueEntry:
         progress = self.generations.progress(generation.id)
-        left_s = progress.eta_s
-        if left_s is None:
-            left_s = self.estimate_s(generation.params, generation.device)
-        return QueueEntry(generation, progress, 0.0, left_s)
+        return QueueEntry(generation, progress, 0.0, takes_s if progress.eta_s is None else progress.eta_s)
 
 
 def _sum(seconds: float | None, more: float | None) -> float | None:

@@ -33,4 +33,10 @@ class Statistics:
 
         From the newest runs of the same model on the same device; see core.domain.statistics.
         """
-        return estimate_s(self.repo.latest_runs(params.model, device, RUNS), params)
+        return self.estimates_s([(params, device)])[0]
+
+    def estimates_s(self, asked: Sequence[tuple[InpaintParams, str]]) -> list[float | None]:
+        """The same for several, with one look at the rows for each model and device among them."""
+        pairs = {(params.model, device) for params, device in asked}
+        runs = {pair: self.repo.latest_runs(*pair, RUNS) for pair in pairs}
+        return [estimate_s(runs[params.model, device], params) for params, device in asked]

@@ -56,15 +56,20 @@ def headline(studio: Studio, generation: Generation) -> None:
             st.badge(STATUS_TITLES[generation.status], color=_COLOURS[generation.status])
         if generation.deleted_at is not None:
             st.badge("In the trash", icon=":material/delete:", color="gray")
-        unchanged = generation.record.get("outside_mask_unchanged")
-        if unchanged is True:
-            st.badge("Outside the mask: unchanged, checked", icon=":material/verified:", color="green")
-        elif unchanged is False:
-            st.badge("Outside the mask: changed", icon=":material/warning:", color="red")
+        outside_badge(generation)
         if generation.is_imported_picture:
             st.badge(f"Imported from {_maker(generation)}", icon=":material/download_for_offline:", color="blue")
         verdict_badge(studio, generation)
         st.caption(when(generation.created_at), width="content")
+
+
+def outside_badge(generation: Generation) -> None:
+    """What was computed when the result was laid into the picture; nothing if it was not."""
+    unchanged = generation.record.get("outside_mask_unchanged")
+    if unchanged is True:
+        st.badge("Outside the mask: unchanged, checked", icon=":material/verified:", color="green")
+    elif unchanged is False:
+        st.badge("Outside the mask: changed", icon=":material/warning:", color="red")
 
 
 def _maker(generation: Generation) -> str:

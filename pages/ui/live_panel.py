@@ -70,10 +70,10 @@ def _ended(studio: Studio, id: str, generation: Generation, which: str) -> None:
         _try_again(studio, id, generation)
     elif generation.status is Status.INTERRUPTED:
         st.warning(f"{which}The program ended before this was done.", icon=":material/info:")
-        if st.button("Continue", icon=":material/play_arrow:", key=f"resume-{generation.id}"):
-            with shown_errors():
-                studio.generations.resume(generation.id)
-                st.rerun()
+        st.button(
+            "Continue", icon=":material/play_arrow:", key=f"resume-{generation.id}", on_click=_queue_again,
+            args=(studio, id, generation.id),
+        )  # fmt: skip
 
 
 def _try_again(studio: Studio, id: str, generation: Generation) -> None:

@@ -95,12 +95,6 @@ def params_form(studio: Studio, id: str, draft: Draft) -> tuple[Choices, DeltaGe
     return _checked(values, is_random, images, problem), below_prompts
 
 
-def use_seed(id: str, seed: int) -> None:
-    """For a callback: the form takes this seed and no longer a random one."""
-    state.fill_widget(f"{id}.seed", seed)
-    state.fill_widget(f"{id}.random", False)
-
-
 def chosen_device(id: str, draft: Draft) -> str:
     return state.held(f"{id}.device") or draft.params.get("device", AUTOMATIC)
 

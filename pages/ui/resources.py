@@ -49,8 +49,6 @@ def looking_for_devices(_studio: Studio) -> Future[tuple[str, Sequence[Device]]]
     """The device that "auto" means, and all of them. The first look loads the engine: seconds no page should wait."""
     thread = ThreadPoolExecutor(1, "looking-for-devices")
     looking = thread.submit(lambda: (_studio.device(), _studio.devices()))
-    # In the same thread, so that it comes second.
-    thread.submit(lambda: warm_up())
     thread.shutdown(wait=False)
     return looking
 
@@ -62,3 +60,19 @@ def looking_at_environments(_studio: Studio) -> Future[Sequence[Mapping[str, str
     looking = thread.submit(_studio.environments)
     thread.shutdown(wait=False)
     return looking
+
+
+@st.cache_resource(show_spinner=False)
+def warming_up(_studio: Studio) -> Future[None]:
+    """The engine's libraries, imported while the artist still paints. Only who paints waits for them, or pays."""
+    looking = looking_for_devices(_studio)
+
+    def after_the_look() -> None:
+        # Two threads must not import torch at the same time.
+        looking.exception()
+        warm_up()
+
+    thread = ThreadPoolExecutor(1, "warming-up")
+    warming = thread.submit(after_the_look)
+    thread.shutdown(wait=False)
+    return warming

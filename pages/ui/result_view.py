@@ -14,9 +14,9 @@ from core.services.generations import Origin
 from pages.ui import state
 from pages.ui.compare import before_after
 from pages.ui.downloads import downloads
-from pages.ui.generation_card import GALLERY_PAGE, address_of, duration
+from pages.ui.generation_card import GALLERY_PAGE, address_of, duration, outside_badge
 from pages.ui.messages import escaped, shown_errors
-from pages.ui.params_form import use_seed
+from pages.ui.params_form import fill_form
 
 VARIATIONS = 4
 NEAR = 0.2
@@ -49,11 +49,7 @@ def _chosen(results: Sequence[Generation]) -> Generation:
 
 def _facts(generation: Generation) -> None:
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
-        unchanged = generation.record.get("outside_mask_unchanged")
-        if unchanged is True:
-            st.badge("Outside the mask: unchanged, checked", icon=":material/verified:", color="green")
-        elif unchanged is False:
-            st.badge("Outside the mask: changed", icon=":material/warning:", color="red")
+        outside_badge(generation)
         facts = [f"Seed {generation.params.seed}", escaped(generation.device)]
         if generation.runtime_s is not None:
             facts.insert(1, duration(generation.runtime_s))
@@ -90,7 +86,7 @@ def _actions(studio: Studio, id: str, generation: Generation) -> None:
         st.button(
             "Use this seed again", icon=":material/push_pin:", key=f"seed-{generation.id}",
             help=f"Put {generation.params.seed} into the form, to change something else",
-            on_click=use_seed, args=(id, generation.params.seed),
+            on_click=fill_form, args=(studio, id, {"seed": generation.params.seed}),
         )  # fmt: skip
         st.page_link(
             GALLERY_PAGE, label="All its details", icon=":material/photo_library:",

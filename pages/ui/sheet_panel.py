@@ -26,7 +26,7 @@ EXAMPLES = {
 }
 
 
-def sheet_panel(studio: Studio, id: str, params: InpaintParams | None, device: str) -> Sheet | None:
+def sheet_panel(studio: Studio, id: str, params: InpaintParams | None, device: str | None) -> Sheet | None:
     """The choice of what to vary; the sheet that the button asks for, in the run in which it is pressed."""
     with st.expander("Sheet: vary one or two parameters", icon=":material/grid_on:"):
         columns, rows = st.columns(2)
@@ -94,9 +94,10 @@ def _sheet(across: Axis | str | None, down: Axis | str | None, params: InpaintPa
     return sheet, None
 
 
-def _cost(studio: Studio, sheet: Sheet, params: InpaintParams, device: str) -> str:
-    takes = [studio.statistics.estimate_s(cell, device) for line in sheet.all_params(params) for cell in line]
-    if any(one is None for one in takes):
+def _cost(studio: Studio, sheet: Sheet, params: InpaintParams, device: str | None) -> str:
+    cells = [(cell, device) for line in sheet.all_params(params) for cell in line] if device else []
+    takes = studio.statistics.estimates_s(cells)
+    if not takes or None in takes:
         return f"{sheet.cells} pictures with the same picture and mask."
     return f"{sheet.cells} pictures, about {duration(sum(takes))} in all."
 

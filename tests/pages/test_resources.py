@@ -75,14 +75,15 @@ def test_the_trash_forgets_at_each_start_what_lay_there_for_too_long(studio, dis
         studio.gallery.get(old)
 
 
-def test_the_engine_is_imported_while_the_artist_still_paints_and_after_the_look_for_devices(studio, monkeypatch):
-    order, warm = [], threading.Event()
+def test_the_engine_is_imported_after_the_look_for_devices(studio, monkeypatch):
+    order = []
     monkeypatch.setattr("core.engine.device.devices", lambda: order.append("devices") or fake_devices())
-    monkeypatch.setattr("pages.ui.resources.warm_up", lambda: order.append("engine") or warm.set())
+    monkeypatch.setattr("pages.ui.resources.warm_up", lambda: order.append("engine"))
     resources.looking_for_devices.clear()
+    resources.warming_up.clear()
 
-    resources.looking_for_devices(studio).result(30)
+    resources.warming_up(studio).result(30)
 
-    assert warm.wait(30)
     assert order == ["devices", "engine"]
     resources.looking_for_devices.clear()
+    resources.warming_up.clear()

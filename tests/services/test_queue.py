@@ -102,7 +102,7 @@ def test_cancel_all_stops_what_is_being_painted_at_its_next_step(studio, inpaint
 
 def test_the_view_tells_when_each_begins_and_ends_from_what_earlier_ones_took(studio):
     first, second = submit(studio, "a", 2)
-    queue = replace(studio.queue, estimate_s=lambda params, device: 10.0)
+    queue = replace(studio.queue, estimates_s=lambda asked: [10.0] * len(asked))
 
     view = queue.view()
 
@@ -112,7 +112,7 @@ def test_the_view_tells_when_each_begins_and_ends_from_what_earlier_ones_took(st
 
 def test_without_any_experience_the_view_does_not_guess(studio):
     submit(studio, "a", 2)
-    queue = replace(studio.queue, estimate_s=lambda params, device: None)
+    queue = replace(studio.queue, estimates_s=lambda asked: [None] * len(asked))
 
     assert [e.ends_in_s for e in queue.view().waiting] == [None, None]
 
