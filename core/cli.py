@@ -95,6 +95,7 @@ def inpaint(
     area: Annotated[str | None, _choice("area", "--area")] = None,
     refine_strength: Annotated[float | None, _number("refine_strength", "--refine-strength")] = None,
     colour_match: Annotated[float | None, _number("colour_match", "--colour-match")] = None,
+    keep: Annotated[float | None, _number("keep_threshold", "--keep")] = None,
     soft_mask: Annotated[bool, _text("soft_mask", "--soft-mask")] = False,
     prompt_weights: Annotated[bool, _text("prompt_weights", "--prompt-weights")] = False,
     variation_strength: Annotated[float | None, _number("variation_strength", "--variation-strength")] = None,
@@ -124,7 +125,7 @@ def inpaint(
             studio, model, mode, prompt=prompt, negative_prompt=negative_prompt, seed=seed, num_inference_steps=steps,
             guidance_scale=guidance_scale, strength=strength, scheduler=scheduler, size=size, mask_grow_px=grow,
             mask_feather_px=feather, crop_padding_px=padding, fill=fill, area=area, refine_strength=refine_strength,
-            colour_match=colour_match, soft_mask=soft_mask, prompt_weights=prompt_weights,
+            colour_match=colour_match, keep_threshold=keep, soft_mask=soft_mask, prompt_weights=prompt_weights,
             variation_strength=variation_strength, variation_seed=variation_seed,
         )  # fmt: skip
         request = InpaintRequest(*_picture_and_mask(picture, mask, extend, overlap), params)

@@ -33,21 +33,42 @@ MODES: dict[str, Mode] = {
         "Replace",
         "Something else in the place of what is there. It begins with pure noise: what was there is forgotten.",
         "Say what should be there instead.",
-        {"fill": "original", "strength": 1.0, "mask_grow_px": 4, "mask_feather_px": 8, "colour_match": 0.0},
+        {
+            "fill": "original",
+            "strength": 1.0,
+            "mask_grow_px": 4,
+            "mask_feather_px": 8,
+            "colour_match": 0.0,
+            "keep_threshold": 0.0,
+        },
     ),
     "add": Mode(
         "Add",
         "Something new on what is there. It begins with the colours around the mask, so that the new thing stands in "
         "the light of its place.",
         "Paint the new thing's outline generously, and say what it is.",
-        {"fill": "border", "strength": 0.9, "mask_grow_px": 0, "mask_feather_px": 8, "colour_match": 0.5},
+        {
+            "fill": "border",
+            "strength": 0.9,
+            "mask_grow_px": 0,
+            "mask_feather_px": 8,
+            "colour_match": 0.5,
+            "keep_threshold": 0.1,
+        },
     ),
     "remove": Mode(
         "Remove",
         "What is there goes away, and its surroundings are continued. It begins with a classical fill, which the model "
         "then repaints.",
         "Leave the prompt empty, or say what lies behind. Paint over the shadow, too.",
-        {"fill": "telea", "strength": 0.6, "mask_grow_px": 8, "mask_feather_px": 8, "colour_match": 1.0},
+        {
+            "fill": "telea",
+            "strength": 0.6,
+            "mask_grow_px": 8,
+            "mask_feather_px": 8,
+            "colour_match": 1.0,
+            "keep_threshold": 0.0,
+        },
         instead=CONTENT_FILL,
     ),
     "edges": Mode(
@@ -55,7 +76,14 @@ MODES: dict[str, Mode] = {
         "New canvas around a picture, or a torn border. It begins with the colours of the border, and is matched to "
         "them.",
         "Say what the whole scene is, or leave the prompt empty.",
-        {"fill": "border", "strength": 0.8, "mask_grow_px": 0, "mask_feather_px": 16, "colour_match": 1.0},
+        {
+            "fill": "border",
+            "strength": 0.8,
+            "mask_grow_px": 0,
+            "mask_feather_px": 16,
+            "colour_match": 1.0,
+            "keep_threshold": 0.0,
+        },
         instead=CONTENT_FILL,
     ),
 }

@@ -16,8 +16,8 @@ from core.domain.errors import InvalidParams
 from core.domain.geometry import MULTIPLE
 from core.domain.hashing import canonical_json
 
-SCHEMA = 2
-"""2: with fill and all that follows it. A record of schema 1 has none of these keys, and loads as what it meant."""
+SCHEMA = 3
+"""2: with fill and all that follows it. 3: with keep_threshold. A key that an older record has not means: not used."""
 
 MODEL_DEFAULT = "model-default"
 
@@ -192,6 +192,16 @@ PARAMETERS: dict[str, Parameter] = {
         high=1.0,
         step=0.05,
     ),
+    "keep_threshold": Parameter(
+        "Keep what hardly changed",
+        "Leaves the picture as it is beside the new object: where the repaint differs from it by less than about this "
+        "much, the original pixels stay, with their grain. 0.1 suits most objects; more keeps more; 0 takes all that "
+        "was painted. Do not use it to remove something: a trace of it could stay.",
+        default=0.0,
+        low=0.0,
+        high=0.5,
+        step=0.01,
+    ),
     "fill": Parameter(
         "Start from",
         "What the painted part holds when the model begins. It counts at a strength below 1: the lower the strength, "
@@ -266,6 +276,7 @@ class InpaintParams(BaseModel):
     area: str = PARAMETERS["area"].default
     refine_strength: float = PARAMETERS["refine_strength"].default
     colour_match: float = PARAMETERS["colour_match"].default
+    keep_threshold: float = PARAMETERS["keep_threshold"].default
     fill: str = PARAMETERS["fill"].default
     soft_mask: bool = PARAMETERS["soft_mask"].default
     variation_strength: float = PARAMETERS["variation_strength"].default

@@ -8,7 +8,7 @@ from typing import Any
 
 from PIL import Image
 
-from core.domain import compositing, seam, soft_mask
+from core.domain import compositing, keeping, seam, soft_mask
 from core.domain.errors import EmptyMask, SizeMismatch
 from core.domain.geometry import Bounds, Crop, Size, crop_around, crop_of, wide_crop_around
 from core.domain.mask import Mask
@@ -108,13 +108,25 @@ class Plan:
 
     def finish(self, repainted: Image.Image) -> Image.Image:
         """The whole picture with the repainted part laid in; outside the grown mask it is bit-identical."""
-        if self.request.params.colour_match:
-            repainted = self._matched(repainted)
-        result = compositing.composite(self.request.image, repainted, self.crop.bounds, self.blend_mask)
+        params, mask = self.request.params, self.blend_mask
+        if params.colour_match:
+            repainted = seam.matched(repainted, *self._replaced_by(repainted), params.colour_match)
+        if params.keep_threshold:
+            mask = self._weakened(repainted)
+        result = compositing.composite(self.request.image, repainted, self.crop.bounds, mask)
         result.info = {k: v for k, v in self.request.image.info.items() if k == "icc_profile"}
         return result
 
-    def _matched(self, repainted: Image.Image) -> Image.Image:
-        around = compositing.for_model(self.request.image, self.crop.bounds, Size(*repainted.size))
-        mask = self.blend_mask.for_model(self.crop.bounds, Size(*repainted.size), cell=1)
-        return seam.matched(repainted, around, mask, self.request.params.colour_match)
+    def _weakened(self, repainted: Image.Image) -> Mask:
+        """The blend mask where it hardly changed anything; what was transparent cannot be kept beside an object."""
+        changed = keeping.changed(repainted, *self._replaced_by(repainted), self.request.params.keep_threshold)
+        clear = Mask.from_transparency(self.request.image.crop(self.crop.bounds.box))
+        return keeping.weakened(self.blend_mask, self.crop.bounds, changed.union(clear.resized(changed.size)))
+
+    def _replaced_by(self, repainted: Image.Image) -> tuple[Image.Image, Mask]:
+        """What was in the place of the repainted part, and the mask there, both at its size."""
+        size = Size(*repainted.size)
+        return (
+            compositing.for_model(self.request.image, self.crop.bounds, size),
+            self.blend_mask.for_model(self.crop.bounds, size, cell=1),
+        )

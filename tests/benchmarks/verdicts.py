@@ -85,6 +85,7 @@ def some_params(nth: int, words: list[str], chance: random.Random) -> InpaintPar
         "fill": list(FILLS)[nth % len(FILLS)],
         "area": chance.choice((next(iter(AREAS)), *AREAS)),
         "colour_match": chance.choice((0.0, 0.5, 1.0)),
+        "keep_threshold": chance.choice((0.0, 0.1)),
         "soft_mask": chance.random() < 0.3,
         "variation_strength": chance.choice((0.0, 0.0, 0.15)),
         "variation_seed": chance.getrandbits(32),

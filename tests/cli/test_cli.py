@@ -180,14 +180,14 @@ def test_every_choice_of_the_repaint_can_be_given(run, files, studio):
     [made] = lines(
         run(
             "inpaint", *files, "--fill", "noise", "--area", "two-pass", "--refine-strength", 0.5,
-            "--colour-match", 0.25, "--soft-mask", "--prompt-weights", "--variation-strength", 0.1,
+            "--colour-match", 0.25, "--keep", 0.12, "--soft-mask", "--prompt-weights", "--variation-strength", 0.1,
             "--variation-seed", 7, "--json",
         )
     )  # fmt: skip
 
     params = studio.gallery.get(made["id"]).params
     assert (params.fill, params.area, params.refine_strength, params.colour_match) == ("noise", "two-pass", 0.5, 0.25)
-    assert (params.soft_mask, params.prompt_weights) == (True, True)
+    assert (params.keep_threshold, params.soft_mask, params.prompt_weights) == (0.12, True, True)
     assert (params.variation_strength, params.variation_seed) == (0.1, 7)
 
 

@@ -97,6 +97,18 @@ def test_the_second_schema_loads_for_ever():
     )
 
 
+def test_the_third_schema_loads_for_ever():
+    chosen = InpaintParams.from_json((DATA / "params-schema-3.json").read_text(encoding="utf-8"))
+
+    assert chosen == InpaintParams(prompt="ein roter Ballon, “soft” light", fill="border", keep_threshold=0.15)
+
+
+def test_nothing_is_kept_in_a_record_that_knows_no_keeping():
+    old = InpaintParams.from_json((DATA / "params-schema-2.json").read_text(encoding="utf-8"))
+
+    assert old.keep_threshold == 0
+
+
 def test_what_came_with_the_second_schema_is_off_in_a_record_of_the_first():
     old = InpaintParams.from_json((DATA / "params-schema-1.json").read_text(encoding="utf-8"))
 
