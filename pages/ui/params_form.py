@@ -29,7 +29,7 @@ SLIDER_STEPS = 300
 
 MODE = "mode"
 USUAL_MODE = "replace"
-EXPERT = ("size", "crop_padding_px", "mask_grow_px", "mask_feather_px", "colour_match")
+EXPERT = ("size", "crop_padding_px", "mask_grow_px", "mask_feather_px", "colour_match", "keep_threshold")
 
 
 @dataclass(frozen=True, slots=True)

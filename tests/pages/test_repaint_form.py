@@ -48,12 +48,14 @@ def test_every_choice_below_is_submitted(studio, ready, dispatcher):
     widget(ready, "selectbox", "area").set_value("two-pass").run()
     widget(ready, "slider", "refine_strength").set_value(0.5).run()
     widget(ready, "slider", "colour_match").set_value(0.25).run()
+    widget(ready, "slider", "keep_threshold").set_value(0.12).run()
     widget(ready, "toggle", "soft_mask").set_value(True).run()
     widget(ready, "toggle", "prompt_weights").set_value(True).run()
 
     params = made(studio, ready, dispatcher).params
 
     assert (params.fill, params.area, params.refine_strength, params.colour_match) == ("noise", "two-pass", 0.5, 0.25)
+    assert params.keep_threshold == 0.12
     assert params.soft_mask
     assert params.prompt_weights
 
@@ -87,7 +89,9 @@ def test_variations_of_a_result_share_its_seed_and_differ_in_theirs(studio, read
 
 
 def test_what_a_generation_was_made_with_comes_back_into_the_form(studio, inpaint, dispatcher):
-    [id] = studio.generations.submit(a_request(fill="border", colour_match=0.5, area="two-pass", refine_strength=0.6))
+    [id] = studio.generations.submit(
+        a_request(fill="border", colour_match=0.5, keep_threshold=0.08, area="two-pass", refine_strength=0.6)
+    )
     dispatcher.drain()
     opened = studio.drafts.start()
     studio.drafts.save(opened, studio.drafts.from_generation(studio.gallery.get(id)))
@@ -97,3 +101,4 @@ def test_what_a_generation_was_made_with_comes_back_into_the_form(studio, inpain
     assert widget(page, "selectbox", "fill").value == "border"
     assert widget(page, "slider", "refine_strength").value == 0.6
     assert widget(page, "slider", "colour_match").value == 0.5
+    assert widget(page, "slider", "keep_threshold").value == 0.08
