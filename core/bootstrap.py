@@ -17,7 +17,7 @@ from core.dispatch.threads import ThreadDispatcher
 from core.domain.environment import Device
 from core.domain.errors import StudioError
 from core.domain.modes import CONTENT_FILL, Mode
-from core.domain.params import PARAMETERS
+from core.domain.params import PARAMETERS, InpaintParams
 from core.ports import Dispatcher, LoadInpainter, ModelCatalogue
 from core.services.bundle import Bundles
 from core.services.drafts import Drafts
@@ -137,7 +137,7 @@ def build_studio(
     statistics = Statistics(StatisticsRepo(engine))
     if resolve_device is None:
         resolve_device = _resolver(settings)
-    prompts = Prompts((WILDCARDS, settings.wildcards))
+    prompts = Prompts((WILDCARDS, settings.wildcards), check_weights)
     generations = Generations(repo, images, dispatching, resolve_device, now, new_id, random_seed, prompts)
     bundles, models = Bundles(repo, images, now, new_id), catalogue or make_catalogue(settings)
     return Studio(
@@ -184,6 +184,12 @@ def make_loader(settings: Settings) -> LoadInpainter:
         return load_model(model, device, make_catalogue(settings), settings)
 
     return load
+
+
+def check_weights(params: InpaintParams) -> None:
+    from core.engine.prompts import check
+
+    check(params)
 
 
 def warm_up() -> None:

@@ -14,6 +14,7 @@ from PIL import Image
 from core.domain.environment import Device, Environment
 from core.domain.generation import Phase
 from core.domain.model import LoadedModel, ModelSpec, Vocabulary
+from core.domain.params import InpaintParams
 from core.domain.request import WorkingRequest
 
 
@@ -51,6 +52,9 @@ class Inpainter(Protocol):
     def close(self) -> None:
         """Give the memory back."""
 
+
+CheckWeights = Callable[[InpaintParams], None]
+"""Raises InvalidParams if the prompts are to be weighted, and the weights in them cannot be read."""
 
 LoadInpainter = Callable[[str, str], Inpainter]
 """(model, device) -> a loaded inpainter. The host owns the cache: Streamlit's, an lru_cache, or a fake."""

@@ -67,7 +67,7 @@ class Generations:
         Choices in a prompt are made here, by each one's seed, and recorded as made. On return the source, the mask
         and the rows are on disk: a crash at any later moment loses none of them.
         """
-        all_params = [self._with_choices_made(params) for params in all_params]
+        all_params = [self.prompts.made(params) for params in all_params]
         device = self.resolve_device(device)
         source, mask = self.images.put(request.image), self.images.put(request.mask.to_image())
         generations = [
@@ -92,6 +92,10 @@ class Generations:
         for generation in generations:
             self.dispatcher.enqueue(generation.id)
         return [generation.id for generation in generations]
+
+    def check(self, params: InpaintParams) -> None:
+        """Raises InvalidParams for prompts that submit would refuse."""
+        self.prompts.made(params)
 
     def rerun(self, id: str, *, device: str | None = None, session: str | None = None) -> str:
         """Queue the same request again: same picture, mask, parameters and seed.
@@ -142,9 +146,3 @@ class Generations:
 
     def progress(self, id: str) -> Progress:
         return self.repo.progress(id)
-
-    def _with_choices_made(self, params: InpaintParams) -> InpaintParams:
-        decided = {
-            name: self.prompts.decided(getattr(params, name), params.seed) for name in ("prompt", "negative_prompt")
-        }
-        return params.changed(**decided)

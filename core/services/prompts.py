@@ -1,6 +1,7 @@
 """Prompts with choices in them: {red|blue} and __colour__, decided by the seed of each picture.
 
-The syntax and its reader are those of the dynamicprompts library, which artists know from other tools.
+The syntax and its reader are those of the dynamicprompts library, which artists know from other tools. It reads what
+is not closed as text, and knows no way to write a bracket that is text; here the one is told, and the other is \\{.
 """
 
 from __future__ import annotations
@@ -11,9 +12,20 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from core.domain.errors import InvalidParams
+from core.domain.params import PARAMETERS, InpaintParams
+from core.ports import CheckWeights
 
 CHOICE = re.compile(r"\{[^{}]*\|[^{}]*\}|\{[^{}]*\$\$|__[\w/*-]+__")
 """What makes a prompt one with choices. Everything else goes to the model as it was written."""
+
+WILDCARD = re.compile(r"__([\w/*-]+)__")
+LEFT_OPEN = re.compile(r"(?<!\w)__[^\W_][\w/*-]*")
+"""The beginning of a wildcard, once all whole ones are taken out. A word like snake__case is none."""
+
+AS_TEXT = {"\\{": "\ue000", "\\}": "\ue001"}
+"""Brackets that are text, and what stands for them while the choices are made: signs that no writing uses."""
+
+PROMPTS = ("prompt", "negative_prompt")
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,42 +33,85 @@ class Prompts:
     """folders: with text files of wildcards, one value a line; a file colour.txt is __colour__."""
 
     folders: Sequence[Path]
+    check_weights: CheckWeights
+
+    def made(self, params: InpaintParams) -> InpaintParams:
+        """With every choice made, by the seed. Raises InvalidParams as decided() and check_weights do."""
+        decided = {
+            name: self.decided(getattr(params, name), params.seed, title=PARAMETERS[name].title) for name in PROMPTS
+        }
+        params = params.changed(**decided)
+        self.check_weights(params)
+        return params
 
     def has_choices(self, text: str) -> bool:
         return CHOICE.search(text) is not None
 
-    def decided(self, text: str, seed: int) -> str:
+    def decided(self, text: str, seed: int, *, title: str = PARAMETERS["prompt"].title) -> str:
         """The prompt with every choice made; the same for the same seed and the same files.
 
-        Raises InvalidParams if a bracket is left open, or a wildcard has no file.
+        Raises InvalidParams if a bracket or a wildcard is left open, or a wildcard has no file.
         """
-        if not self.has_choices(text):
-            return text
-        from dynamicprompts.generators import RandomPromptGenerator
-        from dynamicprompts.wildcards import WildcardManager
-        from pyparsing import ParseException
-
-        unknown = [name for name in re.findall(r"__([\w/*-]+)__", text) if not self._exists(name)]
-        if unknown:
-            raise InvalidParams(f"Prompt: there is no wildcard “{unknown[0]}”. {self._known()}")
-        manager = WildcardManager(root_map={"": [folder for folder in self.folders if folder.is_dir()]})
-        try:
-            return RandomPromptGenerator(manager, seed=seed).generate(text, 1)[0].strip()
-        except (ParseException, ValueError, IndexError, RecursionError) as error:
-            raise InvalidParams(
-                "Prompt: the choices in it cannot be read. Write them as {red|blue}, and close every bracket."
-            ) from error
+        for written, sign in AS_TEXT.items():
+            text = text.replace(written, sign)
+        problem = _left_open(text) or self._unknown(text)
+        if problem:
+            raise InvalidParams(f"{title}: {problem}")
+        if self.has_choices(text):
+            text = self._chosen(text, seed, title)
+        for written, sign in AS_TEXT.items():
+            text = text.replace(sign, written[-1])
+        return text
 
     def wildcards(self) -> list[str]:
         """The names of all wildcards."""
         files = (file.relative_to(folder) for folder in self.folders for file in sorted(folder.rglob("*.txt")))
         return sorted({file.with_suffix("").as_posix() for file in files})
 
+    def _chosen(self, text: str, seed: int, title: str) -> str:
+        from dynamicprompts.generators import RandomPromptGenerator
+        from dynamicprompts.wildcards import WildcardManager
+        from pyparsing import ParseException
+
+        manager = WildcardManager(root_map={"": [folder for folder in self.folders if folder.is_dir()]})
+        try:
+            return RandomPromptGenerator(manager, seed=seed).generate(text, 1)[0].strip()
+        except (ParseException, ValueError, IndexError, RecursionError) as error:
+            raise InvalidParams(
+                f"{title}: the choices in it cannot be read. Write them as {{red|blue}}, and only a few within each "
+                "other."
+            ) from error
+
+    def _unknown(self, text: str) -> str | None:
+        for name in WILDCARD.findall(text):
+            if not self._exists(name):
+                return f"there is no wildcard “{name}”. {self._known()}"
+        return None
+
     def _exists(self, name: str) -> bool:
         if name.startswith("/"):
             return False
-        return any(any(folder.glob(f"{name}.txt")) for folder in self.folders if folder.is_dir())
+        try:
+            return any(any(folder.glob(f"{name}.txt")) for folder in self.folders if folder.is_dir())
+        except (OSError, ValueError):
+            return False  # no file can have such a name
 
     def _known(self) -> str:
         names = self.wildcards()[:20]
         return f"Known are: {', '.join(names)}." if names else "Put a file of that name into the wildcards folder."
+
+
+def _left_open(text: str) -> str | None:
+    """Why the brackets cannot be meant as they stand; None if they can."""
+    depth = 0
+    for sign in text:
+        depth += (sign == "{") - (sign == "}")
+        if depth < 0:
+            return "a bracket } closes none. Write \\} if it is text."
+    if depth:
+        return "a bracket { is not closed. Write choices as {red|blue}, and \\{ if it is text."
+    opened = LEFT_OPEN.search(WILDCARD.sub(" ", text))
+    if opened:
+        whole = f"{opened[0].rstrip('_')}__"
+        return f"the wildcard {opened[0]} is not closed. Write {whole} with two underscores on both sides."
+    return None

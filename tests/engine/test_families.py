@@ -1,65 +1,185 @@
-"""Other families than Stable Diffusion 1.x go the same road."""
+"""Every family that diffusers can repaint with goes the same road: tiny pipelines of the real classes."""
 
 from __future__ import annotations
 
+from dataclasses import replace
+
+import diffusers
 import numpy as np
 import pytest
 
-from core.domain.errors import InvalidParams
+from core.domain.errors import InvalidParams, NotAnInpaintingModel
 from core.domain.mask import Mask
 from core.domain.params import InpaintParams
 from core.domain.request import InpaintRequest, Plan
+from core.engine import families
 from core.engine.diffusers_inpainter import load
 from core.engine.models import Catalogue
-from tests.engine.tiny import a_mask, a_picture, a_working_request, save_xl_pipeline
+from tests.engine.tiny import SIDE, a_mask, a_picture, a_working_request, save_xl_pipeline
+from tests.engine.tiny_transformers import PIPELINES
+
+TRANSFORMERS = [name for name in sorted(PIPELINES) if name != "Qwen-Image-Edit"]
+ALL = ["Stable Diffusion XL, 4 channels", "Stable Diffusion XL, 9 channels", *TRANSFORMERS]
+
+GUIDED = [name for name in TRANSFORMERS if name not in ("FLUX.1", "FLUX.1 Fill", "FLUX.1 Kontext", "FLUX.2 klein")]
+"""Those that know a negative prompt."""
 
 
-@pytest.fixture(scope="module", params=[4, 9])
-def xl(request, tmp_path_factory):
-    """A tiny pipeline of the Stable Diffusion XL family."""
-    from core.settings import Settings
+@pytest.fixture(scope="module")
+def tiny(transformer, tmp_path_factory):
+    """The inpainter over a tiny pipeline of a family."""
+    made = {}
 
-    settings = Settings(_env_file=None, threads=1, device="cpu", HF_TOKEN=None)
-    folder = save_xl_pipeline(tmp_path_factory.mktemp("xl"), in_channels=request.param)
-    return load(str(folder), "cpu", Catalogue(settings), settings)
+    def of(name: str):
+        if "XL" not in name:
+            return transformer(name)
+        if name not in made:
+            from core.settings import Settings
+
+            settings = Settings(_env_file=None, threads=1, device="cpu", HF_TOKEN=None)
+            folder = save_xl_pipeline(tmp_path_factory.mktemp("xl"), in_channels=4 if "4" in name else 9)
+            made[name] = load(str(folder), "cpu", Catalogue(settings), settings)
+        return made[name]
+
+    return of
 
 
-def paint(inpainter, **params):
-    return inpainter.inpaint(a_working_request(**params), lambda report: None)
+def paint(inpainter, *, degree: Mask | None = None, on_step=lambda report: None, **params):
+    return inpainter.inpaint(replace(a_working_request(**params), degree=degree), on_step)
 
 
-def test_the_same_request_gives_the_same_bits_and_another_seed_others(xl):
-    first, again, other = paint(xl, seed=1), paint(xl, seed=1), paint(xl, seed=2)
+def pixels(*args, **kwargs) -> np.ndarray:
+    return np.asarray(paint(*args, **kwargs).image, float)
 
-    assert first.record["pipeline"] == "StableDiffusionXLInpaintPipeline"
+
+def usual(value: int) -> Mask:
+    """The usual mask of a working request, with this degree all over."""
+    return Mask(np.where(a_working_request().mask.pixels > 0, np.uint8(value), np.uint8(0)))
+
+
+def test_every_pipeline_of_the_table_is_there_and_can_paint_a_mask():
+    for family in families.FAMILIES:
+        assert "mask_image" in getattr(diffusers, family.pipeline).__call__.__doc__, family.title
+
+
+@pytest.mark.parametrize("family", families.FAMILIES, ids=lambda family: family.title)
+def test_a_family_is_known_by_each_class_that_its_folders_may_name(family):
+    for name in (family.pipeline, *family.saved_as):
+        assert families.of({"_class_name": name}) is family
+        assert hasattr(diffusers, name), name
+
+
+@pytest.mark.parametrize("name", ["WanPipeline", "KandinskyV22Pipeline", None, ["FluxPipeline"]])
+def test_other_kinds_are_refused_with_the_families_that_can(name):
+    with pytest.raises(NotAnInpaintingModel, match=r"cannot repaint.*FLUX\.1 Fill.*Z-Image"):
+        families.of({"_class_name": name})
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_the_same_request_gives_the_same_bits_and_another_seed_others(tiny, name):
+    reports = []
+    first, again = paint(tiny(name), seed=1, on_step=reports.append), paint(tiny(name), seed=1)
+    other = paint(tiny(name), seed=2)
+
     assert first.image.tobytes() == again.image.tobytes()
     assert first.image.tobytes() != other.image.tobytes()
+    assert first.image.size == (SIDE, SIDE)
+    assert first.record["pipeline"] == families.of({"_class_name": first.record["pipeline"]}).pipeline
+    assert first.record["model_calls"] == first.record["effective_steps"] == len(first.record["timesteps"]) == 4
+    assert first.record["noise_sha256"] != other.record["noise_sha256"] != ""
+    assert (reports[-1].step, reports[-1].total) == (4, 4)
+    assert all(report.preview for report in reports[1:2])
 
 
-def test_near_seeds_and_soft_masks_work(xl):
-    grey = Mask(np.where(a_mask().pixels > 0, np.uint8(120), np.uint8(0)))
+@pytest.mark.parametrize("name", ALL)
+def test_a_lower_strength_runs_fewer_steps_and_stays_nearer(tiny, name):
+    reports = []
+    some = paint(tiny(name), strength=0.5, on_step=reports.append)
 
-    plain = paint(xl)
-    near = paint(xl, variation_strength=0.2, variation_seed=9)
-    soft = paint(xl, soft_mask=True, mask=grey)
-
-    assert near.record["noise_sha256"] != plain.record["noise_sha256"]
-    assert soft.image.tobytes() != plain.image.tobytes()
-
-
-def test_weights_in_a_prompt_are_refused_in_words(xl):
-    with pytest.raises(InvalidParams, match="two ways"):
-        paint(xl, prompt="(a red)1.3 ball", prompt_weights=True)
+    assert some.record["model_calls"] == 2
+    assert {report.total for report in reports} == {2}
+    assert some.image.tobytes() != paint(tiny(name)).image.tobytes()
 
 
-def test_nothing_outside_the_mask_changes(xl):
+@pytest.mark.parametrize("name", ALL)
+def test_guidance_and_prompt_have_their_effect(tiny, name):
+    plain = pixels(tiny(name))
+
+    assert not np.array_equal(plain, pixels(tiny(name), prompt="another thing"))
+    assert not np.array_equal(plain, pixels(tiny(name), guidance_scale=6.0))
+
+
+@pytest.mark.parametrize("name", GUIDED)
+def test_a_negative_prompt_has_its_effect(tiny, name):
+    assert not np.array_equal(pixels(tiny(name)), pixels(tiny(name), negative_prompt="blurred"))
+    assert np.array_equal(pixels(tiny(name), guidance_scale=1.0), pixels(tiny(name), guidance_scale=1.0))
+
+
+@pytest.mark.parametrize("name", [name for name in TRANSFORMERS if name not in GUIDED])
+def test_where_a_negative_prompt_has_none_the_family_says_so(tiny, name):
+    assert "negative_prompt" in families.of({"_class_name": tiny(name).model.details["pipeline"]}).unused
+    assert np.array_equal(pixels(tiny(name)), pixels(tiny(name), negative_prompt="blurred"))
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_near_seeds_start_from_near_noise(tiny, name):
+    plain, near, far = (
+        pixels(tiny(name), variation_strength=share, variation_seed=9) for share in (0.0, 0.02, 1.0)
+    )
+
+    assert 0 < np.abs(near - plain).mean() < np.abs(far - plain).mean()
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_a_soft_mask_keeps_more_the_less_may_change(tiny, name):
+    hard = paint(tiny(name), num_inference_steps=8)
+    full, weak = (paint(tiny(name), num_inference_steps=8, degree=usual(value)) for value in (255, 20))
+
+    assert full.image.tobytes() == hard.image.tobytes()
+    assert weak.image.tobytes() != hard.image.tobytes()
+    assert weak.record["noise_sha256"] == hard.record["noise_sha256"]
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_nothing_outside_the_mask_changes(tiny, name):
     picture = a_picture(160, 120)
-    pixels = np.zeros((120, 160), np.uint8)
-    pixels[40:80, 50:110] = 255
-    request = InpaintRequest(picture, Mask(pixels), InpaintParams(prompt="a ball", size=64, num_inference_steps=2))
+    on = np.zeros((120, 160), np.uint8)
+    on[40:80, 50:110] = 255
+    request = InpaintRequest(picture, Mask(on), InpaintParams(prompt="a ball", size=64, num_inference_steps=2))
     plan = Plan.of(request)
 
-    result = plan.finish(xl.inpaint(plan.working_request(xl.model.cell), lambda report: None).image)
+    result = plan.finish(paint_plan(tiny(name), plan))
 
     outside = plan.blend_mask.pixels == 0
     assert (np.asarray(result)[outside] == np.asarray(picture)[outside]).all()
+    assert (np.asarray(result)[~outside] != np.asarray(picture)[~outside]).any()
+
+
+def paint_plan(inpainter, plan: Plan):
+    return inpainter.inpaint(plan.working_request(inpainter.model.cell), lambda report: None).image
+
+
+@pytest.mark.parametrize("name", TRANSFORMERS)
+def test_models_of_flow_matching_run_with_their_own_scheduler_only(tiny, name):
+    with pytest.raises(InvalidParams, match="their own scheduler"):
+        paint(tiny(name), scheduler="euler")
+
+
+@pytest.mark.parametrize("name", TRANSFORMERS)
+def test_weights_in_a_prompt_are_refused_in_words(tiny, name):
+    with pytest.raises(InvalidParams, match="cannot take weights"):
+        paint(tiny(name), prompt="(a red)1.3 ball", prompt_weights=True)
+
+
+@pytest.mark.parametrize("name", TRANSFORMERS)
+def test_a_size_between_two_tokens_is_refused(tiny, name):
+    with pytest.raises(InvalidParams, match="multiples of 16"):
+        tiny(name).inpaint(a_working_request(72, 64), lambda report: None)
+
+
+def test_on_a_card_the_transformers_compute_in_bfloat16():
+    dtypes = {family.title: family.dtype("float16") for family in families.FAMILIES}
+
+    assert dtypes.pop("Stable Diffusion") == dtypes.pop("Stable Diffusion XL") == "float16"
+    assert set(dtypes.values()) == {"bfloat16"}
+    assert {family.dtype("float32") for family in families.FAMILIES} == {"float32"}

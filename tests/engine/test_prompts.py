@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+from types import SimpleNamespace
+
+import pyparsing
 import pytest
 
 from core.domain.errors import InvalidParams
@@ -77,3 +82,84 @@ def test_what_was_cut_off_is_told_without_the_signs_for_weights(nine):
 
     assert "(" not in record["prompt_cut"]
     assert "1.2" not in record["prompt_cut"]
+
+
+@pytest.mark.parametrize(
+    ("prompt", "told"),
+    [
+        ("(soft light", "every bracket must be closed"),
+        ("soft light)1.3", "must close one"),
+        ("((((a))))1.1", "at most 3"),
+        ("a (soft light:1.3) ball", "not (soft light:1.3)"),
+        ("a cat.swap(dog)", "no .swap()"),
+        ('a ""-', "belongs to no word"),
+        ("(a)" * 101, "at most 100"),
+    ],
+)
+def test_a_slip_in_the_weights_is_told_before_anything_is_painted(prompt, told):
+    with pytest.raises(InvalidParams) as refused:
+        prompts.check(InpaintParams(prompt=prompt, prompt_weights=True))
+
+    assert told in str(refused.value)
+    prompts.check(InpaintParams(prompt=prompt))
+    prompts.check(InpaintParams(negative_prompt=prompt, prompt_weights=True, guidance_scale=1))
+
+
+@pytest.mark.parametrize("prompt", ["(soft light)1.3", "\\(a:1.3\\)", "a smile :\\)", "(a: b)1.1", "12:30"])
+def test_what_is_no_slip_is_left_alone(prompt):
+    try:
+        prompts.check(InpaintParams(prompt=prompt, prompt_weights=True))
+    except InvalidParams as error:
+        pytest.fail(str(error))
+
+
+def test_weights_are_checked_without_torch():
+    code = (
+        "import sys; from core.domain.params import InpaintParams; from core.engine import prompts\n"
+        "prompts.check(InpaintParams(prompt='a (red)1.3 ball', prompt_weights=True))\n"
+        "sys.exit('torch' in sys.modules)"
+    )
+
+    assert subprocess.run([sys.executable, "-c", code]).returncode == 0
+
+
+HOSTILE = ["(((a)))" * 33, "(((" + "a " * 700 + ")))", '"(a)" ' * 50, "((a, b.)1.1 c)1.1 " * 45, "a.b" * 600]
+
+
+@pytest.mark.parametrize("prompt", HOSTILE)
+def test_the_work_of_reading_weights_grows_with_the_length_of_the_prompt(prompt, monkeypatch):
+    tried = 0
+    try_once = pyparsing.ParserElement._parseNoCache
+
+    def counted(*arguments):
+        nonlocal tried
+        tried += 1
+        return try_once(*arguments)
+
+    prompts._parts.cache_clear()
+    prompts.check(InpaintParams(prompt="a (b)1.1", prompt_weights=True))
+    monkeypatch.setattr(pyparsing.ParserElement, "_parseNoCache", counted)
+
+    prompts.check(InpaintParams(prompt=prompt, prompt_weights=True))
+
+    # Without its memory the parser tries 7,200 times for each character of the second one.
+    assert 0 < tried < 120 * len(prompt)
+
+
+class T5Encoder: ...
+
+
+class CLIPTextModel: ...
+
+
+@pytest.mark.parametrize(
+    "parts",
+    [
+        {"transformer": None, "text_encoder": CLIPTextModel()},
+        {"unet": None, "text_encoder": CLIPTextModel(), "text_encoder_2": T5Encoder()},
+        {"unet": None},
+    ],
+)
+def test_families_that_read_prompts_otherwise_refuse_weights_in_words(parts):
+    with pytest.raises(InvalidParams, match="cannot take weights"):
+        prompts.arguments(SimpleNamespace(**parts), InpaintParams(prompt="a (red)1.3 ball", prompt_weights=True))

@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from core.domain.errors import InvalidParams
+from core.domain.params import InpaintParams
 from core.services.prompts import Prompts
 from tests.conftest import a_request
 
@@ -17,7 +18,7 @@ def prompts(tmp_path) -> Prompts:
     (folder / "places").mkdir(parents=True)
     (folder / "colour.txt").write_text("red\nblue\n", encoding="utf-8")
     (folder / "places" / "far.txt").write_text("on the moon\n", encoding="utf-8")
-    return Prompts((folder, tmp_path / "missing"))
+    return Prompts((folder, tmp_path / "missing"), lambda params: None)
 
 
 def test_the_seed_decides_and_always_the_same_way(prompts):
@@ -32,15 +33,51 @@ def test_the_seed_decides_and_always_the_same_way(prompts):
 
 
 @pytest.mark.parametrize(
-    "text", ["a (red:1.3) balloon", "100 % wool, #hashtag", "cost $5 {a}", "snake_case__name", "a # comment", "[x] {y"]
+    "text",
+    ["a (red:1.3) balloon", "100 % wool, #hashtag", "cost $5 {a}", "snake_case__name", "a # comment", "[x] y", "___"],
 )
 def test_a_prompt_without_choices_is_left_as_it_was_written(prompts, text):
     assert prompts.decided(text, 1) == text
 
 
-@given(st.text(alphabet="ab {}|_$:*/.#\n", max_size=40), st.integers(0, 9))
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("a {cat|dog", "{ is not closed"),
+        ("a {cat|{dog|fox}", "{ is not closed"),
+        ("a {", "{ is not closed"),
+        ("a cat|dog}", "} closes none"),
+        ("}{", "} closes none"),
+        ("a __colour ball", "__colour is not closed"),
+        ("__colour__ and __places/far_", "__places/far_ is not closed"),
+        ("__my colour__", "__my is not closed"),
+        ("__nope__", "no wildcard “nope”"),
+    ],
+)
+def test_what_is_left_open_is_told_instead_of_going_to_the_model(prompts, text, told):
+    with pytest.raises(InvalidParams) as refused:
+        prompts.decided(text, 1)
+
+    assert str(refused.value).startswith("Prompt: ")
+    assert told in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "read"),
+    [("a \\{ b", "a { b"), ("\\}\\{", "}{"), ("\\{a|b\\}", "{a|b}"), ("{\\{x\\}|\\{x\\}} \\{", "{x} {")],
+)
+def test_a_bracket_that_is_text_has_a_backslash(prompts, text, read):
+    assert prompts.decided(text, 1) == read
+
+
+def test_the_field_is_named_in_which_something_is_left_open(prompts):
+    with pytest.raises(InvalidParams, match="^Negative prompt: "):
+        prompts.made(InpaintParams(prompt="a cat", negative_prompt="{dog"))
+
+
+@given(st.text(alphabet="ab {}|_$:*/.#\\\n", max_size=40), st.integers(0, 9))
 def test_whatever_is_written_it_is_decided_or_refused_in_words(text, seed):
-    prompts = Prompts(())
+    prompts = Prompts((), lambda params: None)
 
     try:
         decided = prompts.decided(text, seed)
@@ -50,14 +87,14 @@ def test_whatever_is_written_it_is_decided_or_refused_in_words(text, seed):
         assert isinstance(decided, str)
 
 
-@pytest.mark.parametrize("name", ["nope", "/etc/passwd", "places/../colour"])
+@pytest.mark.parametrize("name", ["nope", "/etc/passwd", "places/../colour", "a" * 1000, "***"])
 def test_a_wildcard_without_a_file_is_told_in_words(prompts, name):
     text = f"__{name}__ {{a|b}}"
 
     try:
         decided = prompts.decided(text, 1)
     except InvalidParams as error:
-        assert "no wildcard" in str(error)
+        assert "no wildcard" in str(error) or "is not closed" in str(error)
     else:
         assert name in decided  # left as it was: not the name of a wildcard
 
@@ -87,3 +124,32 @@ def test_the_bundled_wildcards_are_there(studio):
     [id] = studio.generations.submit(a_request(prompt="a __colour__ __animal__"))
 
     assert "__" not in studio.gallery.get(id).params.prompt
+
+
+@pytest.mark.parametrize(
+    "params",
+    [
+        {"prompt": "a {cat|dog"},
+        {"negative_prompt": "a }"},
+        {"prompt": "(soft light", "prompt_weights": True},
+        {"prompt": "(soft light:1.3)", "prompt_weights": True},
+    ],
+)
+def test_nothing_is_queued_of_a_prompt_that_cannot_be_read(studio, params):
+    request = a_request(**params)
+
+    with pytest.raises(InvalidParams):
+        studio.generations.check(request.params)
+    with pytest.raises(InvalidParams):
+        studio.generations.submit(request, count=2)
+
+    assert studio.gallery.browse().generations == ()
+    assert list(studio.gallery.images.keys()) == []
+
+
+def test_weights_are_read_after_the_choices_are_made(studio):
+    request = a_request(prompt="a {(red)1.3|blue++} ball", prompt_weights=True)
+
+    ids = studio.generations.submit(request, count=8)
+
+    assert {studio.gallery.get(id).params.prompt for id in ids} == {"a (red)1.3 ball", "a blue++ ball"}
