@@ -6,6 +6,7 @@ import logging
 import os
 import sqlite3
 from contextlib import closing
+from functools import cache
 from pathlib import Path
 
 from alembic import command
@@ -28,10 +29,9 @@ def upgrade(engine: Engine, *, scripts: Path = MIGRATIONS, to: str = "head") -> 
     If one fails, the database is as it was before, and is restored from the copy should it not be.
     Raises DatabaseUnusable, also for a database that a newer version has written.
     """
-    config = Config()
-    config.set_main_option("script_location", str(scripts))
+    config = _config(scripts)
     try:
-        wanted = ScriptDirectory.from_config(config).get_revision(to).revision
+        wanted = _revision_named(to, scripts)
         with engine.connect() as connection:
             if _revision(connection) == wanted:
                 return
@@ -47,6 +47,18 @@ def upgrade(engine: Engine, *, scripts: Path = MIGRATIONS, to: str = "head") -> 
         raise DatabaseUnusable(
             "This gallery was written by a newer version of Inpaint Studio. Update the program, then start it again."
         ) from error
+
+
+def _config(scripts: Path) -> Config:
+    config = Config()
+    config.set_main_option("script_location", str(scripts))
+    return config
+
+
+@cache
+def _revision_named(name: str, scripts: Path) -> str:
+    """Kept, as Alembic reads every migration to tell: the files do not change while the program runs."""
+    return ScriptDirectory.from_config(_config(scripts)).get_revision(name).revision
 
 
 def _upgrade_sqlite(connection: Connection, config: Config, wanted: str) -> None:
