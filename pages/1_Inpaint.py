@@ -75,7 +75,7 @@ def _generate(studio: Studio, id: str, choices: Choices) -> None:
         help="With the mask and the parameters as they stand now. It is painted after those that wait already.",
     )  # fmt: skip
     if choices.problem is not None:
-        st.caption(choices.problem)
+        st.caption(escaped(choices.problem))
     else:
         _expectation(studio, id, choices)
     if mine:

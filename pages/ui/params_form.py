@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Future
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import streamlit as st
@@ -88,11 +88,12 @@ def params_form(studio: Studio, id: str, draft: Draft) -> tuple[Choices, DeltaGe
         )  # fmt: skip
     with advice:
         _advice(studio, values)
+        choices = _readable(studio, _checked(values, is_random, images, problem))
     extras = {MODE: mode, "random_seed": is_random, "count": images, "device": chosen_device(id, draft)}
     stored = {**values, **extras}
     if stored != dict(draft.params):
         state.change_draft(studio, id, params=stored)
-    return _checked(values, is_random, images, problem), below_prompts
+    return choices, below_prompts
 
 
 def chosen_device(id: str, draft: Draft) -> str:
@@ -279,3 +280,15 @@ def _checked(values: Mapping[str, Any], is_random: bool, count: int, problem: st
         if problem is None:
             st.warning(escaped(str(error)), icon=":material/error:")
         return Choices(None, is_random, count, problem or str(error))
+
+
+def _readable(studio: Studio, choices: Choices) -> Choices:
+    """With a warning, and nothing to be generated, if the choices or the weights in a prompt cannot be read."""
+    if choices.params is None:
+        return choices
+    try:
+        studio.generations.check(choices.params)
+    except InvalidParams as error:
+        st.warning(escaped(str(error)), icon=":material/error:")
+        return replace(choices, params=None, problem=choices.problem or str(error))
+    return choices

@@ -248,3 +248,13 @@ def test_the_written_file_says_how_it_was_made_unless_it_is_stripped(run, files,
 
     assert (read(file.read_bytes()) is None) == strip
     assert pixels_sha256(Image.open(file)) == made["pixels_sha256"]
+
+
+@pytest.mark.parametrize(
+    "arguments", [["--prompt", "a {cat|dog"], ["--negative-prompt", "__nope__"], ["--prompt", "(a", "--prompt-weights"]]
+)
+def test_a_prompt_that_cannot_be_read_is_told_before_anything_is_queued(run, files, studio, arguments):
+    result = run("inpaint", *files, *arguments, code=2)
+
+    assert "rompt" in result.stderr
+    assert studio.gallery.browse().generations == ()

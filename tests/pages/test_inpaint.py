@@ -533,3 +533,31 @@ def test_a_generation_opened_to_try_again_keeps_its_mask_and_its_seed(inpaint, s
     again = studio.gallery.browse().generations[0]
     assert (again.params, again.mask, again.parent_id) == (row.params, row.mask, row.id)
     assert draft_id(page) == id
+
+
+@pytest.mark.parametrize(
+    ("prompt", "told"),
+    [("a {cat|dog", "{ is not closed"), ("a }", "} closes none"), ("a __nope__", "no wildcard “nope”")],
+)
+def test_a_prompt_with_an_open_choice_is_told_below_it_and_nothing_is_generated(ready, studio, prompt, told):
+    widget(ready, "text_area", "prompt").set_value(prompt).run()
+
+    assert told in words_on(ready)
+    assert ready.button(key="generate").disabled
+
+    widget(ready, "text_area", "prompt").set_value("a {cat|dog}").run()
+
+    assert not ready.button(key="generate").disabled
+    assert not ready.warning
+
+
+def test_a_weight_that_cannot_be_read_is_told_while_the_prompt_is_written(ready):
+    widget(ready, "toggle", "prompt_weights").set_value(True)
+    widget(ready, "text_area", "prompt").set_value("(soft light:1.3) cat").run()
+
+    assert "write (soft light)1.3, not (soft light:1.3)" in words_on(ready)
+    assert ready.button(key="generate").disabled
+
+    widget(ready, "toggle", "prompt_weights").set_value(False).run()
+
+    assert not ready.button(key="generate").disabled
