@@ -68,11 +68,11 @@ def _solid(on: NDArray[np.bool_], side: int) -> NDArray[np.bool_]:
 
 def _difference(first: Image.Image, second: Image.Image, sigma: float) -> Values:
     """(H, W): how far two pictures are apart in Oklab, where equal distances look about equal."""
-    apart = ndimage.gaussian_filter(_oklab(first) - _oklab(second), (sigma, sigma, 0))
+    apart = ndimage.gaussian_filter(oklab(first) - oklab(second), (sigma, sigma, 0))
     return np.sqrt((apart**2).sum(axis=2))
 
 
-def _oklab(image: Image.Image) -> Values:
+def oklab(image: Image.Image) -> Values:
     """RGB of 8 bits in sRGB -> (H, W, 3): lightness 0..1, and two of colour. (Ottosson, 2020.)"""
     red, green, blue = np.moveaxis(_LINEAR[np.asarray(image)], 2, 0)
     # Written out, not as a product of matrices: one order of adding on every machine.
