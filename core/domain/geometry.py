@@ -98,11 +98,12 @@ class Crop:
     working: Size
 
 
-def crop_around(mask: Bounds, picture: Size, *, padding_px: int, native_px: int) -> Crop:
+def crop_around(mask: Bounds, picture: Size, *, padding_px: int, native_px: int, cell: int = MULTIPLE) -> Crop:
     """The crop that shows the model the mask and its surroundings at the size it was trained on.
 
     mask: the box around everything that is repainted. padding_px: context wanted on each side of it, in pixels of
-    the picture. native_px: the longer side of the working size; a multiple of MULTIPLE.
+    the picture. native_px: the longer side of the working size; a multiple of MULTIPLE. cell: pixels a side that the
+    model cannot divide.
 
     The box is padded, made as square as the picture allows (models know squares best), and then scaled so
     that its longer side is native_px: the model's work does not depend on the picture's size.
@@ -112,22 +113,25 @@ def crop_around(mask: Bounds, picture: Size, *, padding_px: int, native_px: int)
     side = max(padded.size)
     left, right = _widened(padded.left, padded.right, side, picture.width)
     top, bottom = _widened(padded.top, padded.bottom, side, picture.height)
-    return crop_of(Bounds(left, top, right, bottom), native_px=native_px)
+    return crop_of(Bounds(left, top, right, bottom), native_px=native_px, cell=cell)
 
 
-def wide_crop_around(mask: Bounds, picture: Size, *, padding_px: int, native_px: int) -> Crop:
+def wide_crop_around(mask: Bounds, picture: Size, *, padding_px: int, native_px: int, cell: int = MULTIPLE) -> Crop:
     """The crop that shows the model much of the scene, for the first of two passes."""
     wide = round(max(mask.size) * WIDE_CONTEXT_SHARE)
-    return crop_around(mask, picture, padding_px=max(padding_px, wide), native_px=native_px)
+    return crop_around(mask, picture, padding_px=max(padding_px, wide), native_px=native_px, cell=cell)
 
 
-def crop_of(bounds: Bounds, *, native_px: int) -> Crop:
-    """This part of the picture at a working size whose longer side is native_px, a multiple of MULTIPLE."""
+def crop_of(bounds: Bounds, *, native_px: int, cell: int = MULTIPLE) -> Crop:
+    """This part of the picture at a working size whose longer side is native_px, or next to it.
+
+    Both sides are multiples of MULTIPLE and of cell, one of which divides the other.
+    """
     if native_px % MULTIPLE:
         raise ValueError(f"the working size must be a multiple of {MULTIPLE}, not {native_px}")
     scale = native_px / max(bounds.size)
-    working = Size(_to_multiple(bounds.size.width * scale), _to_multiple(bounds.size.height * scale))
-    return Crop(bounds, working)
+    step = max(MULTIPLE, cell)
+    return Crop(bounds, Size(*(max(step, round(side * scale / step) * step) for side in bounds.size)))
 
 
 def _widened(low: int, high: int, length: int, limit: int) -> tuple[int, int]:
@@ -136,7 +140,3 @@ def _widened(low: int, high: int, length: int, limit: int) -> tuple[int, int]:
     start = low - (length - (high - low)) // 2
     start = min(max(0, start), limit - length)
     return start, start + length
-
-
-def _to_multiple(px: float) -> int:
-    return max(MULTIPLE, round(px / MULTIPLE) * MULTIPLE)

@@ -10,7 +10,7 @@ from PIL import Image
 
 from core.domain import compositing, keeping, seam, soft_mask
 from core.domain.errors import EmptyMask, SizeMismatch
-from core.domain.geometry import Bounds, Crop, Size, crop_around, crop_of, wide_crop_around
+from core.domain.geometry import MULTIPLE, Bounds, Crop, Size, crop_around, crop_of, wide_crop_around
 from core.domain.mask import Mask
 from core.domain.params import MASKED, ORIGINAL, TWO_PASS, WHOLE, InpaintParams
 
@@ -70,7 +70,8 @@ class Plan:
     context: Plan | None = None
 
     @classmethod
-    def of(cls, request: InpaintRequest) -> Plan:
+    def of(cls, request: InpaintRequest, cell: int = MULTIPLE) -> Plan:
+        """cell: pixels a side that the model cannot divide: one latent, or a token of several."""
         params = request.params
         mask = request.mask
         grown = soft_mask.everything_on(mask) if request.is_soft else mask.grown(params.mask_grow_px)
@@ -80,8 +81,8 @@ class Plan:
         blend_mask = grown.feathered(params.mask_feather_px)
         picture = Size(*request.image.size)
         if params.area == WHOLE:
-            return cls(request, crop_of(Bounds(0, 0, *picture), native_px=params.size), blend_mask)
-        size = {"padding_px": params.crop_padding_px, "native_px": params.size}
+            return cls(request, crop_of(Bounds(0, 0, *picture), native_px=params.size, cell=cell), blend_mask)
+        size = {"padding_px": params.crop_padding_px, "native_px": params.size, "cell": cell}
         context = None
         if params.area == TWO_PASS:
             alone = replace(request, params=params.changed(area=MASKED))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import inspect
 import logging
 import sys
 import threading
@@ -10,6 +11,7 @@ import time
 import warnings
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -30,18 +32,20 @@ from core.domain.errors import (
 from core.domain.generation import Phase
 from core.domain.geometry import Size
 from core.domain.model import LoadedModel
-from core.domain.params import InpaintParams
+from core.domain.params import MODEL_DEFAULT, SCHEDULERS, InpaintParams
 from core.domain.request import WorkingRequest
 from core.engine import device as devices
-from core.engine import filling, fingerprint, prompts, schedulers, variation
+from core.engine import families, filling, fingerprint, prompts, schedulers, variation
+from core.engine.families import Family
+from core.engine.latents import Layout
 from core.engine.models import Catalogue, native_size, read_index
-from core.engine.preview import Preview
+from core.engine.preview import Colours, Preview, colours_of
 from core.engine.soft import SoftMask
 from core.engine.weights import SAFETY_CHECKER, Choice
 from core.ports import OnStep, Repainted, StepReport
 from core.settings import Settings
 
-CALL_VERSION = 1
+CALL_VERSION = 2
 """Raised when a change here makes other pixels of the same request."""
 
 MAX_THREADS = 256
@@ -60,9 +64,11 @@ def load(model: str, device: str, catalogue: Catalogue, settings: Settings) -> D
     where = devices.resolve(device)
     devices.prefer_exact(where)
     threads = devices.set_threads(settings.threads)
+    family = families.of(read_index(folder))
+    where = replace(where, dtype=family.dtype(where.dtype))
     choice = catalogue.choice(folder, where.dtype)
     with _memory_errors_in_words(where):
-        pipe = _pipeline(folder, choice, where, safety_checker=settings.safety_checker)
+        pipe = _pipeline(family, folder, choice, where, safety_checker=settings.safety_checker)
     files = fingerprint.of_files(folder, choice.files)
     loaded = LoadedModel(
         key=model,
@@ -70,12 +76,12 @@ def load(model: str, device: str, catalogue: Catalogue, settings: Settings) -> D
         revision=folder.name if spec.repository else fingerprint.of_all(files),
         device=where.key,
         dtype=where.dtype,
-        cell=pipe.vae_scale_factor,
+        cell=pipe.vae_scale_factor * family.patch,
         native_px=native_size(folder),
         load_s=round(time.perf_counter() - started, 3),
         details={
             "pipeline": type(pipe).__name__,
-            "in_channels": pipe.unet.config.in_channels,
+            "in_channels": _denoiser(pipe).config.in_channels,
             "variant": choice.variant,
             "weights": {name: sha for name, sha in files.items() if name.endswith(".safetensors")},
             "safety_checker": getattr(pipe, SAFETY_CHECKER, None) is not None,
@@ -83,20 +89,24 @@ def load(model: str, device: str, catalogue: Catalogue, settings: Settings) -> D
             "attention": _attention(pipe),
         },
     )
-    return DiffusersInpainter(pipe, loaded, where, threads=threads, preview=settings.preview)
+    return DiffusersInpainter(pipe, family, loaded, where, threads=threads, preview=settings.preview)
 
 
 class DiffusersInpainter:
     """A ports.Inpainter. Made by load()."""
 
-    def __init__(self, pipe: Any, model: LoadedModel, device: Device, *, threads: int, preview: bool = True) -> None:
+    def __init__(
+        self, pipe: Any, family: Family, model: LoadedModel, device: Device, *, threads: int, preview: bool = True
+    ) -> None:
         self.model = model
         self.environment = devices.environment(device)
         self._pipe = pipe
+        self._family = family
         self._own_scheduler = pipe.scheduler
         self._device = device
         self._threads = threads
         self._with_preview = preview
+        self._colours: Colours | None = None
         self._lock = threading.Lock()
         self._closed = False
 
@@ -130,13 +140,18 @@ class DiffusersInpainter:
         self._check(request)
         # Other code in this process may have changed it, and it decides the last bits.
         threads = devices.set_threads(_recorded_threads(request) or self._threads)
-        run = _Run(self._pipe, self._own_scheduler, request, on_step, with_preview=self._with_preview)
+        run = _Run(self._pipe, self._family, self._own_scheduler, request, on_step, colours=self._known_colours())
         on_step(StepReport(Phase.PREPARING, 0, run.total))
         _reset_peak(self._device)
         pixels, withheld = run.start()
         if withheld:
             raise ResultWithheld
-        return Repainted(_picture(pixels), record=self._record(request, run, threads))
+        return Repainted(_picture(pixels, request.image.size), record=self._record(request, run, threads))
+
+    def _known_colours(self) -> Colours | None:
+        if self._with_preview and self._colours is None:
+            self._colours = colours_of(self._pipe)
+        return self._colours
 
     def _check(self, request: WorkingRequest) -> None:
         size, cell = Size(*request.image.size), self.model.cell
@@ -144,12 +159,16 @@ class DiffusersInpainter:
             raise InvalidParams(f"The model was handed a {request.image.mode} picture of {size} and another mask.")
         if size.width % cell or size.height % cell:
             raise InvalidParams(f"This model takes sizes in multiples of {cell} pixels, not {size}. Change the size.")
+        if self._family.is_flow and request.params.scheduler != MODEL_DEFAULT:
+            raise InvalidParams(
+                f"{self._family.title} models run with their own scheduler only. Choose {SCHEDULERS[MODEL_DEFAULT]!r}."
+            )
 
     def _record(self, request: WorkingRequest, run: _Run, threads: int) -> Mapping[str, Any]:
         return {
             "call_version": CALL_VERSION,
             "pipeline": type(self._pipe).__name__,
-            "in_channels": self._pipe.unet.config.in_channels,
+            "in_channels": _denoiser(self._pipe).config.in_channels,
             "dtype": self.model.dtype,
             "attention": _attention(self._pipe),
             "vae_slicing": bool(getattr(self._pipe.vae, "use_slicing", False)),
@@ -171,47 +190,53 @@ class _Run:
     """One call of the pipeline, watched."""
 
     def __init__(
-        self, pipe: Any, own_scheduler: Any, request: WorkingRequest, on_step: OnStep, *, with_preview: bool
+        self,
+        pipe: Any,
+        family: Family,
+        own_scheduler: Any,
+        request: WorkingRequest,
+        on_step: OnStep,
+        *,
+        colours: Colours | None,
     ) -> None:
         params = request.params
         self._pipe = pipe
+        self._family = family
         self._request = request
         self._start = filling.start(request.image, request.degree or request.mask, params)
         self._on_step = on_step
         self._scheduler = _scheduler(request, own_scheduler)
-        self._timesteps = schedulers.timesteps(
+        self._timesteps = schedulers.planned(
             _scheduler(request, own_scheduler),
             num_inference_steps=params.num_inference_steps,
             strength=params.strength,
         )
         self.total = schedulers.steps_of(len(self._timesteps), self._scheduler.order)
-        self._soft = None
-        if request.degree is not None:
-            self._soft = SoftMask(pipe, request.image, request.degree, calls=len(self._timesteps))
-        self._preview = Preview(request, pipe.vae) if with_preview else None
+        # On the CPU: the same noise on every device. New each time: it is used up by a run.
+        self._generator = _generator(params.seed)
+        self._colours = colours
+        self._soft: SoftMask | None = None
+        self._preview: Preview | None = None
+        self._noise: Any = None
         self._noise_sha256 = self._latents_sha256 = ""
         self._started = self._prepared = self._denoised = self._decoded = 0.0
 
     def start(self) -> tuple[np.ndarray, bool]:
         """((H, W, 3) of 0..1, whether the safety checker withheld it). Raises BrokenResult."""
-        import torch
-
         params, pipe = self._request.params, self._pipe
         pipe.scheduler = self._scheduler
         self._started = self._prepared = self._denoised = time.perf_counter()
         try:
             with self._watched(), _calm():
                 result = pipe(
-                    **prompts.arguments(pipe, params),
+                    **self._family.arguments(prompts.arguments(pipe, params), params),
                     image=self._start,
                     mask_image=self._request.mask.to_image(),
                     width=self._request.image.width,
                     height=self._request.image.height,
                     num_inference_steps=params.num_inference_steps,
-                    guidance_scale=params.guidance_scale,
                     strength=params.strength,
-                    # On the CPU: the same noise on every device. New each time: it is used up by a run.
-                    generator=torch.Generator("cpu").manual_seed(params.seed),
+                    generator=self._generator,
                     callback_on_step_end=self._after_model_call,
                     output_type="np",
                 )
@@ -253,35 +278,52 @@ class _Run:
             self._latents_sha256 = _values_sha256(latents)
             self._denoised = time.perf_counter()
             self._on_step(StepReport(Phase.FINISHING, self.total, self.total, preview))
-        return {} if self._soft is None else {"latents": self._soft.after_call(index, latents)}
+        return {} if self._soft is None else {"latents": self._soft.after_call(self._scheduler, index, latents)}
 
     @contextmanager
     def _watched(self) -> Iterator[None]:
-        """Take the noise as it is drawn and the time before the first step; leave the pipeline as it was."""
+        """Take what the pipeline works with as it comes up; leave the pipeline as it was."""
         with ExitStack() as watches:
-            watches.enter_context(_watch(self._pipe, "prepare_latents", self._after_noise))
+            watches.enter_context(_watch(self._pipe, "get_timesteps", self._after_timesteps))
+            watches.enter_context(_watch(self._pipe, "prepare_latents", self._after_latents))
             watches.enter_context(_watch(self._pipe, "prepare_mask_latents", self._look_at_clock))
+            # The name that the pipeline's own module draws its noise by; autoencoders have another one.
+            module = sys.modules[type(self._pipe).__module__]
+            watches.enter_context(_watch(module, "randn_tensor", self._after_noise))
             yield
 
-    def _after_noise(self, result: Any, arguments: Mapping[str, Any]) -> Any:
-        # (latents, noise, ...) as the inpainting pipelines ask for; the noise is the same on every device.
-        latents, noise, *rest = result if len(result) > 1 else (result[0], result[0])
-        params = self._request.params
-        if params.variation_strength:
-            drawn, noise = noise, variation.turned(noise, params)
-            latents = variation.relatent(
-                latents, drawn, noise, self._pipe.scheduler,
-                timestep=arguments["timestep"], is_pure=arguments["is_strength_max"],
-            )  # fmt: skip
-            result = (latents, noise, *rest)
-        if self._soft is not None:
-            self._soft.noise = noise
-        self._noise_sha256 = _values_sha256(noise)
+    def _after_timesteps(self, result: Any, arguments: Mapping[str, Any]) -> Any:
+        self._timesteps = [float(timestep) for timestep in result[0]]
+        self.total = schedulers.steps_of(len(self._timesteps), self._scheduler.order)
+        return result
+
+    def _after_noise(self, noise: Any, arguments: Mapping[str, Any]) -> Any:
+        if arguments.get("generator") is not self._generator:
+            return noise
+        self._noise = variation.turned(noise, self._request.params)
+        self._noise_sha256 = _values_sha256(self._noise)
+        return self._noise
+
+    def _after_latents(self, result: Any, arguments: Mapping[str, Any]) -> Any:
+        # Some pipelines work at another size than they were asked for.
+        layout = Layout(self._pipe, arguments["width"], arguments["height"])
+        request = self._request
+        if self._colours is not None:
+            self._preview = Preview(request, self._colours, layout)
+        if request.degree is not None:
+            calls = len(self._timesteps)
+            self._soft = SoftMask(layout, request.image, request.degree, noise=self._noise, calls=calls)
         return result
 
     def _look_at_clock(self, result: Any, arguments: Mapping[str, Any]) -> Any:
         self._prepared = time.perf_counter()
         return result
+
+
+def _generator(seed: int) -> Any:
+    import torch
+
+    return torch.Generator("cpu").manual_seed(seed)
 
 
 def _scheduler(request: WorkingRequest, own: Any) -> Any:
@@ -300,21 +342,26 @@ def _values_sha256(tensor: Any) -> str:
 
 
 @contextmanager
-def _watch(target: Any, method: str, after: Callable[[Any, Mapping[str, Any]], Any]) -> Iterator[None]:
-    """after: gets the result and the named arguments, and returns the result to go on with."""
-    original = getattr(target, method)
+def _watch(target: Any, name: str, after: Callable[[Any, Mapping[str, Any]], Any]) -> Iterator[None]:
+    """target: a pipeline or a module. after: gets a result and the arguments by name, and returns what goes on."""
+    original = getattr(target, name)
+    before = target.__dict__.get(name)
+    signature = inspect.signature(original)
 
     def watched(*args: Any, **kwargs: Any) -> Any:
-        return after(original(*args, **kwargs), kwargs)
+        return after(original(*args, **kwargs), signature.bind(*args, **kwargs).arguments)
 
-    target.__dict__[method] = watched
+    target.__dict__[name] = watched
     try:
         yield
     finally:
-        del target.__dict__[method]
+        if before is None:
+            del target.__dict__[name]
+        else:
+            target.__dict__[name] = before
 
 
-def _pipeline(folder: Path, choice: Choice, device: Device, *, safety_checker: bool) -> Any:
+def _pipeline(family: Family, folder: Path, choice: Choice, device: Device, *, safety_checker: bool) -> Any:
     import torch
     from safetensors import SafetensorError
 
@@ -323,9 +370,9 @@ def _pipeline(folder: Path, choice: Choice, device: Device, *, safety_checker: b
         without = {SAFETY_CHECKER: None, "requires_safety_checker": False}
     try:
         with _calm():
-            from diffusers import AutoPipelineForInpainting
+            import diffusers
 
-            pipe = AutoPipelineForInpainting.from_pretrained(
+            pipe = getattr(diffusers, family.pipeline).from_pretrained(
                 str(folder),
                 use_safetensors=True,
                 local_files_only=True,
@@ -336,16 +383,17 @@ def _pipeline(folder: Path, choice: Choice, device: Device, *, safety_checker: b
     except SafetensorError as error:
         raise DamagedModel from error
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        if "AutoPipeline" in str(error):
-            raise NotAnInpaintingModel from error
         raise DamagedModel(f"This model cannot be loaded: {_first_line(error)} Get a complete copy of it.") from error
     _check_pipeline(pipe)
+    denoiser = _denoiser(pipe)
+    denoiser.register_to_config(**{k: v for k, v in family.missing.items() if k not in denoiser.config})
     pipe.set_progress_bar_config(disable=True)
     return pipe.to(device.key) if device.key != "cpu" else pipe
 
 
 def _check_pipeline(pipe: Any) -> None:
-    if getattr(pipe, "unet", None) is None or pipe.unet.config.in_channels not in (4, 9):
+    unet = getattr(pipe, "unet", None)
+    if unet is not None and unet.config.in_channels not in (4, 9):
         raise NotAnInpaintingModel
     for name, component in pipe.components.items():
         parameters = getattr(component, "parameters", None)
@@ -354,12 +402,19 @@ def _check_pipeline(pipe: Any) -> None:
             raise DamagedModel(f"The {name} of this model lacks some of its weights. Get a complete copy of it.")
 
 
+def _denoiser(pipe: Any) -> Any:
+    return getattr(pipe, "unet", None) or pipe.transformer
+
+
 def _attention(pipe: Any) -> str:
-    return ", ".join(sorted({type(processor).__name__ for processor in pipe.unet.attn_processors.values()}))
+    processors = getattr(_denoiser(pipe), "attn_processors", {})
+    return ", ".join(sorted({type(processor).__name__ for processor in processors.values()}))
 
 
-def _picture(pixels: np.ndarray) -> Image.Image:
-    return Image.fromarray((pixels * 255).round().astype(np.uint8))
+def _picture(pixels: np.ndarray, size: tuple[int, int]) -> Image.Image:
+    """Of that size, though some pipelines choose their own."""
+    picture = Image.fromarray((pixels * 255).round().astype(np.uint8))
+    return picture if picture.size == size else picture.resize(size, Image.Resampling.LANCZOS)
 
 
 def _cut_off(pipe: Any, params: InpaintParams) -> dict[str, Any]:
@@ -428,6 +483,8 @@ def _peak(device: Device) -> dict[str, float]:
 
 NOISE = {
     "diffusers.configuration_utils": ("were passed to AutoencoderTiny",),  # it saves one value more than it reads
+    "diffusers.pipelines.flux.pipeline_flux_kontext_inpaint": ("have been adjusted to",),  # they are not, in the end
+    "diffusers.pipelines.flux2.pipeline_flux2_klein_inpaint": ("is ignored for step-wise distilled",),
     "diffusers.pipelines.pipeline_utils": ("Expected types for vae",),
     "diffusers.pipelines.stable_diffusion.pipeline_stable_diffusion_inpaint": (
         "You have disabled the safety checker",  # our setting says so

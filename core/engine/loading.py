@@ -22,7 +22,6 @@ def warm_up() -> None:
             from diffusers import (  # noqa: F401
                 AutoencoderKL,
                 AutoencoderTiny,
-                AutoPipelineForInpainting,
                 StableDiffusionInpaintPipeline,
                 UNet2DConditionModel,
             )

@@ -13,7 +13,7 @@ import core
 from core.domain.errors import DamagedModel, ModelNotDownloaded, ModelUnavailable, UnknownModel
 from core.domain.model import ModelSpec, Vocabulary
 from core.domain.params import InpaintParams
-from core.engine import hub
+from core.engine import families, hub
 from core.engine.weights import INDEX, Choice, Components, choose
 from core.ports import OnDownload
 from core.settings import Settings
@@ -233,11 +233,20 @@ def read_index(folder: Path) -> Mapping[str, Any]:
 
 def native_size(folder: Path) -> int:
     """The size a pipeline was trained at, in pixels: its latents' side times the pixels a side of one latent."""
-    unet = _read_json(folder / "unet" / "config.json") or {}
-    vae = _read_json(folder / "vae" / "config.json") or {}
+    family = _family(folder) or families.FAMILIES[0]
+    denoiser = _read_json(folder / family.denoiser / "config.json") or {}
+    vae = _read_json(folder / family.autoencoder / "config.json") or {}
     blocks = vae.get("block_out_channels") or vae.get("decoder_block_out_channels") or [0] * 4
-    side = unet.get("sample_size")
-    return side * 2 ** (len(blocks) - 1) if isinstance(side, int) and side > 0 else 512
+    side = denoiser.get("sample_size")
+    return side * 2 ** (len(blocks) - 1) if isinstance(side, int) and side > 0 else family.native_px
+
+
+def _family(folder: Path) -> families.Family | None:
+    try:
+        return families.of(read_index(folder))
+    except ModelUnavailable:
+        # Told when it is to be loaded; a folder can be looked at before.
+        return None
 
 
 def _is_path(key: str) -> bool:

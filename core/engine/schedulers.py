@@ -78,12 +78,15 @@ def as_recorded(scheduler: Any, recorded: Any) -> Any:
     return kind.from_config({**scheduler.config, "_use_default_values": [], **values})
 
 
-def timesteps(scheduler: Any, *, num_inference_steps: int, strength: float) -> list[float]:
-    """The timesteps of every model call that the pipeline will make with these params.
+def planned(scheduler: Any, *, num_inference_steps: int, strength: float) -> list[float]:
+    """The timesteps of the model calls that a pipeline will make, as far as they can be told beforehand.
 
-    As in StableDiffusionInpaintPipeline.get_timesteps; some schedulers call the model more than once a step.
+    As in StableDiffusionInpaintPipeline.get_timesteps; some schedulers call the model more than once a step. Those of
+    flow matching depend on more, and their pipelines round the share that is skipped down.
     Raises InvalidParams if the scheduler cannot run that many steps.
     """
+    if is_flow(scheduler):
+        return [0.0] * (num_inference_steps - int(max(num_inference_steps - num_inference_steps * strength, 0)))
     try:
         scheduler.set_timesteps(num_inference_steps)
     except ValueError as error:
@@ -94,6 +97,20 @@ def timesteps(scheduler: Any, *, num_inference_steps: int, strength: float) -> l
     run = min(int(num_inference_steps * strength), num_inference_steps)
     first = max(num_inference_steps - run, 0) * scheduler.order
     return [float(t) for t in scheduler.timesteps[first:]]
+
+
+def is_flow(scheduler: Any) -> bool:
+    """Whether it is one of flow matching, which mixes noise and picture instead of adding noise."""
+    return hasattr(scheduler, "scale_noise")
+
+
+def noised(scheduler: Any, latents: Any, noise: Any, timestep: Any) -> Any:
+    """The latents with as much of the noise as belongs to this timestep: of flow matching, or of older schedulers."""
+    import torch
+
+    if is_flow(scheduler):
+        return scheduler.scale_noise(latents, torch.tensor([timestep]), noise)
+    return scheduler.add_noise(latents, noise, torch.tensor([timestep]))
 
 
 def steps_of(model_calls: int, order: int) -> int:

@@ -12,49 +12,44 @@ import numpy as np
 from PIL import Image
 
 from core.domain.mask import Mask
+from core.engine import schedulers
+from core.engine.latents import Layout
 
 
 class SoftMask:
-    """One run's soft mask. original: RGB at the working size. degree: of its size, in whole latent cells."""
+    """One run's soft mask. original: RGB at the working size. degree: of its size, in whole latent cells.
 
-    def __init__(self, pipe: Any, original: Image.Image, degree: Mask, calls: int) -> None:
-        """calls: how often the model is called in this run."""
-        self._pipe = pipe
+    noise: that of the run, as the pipeline drew it. calls: how often the model is called in this run.
+    """
+
+    def __init__(self, layout: Layout, original: Image.Image, degree: Mask, *, noise: Any, calls: int) -> None:
         self._calls = calls
-        self._original = _encoded(pipe, original)
-        self._degree = _in_latents(degree, pipe.vae_scale_factor, self._original)
-        self.noise: Any = None
-        """That of the run; set when it is drawn."""
+        encoded = layout.encoded(original)
+        self._original = layout.packed(encoded)
+        self._degree = layout.packed(_in_latents(degree, layout, encoded))
+        self._noise = layout.drawn(noise).to(self._original)
 
-    def after_call(self, index: int, latents: Any) -> Any:
+    def after_call(self, scheduler: Any, index: int, latents: Any) -> Any:
         """The latents after the nth call of the model, with what is not free yet set back to the original."""
         import torch
 
         done = index + 1
         if done == self._calls:
             return latents
-        timestep = self._pipe.scheduler.timesteps[-self._calls :][done]
-        noised = self._pipe.scheduler.add_noise(self._original, self.noise, torch.tensor([timestep]))
+        timestep = scheduler.timesteps[-self._calls :][done]
+        noised = schedulers.noised(scheduler, self._original, self._noise, timestep)
         # Where nothing may change at all, the pipeline does what it does with a hard mask.
         is_free = (self._degree >= 1 - done / self._calls) | (self._degree == 0)
         return torch.where(is_free, latents, noised.to(latents.dtype))
 
 
-def _encoded(pipe: Any, image: Image.Image) -> Any:
-    """Without chance, so that the numbers of the run's generator stay where they are."""
-    import torch
-    from diffusers.pipelines.stable_diffusion.pipeline_stable_diffusion_inpaint import retrieve_latents
-
-    pixels = pipe.image_processor.preprocess(image, height=image.height, width=image.width)
-    with torch.no_grad():
-        pixels = pixels.to(device=pipe._execution_device, dtype=pipe.vae.dtype)
-        latents = retrieve_latents(pipe.vae.encode(pixels), sample_mode="argmax")
-    return latents * pipe.vae.config.scaling_factor
-
-
-def _in_latents(degree: Mask, cell: int, like: Any) -> Any:
-    """(1, 1, h, w) of 0..1."""
+def _in_latents(degree: Mask, layout: Layout, like: Any) -> Any:
+    """A grid of 0..1 with the channels of that grid: packed, each part of a token needs its own."""
     import torch
 
-    cells = degree.pixels[::cell, ::cell].astype(np.float32) / 255
-    return torch.from_numpy(cells)[None, None].to(device=like.device)
+    rows, columns = (
+        np.arange(count) * side // count
+        for count, side in ((layout.rows, degree.size.height), (layout.columns, degree.size.width))
+    )
+    cells = degree.pixels[np.ix_(rows, columns)].astype(np.float32) / 255
+    return torch.from_numpy(cells)[None, None].expand(-1, like.shape[1], -1, -1).to(device=like.device)

@@ -10,7 +10,9 @@ from core.domain.params import InpaintParams
 
 
 def turned(noise: Any, params: InpaintParams) -> Any:
-    """The noise of the run, turned by variation_strength towards that of variation_seed; like the noise itself."""
+    """Noise just drawn, turned by variation_strength towards that of variation_seed; the noise itself without one."""
+    if not params.variation_strength:
+        return noise
     import torch
 
     generator = torch.Generator("cpu").manual_seed(params.variation_seed)
@@ -18,16 +20,6 @@ def turned(noise: Any, params: InpaintParams) -> Any:
     # In numpy, which adds up in one fixed order: the same bits on every device and with any number of threads.
     between = slerp(noise.detach().cpu().double().numpy(), other.double().numpy(), params.variation_strength)
     return torch.from_numpy(between).to(device=noise.device, dtype=noise.dtype)
-
-
-def relatent(latents: Any, before: Any, after: Any, scheduler: Any, *, timestep: Any, is_pure: bool) -> Any:
-    """First latents that were made with the noise before, made with the noise after.
-
-    is_pure: they are nothing but noise (strength 1). Else they are a picture plus noise, in which noise is linear.
-    """
-    if is_pure:
-        return after * scheduler.init_noise_sigma
-    return latents + scheduler.add_noise(before * 0, after - before, timestep)
 
 
 def slerp(one: np.ndarray, other: np.ndarray, share: float) -> np.ndarray:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from core.domain.errors import DamagedModel, NotAnInpaintingModel, UnsafeWeights
+from core.engine import families
 
 INDEX = "model_index.json"
 
@@ -27,8 +28,8 @@ WEIGHTS_INDEX = re.compile(r"[^/]+/(?:model|diffusion_pytorch_model)\.safetensor
 
 UNSAFE = (".bin", ".ckpt", ".pt", ".pth", ".pkl", ".msgpack", ".h5")
 
-TEXT = (".json", ".txt", ".model")
-"""Configurations, and the vocabularies of tokenizers."""
+TEXT = (".json", ".txt", ".model", ".jinja")
+"""Configurations, the vocabularies of tokenizers, and chat templates, which transformers runs in a sandbox."""
 
 SAFETY_CHECKER = "safety_checker"
 
@@ -57,7 +58,8 @@ class Components:
             names.append(name)
             if not WITHOUT_WEIGHTS.search(str(kind)):
                 weighted.append(name)
-        if not {"unet", "vae", "text_encoder"} <= set(weighted):
+        family = families.of(index)
+        if not {family.denoiser, family.autoencoder, "text_encoder"} <= set(weighted):
             raise NotAnInpaintingModel
         return cls(tuple(names), tuple(weighted))
 

@@ -153,10 +153,10 @@ class Worker:
             Mask.from_image(self.images.get(generation.mask)),
             generation.params,
         )
-        plan = Plan.of(request)
         asked_at = time.perf_counter()
         inpainter = self.load_inpainter(generation.params.model, generation.device)
-        return plan, inpainter, time.perf_counter() - asked_at
+        load_s = time.perf_counter() - asked_at
+        return Plan.of(request, inpainter.model.cell), inpainter, load_s
 
 
 @contextmanager

@@ -9,6 +9,7 @@ from core.engine.diffusers_inpainter import DiffusersInpainter, load
 from core.engine.models import Catalogue
 from core.settings import Settings
 from tests.engine.tiny import save_pipeline
+from tests.engine.tiny_transformers import save as save_transformer
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -72,3 +73,18 @@ def nine(shared) -> DiffusersInpainter:
 @pytest.fixture(scope="session")
 def four(shared) -> DiffusersInpainter:
     return shared(in_channels=4)
+
+
+@pytest.fixture(scope="session")
+def transformer(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], DiffusersInpainter]:
+    """transformer("FLUX.1") -> one inpainter for all tests over a tiny pipeline of that family."""
+    settings = Settings(_env_file=None, threads=1, device="cpu", HF_TOKEN=None)
+    made: dict[str, DiffusersInpainter] = {}
+
+    def make(family: str) -> DiffusersInpainter:
+        if family not in made:
+            folder = save_transformer(family, tmp_path_factory.mktemp("model"))
+            made[family] = load(str(folder), "cpu", Catalogue(settings), settings)
+        return made[family]
+
+    return make

@@ -15,7 +15,7 @@ from core.domain.request import InpaintRequest, Plan
 from core.engine import families
 from core.engine.diffusers_inpainter import load
 from core.engine.models import Catalogue
-from tests.engine.tiny import SIDE, a_mask, a_picture, a_working_request, save_xl_pipeline
+from tests.engine.tiny import SIDE, a_picture, a_working_request, save_xl_pipeline
 from tests.engine.tiny_transformers import PIPELINES
 
 TRANSFORMERS = [name for name in sorted(PIPELINES) if name != "Qwen-Image-Edit"]
@@ -123,9 +123,7 @@ def test_where_a_negative_prompt_has_none_the_family_says_so(tiny, name):
 
 @pytest.mark.parametrize("name", ALL)
 def test_near_seeds_start_from_near_noise(tiny, name):
-    plain, near, far = (
-        pixels(tiny(name), variation_strength=share, variation_seed=9) for share in (0.0, 0.02, 1.0)
-    )
+    plain, near, far = (pixels(tiny(name), variation_strength=share, variation_seed=9) for share in (0.0, 0.02, 1.0))
 
     assert 0 < np.abs(near - plain).mean() < np.abs(far - plain).mean()
 
@@ -146,17 +144,14 @@ def test_nothing_outside_the_mask_changes(tiny, name):
     on = np.zeros((120, 160), np.uint8)
     on[40:80, 50:110] = 255
     request = InpaintRequest(picture, Mask(on), InpaintParams(prompt="a ball", size=64, num_inference_steps=2))
-    plan = Plan.of(request)
+    plan = Plan.of(request, tiny(name).model.cell)
 
-    result = plan.finish(paint_plan(tiny(name), plan))
+    working = plan.working_request(tiny(name).model.cell)
+    result = plan.finish(tiny(name).inpaint(working, lambda report: None).image)
 
     outside = plan.blend_mask.pixels == 0
     assert (np.asarray(result)[outside] == np.asarray(picture)[outside]).all()
     assert (np.asarray(result)[~outside] != np.asarray(picture)[~outside]).any()
-
-
-def paint_plan(inpainter, plan: Plan):
-    return inpainter.inpaint(plan.working_request(inpainter.model.cell), lambda report: None).image
 
 
 @pytest.mark.parametrize("name", TRANSFORMERS)

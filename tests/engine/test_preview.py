@@ -10,12 +10,33 @@ from PIL import Image
 from core.domain.params import InpaintParams
 from core.domain.request import WorkingRequest
 from core.engine import preview
+from core.engine.latents import Layout
+from core.engine.models import ROOT
 from tests.engine.tiny import a_mask, a_picture, a_working_request
 
 
-@pytest.fixture
-def vae(nine):
-    return nine._pipe.vae
+@pytest.fixture(scope="module")
+def shower(shared):
+    """Of a request, with the colours of a model learned once."""
+    return shown_by(shared(in_channels=9))
+
+
+def shown_by(inpainter):
+    colours = preview.colours_of(inpainter._pipe)
+
+    def of(request: WorkingRequest) -> preview.Preview:
+        return preview.Preview(request, colours, Layout(inpainter._pipe, *request.image.size))
+
+    return of
+
+
+@pytest.fixture(scope="module")
+def pocket():
+    """The bundled pipeline, whose autoencoder is a trained one."""
+    from diffusers import StableDiffusionInpaintPipeline
+
+    folder = ROOT / "assets" / "models" / "pocket-inpaint"
+    return StableDiffusionInpaintPipeline.from_pretrained(folder, use_safetensors=True, local_files_only=True)
 
 
 @pytest.fixture(autouse=True)
@@ -45,37 +66,42 @@ def a_large_request(width: int, height: int) -> WorkingRequest:
 
 
 @pytest.mark.parametrize(("size", "shown"), [((512, 512), (256, 256)), ((512, 128), (256, 64)), ((64, 64), (64, 64))])
-def test_a_preview_is_at_most_256_px_and_a_few_kilobytes(vae, size, shown):
+def test_a_preview_is_at_most_256_px_and_a_few_kilobytes(shower, size, shown):
     import torch
 
     drawn = torch.randn((1, 4, size[1] // 8, size[0] // 8), generator=torch.Generator().manual_seed(1))
 
-    data = preview.Preview(a_large_request(*size), vae).of(drawn)
+    data = shower(a_large_request(*size)).of(drawn)
 
     assert (opened(data).format, opened(data).size) == ("JPEG", shown)
     assert len(data) < 30_000
 
 
-def test_outside_the_mask_the_preview_shows_the_picture(vae):
+def test_outside_the_mask_the_preview_shows_the_picture(shower):
     request = a_working_request()
 
-    shown = np.asarray(opened(preview.Preview(request, vae).of(latents()))).astype(int)
+    shown = np.asarray(opened(shower(request).of(latents()))).astype(int)
 
     around = np.asarray(request.image).astype(int)
     assert np.abs(shown - around)[:12].mean() < 12, "but for what JPEG takes"
     assert np.abs(shown - around)[20:44, 20:44].mean() > 20
 
 
-def test_bright_latents_look_brighter_than_dark_ones(vae):
+def test_the_colours_of_latents_are_learned_from_the_autoencoder(pocket):
+    """Of a real one, beside what its own decoder makes of the same latents."""
     import torch
 
-    bright = torch.zeros(1, 4, 8, 8)
-    bright[:, 0], bright[:, 3] = 1.0, -1.0  # both factors raise every colour
-    shown = [
-        np.asarray(opened(preview.Preview(a_working_request(), vae).of(x)))[32, 32].mean() for x in (bright, -bright)
-    ]
+    learned, picture = preview.Linear.learned(pocket), a_picture(128, 128, seed=9)
+    latents = Layout(pocket, 128, 128).encoded(picture)
+    with torch.no_grad():
+        decoded = pocket.vae.decode(latents / pocket.vae.config.scaling_factor, return_dict=False)[0]
+    wanted = torch.nn.functional.avg_pool2d(decoded, pocket.vae_scale_factor)[0].numpy().transpose(1, 2, 0) / 2 + 0.5
 
-    assert shown[0] > 180 > 70 > shown[1]
+    shown = learned.of(latents)
+
+    assert shown.shape == wanted.shape
+    for colour in range(3):
+        assert np.corrcoef(shown[..., colour].ravel(), wanted[..., colour].ravel())[0, 1] > 0.9
 
 
 def test_a_preview_changes_neither_latents_nor_random_numbers(shared):
@@ -85,7 +111,7 @@ def test_a_preview_changes_neither_latents_nor_random_numbers(shared):
         given, state = latents(), torch.random.get_rng_state()
         before = given.clone()
 
-        preview.Preview(a_working_request(), inpainter._pipe.vae).of(given)
+        shown_by(inpainter)(a_working_request()).of(given)
 
         assert torch.equal(given, before)
         assert torch.equal(torch.random.get_rng_state(), state)
@@ -94,46 +120,37 @@ def test_a_preview_changes_neither_latents_nor_random_numbers(shared):
 def test_a_tiny_autoencoder_shows_what_it_would_decode(shared):
     import torch
 
-    vae = shared(in_channels=9, tiny_vae=True)._pipe.vae
+    inpainter = shared(in_channels=9, tiny_vae=True)
+    vae = inpainter._pipe.vae
     given = latents() * 0.5
     request = WorkingRequest(a_picture(), a_mask(box=(0, 0, 64, 64)), InpaintParams())
     with torch.no_grad():
         decoded = vae.decode(given, return_dict=False)[0][0].numpy().transpose(1, 2, 0)
 
-    shown = np.asarray(opened(preview.Preview(request, vae).of(given))).astype(int)
+    shown = np.asarray(opened(shown_by(inpainter)(request).of(given))).astype(int)
 
     assert np.abs(shown - np.clip(decoded * 127.5 + 127.5, 0, 255)).mean() < 6
 
 
 def test_large_latents_are_averaged_before_a_tiny_autoencoder_decodes_them(shared, monkeypatch):
-    vae, sizes = shared(in_channels=9, tiny_vae=True)._pipe.vae, []
+    inpainter, sizes = shared(in_channels=9, tiny_vae=True), []
+    vae = inpainter._pipe.vae
     decode = vae.decode
     monkeypatch.setattr(vae, "decode", lambda z, **kw: (sizes.append(tuple(z.shape[2:])), decode(z, **kw))[1])
 
-    assert preview.Preview(a_large_request(1024, 512), vae).of(latents(128)[:, :, :64])
+    assert shown_by(inpainter)(a_large_request(1024, 512)).of(latents(128)[:, :, :64])
 
     assert sizes == [(16, 32)]
 
 
-def test_latents_of_an_unknown_autoencoder_have_no_preview(vae):
-    import torch
-
-    class Other:
-        class config:
-            scaling_factor = 0.13025
-
-    assert preview.Preview(a_working_request(), Other()).of(latents()) is None
-    assert preview.Preview(a_working_request(), vae).of(torch.zeros(1, 16, 8, 8)) is None
-
-
 @pytest.mark.parametrize("value", [float("nan"), float("inf"), 1e30])
-def test_broken_latents_do_not_break_the_preview(vae, value):
+def test_broken_latents_do_not_break_the_preview(shower, value):
     with np.errstate(all="raise"):
-        assert preview.Preview(a_working_request(), vae).of(latents(value=value))
+        assert shower(a_working_request()).of(latents(value=value))
 
 
 @pytest.mark.parametrize(("cost_s", "shown"), [(0.001, [0.0, 0.3, 0.6]), (0.02, [0.0, 0.5])], ids=["cheap", "dear"])
-def test_fast_steps_share_a_preview_and_dear_previews_are_rarer(vae, monkeypatch, cost_s, shown):
+def test_fast_steps_share_a_preview_and_dear_previews_are_rarer(shower, monkeypatch, cost_s, shown):
     monkeypatch.setattr(preview, "EVERY_S", 0.2)
     monkeypatch.setattr(preview, "SHARE", 0.05)
     times, now = [], [0.0]
@@ -143,7 +160,7 @@ def test_fast_steps_share_a_preview_and_dear_previews_are_rarer(vae, monkeypatch
         return now[0]
 
     monkeypatch.setattr(time, "monotonic", clock)
-    run = preview.Preview(a_working_request(), vae)
+    run = shower(a_working_request())
     for step in range(8):
         now[0] = step / 10
         if run.of(latents()):
@@ -152,9 +169,9 @@ def test_fast_steps_share_a_preview_and_dear_previews_are_rarer(vae, monkeypatch
     assert times == shown
 
 
-def test_a_preview_of_512_px_takes_a_few_milliseconds(vae):
+def test_a_preview_of_512_px_takes_a_few_milliseconds(shower):
     """A step of Stable Diffusion takes 39 s of processor time on this class of machine: far below 1 %."""
-    shown, given = preview.Preview(a_large_request(512, 512), vae), latents(64)
+    shown, given = shower(a_large_request(512, 512)), latents(64)
     shown.of(given)
 
     started = time.process_time()

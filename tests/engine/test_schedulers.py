@@ -60,13 +60,13 @@ def test_every_scheduler_paints_a_picture_or_says_why_it_cannot(shared, key, kin
 def test_the_steps_really_run_are_the_ones_that_the_params_promise(key, steps, strength):
     scheduler = schedulers.fresh(key, own())
 
-    calls = schedulers.timesteps(scheduler, num_inference_steps=steps, strength=strength)
+    calls = schedulers.planned(scheduler, num_inference_steps=steps, strength=strength)
 
     assert schedulers.steps_of(len(calls), scheduler.order) == int(steps * strength)
 
 
 def test_pndm_runs_one_step_more_than_asked_for():
-    calls = schedulers.timesteps(schedulers.fresh("pndm", own()), num_inference_steps=20, strength=1.0)
+    calls = schedulers.planned(schedulers.fresh("pndm", own()), num_inference_steps=20, strength=1.0)
 
     assert len(calls) == 21
 
@@ -97,7 +97,7 @@ def test_karras_sigmas_are_used_where_the_key_says_so_and_nowhere_else():
 
 def test_more_steps_than_lcm_has_are_refused_in_words():
     with pytest.raises(InvalidParams, match="LCM cannot run 60 steps"):
-        schedulers.timesteps(schedulers.fresh("lcm", own()), num_inference_steps=60, strength=1.0)
+        schedulers.planned(schedulers.fresh("lcm", own()), num_inference_steps=60, strength=1.0)
 
 
 def test_heun_counts_steps_and_not_model_calls(nine):

@@ -92,9 +92,10 @@ def _decoded_original(inpainter) -> np.ndarray:
     """What the autoencoder makes of the picture: nearer to it than that no run can come."""
     import torch
 
-    from core.engine.soft import _encoded
+    from core.engine.latents import Layout
 
     vae = inpainter._pipe.vae
     with torch.no_grad():
-        decoded = vae.decode(_encoded(inpainter._pipe, a_working_request().image) / vae.config.scaling_factor)[0]
+        latents = Layout(inpainter._pipe, SIDE, SIDE).encoded(a_working_request().image)
+        decoded = vae.decode(latents / vae.config.scaling_factor)[0]
     return ((decoded[0] / 2 + 0.5).clamp(0, 1).permute(1, 2, 0).numpy() * 255).round()

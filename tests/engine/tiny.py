@@ -104,16 +104,17 @@ def save_xl_pipeline(folder: Path, *, in_channels: int = 9) -> Path:
     return folder
 
 
-def _vae():
+def _vae(latent_channels: int = 4, **scaling: float):
     from diffusers import AutoencoderKL
 
     return AutoencoderKL(
         block_out_channels=(4, 4, 8, 8),
         norm_num_groups=4,
-        latent_channels=4,
+        latent_channels=latent_channels,
         sample_size=SIDE,
         down_block_types=("DownEncoderBlock2D",) * 4,
         up_block_types=("UpDecoderBlock2D",) * 4,
+        **scaling,
     )
 
 

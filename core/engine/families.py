@@ -1,0 +1,119 @@
+"""The families of models that repaint: which diffusers pipeline does it, and what it makes of our params.
+
+A family is known by the class that its folder names in model_index.json, before anything is downloaded or loaded.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from core.domain.errors import NotAnInpaintingModel
+from core.domain.params import InpaintParams
+
+
+@dataclass(frozen=True, slots=True)
+class Family:
+    """pipeline: the class of diffusers that repaints. saved_as: classes whose folders hold what it needs.
+
+    denoiser, autoencoder: names of these components. guidance: the argument that guidance_scale goes to.
+    takes_negative_prompt: whether it has any effect. is_flow: made by flow matching, which runs with its own scheduler
+    only. patch: latents a side that share one token. native_px: where the folder does not say it. half: what it
+    computes in on a card; float16 overflows in the large transformers. options: further arguments of the call. missing:
+    settings of the denoiser that its pipeline reads, though its class does not have them.
+    """
+
+    title: str
+    pipeline: str
+    saved_as: tuple[str, ...] = ()
+    denoiser: str = "transformer"
+    autoencoder: str = "vae"
+    guidance: str = "guidance_scale"
+    takes_negative_prompt: bool = True
+    is_flow: bool = True
+    patch: int = 2
+    native_px: int = 1024
+    half: str = "bfloat16"
+    options: Mapping[str, Any] = field(default_factory=dict)
+    missing: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def unused(self) -> tuple[str, ...]:
+        """Params that have no effect, or must stay as they are by default."""
+        unused = () if self.takes_negative_prompt else ("negative_prompt",)
+        return (*unused, "scheduler", "prompt_weights") if self.is_flow else unused
+
+    def dtype(self, of_device: str) -> str:
+        return self.half if of_device == "float16" else of_device
+
+    def arguments(self, prompts: Mapping[str, Any], params: InpaintParams) -> Mapping[str, Any]:
+        """Prompts and guidance as this pipeline calls them. prompts: with a negative one."""
+        given = {**prompts, self.guidance: params.guidance_scale, **self.options}
+        if not self.takes_negative_prompt:
+            given.pop("negative_prompt", None)
+        elif self.guidance == "true_cfg_scale":
+            # Without a negative prompt there would be no guidance at all: a space stands for an empty one.
+            negative = given.pop("negative_prompt", None) or " "
+            if params.guidance_scale > 1:
+                given["negative_prompt"] = negative
+        return given
+
+
+def _unet(title: str, stem: str, *others: str, **more: Any) -> Family:
+    kinds = (f"{stem}{kind}Pipeline" for kind in ("", "Img2Img", "PAG", "PAGImg2Img", "PAGInpaint"))
+    shared = {"denoiser": "unet", "is_flow": False, "patch": 1, "half": "float16"}
+    return Family(title, f"{stem}InpaintPipeline", (*kinds, *others), **shared, **more)
+
+
+FAMILIES: tuple[Family, ...] = (
+    _unet(
+        "Stable Diffusion",
+        "StableDiffusion",
+        "StableDiffusionInpaintPipelineLegacy",
+        "LatentConsistencyModelPipeline",
+        "LatentConsistencyModelImg2ImgPipeline",
+        native_px=512,
+    ),
+    _unet("Stable Diffusion XL", "StableDiffusionXL"),
+    Family(
+        "Stable Diffusion 3",
+        "StableDiffusion3InpaintPipeline",
+        ("StableDiffusion3Pipeline", "StableDiffusion3Img2ImgPipeline"),
+    ),
+    Family("FLUX.1", "FluxInpaintPipeline", ("FluxPipeline", "FluxImg2ImgPipeline"), takes_negative_prompt=False),
+    Family("FLUX.1 Fill", "FluxFillPipeline", takes_negative_prompt=False),
+    Family(
+        "FLUX.1 Kontext",
+        "FluxKontextInpaintPipeline",
+        ("FluxKontextPipeline",),
+        takes_negative_prompt=False,
+        # The picture comes at the size that the artist chose.
+        options={"_auto_resize": False},
+    ),
+    Family("FLUX.2 klein", "Flux2KleinInpaintPipeline", ("Flux2KleinPipeline",), takes_negative_prompt=False),
+    Family(
+        "Chroma",
+        "ChromaInpaintPipeline",
+        ("ChromaPipeline", "ChromaImg2ImgPipeline"),
+        missing={"guidance_embeds": False},
+    ),
+    Family(
+        "Qwen-Image",
+        "QwenImageInpaintPipeline",
+        ("QwenImagePipeline", "QwenImageImg2ImgPipeline"),
+        guidance="true_cfg_scale",
+    ),
+    Family("Qwen-Image-Edit", "QwenImageEditInpaintPipeline", ("QwenImageEditPipeline",), guidance="true_cfg_scale"),
+    Family("Z-Image", "ZImageInpaintPipeline", ("ZImagePipeline", "ZImageImg2ImgPipeline")),
+)
+
+
+def of(index: Mapping[str, Any]) -> Family:
+    """The family of a model by the content of its model_index.json. Raises NotAnInpaintingModel."""
+    name = index.get("_class_name")
+    for family in FAMILIES:
+        if name == family.pipeline or name in family.saved_as:
+            return family
+    titles = ", ".join(family.title for family in FAMILIES)
+    raise NotAnInpaintingModel(f"A model of the kind {name!r} cannot repaint. These families can: {titles}.")
