@@ -307,17 +307,222 @@ def test_one_finger_paints_and_two_fingers_zoom_without_a_trace(artist):
     assert mia.page.evaluate("document.documentElement.scrollWidth") <= 390
 
 
-def test_a_pen_paints_the_wider_the_harder_it_is_pressed(mia):
+def press_pen(mia: Artist, force: float, *points: tuple[float, float]) -> None:
     glass = mia.page.context.new_cdp_session(mia.page)
-    for n, force in enumerate([0.2, 0.9]):
-        (x, y), (to, _) = places(mia, (0.2, 0.3 + 0.4 * n), (0.6, 0.3 + 0.4 * n))
-        pen = {"pointerType": "pen", "button": "left", "buttons": 1, "force": force, "y": y}
-        glass.send("Input.dispatchMouseEvent", {"type": "mousePressed", "x": x, "clickCount": 1, **pen})
-        for step in range(1, 11):
-            glass.send("Input.dispatchMouseEvent", {"type": "mouseMoved", "x": x + (to - x) * step / 10, **pen})
-        glass.send("Input.dispatchMouseEvent", {"type": "mouseReleased", "x": to, "clickCount": 1, **pen})
+    (x, y), (to, _) = places(mia, *points)
+    pen = {"pointerType": "pen", "button": "left", "buttons": 1, "force": force, "y": y}
+    glass.send("Input.dispatchMouseEvent", {"type": "mousePressed", "x": x, "clickCount": 1, **pen})
+    for step in range(1, 11):
+        glass.send("Input.dispatchMouseEvent", {"type": "mouseMoved", "x": x + (to - x) * step / 10, **pen})
+    glass.send("Input.dispatchMouseEvent", {"type": "mouseReleased", "x": to, "clickCount": 1, **pen})
 
-    column = stored(mia)[:, round(0.4 * WIDTH)]
-    light, heavy = column[: HEIGHT // 2].sum(), column[HEIGHT // 2 :].sum()
+
+def heights(mask: np.ndarray) -> tuple[int, int]:
+    """How many pixels of the column at 0.4 are on, above and below the middle."""
+    column = mask[:, round(0.4 * WIDTH)]
+    return int(column[: HEIGHT // 2].sum()), int(column[HEIGHT // 2 :].sum())
+
+
+def test_a_pen_paints_the_wider_the_harder_it_is_pressed(mia):
+    press_pen(mia, 0.2, (0.2, 0.3), (0.6, 0.3))
+    press_pen(mia, 0.9, (0.2, 0.7), (0.6, 0.7))
+
+    light, heavy = heights(stored(mia))
     assert 0 < light < 0.6 * heavy
     assert heavy == pytest.approx(brush_px(mia), abs=4)
+
+
+def test_a_pen_erases_the_wider_the_harder_it_is_pressed_unless_that_is_switched_off(mia):
+    mia.page.get_by_role("button", name="Invert").click()
+    mia.page.get_by_text("100 % of the picture will be repainted").wait_for()
+    choose(mia, "Eraser")
+
+    press_pen(mia, 0.2, (0.2, 0.3), (0.6, 0.3))
+    press_pen(mia, 0.9, (0.2, 0.7), (0.6, 0.7))
+    light, heavy = heights(~stored(mia))
+    mia.page.get_by_role("checkbox", name="Pen pressure").uncheck()
+    press_pen(mia, 0.2, (0.2, 0.3), (0.6, 0.3))
+    switched_off, _ = heights(~stored(mia))
+
+    assert 0 < light < 0.6 * heavy
+    assert heavy == switched_off == pytest.approx(brush_px(mia), abs=4)
+
+
+# The polygon --------------------------------------------------------------------------------------------------------
+
+CORNERS = [(0.2, 0.3), (0.6, 0.25), (0.7, 0.8), (0.3, 0.7)]
+
+
+def click(mia: Artist, *points: tuple[float, float]) -> None:
+    for place in places(mia, *points):
+        mia.page.mouse.click(*place)
+
+
+def the_polygon(*points: tuple[float, float]) -> np.ndarray:
+    ideal = Image.new("1", (WIDTH, HEIGHT))
+    ImageDraw.Draw(ideal).polygon([(x * WIDTH, y * HEIGHT) for x, y in points], fill=1)
+    return np.asarray(ideal)
+
+
+def on_first_corner(mia: Artist) -> None:
+    click(mia, CORNERS[0])
+
+
+def by_double_click(mia: Artist) -> None:
+    mia.page.mouse.click(*places(mia, CORNERS[-1])[0])
+
+
+def by_enter(mia: Artist) -> None:
+    mia.page.keyboard.press("Enter")
+
+
+@pytest.mark.parametrize("close", [by_double_click, by_enter, on_first_corner], ids=lambda close: close.__name__)
+def test_a_polygon_is_closed_on_its_first_corner_by_a_double_click_and_by_enter(mia, close):
+    mia.stage.focus()
+    mia.page.keyboard.press("p")
+    click(mia, *CORNERS)
+    assert "4 corners" in share(mia)
+    assert mia.mask is None
+
+    close(mia)
+
+    assert likeness(stored(mia), the_polygon(*CORNERS)) > 0.98
+    mia.page.keyboard.press("Control+z")
+    assert not stored(mia).any()
+
+
+def test_corners_are_taken_back_and_a_polygon_is_dropped(mia):
+    choose(mia, "Polygon")
+    click(mia, *CORNERS, (0.9, 0.9), (0.1, 0.9))
+    mia.page.keyboard.press("Backspace")
+    choose(mia, "Undo")
+    assert "4 corners" in share(mia)
+
+    mia.stage.focus()
+    mia.page.keyboard.press("Escape")
+    dropped = share(mia)
+    click(mia, *CORNERS[:2])
+    mia.page.keyboard.press("+")
+    choose(mia, "Brush")
+    left = share(mia)
+
+    assert "Nothing is painted yet" in dropped
+    assert "Nothing is painted yet" in left
+    assert mia.mask is None
+
+
+def test_a_polygon_is_taken_away_where_that_is_chosen_and_can_be_zoomed_into(mia):
+    mia.page.get_by_role("button", name="Invert").click()
+    mia.page.get_by_text("100 % of the picture will be repainted").wait_for()
+    choose(mia, "Polygon")
+    mia.page.get_by_role("checkbox", name="Take away").check()
+    click(mia, *CORNERS[:2])
+    mia.stage.focus()
+    mia.page.keyboard.press("+")
+    mia.page.keyboard.press("0")
+    click(mia, *CORNERS[2:], CORNERS[0])
+
+    assert likeness(~stored(mia), the_polygon(*CORNERS)) > 0.98
+
+
+def test_a_finger_taps_a_polygon_and_two_fingers_leave_its_corners(artist):
+    mia = artist(has_touch=True, is_mobile=True, viewport={"width": 390, "height": 844}, device_scale_factor=2)
+    mia.open_photo()
+    fingers = Fingers(mia)
+    choose(mia, "Polygon")
+
+    for corner in CORNERS[:3]:
+        fingers.move((corner, corner))
+    fingers.move(((0.4, 0.5), (0.2, 0.5)), ((0.6, 0.5), (0.8, 0.5)))
+    choose(mia, "Fit the picture into the window")
+    assert "3 corners" in share(mia)
+    for corner in [CORNERS[3], CORNERS[0]]:
+        fingers.move((corner, corner))
+
+    assert likeness(stored(mia), the_polygon(*CORNERS)) > 0.97
+
+
+# By keys alone ------------------------------------------------------------------------------------------------------
+
+
+def press(mia: Artist, key: str, times: int) -> None:
+    for _ in range(times):
+        mia.page.keyboard.press(key)
+
+
+def test_a_dab_and_a_stroke_are_painted_and_erased_by_keys_alone(mia):
+    mia.page.get_by_role("button", name="Keys of the painter").focus()
+    mia.page.keyboard.press("Tab")
+    for _ in range(4):
+        if mia.page.evaluate("document.activeElement.shadowRoot?.activeElement?.className === 'stage'"):
+            break
+        mia.page.keyboard.press("Tab")
+    keys = mia.page.keyboard
+
+    press(mia, "Shift+ArrowUp", 2)
+    keys.press("Space")
+    dab = stored(mia)
+    keys.down("Enter")
+    press(mia, "ArrowLeft", 10)
+    keys.up("Enter")
+    stroke = stored(mia)
+    keys.press("e")
+    keys.down("Space")
+    press(mia, "Shift+ArrowRight", 4)
+    keys.up("Space")
+
+    box = mia.stage.bounding_box()
+    y = 0.5 - 2 * 48 / box["height"]
+    left, right = 0.5 - 80 / box["width"], 0.5 + (4 * 48 - 80) / box["width"]
+    assert likeness(dab, a_line(brush_px(mia), (0.5, y), (0.5001, y))) > 0.95
+    assert likeness(stroke, a_line(brush_px(mia), (left, y), (0.5, y))) > 0.95
+    assert not stored(mia)[round(y * HEIGHT), round(left * WIDTH) : round(right * WIDTH)].any()
+
+
+def test_a_polygon_and_similar_colours_are_chosen_by_keys_alone(mia):
+    mia.stage.focus()
+    mia.page.keyboard.press("p")
+    for key in ["ArrowLeft", "ArrowUp", "ArrowRight"]:
+        press(mia, f"Shift+{key}", 2)
+        mia.page.keyboard.press("Space")
+    mia.page.keyboard.press("Enter")
+    triangle = stored(mia)
+    mia.page.keyboard.press("w")
+    press(mia, "Shift+ArrowUp", 12)
+    mia.page.keyboard.press("Enter")
+    wait_until(lambda: stored(mia).sum() > triangle.sum(), "similar colours are in the mask")
+
+    box = mia.stage.bounding_box()
+    x, y = 96 / box["width"], 96 / box["height"]
+    assert likeness(triangle, the_polygon((0.5 - x, 0.5), (0.5 - x, 0.5 - y), (0.5, 0.5 - y))) > 0.95
+
+
+def test_the_place_of_the_brush_is_seen_told_and_given_back_to_the_mouse(mia):
+    mia.stage.focus()
+    press(mia, "ArrowRight", 3)
+    ring = mia.page.locator(".painter .ring.by-keys")
+    ring.wait_for()
+
+    mia.page.get_by_text(re.compile("[0-9]+ pixels from the left, 42[0-9] from the top. Not in the mask.")).wait_for(
+        state="attached"
+    )
+    assert "Arrow keys move the brush" in mia.stage.get_attribute("aria-label")
+    mia.page.mouse.move(*places(mia, (0.2, 0.2))[0])
+    assert ring.count() == 0
+
+
+def test_zoomed_in_the_window_follows_the_brush(mia):
+    mia.stage.focus()
+    for _ in range(5):
+        mia.page.keyboard.press("+")
+    before = transform(mia)
+
+    press(mia, "Shift+ArrowRight", 30)
+    mia.page.keyboard.press("Space")
+
+    left, _, larger = transform(mia)
+    assert left < before[0] - 200
+    mask = stored(mia)
+    assert mask.any()
+    middle = np.nonzero(mask)[1].mean() * larger + left
+    assert 0 < middle < mia.stage.bounding_box()["width"]

@@ -5,7 +5,8 @@
 
 import { Canvas, FabricImage } from "fabric"
 
-import { Brush, Eraser, EllipseBrush, LassoBrush, PAINT, RectangleBrush, TAKE_AWAY } from "./brushes.js"
+import { Brush, Eraser, EllipseBrush, LassoBrush, PAINT, PolygonBrush, RectangleBrush, TAKE_AWAY } from "./brushes.js"
+import { Cursor } from "./cursor.js"
 import { Mask, valuesOf } from "./mask.js"
 import { base64, pngOf } from "./png.js"
 import { CSS, HTML, TOOLS } from "./view.js"
@@ -14,14 +15,20 @@ import { Viewport } from "./viewport.js"
 const PAUSE_MS = 300 // between two masks: strokes often follow one another
 const AGAIN_MS = 6000 // without an answer: the connection may have been lost
 
-const BRUSHES = { brush: Brush, eraser: Eraser, rectangle: RectangleBrush, ellipse: EllipseBrush, lasso: LassoBrush }
-const SHAPES = ["rectangle", "ellipse", "lasso"]
+const BRUSHES = {
+  brush: Brush, eraser: Eraser, rectangle: RectangleBrush, ellipse: EllipseBrush, lasso: LassoBrush,
+  polygon: PolygonBrush,
+}
+const SHAPES = ["rectangle", "ellipse", "lasso", "polygon"]
 
 // Chosen once, kept when the artist comes back from another page. size: share of the longer side.
 // amount: how much may change where it paints, in percent.
 const chosen = {
   tool: "brush", size: 0.05, amount: 100, opacity: 55, tolerance: 24, connected: true, subtract: false, pressure: true,
 }
+
+const ARROWS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] }
+const CLOSING = "Choose the first one again to close the shape; Undo takes the last one back."
 
 const seeThrough = (colour, percent) => colour.replace("rgb", "rgba").replace(")", `, ${percent / 100})`)
 
@@ -47,6 +54,7 @@ class Painter {
     this.sentAt = -Infinity
     this.isSpaceHeld = false
     this.isAltHeld = false
+    this.cursor = new Cursor(this)
     this.left = new AbortController()
     this.listen()
   }
@@ -98,6 +106,9 @@ class Painter {
       objectCaching: false, erasable: true,
     })
     this.canvas.add(this.layer)
+    // Of the picture before, perhaps with corners.
+    this.canvas.freeDrawingBrush = undefined
+    this.cursor.leave()
     this.viewport = new Viewport(this.stage, this.canvas, picture, data, () => this.moved())
     this.watch()
     this.choose(chosen.tool)
@@ -187,6 +198,11 @@ class Painter {
     return chosen.subtract !== this.isAltHeld
   }
 
+  // Of the polygon that is being made.
+  get corners() {
+    return this.canvas?.freeDrawingBrush?.corners ?? []
+  }
+
   choose(tool) {
     chosen.tool = tool
     for (const button of this.element.querySelectorAll("[data-tool]")) {
@@ -199,11 +215,14 @@ class Painter {
   }
 
   takeUp() {
-    if (!this.canvas) return
+    if (!this.canvas || !this.mask) return
     this.drop()
+    const { corners } = this
     const Kind = BRUSHES[chosen.tool]
     this.canvas.isDrawingMode = Kind !== undefined
-    this.canvas.freeDrawingBrush = Kind && new Kind(this.canvas, (shape) => this.finished(shape))
+    this.canvas.freeDrawingBrush = Kind && new Kind(this.canvas, (shape) => this.finished(shape), () => this.tell())
+    if (Kind === PolygonBrush) this.canvas.freeDrawingBrush.corners = corners
+    this.tell()
     this.canvas.defaultCursor = chosen.tool === "hand" ? "grab" : "crosshair"
     this.adjust()
   }
@@ -215,6 +234,7 @@ class Painter {
       brush.feelsPressure = chosen.pressure
       const isTaking = SHAPES.includes(chosen.tool) && this.takesAway
       if (chosen.tool !== "eraser") brush.color = isTaking ? TAKE_AWAY : seeThrough(PAINT, chosen.amount)
+      brush.show?.()
     }
     this.element.style.setProperty("--veil", chosen.opacity / 100)
     this.writeOptions()
@@ -254,6 +274,7 @@ class Painter {
     if (brush?._points) brush._points = []
     if (brush?.points) brush.points = []
     this.canvas._isCurrentlyDrawing = false
+    this.cursor.isDown = false
     this.canvas.clearContext(this.canvas.contextTop)
     this.draw()
   }
@@ -262,7 +283,7 @@ class Painter {
     if (!this.mask) return
     const moves = { minus: () => this.viewport.zoomBy(1 / 1.4), plus: () => this.viewport.zoomBy(1.4) }
     const steps = {
-      undo: () => this.mask.undo(),
+      undo: () => (this.corners.length ? this.canvas.freeDrawingBrush.takeBack() : this.mask.undo()),
       redo: () => this.mask.redo(),
       clear: () => this.mask.replace(new Uint8Array(this.mask.values.length)),
     }
@@ -301,6 +322,7 @@ class Painter {
   moved() {
     this.find(".zoom").value = `${Math.round((this.viewport.zoom * this.mask.width * 100) / this.data.picture_width)} %`
     this.layer.imageSmoothing = this.viewport.zoom < 1
+    this.canvas.freeDrawingBrush?.show?.()
     this.draw()
     this.moveRing()
   }
@@ -308,27 +330,38 @@ class Painter {
   moveRing(event) {
     const ring = this.find(".ring")
     if (event) this.pointer = event.pointerType === "touch" ? null : this.viewport.placeOf(event)
-    const isBrush = ["brush", "eraser"].includes(chosen.tool) && !this.isSpaceHeld
-    ring.hidden = !this.pointer || !isBrush || !this.viewport
     if (!this.viewport) return
-    const across = this.size * this.viewport.zoom
-    this.canvas.freeDrawingCursor = isBrush && across > 8 ? "none" : "crosshair"
-    if (ring.hidden) return
+    const isBrush = ["brush", "eraser"].includes(chosen.tool) && !this.isSpaceHeld
+    const at = this.cursor.isShown ? this.viewport.screenOf(this.cursor.at) : isBrush && this.pointer
+    const brush = this.size * this.viewport.zoom
+    this.canvas.freeDrawingCursor = isBrush && brush > 8 ? "none" : "crosshair"
+    ring.hidden = !at
+    ring.classList.toggle("by-keys", this.cursor.isShown)
+    if (!at) return
+    const across = isBrush ? brush : 3
     ring.style.width = ring.style.height = `${across}px`
-    ring.style.transform = `translate(${this.pointer.x - across / 2}px, ${this.pointer.y - across / 2}px)`
+    ring.style.transform = `translate(${at.x - across / 2}px, ${at.y - across / 2}px)`
   }
 
   tell() {
     const { coverage } = this.mask
+    const corners = this.corners.length
     const share = coverage < 0.01 ? "Less than 1 %" : `${Math.round(coverage * 100)} %`
-    const words = coverage
-      ? `${share} of the picture will be repainted.`
-      : "Nothing is painted yet. Paint over what should change."
+    const words = corners
+      ? `${corners} ${corners === 1 ? "corner" : "corners"}. ${corners < 3 ? "Three make a shape." : CLOSING}`
+      : coverage
+        ? `${share} of the picture will be repainted.`
+        : "Nothing is painted yet. Paint over what should change."
     if (this.find(".words").textContent !== words) this.find(".words").textContent = words
     this.element.dataset.stored = String(!this.unsent && this.snapshots.size === 0)
-    this.find("[data-act=undo]").disabled = !this.mask.canUndo
+    this.find("[data-act=undo]").disabled = !this.mask.canUndo && !corners
     this.find("[data-act=redo]").disabled = !this.mask.canRedo
     this.find("[data-act=clear]").disabled = !coverage
+  }
+
+  // For those who hear the page.
+  say(words) {
+    this.find(".said").textContent = words
   }
 
   // Hands -----------------------------------------------------------------------------------------------------------
@@ -340,6 +373,8 @@ class Painter {
       on(this.stage, type, (event) => this.mask && this.hand(event), { capture: true })
     }
     on(this.stage, "pointerleave", () => { this.pointer = null; this.viewport && this.moveRing() })
+    on(this.stage, "focus", () => this.mask && this.stage.matches(":focus-visible") && this.byKeys(() => this.cursor.show()))
+    on(this.stage, "blur", () => { this.cursor.hide(); this.viewport && this.moveRing() })
     on(this.stage, "click", (event) => this.clicked(event))
     on(this.stage, "wheel", (event) => this.wheel(event), { passive: false })
     on(this.stage, "contextmenu", (event) => event.preventDefault())
@@ -357,7 +392,7 @@ class Painter {
     on(document, "pointerdown", (event) => event.composedPath().includes(this.element) || this.send(), { capture: true })
     on(document, "click", (event) => this.clickedElsewhere(event), { capture: true })
     on(window, "pagehide", () => this.send())
-    on(window, "blur", () => { this.isSpaceHeld = false; this.isAltHeld = false })
+    on(window, "blur", () => { this.isSpaceHeld = false; this.isAltHeld = false; this.cursor.lift() })
   }
 
   option(input) {
@@ -372,9 +407,10 @@ class Painter {
 
   hand(event) {
     if (event.type === "pointerdown") this.stage.focus({ preventScroll: true })
+    if (event.type === "pointerdown" || this.hasMoved(event)) this.cursor.leave()
     if (event.pointerType === "pen" && !this.hasPen) {
       this.hasPen = true
-      this.find(".pen").hidden = chosen.tool !== "brush"
+      this.choose(chosen.tool)
     }
     if (this.viewport.touch(event)) {
       this.drop()
@@ -383,6 +419,13 @@ class Painter {
     }
     this.pan(event)
     this.moveRing(event)
+  }
+
+  // Chromium also sends a move when the page itself has moved below a resting mouse.
+  hasMoved({ screenX, screenY }) {
+    const [x, y] = this.movedTo ?? []
+    this.movedTo = [screenX, screenY]
+    return screenX !== x || screenY !== y
   }
 
   pan(event) {
@@ -443,9 +486,11 @@ class Painter {
 
   meaning(event) {
     const key = event.key.length === 1 ? event.key.toLowerCase() : event.key
+    const isOnStage = event.target === this.stage
     if (event.ctrlKey || event.metaKey) {
       if (key === "z") return () => this.act(event.shiftKey ? "redo" : "undo")
-      return key === "y" ? () => this.act("redo") : null
+      if (key === "y") return () => this.act("redo")
+      return isOnStage && key in ARROWS ? () => this.panByKeys(ARROWS[key], event.shiftKey) : null
     }
     const tool = Object.keys(TOOLS).find((name) => TOOLS[name][1].toLowerCase() === key)
     if (tool) return () => this.choose(tool)
@@ -455,20 +500,42 @@ class Painter {
       0: () => this.act("fit"), "?": () => this.act("keys"),
     }
     if (key in anywhere) return anywhere[key]
-    if (event.target !== this.stage) return null
-    const step = event.shiftKey ? 200 : 50
+    return isOnStage ? this.meaningOnStage(key, event) : null
+  }
+
+  meaningOnStage(key, { shiftKey, repeat }) {
+    if (key in ARROWS) {
+      return chosen.tool === "hand"
+        ? () => this.panByKeys(ARROWS[key], shiftKey)
+        : () => this.byKeys(() => this.cursor.move(...ARROWS[key], shiftKey))
+    }
+    const polygon = this.corners.length > 0 && this.canvas.freeDrawingBrush
+    const press = () => repeat || this.byKeys(() => this.cursor.press())
     return {
-      Delete: () => this.act("clear"), Backspace: () => this.act("clear"),
-      " ": () => { this.isSpaceHeld = true; this.moveRing() },
+      " ": this.cursor.isShown || !this.pointer ? press : () => { this.isSpaceHeld = true; this.moveRing() },
+      Enter: polygon?.canClose ? () => polygon.close() : press,
+      Escape: polygon ? () => polygon.forget() : this.cursor.isDown ? () => this.drop() : null,
+      Backspace: () => (polygon ? polygon.takeBack() : this.act("clear")),
+      Delete: () => this.act("clear"),
       Alt: () => { this.isAltHeld = true; this.adjust() },
-      ArrowLeft: () => this.viewport.panBy(step, 0), ArrowRight: () => this.viewport.panBy(-step, 0),
-      ArrowUp: () => this.viewport.panBy(0, step), ArrowDown: () => this.viewport.panBy(0, -step),
     }[key]
+  }
+
+  // The keys lead the brush.
+  byKeys(act) {
+    act()
+    this.moveRing()
+  }
+
+  panByKeys([dx, dy], isFar) {
+    const step = isFar ? 200 : 50
+    this.viewport.panBy(-dx * step, -dy * step)
   }
 
   released(event) {
     if (event.key === " ") this.isSpaceHeld = false
     if (event.key === "Alt") this.isAltHeld = false
+    if (event.key === " " || event.key === "Enter") this.cursor.lift()
     if (this.mask) this.adjust()
   }
 }

@@ -6,6 +6,7 @@ const ICON = {
   rectangle: "M4 6h16v12H4z",
   ellipse: "M12 6c5 0 8 2.7 8 6s-3 6-8 6-8-2.7-8-6 3-6 8-6z",
   lasso: "M8 16c-3-1-5-3-5-5 0-4 4-6 9-6s9 2 9 6-4 6-9 6c-1 0-3 0-4-1zM8 16a2 2 0 1 0-2 2c0 2 1 3 3 3",
+  polygon: "M12 4l8 6-3 10H7L4 10zM12 4h.01M20 10h.01M17 20h.01M7 20h.01M4 10h.01",
   similar: "M4 20 14 10M12 8l4 4M18 3v4M16 5h4M20 12v3M18.5 13.500h3M9 3v3M7.5 4.500h3",
   hand: "M12 3v18M3 12h18M12 3 9.5 5.500M12 3l2.5 2.500M12 21l-2.5-2.500M12 21l2.5-2.500M3 12l2.5-2.500M3 12l2.5 2.500M21 12l-2.5-2.500M21 12l-2.5 2.5",
   minus: "M5 12h14",
@@ -27,6 +28,7 @@ export const TOOLS = {
   rectangle: ["Rectangle", "R"],
   ellipse: ["Ellipse", "O"],
   lasso: ["Lasso", "L"],
+  polygon: ["Polygon", "P"],
   similar: ["Similar colour", "W"],
   hand: ["Move the picture", "H"],
 }
@@ -36,14 +38,17 @@ const button = (name, title, key, kind = "act") =>
   ${kind === "tool" ? 'aria-pressed="false"' : ""} aria-keyshortcuts="${key.split(",")[0]}">${icon(name)}</button>`
 
 const KEYS = [
-  ["B E R O L W H", "choose a tool"],
+  ["B E R O L P W H", "choose a tool"],
   ["[ ]", "smaller, larger brush"],
   ["Shift", "straight line, square, circle"],
   ["Alt", "take away with a shape or similar colours"],
   ["Ctrl+Z, Ctrl+Shift+Z", "undo, redo"],
   ["Delete", "clear the mask"],
   ["+ - 0, wheel, two fingers", "zoom in, out, fit"],
-  ["Space or middle button, arrows", "move the picture"],
+  ["Space or middle button, Ctrl+arrows", "move the picture"],
+  ["Arrows", "move the brush, with Shift further"],
+  ["Space, Enter", "paint there; hold it for a stroke"],
+  ["Enter, Backspace, Esc", "polygon: close, one corner back, drop"],
 ]
 
 export const HTML = `
@@ -64,24 +69,25 @@ export const HTML = `
   <div class="bar options">
     <label data-for="brush eraser">Size <input type="range" name="size" min="0" max="1000" step="1" aria-label="Brush size">
       <output class="size"></output></label>
-    <label data-for="brush rectangle ellipse lasso">Change <input type="range" name="amount" min="5" max="100" step="5"
+    <label data-for="brush rectangle ellipse lasso polygon">Change <input type="range" name="amount" min="5" max="100" step="5"
       aria-label="How much may change" title="How much may change: less makes a soft mask"> <output class="amount"></output></label>
     <label data-for="similar">Tolerance <input type="range" name="tolerance" min="0" max="128" step="1"
       aria-label="Tolerance"> <output class="tolerance"></output></label>
     <label data-for="similar"><input type="checkbox" name="connected" checked> Connected</label>
-    <label data-for="rectangle ellipse lasso similar"><input type="checkbox" name="subtract"> Take away</label>
-    <label data-for="brush" class="pen" hidden><input type="checkbox" name="pressure" checked> Pen pressure</label>
+    <label data-for="rectangle ellipse lasso polygon similar"><input type="checkbox" name="subtract"> Take away</label>
+    <label data-for="brush eraser" class="pen" hidden><input type="checkbox" name="pressure" checked> Pen pressure</label>
     <label class="veil">Overlay <input type="range" name="opacity" min="10" max="100" step="1"
       aria-label="Strength of the overlay"></label>
   </div>
   <div class="stage" tabindex="0" role="application"
-    aria-label="The picture, to paint the mask on. Keys: B brush, E eraser, brackets for the size, Control and Z to undo.">
+    aria-label="The picture, to paint the mask on. Arrow keys move the brush, with Shift further. Space or Enter paints there, and a stroke while it is held. Keys: B brush, E eraser, brackets for the size, Control and Z to undo.">
     <img class="picture" alt="" draggable="false">
     <canvas></canvas>
     <div class="ring" hidden></div>
     <dl class="keys" hidden>${KEYS.map(([key, does]) => `<div><dt>${key}</dt><dd>${does}</dd></div>`).join("")}</dl>
   </div>
   <p class="words" role="status"></p>
+  <p class="said" aria-live="polite"></p>
 </div>`
 
 export const CSS = `
@@ -134,6 +140,13 @@ export const CSS = `
   border: 1.5px solid #fff; box-shadow: 0 0 0 1px rgb(0 0 0 / .7), inset 0 0 0 1px rgb(0 0 0 / .7);
 }
 .ring[hidden] { display: none; }
+.ring.by-keys::after {
+  content: ""; position: absolute; left: 50%; top: 50%; width: 19px; height: 19px; transform: translate(-50%, -50%);
+  background: linear-gradient(#fff 0 0) center / 17px 1.5px, linear-gradient(#fff 0 0) center / 1.5px 17px,
+    linear-gradient(#000 0 0) center / 19px 3.5px, linear-gradient(#000 0 0) center / 3.5px 19px;
+  background-repeat: no-repeat;
+}
+.said { position: absolute; width: 1px; height: 1px; margin: -1px; overflow: hidden; clip-path: inset(50%); }
 .keys {
   position: absolute; right: .5rem; top: .5rem; margin: 0; padding: .625rem .875rem; max-width: calc(100% - 1rem);
   box-sizing: border-box; background: var(--st-background-color); border-radius: var(--st-base-radius);

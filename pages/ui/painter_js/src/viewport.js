@@ -4,6 +4,7 @@
 import { Point } from "fabric"
 
 const LARGEST = 16 // pixels of the screen for one of the mask
+const MARGIN = 24
 
 export class Viewport {
   constructor(stage, canvas, picture, size, changed) {
@@ -49,6 +50,13 @@ export class Viewport {
     this.set(this.zoom, x + dx, y + dy)
   }
 
+  // As far as it takes to have this place in the window, and not at its very edge.
+  reveal({ x, y }) {
+    const [zoom, , , , left, top] = this.canvas.viewportTransform
+    const missing = (at, room) => Math.max(0, MARGIN - at) + Math.min(0, room - MARGIN - at)
+    this.panBy(missing(left + x * zoom, this.canvas.width), missing(top + y * zoom, this.canvas.height))
+  }
+
   set(zoom, x, y) {
     // Never out of sight: centred where there is room to spare, else without a gap.
     const placed = (at, room, length) => (length <= room ? (room - length) / 2 : Math.min(0, Math.max(room - length, at)))
@@ -63,6 +71,11 @@ export class Viewport {
   sceneOf(x, y) {
     const [zoom, , , , left, top] = this.canvas.viewportTransform
     return new Point((x - left) / zoom, (y - top) / zoom)
+  }
+
+  screenOf({ x, y }) {
+    const [zoom, , , , left, top] = this.canvas.viewportTransform
+    return { x: x * zoom + left, y: y * zoom + top }
   }
 
   placeOf(event) {
