@@ -27,6 +27,10 @@ class Settings(BaseSettings):
     device: str = Field(
         "auto", description="auto, cpu, cuda, cuda:1, mps or xpu.", pattern=r"^(auto|cpu|mps|(cuda|xpu)(:\d+)?)$"
     )
+    offload: Literal["auto", "whole", "model", "sequential"] = Field(
+        "auto",
+        description="What of a model lies on a card: auto, whole, model (the part at work) or sequential (the layer).",
+    )
     threads: int | None = Field(None, ge=1, le=256, description="CPU threads of the model; default: one per core.")
     model: str = Field("pocket-inpaint", description="The model that is chosen at first: a key, folder or hub id.")
     max_megapixels: float = Field(100, gt=0, le=500, description="Larger uploads are refused.")

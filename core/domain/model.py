@@ -13,7 +13,8 @@ class ModelSpec:
 
     key: what params and rows name. repository: a hub id, or None for a local folder. revision: branch, tag or commit.
     native_px: the size it was trained at. download_gb, memory_gb: rough, to plan with; None where not known.
-    recommended: values of InpaintParams that suit it. engine: what runs it, a key of core.engine.loading.
+    recommended: values of InpaintParams that suit it. unused: names of InpaintParams that have no effect with it.
+    engine: what runs it, a key of core.engine.loading.
     """
 
     key: str
@@ -28,6 +29,7 @@ class ModelSpec:
     download_gb: float | None = None
     memory_gb: float | None = None
     recommended: Mapping[str, Any] = field(default_factory=dict)
+    unused: tuple[str, ...] = ()
     engine: str = "diffusers"
 
     @property

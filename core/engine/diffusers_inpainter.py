@@ -35,7 +35,7 @@ from core.domain.model import LoadedModel
 from core.domain.params import MODEL_DEFAULT, SCHEDULERS, InpaintParams
 from core.domain.request import WorkingRequest
 from core.engine import device as devices
-from core.engine import families, filling, fingerprint, prompts, schedulers, variation
+from core.engine import families, filling, fingerprint, memory, prompts, schedulers, variation
 from core.engine.families import Family
 from core.engine.latents import Layout
 from core.engine.models import Catalogue, native_size, read_index
@@ -67,8 +67,11 @@ def load(model: str, device: str, catalogue: Catalogue, settings: Settings) -> D
     family = families.of(read_index(folder))
     where = replace(where, dtype=family.dtype(where.dtype))
     choice = catalogue.choice(folder, where.dtype)
+    parts, free = memory.of_parts(folder, choice.files, where.dtype), memory.free_on(where)
+    where = replace(where, dtype=memory.smaller_dtype(parts, where, family.half, free))
     with _memory_errors_in_words(where):
         pipe = _pipeline(family, folder, choice, where, safety_checker=settings.safety_checker)
+        placement = _place(pipe, where, parts, settings.offload)
     files = fingerprint.of_files(folder, choice.files)
     loaded = LoadedModel(
         key=model,
@@ -83,6 +86,7 @@ def load(model: str, device: str, catalogue: Catalogue, settings: Settings) -> D
             "pipeline": type(pipe).__name__,
             "in_channels": _denoiser(pipe).config.in_channels,
             "variant": choice.variant,
+            "placement": placement,
             "weights": {name: sha for name, sha in files.items() if name.endswith(".safetensors")},
             "safety_checker": getattr(pipe, SAFETY_CHECKER, None) is not None,
             "scheduler": type(pipe.scheduler).__name__,
@@ -388,7 +392,22 @@ def _pipeline(family: Family, folder: Path, choice: Choice, device: Device, *, s
     denoiser = _denoiser(pipe)
     denoiser.register_to_config(**{k: v for k, v in family.missing.items() if k not in denoiser.config})
     pipe.set_progress_bar_config(disable=True)
-    return pipe.to(device.key) if device.key != "cpu" else pipe
+    return pipe
+
+
+def _place(pipe: Any, device: Device, parts: Mapping[str, int], wish: str) -> str:
+    """Bring it to its device, as a whole or as it is needed. wish: a placement, or "auto"."""
+    if device.key == "cpu":
+        return memory.WHOLE
+    is_card = device.key.startswith(("cuda", "xpu"))
+    placement = wish if wish != "auto" else memory.placement(parts, memory.free_on(device) if is_card else None)
+    if placement == memory.BY_PART:
+        pipe.enable_model_cpu_offload(device=device.key)
+    elif placement == memory.BY_LAYER:
+        pipe.enable_sequential_cpu_offload(device=device.key)
+    else:
+        pipe.to(device.key)
+    return placement
 
 
 def _check_pipeline(pipe: Any) -> None:
@@ -418,18 +437,28 @@ def _picture(pixels: np.ndarray, size: tuple[int, int]) -> Image.Image:
 
 
 def _cut_off(pipe: Any, params: InpaintParams) -> dict[str, Any]:
-    """The end of a prompt that the text encoder does not take."""
+    """The end of a prompt that no text encoder takes."""
+    tokenizer, longest = _reader(pipe)
     cut = {}
     for name, text in prompts.words(params).items():
         with _calm():
-            tokens = pipe.tokenizer(text).input_ids
-        longest = pipe.tokenizer.model_max_length
-        if len(tokens) > longest:
-            # The first and last token mark start and end.
-            lost = tokens[longest - 1 : -1]
-            cut[f"{name}_cut"] = pipe.tokenizer.decode(lost).strip()
+            lost = tokenizer(text, add_special_tokens=False).input_ids[longest:]
+        if lost:
+            cut[f"{name}_cut"] = tokenizer.decode(lost).strip()
             cut[f"{name}_cut_tokens"] = len(lost)
     return cut
+
+
+def _reader(pipe: Any) -> tuple[Any, int]:
+    """The tokenizer that takes the longest prompts, and how many tokens of them."""
+    taken = inspect.signature(pipe.__call__).parameters.get("max_sequence_length")
+    if taken is None:
+        tokenizer, longest = pipe.tokenizer, pipe.tokenizer.model_max_length
+    else:
+        others = (getattr(pipe, name, None) for name in ("tokenizer_3", "tokenizer_2"))
+        tokenizer = next(filter(None, others), pipe.tokenizer)
+        longest = min(taken.default, tokenizer.model_max_length)
+    return tokenizer, longest - tokenizer.num_special_tokens_to_add()
 
 
 @contextmanager

@@ -109,6 +109,10 @@ FAMILIES: tuple[Family, ...] = (
 )
 
 
+def named(title: str) -> Family:
+    return next(family for family in FAMILIES if family.title == title)
+
+
 def of(index: Mapping[str, Any]) -> Family:
     """The family of a model by the content of its model_index.json. Raises NotAnInpaintingModel."""
     name = index.get("_class_name")

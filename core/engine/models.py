@@ -50,6 +50,18 @@ MODELS: tuple[ModelSpec, ...] = (
         licence_url="https://opencv.org/license/",
         memory_gb=0.3,
         recommended={"size": 256, "num_inference_steps": 10, "guidance_scale": 1.0, "strength": 1.0},
+        unused=(
+            "prompt",
+            "negative_prompt",
+            "num_inference_steps",
+            "guidance_scale",
+            "strength",
+            "seed",
+            "fill",
+            "scheduler",
+            "prompt_weights",
+            "variation_strength",
+        ),
         engine="content-fill",
     ),
     ModelSpec(
@@ -78,6 +90,61 @@ MODELS: tuple[ModelSpec, ...] = (
         download_gb=5.5,
         memory_gb=7.0,
         recommended={"num_inference_steps": 50, "guidance_scale": 7.5, "strength": 0.8, "size": 512},
+    ),
+    ModelSpec(
+        key="sdxl-inpainting",
+        title="Stable Diffusion XL inpainting",
+        description="Made for inpainting, at twice the size of Stable Diffusion 1.5. Keep the strength just below 1.",
+        native_px=1024,
+        repository="diffusers/stable-diffusion-xl-1.0-inpainting-0.1",
+        licence="CreativeML Open RAIL++-M",
+        licence_url="https://huggingface.co/diffusers/stable-diffusion-xl-1.0-inpainting-0.1",
+        download_gb=13.9,
+        memory_gb=15.0,
+        recommended={"num_inference_steps": 50, "guidance_scale": 7.5, "strength": 0.99, "size": 1024},
+    ),
+    ModelSpec(
+        key="sd3-medium",
+        title="Stable Diffusion 3 medium",
+        description="A general model with a better grasp of sentences. Its makers ask to accept their licence first.",
+        native_px=1024,
+        repository="stabilityai/stable-diffusion-3-medium-diffusers",
+        licence_url="https://huggingface.co/stabilityai/stable-diffusion-3-medium-diffusers",
+        recommended={"num_inference_steps": 50, "guidance_scale": 7.0, "strength": 0.8, "size": 1024},
+        unused=families.named("Stable Diffusion 3").unused,
+    ),
+    ModelSpec(
+        key="flux1-fill",
+        title="FLUX.1 Fill [dev]",
+        description="Made for inpainting, with 12 billion parameters. For a large graphics card, or much patience.",
+        native_px=1024,
+        repository="black-forest-labs/FLUX.1-Fill-dev",
+        licence="FLUX.1 [dev] Non-Commercial",
+        licence_url="https://huggingface.co/black-forest-labs/FLUX.1-Fill-dev",
+        download_gb=34.0,
+        memory_gb=34.0,
+        recommended={"num_inference_steps": 50, "guidance_scale": 30.0, "strength": 1.0, "size": 1024},
+        unused=families.named("FLUX.1 Fill").unused,
+    ),
+    ModelSpec(
+        key="z-image-turbo",
+        title="Z-Image Turbo",
+        description="A general model with 6 billion parameters that needs eight steps only. For a graphics card.",
+        native_px=1024,
+        repository="Tongyi-MAI/Z-Image-Turbo",
+        licence_url="https://huggingface.co/Tongyi-MAI/Z-Image-Turbo",
+        recommended={"num_inference_steps": 8, "guidance_scale": 0.0, "strength": 1.0, "size": 1024},
+        unused=families.named("Z-Image").unused,
+    ),
+    ModelSpec(
+        key="qwen-image",
+        title="Qwen-Image",
+        description="A large general model that can also write words into a picture. For a large graphics card.",
+        native_px=1024,
+        repository="Qwen/Qwen-Image",
+        licence_url="https://huggingface.co/Qwen/Qwen-Image",
+        recommended={"num_inference_steps": 50, "guidance_scale": 4.0, "strength": 0.8, "size": 1024},
+        unused=families.named("Qwen-Image").unused,
     ),
 )
 
@@ -191,7 +258,7 @@ class Catalogue:
         return replace(spec, recommended={**spec.recommended, **known}) if known else spec
 
     def _of_folder(self, key: str, folder: Path) -> ModelSpec:
-        native_px = native_size(folder)
+        native_px, family = native_size(folder), _family(folder)
         spec = ModelSpec(
             key=key,
             title=folder.name,
@@ -200,6 +267,7 @@ class Catalogue:
             folder=str(folder),
             licence="see the folder",
             recommended={"size": native_px},
+            unused=family.unused if family else (),
         )
         return self._completed(spec)
 
@@ -219,8 +287,11 @@ class Catalogue:
             revision=match["revision"] or "main",
         )
         here = self._hub.snapshot(spec)
-        native_px = native_size(here) if here else spec.native_px
-        return replace(spec, native_px=native_px, recommended={"size": native_px})
+        if here is None:
+            return replace(spec, recommended={"size": spec.native_px})
+        native_px, family = native_size(here), _family(here)
+        unused = family.unused if family else ()
+        return replace(spec, native_px=native_px, recommended={"size": native_px}, unused=unused)
 
 
 def read_index(folder: Path) -> Mapping[str, Any]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from concurrent.futures import Future
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -50,26 +50,27 @@ def params_form(studio: Studio, id: str, draft: Draft) -> tuple[Choices, DeltaGe
     kept = _kept(studio, draft)
     values: dict[str, Any] = {}
     mode = _mode(studio, id, kept)
-    values["prompt"] = _text(id, "prompt", kept, height=84)
+    unused = _unused(studio, id, kept)
+    values["prompt"] = _text(id, "prompt", kept, unused, height=84)
     advice = st.container()
-    values["negative_prompt"] = _text(id, "negative_prompt", kept)
+    values["negative_prompt"] = _text(id, "negative_prompt", kept, unused)
     below_prompts = st.container()
     values["model"] = model_picker(studio, id, kept["model"], lambda model: _apply_recommended(studio, id, model))
     problem = model_facts(studio, values["model"])
     left, right = st.columns(2)
     with left:
-        values["num_inference_steps"] = _number(id, "num_inference_steps", kept)
-        values["strength"] = _number(id, "strength", kept)
+        values["num_inference_steps"] = _number(id, "num_inference_steps", kept, unused)
+        values["strength"] = _number(id, "strength", kept, unused)
         values["seed"], is_random = _seed(id, kept)
     with right:
-        values["guidance_scale"] = _number(id, "guidance_scale", kept)
+        values["guidance_scale"] = _number(id, "guidance_scale", kept, unused)
         images = _images(id, kept)
         _device(studio, id, kept["device"])
     if values["strength"] < 1:
         steps = int(values["num_inference_steps"] * values["strength"])
         st.caption(f"{steps} of {values['num_inference_steps']} steps are run at this strength.")
     with st.expander("More parameters", icon=":material/tune:"):
-        values["fill"] = _choice(id, "fill", kept)
+        values["fill"] = _choice(id, "fill", kept, unused)
         if values["fill"] != ORIGINAL and values["strength"] == 1:
             st.caption("At a strength of 1 the model begins with pure noise. Lower it to begin with this.")
         values["area"] = _choice(id, "area", kept)
@@ -78,9 +79,9 @@ def params_form(studio: Studio, id: str, draft: Draft) -> tuple[Choices, DeltaGe
         for name in EXPERT:
             values[name] = _number(id, name, kept)
         values["soft_mask"] = _toggle(id, "soft_mask", kept)
-        values["prompt_weights"] = _toggle(id, "prompt_weights", kept)
-        values |= _variation(id, kept)
-        values["scheduler"] = _choice(id, "scheduler", kept)
+        values["prompt_weights"] = _toggle(id, "prompt_weights", kept, unused)
+        values |= _variation(id, kept, unused)
+        values["scheduler"] = _choice(id, "scheduler", kept, unused)
         st.button(
             "Reset to recommended", icon=":material/restart_alt:", key=f"{id}.reset",
             help="The values that suit the chosen model. Prompts and seed stay.",
@@ -123,23 +124,32 @@ def _kept(studio: Studio, draft: Draft) -> Mapping[str, Any]:
     return {**defaults, **recommended_for(studio, model), **extras, **known}
 
 
-def _text(id: str, name: str, kept: Mapping[str, Any], **size: Any) -> str:
+def _unused(studio: Studio, id: str, kept: Mapping[str, Any]) -> Collection[str]:
+    """The parameters that have no effect with the model as it is chosen now."""
+    try:
+        return studio.models.find(held_model(id) or kept["model"]).unused
+    except StudioError:
+        return ()
+
+
+def _text(id: str, name: str, kept: Mapping[str, Any], unused: Collection[str] = (), **size: Any) -> str:
     parameter = PARAMETERS[name]
     state.begin_widget(f"{id}.{name}", str(kept[name]))
     field = st.text_area if size else st.text_input
     return field(
-        parameter.title, key=f"{id}.{name}", help=parameter.help, max_chars=int(parameter.high or 2000), **size
-    )
+        parameter.title, key=f"{id}.{name}", help=parameter.help, max_chars=int(parameter.high or 2000),
+        disabled=name in unused, **size,
+    )  # fmt: skip
 
 
-def _number(id: str, name: str, kept: Mapping[str, Any]) -> int | float:
+def _number(id: str, name: str, kept: Mapping[str, Any], unused: Collection[str] = ()) -> int | float:
     parameter = PARAMETERS[name]
     kind = float if isinstance(parameter.default, float) else int
     low, high, step = kind(parameter.low), kind(parameter.high), kind(parameter.step)
     state.begin_widget(f"{id}.{name}", _within(kept[name], kind, low, high))
     title = f"{parameter.title} ({parameter.unit})" if parameter.unit else parameter.title
     field = st.slider if (high - low) / step <= SLIDER_STEPS else st.number_input
-    return field(title, low, high, step=step, key=f"{id}.{name}", help=parameter.help)
+    return field(title, low, high, step=step, key=f"{id}.{name}", help=parameter.help, disabled=name in unused)
 
 
 def _within(value: Any, kind: type, low: float, high: float) -> int | float:
@@ -172,23 +182,29 @@ def _apply_mode(studio: Studio, id: str) -> None:
     fill_form(studio, id, values)
 
 
-def _choice(id: str, name: str, kept: Mapping[str, Any]) -> str:
+def _choice(id: str, name: str, kept: Mapping[str, Any], unused: Collection[str] = ()) -> str:
     parameter = PARAMETERS[name]
     choices = parameter.choices or {}
+    if name in unused:
+        # Of those that are told apart, a model may refuse all but the default.
+        state.fill_widget(f"{id}.{name}", parameter.default)
     state.begin_widget(f"{id}.{name}", kept[name] if kept[name] in choices else parameter.default)
     return st.selectbox(
-        parameter.title, list(choices), key=f"{id}.{name}", format_func=choices.get, help=parameter.help
-    )
+        parameter.title, list(choices), key=f"{id}.{name}", format_func=choices.get, help=parameter.help,
+        disabled=name in unused,
+    )  # fmt: skip
 
 
-def _toggle(id: str, name: str, kept: Mapping[str, Any]) -> bool:
+def _toggle(id: str, name: str, kept: Mapping[str, Any], unused: Collection[str] = ()) -> bool:
     parameter = PARAMETERS[name]
+    if name in unused:
+        state.fill_widget(f"{id}.{name}", parameter.default)
     state.begin_widget(f"{id}.{name}", bool(kept[name]))
-    return st.toggle(parameter.title, key=f"{id}.{name}", help=parameter.help)
+    return st.toggle(parameter.title, key=f"{id}.{name}", help=parameter.help, disabled=name in unused)
 
 
-def _variation(id: str, kept: Mapping[str, Any]) -> dict[str, Any]:
-    strength = _number(id, "variation_strength", kept)
+def _variation(id: str, kept: Mapping[str, Any], unused: Collection[str]) -> dict[str, Any]:
+    strength = _number(id, "variation_strength", kept, unused)
     seed = _number(id, "variation_seed", kept) if strength else kept["variation_seed"]
     return {"variation_strength": strength, "variation_seed": seed}
 
@@ -261,16 +277,22 @@ def _apply_recommended(studio: Studio, id: str, model: str) -> None:
 
 
 def _advice(studio: Studio, values: Mapping[str, Any]) -> None:
-    if values["model"] == CONTENT_FILL:
-        st.caption(
-            ":material/info: Content fill only continues what surrounds the mask: words, steps, strength and seed "
-            "have no part in it."
-        )
+    _advise_unused(studio, values["model"])
     try:
         vocabulary = studio.models.vocabulary(values["model"])
     except StudioError:
         return
     vocabulary_advice(vocabulary, values["prompt"])
+
+
+def _advise_unused(studio: Studio, model: str) -> None:
+    try:
+        spec = studio.models.find(model)
+    except StudioError:
+        return
+    if spec.unused:
+        titles = ", ".join(PARAMETERS[name].title.lower() for name in spec.unused)
+        st.caption(f":material/info: No part in what {escaped(spec.title)} does: {titles}.")
 
 
 def _checked(values: Mapping[str, Any], is_random: bool, count: int, problem: str | None) -> Choices:

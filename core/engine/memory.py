@@ -1,0 +1,95 @@
+"""Whether a model fits into this machine, asked before it is loaded: a process that is killed says nothing."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+from core.domain.environment import Device
+from core.domain.errors import DamagedModel, OutOfMemory
+
+BYTES = {"float32": 4, "bfloat16": 2, "float16": 2}
+
+ROOM = 1.2
+"""Of a card, for what is computed between the weights. Reckoned, not measured."""
+
+WHOLE, BY_PART, BY_LAYER = "whole", "model", "sequential"
+"""How a pipeline lies on a card: all of it, the part at work, or the layer at work; the names are those of diffusers'
+enable_model_cpu_offload and enable_sequential_cpu_offload."""
+
+CGROUP = Path("/sys/fs/cgroup")
+
+
+def of_parts(folder: Path, files: Iterable[str], dtype: str) -> Mapping[str, int]:
+    """Bytes of each component once it is loaded in this dtype, as the headers of its weights say. Raises DamagedModel."""
+    from safetensors import SafetensorError, safe_open
+
+    parts: dict[str, int] = {}
+    for name in files:
+        if not name.endswith(".safetensors"):
+            continue
+        part = name.partition("/")[0]
+        try:
+            with safe_open(folder / name, "numpy") as weights:
+                values = sum(math.prod(weights.get_slice(key).get_shape()) for key in weights.keys())  # noqa: SIM118
+        except SafetensorError as error:
+            raise DamagedModel from error
+        parts[part] = parts.get(part, 0) + values * BYTES[dtype]
+    return parts
+
+
+def smaller_dtype(parts: Mapping[str, int], device: Device, half: str, free: int | None) -> str:
+    """The dtype to load in. On a processor the whole precision if that fits, else the half that the family bears.
+
+    parts: their bytes in the device's dtype. free: bytes of memory, None where it cannot be told. Raises OutOfMemory.
+    """
+    needed = sum(parts.values())
+    if device.key != "cpu" or free is None or needed <= free:
+        return device.dtype
+    if half == "bfloat16":
+        needed //= 2
+        if needed <= free:
+            return half
+    raise OutOfMemory(
+        f"This model needs about {needed / 1e9:.1f} GB of memory, and {free / 1e9:.1f} GB are free. "
+        "Choose a smaller model, or close other programs."
+    )
+
+
+def placement(parts: Mapping[str, int], free: int | None) -> str:
+    """WHOLE, BY_PART or BY_LAYER: the fastest that fits a card. free: its free bytes, None where it cannot be told."""
+    if free is None or sum(parts.values()) * ROOM <= free:
+        return WHOLE
+    return BY_PART if max(parts.values()) * ROOM <= free else BY_LAYER
+
+
+def free_on(device: Device) -> int | None:
+    """Free bytes of a card, or of the machine; None where it cannot be told."""
+    kind, _, number = device.key.partition(":")
+    if kind in ("cuda", "xpu"):
+        import torch
+
+        return getattr(torch, kind).mem_get_info(int(number or 0))[0]
+    return free_memory()
+
+
+def free_memory() -> int:
+    """Bytes that this process can still get: of the machine, or of the container that it runs in."""
+    import psutil
+
+    free = psutil.virtual_memory().available
+    try:
+        limit, used = ((CGROUP / name).read_text().strip() for name in ("memory.max", "memory.current"))
+    except OSError:
+        return free
+    return free if limit == "max" else max(0, min(free, int(limit) - int(used) + _cache_of_container()))
+
+
+def _cache_of_container() -> int:
+    """What counts as used, but is given up when it is needed."""
+    try:
+        lines = (CGROUP / "memory.stat").read_text().splitlines()
+    except OSError:
+        return 0
+    return sum(int(line.split()[1]) for line in lines if line.startswith(("inactive_file ", "active_file ")))
