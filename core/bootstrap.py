@@ -9,6 +9,7 @@ import socket
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 
 from sqlalchemy.engine import make_url
@@ -25,7 +26,7 @@ from core.services.exports import Exports
 from core.services.gallery import Gallery
 from core.services.generations import Generations
 from core.services.imports import Imports
-from core.services.lineage import Lineage
+from core.services.lineage import Lineage, extend
 from core.services.presets import Presets
 from core.services.prompts import Prompts
 from core.services.queue import Queue
@@ -129,7 +130,8 @@ def build_studio(
     engine = make_engine(settings.url)
     upgrade(engine)
     repo, images = GenerationRepo(engine), LocalImageStore(settings.images)
-    verifications, queue, families = VerificationRepo(engine), QueueRepo(engine), LineageRepo(engine)
+    verifications, queue = VerificationRepo(engine), QueueRepo(engine)
+    families = LineageRepo(engine, partial(extend, images))
     worker = Worker(
         _worker_name(), repo, verifications, queue, images, load_inpainter, now, lambda: families.advance(now(), new_id)
     )

@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 
 from sqlalchemy import Engine, func, literal, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session, aliased, sessionmaker
 
-from core.domain.errors import GenerationNotFound
+from core.domain.errors import GenerationNotFound, StudioError
 from core.domain.generation import Generation, Relation, Status
 from core.domain.lineage import Family, Kin, Replay, ReplayStep, family_of
+from core.domain.outpaint import Extended
 from db.generations import add_rows
 from db.mapping import to_generation, whole_rows
 from db.tables import GenerationRow, ReplayRow, ReplayStepRow
+
+log = logging.getLogger(__name__)
 
 Row, Step = GenerationRow, ReplayStepRow
 
@@ -32,11 +37,16 @@ _KIN = (
 )  # fmt: skip
 
 
-class LineageRepo:
-    """Every method is one transaction."""
+Extend = Callable[[str, Generation], str]
+"""The key of the picture of this key, extended as the source of this generation was. Raises StudioError."""
 
-    def __init__(self, engine: Engine) -> None:
+
+class LineageRepo:
+    """Every method is one transaction; advance is one for each replay."""
+
+    def __init__(self, engine: Engine, extend: Extend) -> None:
         self._engine = engine
+        self._extend = extend
         self._sessions = sessionmaker(engine)
 
     # Families
@@ -94,11 +104,15 @@ class LineageRepo:
             active = list(session.scalars(select(ReplayRow.id).where(ReplayRow.ended_at.is_(None))))
         for replay_id in active:
             try:
+                ready = self._ready(replay_id)
                 with self._sessions.begin() as session:
-                    queued += _advance(session, replay_id, now, new_id)
+                    queued += _advance(session, replay_id, ready, now, new_id)
             except IntegrityError:
                 # Another process took the same place in the gallery at the same moment: the next look queues it.
                 continue
+            except StudioError as error:
+                log.warning("replay %s ends: %s", replay_id, error)
+                self.stop(replay_id, now)
         return queued
 
     def stop(self, replay_id: str, now: datetime) -> list[str]:
@@ -107,6 +121,40 @@ class LineageRepo:
             session.execute(update(ReplayRow).where(ReplayRow.id == replay_id).values(ended_at=now))
             ids = [step.generation_id for step in _steps(session, replay_id) if step.generation_id]
             return list(session.scalars(select(Row.id).where(Row.id.in_(ids), Row.status.in_(_ACTIVE))))
+
+    def _ready(self, replay_id: str) -> _Ready | None:
+        """The step that can begin now. Raises StudioError if its picture cannot be extended.
+
+        Apart from the transaction that begins it: to extend a large picture takes seconds, and nobody could write.
+        """
+        with Session(self._engine) as session:
+            before: Generation | None = None
+            for step in _steps(session, replay_id):
+                again = _generation(session, step.generation_id)
+                if again is None:
+                    original = _generation(session, step.original_id)
+                    break
+                if again.status is not Status.SUCCEEDED:
+                    return None
+                before = again
+            else:
+                return None
+        if original is None or (step.place > 0 and before is None):
+            return None
+        source = before.output if before else original.source
+        if before and original.extended:
+            source = self._extend(source, original)
+        return _Ready(step.place, original, before, source)
+
+
+@dataclass(frozen=True, slots=True)
+class _Ready:
+    """A step of a replay that can begin. before: the new step before it. source: key of the picture it begins with."""
+
+    place: int
+    original: Generation
+    before: Generation | None
+    source: str
 
 
 _ACTIVE = [status for status in Status if status.is_active]
@@ -148,7 +196,8 @@ def _kin(session: Session, ids: Iterable[str]) -> Mapping[str, Kin]:
     columns = [getattr(Row, name) for name in _KIN]
     counted = select(Row.parent_id, func.count()).where(Row.parent_id.in_(wanted)).group_by(Row.parent_id)
     children = dict(session.execute(counted).all())
-    rows = session.execute(select(*columns, Row.relation, Row.status, Row.deleted_at).where(Row.id.in_(wanted)))
+    more = (Row.relation, Row.status, Row.deleted_at, Row.extended_json)
+    rows = session.execute(select(*columns, *more).where(Row.id.in_(wanted)))
     return {
         row.id: Kin(
             **{name: getattr(row, name) for name in _KIN},
@@ -156,6 +205,7 @@ def _kin(session: Session, ids: Iterable[str]) -> Mapping[str, Kin]:
             status=Status(row.status),
             in_trash=row.deleted_at is not None,
             children=children.get(row.id, 0),
+            extended_from=Extended.from_json(row.extended_json).source if row.extended_json else None,
         )
         for row in rows
     }
@@ -168,7 +218,9 @@ def _steps(session: Session, replay_id: str) -> Sequence[ReplayStepRow]:
     return session.scalars(select(Step).where(Step.replay_id == replay_id).order_by(Step.place)).all()
 
 
-def _advance(session: Session, replay_id: str, now: datetime, new_id: Callable[[], str]) -> list[str]:
+def _advance(
+    session: Session, replay_id: str, ready: _Ready | None, now: datetime, new_id: Callable[[], str]
+) -> list[str]:
     # A write comes first: from here on no other process advances this replay before the transaction has ended.
     mine = update(ReplayRow).where(ReplayRow.id == replay_id, ReplayRow.ended_at.is_(None))
     if session.execute(mine.values(ended_at=None)).rowcount != 1:
@@ -177,7 +229,12 @@ def _advance(session: Session, replay_id: str, now: datetime, new_id: Callable[[
     for step in _steps(session, replay_id):
         again = _generation(session, step.generation_id)
         if again is None:
-            return _begin(session, step, before, now, new_id)
+            if _generation(session, step.original_id) is None or (step.place > 0 and before is None):
+                session.execute(mine.values(ended_at=now))
+                return []
+            # Something may have happened since the look: then the next one finds what is ready.
+            is_ready = ready is not None and ready.place == step.place
+            return _begin(session, step, ready, now, new_id) if is_ready else []
         if again.status is Status.INTERRUPTED:
             return _resume(session, step, again)
         if again.status is not Status.SUCCEEDED:
@@ -189,29 +246,24 @@ def _advance(session: Session, replay_id: str, now: datetime, new_id: Callable[[
     return []
 
 
-def _begin(
-    session: Session, step: ReplayStepRow, before: Generation | None, now: datetime, new_id: Callable[[], str]
-) -> list[str]:
+def _begin(session: Session, step: ReplayStepRow, ready: _Ready, now: datetime, new_id: Callable[[], str]) -> list[str]:
     """The first step runs its original again; each further one continues the new result of the step before."""
-    original = _generation(session, step.original_id)
-    replay = session.get_one(ReplayRow, step.replay_id)
-    if original is None or (step.place > 0 and before is None):
-        replay.ended_at = now
-        return []
+    original, before, extended = ready.original, ready.before, ready.original.extended
     again = Generation(
         id=new_id(),
         status=Status.QUEUED,
         params=original.params,
         device=step.device,
-        source=before.output if before else original.source,
+        source=ready.source,
         mask=original.mask,
         width=original.width,
         height=original.height,
         created_at=now,
         parent_id=before.id if before else original.id,
         relation=Relation.CONTINUATION if before else Relation.RERUN,
-        session=replay.session,
+        session=session.get_one(ReplayRow, step.replay_id).session,
         source_name=original.source_name,
+        extended=Extended(before.output, extended.by) if before and extended else extended,
     )
     add_rows(session, [again])
     session.flush()

@@ -12,6 +12,7 @@ from sqlalchemy import Select, select
 
 from core.domain.generation import Generation, Relation, Status, Verdict
 from core.domain.hashing import canonical_json
+from core.domain.outpaint import Extended
 from core.domain.params import InpaintParams
 from db.tables import EnvironmentRow, GenerationRow
 
@@ -20,7 +21,7 @@ Row = GenerationRow
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MICROSECOND = timedelta(microseconds=1)
 
-_CHANGED = ("status", "params", "relation", "verdict", "environment", "record", "tags")
+_CHANGED = ("status", "params", "relation", "extended", "verdict", "environment", "record", "tags")
 _SAME = tuple(name for name in Generation.__dataclass_fields__ if name not in _CHANGED)
 
 
@@ -39,6 +40,7 @@ def to_generation(row: Any) -> Generation:
         status=Status(row.status),
         params=_params(row.params_json),
         relation=Relation(row.relation) if row.relation else None,
+        extended=Extended.from_json(row.extended_json) if row.extended_json else None,
         verdict=Verdict(row.verdict) if row.verdict else None,
         environment=json.loads(row.facts_json) if row.facts_json else {},
         record=json.loads(row.record_json),
@@ -60,6 +62,7 @@ def to_row(generation: Generation, number: int) -> Row:
         **{name: getattr(generation, name) for name in _SAME},
         status=generation.status,
         relation=generation.relation,
+        extended_json=generation.extended.to_json() if generation.extended else None,
         params_json=params.to_json(),
         prompt=params.prompt,
         negative_prompt=params.negative_prompt,

@@ -164,6 +164,7 @@ class GenerationRow(Table):
 
     source: Mapped[str] = mapped_column(String(80))
     source_name: Mapped[str | None] = mapped_column(Text)
+    extended_json: Mapped[str | None] = mapped_column(Text)
     mask: Mapped[str] = mapped_column(String(80))
     width: Mapped[int]
     height: Mapped[int]

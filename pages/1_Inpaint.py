@@ -122,7 +122,7 @@ def _asked(studio: Studio, id: str, choices: Choices) -> tuple[InpaintRequest, O
     draft = studio.drafts.get(id) or Draft()
     params = choices.params.reseeded(studio.generations.random_seed()) if choices.is_random else choices.params
     request = InpaintRequest(studio.gallery.image(draft.source), mask_of(studio, draft), params)
-    return request, Origin(draft.parent_id, draft.relation, state.session(), draft.source_name), draft
+    return request, Origin(draft.parent_id, draft.relation, state.session(), draft.source_name, draft.extended), draft
 
 
 def _generations(studio: Studio, id: str) -> list[Generation]:

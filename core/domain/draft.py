@@ -9,6 +9,7 @@ from typing import Any
 
 from core.domain.generation import Relation
 from core.domain.hashing import canonical_json
+from core.domain.outpaint import Extended
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,6 +20,7 @@ class Draft:
     the painter, the whole mask; of the picture's shape, at any size. has_simple_canvas: paint without the painter.
     params: values of the form, possibly not all. parent_id, relation: the generation this came from, and how.
     said: what the opened picture says about how it was made, as Imported.said. It is an offer, until it is taken.
+    extended: how the source came about, if the canvas was extended; nothing is painted on the new part yet.
     before: id of the draft whose picture this one extends; to go back to. generations: ids submitted last, newest last.
     sheet: id of the sheet that they belong to.
     """
@@ -33,6 +35,7 @@ class Draft:
     params: Mapping[str, Any] = field(default_factory=dict)
     parent_id: str | None = None
     relation: Relation | None = None
+    extended: Extended | None = None
     before: str | None = None
     generations: tuple[str, ...] = ()
     sheet: str | None = None
@@ -42,7 +45,8 @@ class Draft:
         return replace(self, **changes)
 
     def to_json(self) -> str:
-        return canonical_json(asdict(self))
+        values = asdict(self)
+        return canonical_json({**values, "extended": self.extended.to_json() if self.extended else None})
 
     @classmethod
     def from_json(cls, text: str) -> Draft:
@@ -50,4 +54,5 @@ class Draft:
         for name in ("notes", "generations"):
             values[name] = tuple(values.get(name, ()))
         values["relation"] = Relation(values["relation"]) if values.get("relation") else None
+        values["extended"] = Extended.from_json(values["extended"]) if values.get("extended") else None
         return cls(**values)

@@ -9,6 +9,7 @@ from enum import StrEnum
 from typing import Any
 
 from core.domain.errors import InvalidMove
+from core.domain.outpaint import Extended
 from core.domain.params import InpaintParams
 
 
@@ -113,6 +114,7 @@ class Outcome:
 class Generation:
     """One row of the gallery. Times are UTC. source, mask, output, thumbnail: keys in the image store.
 
+    extended: how the source came about, if it is a picture with more canvas around it.
     favourite, rating (1 to 5), title, notes, tags: what the artist made of it afterwards. verdict: the newest one.
     """
 
@@ -133,6 +135,7 @@ class Generation:
     relation: Relation | None = None
     session: str | None = None
     source_name: str | None = None
+    extended: Extended | None = None
     dtype: str | None = None
     model_revision: str | None = None
     output: str | None = None

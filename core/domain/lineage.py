@@ -14,7 +14,10 @@ CHILDREN_SHOWN = 12
 
 @dataclass(frozen=True, slots=True)
 class Kin:
-    """As much of a generation as its family tree shows. children: how many there are in the gallery."""
+    """As much of a generation as its family tree shows. children: how many there are in the gallery.
+
+    extended_from: the key of the picture that its source is, with more canvas around it.
+    """
 
     id: str
     parent_id: str | None
@@ -30,10 +33,16 @@ class Kin:
     created_at: datetime
     in_trash: bool
     children: int = 0
+    extended_from: str | None = None
 
     @property
     def name(self) -> str:
         return self.title or " ".join(self.prompt.split())
+
+    @property
+    def began_with(self) -> str:
+        """The key of the picture that was painted on, or extended and painted on."""
+        return self.extended_from or self.source
 
     @property
     def is_step(self) -> bool:
@@ -74,15 +83,15 @@ def family_of(kin: Kin, ancestors: Sequence[Kin], others: Sequence[Kin]) -> Fami
 
 
 def chain_of(kin: Kin, ancestors: Sequence[Kin]) -> tuple[Kin, ...]:
-    """Of the ancestors those whose result is the very picture that the next one began with.
+    """Of the ancestors those whose result is the very picture that the next one began with, extended or as it was.
 
     A re-run or a variation has its parent's picture, not its result: its parent is no step of its chain.
     """
-    chain, wanted = [kin], kin.source
+    chain, wanted = [kin], kin.began_with
     for ancestor in ancestors:
         if ancestor.is_step and ancestor.output == wanted:
             chain.insert(0, ancestor)
-            wanted = ancestor.source
+            wanted = ancestor.began_with
     return tuple(chain)
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+import json
+from dataclasses import asdict, dataclass, fields
 
 import numpy as np
 from PIL import Image
@@ -10,6 +11,7 @@ from PIL import Image
 from core.domain.errors import ImageTooLarge, InvalidInput
 from core.domain.fill import spread
 from core.domain.geometry import Bounds, Size
+from core.domain.hashing import canonical_json
 from core.domain.mask import Mask
 
 MAX_PX = 4096
@@ -20,6 +22,9 @@ OVERLAP_PX = 32
 
 FILLED_AT_PX = 512
 """The new part is filled with flowing colours, which need no more than this on the longer side."""
+
+MOST_TIMES = 32
+"""Extended so often before anything is painted; each time the picture is made anew when its chain is replayed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +65,41 @@ class Extension:
     def place(self, size: Size) -> Bounds:
         """Where the picture of this size lies in the extended one."""
         return Bounds(self.left, self.top, self.left + size.width, self.top + size.height)
+
+
+@dataclass(frozen=True, slots=True)
+class Extended:
+    """How a picture came about: another one, by its key, and what was added around it, time after time."""
+
+    source: str
+    by: tuple[Extension, ...]
+
+    def __post_init__(self) -> None:
+        if not 1 <= len(self.by) <= MOST_TIMES:
+            raise InvalidInput(f"A picture can be extended {MOST_TIMES} times. Paint on it, then extend the result.")
+
+    def once_more(self, extension: Extension) -> Extended:
+        return Extended(self.source, (*self.by, extension))
+
+    def of(self, size: Size) -> Size:
+        """The size of a picture of this size, extended like this one."""
+        for extension in self.by:
+            size = extension.of(size)
+        return size
+
+    def to_json(self) -> str:
+        return canonical_json({"source": self.source, "by": [asdict(extension) for extension in self.by]})
+
+    @classmethod
+    def from_json(cls, text: str) -> Extended:
+        """Raises InvalidInput, ValueError, TypeError or KeyError for what to_json did not write."""
+        values = json.loads(text)
+        by = tuple(Extension(**sides) for sides in values["by"])
+        if not isinstance(values["source"], str) or any(
+            type(px) is not int for one in by for px in asdict(one).values()
+        ):
+            raise ValueError("a key and whole pixels are expected")
+        return cls(values["source"], by)
 
 
 def extended(picture: Image.Image, extension: Extension, *, max_pixels: int | None = None) -> Image.Image:

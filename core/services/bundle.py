@@ -23,6 +23,7 @@ from core.domain.errors import GenerationNotFound, InvalidInput, InvalidMove, St
 from core.domain.generation import Generation, Relation, Status
 from core.domain.hashing import canonical_json, pixels_sha256
 from core.domain.imported import is_said
+from core.domain.outpaint import Extended
 from core.domain.params import InpaintParams
 from core.domain.picture import MAX_PIXELS
 from core.ports import ImageStore
@@ -142,6 +143,7 @@ def _to_json(generation: Generation) -> dict[str, Any]:
         **{name: getattr(generation, name) for name in KEPT},
         **{name: value.isoformat() if (value := getattr(generation, name)) else None for name in TIMES},
         "params": json.loads(generation.params.to_json()),
+        "extended": json.loads(generation.extended.to_json()) if generation.extended else None,
         "tags": list(generation.tags),
         "environment": dict(generation.environment),
         "record": dict(generation.record),
@@ -188,6 +190,7 @@ def _from_json(entry: Mapping[str, Any]) -> Generation:
         **times,
         status=Status.SUCCEEDED,
         params=InpaintParams.from_json(json.dumps(entry["params"])),
+        extended=Extended.from_json(json.dumps(entry["extended"])) if entry.get("extended") else None,
         tags=tuple(str(tag) for tag in entry.get("tags", ())),
         environment={str(k): str(v) for k, v in dict(entry["environment"]).items()},
         record=record,

@@ -11,7 +11,7 @@ from core.domain.errors import InvalidMove
 from core.domain.generation import Generation, Relation
 from core.domain.geometry import Size
 from core.domain.modes import MODES
-from core.domain.outpaint import Extension, extended, mask_of_extension
+from core.domain.outpaint import Extended, Extension, extended, mask_of_extension
 from core.domain.params import ORIGINAL
 from core.domain.picture import Picture
 from core.ports import ImageStore
@@ -74,6 +74,7 @@ class Drafts:
             drawing=None,
             # The new part holds the border's colours already, and the overlap the picture itself.
             params={**draft.params, **MODES["edges"].values, "fill": ORIGINAL, "mode": "edges"},
+            extended=draft.extended.once_more(extension) if draft.extended else Extended(draft.source, (extension,)),
             before=id,
             said={},
             generations=(),
@@ -95,6 +96,7 @@ class Drafts:
             params=params,
             parent_id=generation.id,
             relation=Relation.VARIATION,
+            extended=generation.extended,
         )
 
     def continued_from(self, generation: Generation) -> Draft:

@@ -8,6 +8,7 @@ from datetime import datetime
 
 from core.domain.errors import InvalidMove, InvalidParams
 from core.domain.generation import Generation, Progress, Relation, Status
+from core.domain.outpaint import Extended
 from core.domain.params import InpaintParams
 from core.domain.request import InpaintRequest
 from core.ports import Dispatcher, ImageStore
@@ -20,12 +21,16 @@ MAX_COUNT = 64
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """Where a request comes from: the generation before it, the browser session, the name of the picture's file."""
+    """Where a request comes from: the generation before it, the browser session, the name of the picture's file.
+
+    extended: how its picture came about, if the canvas was extended.
+    """
 
     parent_id: str | None = None
     relation: Relation | None = None
     session: str | None = None
     source_name: str | None = None
+    extended: Extended | None = None
 
 
 UNKNOWN_ORIGIN = Origin()
@@ -85,6 +90,7 @@ class Generations:
                 relation=origin.relation,
                 session=origin.session,
                 source_name=origin.source_name,
+                extended=origin.extended,
             )
             for params in all_params
         ]
@@ -118,6 +124,7 @@ class Generations:
             relation=Relation.RERUN,
             session=session,
             source_name=original.source_name,
+            extended=original.extended,
         )
         self.repo.add([again])
         self.dispatcher.enqueue(again.id)

@@ -7,15 +7,32 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from core.domain.errors import InvalidMove
+from core.domain.generation import Generation
 from core.domain.geometry import Size
 from core.domain.lineage import Family, Replay
 from core.domain.mask import Mask
+from core.domain.outpaint import extended
 from core.domain.reproduction import Verdict, compare
 from core.ports import Dispatcher, ImageStore
 from db.generations import GenerationRepo
 from db.lineage import LineageRepo
 
 REPLAYS_SHOWN = 5
+
+
+def extend(images: ImageStore, key: str, original: Generation) -> str:
+    """Store the picture of this key with as much canvas around it as the original's source has.
+
+    Raises InvalidMove if it would not have the original's size.
+    """
+    picture = images.get(key)
+    if original.extended.of(Size(*picture.size)) != Size(original.width, original.height):
+        raise InvalidMove(
+            f"The picture before generation {original.id} is of another size now, and cannot be extended."
+        )
+    for extension in original.extended.by:
+        picture = extended(picture, extension)
+    return images.put(picture)
 
 
 @dataclass(frozen=True, slots=True)

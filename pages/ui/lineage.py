@@ -84,18 +84,19 @@ def _steps(family: Family, generation: Generation) -> str | None:
 
 
 def _along(studio: Studio, generation: Generation, family: Family) -> None:
-    """Any two pictures of the chain on top of each other."""
-    keys = {"Start": family.chain[0].source}
-    keys |= {f"Step {n}": kin.output for n, kin in enumerate(family.chain, 1) if kin.output is not None}
+    """Any two pictures of the chain on top of each other, back to where the canvas was extended last."""
+    first = max((n for n, kin in enumerate(family.chain) if kin.extended_from), default=0)
+    keys = {"Start": family.chain[first].source}
+    keys |= {f"Step {n}": kin.output for n, kin in enumerate(family.chain, 1) if n > first and kin.output is not None}
     if len(keys) < 3:
         return
-    first, last = st.select_slider(
+    left_at, right_at = st.select_slider(
         "Before and after along the chain", list(keys), value=("Start", list(keys)[-1]), key=f"along-{generation.id}"
     )
     size = Size(generation.width, generation.height)
-    names = {"Start": family.chain[0].source_name or "the first picture"}
+    names = {"Start": "the extended picture" if first else family.chain[0].source_name or "the first picture"}
     names |= {f"Step {n}": kin.name or NO_PROMPT for n, kin in enumerate(family.chain, 1)}
-    left, right = (Shown(keys[at], size, at, f"{at}: {names[at]}") for at in (first, last))
+    left, right = (Shown(keys[at], size, at, f"{at}: {names[at]}") for at in (left_at, right_at))
     laid_over(studio.gallery, left, right, f"along-{generation.id}")
 
 
@@ -120,7 +121,10 @@ def _twigs(studio: Studio, family: Family, generation: Generation) -> list[Twig]
 
 
 def _detail(kin: Kin) -> str:
-    parts = [RELATIONS[kin.relation] if kin.relation else "First", f"seed {kin.seed}", when(kin.created_at)]
+    relation = RELATIONS[kin.relation] if kin.relation else "First"
+    if kin.extended_from and kin.relation is Relation.CONTINUATION:
+        relation = "Extended and painted on"
+    parts = [relation, f"seed {kin.seed}", when(kin.created_at)]
     if kin.status is not Status.SUCCEEDED:
         parts.insert(0, STATUS_TITLES[kin.status])
     if kin.in_trash:

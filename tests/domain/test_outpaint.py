@@ -11,7 +11,7 @@ from PIL import Image
 from core.domain.compositing import unchanged_outside
 from core.domain.errors import InvalidInput
 from core.domain.geometry import Size
-from core.domain.outpaint import MAX_PX, Extension, extended, mask_of_extension
+from core.domain.outpaint import MAX_PX, Extended, Extension, extended, mask_of_extension
 from core.domain.params import InpaintParams
 from core.domain.request import InpaintRequest, Plan
 from tests.conftest import a_picture
@@ -125,3 +125,30 @@ def test_an_outpainted_picture_keeps_every_pixel_beyond_the_overlap():
     assert unchanged_outside(source, result, plan.blend_mask)
     kept = (0, 0, 96 - 8, 64 - 8)
     assert result.crop(kept).tobytes() == picture.crop(kept).tobytes()
+
+
+@given(st.lists(extensions(), min_size=1, max_size=4))
+def test_how_a_picture_was_extended_is_read_back_as_it_was_written(by):
+    again_and_again = Extended("sha256:a", tuple(by))
+
+    assert Extended.from_json(again_and_again.to_json()) == again_and_again
+    assert again_and_again.of(Size(3, 5)).width == 3 + sum(one.left + one.right for one in by)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "[]",
+        "{}",
+        '{"source": 1, "by": [{"left": 1}]}',
+        '{"source": "a", "by": []}',
+        '{"source": "a", "by": [{"left": 0}]}',
+        '{"source": "a", "by": [{"left": 1.5}]}',
+        '{"source": "a", "by": [{"left": "1"}]}',
+        '{"source": "a", "by": [{"behind": 1}]}',
+        '{"source": "a", "by": [' + ",".join(['{"left": 1}'] * 33) + "]}",
+    ],
+)
+def test_what_was_not_written_by_us_is_refused(text):
+    with pytest.raises((InvalidInput, ValueError, TypeError, KeyError)):
+        Extended.from_json(text)

@@ -7,7 +7,10 @@ from sqlalchemy import text
 
 from core.domain.errors import GenerationNotFound, InvalidMove, OutOfMemory
 from core.domain.generation import Relation, Status
+from core.domain.geometry import Size
 from core.domain.lineage import CHILDREN_SHOWN
+from core.domain.mask import Mask
+from core.domain.outpaint import Extension
 from core.domain.params import InpaintParams
 from core.domain.reproduction import Verdict
 from core.domain.request import InpaintRequest
@@ -24,7 +27,8 @@ def continued(studio, parent_id: str, nth: int) -> str:
     """The result of this generation, painted on elsewhere."""
     generation = studio.gallery.get(parent_id)
     params = InpaintParams(prompt=f"step {nth}", size=64, seed=nth, num_inference_steps=2)
-    request = InpaintRequest(studio.gallery.image(generation.output), a_mask(box=BOXES[nth % 4]), params)
+    picture = studio.gallery.image(generation.output)
+    request = InpaintRequest(picture, a_mask(*picture.size, box=BOXES[nth % 4]), params)
     [id] = studio.generations.submit(request, origin=Origin(parent_id, Relation.CONTINUATION, None, "photo.png"))
     studio.dispatcher.drain()
     return id
@@ -116,6 +120,99 @@ def test_who_has_no_relatives_is_alone(studio, dispatcher):
     [id] = studio.generations.submit(a_request())
 
     assert studio.lineage.family(id).is_alone
+
+
+# Chains over an extended canvas --------------------------------------------------------------------------------
+
+
+def outpainted(studio, parent_id: str, *extensions: Extension, session: str | None = None) -> str:
+    """The result of this generation, extended on the Inpaint page, each time a bit more, and painted on there."""
+    draft_id = studio.drafts.new_id()
+    studio.drafts.save(draft_id, studio.drafts.continued_from(studio.gallery.get(parent_id)))
+    for extension in extensions:
+        draft = studio.drafts.extended(draft_id, extension, overlap_px=8, max_pixels=10**6)
+        studio.drafts.save(draft_id, draft)
+    draft = studio.drafts.get(draft_id)
+    request = InpaintRequest(
+        studio.gallery.image(draft.source),
+        Mask.from_image(studio.gallery.image(draft.base_mask)),
+        InpaintParams(prompt="wider", size=64, num_inference_steps=2, seed=3),
+    )
+    origin = Origin(draft.parent_id, draft.relation, session, draft.source_name, draft.extended)
+    [id] = studio.generations.submit(request, origin=origin)
+    studio.dispatcher.drain()
+    return id
+
+
+@pytest.fixture
+def wide(studio, chain) -> list[str]:
+    """Two steps, a third one on the canvas extended twice, and a fourth on its result."""
+    third = outpainted(studio, chain[1], Extension(right=24), Extension(left=8, top=16))
+    return [*chain[:2], third, continued(studio, third, 1)]
+
+
+def test_an_outpainted_picture_goes_on_with_the_chain(studio, wide):
+    family = studio.lineage.family(wide[3])
+
+    assert [kin.id for kin in family.chain] == wide
+    third = studio.gallery.get(wide[2])
+    assert third.extended.source == studio.gallery.get(wide[1]).output
+    assert third.extended.by == (Extension(right=24), Extension(left=8, top=16))
+
+
+def test_a_chain_over_an_extended_canvas_is_replayed_exactly(studio, wide):
+    replay_id = studio.lineage.replay(wide[3])
+    work_off(studio)
+
+    replay = studio.lineage.get_replay(replay_id)
+    assert [step.is_exact for step in replay.steps] == [True] * 4
+    assert studio.lineage.verdict(replay) is Verdict.EXACT
+    new = [step.again.id for step in replay.steps]
+    assert [kin.id for kin in studio.lineage.family(new[-1]).chain] == new
+
+
+def test_what_comes_out_otherwise_is_extended_as_it_came_out(studio, wide):
+    studio.worker.load_inpainter.inpainters["pocket-inpaint", "cpu"].shift = 40
+
+    replay_id = studio.lineage.replay(wide[3])
+    work_off(studio)
+
+    before, after = studio.lineage.get_replay(replay_id).steps[1:3]
+    assert before.again.output != before.original.output
+    kept = Extension(left=8, top=16, right=24).place(Size(96, 64)).box
+    extended = studio.gallery.image(after.again.source)
+    assert extended.crop(kept).tobytes() == studio.gallery.image(before.again.output).tobytes()
+
+
+def test_a_variation_and_a_rerun_of_an_outpainted_picture_know_where_it_came_from(studio, wide):
+    again = studio.generations.rerun(wide[2])
+    varied = studio.drafts.from_generation(studio.gallery.get(wide[2]))
+    studio.dispatcher.drain()
+
+    assert [kin.id for kin in studio.lineage.family(again).chain] == [*wide[:2], again]
+    assert varied.extended == studio.gallery.get(wide[2]).extended
+
+
+def test_a_picture_that_was_changed_outside_still_begins_a_new_chain(studio, chain):
+    result = studio.gallery.image(studio.gallery.get(chain[1]).output)
+    elsewhere = InpaintRequest(result.rotate(180), a_mask(), InpaintParams(size=64, num_inference_steps=2))
+
+    [id] = studio.generations.submit(elsewhere, origin=Origin(chain[1], Relation.CONTINUATION, None, "photo.png"))
+    studio.dispatcher.drain()
+
+    assert [kin.id for kin in studio.lineage.family(id).chain] == [id]
+
+
+def test_a_step_that_cannot_be_extended_again_ends_the_replay(studio, wide):
+    replay_id = studio.lineage.replay(wide[3])
+    with studio.lineage.repo._engine.begin() as connection:
+        connection.execute(text("UPDATE generations SET width = 999 WHERE id = :id"), {"id": wide[2]})
+
+    work_off(studio)
+
+    replay = studio.lineage.get_replay(replay_id)
+    assert (replay.done, replay.is_complete) == (2, False)
+    assert replay.ended_at
 
 
 # Replays -------------------------------------------------------------------------------------------------------
