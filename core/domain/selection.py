@@ -1,4 +1,4 @@
-"""Selections: masks found in the picture itself, by the colour at a place."""
+"""Selections: masks found in the picture itself, by the colour at a place, and those of a plain shape."""
 
 from __future__ import annotations
 
@@ -6,9 +6,27 @@ import numpy as np
 from PIL import Image
 
 from core.domain.errors import InvalidMask
+from core.domain.geometry import Bounds, Size
 from core.domain.mask import Mask, areas_of
 
 MAX_TOLERANCE = 255
+
+
+def rectangle(size: Size, box: Bounds) -> Mask:
+    """Every pixel in the box, for a mask of this size; what hangs over its border is cut off."""
+    rows, columns = np.ogrid[: size.height, : size.width]
+    down, across = (box.top <= rows) & (rows < box.bottom), (box.left <= columns) & (columns < box.right)
+    return Mask(np.where(down & across, 255, 0).astype(np.uint8))
+
+
+def ellipse(size: Size, box: Bounds) -> Mask:
+    """As rectangle, every pixel whose middle lies in the ellipse that fills the box."""
+    rows, columns = np.ogrid[: size.height, : size.width]
+    # All doubled, so that the middles of pixels and box are whole numbers.
+    down = (2 * rows + 1 - box.top - box.bottom) / box.size.height
+    across = np.abs(2 * columns + 1 - box.left - box.right)
+    reach = np.where(down**2 <= 1, box.size.width * np.sqrt(np.maximum(0, 1 - down**2)), -1)
+    return Mask(np.where(across <= reach, 255, 0).astype(np.uint8))
 
 
 def similar(image: Image.Image, at: tuple[int, int], *, tolerance: int, connected: bool = True) -> Mask:

@@ -15,6 +15,7 @@ from core.domain.draft import Draft
 from core.domain.drawing import ERASE, LASSO, PAINT, Drawing, canvas_size
 from core.domain.geometry import Size
 from pages.ui import prepared, state
+from pages.ui.mask_numbers import mask_by_numbers
 from pages.ui.mask_tools import drawing_of, mask_of, mask_tools, replace_mask, uploaded_mask
 from pages.ui.messages import shown_errors
 from pages.ui.painter import painter
@@ -74,6 +75,7 @@ def _painter(studio: Studio, id: str, draft: Draft, picture: Size) -> None:
     painter(studio, id, draft, picture)
     with st.container(horizontal=True, gap="small"):
         mask_tools(studio, id, draft, picture)
+        mask_by_numbers(studio, id, draft, picture)
         _choice_of_canvas(studio, id, draft)
 
 
@@ -120,6 +122,7 @@ def _simple_canvas(studio: Studio, id: str, draft: Draft, picture: Size) -> None
             disabled=draft.drawing is None and draft.base_mask is None,
         )  # fmt: skip
         mask_tools(studio, id, draft, picture)
+        mask_by_numbers(studio, id, draft, picture)
         st.toggle("Show the mask", key="canvas-preview", help="The picture with everything that will be repainted")
         _choice_of_canvas(studio, id, draft)
     _outcome(studio, draft, drawing, size)

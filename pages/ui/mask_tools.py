@@ -54,7 +54,7 @@ def mask_tools(studio: Studio, id: str, draft: Draft, picture: Size) -> None:
     is_empty = draft.drawing is None and draft.base_mask is None
     st.button(
         "Invert", icon=":material/invert_colors:", help="Repaint what is kept now, and keep the rest",
-        on_click=_change, args=(studio, id, lambda mask: mask.inverted), key="canvas-invert",
+        on_click=change_mask, args=(studio, id, lambda mask: mask.inverted), key="canvas-invert",
     )  # fmt: skip
     with st.popover("Change", icon=":material/tune:", disabled=is_empty):
         _changes(studio, id, picture)
@@ -90,13 +90,13 @@ def _changes(studio: Studio, id: str, picture: Size) -> None:
     with st.container(horizontal=True, gap="small"):
         for title, (icon, words, change) in tools.items():
             st.button(
-                title, icon=f":material/{icon}:", help=words, on_click=_change, args=(studio, id, change),
+                title, icon=f":material/{icon}:", help=words, on_click=change_mask, args=(studio, id, change),
                 key=f"canvas-{title.lower().replace(' ', '-')}",
             )  # fmt: skip
     st.caption("How soft the edge is blended you choose beside, with the parameters: Feather.")
 
 
-def _change(studio: Studio, id: str, change: Callable[[Mask], Mask]) -> None:
+def change_mask(studio: Studio, id: str, change: Callable[[Mask], Mask]) -> None:
     """The stroke that came in with this very click goes first."""
     take_painted(studio, id)
     with shown_errors():
@@ -140,7 +140,7 @@ def _sources(studio: Studio, id: str, draft: Draft, picture: Size) -> None:
         st.button(
             "What is transparent", icon=":material/opacity:", width="stretch", key="canvas-transparent",
             help="Repaint the transparent part of the picture. It replaces what is painted now.",
-            on_click=_change, args=(studio, id, lambda _: transparent),
+            on_click=change_mask, args=(studio, id, lambda _: transparent),
         )  # fmt: skip
     if st.toggle("Masks of earlier generations", key="canvas-earlier"):
         _earlier(studio, id, picture)

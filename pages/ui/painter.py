@@ -134,7 +134,7 @@ def take_painted(studio: Studio, id: str) -> None:
         # Said last: this run may end here for the next one, and then the browser sends it again.
         state.keep_painter_seat(key, replace(heard, shown=_store(studio, id, mask)))
         if painted.place is not None:
-            _store(studio, id, _with_similar(studio, draft.source, mask, painted.place))
+            _store(studio, id, with_similar(studio, draft.source, mask, painted.place))
 
 
 def _painted_over(studio: Studio, draft: Draft, png: bytes) -> Mask:
@@ -151,7 +151,8 @@ def _store(studio: Studio, id: str, mask: Mask) -> str | None:
     return key
 
 
-def _with_similar(studio: Studio, source: str, mask: Mask, place: Place) -> Mask:
+def with_similar(studio: Studio, source: str, mask: Mask, place: Place) -> Mask:
+    """The mask with the similar colours of this picture added, or taken away."""
     with Image.open(io.BytesIO(prepared.painter_picture(studio, source))) as image:
         found = similar(image, (place.x, place.y), tolerance=place.tolerance, connected=place.connected)
     found = found.resized(mask.size)

@@ -13,7 +13,9 @@ from PIL import Image
 from streamlit.testing.v1 import AppTest
 
 from core.domain.draft import Draft
+from core.domain.geometry import Bounds, Size
 from core.domain.mask import Mask
+from core.domain.selection import ellipse, rectangle
 from pages.ui import canvas, painter, state
 from tests.conftest import a_mask, a_picture
 from tests.pages.test_inpaint import draft, draft_id, generate, png, upload, words_on
@@ -220,6 +222,63 @@ def test_each_tool_changes_the_mask(page, browser, studio, tool, change):
     page.button(key=f"canvas-{tool}").click().run()
 
     assert stored(studio, page) == change(Mask(pixels)) != Mask(pixels)
+
+
+def by_numbers(page: AppTest, **values: int) -> AppTest:
+    """What the fields of the popover are set to: their titles, with underscores."""
+    fields = {field.label.lower().replace(" ", "_"): field for field in page.number_input}
+    for name, value in values.items():
+        fields[name].set_value(value)
+    return page.run()
+
+
+@pytest.mark.parametrize("canvas_is", ["painter", "simple"])
+def test_a_rectangle_by_numbers_is_added_to_the_pixel_on_either_canvas(page, browser, studio, canvas_is):
+    if canvas_is == "simple":
+        page.toggle(key=f"{draft_id(page)}.simple-canvas").set_value(True).run()
+    by_numbers(page, from_the_left=20, from_the_top=10, width=30, height=30)
+
+    page.button(key="numbers-add").click().run()
+
+    assert stored(studio, page) == a_mask()
+
+
+def test_an_ellipse_by_numbers_is_taken_away_from_what_is_painted(page, browser, studio):
+    browser.paint(a_mask())
+    page.segmented_control(key="numbers-kind").set_value("Ellipse").run()
+    by_numbers(page, from_the_left=20, from_the_top=10, width=30, height=30)
+
+    page.button(key="numbers-take-away").click().run()
+
+    assert stored(studio, page) == a_mask().without(ellipse(Size(96, 64), Bounds(20, 10, 50, 40)))
+    assert browser.shows == stored(studio, page)
+
+
+@pytest.mark.parametrize("canvas_is", ["painter", "simple"])
+def test_similar_colours_are_found_by_numbers_on_either_canvas(inpaint, browser, studio, canvas_is):
+    image = Image.new("RGB", (96, 64), "white")
+    image.paste("navy", (16, 8, 48, 40))
+    page = upload(inpaint(), png(image))
+    if canvas_is == "simple":
+        page.toggle(key=f"{draft_id(page)}.simple-canvas").set_value(True).run()
+    page.segmented_control(key="numbers-kind").set_value("Similar colour").run()
+    by_numbers(page, from_the_left=25, from_the_top=30)
+
+    page.button(key="numbers-add").click().run()
+
+    # The colours of the painter's picture, a JPEG, run over edges by a pixel or two.
+    navy = rectangle(Size(96, 64), Bounds(16, 8, 48, 40))
+    assert stored(studio, page).without(navy).is_empty
+    assert navy.shrunk(2).without(stored(studio, page)).is_empty
+
+
+def test_numbers_typed_for_a_larger_picture_are_not_asked_of_a_smaller_one(page, browser, studio):
+    by_numbers(page, from_the_left=90, from_the_top=60)
+
+    upload(page, png(a_picture(48, 32)), "other.png")
+
+    assert not page.exception
+    assert [field.value for field in page.number_input if field.label == "From the left"] == [12]
 
 
 def test_what_is_transparent_can_be_the_mask_and_is_offered_only_where_something_is(page, inpaint, browser, studio):
