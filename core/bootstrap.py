@@ -141,11 +141,12 @@ def build_studio(
         resolve_device = _resolver(settings)
     prompts = Prompts((WILDCARDS, settings.wildcards), check_weights)
     generations = Generations(repo, images, dispatching, resolve_device, now, new_id, random_seed, prompts)
-    bundles, models = Bundles(repo, images, now, new_id), catalogue or make_catalogue(settings)
+    sheets, models = SheetRepo(engine), catalogue or make_catalogue(settings)
+    bundles = Bundles(repo, sheets, images, now, new_id)
     return Studio(
         settings=settings,
         generations=generations,
-        sheets=Sheets(SheetRepo(engine), repo, images, generations, now, new_id),
+        sheets=Sheets(sheets, repo, images, generations, now, new_id),
         presets=Presets(PresetRepo(engine), now),
         queue=Queue(queue, repo, dispatching, now, statistics.estimates_s),
         gallery=Gallery(repo, images, now),
@@ -164,7 +165,7 @@ def build_studio(
             max_pixels=int(settings.max_megapixels * 1e6),
         ),  # fmt: skip
         lineage=Lineage(families, repo, images, dispatching, resolve_device, now, new_id),
-        drafts=Drafts(DraftRepo(engine), images, now, new_id),
+        drafts=Drafts(DraftRepo(engine), images, repo.used_among, now, new_id),
         models=models,
         worker=worker,
         dispatcher=dispatching,

@@ -115,12 +115,13 @@ def show(id: Annotated[str, typer.Argument(help="The generation.")], as_json: cl
         studio = cli.make_studio()
         generation = studio.gallery.get(id)
         record = _found(studio, generation) | _details(generation)
+        record["sheets"] = [{"id": made.id, **json.loads(made.sheet.to_json())} for made in studio.sheets.of(id)]
         if as_json:
             cli.print_json(record)
             return
         table = Table("", "", box=None, show_header=False)
         for name, value in record.items():
-            shown = json.dumps(value, indent=1, ensure_ascii=False) if isinstance(value, dict) else str(value)
+            shown = json.dumps(value, indent=1, ensure_ascii=False) if isinstance(value, dict | list) else str(value)
             table.add_row(name, cli.plain(shown))
         Console().print(table)
 
@@ -327,6 +328,7 @@ def _details(generation: Generation) -> dict[str, Any]:
         "queue_s": generation.queue_s,
         "model_revision": generation.model_revision,
         "relation": generation.relation,
+        "extended": json.loads(generation.extended.to_json()) if generation.extended else None,
         "source_name": generation.source_name,
         "environment": dict(generation.environment),
         "record": dict(generation.record),

@@ -3,32 +3,53 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
-from datetime import datetime
+from collections.abc import Collection
 
-from sqlalchemy import Engine
+from sqlalchemy import Engine, or_, select
 from sqlalchemy.orm import Session
 
 from core.domain.errors import InvalidInput
 from core.domain.hashing import canonical_json
-from core.domain.sheet import Sheet
+from core.domain.sheet import KeptSheet, Sheet
 from db.tables import SheetRow
+
+FEW = 20
+"""So many generations are looked for by the database; for more, every sheet is read."""
 
 
 class SheetRepo:
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
 
-    def add(self, id: str, sheet: Sheet, ids: Sequence[Sequence[str]], now: datetime) -> None:
-        text = canonical_json({"sheet": json.loads(sheet.to_json()), "ids": [list(line) for line in ids]})
+    def add(self, kept: KeptSheet) -> None:
+        text = canonical_json({"sheet": json.loads(kept.sheet.to_json()), "ids": [list(line) for line in kept.ids]})
         with Session(self._engine) as session, session.begin():
-            session.add(SheetRow(id=id, created_at=now, sheet_json=text))
+            session.add(SheetRow(id=kept.id, created_at=kept.created_at, sheet_json=text))
 
-    def get(self, id: str) -> tuple[Sheet, list[list[str]]]:
-        """The sheet and the ids of its generations, row by row. Raises InvalidInput if there is none."""
+    def get(self, id: str) -> KeptSheet:
+        """Raises InvalidInput if there is none."""
         with Session(self._engine) as session:
             row = session.get(SheetRow, id)
-            if row is None:
-                raise InvalidInput("There is no such sheet in this gallery.")
-            values = json.loads(row.sheet_json)
-        return Sheet.from_json(canonical_json(values["sheet"])), values["ids"]
+        if row is None:
+            raise InvalidInput("There is no such sheet in this gallery.")
+        return _kept(row)
+
+    def has(self, id: str) -> bool:
+        with Session(self._engine) as session:
+            return session.get(SheetRow, id) is not None
+
+    def holding(self, generation_ids: Collection[str]) -> list[KeptSheet]:
+        """Those with at least one of these generations, newest first."""
+        wanted = set(generation_ids)
+        query = select(SheetRow).order_by(SheetRow.created_at.desc(), SheetRow.id)
+        if len(wanted) <= FEW:
+            query = query.where(or_(*(SheetRow.sheet_json.contains(f'"{id}"', autoescape=True) for id in wanted)))
+        with Session(self._engine) as session:
+            sheets = [_kept(row) for row in session.scalars(query)] if wanted else []
+        return [kept for kept in sheets if not wanted.isdisjoint(id for line in kept.ids for id in line)]
+
+
+def _kept(row: SheetRow) -> KeptSheet:
+    values = json.loads(row.sheet_json)
+    ids = tuple(tuple(line) for line in values["ids"])
+    return KeptSheet(row.id, row.created_at, Sheet.from_json(canonical_json(values["sheet"])), ids)

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import math
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
@@ -35,6 +37,8 @@ class Axis:
             raise InvalidInput(f"A sheet can vary one of {', '.join(AXES)}, not {self.name!r}.")
         if not self.values:
             raise InvalidInput(f"{self.title}: give at least one value.")
+        if not all(_fits(self.name, value) for value in self.values):
+            raise InvalidInput(f"{self.title}: a value is not of its kind.")
         if len(set(self.values)) < len(self.values):
             raise InvalidInput(f"{self.title}: a value is there twice.")
 
@@ -45,7 +49,7 @@ class Axis:
     @property
     def labels(self) -> tuple[str, ...]:
         if self.name == WORDS:
-            return tuple(str(value) or "(nothing)" for value in self.values)
+            return tuple(" ".join(str(value).split()) or "(nothing)" for value in self.values)
         return tuple(f"{self.title} {_shown(self.name, value)}" for value in self.values)
 
     @classmethod
@@ -102,6 +106,27 @@ class Sheet:
             Axis(axis["name"], tuple(axis["values"])) if axis else None for axis in (values["columns"], values["rows"])
         )
         return cls(columns, rows)
+
+
+@dataclass(frozen=True, slots=True)
+class KeptSheet:
+    """A sheet with the ids of its generations, row by row. Raises InvalidInput if they are not as many as its cells."""
+
+    id: str
+    created_at: datetime
+    sheet: Sheet
+    ids: tuple[tuple[str, ...], ...]
+
+    def __post_init__(self) -> None:
+        rows = len(self.sheet.rows.values) if self.sheet.rows else 1
+        if [len(line) for line in self.ids] != [len(self.sheet.columns.values)] * rows:
+            raise InvalidInput("This sheet does not have a picture for each of its fields.")
+
+
+def _fits(name: str, value: Any) -> bool:
+    if isinstance(PARAMETERS[name].default, str):
+        return isinstance(value, str) and len(value) <= PARAMETERS[WORDS].high
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
 
 
 def _axis_json(axis: Axis | None) -> dict[str, Any] | None:

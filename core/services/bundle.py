@@ -1,6 +1,6 @@
 """Bundles: generations as one zip file, to be read and verified by another installation.
 
-    bundle.json                 what is in it, in our own words; schema number
+    bundle.json                 what is in it, in our own words: generations, and the sheets they belong to
     images/<sha256>.png         source, mask and result, each named by the hash of its pixels
 
 No weights, no thumbnails, nothing of the machine but what the record says.
@@ -26,9 +26,11 @@ from core.domain.imported import is_said
 from core.domain.outpaint import Extended
 from core.domain.params import InpaintParams
 from core.domain.picture import MAX_PIXELS
+from core.domain.sheet import KeptSheet, Sheet
 from core.ports import ImageStore
 from core.services.thumbnails import thumbnail
 from db.generations import GenerationRepo
+from db.sheets import SheetRepo
 
 SCHEMA = 1
 INDEX = "bundle.json"
@@ -59,6 +61,7 @@ class ImportedBundle:
 @dataclass(frozen=True, slots=True)
 class Bundles:
     repo: GenerationRepo
+    sheets: SheetRepo
     images: ImageStore
     now: Callable[[], datetime]
     new_id: Callable[[], str]
@@ -71,7 +74,11 @@ class Bundles:
                 raise InvalidMove(f"Generation {generation.id} has no result to export. Leave it out.")
         # Stored, not deflated: PNG files are compressed already.
         with zipfile.ZipFile(file, "w", zipfile.ZIP_STORED) as bundle:
-            index = {"schema": SCHEMA, "generations": [_to_json(g) for g in generations]}
+            index = {
+                "schema": SCHEMA,
+                "generations": [_to_json(g) for g in generations],
+                "sheets": [_sheet_to_json(kept) for kept in self.sheets.holding([g.id for g in generations])],
+            }
             bundle.writestr(INDEX, canonical_json(index), zipfile.ZIP_DEFLATED)
             for key in dict.fromkeys(k for g in generations for k in (g.source, g.mask, g.output)):
                 bundle.writestr(_name(key), self.images.read_file(key))
@@ -83,16 +90,21 @@ class Bundles:
         """
         try:
             with zipfile.ZipFile(file) as bundle:
-                generations = _read_index(bundle)
+                generations, sheets = _read_index(bundle)
                 sizes = {key: _read_picture(bundle, key).size for key in _keys(generations)}
                 for generation in generations:
                     if any(sizes[key] != (generation.width, generation.height) for key in _keys([generation])):
                         raise InvalidBundle("The pictures of a generation in this bundle have different sizes.")
-                return self._keep(generations, lambda key: _read_picture(bundle, key))
+                done, ids = self._keep(generations, lambda key: _read_picture(bundle, key))
+                self._keep_sheets(sheets, ids)
+                return done
         except (zipfile.BadZipFile, zipfile.LargeZipFile, NotImplementedError, EOFError, RuntimeError) as error:
             raise InvalidBundle from error
 
-    def _keep(self, generations: Sequence[Generation], read: Callable[[str], Image.Image]) -> ImportedBundle:
+    def _keep(
+        self, generations: Sequence[Generation], read: Callable[[str], Image.Image]
+    ) -> tuple[ImportedBundle, Mapping[str, str]]:
+        """What came in, and by the ids of the bundle those that the generations have here."""
         new, known = [], []
         for generation in generations:
             (known if self._is_here(generation) else new).append(generation)
@@ -115,7 +127,17 @@ class Bundles:
             for g in new
         ]
         self.repo.add_made([(row, Environment(row.environment)) for row in _parents_first(rows)])
-        return ImportedBundle(tuple(row.id for row in rows), tuple(g.id for g in known))
+        here = ImportedBundle(tuple(row.id for row in rows), tuple(g.id for g in known))
+        return here, ids | {id: id for id in here.known}
+
+    def _keep_sheets(self, sheets: Sequence[KeptSheet], ids: Mapping[str, str]) -> None:
+        """Once each. A field whose generation did not come along fills itself when a later bundle brings it."""
+        for sheet in sheets:
+            kept = replace(sheet, ids=tuple(tuple(ids.get(id, id) for id in line) for line in sheet.ids))
+            came_along = [ids[id] for line in sheet.ids for id in line if id in ids]
+            here = [(other.sheet, other.ids) for other in self.sheets.holding(came_along)]
+            if came_along and (kept.sheet, kept.ids) not in here:
+                self.sheets.add(replace(kept, id=self.new_id()) if self.sheets.has(kept.id) else kept)
 
     def _parent(self, generation: Generation, ids: Mapping[str, str]) -> str | None:
         """The parent, if it came along or is here already."""
@@ -150,7 +172,16 @@ def _to_json(generation: Generation) -> dict[str, Any]:
     }
 
 
-def _read_index(bundle: zipfile.ZipFile) -> list[Generation]:
+def _sheet_to_json(kept: KeptSheet) -> dict[str, Any]:
+    return {
+        "id": kept.id,
+        "created_at": kept.created_at.isoformat(),
+        "sheet": json.loads(kept.sheet.to_json()),
+        "ids": [list(line) for line in kept.ids],
+    }
+
+
+def _read_index(bundle: zipfile.ZipFile) -> tuple[list[Generation], list[KeptSheet]]:
     try:
         values = json.loads(_read(bundle, INDEX, MAX_INDEX_BYTES))
         schema, entries = values["schema"], values["generations"]
@@ -159,13 +190,27 @@ def _read_index(bundle: zipfile.ZipFile) -> list[Generation]:
         if len(entries) > MAX_GENERATIONS:
             raise InvalidBundle(f"This bundle holds {len(entries)} generations; at most {MAX_GENERATIONS} are taken.")
         generations = [_from_json(entry) for entry in entries]
+        # Bundles that were written before have none.
+        sheets = [_sheet_from_json(entry) for entry in values.get("sheets", ())[:MAX_GENERATIONS]]
     except StudioError:
         raise
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
         raise InvalidBundle from error
     if len({g.id for g in generations}) != len(generations):
         raise InvalidBundle("This bundle holds the same generation twice. Export it again.")
-    return generations
+    return generations, sheets
+
+
+def _sheet_from_json(entry: Mapping[str, Any]) -> KeptSheet:
+    created_at = datetime.fromisoformat(entry["created_at"])
+    ids = tuple(tuple(line) for line in entry["ids"])
+    if created_at.tzinfo is None or not all(_is_id(id) for line in (*ids, (entry["id"],)) for id in line):
+        raise InvalidBundle
+    return KeptSheet(entry["id"], created_at, Sheet.from_json(json.dumps(entry["sheet"])), ids)
+
+
+def _is_id(text: Any) -> bool:
+    return isinstance(text, str) and text.isalnum() and len(text) <= 32
 
 
 def _from_json(entry: Mapping[str, Any]) -> Generation:
@@ -173,7 +218,7 @@ def _from_json(entry: Mapping[str, Any]) -> Generation:
     for name in ("id", "device", "source", "mask", "output", "pixels_sha256"):
         if not isinstance(values[name], str):
             raise InvalidBundle
-    if not (values["id"].isalnum() and len(values["id"]) <= 32):
+    if not _is_id(values["id"]):
         raise InvalidBundle
     if values["output"] != values["pixels_sha256"] or not all(type(values[n]) is int for n in ("width", "height")):
         raise InvalidBundle

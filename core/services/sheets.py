@@ -13,7 +13,7 @@ from core.domain.errors import GenerationNotFound, StudioError
 from core.domain.generation import Generation
 from core.domain.geometry import Bounds, Size
 from core.domain.request import InpaintRequest
-from core.domain.sheet import Sheet
+from core.domain.sheet import KeptSheet, Sheet
 from core.ports import ImageStore
 from core.services.generations import UNKNOWN_ORIGIN, Generations, Origin
 from db.generations import GenerationRepo
@@ -68,14 +68,17 @@ class Sheets:
         ids = [[""] * len(line) for line in lines]
         for (row, column), id in zip(places, made, strict=True):
             ids[row][column] = id
-        id = self.new_id()
-        self.repo.add(id, sheet, ids, self.now())
-        return self.get(id)
+        kept = KeptSheet(self.new_id(), self.now(), sheet, tuple(tuple(line) for line in ids))
+        self.repo.add(kept)
+        return self.get(kept.id)
 
     def get(self, id: str) -> MadeSheet:
         """Raises InvalidInput if there is no such sheet."""
-        sheet, ids = self.repo.get(id)
-        return MadeSheet(id, sheet, tuple(tuple(self._generation(id) for id in line) for line in ids))
+        return self._made(self.repo.get(id))
+
+    def of(self, generation_id: str) -> tuple[MadeSheet, ...]:
+        """The sheets that this generation is part of, newest first."""
+        return tuple(self._made(kept) for kept in self.repo.holding([generation_id]))
 
     def picture(self, made: MadeSheet) -> Image.Image:
         """All of it as one RGB picture with labels. What is not there yet is an empty field with a word.
@@ -83,6 +86,9 @@ class Sheets:
         Each cell shows the part that was painted, with its surroundings, as the model saw it.
         """
         return _drawn(made.sheet, [[self._cell(generation) for generation in line] for line in made.cells])
+
+    def _made(self, kept: KeptSheet) -> MadeSheet:
+        return MadeSheet(kept.id, kept.sheet, tuple(tuple(self._generation(id) for id in line) for line in kept.ids))
 
     def _generation(self, id: str) -> Generation | None:
         try:

@@ -17,6 +17,7 @@ from pages.ui.downloads import downloads
 from pages.ui.gallery_grid import STATUS_TITLES
 from pages.ui.lineage import lineage_panel
 from pages.ui.messages import escaped, shown_errors
+from pages.ui.sheet_panel import sheets_of
 from pages.ui.verdict import verdict_badge, verdict_panel, verify_button
 from pages.ui.wording import duration, when
 
@@ -39,6 +40,7 @@ def generation_card(studio: Studio, generation: Generation) -> None:
     _organise(studio, generation)
     verdict_panel(studio, generation)
     _family(studio, generation)
+    sheets_of(studio, generation)
     _record(studio, generation)
 
 

@@ -9,14 +9,18 @@ import streamlit as st
 
 from core.bootstrap import Studio
 from core.domain.errors import StudioError
+from core.domain.generation import Generation
 from core.domain.params import PARAMETERS, SCHEDULERS, InpaintParams
 from core.domain.sheet import AXES, WORDS, Axis, Sheet
 from core.services.sheets import MadeSheet
 from pages.ui import state
-from pages.ui.generation_card import duration
 from pages.ui.messages import escaped, shown_errors
+from pages.ui.wording import duration
 
 NOTHING = "nothing"
+PANEL = "sheets"
+"""One key for all cards: who goes from picture to picture keeps it open."""
+
 EXAMPLES = {
     WORDS: "red, blue, green",
     "seed": "1-4",
@@ -105,17 +109,34 @@ def _cost(studio: Studio, sheet: Sheet, params: InpaintParams, device: str | Non
 def sheet_view(studio: Studio, sheet_id: str) -> None:
     """The sheet as one picture, and its download. Cells that are not ready yet are empty fields."""
     with shown_errors():
-        made = studio.sheets.get(sheet_id)
         st.header("Sheet")
-        picture = _picture(studio, made)
-        st.image(picture, alt=_words(made), width="content")
-        done = sum(generation.output is not None for generation in made.generations)
-        with st.container(horizontal=True, vertical_alignment="center"):
-            st.caption(f"{done} of {made.sheet.cells} are done. Each is in the gallery by itself.", width="stretch")
-            st.download_button(
-                "Download the sheet", picture, f"sheet-{made.id}.png", "image/png", key=f"sheet-{made.id}",
-                on_click="ignore", icon=":material/download:",
-            )  # fmt: skip
+        _laid_out(studio, studio.sheets.get(sheet_id))
+
+
+def sheets_of(studio: Studio, generation: Generation) -> None:
+    """The sheets that this generation is part of; nothing if there are none."""
+    with shown_errors():
+        sheets = studio.sheets.of(generation.id)
+        if not sheets:
+            return
+        panel = st.expander("Sheet", icon=":material/grid_on:", key=PANEL, on_change="rerun")
+        if not panel.open:
+            return
+        with panel:
+            for made in sheets:
+                _laid_out(studio, made)
+
+
+def _laid_out(studio: Studio, made: MadeSheet) -> None:
+    picture = _picture(studio, made)
+    st.image(picture, alt=_words(made), width="content")
+    done = sum(generation.output is not None for generation in made.generations)
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.caption(f"{done} of {made.sheet.cells} are done. Each is in the gallery by itself.", width="stretch")
+        st.download_button(
+            "Download the sheet", picture, f"sheet-{made.id}.png", "image/png", key=f"sheet-{made.id}",
+            on_click="ignore", icon=":material/download:",
+        )  # fmt: skip
 
 
 def _picture(studio: Studio, made: MadeSheet) -> bytes:

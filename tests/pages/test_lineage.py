@@ -8,9 +8,12 @@ from dataclasses import dataclass, field
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from core.domain.outpaint import Extension
+from core.domain.sheet import Axis, Sheet
+from tests.conftest import a_request
 from tests.pages.test_compare import Wipe
 from tests.pages.test_gallery import button, gallery, grid, painted  # noqa: F401 - fixtures
-from tests.services.test_lineage import continued, work_off
+from tests.services.test_lineage import continued, outpainted, work_off
 
 
 @dataclass
@@ -152,3 +155,24 @@ def test_one_without_relatives_shows_no_family(card, studio, dispatcher):
     page = card(id)
 
     assert not [e for e in page.expander if e.label.startswith("Lineage")]
+
+
+def test_the_card_of_a_cell_shows_its_sheet(studio, dispatcher, card):
+    made = studio.sheets.submit(a_request(), Sheet(Axis("seed", (1, 2))))
+    dispatcher.drain()
+
+    page = card(made.cells[0][1].id)
+    page.session_state["sheets"] = True
+    page.run()
+
+    assert not page.exception
+    assert any("2 of 2 are done" in caption.value.replace("\\", "") for caption in page.caption)
+
+
+def test_along_an_extended_chain_only_pictures_of_one_size_are_laid_on_each_other(studio, chain, card):
+    wide = outpainted(studio, chain[-1], Extension(right=32))
+    last = continued(studio, wide, 3)
+
+    page = card(last)
+
+    assert page.select_slider(key=f"along-{last}").options == ["Start", "Step 4", "Step 5"]

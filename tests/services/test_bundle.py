@@ -9,10 +9,13 @@ import zipfile
 import pytest
 from PIL import Image
 
-from core.domain.errors import InvalidMove
+from core.domain.errors import InvalidInput, InvalidMove
 from core.domain.generation import Relation
+from core.domain.outpaint import Extended, Extension
 from core.domain.reproduction import Verdict
+from core.domain.sheet import Axis, Sheet
 from core.services.bundle import InvalidBundle
+from core.services.generations import Origin
 from core.settings import Settings
 from tests.conftest import a_request, make_studio
 
@@ -189,3 +192,121 @@ def test_a_bomb_is_not_unpacked(studio, elsewhere, made, monkeypatch):
 
     with pytest.raises(InvalidBundle):
         elsewhere.bundles.import_(bomb)
+
+
+# Sheets, and extended canvases ---------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def sheet(studio, dispatcher):
+    made = studio.sheets.submit(a_request(), Sheet(Axis("seed", (1, 2)), Axis("guidance_scale", (1.0, 5.0))))
+    dispatcher.drain()
+    return made
+
+
+def ids_of(made) -> list[list[str | None]]:
+    return [[cell.id if cell else None for cell in line] for line in made.cells]
+
+
+def test_a_generation_takes_its_sheet_along(studio, elsewhere, sheet):
+    ids = [generation.id for generation in sheet.generations]
+
+    elsewhere.bundles.import_(exported(studio, ids))
+
+    [there] = elsewhere.sheets.of(ids[3])
+    assert there.sheet == sheet.sheet
+    assert ids_of(there) == ids_of(sheet)
+    assert elsewhere.sheets.picture(there).tobytes() == studio.sheets.picture(studio.sheets.get(sheet.id)).tobytes()
+
+
+def test_a_sheet_that_comes_in_parts_is_put_together_and_stands_there_once(studio, elsewhere, sheet):
+    ids = [generation.id for generation in sheet.generations]
+    elsewhere.bundles.import_(exported(studio, ids[:1]))
+    assert [cell is None for line in elsewhere.sheets.of(ids[0])[0].cells for cell in line] == [False, True, True, True]
+
+    for part in (ids[1:], ids, ids[:1]):
+        elsewhere.bundles.import_(exported(studio, part))
+
+    [there] = elsewhere.sheets.of(ids[0])
+    assert ids_of(there) == ids_of(sheet)
+
+
+def test_where_an_id_is_taken_the_sheet_holds_the_new_one(studio, elsewhere, sheet):
+    bundle = exported(studio, [generation.id for generation in sheet.generations])
+    elsewhere.sheets.submit(a_request(prompt="another"), sheet.sheet)
+    elsewhere.dispatcher.drain()
+    index = index_of(bundle)
+    taken = elsewhere.gallery.browse().generations[0].id
+    text = json.dumps(index).replace(index["generations"][0]["id"], taken)
+
+    done = elsewhere.bundles.import_(changed(bundle, "bundle.json", text.encode()))
+
+    new = next(id for id in done.ids if id not in text)
+    [there] = elsewhere.sheets.of(new)
+    assert taken not in {id for line in ids_of(there) for id in line}
+
+
+def test_how_a_canvas_was_extended_comes_along(studio, elsewhere, dispatcher):
+    extended = Extended("sha256:" + "0" * 64, (Extension(left=3),))
+    [id] = studio.generations.submit(a_request(), origin=Origin(extended=extended))
+    dispatcher.drain()
+
+    elsewhere.bundles.import_(exported(studio, [id]))
+
+    assert elsewhere.gallery.get(id).extended == extended
+
+
+@pytest.mark.parametrize(
+    "spoil",
+    [
+        lambda s: 1,
+        lambda s: None,
+        lambda s: {},
+        lambda s: s | dict(id="../x"),
+        lambda s: s | dict(id="x" * 33),
+        lambda s: s | dict(created_at="2026-01-01"),
+        lambda s: s | dict(ids=[[1, 2], [3, 4]]),
+        lambda s: s | dict(ids=[["a"]]),
+        lambda s: s | dict(ids=[["a", "b"]] * 500),
+        lambda s: s | dict(sheet={}),
+        lambda s: s | dict(sheet={"columns": {"name": "size", "values": [64, 128]}, "rows": None}),
+        lambda s: s | dict(sheet={"columns": {"name": "seed", "values": ["a", "b"]}, "rows": s["sheet"]["rows"]}),
+        lambda s: s | dict(sheet={"columns": {"name": "seed", "values": [[1], [2]]}, "rows": s["sheet"]["rows"]}),
+        lambda s: s | dict(sheet={"columns": {"name": "prompt", "values": [{}, "x"]}, "rows": s["sheet"]["rows"]}),
+        lambda s: s | dict(sheet={"columns": {"name": "seed", "values": list(range(999))}, "rows": None}),
+    ],
+)
+def test_a_sheet_that_was_tampered_with_refuses_the_bundle_and_leaves_nothing(studio, elsewhere, sheet, spoil):
+    bundle = exported(studio, [generation.id for generation in sheet.generations])
+    index = index_of(bundle)
+    index["sheets"] = [spoil(index["sheets"][0])]
+
+    with pytest.raises(InvalidInput):
+        elsewhere.bundles.import_(changed(bundle, "bundle.json", json.dumps(index).encode()))
+
+    assert elsewhere.gallery.count() == 0
+
+
+@pytest.mark.parametrize("sheets", [None, 1, {"a": 1}, "text"])
+def test_sheets_that_are_no_list_refuse_the_bundle(studio, elsewhere, sheet, sheets):
+    bundle = exported(studio, [sheet.generations[0].id])
+    index = index_of(bundle) | {"sheets": sheets}
+
+    with pytest.raises(InvalidBundle):
+        elsewhere.bundles.import_(changed(bundle, "bundle.json", json.dumps(index).encode()))
+
+
+def test_a_bundle_from_before_sheets_is_read(studio, elsewhere, sheet):
+    bundle = exported(studio, [sheet.generations[0].id])
+    index = index_of(bundle)
+    del index["sheets"], index["generations"][0]["extended"]
+
+    assert elsewhere.bundles.import_(changed(bundle, "bundle.json", json.dumps(index).encode())).ids
+
+
+def test_labels_of_a_sheet_are_drawn_whatever_they_hold(studio, dispatcher):
+    made = studio.sheets.submit(
+        a_request(), Sheet(Axis("prompt", ("a cat", "two\nlines\t\U0001f408 \u202e" + "x" * 500)))
+    )
+
+    assert studio.sheets.picture(made).mode == "RGB"
