@@ -65,6 +65,7 @@ def load(model: str, device: str, catalogue: Catalogue, settings: Settings) -> D
     devices.prefer_exact(where)
     threads = devices.set_threads(settings.threads)
     family = families.of(read_index(folder))
+    family.check_package()
     where = replace(where, dtype=family.dtype(where.dtype))
     choice = catalogue.choice(folder, where.dtype)
     parts, free = memory.of_parts(folder, choice.files, where.dtype), memory.free_on(where)

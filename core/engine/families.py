@@ -7,9 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from importlib.util import find_spec
 from typing import Any
 
-from core.domain.errors import NotAnInpaintingModel
+from core.domain.errors import ModelUnavailable, NotAnInpaintingModel
 from core.domain.params import InpaintParams
 
 
@@ -21,7 +22,8 @@ class Family:
     takes_negative_prompt: whether it has any effect. is_flow: made by flow matching, which runs with its own scheduler
     only. patch: latents a side that share one token. native_px: where the folder does not say it. half: what it
     computes in on a card; float16 overflows in the large transformers. options: further arguments of the call. missing:
-    settings of the denoiser that its pipeline reads, though its class does not have them.
+    settings of the denoiser that its pipeline reads, though its class does not have them. package: one that it needs
+    beside those of requirements.txt.
     """
 
     title: str
@@ -37,12 +39,21 @@ class Family:
     half: str = "bfloat16"
     options: Mapping[str, Any] = field(default_factory=dict)
     missing: Mapping[str, Any] = field(default_factory=dict)
+    package: str | None = None
 
     @property
     def unused(self) -> tuple[str, ...]:
         """Params that have no effect, or must stay as they are by default."""
         unused = () if self.takes_negative_prompt else ("negative_prompt",)
         return (*unused, "scheduler", "prompt_weights") if self.is_flow else unused
+
+    def check_package(self) -> None:
+        """Raises ModelUnavailable if the package that it needs is not there."""
+        if self.package and find_spec(self.package) is None:
+            raise ModelUnavailable(
+                f"{self.title} models need the package {self.package}, which is not installed. Install the one that "
+                "belongs to your PyTorch, and start again."
+            )
 
     def dtype(self, of_device: str) -> str:
         return self.half if of_device == "float16" else of_device
@@ -104,7 +115,14 @@ FAMILIES: tuple[Family, ...] = (
         ("QwenImagePipeline", "QwenImageImg2ImgPipeline"),
         guidance="true_cfg_scale",
     ),
-    Family("Qwen-Image-Edit", "QwenImageEditInpaintPipeline", ("QwenImageEditPipeline",), guidance="true_cfg_scale"),
+    Family(
+        "Qwen-Image-Edit",
+        "QwenImageEditInpaintPipeline",
+        ("QwenImageEditPipeline",),
+        guidance="true_cfg_scale",
+        # It also reads the picture, by a processor that stands on this.
+        package="torchvision",
+    ),
     Family("Z-Image", "ZImageInpaintPipeline", ("ZImagePipeline", "ZImageImg2ImgPipeline")),
 )
 

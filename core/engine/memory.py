@@ -22,7 +22,7 @@ CGROUP = Path("/sys/fs/cgroup")
 
 
 def of_parts(folder: Path, files: Iterable[str], dtype: str) -> Mapping[str, int]:
-    """Bytes of each component once it is loaded in this dtype, as the headers of its weights say. Raises DamagedModel."""
+    """Bytes of each component once loaded in this dtype, by the headers of its weights. Raises DamagedModel."""
     from safetensors import SafetensorError, safe_open
 
     parts: dict[str, int] = {}

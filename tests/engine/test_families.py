@@ -3,22 +3,25 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from importlib.util import find_spec
 
 import diffusers
 import numpy as np
 import pytest
 
-from core.domain.errors import InvalidParams, NotAnInpaintingModel
+from core.domain.environment import Device
+from core.domain.errors import InvalidParams, ModelUnavailable, NotAnInpaintingModel
 from core.domain.mask import Mask
+from core.domain.model import LoadedModel
 from core.domain.params import InpaintParams
 from core.domain.request import InpaintRequest, Plan
 from core.engine import families
-from core.engine.diffusers_inpainter import load
+from core.engine.diffusers_inpainter import DiffusersInpainter, load
 from core.engine.models import Catalogue
 from tests.engine.tiny import SIDE, a_picture, a_working_request, save_xl_pipeline
-from tests.engine.tiny_transformers import PIPELINES
+from tests.engine.tiny_transformers import PIPELINES, qwen_edit
 
-TRANSFORMERS = [name for name in sorted(PIPELINES) if name != "Qwen-Image-Edit"]
+TRANSFORMERS = sorted(PIPELINES)
 ALL = ["Stable Diffusion XL, 4 channels", "Stable Diffusion XL, 9 channels", *TRANSFORMERS]
 
 GUIDED = [name for name in TRANSFORMERS if name not in ("FLUX.1", "FLUX.1 Fill", "FLUX.1 Kontext", "FLUX.2 klein")]
@@ -170,6 +173,26 @@ def test_weights_in_a_prompt_are_refused_in_words(tiny, name):
 def test_a_size_between_two_tokens_is_refused(tiny, name):
     with pytest.raises(InvalidParams, match="multiples of 16"):
         tiny(name).inpaint(a_working_request(72, 64), lambda report: None)
+
+
+@pytest.mark.slow
+def test_qwen_image_edit_chooses_a_size_of_its_own_and_gives_back_ours():
+    family = families.named("Qwen-Image-Edit")
+    model = LoadedModel("tiny", None, "", "cpu", "float32", cell=16, native_px=1024, load_s=0)
+    inpainter = DiffusersInpainter(qwen_edit(), family, model, Device("cpu", "", "float32"), threads=1)
+
+    first, again, soft = (paint(inpainter, num_inference_steps=2, degree=degree) for degree in (None, None, usual(20)))
+
+    assert first.image.size == (SIDE, SIDE)
+    assert first.image.tobytes() == again.image.tobytes() != soft.image.tobytes()
+
+
+def test_a_family_that_needs_a_package_which_is_not_there_says_so():
+    if find_spec("torchvision"):
+        pytest.skip("torchvision is installed")
+
+    with pytest.raises(ModelUnavailable, match="need the package torchvision"):
+        families.of({"_class_name": "QwenImageEditPipeline"}).check_package()
 
 
 def test_on_a_card_the_transformers_compute_in_bfloat16():

@@ -9,7 +9,7 @@ from core.engine.latents import Layout
 from tests.engine.tiny import a_picture
 from tests.engine.tiny_transformers import PIPELINES
 
-FAMILIES = [name for name in sorted(PIPELINES) if name != "Qwen-Image-Edit"]
+FAMILIES = sorted(PIPELINES)
 
 
 @pytest.mark.parametrize("family", FAMILIES)

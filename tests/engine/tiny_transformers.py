@@ -139,11 +139,24 @@ def _qwen(kind: str = "QwenImagePipeline", **more: Any) -> Any:
     )  # fmt: skip
 
 
-def _qwen_edit() -> Any:
-    from transformers import Qwen2VLImageProcessor, Qwen2VLProcessor
+def qwen_edit() -> Any:
+    """In memory only: its processor of pictures cannot be made without torchvision, so there is a stand-in."""
+    return _qwen("QwenImageEditInpaintPipeline", processor=_PictureReader(_qwen_tokenizer()))
 
-    processor = Qwen2VLProcessor(image_processor=Qwen2VLImageProcessor(), tokenizer=_qwen_tokenizer())
-    return _qwen("QwenImageEditPipeline", processor=processor)
+
+class _PictureReader:
+    """What Qwen2VLProcessor makes of one text with one picture: patches of 14 pixels, of which 2 x 2 are one token."""
+
+    def __init__(self, tokenizer: Any) -> None:
+        self._tokenizer = tokenizer
+
+    def __call__(self, text: list[str], images: Any, **_: Any) -> Any:
+        from transformers import BatchFeature, Qwen2VLImageProcessorPil
+
+        seen = Qwen2VLImageProcessorPil(max_pixels=56 * 56, min_pixels=56 * 56)(images, return_tensors="pt")
+        places = "<|image_pad|>" * (int(seen["image_grid_thw"].prod()) // 4)
+        read = self._tokenizer([one.replace("<|image_pad|>", places) for one in text], return_tensors="pt")
+        return BatchFeature({**read, **seen})
 
 
 def _z_image() -> Any:
@@ -169,7 +182,6 @@ PIPELINES: dict[str, Callable[[], Any]] = {
     "FLUX.1 Kontext": lambda: _flux("FluxKontextPipeline"),
     "FLUX.2 klein": _klein,
     "Qwen-Image": _qwen,
-    "Qwen-Image-Edit": _qwen_edit,
     "Stable Diffusion 3": _sd3,
     "Z-Image": _z_image,
 }
