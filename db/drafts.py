@@ -36,6 +36,8 @@ class DraftRepo:
             drafts = (Draft.from_json(text) for text in session.scalars(newest))
             return next((draft.params for draft in drafts if draft.params), {})
 
-    def forget_older_than(self, before: datetime) -> None:
+    def forget_older_than(self, before: datetime) -> list[Draft]:
+        """Returns what is forgotten."""
         with Session(self._engine) as session, session.begin():
-            session.execute(delete(DraftRow).where(DraftRow.updated_at < before))
+            old = delete(DraftRow).where(DraftRow.updated_at < before).returning(DraftRow.draft_json)
+            return [Draft.from_json(text) for text in session.scalars(old)]

@@ -444,5 +444,4 @@ def _forget_unused_tags(session: Session) -> None:
 
 def _draft_files(session: Session) -> Iterator[str]:
     for text in session.scalars(select(DraftRow.draft_json)):
-        draft = Draft.from_json(text)
-        yield from (key for key in (draft.source, draft.base_mask) if key)
+        yield from Draft.from_json(text).files

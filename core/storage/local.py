@@ -28,11 +28,9 @@ class LocalImageStore:
     def put(self, image: Image.Image) -> str:
         key = pixels_sha256(image)
         path = self._path(key, ".png")
-        if not path.exists():
+        if not _touched(path):
             with self._new_file(path) as file:
                 image.save(file, "PNG", compress_level=PNG_LEVEL, icc_profile=image.info.get("icc_profile"))
-        else:
-            _touch(path)
         return key
 
     def get(self, key: str) -> Image.Image:
@@ -53,11 +51,9 @@ class LocalImageStore:
     def put_file(self, data: bytes, suffix: str) -> str:
         key = sha256_of(data) + suffix
         path = self.path(key)
-        if not path.exists():
+        if not _touched(path):
             with self._new_file(path) as file:
                 file.write(data)
-        else:
-            _touch(path)
         return key
 
     def read_file(self, key: str) -> bytes:
@@ -78,10 +74,16 @@ class LocalImageStore:
 
     def remove(self, key: str, *, settled_s: float = 0) -> bool:
         path = self.path(key)
+        aside = path.with_name(f".gone-{path.name}")
         try:
-            if settled_s and time.time() - path.stat().st_mtime < settled_s:
+            if _is_young(path, settled_s):
                 return False
-            path.unlink()
+            # Whoever stores it at this very moment finds it gone and writes it, or has made it young before it went.
+            os.replace(path, aside)
+            if _is_young(aside, settled_s):
+                os.replace(aside, path)
+                return False
+            aside.unlink()
         except FileNotFoundError:
             return False
         except OSError as error:
@@ -122,7 +124,17 @@ class LocalImageStore:
             raise
 
 
-def _touch(path: Path) -> None:
-    """Stored again: from now on it is young, so that nobody takes it for a leftover."""
-    with suppress(OSError):
+def _touched(path: Path) -> bool:
+    """Whether it is there. If so it is young from now on, so that nobody takes it for a leftover."""
+    try:
         os.utime(path)
+    except FileNotFoundError:
+        return False
+    except OSError:
+        # It belongs to another user, who lets us read it.
+        return path.exists()
+    return True
+
+
+def _is_young(path: Path, settled_s: float) -> bool:
+    return time.time() - path.stat().st_mtime < settled_s

@@ -76,3 +76,32 @@ def test_a_full_disk_leaves_nothing_half_written(store, monkeypatch):
     with pytest.raises(StorageFull):
         store.put(a_picture())
     assert [p for p in store.folder.rglob("*") if p.is_file()] == []
+
+
+@pytest.mark.parametrize("moment", ["before it goes", "after it went"])
+def test_a_picture_stored_while_somebody_removes_it_is_there_afterwards(store, monkeypatch, moment):
+    key = store.put(a_picture())
+    os.utime(store.path(key), (0, 0))
+    replace, others = os.replace, [moment]
+
+    def replace_in_two_processes(old, new):
+        is_first = bool(others) and others.pop()
+        if is_first == "before it goes":
+            store.put(a_picture())
+        replace(old, new)
+        if is_first == "after it went":
+            store.put(a_picture())
+
+    monkeypatch.setattr(os, "replace", replace_in_two_processes)
+    store.remove(key, settled_s=60)
+
+    assert store.get(key).tobytes() == a_picture().tobytes()
+    assert list(store.keys()) == [key]
+
+
+def test_nothing_is_left_of_what_was_removed(store):
+    key = store.put(a_picture())
+
+    assert store.remove(key)
+    assert not store.remove(key)
+    assert [path for path in store.folder.rglob("*") if path.is_file()] == []
