@@ -45,7 +45,7 @@ MODES: dict[str, Mode] = {
     "add": Mode(
         "Add",
         "Something new on what is there. It begins with the colours around the mask, so that the new thing stands in "
-        "the light of its place.",
+        "the light of its place; beside it the picture stays as it is.",
         "Paint the new thing's outline generously, and say what it is.",
         {
             "fill": "border",

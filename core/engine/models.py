@@ -49,7 +49,13 @@ MODELS: tuple[ModelSpec, ...] = (
         licence="Apache 2.0 (OpenCV)",
         licence_url="https://opencv.org/license/",
         memory_gb=0.3,
-        recommended={"size": 256, "num_inference_steps": 10, "guidance_scale": 1.0, "strength": 1.0},
+        recommended={
+            "size": 256,
+            "num_inference_steps": 10,
+            "guidance_scale": 1.0,
+            "strength": 1.0,
+            "keep_threshold": 0.0,
+        },
         unused=(
             "prompt",
             "negative_prompt",
