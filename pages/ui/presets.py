@@ -38,6 +38,7 @@ def presets_popover(studio: Studio, id: str, params: InpaintParams | None) -> No
             on_click=_save, args=(studio, name, params, with_prompts), width="stretch",
             help="In place of one of the same name. The seed is not part of it.",
         )  # fmt: skip
+        _hand_on(studio, has_any=bool(presets))
 
 
 def prompts_popover(studio: Studio, id: str) -> None:
@@ -57,6 +58,29 @@ def prompts_popover(studio: Studio, id: str) -> None:
         st.caption("Choices are made anew for each picture, by its seed: `{red|blue}` takes one of the words.")
         if wildcards:
             st.caption("Wildcards: " + " ".join(f"`__{name}__`" for name in wildcards))
+
+
+def _hand_on(studio: Studio, *, has_any: bool) -> None:
+    """To a file, and from one."""
+    st.download_button(
+        "Download all", studio.presets.export(), "presets.json", "application/json", key="presets-export",
+        icon=":material/download:", disabled=not has_any, width="stretch", on_click="ignore",
+        help="One small file with all presets, for another machine",
+    )  # fmt: skip
+    st.file_uploader(
+        "Take presets from a file", "json", key="presets-import", on_change=_import, args=(studio,),
+        help="A file that was downloaded here. None of your presets is replaced.",
+    )  # fmt: skip
+
+
+def _import(studio: Studio) -> None:
+    file = state.held("presets-import")
+    if file is None:
+        return
+    with shown_errors():
+        done = studio.presets.import_(file.getvalue())
+        told = f"{len(done.new)} taken" + (f", {len(done.known)} were here already" if done.known else "")
+        st.toast(f"Presets: {told}.", icon=":material/bookmark_added:")
 
 
 def _save(studio: Studio, name: str, params: InpaintParams, with_prompts: bool) -> None:

@@ -178,7 +178,7 @@ def test_choices_that_cannot_be_read_are_told_before_anything_is_stored(studio, 
 
     generate(ready)
 
-    assert "choices" in "".join(error.value for error in ready.error)
+    assert "is not closed" in words_on(ready)
     assert studio.gallery.count() == 0
 
 
@@ -236,3 +236,18 @@ def test_what_failed_is_tried_again_with_one_click(studio, ready, dispatcher, in
     [again] = draft(studio, ready).generations
     assert studio.gallery.get(again).status is Status.SUCCEEDED
     assert studio.gallery.get(again).params == studio.gallery.get(failed).params
+
+
+def test_presets_are_taken_from_a_file_and_what_is_no_such_file_is_told(studio, ready):
+    studio.presets.save("Mine", InpaintParams(num_inference_steps=10))
+    file = studio.presets.export().encode()
+    studio.presets.delete("Mine")
+
+    ready.file_uploader(key="presets-import").upload("presets.json", file, "application/json").run()
+
+    assert "Mine" in studio.presets.all()
+    assert not ready.error
+
+    ready.file_uploader(key="presets-import").upload("other.json", b"{}", "application/json").run()
+
+    assert "no presets" in words_on(ready)
