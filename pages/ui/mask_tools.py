@@ -20,8 +20,10 @@ from core.domain.painting import painted_size
 from core.domain.picture import read_picture
 from pages.ui import prepared, state
 from pages.ui.messages import escaped, shown_errors
+from pages.ui.page import button_label
 from pages.ui.painter import take_painted
 from pages.ui.picture_picker import FILE_TYPES
+from pages.ui.wording import beginning
 
 SAME_SHAPE = 0.02
 """By how much the shapes of a mask and its picture may differ: a pixel or two of a small one."""
@@ -156,7 +158,8 @@ def _earlier(studio: Studio, id: str, picture: Size) -> None:
             with st.container(width=THUMBNAIL.width), shown_errors():
                 st.image(_thumbnail(studio, generation), alt=f"Mask: {generation.params.prompt}", width="stretch")
                 st.button(
-                    "Take", help=escaped(generation.params.prompt) or None, width="stretch",
+                    button_label("Take", beginning(generation.params.prompt, 60) or "without a prompt"),
+                    help=escaped(generation.params.prompt) or None, width="stretch",
                     key=f"canvas-take-{generation.id}", on_click=_take, args=(studio, id, generation),
                 )  # fmt: skip
 

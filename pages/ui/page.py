@@ -4,14 +4,30 @@ from __future__ import annotations
 
 import streamlit as st
 
+from pages.ui.messages import escaped
+
 STUDIO = "Inpaint Studio"
 
 SIDEBAR_PX = 200
 """Wide enough for the names of the pages. On a tablet the 300 of Streamlit are a third of the screen."""
 
 
+_ONLY_HEARD = """<style>
+button p > span[style*="font-size"] {
+  position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%); white-space: nowrap;
+}
+</style>"""
+"""Small print in the label of a button is for those who hear the page: to them, ten buttons “Cancel” are alike."""
+
+
+def button_label(title: str, of: str) -> str:
+    """title: what is seen. of: what this button belongs to, as it is; part of its name, and only heard."""
+    return f"{title} :small[{escaped(of)}]"
+
+
 def begin_page(title: str, icon: str) -> None:
     """icon: of the browser's tab, ":material/name:"."""
     tab = title if title == STUDIO else f"{title} · {STUDIO}"
     st.set_page_config(page_title=tab, page_icon=icon, layout="wide", initial_sidebar_state=SIDEBAR_PX)
+    st.html(_ONLY_HEARD)
     st.title(title)

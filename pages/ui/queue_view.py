@@ -15,12 +15,15 @@ from core.domain.queue import Move, QueueEntry, QueueView
 from pages.ui import prepared, state
 from pages.ui.generation_card import duration, in_words
 from pages.ui.messages import escaped, shown_errors
+from pages.ui.page import button_label
+from pages.ui.wording import beginning
 
 QUEUE_PAGE = "pages/3_Queue.py"
 
 SHOWN = 20
 PICTURE = Size(112, 112)
 PROMPT_SHOWN = 120
+PROMPT_HEARD = 40
 
 
 @st.fragment(run_every="1s")
@@ -54,17 +57,19 @@ def queue_words(view: QueueView) -> str:
 def _headline(studio: Studio, view: QueueView) -> None:
     with st.container(horizontal=True, vertical_alignment="center"):
         st.markdown(queue_words(view), width="stretch")
-        if view.is_paused:
-            _button("Resume", ":material/play_arrow:", "queue-resume", studio.queue.resume, type="primary")
-        else:
+        # On a phone the two go to the next line together.
+        with st.container(horizontal=True, width="content"):
+            if view.is_paused:
+                _button("Resume", ":material/play_arrow:", "queue-resume", studio.queue.resume, type="primary")
+            else:
+                _button(
+                    "Pause", ":material/pause:", "queue-pause", studio.queue.pause,
+                    help="What is being painted still ends; nothing else begins until you resume, also after a restart",
+                )  # fmt: skip
             _button(
-                "Pause", ":material/pause:", "queue-pause", studio.queue.pause,
-                help="What is being painted still ends; nothing else begins until you resume, also after a restart",
+                "Cancel all", ":material/cancel:", "queue-cancel-all", studio.queue.cancel_all,
+                disabled=not (view.running or view.waiting), help="They stay in the gallery and can be run again",
             )  # fmt: skip
-        _button(
-            "Cancel all", ":material/cancel:", "queue-cancel-all", studio.queue.cancel_all,
-            disabled=not (view.running or view.waiting), help="They stay in the gallery and can be run again",
-        )  # fmt: skip
     if view.is_paused:
         st.warning("The queue is paused: nothing new begins.", icon=":material/pause_circle:")
 
@@ -77,13 +82,13 @@ def _running(studio: Studio, entry: QueueEntry) -> None:
             st.progress(entry.progress.fraction, text=in_words(entry.progress))
         id = entry.generation.id
         _button(
-            "Cancel", ":material/stop:", f"queue-stop-{id}", studio.generations.cancel, id,
-            disabled=entry.progress.cancel_requested,
+            button_label("Cancel", _name(entry.generation)), ":material/stop:",
+            f"queue-stop-{id}", studio.generations.cancel, id, disabled=entry.progress.cancel_requested,
         )  # fmt: skip
 
 
 def _waiting(studio: Studio, nth: int, entry: QueueEntry, *, is_last: bool) -> None:
-    id = entry.generation.id
+    id, name = entry.generation.id, f"{nth + 1} in line, {_name(entry.generation)}"
     with st.container(border=True, horizontal=True, vertical_alignment="center"):
         _picture(studio, entry.generation)
         with st.container(width="stretch"):
@@ -95,12 +100,15 @@ def _waiting(studio: Studio, nth: int, entry: QueueEntry, *, is_last: bool) -> N
             (Move.LATER, "Later", ":material/arrow_downward:", is_last),
             (Move.LAST, "Last", ":material/vertical_align_bottom:", is_last),
         )
-        with st.popover("Move", icon=":material/swap_vert:", key=f"queue-move-{id}"):
+        # Streamlit names the panel that opens by the label as it was written: no markup in it.
+        with st.popover(f"Move {nth + 1}", icon=":material/swap_vert:", key=f"queue-move-{id}"):
             for move, title, icon, cannot in moves:
                 _button(
                     title, icon, f"queue-{move}-{id}", studio.queue.move, id, move, disabled=cannot, width="stretch"
                 )
-        _button("Cancel", ":material/close:", f"queue-cancel-{id}", studio.generations.cancel, id)
+        _button(
+            button_label("Cancel", name), ":material/close:", f"queue-cancel-{id}", studio.generations.cancel, id
+        )  # fmt: skip
 
 
 def _unfinished(studio: Studio, view: QueueView) -> None:
@@ -117,8 +125,8 @@ def _unfinished(studio: Studio, view: QueueView) -> None:
             with st.container(width="stretch"):
                 _words(generation)
             _button(
-                "Continue", ":material/play_arrow:", f"queue-continue-{generation.id}", _continue, studio,
-                [generation.id],
+                button_label("Continue", _name(generation)), ":material/play_arrow:",
+                f"queue-continue-{generation.id}", _continue, studio, [generation.id],
             )  # fmt: skip
 
 
@@ -151,13 +159,19 @@ def _picture(studio: Studio, generation: Generation) -> None:
 
 def _words(generation: Generation) -> None:
     params = generation.params
-    prompt = " ".join(params.prompt.split()) or "(no prompt: filled from its surroundings)"
-    prompt = prompt if len(prompt) <= PROMPT_SHOWN else prompt[: PROMPT_SHOWN - 1] + "…"
-    st.markdown(escaped(prompt))
+    st.markdown(escaped(_prompt(generation, PROMPT_SHOWN)))
     whose = "this browser" if generation.session == state.session() else "another session"
     steps = f"{params.effective_steps} steps"
     facts = (params.model, steps, f"seed {params.seed}", generation.device, whose)
     st.caption(escaped(" · ".join(facts)))
+
+
+def _prompt(generation: Generation, most: int) -> str:
+    return beginning(generation.params.prompt, most) or "(no prompt: filled from its surroundings)"
+
+
+def _name(generation: Generation) -> str:
+    return f"{_prompt(generation, PROMPT_HEARD)}, seed {generation.params.seed}"
 
 
 def _when(entry: QueueEntry) -> str:

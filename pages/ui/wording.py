@@ -1,4 +1,4 @@
-"""Moments and spans of time in words."""
+"""Moments and spans of time in words, and long texts in few."""
 
 from __future__ import annotations
 
@@ -6,6 +6,12 @@ from datetime import datetime
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import streamlit as st
+
+
+def beginning(text: str, most: int) -> str:
+    """In one line of at most so many characters."""
+    line = " ".join(text.split())
+    return line if len(line) <= most else line[: most - 1] + "…"
 
 
 def when(moment: datetime) -> str:

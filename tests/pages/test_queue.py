@@ -126,3 +126,14 @@ def test_a_lost_picture_leaves_the_line_readable(queue, studio):
 
     assert "a fox" in words(page)
     assert "No picture" in words(page)
+
+
+def test_buttons_of_the_same_title_have_names_of_their_own(queue, studio):
+    submit(studio, 2, prompt=HOSTILE)
+
+    page = queue()
+
+    labels = [button.label for button in page.button if button.label.startswith("Cancel :small")]
+    assert len(set(labels)) == 2
+    assert all("2 in line" in label or "1 in line" in label for label in labels)
+    assert all("\\<b onclick" in label for label in labels)
