@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import inspect
-import logging
 import sys
 import threading
 import time
-import warnings
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
@@ -36,6 +34,7 @@ from core.domain.params import MODEL_DEFAULT, SCHEDULERS, InpaintParams
 from core.domain.request import WorkingRequest
 from core.engine import device as devices
 from core.engine import families, filling, fingerprint, memory, prompts, schedulers, variation
+from core.engine.calm import calm
 from core.engine.families import Family
 from core.engine.latents import Layout
 from core.engine.models import Catalogue, native_size, read_index
@@ -232,7 +231,7 @@ class _Run:
         pipe.scheduler = self._scheduler
         self._started = self._prepared = self._denoised = time.perf_counter()
         try:
-            with self._watched(), _calm():
+            with self._watched(), calm():
                 result = pipe(
                     **self._family.arguments(prompts.arguments(pipe, params), params),
                     image=self._start,
@@ -374,7 +373,7 @@ def _pipeline(family: Family, folder: Path, choice: Choice, device: Device, *, s
     if not safety_checker and SAFETY_CHECKER in read_index(folder):
         without = {SAFETY_CHECKER: None, "requires_safety_checker": False}
     try:
-        with _calm():
+        with calm():
             import diffusers
 
             pipe = getattr(diffusers, family.pipeline).from_pretrained(
@@ -442,7 +441,7 @@ def _cut_off(pipe: Any, params: InpaintParams) -> dict[str, Any]:
     tokenizer, longest = _reader(pipe)
     cut = {}
     for name, text in prompts.words(params).items():
-        with _calm():
+        with calm():
             lost = tokenizer(text, add_special_tokens=False).input_ids[longest:]
         if lost:
             cut[f"{name}_cut"] = tokenizer.decode(lost).strip()
@@ -509,52 +508,6 @@ def _peak(device: Device) -> dict[str, float]:
         unit = 1 if sys.platform == "darwin" else 1024
         peak["peak_process_mb"] = round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 1e6, 1)
     return peak
-
-
-NOISE = {
-    "diffusers.configuration_utils": ("were passed to AutoencoderTiny",),  # it saves one value more than it reads
-    "diffusers.pipelines.flux.pipeline_flux_kontext_inpaint": ("have been adjusted to",),  # they are not, in the end
-    "diffusers.pipelines.flux2.pipeline_flux2_klein_inpaint": ("is ignored for step-wise distilled",),
-    "diffusers.pipelines.pipeline_utils": ("Expected types for vae",),
-    "diffusers.pipelines.stable_diffusion.pipeline_stable_diffusion_inpaint": (
-        "You have disabled the safety checker",  # our setting says so
-        "The following part of your input was truncated",  # the record says so
-    ),
-    "diffusers.pipelines.stable_diffusion.safety_checker": ("Potential NSFW content",),  # ResultWithheld says so
-    "transformers.tokenization_utils_base": ("Token indices sequence length is longer",),
-    "transformers.utils.import_utils": ("requires torchvision (not installed)",),  # pictures are prepared with Pillow
-}
-"""Warnings about what is meant to be as it is."""
-
-
-@contextmanager
-def _calm() -> Iterator[None]:
-    """Without the libraries' progress bars and the warnings above; others come through."""
-    with ExitStack() as stack:
-        stack.enter_context(warnings.catch_warnings())
-        # A picture of NaN on its way to the safety checker: BrokenResult says so.
-        warnings.filterwarnings("ignore", message="invalid value encountered in cast")
-        for name, phrases in NOISE.items():
-            logger = logging.getLogger(name)
-            quiet = _Without(phrases)
-            logger.addFilter(quiet)
-            stack.callback(logger.removeFilter, quiet)
-        from diffusers.utils import logging as diffusers_logging
-        from transformers.utils import logging as transformers_logging
-
-        diffusers_logging.disable_progress_bar()
-        transformers_logging.disable_progress_bar()
-        yield
-
-
-class _Without(logging.Filter):
-    def __init__(self, phrases: tuple[str, ...]) -> None:
-        super().__init__()
-        self._phrases = phrases
-
-    def filter(self, record: logging.LogRecord) -> bool:
-        message = record.getMessage()
-        return not any(phrase in message for phrase in self._phrases)
 
 
 def _first_line(error: BaseException) -> str:

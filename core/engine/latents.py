@@ -52,7 +52,6 @@ class Layout:
         Scaled as the pipelines of the family do it in _encode_vae_image or prepare_latents.
         """
         import torch
-        from diffusers.pipelines.stable_diffusion.pipeline_stable_diffusion_inpaint import retrieve_latents
 
         pipe, vae = self._pipe, self._pipe.vae
         pixels = pipe.image_processor.preprocess(image, height=self._height, width=self._width)
@@ -64,13 +63,12 @@ class Layout:
                 vae.to(torch.float32)
             pixels = pixels.to(device=pipe._execution_device, dtype=vae.dtype)
             with torch.no_grad():
-                found = retrieve_latents(
-                    vae.encode(pixels.unsqueeze(2) if _is_of_video(vae) else pixels), sample_mode="argmax"
-                )
+                found = vae.encode(pixels.unsqueeze(2) if _is_of_video(vae) else pixels)
         finally:
             if is_raised:
                 vae.to(own)
-        return self._scaled(found).to(own)
+        latents = found.latent_dist.mode() if hasattr(found, "latent_dist") else found.latents
+        return self._scaled(latents).to(own)
 
     def _scaled(self, found: Any) -> Any:
         import torch

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 
+from core.engine.calm import calm
 from core.engine.models import Catalogue
 from core.ports import Inpainter
 from core.settings import Settings
@@ -19,13 +20,14 @@ def warm_up() -> None:
     """Import what loading a pipeline will need: seconds, which pass while an artist still paints the mask."""
     with _importing:
         try:
-            from diffusers import (  # noqa: F401
-                AutoencoderKL,
-                AutoencoderTiny,
-                StableDiffusionInpaintPipeline,
-                UNet2DConditionModel,
-            )
-            from transformers import CLIPTextModel, CLIPTokenizer  # noqa: F401
+            with calm():
+                from diffusers import (  # noqa: F401
+                    AutoencoderKL,
+                    AutoencoderTiny,
+                    StableDiffusionInpaintPipeline,
+                    UNet2DConditionModel,
+                )
+                from transformers import CLIPTextModel, CLIPTokenizer  # noqa: F401
         except ImportError:
             # Told in words when a model is really loaded.
             log.exception("the engine's libraries cannot be imported")
