@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -28,6 +29,13 @@ from db.upgrade import upgrade
 # A machine that also does other things is slow now and then; that is no failure of what is tested.
 hypothesis_settings.register_profile("studio", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 hypothesis_settings.load_profile("studio")
+
+
+def pytest_collection_finish():
+    """The libraries stay for good: a tenth of all time went into looking through their objects for garbage."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(10_000, 10, 10)
 
 
 @dataclass

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 import streamlit as st
+from streamlit.runtime.scriptrunner.script_cache import ScriptCache
 from streamlit.testing.v1 import AppTest
 
 from core.domain.drawing import ERASE, PAINT
@@ -19,6 +20,7 @@ from pages.ui import canvas
 
 ROOT = Path(__file__).parents[2]
 ROOM_PX = 480
+COMPILED_PAGES = ScriptCache()
 
 
 @dataclass
@@ -52,9 +54,20 @@ class Hand:
 
 
 @pytest.fixture(autouse=True)
-def _no_warm_up(monkeypatch):
+def _no_engine(monkeypatch):
     """The libraries of the engine have no part in these tests."""
     monkeypatch.setattr("pages.ui.resources.warm_up", lambda: None)
+    monkeypatch.setattr("core.engine.device.devices", fake_devices)
+
+
+@pytest.fixture(autouse=True)
+def _no_repeated_work_of_the_driver(monkeypatch):
+    """What Streamlit's driver does anew for each page it opens, where a server does it once."""
+    # Looking through all installed packages for components takes a third of a second.
+    scan = "streamlit.components.v2.component_manager.BidiComponentManager.discover_and_register_components"
+    monkeypatch.setattr(scan, lambda *_, **__: None)
+    for driver in ("app_test", "local_script_runner"):
+        monkeypatch.setattr(f"streamlit.testing.v1.{driver}.ScriptCache", lambda: COMPILED_PAGES)
 
 
 @pytest.fixture
@@ -71,11 +84,7 @@ def hand(monkeypatch) -> Hand:
 def inpaint(studio, hand, monkeypatch) -> Callable[..., AppTest]:
     """Open the Inpaint page in a new browser session, at an address."""
     monkeypatch.setattr("pages.ui.resources.studio", lambda: studio)
-    monkeypatch.setattr("core.engine.device.devices", fake_devices)
     monkeypatch.setattr("pages.ui.gallery_grid._component", lambda **_: {})
-    # Looking through all installed packages for components takes a third of a second each time.
-    scan = "streamlit.components.v2.component_manager.BidiComponentManager.discover_and_register_components"
-    monkeypatch.setattr(scan, lambda *_, **__: None)
     st.cache_resource.clear()
 
     def open_page(**query: str) -> AppTest:
