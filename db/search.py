@@ -32,6 +32,7 @@ TEXTS = table("generation_texts", column("rowid"), column("generation_texts"))
 STEP_US = 0.15  # to the next entry of the index that holds all that filters look at
 ROW_US = 2.0  # to a row, by its number
 FOUND_US = 1.2  # to the next row of a search, and what its filters look at
+EACH_US = {"favourites": STEP_US}  # holds all that filters look at, too
 PROBE_US = 50.0  # whether one row matches a search
 TEXT_CAP = 50_000  # how far the matches of a search are counted before a way is chosen
 QUICK_US = 5_000.0  # nothing to be won by a better way
@@ -180,7 +181,7 @@ def _from_tag(filter: GalleryFilter, asked: list, tag: int, tags: list[int]) -> 
 
 def _from_index(filter: GalleryFilter, asked: list, tags: list[int], index: str) -> Source:
     """The rows of one index in its order, and what else is asked of each from the narrow one: never the wide rows."""
-    if index == _narrow(filter):
+    if index in (_narrow(filter), "favourites"):
         every = and_(*asked, *within_days(filter, Row.number), *(_has_tag(tag) for tag in tags), *_probe(filter))
         return Source(_hinted(select(Row.number), index).where(every), Row.number)
     first = aliased(Row)
@@ -201,7 +202,6 @@ def _index_conditions(row, filter: GalleryFilter, index: str) -> list[ColumnElem
         "device": lambda: [row.device == filter.devices[0]],
         "scheduler": lambda: [row.scheduler == filter.schedulers[0]],
         "parent_id": lambda: [row.parent_id == filter.parent_id],
-        "favourites": lambda: [live, row.favourite.is_(True)],
         "verdicts": lambda: [live, row.verdict == filter.verdicts[0]],
         "ratings": lambda: [live, row.rating.is_not(None)],
         "runtimes": lambda: [live, row.runtime_s.is_not(None)],
@@ -260,7 +260,7 @@ def _choose(session: Session, filter: GalleryFilter, tags: list[int], by: str) -
     if filter.text:
         more = found if found < TEXT_CAP else everything
         ways["text"] = (min(more, read) if is_in_order else more) * FOUND_US
-    names = [*((tag, FOUND_US) for tag in tags), *((index, FOUND_US) for index, _ in singles)]
+    names = [*((tag, FOUND_US) for tag in tags), *((index, EACH_US.get(index, FOUND_US)) for index, _ in singles)]
     for (name, each_us), size in zip(names, sizes, strict=True):
         # The rows of one index, of which those that all other filters let through are probed.
         seen = min(size, WANTED / share * size / hits) if is_in_order else size
