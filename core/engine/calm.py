@@ -30,6 +30,8 @@ def calm() -> Iterator[None]:
         stack.enter_context(warnings.catch_warnings())
         # A picture of NaN on its way to the safety checker: BrokenResult says so.
         warnings.filterwarnings("ignore", message="invalid value encountered in cast")
+        # Chroma's transformer uses an old name of diffusers' own.
+        warnings.filterwarnings("ignore", message="`FluxPosEmbed` is deprecated")
         for name, phrases in NOISE.items():
             logger = logging.getLogger(name)
             quiet = _Without(phrases)

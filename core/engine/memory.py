@@ -1,9 +1,11 @@
-"""Whether a model fits into this machine, asked before it is loaded: a process that is killed says nothing."""
+"""Memory of the machine and its cards: whether a model fits, asked before it is loaded, and what if it runs out."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
+import sys
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 
 from core.domain.environment import Device
@@ -17,6 +19,8 @@ ROOM = 1.2
 WHOLE, BY_PART, BY_LAYER = "whole", "model", "sequential"
 """How a pipeline lies on a card: all of it, the part at work, or the layer at work; the names are those of diffusers'
 enable_model_cpu_offload and enable_sequential_cpu_offload."""
+
+OUT_OF_MEMORY = ("out of memory", "not enough memory", "can't allocate memory", "cannot allocate memory")
 
 CGROUP = Path("/sys/fs/cgroup")
 
@@ -93,3 +97,52 @@ def _cache_of_container() -> int:
     except OSError:
         return 0
     return sum(int(line.split()[1]) for line in lines if line.startswith(("inactive_file ", "active_file ")))
+
+
+@contextmanager
+def errors_in_words(device: Device) -> Iterator[None]:
+    import torch
+
+    try:
+        yield
+    except (MemoryError, torch.OutOfMemoryError) as error:
+        empty_cache(device)
+        raise OutOfMemory from error
+    except RuntimeError as error:
+        if not any(words in str(error).lower() for words in OUT_OF_MEMORY):
+            raise
+        empty_cache(device)
+        raise OutOfMemory from error
+
+
+def empty_cache(device: Device) -> None:
+    import gc
+
+    import torch
+
+    gc.collect()
+    kind = device.key.partition(":")[0]
+    if kind != "cpu":
+        getattr(torch, kind).empty_cache()
+
+
+def reset_peak(device: Device) -> None:
+    import torch
+
+    if device.key.startswith("cuda"):
+        torch.cuda.reset_peak_memory_stats(device.key)
+
+
+def peak(device: Device) -> dict[str, float]:
+    """The most memory ever used, in MB: of the card in this run, and of this process since its start."""
+    peak = {}
+    if device.key.startswith("cuda"):
+        import torch
+
+        peak["peak_device_mb"] = round(torch.cuda.max_memory_allocated(device.key) / 1e6, 1)
+    if sys.platform != "win32":
+        import resource
+
+        unit = 1 if sys.platform == "darwin" else 1024
+        peak["peak_process_mb"] = round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 1e6, 1)
+    return peak

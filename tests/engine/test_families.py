@@ -24,6 +24,11 @@ from tests.engine.tiny_transformers import PIPELINES, qwen_edit
 TRANSFORMERS = sorted(PIPELINES)
 ALL = ["Stable Diffusion XL, 4 channels", "Stable Diffusion XL, 9 channels", *TRANSFORMERS]
 
+QUICK = ("FLUX.1", "Stable Diffusion XL, 9 channels")
+"""One with packed latents and one without stand for the others where time is short; CI runs them all."""
+
+SOME = [pytest.param(name, marks=() if name in QUICK else pytest.mark.slow) for name in ALL]
+
 GUIDED = [name for name in TRANSFORMERS if name not in ("FLUX.1", "FLUX.1 Fill", "FLUX.1 Kontext", "FLUX.2 klein")]
 """Those that know a negative prompt."""
 
@@ -94,7 +99,7 @@ def test_the_same_request_gives_the_same_bits_and_another_seed_others(tiny, name
     assert all(report.preview for report in reports[1:2])
 
 
-@pytest.mark.parametrize("name", ALL)
+@pytest.mark.parametrize("name", SOME)
 def test_a_lower_strength_runs_fewer_steps_and_stays_nearer(tiny, name):
     reports = []
     some = paint(tiny(name), strength=0.5, on_step=reports.append)
@@ -104,7 +109,7 @@ def test_a_lower_strength_runs_fewer_steps_and_stays_nearer(tiny, name):
     assert some.image.tobytes() != paint(tiny(name)).image.tobytes()
 
 
-@pytest.mark.parametrize("name", ALL)
+@pytest.mark.parametrize("name", SOME)
 def test_guidance_and_prompt_have_their_effect(tiny, name):
     plain = pixels(tiny(name))
 
@@ -124,14 +129,14 @@ def test_where_a_negative_prompt_has_none_the_family_says_so(tiny, name):
     assert np.array_equal(pixels(tiny(name)), pixels(tiny(name), negative_prompt="blurred"))
 
 
-@pytest.mark.parametrize("name", ALL)
+@pytest.mark.parametrize("name", SOME)
 def test_near_seeds_start_from_near_noise(tiny, name):
     plain, near, far = (pixels(tiny(name), variation_strength=share, variation_seed=9) for share in (0.0, 0.02, 1.0))
 
     assert 0 < np.abs(near - plain).mean() < np.abs(far - plain).mean()
 
 
-@pytest.mark.parametrize("name", ALL)
+@pytest.mark.parametrize("name", SOME)
 def test_a_soft_mask_keeps_more_the_less_may_change(tiny, name):
     hard = paint(tiny(name), num_inference_steps=8)
     full, weak = (paint(tiny(name), num_inference_steps=8, degree=usual(value)) for value in (255, 20))
@@ -141,7 +146,7 @@ def test_a_soft_mask_keeps_more_the_less_may_change(tiny, name):
     assert weak.record["noise_sha256"] == hard.record["noise_sha256"]
 
 
-@pytest.mark.parametrize("name", ALL)
+@pytest.mark.parametrize("name", SOME)
 def test_nothing_outside_the_mask_changes(tiny, name):
     picture = a_picture(160, 120)
     on = np.zeros((120, 160), np.uint8)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -20,7 +21,9 @@ def save(family: str, folder: Path) -> Path:
     """family: a key of PIPELINES."""
     import torch
 
-    with torch.random.fork_rng():
+    with torch.random.fork_rng(), warnings.catch_warnings():
+        # Chroma's class uses an old name of diffusers' own.
+        warnings.filterwarnings("ignore", message="`FluxPosEmbed` is deprecated")
         torch.manual_seed(0)
         PIPELINES[family]().save_pretrained(folder)
     return folder

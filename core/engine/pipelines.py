@@ -1,0 +1,85 @@
+"""Pipelines from a folder, whole and on their device."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from core.domain.environment import Device
+from core.domain.errors import DamagedModel, NotAnInpaintingModel
+from core.engine import memory
+from core.engine.calm import calm
+from core.engine.families import Family
+from core.engine.models import read_index
+from core.engine.weights import SAFETY_CHECKER, Choice
+
+
+def load(family: Family, folder: Path, choice: Choice, device: Device, *, safety_checker: bool) -> Any:
+    import torch
+    from safetensors import SafetensorError
+
+    without: dict[str, Any] = {}
+    if not safety_checker and SAFETY_CHECKER in read_index(folder):
+        without = {SAFETY_CHECKER: None, "requires_safety_checker": False}
+    try:
+        with calm():
+            import diffusers
+
+            pipe = getattr(diffusers, family.pipeline).from_pretrained(
+                str(folder),
+                use_safetensors=True,
+                local_files_only=True,
+                dtype=getattr(torch, device.dtype),
+                variant=choice.variant,
+                **without,
+            )
+    except SafetensorError as error:
+        raise DamagedModel from error
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise DamagedModel(f"This model cannot be loaded: {_first_line(error)} Get a complete copy of it.") from error
+    _check_pipeline(pipe)
+    denoiser = denoiser_of(pipe)
+    denoiser.register_to_config(**{k: v for k, v in family.missing.items() if k not in denoiser.config})
+    pipe.set_progress_bar_config(disable=True)
+    return pipe
+
+
+def place(pipe: Any, device: Device, parts: Mapping[str, int], wish: str) -> str:
+    """Bring it to its device, as a whole or as it is needed. wish: a placement, or "auto"."""
+    if device.key == "cpu":
+        return memory.WHOLE
+    is_card = device.key.startswith(("cuda", "xpu"))
+    placement = wish if wish != "auto" else memory.placement(parts, memory.free_on(device) if is_card else None)
+    if placement == memory.BY_PART:
+        pipe.enable_model_cpu_offload(device=device.key)
+    elif placement == memory.BY_LAYER:
+        pipe.enable_sequential_cpu_offload(device=device.key)
+    else:
+        pipe.to(device.key)
+    return placement
+
+
+def _check_pipeline(pipe: Any) -> None:
+    unet = getattr(pipe, "unet", None)
+    if unet is not None and unet.config.in_channels not in (4, 9):
+        raise NotAnInpaintingModel
+    for name, component in pipe.components.items():
+        parameters = getattr(component, "parameters", None)
+        # Left without values when the file lacks them.
+        if parameters is not None and any(parameter.is_meta for parameter in parameters()):
+            raise DamagedModel(f"The {name} of this model lacks some of its weights. Get a complete copy of it.")
+
+
+def denoiser_of(pipe: Any) -> Any:
+    return getattr(pipe, "unet", None) or pipe.transformer
+
+
+def attention_of(pipe: Any) -> str:
+    processors = getattr(denoiser_of(pipe), "attn_processors", {})
+    return ", ".join(sorted({type(processor).__name__ for processor in processors.values()}))
+
+
+def _first_line(error: BaseException) -> str:
+    line = str(error).strip().partition("\n")[0][:200]
+    return line if line.endswith(".") else f"{line}."
