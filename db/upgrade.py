@@ -65,6 +65,8 @@ def _upgrade_sqlite(connection: Connection, config: Config, wanted: str) -> None
     connection.rollback()
     # Tables that others refer to are made anew; what they hold is checked before the commit instead.
     connection.exec_driver_sql("PRAGMA foreign_keys=OFF")
+    # What one statement could have to take back: a change of a million rows is 4 GB, too much for the memory.
+    connection.exec_driver_sql("PRAGMA temp_store=FILE")
     try:
         # A second process that starts now waits here, and finds everything done.
         connection.exec_driver_sql("BEGIN IMMEDIATE")
@@ -96,6 +98,7 @@ def _upgrade_sqlite(connection: Connection, config: Config, wanted: str) -> None
     finally:
         connection.rollback()
         connection.exec_driver_sql("PRAGMA foreign_keys=ON")
+        connection.exec_driver_sql("PRAGMA temp_store=MEMORY")
         connection.rollback()
 
 
