@@ -99,6 +99,19 @@ def test_a_model_is_downloaded_when_asked_for_and_then_loads_and_paints_without_
     assert pixels_sha256(paintings[0]) == pixels_sha256(paintings[1])
 
 
+def test_a_model_with_a_transformer_comes_from_the_hub_just_so(hub, catalogue, transformer, settings):
+    hub.add("somebody/flux", Path(transformer("FLUX.1").model.key))
+    here = catalogue()
+    here.download("somebody/flux", ignore)
+    hub.status = 500
+
+    spec = here.find("somebody/flux")
+    result = load("somebody/flux", "cpu", here, settings).inpaint(a_working_request(), lambda report: None)
+
+    assert "negative_prompt" in spec.unused
+    assert result.record["pipeline"] == "FluxInpaintPipeline"
+
+
 def test_only_the_files_that_the_pipeline_needs_are_fetched(hub, catalogue):
     large = b"x" * 20_000
     hub.repositories[MODEL] |= {
@@ -267,6 +280,17 @@ def test_a_repository_that_is_no_pipeline_is_said_to_be_none(hub, catalogue):
         catalogue().download("somebody/words", ignore)
 
     assert raised.value.link == "https://huggingface.co/somebody/words"
+
+
+def test_a_family_that_cannot_repaint_is_refused_before_anything_large_is_fetched(hub, catalogue):
+    files = hub.repositories[MODEL]
+    index = files["model_index.json"].replace(b"StableDiffusionInpaintPipeline", b"WanPipeline")
+    hub.repositories["somebody/video"] = {**files, "model_index.json": index}
+
+    with pytest.raises(NotAnInpaintingModel, match=r"'WanPipeline' cannot repaint.*FLUX"):
+        catalogue().download("somebody/video", ignore)
+
+    assert hub.fetched() == {"model_index.json"}
 
 
 def test_a_gate_without_a_token_asks_for_one(hub, catalogue):

@@ -107,3 +107,41 @@ def test_whatever_there_is_one_complete_kind_is_chosen_or_the_model_is_refused(f
     assert len(weights) == len(WEIGHTED)
     assert all((".fp16." in name) == (chosen.variant == "fp16") for name in weights)
     assert set(chosen.files) <= set(files)
+
+
+FLUX = {
+    "_class_name": "FluxPipeline",
+    "scheduler": ["diffusers", "FlowMatchEulerDiscreteScheduler"],
+    "text_encoder": ["transformers", "CLIPTextModel"],
+    "text_encoder_2": ["transformers", "T5EncoderModel"],
+    "tokenizer": ["transformers", "CLIPTokenizer"],
+    "tokenizer_2": ["transformers", "T5TokenizerFast"],
+    "transformer": ["diffusers", "FluxTransformer2DModel"],
+    "vae": ["diffusers", "AutoencoderKL"],
+}
+
+
+def test_of_a_transformers_repository_the_parts_are_taken_and_the_single_files_beside_them_left():
+    shards = {"text_encoder_2": ("model", 2), "transformer": ("diffusion_pytorch_model", 3)}
+    needed = ["model_index.json", PLAIN[0], PLAIN[2], "tokenizer_2/spiece.model", "tokenizer/chat_template.jinja"]
+    for part, (name, of) in shards.items():
+        needed += [f"{part}/{name}-{n:05}-of-{of:05}.safetensors" for n in range(1, of + 1)]
+        needed.append(f"{part}/{name}.safetensors.index.json")
+
+    files = [*needed, "flux1-dev.safetensors", "ae.safetensors", "dev_grid.jpg", "README.md"]
+    chosen = choose(files, Components.of(FLUX, safety_checker=True), dtype="bfloat16")
+
+    assert chosen.variant is None
+    assert set(chosen.files) == set(needed)
+
+
+@pytest.mark.parametrize("missing", ["transformer", "vae", "text_encoder"])
+def test_a_transformers_model_without_one_of_its_great_parts_is_refused(missing):
+    with pytest.raises(NotAnInpaintingModel):
+        Components.of({**FLUX, missing: [None, None]}, safety_checker=False)
+
+
+def test_text_encoders_that_a_repository_leaves_out_are_not_missed():
+    components = Components.of({**FLUX, "text_encoder_2": [None, None]}, safety_checker=False)
+
+    assert components.weighted == ("text_encoder", "transformer", "vae")
