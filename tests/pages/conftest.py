@@ -15,8 +15,10 @@ from streamlit.runtime.scriptrunner.script_cache import ScriptCache
 from streamlit.testing.v1 import AppTest
 
 from core.domain.drawing import ERASE, PAINT
+from core.domain.picture import Picture
 from core.engine.fake import fake_devices
 from pages.ui import canvas
+from tests.conftest import a_picture
 
 ROOT = Path(__file__).parents[2]
 ROOM_PX = 480
@@ -96,3 +98,21 @@ def inpaint(studio, hand, monkeypatch) -> Callable[..., AppTest]:
         return page
 
     return open_page
+
+
+@pytest.fixture
+def opened(studio, inpaint) -> AppTest:
+    """The page with a picture of 96 x 64 pixels, on a canvas five times as large.
+
+    It stands in the draft already: to choose the page, upload and read it is four runs of the page before each test.
+    """
+    id = studio.drafts.start()
+    studio.drafts.save(id, studio.drafts.open_picture(studio.drafts.get(id), Picture(a_picture()), "photo.png"))
+    return inpaint(draft=id)
+
+
+@pytest.fixture
+def ready(opened, hand) -> AppTest:
+    """The page with a picture and a mask: its pixels 20 to 50 across and 10 to 40 down."""
+    hand.paint(100, 50, 250, 200)
+    return opened.run()

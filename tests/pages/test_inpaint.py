@@ -49,19 +49,6 @@ def words_on(page: AppTest) -> str:
     return "\n".join(element.value for kind in kinds for element in page.get(kind)).replace("\\", "")
 
 
-@pytest.fixture
-def opened(inpaint) -> AppTest:
-    """The page with a picture of 96 x 64 pixels, on a canvas five times as large."""
-    return upload(inpaint(), png(a_picture()))
-
-
-@pytest.fixture
-def ready(opened, hand) -> AppTest:
-    """The page with a picture and a mask: its pixels 20 to 50 across and 10 to 40 down."""
-    hand.paint(100, 50, 250, 200)
-    return opened.run()
-
-
 def generate(page: AppTest) -> AppTest:
     page.button(key="generate").click().run()
     assert not page.exception
@@ -342,8 +329,11 @@ def test_each_image_is_a_row_with_a_seed_of_its_own(ready, studio, dispatcher):
     assert {row.source_name for row in rows} == {"photo.png"}
 
 
-def test_the_row_has_the_picture_and_the_mask_at_full_size(ready, studio):
-    generate(ready)
+def test_the_row_has_the_picture_that_was_uploaded_and_the_mask_at_full_size(inpaint, hand, studio):
+    page = upload(inpaint(), png(a_picture()))
+    hand.paint(100, 50, 250, 200)
+
+    generate(page.run())
 
     [row] = studio.gallery.browse().generations
     assert studio.gallery.image(row.source).tobytes() == a_picture().tobytes()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import pytest
 from streamlit.testing.v1 import AppTest
 
 from core.domain.errors import OutOfMemory
@@ -12,13 +11,6 @@ from core.domain.modes import CONTENT_FILL
 from core.domain.params import InpaintParams
 from tests.conftest import a_picture
 from tests.pages.test_inpaint import draft, draft_id, generate, png, upload, widget, words_on
-
-
-@pytest.fixture
-def ready(inpaint, hand) -> AppTest:
-    page = upload(inpaint(), png(a_picture()))
-    hand.paint(100, 50, 250, 200)
-    return page.run()
 
 
 def finished(page: AppTest, dispatcher) -> AppTest:

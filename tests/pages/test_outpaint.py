@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import pytest
 from streamlit.testing.v1 import AppTest
 
 from core.domain.hashing import pixels_sha256
@@ -10,12 +9,7 @@ from core.domain.model import ModelSpec
 from core.domain.modes import CONTENT_FILL
 from core.domain.outpaint import Extended, Extension
 from tests.conftest import a_picture
-from tests.pages.test_inpaint import draft, draft_id, generate, png, upload, widget, words_on
-
-
-@pytest.fixture
-def opened(inpaint) -> AppTest:
-    return upload(inpaint(), png(a_picture()))
+from tests.pages.test_inpaint import draft, draft_id, generate, widget, words_on
 
 
 def extend(page: AppTest) -> AppTest:

@@ -62,8 +62,8 @@ def browser(inpaint, hand, monkeypatch) -> Browser:
 
 
 @pytest.fixture
-def page(browser, inpaint) -> AppTest:
-    return upload(inpaint(), png(a_picture()))
+def page(browser, opened) -> AppTest:
+    return opened
 
 
 def stored(studio, page: AppTest) -> Mask | None:

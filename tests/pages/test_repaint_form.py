@@ -3,18 +3,10 @@
 from __future__ import annotations
 
 import pytest
-from streamlit.testing.v1 import AppTest
 
 from core.domain.modes import MODES
-from tests.conftest import a_picture, a_request
-from tests.pages.test_inpaint import draft, generate, png, upload, widget, words_on
-
-
-@pytest.fixture
-def ready(inpaint, hand) -> AppTest:
-    page = upload(inpaint(), png(a_picture()))
-    hand.paint(100, 50, 250, 200)
-    return page.run()
+from tests.conftest import a_request
+from tests.pages.test_inpaint import draft, generate, widget, words_on
 
 
 def made(studio, page, dispatcher):
