@@ -73,7 +73,7 @@ def _painter(studio: Studio, id: str, draft: Draft, picture: Size) -> None:
         # Painted on the simple canvas, or before there was a painter.
         draft = replace_mask(studio, id, mask_of(studio, draft))
     painter(studio, id, draft, picture)
-    with st.container(horizontal=True, gap="small"):
+    with st.container(horizontal=True, gap="small", vertical_alignment="center"):
         mask_tools(studio, id, draft, picture)
         mask_by_numbers(studio, id, draft, picture)
         _choice_of_canvas(studio, id, draft)
@@ -111,7 +111,7 @@ def _simple_canvas(studio: Studio, id: str, draft: Draft, picture: Size) -> None
     if drawing.to_json() != (draft.drawing or Drawing((), size).to_json()) or draft.canvas_width != size.width:
         text = None if drawing.is_empty else drawing.to_json()
         draft = state.change_draft(studio, id, drawing=text, canvas_width=size.width)
-    with st.container(horizontal=True, gap="small"):
+    with st.container(horizontal=True, gap="small", vertical_alignment="center"):
         st.button(
             "Undo", icon=":material/undo:", disabled=draft.drawing is None, help="Take back the last stroke",
             on_click=_undo, args=(studio, id, picture), key="canvas-undo",
