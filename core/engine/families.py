@@ -5,6 +5,7 @@ A family is known by the class that its folder names in model_index.json, before
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from importlib.util import find_spec
@@ -21,7 +22,8 @@ class Family:
     denoiser, autoencoder: names of these components. guidance: the argument that guidance_scale goes to.
     takes_negative_prompt: whether it has any effect. is_flow: made by flow matching, which runs with its own scheduler
     only. patch: latents a side that share one token. native_px: where the folder does not say it. half: what it
-    computes in on a card; float16 overflows in the large transformers. options: further arguments of the call. missing:
+    computes in on a card; float16 overflows in the large transformers. steps, guidance_scale, strength: what its
+    pipeline takes if nothing is said. options: further arguments of the call. missing:
     settings of the denoiser that its pipeline reads, though its class does not have them. package: one that it needs
     beside those of requirements.txt.
     """
@@ -37,6 +39,9 @@ class Family:
     patch: int = 2
     native_px: int = 1024
     half: str = "bfloat16"
+    steps: int = 50
+    guidance_scale: float = 7.5
+    strength: float = 1.0
     options: Mapping[str, Any] = field(default_factory=dict)
     missing: Mapping[str, Any] = field(default_factory=dict)
     package: str | None = None
@@ -46,6 +51,16 @@ class Family:
         """Params that have no effect, or must stay as they are by default."""
         unused = () if self.takes_negative_prompt else ("negative_prompt",)
         return (*unused, "scheduler", "prompt_weights") if self.is_flow else unused
+
+    @property
+    def recommended(self) -> Mapping[str, Any]:
+        """Values of InpaintParams for a model of which nothing else is known."""
+        # A strength of all but 1 is written with two digits.
+        return {
+            "num_inference_steps": self.steps,
+            "guidance_scale": self.guidance_scale,
+            "strength": math.floor(self.strength * 100) / 100,
+        }
 
     def check_package(self) -> None:
         """Raises ModelUnavailable if the package that it needs is not there."""
@@ -86,27 +101,49 @@ FAMILIES: tuple[Family, ...] = (
         "LatentConsistencyModelImg2ImgPipeline",
         native_px=512,
     ),
-    _unet("Stable Diffusion XL", "StableDiffusionXL"),
+    _unet("Stable Diffusion XL", "StableDiffusionXL", strength=0.9999),
     Family(
         "Stable Diffusion 3",
         "StableDiffusion3InpaintPipeline",
         ("StableDiffusion3Pipeline", "StableDiffusion3Img2ImgPipeline"),
+        guidance_scale=7.0,
+        strength=0.6,
     ),
-    Family("FLUX.1", "FluxInpaintPipeline", ("FluxPipeline", "FluxImg2ImgPipeline"), takes_negative_prompt=False),
-    Family("FLUX.1 Fill", "FluxFillPipeline", takes_negative_prompt=False),
+    Family(
+        "FLUX.1",
+        "FluxInpaintPipeline",
+        ("FluxPipeline", "FluxImg2ImgPipeline"),
+        takes_negative_prompt=False,
+        steps=28,
+        guidance_scale=7.0,
+        strength=0.6,
+    ),
+    Family("FLUX.1 Fill", "FluxFillPipeline", takes_negative_prompt=False, guidance_scale=30.0),
     Family(
         "FLUX.1 Kontext",
         "FluxKontextInpaintPipeline",
         ("FluxKontextPipeline",),
         takes_negative_prompt=False,
+        steps=28,
+        guidance_scale=3.5,
         # The picture comes at the size that the artist chose.
         options={"_auto_resize": False},
     ),
-    Family("FLUX.2 klein", "Flux2KleinInpaintPipeline", ("Flux2KleinPipeline",), takes_negative_prompt=False),
+    Family(
+        "FLUX.2 klein",
+        "Flux2KleinInpaintPipeline",
+        ("Flux2KleinPipeline",),
+        takes_negative_prompt=False,
+        guidance_scale=8.0,
+        strength=0.8,
+    ),
     Family(
         "Chroma",
         "ChromaInpaintPipeline",
         ("ChromaPipeline", "ChromaImg2ImgPipeline"),
+        steps=28,
+        guidance_scale=7.0,
+        strength=0.6,
         missing={"guidance_embeds": False},
     ),
     Family(
@@ -114,16 +151,20 @@ FAMILIES: tuple[Family, ...] = (
         "QwenImageInpaintPipeline",
         ("QwenImagePipeline", "QwenImageImg2ImgPipeline"),
         guidance="true_cfg_scale",
+        guidance_scale=4.0,
+        strength=0.6,
     ),
     Family(
         "Qwen-Image-Edit",
         "QwenImageEditInpaintPipeline",
         ("QwenImageEditPipeline",),
         guidance="true_cfg_scale",
+        guidance_scale=4.0,
+        strength=0.6,
         # It also reads the picture, by a processor that stands on this.
         package="torchvision",
     ),
-    Family("Z-Image", "ZImageInpaintPipeline", ("ZImagePipeline", "ZImageImg2ImgPipeline")),
+    Family("Z-Image", "ZImageInpaintPipeline", ("ZImagePipeline", "ZImageImg2ImgPipeline"), guidance_scale=5.0),
 )
 
 

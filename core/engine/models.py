@@ -272,7 +272,7 @@ class Catalogue:
             native_px=native_px,
             folder=str(folder),
             licence="see the folder",
-            recommended={"size": native_px},
+            recommended=_recommended(family, native_px),
             unused=family.unused if family else (),
         )
         return self._completed(spec)
@@ -297,7 +297,7 @@ class Catalogue:
             return replace(spec, recommended={"size": spec.native_px})
         native_px, family = native_size(here), _family(here)
         unused = family.unused if family else ()
-        return replace(spec, native_px=native_px, recommended={"size": native_px}, unused=unused)
+        return replace(spec, native_px=native_px, recommended=_recommended(family, native_px), unused=unused)
 
 
 def read_index(folder: Path) -> Mapping[str, Any]:
@@ -324,6 +324,10 @@ def _family(folder: Path) -> families.Family | None:
     except ModelUnavailable:
         # Told when it is to be loaded; a folder can be looked at before.
         return None
+
+
+def _recommended(family: families.Family | None, native_px: int) -> Mapping[str, Any]:
+    return {**(family.recommended if family else {}), "size": native_px}
 
 
 def _is_path(key: str) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from dataclasses import replace
 from importlib.util import find_spec
 
@@ -68,6 +69,16 @@ def usual(value: int) -> Mask:
 def test_every_pipeline_of_the_table_is_there_and_can_paint_a_mask():
     for family in families.FAMILIES:
         assert "mask_image" in getattr(diffusers, family.pipeline).__call__.__doc__, family.title
+
+
+@pytest.mark.parametrize("family", families.FAMILIES, ids=lambda family: family.title)
+def test_what_is_recommended_is_what_the_pipeline_itself_would_take(family):
+    defaults = inspect.signature(getattr(diffusers, family.pipeline).__call__).parameters
+
+    assert defaults["num_inference_steps"].default == family.steps
+    assert defaults[family.guidance].default == family.guidance_scale
+    assert defaults["strength"].default == family.strength
+    InpaintParams(**family.recommended)
 
 
 @pytest.mark.parametrize("family", families.FAMILIES, ids=lambda family: family.title)
