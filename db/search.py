@@ -30,7 +30,6 @@ TEXTS = table("generation_texts", column("rowid"), column("generation_texts"))
 
 # Microseconds, as measured; only their ratios matter.
 STEP_US = 0.15  # to the next entry of the index that holds all that filters look at
-ROW_US = 2.0  # to a row, by its number
 FOUND_US = 1.2  # to the next row of a search, and what its filters look at
 EACH_US = {"favourites": STEP_US}  # holds all that filters look at, too
 PROBE_US = 50.0  # whether one row matches a search
@@ -255,7 +254,7 @@ def _choose(session: Session, filter: GalleryFilter, tags: list[int], by: str) -
         return "text"
     found = max(1, _count_text(session, filter)) if filter.text else everything
     share, probe = found / everything, PROBE_US if filter.text else 0.0
-    step = STEP_US if is_in_order and not filter.in_trash else ROW_US if filter.in_trash else FOUND_US
+    step = STEP_US if is_in_order or filter.in_trash else FOUND_US
     ways: dict[str | int, float] = {in_order: min(everything, read / share) * step + min(hits, WANTED / share) * probe}
     if filter.text:
         more = found if found < TEXT_CAP else everything

@@ -121,9 +121,9 @@ class GenerationRow(Table):
         UniqueConstraint("id"),
         # All that filters look at, in the order of the gallery: a page under filters never touches the wide rows.
         _partial("gallery", *LOOKED_AT, where=LIVE),
-        # The few that are asked for most.
+        # The few that are asked for most, and those that are seldom among them.
         _partial("favourites", *LOOKED_AT, where=LIVE & column("favourite").is_(true())),
-        _partial("trash", "number", "deleted_at", where=IN_TRASH),
+        _partial("trash", *LOOKED_AT, "deleted_at", where=IN_TRASH),
         _partial("ratings", "rating", "number", where=LIVE & column("rating").is_not(None)),
         _partial("runtimes", "runtime_s", "number", where=LIVE & column("runtime_s").is_not(None)),
         _partial("verdicts", "verdict", "number", where=LIVE & column("verdict").is_not(None)),
