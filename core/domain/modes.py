@@ -16,7 +16,7 @@ CONTENT_FILL = "content-fill"
 
 @dataclass(frozen=True, slots=True)
 class Mode:
-    """values: of InpaintParams. advice: what to put into the prompt.
+    """values: of InpaintParams. advice: what to put into the prompt. painting: how to paint the mask.
 
     instead: the model that takes the place of one that knows only a short list of words.
     """
@@ -25,6 +25,7 @@ class Mode:
     help: str
     advice: str
     values: Mapping[str, Any] = field(default_factory=dict)
+    painting: str = ""
     instead: str | None = None
 
 
@@ -46,7 +47,7 @@ MODES: dict[str, Mode] = {
         "Add",
         "Something new on what is there. It begins with the colours around the mask, so that the new thing stands in "
         "the light of its place; beside it the picture stays as it is.",
-        "Paint the new thing's outline generously, and say what it is.",
+        "Say what the new thing is.",
         {
             "fill": "border",
             "strength": 0.9,
@@ -55,12 +56,13 @@ MODES: dict[str, Mode] = {
             "colour_match": 0.5,
             "keep_threshold": 0.1,
         },
+        painting="Paint its outline generously.",
     ),
     "remove": Mode(
         "Remove",
         "What is there goes away, and its surroundings are continued. It begins with a classical fill, which the model "
         "then repaints.",
-        "Leave the prompt empty, or say what lies behind. Paint over the shadow, too.",
+        "Leave the prompt empty, or say what lies behind.",
         {
             "fill": "telea",
             "strength": 0.6,
@@ -69,6 +71,7 @@ MODES: dict[str, Mode] = {
             "colour_match": 1.0,
             "keep_threshold": 0.0,
         },
+        painting="Paint over its shadow, too.",
         instead=CONTENT_FILL,
     ),
     "edges": Mode(

@@ -49,8 +49,8 @@ def params_form(studio: Studio, id: str, draft: Draft) -> tuple[Choices, DeltaGe
     """
     kept = _kept(studio, draft)
     values: dict[str, Any] = {}
-    mode = _mode(studio, id, kept)
     unused = _unused(studio, id, kept)
+    mode = _mode(studio, id, kept, takes_words="prompt" not in unused)
     values["prompt"] = _text(id, "prompt", kept, unused, height=84)
     advice = st.container()
     values["negative_prompt"] = _text(id, "negative_prompt", kept, unused)
@@ -66,7 +66,7 @@ def params_form(studio: Studio, id: str, draft: Draft) -> tuple[Choices, DeltaGe
         values["guidance_scale"] = _number(id, "guidance_scale", kept, unused)
         images = _images(id, kept)
         _device(studio, id, kept["device"])
-    if values["strength"] < 1:
+    if values["strength"] < 1 and "strength" not in unused:
         steps = int(values["num_inference_steps"] * values["strength"])
         st.caption(f"{steps} of {values['num_inference_steps']} steps are run at this strength.")
     with st.expander("More parameters", icon=":material/tune:"):
@@ -156,7 +156,7 @@ def _within(value: Any, kind: type, low: float, high: float) -> int | float:
     return kind(min(max(value, low), high)) if isinstance(value, int | float) else kind(low)
 
 
-def _mode(studio: Studio, id: str, kept: Mapping[str, Any]) -> str:
+def _mode(studio: Studio, id: str, kept: Mapping[str, Any], *, takes_words: bool) -> str:
     """What is to be done. Choosing sets the parameters that suit it; they can be changed afterwards."""
     key = f"{id}.{MODE}"
     state.begin_widget(key, kept[MODE] if kept[MODE] in MODES else USUAL_MODE)
@@ -165,7 +165,8 @@ def _mode(studio: Studio, id: str, kept: Mapping[str, Any]) -> str:
         wrap=True, help="\n\n".join(f"**{mode.title}**: {mode.help}" for mode in MODES.values()),
         on_change=_apply_mode, args=(studio, id),
     )  # fmt: skip
-    st.caption(MODES[chosen or USUAL_MODE].advice)
+    mode = MODES[chosen or USUAL_MODE]
+    st.caption(f"{mode.advice if takes_words else ''} {mode.painting}".strip())
     return chosen or USUAL_MODE
 
 
@@ -291,8 +292,7 @@ def _advise_unused(studio: Studio, model: str) -> None:
     except StudioError:
         return
     if spec.unused:
-        titles = ", ".join(PARAMETERS[name].title.lower() for name in spec.unused)
-        st.caption(f":material/info: No part in what {escaped(spec.title)} does: {titles}.")
+        st.caption(f":material/info: Fields in grey have no effect with {escaped(spec.title)}.")
 
 
 def _checked(values: Mapping[str, Any], is_random: bool, count: int, problem: str | None) -> Choices:

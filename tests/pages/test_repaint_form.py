@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from core.domain.modes import MODES
@@ -94,3 +96,28 @@ def test_what_a_generation_was_made_with_comes_back_into_the_form(studio, inpain
     assert widget(page, "slider", "refine_strength").value == 0.6
     assert widget(page, "slider", "colour_match").value == 0.5
     assert widget(page, "slider", "keep_threshold").value == 0.08
+
+
+def test_what_has_no_effect_with_a_model_is_grey_and_stays_as_it_is_by_default(studio, ready, dispatcher):
+    widget(ready, "selectbox", "scheduler").set_value("euler").run()
+    widget(ready, "toggle", "prompt_weights").set_value(True).run()
+    unused = ("negative_prompt", "scheduler", "prompt_weights")
+    studio.models.specs["pocket-inpaint"] = replace(studio.models.specs["pocket-inpaint"], unused=unused)
+
+    ready.run()
+    params = made(studio, ready, dispatcher).params
+
+    assert widget(ready, "text_input", "negative_prompt").disabled
+    assert not widget(ready, "text_area", "prompt").disabled
+    assert "Fields in grey have no effect" in words_on(ready)
+    assert (params.scheduler, params.prompt_weights) == ("model-default", False)
+
+
+def test_a_model_that_takes_no_words_is_not_given_advice_about_them(studio, ready):
+    studio.models.specs["pocket-inpaint"] = replace(studio.models.specs["pocket-inpaint"], unused=("prompt",))
+
+    widget(ready, "segmented_control", "mode").set_value("remove").run()
+
+    assert MODES["remove"].painting in words_on(ready)
+    assert MODES["remove"].advice not in words_on(ready)
+    assert widget(ready, "text_area", "prompt").disabled
