@@ -44,12 +44,13 @@ def of_parts(folder: Path, files: Iterable[str], dtype: str) -> Mapping[str, int
 
 
 def smaller_dtype(parts: Mapping[str, int], device: Device, half: str, free: int | None) -> str:
-    """The dtype to load in. On a processor the whole precision if that fits, else the half that the family bears.
+    """The dtype to load in. Where models lie in the machine's own memory, the whole precision if that fits, else the
+    half that the family bears.
 
     parts: their bytes in the device's dtype. free: bytes of memory, None where it cannot be told. Raises OutOfMemory.
     """
     needed = sum(parts.values())
-    if device.key != "cpu" or free is None or needed <= free:
+    if device.key not in ("cpu", "mps") or free is None or needed <= free:
         return device.dtype
     if half == "bfloat16":
         needed //= 2
@@ -79,10 +80,16 @@ def free_on(device: Device) -> int | None:
 
 
 def free_memory() -> int:
-    """Bytes that this process can still get: of the machine, or of the container that it runs in."""
+    """Bytes that this process can still get: of the machine with its swap, or of the container that it runs in.
+
+    macOS and Windows make room as it is needed: there it is at least the whole memory.
+    """
     import psutil
 
-    free = psutil.virtual_memory().available
+    memory = psutil.virtual_memory()
+    free = memory.available + psutil.swap_memory().free
+    if sys.platform in ("darwin", "win32"):
+        return max(free, memory.total)
     try:
         limit, used = ((CGROUP / name).read_text().strip() for name in ("memory.max", "memory.current"))
     except OSError:

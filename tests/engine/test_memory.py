@@ -11,7 +11,9 @@ from core.domain.errors import OutOfMemory
 from core.engine import memory
 from tests.engine.tiny import a_working_request
 
-CPU, CARD = Device("cpu", "a processor", "float32"), Device("cuda:0", "a card", "bfloat16")
+CPU, APPLE, CARD = (
+    Device(key, "", dtype) for key, dtype in (("cpu", "float32"), ("mps", "float32"), ("cuda:0", "bfloat16"))
+)
 PARTS = {"text_encoder": 4_000, "transformer": 10_000, "vae": 1_000}
 
 
@@ -28,6 +30,7 @@ def test_on_a_card_lies_as_much_as_fits_with_room_to_compute(free, placement):
 )
 def test_a_processor_computes_in_half_precision_only_what_would_not_fit_otherwise(free, dtype):
     assert memory.smaller_dtype(PARTS, CPU, "bfloat16", free) == dtype
+    assert memory.smaller_dtype(PARTS, APPLE, "bfloat16", free) == dtype
     assert memory.smaller_dtype(PARTS, CARD, "bfloat16", free) == "bfloat16"
 
 
@@ -63,6 +66,15 @@ def test_a_container_counts_more_than_the_machine(tmp_path, monkeypatch):
 
     assert min(whole, unlimited) > 10**6
     assert memory.free_memory() == 250
+
+
+@pytest.mark.parametrize("platform", ["darwin", "win32"])
+def test_systems_that_make_room_as_it_is_needed_offer_all_they_have(monkeypatch, platform):
+    import psutil
+
+    monkeypatch.setattr(memory.sys, "platform", platform)
+
+    assert memory.free_memory() >= psutil.virtual_memory().total
 
 
 def test_a_model_larger_than_the_memory_is_refused_when_it_is_loaded(models, loaded, monkeypatch):
