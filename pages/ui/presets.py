@@ -68,7 +68,7 @@ def _hand_on(studio: Studio, *, has_any: bool) -> None:
         help="One small file with all presets, for another machine",
     )  # fmt: skip
     st.file_uploader(
-        "Take presets from a file", "json", key="presets-import", on_change=_import, args=(studio,),
+        "Take presets from a file", "json", key="presets-import", max_upload_size=1, on_change=_import, args=(studio,),
         help="A file that was downloaded here. None of your presets is replaced.",
     )  # fmt: skip
 
