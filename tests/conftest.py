@@ -15,6 +15,7 @@ import pytest
 from hypothesis import HealthCheck
 from hypothesis import settings as hypothesis_settings
 from PIL import Image
+from sqlalchemy import Engine
 
 from core.bootstrap import Studio, build_studio
 from core.dispatch.inline import WaitingDispatcher
@@ -29,6 +30,25 @@ from db.upgrade import upgrade
 # A machine that also does other things is slow now and then; that is no failure of what is tested.
 hypothesis_settings.register_profile("studio", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 hypothesis_settings.load_profile("studio")
+
+NEEDS_TORCH = ("tests/engine/", "tests/training/")
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config, log):
+    """Files stay whole. Those that need torch stay together too, so that one process pays seconds for it and not each.
+
+    The full run has work enough of that kind for every process.
+    """
+    if config.getvalue("dist") != "loadfile" or config.option.markexpr != "not slow":
+        return None
+    from xdist.scheduler import LoadFileScheduling
+
+    class Scheduling(LoadFileScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            return "torch" if nodeid.startswith(NEEDS_TORCH) else super()._split_scope(nodeid)
+
+    return Scheduling(config, log)
 
 
 def pytest_collection_finish():
@@ -62,6 +82,23 @@ def _no_settings_of_this_machine(monkeypatch, tmp_path):
             monkeypatch.delenv(name)
     monkeypatch.delenv("HF_TOKEN", raising=False)
     monkeypatch.setitem(Settings.model_config, "env_file", None)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _statements_compiled_once():
+    """Each studio has an engine of its own; what its statements come to as SQL is the same for all of them."""
+    dialect, compiled = make_engine("sqlite://").dialect, {}
+
+    def engine(url: str) -> Engine:
+        made = make_engine(url)
+        if made.dialect.name == dialect.name:
+            made.dialect = dialect
+            made.update_execution_options(compiled_cache=compiled)
+        return made
+
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr("core.bootstrap.make_engine", engine)
+        yield
 
 
 @pytest.fixture

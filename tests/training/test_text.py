@@ -2,14 +2,14 @@
 
 import pytest
 
-torch = pytest.importorskip("torch", reason="needs the model libraries")
-pytest.importorskip("cv2", reason="needs training/requirements.txt")
-inpainter = pytest.importorskip("training.inpainter")
-text = pytest.importorskip("training.text")
-
 
 @pytest.fixture(scope="module")
 def likeness():
+    # Not at the top: who only collects the tests should not wait for torch.
+    torch = pytest.importorskip("torch", reason="needs the model libraries")
+    pytest.importorskip("cv2", reason="needs training/requirements.txt")
+    inpainter = pytest.importorskip("training.inpainter")
+    text = pytest.importorskip("training.text")
     tokenizer = text.new_tokenizer()
     encoder = inpainter.new_text_encoder(tokenizer).eval()
 
