@@ -11,6 +11,9 @@ NOISE = {
     "diffusers.configuration_utils": ("were passed to AutoencoderTiny",),  # it saves one value more than it reads
     "diffusers.pipelines.flux.pipeline_flux_kontext_inpaint": ("have been adjusted to",),  # they are not, in the end
     "diffusers.pipelines.flux2.pipeline_flux2_klein_inpaint": ("is ignored for step-wise distilled",),
+    "diffusers.pipelines.kandinsky2_2.pipeline_kandinsky2_2_prior": (
+        "The following part of your input was truncated",  # the record says so
+    ),
     "diffusers.pipelines.pipeline_utils": ("Expected types for vae",),
     "diffusers.pipelines.stable_diffusion.pipeline_stable_diffusion_inpaint": (
         "You have disabled the safety checker",  # our setting says so

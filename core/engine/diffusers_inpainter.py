@@ -48,30 +48,31 @@ def load(model: str, device: str, catalogue: Catalogue, settings: Settings) -> D
     devices.prefer_exact(where)
     threads = devices.set_threads(settings.threads)
     family = families.of(read_index(folder))
-    family.check_package()
+    family.check()
     where = replace(where, dtype=family.dtype(where.dtype))
-    choice = catalogue.choice(folder, where.dtype)
-    parts, free = memory.of_parts(folder, choice.files, where.dtype), memory.free_on(where)
+    sources = pipelines.sources(folder, catalogue, where.dtype)
+    files = {name: file for source in sources for name, file in source.files.items()}
+    parts, free = memory.of_parts(files, where.dtype), memory.free_on(where)
     where = replace(where, dtype=memory.smaller_dtype(parts, where, family.half, free))
     with memory.errors_in_words(where):
-        pipe = pipelines.load(family, folder, choice, where, safety_checker=settings.safety_checker)
+        pipe = pipelines.load(sources, where, safety_checker=settings.safety_checker)
         placement = pipelines.place(pipe, where, parts, settings.offload)
-    files = fingerprint.of_files(folder, choice.files)
+    hashes = fingerprint.of_files(files)
     loaded = LoadedModel(
         key=model,
         repository=spec.repository,
-        revision=folder.name if spec.repository else fingerprint.of_all(files),
+        revision=folder.name if spec.repository else fingerprint.of_all(hashes),
         device=where.key,
         dtype=where.dtype,
         cell=pipe.vae_scale_factor * family.patch,
         native_px=native_size(folder),
         load_s=round(time.perf_counter() - started, 3),
         details={
-            "pipeline": type(pipe).__name__,
+            "pipeline": family.pipeline,
             "in_channels": pipelines.denoiser_of(pipe).config.in_channels,
-            "variant": choice.variant,
+            "variant": sources[0].choice.variant,
             "placement": placement,
-            "weights": {name: sha for name, sha in files.items() if name.endswith(".safetensors")},
+            "weights": {name: sha for name, sha in hashes.items() if name.endswith(".safetensors")},
             "safety_checker": getattr(pipe, SAFETY_CHECKER, None) is not None,
             "scheduler": type(pipe.scheduler).__name__,
             "attention": pipelines.attention_of(pipe),
@@ -147,7 +148,7 @@ class DiffusersInpainter:
             raise InvalidParams(f"The model was handed a {request.image.mode} picture of {size} and another mask.")
         if size.width % cell or size.height % cell:
             raise InvalidParams(f"This model takes sizes in multiples of {cell} pixels, not {size}. Change the size.")
-        if self._family.is_flow and request.params.scheduler != MODEL_DEFAULT:
+        if self._family.own_scheduler_only and request.params.scheduler != MODEL_DEFAULT:
             raise InvalidParams(
                 f"{self._family.title} models run with their own scheduler only. Choose {SCHEDULERS[MODEL_DEFAULT]!r}."
             )
@@ -155,7 +156,7 @@ class DiffusersInpainter:
     def _record(self, request: WorkingRequest, run: Run, threads: int) -> Mapping[str, Any]:
         return {
             "call_version": CALL_VERSION,
-            "pipeline": type(self._pipe).__name__,
+            "pipeline": self._family.pipeline,
             "in_channels": pipelines.denoiser_of(self._pipe).config.in_channels,
             "dtype": self.model.dtype,
             "attention": pipelines.attention_of(self._pipe),

@@ -19,13 +19,15 @@ from core.domain.params import InpaintParams
 class Family:
     """pipeline: the class of diffusers that repaints. saved_as: classes whose folders hold what it needs.
 
-    denoiser, autoencoder: names of these components. guidance: the argument that guidance_scale goes to.
-    takes_negative_prompt: whether it has any effect. is_flow: made by flow matching, which runs with its own scheduler
-    only. patch: latents a side that share one token. native_px: where the folder does not say it. half: what it
-    computes in on a card; float16 overflows in the large transformers. steps, guidance_scale, strength: what its
-    pipeline takes if nothing is said. options: further arguments of the call. missing:
-    settings of the denoiser that its pipeline reads, though its class does not have them. package: one that it needs
-    beside those of requirements.txt.
+    denoiser, autoencoder, text_encoder: names of these components. guidance: the argument that guidance_scale goes to.
+    takes_negative_prompt: whether it has any effect. takes_strength: or it always begins with pure noise.
+    own_scheduler_only: it runs with no other than the one it came with. patch: latents a side that its sizes are
+    multiples of, as those of one token. native_px: where the folder does not say it. half: what it computes in on a
+    card; float16 overflows in the large transformers. steps, guidance_scale, strength: what its pipeline takes if
+    nothing is said. options: further arguments of the call. missing: settings of the denoiser that its pipeline reads,
+    though its class does not have them. package: one that it needs beside those of requirements.txt. beside: hub id of
+    the repository that it needs beside its own. part_of: hub id of the model that needs this one, which alone paints
+    nothing.
     """
 
     title: str
@@ -33,9 +35,11 @@ class Family:
     saved_as: tuple[str, ...] = ()
     denoiser: str = "transformer"
     autoencoder: str = "vae"
+    text_encoder: str | None = "text_encoder"
     guidance: str = "guidance_scale"
     takes_negative_prompt: bool = True
-    is_flow: bool = True
+    takes_strength: bool = True
+    own_scheduler_only: bool = True
     patch: int = 2
     native_px: int = 1024
     half: str = "bfloat16"
@@ -45,12 +49,21 @@ class Family:
     options: Mapping[str, Any] = field(default_factory=dict)
     missing: Mapping[str, Any] = field(default_factory=dict)
     package: str | None = None
+    beside: str | None = None
+    part_of: str | None = None
+
+    @property
+    def parts(self) -> set[str]:
+        """Names of the components without which it is none of this family."""
+        return {name for name in (self.denoiser, self.autoencoder, self.text_encoder) if name}
 
     @property
     def unused(self) -> tuple[str, ...]:
         """Params that have no effect, or must stay as they are by default."""
         unused = () if self.takes_negative_prompt else ("negative_prompt",)
-        return (*unused, "scheduler", "prompt_weights") if self.is_flow else unused
+        if not self.takes_strength:
+            unused = (*unused, "strength", "fill")
+        return (*unused, "scheduler", "prompt_weights") if self.own_scheduler_only else unused
 
     @property
     def recommended(self) -> Mapping[str, Any]:
@@ -62,8 +75,13 @@ class Family:
             "strength": math.floor(self.strength * 100) / 100,
         }
 
-    def check_package(self) -> None:
-        """Raises ModelUnavailable if the package that it needs is not there."""
+    def check(self) -> None:
+        """Raises NotAnInpaintingModel if it is only a part of another one, ModelUnavailable if its package is not there."""
+        if self.part_of:
+            raise NotAnInpaintingModel(
+                f"This model is a part of {self.part_of}: it tells that one what the words mean, and cannot paint "
+                "alone. Choose that one."
+            )
         if self.package and find_spec(self.package) is None:
             raise ModelUnavailable(
                 f"{self.title} models need the package {self.package}, which is not installed. Install the one that "
@@ -74,8 +92,10 @@ class Family:
         return self.half if of_device == "float16" else of_device
 
     def arguments(self, prompts: Mapping[str, Any], params: InpaintParams) -> Mapping[str, Any]:
-        """Prompts and guidance as this pipeline calls them. prompts: with a negative one."""
+        """Prompts, guidance and strength as this pipeline calls them. prompts: with a negative one."""
         given = {**prompts, self.guidance: params.guidance_scale, **self.options}
+        if self.takes_strength:
+            given["strength"] = params.strength
         if not self.takes_negative_prompt:
             given.pop("negative_prompt", None)
         elif self.guidance == "true_cfg_scale":
@@ -88,7 +108,7 @@ class Family:
 
 def _unet(title: str, stem: str, *others: str, **more: Any) -> Family:
     kinds = (f"{stem}{kind}Pipeline" for kind in ("", "Img2Img", "PAG", "PAGImg2Img", "PAGInpaint"))
-    shared = {"denoiser": "unet", "is_flow": False, "patch": 1, "half": "float16"}
+    shared = {"denoiser": "unet", "own_scheduler_only": False, "patch": 1, "half": "float16"}
     return Family(title, f"{stem}InpaintPipeline", (*kinds, *others), **shared, **more)
 
 
@@ -165,7 +185,32 @@ FAMILIES: tuple[Family, ...] = (
         package="torchvision",
     ),
     Family("Z-Image", "ZImageInpaintPipeline", ("ZImagePipeline", "ZImageImg2ImgPipeline"), guidance_scale=5.0),
+    Family(
+        "Kandinsky 2.2",
+        "KandinskyV22InpaintPipeline",
+        denoiser="unet",
+        autoencoder="movq",
+        text_encoder=None,
+        takes_strength=False,
+        # Its pipeline rounds the sizes of pictures up to 64 pixels.
+        patch=8,
+        native_px=512,
+        half="float16",
+        steps=100,
+        guidance_scale=4.0,
+        beside="kandinsky-community/kandinsky-2-2-prior",
+    ),
 )
+
+PRIOR = Family(
+    "Kandinsky 2.2 prior",
+    "KandinskyV22PriorPipeline",
+    denoiser="prior",
+    autoencoder="image_encoder",
+    half="float16",
+    part_of="kandinsky-community/kandinsky-2-2-decoder-inpaint",
+)
+"""What the decoder of Kandinsky 2.2 is told its words by. Its encoder of pictures sees what no words look like."""
 
 
 def named(title: str) -> Family:
@@ -173,9 +218,9 @@ def named(title: str) -> Family:
 
 
 def of(index: Mapping[str, Any]) -> Family:
-    """The family of a model by the content of its model_index.json. Raises NotAnInpaintingModel."""
+    """The family of a model, or a part of one, by the content of its model_index.json. Raises NotAnInpaintingModel."""
     name = index.get("_class_name")
-    for family in FAMILIES:
+    for family in (*FAMILIES, PRIOR):
         if name == family.pipeline or name in family.saved_as:
             return family
     titles = ", ".join(family.title for family in FAMILIES)

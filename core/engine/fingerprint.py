@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import hashlib
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 
 from core.domain.hashing import canonical_json, sha256_of
@@ -13,9 +13,9 @@ from core.domain.hashing import canonical_json, sha256_of
 STORED_BY_HASH = re.compile(r"[0-9a-f]{64}")
 
 
-def of_files(folder: Path, names: Iterable[str]) -> Mapping[str, str]:
+def of_files(files: Mapping[str, Path]) -> Mapping[str, str]:
     """The "sha256:..." of each file, by name."""
-    return {name: _of_file(folder / name) for name in sorted(names)}
+    return {name: _of_file(files[name]) for name in sorted(files)}
 
 
 def of_all(files: Mapping[str, str]) -> str:

@@ -12,9 +12,9 @@ import os
 import re
 import shutil
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -28,6 +28,7 @@ from core.domain.errors import (
     TokenMissing,
 )
 from core.domain.model import ModelSpec
+from core.engine import families
 from core.engine.weights import INDEX, Components, choose
 from core.ports import OnDownload
 
@@ -46,6 +47,15 @@ class RemoteFile:
     name: str
     size: int
     sha256: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """What is wanted of one repository, of one commit."""
+
+    spec: ModelSpec
+    commit: str
+    files: Sequence[RemoteFile]
 
 
 class Hub:
@@ -71,8 +81,8 @@ class Hub:
         folder = repository / "snapshots" / commit
         return folder if folder.is_dir() else None
 
-    def download(self, spec: ModelSpec, on_progress: OnDownload, *, dtype: str, safety_checker: bool) -> Path:
-        """Fetch the files that the pipeline needs and that are not here yet; returns the snapshot's folder.
+    def download(self, spec: ModelSpec, on_progress: OnDownload, *, dtype: str, safety_checker: bool) -> None:
+        """Fetch the files that the pipeline needs and that are not here yet, also of a repository that it needs beside.
 
         on_progress gets bytes done and in all, those already here included; it may raise to stop. What was fetched
         by then is kept and the next call continues in the middle of the file.
@@ -82,16 +92,26 @@ class Hub:
                 "This program is set to stay offline (INPAINT_STUDIO_OFFLINE), so nothing is downloaded. "
                 "Change that, or choose a model that is already here."
             )
+        orders = self._orders(spec, dtype, safety_checker=safety_checker)
+        progress = _Progress(on_progress, total=sum(file.size for order in orders for file in order.files))
+        for order in orders:
+            with self._errors_in_words(order.spec):
+                self._fetch(order, progress)
+                self._remember(order)
+
+    def _orders(self, spec: ModelSpec, dtype: str, *, safety_checker: bool) -> list[Order]:
         with self._errors_in_words(spec):
             commit, files = self._list(spec)
             if INDEX not in files:
                 raise NotAnInpaintingModel(link=spec.url)
             index = json.loads(Path(self._fetch_small(spec, commit, INDEX)).read_text("utf-8"))
             components = Components.of(index, safety_checker=safety_checker)
-            wanted = [files[name] for name in choose(files, components, dtype=dtype).files]
-            self._fetch(spec, commit, wanted, on_progress)
-            self._remember(spec, commit)
-        return self._repository_folder(spec) / "snapshots" / commit
+            order = Order(spec, commit, [files[name] for name in choose(files, components, dtype=dtype).files])
+        repository = families.of(index).beside
+        if repository is None:
+            return [order]
+        beside = replace(spec, key=repository, repository=repository, revision="main")
+        return [order, *self._orders(beside, dtype, safety_checker=safety_checker)]
 
     def _list(self, spec: ModelSpec) -> tuple[str, dict[str, RemoteFile]]:
         from huggingface_hub import HfApi
@@ -101,16 +121,16 @@ class Hub:
         files = [RemoteFile(s.rfilename, s.size or 0, s.lfs.sha256 if s.lfs else None) for s in about.siblings or ()]
         return about.sha, {file.name: file for file in files}
 
-    def _fetch(self, spec: ModelSpec, commit: str, wanted: list[RemoteFile], on_progress: OnDownload) -> None:
-        progress = _Progress(on_progress, total=sum(file.size for file in wanted))
+    def _fetch(self, order: Order, progress: _Progress) -> None:
         progress.report()
-        with self._alone(spec, progress):
-            self._check_room(spec, commit, wanted)
-            self._fetch_each(spec, commit, wanted, progress)
+        with self._alone(order.spec, progress):
+            self._check_room(order)
+            self._fetch_each(order, progress)
 
-    def _fetch_each(self, spec: ModelSpec, commit: str, wanted: list[RemoteFile], progress: _Progress) -> None:
+    def _fetch_each(self, order: Order, progress: _Progress) -> None:
+        spec, commit = order.spec, order.commit
         # The small ones first: an unreadable repository shows before gigabytes are spent on it.
-        for file in sorted(wanted, key=lambda file: (file.sha256 is not None, file.size)):
+        for file in sorted(order.files, key=lambda file: (file.sha256 is not None, file.size)):
             with progress.file(file):
                 if file.sha256 and not self._is_here(spec, commit, file):
                     self._fetch_large(spec, commit, file, progress)
@@ -133,9 +153,9 @@ class Hub:
                     progress.report()
             yield
 
-    def _check_room(self, spec: ModelSpec, commit: str, wanted: list[RemoteFile]) -> None:
-        missing = [file for file in wanted if not self._is_here(spec, commit, file)]
-        parts = [self._part(spec, file) for file in missing if file.sha256]
+    def _check_room(self, order: Order) -> None:
+        missing = [file for file in order.files if not self._is_here(order.spec, order.commit, file)]
+        parts = [self._part(order.spec, file) for file in missing if file.sha256]
         needed = sum(file.size for file in missing) - sum(part.stat().st_size for part in parts if part.exists())
         free = shutil.disk_usage(self._cache_folder()).free
         if needed > free:
@@ -216,12 +236,12 @@ class Hub:
                 sink.flush()  # what is counted is on the disk
                 progress.advance(len(chunk))
 
-    def _remember(self, spec: ModelSpec, commit: str) -> None:
+    def _remember(self, order: Order) -> None:
         """Note which commit the branch or tag stood at, as the hub's library does."""
-        if not COMMIT.fullmatch(spec.revision):
-            ref = self._repository_folder(spec) / "refs" / spec.revision
+        if not COMMIT.fullmatch(order.spec.revision):
+            ref = self._repository_folder(order.spec) / "refs" / order.spec.revision
             ref.parent.mkdir(parents=True, exist_ok=True)
-            ref.write_text(commit, "utf-8")
+            ref.write_text(order.commit, "utf-8")
 
     def _cache_folder(self) -> Path:
         if self._cache is None:
@@ -335,6 +355,9 @@ def _silent() -> type:
     from tqdm import tqdm
 
     class Silent(tqdm):
+        # Else each class begins a thread that redraws its bars, for ever.
+        monitor_interval = 0
+
         def __init__(self, *args, **kwargs) -> None:
             super().__init__(*args, **{**kwargs, "disable": True})
 

@@ -85,6 +85,8 @@ class Layout:
             mean = pipe.vae.bn.running_mean.view(1, -1, 1, 1).to(patches)
             std = torch.sqrt(pipe.vae.bn.running_var.view(1, -1, 1, 1) + config.batch_norm_eps).to(patches)
             return pipe._unpatchify_latents((patches - mean) / std)
+        if hasattr(pipe.vae, "quantize"):
+            return found  # of Kandinsky, whose pipelines leave them as they are
         return (found - (getattr(config, "shift_factor", None) or 0.0)) * config.scaling_factor
 
 

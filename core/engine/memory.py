@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import sys
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -25,17 +25,20 @@ OUT_OF_MEMORY = ("out of memory", "not enough memory", "can't allocate memory", 
 CGROUP = Path("/sys/fs/cgroup")
 
 
-def of_parts(folder: Path, files: Iterable[str], dtype: str) -> Mapping[str, int]:
-    """Bytes of each component once loaded in this dtype, by the headers of its weights. Raises DamagedModel."""
+def of_parts(files: Mapping[str, Path], dtype: str) -> Mapping[str, int]:
+    """Bytes of each component once loaded in this dtype, by the headers of its weights. Raises DamagedModel.
+
+    files: by their names, each in the folder of its component.
+    """
     from safetensors import SafetensorError, safe_open
 
     parts: dict[str, int] = {}
-    for name in files:
+    for name, file in files.items():
         if not name.endswith(".safetensors"):
             continue
-        part = name.partition("/")[0]
+        part = name.rpartition("/")[0]
         try:
-            with safe_open(folder / name, "numpy") as weights:
+            with safe_open(file, "numpy") as weights:
                 values = sum(math.prod(weights.get_slice(key).get_shape()) for key in weights.keys())  # noqa: SIM118
         except SafetensorError as error:
             raise DamagedModel from error

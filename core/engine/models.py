@@ -203,7 +203,7 @@ class Catalogue:
             return False
 
     def download(self, key: str, on_progress: OnDownload) -> None:
-        """Bring the files of a model here, as far as they are not; what was broken off is continued."""
+        """Bring the files of a model here, and of what it needs beside it; what was broken off is continued."""
         spec = self.find(key)
         if not spec.has_files:
             return
@@ -220,7 +220,10 @@ class Catalogue:
         return _vocabulary(words) if words and words.get("objects") else None
 
     def locate(self, key: str) -> Path:
-        """The folder that the model is loaded from. Raises ModelNotDownloaded or another ModelUnavailable."""
+        """The folder that the model is loaded from. Raises ModelNotDownloaded or another ModelUnavailable.
+
+        Also if what it needs beside it is not there.
+        """
         spec = self.find(key)
         folder = self._folder(spec) if spec.folder else self._hub.snapshot(spec)
         if folder is None or not (folder / INDEX).is_file():
@@ -237,7 +240,20 @@ class Catalogue:
                     "The download of this model is not complete yet. Download it again: what is here is kept."
                 ) from None
             raise
+        self.beside(folder)
         return folder
+
+    def beside(self, folder: Path) -> Path | None:
+        """The folder of what the model in this one needs beside it, if it does. Raises ModelNotDownloaded."""
+        beside = families.of(read_index(folder)).beside
+        if beside is None:
+            return None
+        try:
+            return self.locate(beside)
+        except ModelNotDownloaded:
+            raise ModelNotDownloaded(
+                f"This model also needs {beside}, which is not on this machine, or not complete. Download it too."
+            ) from None
 
     def choice(self, folder: Path, dtype: str) -> Choice:
         """The files of a model folder to load for this dtype. Raises UnsafeWeights or DamagedModel."""

@@ -1,37 +1,68 @@
-"""Pipelines from a folder, whole and on their device."""
+"""Pipelines from their folders, whole and on their device."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from core.domain.environment import Device
 from core.domain.errors import DamagedModel, NotAnInpaintingModel
-from core.engine import memory
+from core.engine import families, memory
 from core.engine.calm import calm
 from core.engine.families import Family
-from core.engine.models import read_index
+from core.engine.kandinsky import Kandinsky
+from core.engine.models import Catalogue, read_index
 from core.engine.weights import SAFETY_CHECKER, Choice
 
 
-def load(family: Family, folder: Path, choice: Choice, device: Device, *, safety_checker: bool) -> Any:
+@dataclass(frozen=True, slots=True)
+class Source:
+    """Where one pipeline of a model comes from. prefix: what the names of its files begin with in the record."""
+
+    family: Family
+    folder: Path
+    choice: Choice
+    prefix: str
+
+    @classmethod
+    def of(cls, folder: Path, catalogue: Catalogue, dtype: str, *, prefix: str = "") -> Source:
+        return cls(families.of(read_index(folder)), folder, catalogue.choice(folder, dtype), prefix)
+
+    @property
+    def files(self) -> Mapping[str, Path]:
+        return {self.prefix + name: self.folder / name for name in self.choice.files}
+
+
+def sources(folder: Path, catalogue: Catalogue, dtype: str) -> Sequence[Source]:
+    """The model's own pipeline, and the one that it needs beside it, if it does. Raises ModelUnavailable."""
+    own, beside = Source.of(folder, catalogue, dtype), catalogue.beside(folder)
+    return [own, Source.of(beside, catalogue, dtype, prefix="prior/")] if beside else [own]
+
+
+def load(sources: Sequence[Source], device: Device, *, safety_checker: bool) -> Any:
+    pipe, *prior = (_loaded(source, device, safety_checker=safety_checker) for source in sources)
+    return Kandinsky(pipe, *prior) if prior else pipe
+
+
+def _loaded(source: Source, device: Device, *, safety_checker: bool) -> Any:
     import torch
     from safetensors import SafetensorError
 
     without: dict[str, Any] = {}
-    if not safety_checker and SAFETY_CHECKER in read_index(folder):
+    if not safety_checker and SAFETY_CHECKER in read_index(source.folder):
         without = {SAFETY_CHECKER: None, "requires_safety_checker": False}
     try:
         with calm():
             import diffusers
 
-            pipe = getattr(diffusers, family.pipeline).from_pretrained(
-                str(folder),
+            pipe = getattr(diffusers, source.family.pipeline).from_pretrained(
+                str(source.folder),
                 use_safetensors=True,
                 local_files_only=True,
                 dtype=getattr(torch, device.dtype),
-                variant=choice.variant,
+                variant=source.choice.variant,
                 **without,
             )
     except SafetensorError as error:
@@ -39,8 +70,8 @@ def load(family: Family, folder: Path, choice: Choice, device: Device, *, safety
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise DamagedModel(f"This model cannot be loaded: {_first_line(error)} Get a complete copy of it.") from error
     _check_pipeline(pipe)
-    denoiser = denoiser_of(pipe)
-    denoiser.register_to_config(**{k: v for k, v in family.missing.items() if k not in denoiser.config})
+    denoiser = getattr(pipe, source.family.denoiser)
+    denoiser.register_to_config(**{k: v for k, v in source.family.missing.items() if k not in denoiser.config})
     pipe.set_progress_bar_config(disable=True)
     return pipe
 

@@ -47,7 +47,7 @@ class Run:
         self._timesteps = schedulers.planned(
             _scheduler(request, own_scheduler),
             num_inference_steps=params.num_inference_steps,
-            strength=params.strength,
+            strength=params.strength if family.takes_strength else 1.0,
         )
         self.total = schedulers.steps_of(len(self._timesteps), self._scheduler.order)
         # On the CPU: the same noise on every device. New each time: it is used up by a run.
@@ -73,7 +73,6 @@ class Run:
                     width=self._request.image.width,
                     height=self._request.image.height,
                     num_inference_steps=params.num_inference_steps,
-                    strength=params.strength,
                     generator=self._generator,
                     callback_on_step_end=self._after_model_call,
                     output_type="np",
@@ -121,13 +120,19 @@ class Run:
     @contextmanager
     def _watched(self) -> Iterator[None]:
         """Take what the pipeline works with as it comes up; leave the pipeline as it was."""
+        # Of two that work together the one that denoises latents.
+        pipe = getattr(self._pipe, "decoder", self._pipe)
+        methods = {
+            "get_timesteps": self._after_timesteps,
+            "prepare_latents": self._after_latents,
+            "prepare_mask_latents": self._look_at_clock,
+        }
         with ExitStack() as watches:
-            watches.enter_context(_watch(self._pipe, "get_timesteps", self._after_timesteps))
-            watches.enter_context(_watch(self._pipe, "prepare_latents", self._after_latents))
-            watches.enter_context(_watch(self._pipe, "prepare_mask_latents", self._look_at_clock))
+            for name, after in methods.items():
+                if hasattr(pipe, name):
+                    watches.enter_context(_watch(pipe, name, after))
             # The name that the pipeline's own module draws its noise by; autoencoders have another one.
-            module = sys.modules[type(self._pipe).__module__]
-            watches.enter_context(_watch(module, "randn_tensor", self._after_noise))
+            watches.enter_context(_watch(sys.modules[type(pipe).__module__], "randn_tensor", self._after_noise))
             yield
 
     def _after_timesteps(self, result: Any, arguments: Mapping[str, Any]) -> Any:
@@ -143,15 +148,16 @@ class Run:
         return self._noise
 
     def _after_latents(self, result: Any, arguments: Mapping[str, Any]) -> Any:
-        # Some pipelines work at another size than they were asked for.
-        layout = Layout(self._pipe, arguments["width"], arguments["height"])
         request = self._request
+        # Some pipelines work at another size than they were asked for.
+        width, height = arguments.get("width", request.image.width), arguments.get("height", request.image.height)
+        layout = Layout(self._pipe, width, height)
         if self._colours is not None:
             self._preview = Preview(request, self._colours, layout)
         if request.degree is not None:
             calls = len(self._timesteps)
             self._soft = SoftMask(layout, request.image, request.degree, noise=self._noise, calls=calls)
-        return result
+        return self._look_at_clock(result, arguments)
 
     def _look_at_clock(self, result: Any, arguments: Mapping[str, Any]) -> Any:
         self._prepared = time.perf_counter()

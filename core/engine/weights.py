@@ -58,8 +58,7 @@ class Components:
             names.append(name)
             if not WITHOUT_WEIGHTS.search(str(kind)):
                 weighted.append(name)
-        family = families.of(index)
-        if not {family.denoiser, family.autoencoder, "text_encoder"} <= set(weighted):
+        if not families.of(index).parts <= set(weighted):
             raise NotAnInpaintingModel
         return cls(tuple(names), tuple(weighted))
 

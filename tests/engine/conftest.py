@@ -9,6 +9,7 @@ from core.engine.diffusers_inpainter import DiffusersInpainter, load
 from core.engine.models import Catalogue
 from core.settings import Settings
 from tests.engine.tiny import save_pipeline
+from tests.engine.tiny_kandinsky import save as save_kandinsky
 from tests.engine.tiny_transformers import save as save_transformer
 
 
@@ -88,3 +89,12 @@ def transformer(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Dif
         return made[family]
 
     return make
+
+
+@pytest.fixture(scope="session")
+def kandinsky(tmp_path_factory: pytest.TempPathFactory) -> DiffusersInpainter:
+    """One inpainter for all tests over a tiny decoder in a folder, with its prior from a cache of the hub."""
+    settings = Settings(_env_file=None, threads=1, device="cpu", HF_TOKEN=None)
+    folder, cache = tmp_path_factory.mktemp("decoder"), tmp_path_factory.mktemp("cache")
+    save_kandinsky(folder, cache)
+    return load(str(folder), "cpu", Catalogue(settings, cache=cache), settings)

@@ -28,6 +28,7 @@ from core.engine.diffusers_inpainter import load
 from core.engine.models import Catalogue
 from tests.engine.loopback_hub import COMMIT, TOKEN, LoopbackHub, serving
 from tests.engine.tiny import a_working_request
+from tests.engine.tiny_kandinsky import PRIOR, cached_prior, save
 
 MODEL = "somebody/tiny-inpainting"
 WEIGHTS = {
@@ -51,6 +52,13 @@ def hub(models):
     with serving(LoopbackHub()) as served:
         served.add(MODEL, models(in_channels=9))
         yield served
+
+
+@pytest.fixture
+def prior(tmp_path) -> Path:
+    """The same that the fixture kandinsky has."""
+    save(tmp_path / "decoder", tmp_path / "its-cache")
+    return cached_prior(tmp_path / "its-cache")
 
 
 @pytest.fixture
@@ -110,6 +118,48 @@ def test_a_model_with_a_transformer_comes_from_the_hub_just_so(hub, catalogue, t
 
     assert "negative_prompt" in spec.unused
     assert result.record["pipeline"] == "FluxInpaintPipeline"
+
+
+def test_a_model_that_lies_in_two_repositories_comes_with_both(hub, catalogue, kandinsky, prior, settings):
+    hub.add("somebody/kandinsky", Path(kandinsky.model.key))
+    hub.add(PRIOR, prior)
+    here, seen = catalogue(), []
+
+    here.download("somebody/kandinsky", lambda done, total: seen.append((done, total)))
+    hub.status = 500
+
+    assert here.is_ready("somebody/kandinsky")
+    assert "strength" in here.find("somebody/kandinsky").unused
+    assert seen == sorted(seen)
+    assert len({total for _, total in seen}) == 1
+    assert seen[-1][0] == seen[-1][1]
+    loaded = load("somebody/kandinsky", "cpu", here, settings)
+    assert loaded.model.details["weights"] == kandinsky.model.details["weights"]
+    paintings = [i.inpaint(a_working_request(), lambda report: None).image for i in (loaded, kandinsky)]
+    assert pixels_sha256(paintings[0]) == pixels_sha256(paintings[1])
+
+
+def test_of_a_model_in_two_repositories_only_what_is_missing_is_fetched(hub, catalogue, kandinsky, prior):
+    hub.add("somebody/kandinsky", Path(kandinsky.model.key))
+    hub.add(PRIOR, prior)
+    catalogue().download("somebody/kandinsky", ignore)
+    (catalogue().locate(PRIOR) / "text_encoder" / "model.safetensors").unlink()
+    assert not catalogue().is_ready("somebody/kandinsky")
+    hub.requests.clear()
+
+    catalogue().download("somebody/kandinsky", ignore)
+
+    assert catalogue().is_ready("somebody/kandinsky")
+    assert hub.fetched() == set(), "the weights themselves were still in the cache's store"
+
+
+def test_a_part_that_the_hub_does_not_give_is_named_before_anything_large_is_fetched(hub, catalogue, kandinsky):
+    hub.add("somebody/kandinsky", Path(kandinsky.model.key))
+
+    with pytest.raises(TokenMissing, match=PRIOR):
+        catalogue().download("somebody/kandinsky", ignore)
+
+    assert hub.fetched() == {"model_index.json"}
 
 
 def test_only_the_files_that_the_pipeline_needs_are_fetched(hub, catalogue):

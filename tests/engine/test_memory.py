@@ -45,14 +45,14 @@ def test_what_does_not_fit_at_all_is_refused_with_both_numbers(half, free):
 
 def test_the_parts_are_as_large_as_they_are_once_loaded(shared, models):
     folder, pipe = models(in_channels=9), shared(in_channels=9)._pipe
-    files = [path.relative_to(folder).as_posix() for path in folder.glob("*/*")]
+    files = {path.relative_to(folder).as_posix(): path for path in folder.glob("*/*")}
 
-    parts = memory.of_parts(folder, files, "float32")
+    parts = memory.of_parts(files, "float32")
 
     for name in ("text_encoder", "unet", "vae"):
         loaded = sum(values.numel() * 4 for values in getattr(pipe, name).parameters())
         assert loaded <= parts[name] <= loaded * 1.1, name
-    assert memory.of_parts(folder, files, "float16")["unet"] == parts["unet"] // 2
+    assert memory.of_parts(files, "float16")["unet"] == parts["unet"] // 2
 
 
 def test_a_container_counts_more_than_the_machine(tmp_path, monkeypatch):
@@ -87,8 +87,8 @@ def test_a_model_larger_than_the_memory_is_refused_when_it_is_loaded(models, loa
 def test_a_large_transformer_is_loaded_in_half_precision_where_only_that_fits(transformer, loaded, monkeypatch):
     whole = transformer("Z-Image")
     folder = Path(whole.model.key)
-    files = [path.relative_to(folder).as_posix() for path in folder.glob("*/*.safetensors")]
-    needed = sum(memory.of_parts(folder, files, "float32").values())
+    files = {path.relative_to(folder).as_posix(): path for path in folder.glob("*/*.safetensors")}
+    needed = sum(memory.of_parts(files, "float32").values())
     monkeypatch.setattr(memory, "free_memory", lambda: needed * 3 // 4)
 
     half = loaded(folder)
