@@ -76,7 +76,7 @@ class Family:
         }
 
     def check(self) -> None:
-        """Raises NotAnInpaintingModel if it is only a part of another one, ModelUnavailable if its package is not there."""
+        """Raises NotAnInpaintingModel if it is but a part of one, ModelUnavailable if its package is not there."""
         if self.part_of:
             raise NotAnInpaintingModel(
                 f"This model is a part of {self.part_of}: it tells that one what the words mean, and cannot paint "

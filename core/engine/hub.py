@@ -94,6 +94,7 @@ class Hub:
             )
         orders = self._orders(spec, dtype, safety_checker=safety_checker)
         progress = _Progress(on_progress, total=sum(file.size for order in orders for file in order.files))
+        self._check_room(orders)
         for order in orders:
             with self._errors_in_words(order.spec):
                 self._fetch(order, progress)
@@ -124,7 +125,6 @@ class Hub:
     def _fetch(self, order: Order, progress: _Progress) -> None:
         progress.report()
         with self._alone(order.spec, progress):
-            self._check_room(order)
             self._fetch_each(order, progress)
 
     def _fetch_each(self, order: Order, progress: _Progress) -> None:
@@ -153,16 +153,19 @@ class Hub:
                     progress.report()
             yield
 
-    def _check_room(self, order: Order) -> None:
-        missing = [file for file in order.files if not self._is_here(order.spec, order.commit, file)]
-        parts = [self._part(order.spec, file) for file in missing if file.sha256]
-        needed = sum(file.size for file in missing) - sum(part.stat().st_size for part in parts if part.exists())
+    def _check_room(self, orders: Sequence[Order]) -> None:
+        needed = sum(self._missing_bytes(order) for order in orders)
         free = shutil.disk_usage(self._cache_folder()).free
         if needed > free:
             raise StorageFull(
                 f"This model needs {needed / 1e9:.1f} GB more on the disk, and {free / 1e9:.1f} GB are free in "
                 f"{self._cache_folder()}. Make room, or set HF_HOME to a folder on another disk."
             )
+
+    def _missing_bytes(self, order: Order) -> int:
+        missing = [file for file in order.files if not self._is_here(order.spec, order.commit, file)]
+        parts = [self._part(order.spec, file) for file in missing if file.sha256]
+        return sum(file.size for file in missing) - sum(_size(part) for part in parts)
 
     def _is_here(self, spec: ModelSpec, commit: str, file: RemoteFile) -> bool:
         return (self._repository_folder(spec) / "snapshots" / commit / file.name).exists()
@@ -368,6 +371,13 @@ def _token_of_this_machine() -> str | None:
     from huggingface_hub import get_token
 
     return get_token()
+
+
+def _size(path: Path) -> int:
+    try:
+        return path.stat().st_size
+    except FileNotFoundError:
+        return 0  # not begun, or finished just now by another download
 
 
 def _sha256(path: Path) -> str:

@@ -152,6 +152,20 @@ MODELS: tuple[ModelSpec, ...] = (
         recommended={"num_inference_steps": 50, "guidance_scale": 4.0, "strength": 0.8, "size": 1024},
         unused=families.named("Qwen-Image").unused,
     ),
+    ModelSpec(
+        key="kandinsky-22-inpaint",
+        title="Kandinsky 2.2 inpainting",
+        description=(
+            "Made for inpainting. A second model, which is downloaded with it, first imagines what the words look "
+            "like. It always begins with pure noise."
+        ),
+        native_px=512,
+        repository="kandinsky-community/kandinsky-2-2-decoder-inpaint",
+        licence="Apache 2.0",
+        licence_url="https://huggingface.co/kandinsky-community/kandinsky-2-2-decoder-inpaint",
+        recommended={"num_inference_steps": 50, "guidance_scale": 4.0, "strength": 1.0, "size": 512},
+        unused=families.named("Kandinsky 2.2").unused,
+    ),
 )
 
 HUB_ID = re.compile(r"(?P<repository>[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*)(?:@(?P<revision>[\w./-]+))?", re.ASCII)

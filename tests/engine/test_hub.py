@@ -139,6 +139,20 @@ def test_a_model_that_lies_in_two_repositories_comes_with_both(hub, catalogue, k
     assert pixels_sha256(paintings[0]) == pixels_sha256(paintings[1])
 
 
+def test_a_disk_without_room_for_both_repositories_is_told_before_the_first(
+    hub, catalogue, kandinsky, prior, monkeypatch
+):
+    hub.add("somebody/kandinsky", Path(kandinsky.model.key))
+    hub.add(PRIOR, prior)
+    room = sum(len(data) for data in hub.repositories["somebody/kandinsky"].values())
+    monkeypatch.setattr(hub_module.shutil, "disk_usage", lambda folder: shutil._ntuple_diskusage(room, 0, room))
+
+    with pytest.raises(StorageFull):
+        catalogue().download("somebody/kandinsky", ignore)
+
+    assert hub.fetched() == {"model_index.json"}
+
+
 def test_of_a_model_in_two_repositories_only_what_is_missing_is_fetched(hub, catalogue, kandinsky, prior):
     hub.add("somebody/kandinsky", Path(kandinsky.model.key))
     hub.add(PRIOR, prior)
