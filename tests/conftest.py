@@ -28,10 +28,15 @@ from db.connection import make_engine
 from db.upgrade import upgrade
 
 # A machine that also does other things is slow now and then; that is no failure of what is tested.
-hypothesis_settings.register_profile("studio", deadline=None, suppress_health_check=[HealthCheck.too_slow])
-hypothesis_settings.load_profile("studio")
+hypothesis_settings.register_profile("thorough", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+hypothesis_settings.register_profile("quick", parent=hypothesis_settings.get_profile("thorough"), max_examples=30)
 
-NEEDS_TORCH = ("tests/engine/", "tests/training/")
+NEEDS_TORCH = ("tests/engine/", "tests/training/", "tests/cli/test_cli.py::test_the_doctor")
+
+
+def pytest_configure(config):
+    """A law is tried with 30 examples in everyday work, and with Hypothesis' own 100 in the full run, as in CI."""
+    hypothesis_settings.load_profile("quick" if config.option.markexpr == "not slow" else "thorough")
 
 
 @pytest.hookimpl(optionalhook=True)

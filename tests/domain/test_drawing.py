@@ -319,7 +319,7 @@ odd_objects = st.fixed_dictionaries(
 )
 
 
-@settings(max_examples=200)
+@settings(max_examples=2 * settings.default.max_examples)
 @given(st.lists(odd_objects, max_size=3))
 def test_whatever_is_sent_gives_a_mask_or_a_sentence(objects):
     sentence = "."

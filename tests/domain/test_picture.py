@@ -125,7 +125,7 @@ def test_a_picture_of_a_few_pixels_is_refused():
         read_picture(file_of(Image.new("RGB", (15, 100))))
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=2 * settings.default.max_examples)
 @given(st.data(), st.sampled_from(["PNG", "JPEG", "WEBP"]))
 def test_a_file_with_flipped_bytes_is_read_or_refused_but_never_breaks(data, format):
     file = bytearray(file_of(Image.fromarray(np.full((32, 32, 3), 77, np.uint8)), format))
