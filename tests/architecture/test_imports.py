@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -21,6 +22,17 @@ def test_building_the_studio_loads_neither_streamlit_nor_torch():
     run = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
 
     assert run.returncode == 0, run.stderr
+
+
+def test_no_file_of_tests_loads_torch_before_one_of_its_tests_runs():
+    """Every process of a run imports every file, and most have nothing to do with torch."""
+    heavy = re.compile(
+        r"^(import|from) (torch|diffusers|transformers|compel)\b|^\w+ = pytest.importorskip\(.torch", re.M
+    )
+
+    found = [str(file) for file in sorted((ROOT / "tests").rglob("*.py")) if heavy.search(file.read_text())]
+
+    assert found == []
 
 
 def test_imports_keep_to_the_contracts():

@@ -107,6 +107,15 @@ def test_a_model_is_downloaded_when_asked_for_and_then_loads_and_paints_without_
     assert pixels_sha256(paintings[0]) == pixels_sha256(paintings[1])
 
 
+def test_downloading_leaves_no_thread_behind(hub, catalogue):
+    before = threading.enumerate()
+
+    catalogue().download(MODEL, ignore)
+
+    # The loopback hub answers in threads of its own.
+    assert not [thread for thread in threading.enumerate() if thread not in before and "tqdm" in thread.name]
+
+
 def test_a_model_with_a_transformer_comes_from_the_hub_just_so(hub, catalogue, transformer, settings):
     hub.add("somebody/flux", Path(transformer("FLUX.1").model.key))
     here = catalogue()

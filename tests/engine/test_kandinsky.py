@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import diffusers
 import numpy as np
 import pytest
 
@@ -21,6 +20,7 @@ def paint(inpainter, on_step=lambda report: None, **params):
 
 @pytest.mark.parametrize("negative_prompt", ["", "blurred"])
 def test_it_paints_what_the_pair_of_diffusers_paints(kandinsky, negative_prompt):
+    import diffusers
     import torch
 
     request = a_working_request(negative_prompt=negative_prompt)
