@@ -179,7 +179,7 @@ def _apply_mode(studio: Studio, id: str) -> None:
         values = {**recommended_for(studio, better), **values}
     if chosen == USUAL_MODE:
         # A model that is not made for inpainting says how strongly it should be used.
-        values |= {name: value for name, value in recommended_for(studio, model).items() if name in values}
+        values |= {name: value for name, value in recommended_for(studio, better).items() if name in values}
     fill_form(studio, id, values)
 
 

@@ -208,6 +208,18 @@ def test_removing_takes_content_fill_in_place_of_the_pocket_model_and_gives_it_b
     assert widget(ready, "selectbox", "model").value == "pocket-inpaint"
 
 
+def test_after_removing_the_model_that_comes_back_is_used_as_is_recommended_for_it(studio, ready):
+    filler = ModelSpec(CONTENT_FILL, "Content fill", "A made-up filler.", 64, recommended={"guidance_scale": 1.0})
+    studio.models.specs[CONTENT_FILL] = filler
+    studio.models.ready.add(CONTENT_FILL)
+    before = {name: widget(ready, "slider", name).value for name in ("guidance_scale", "num_inference_steps", "size")}
+
+    widget(ready, "segmented_control", "mode").set_value("remove").run()
+    widget(ready, "segmented_control", "mode").set_value("replace").run()
+
+    assert {name: widget(ready, "slider", name).value for name in before} == before
+
+
 def test_removing_keeps_a_model_that_knows_the_language(studio, ready):
     studio.models.specs[CONTENT_FILL] = ModelSpec(CONTENT_FILL, "Content fill", "A made-up filler.", 64)
     widget(ready, "selectbox", "model").set_value("sd15-inpainting").run()
