@@ -19,7 +19,15 @@ from core.domain.modes import CONTENT_FILL, MODES
 from core.domain.params import ORIGINAL, PARAMETERS, TWO_PASS, InpaintParams
 from pages.ui import state
 from pages.ui.messages import escaped, show_error
-from pages.ui.model_picker import fill_model, held_model, model_facts, model_picker, recommended_for, vocabulary_advice
+from pages.ui.model_picker import (
+    fill_model,
+    held_model,
+    model_facts,
+    model_picker,
+    recommended_for,
+    unused_by,
+    vocabulary_advice,
+)
 from pages.ui.resources import looking_for_devices
 
 MAX_IMAGES = 8
@@ -49,7 +57,7 @@ def params_form(studio: Studio, id: str, draft: Draft) -> tuple[Choices, DeltaGe
     """
     kept = _kept(studio, draft)
     values: dict[str, Any] = {}
-    unused = _unused(studio, id, kept)
+    unused = unused_by(studio, held_model(id) or kept["model"])
     mode = _mode(studio, id, kept, takes_words="prompt" not in unused)
     values["prompt"] = _text(id, "prompt", kept, unused, height=84)
     advice = st.container()
@@ -64,7 +72,7 @@ def params_form(studio: Studio, id: str, draft: Draft) -> tuple[Choices, DeltaGe
         values["seed"], is_random = _seed(id, kept)
     with right:
         values["guidance_scale"] = _number(id, "guidance_scale", kept, unused)
-        images = _images(id, kept)
+        images = _images(id, kept, unused)
         _device(studio, id, kept["device"])
     if values["strength"] < 1 and "strength" not in unused:
         steps = int(values["num_inference_steps"] * values["strength"])
@@ -122,14 +130,6 @@ def _kept(studio: Studio, draft: Draft) -> Mapping[str, Any]:
     extras = {MODE: mode, "random_seed": "seed" not in known, "count": 1, "device": AUTOMATIC, "model": model}
     defaults = {name: parameter.default for name, parameter in PARAMETERS.items()}
     return {**defaults, **recommended_for(studio, model), **extras, **known}
-
-
-def _unused(studio: Studio, id: str, kept: Mapping[str, Any]) -> Collection[str]:
-    """The parameters that have no effect with the model as it is chosen now."""
-    try:
-        return studio.models.find(held_model(id) or kept["model"]).unused
-    except StudioError:
-        return ()
 
 
 def _text(id: str, name: str, kept: Mapping[str, Any], unused: Collection[str] = (), **size: Any) -> str:
@@ -226,11 +226,15 @@ def _seed(id: str, kept: Mapping[str, Any]) -> tuple[int, bool]:
     return seed, is_random
 
 
-def _images(id: str, kept: Mapping[str, Any]) -> int:
+def _images(id: str, kept: Mapping[str, Any], unused: Collection[str]) -> int:
+    if "seed" in unused:
+        # Without chance all of them would be alike.
+        state.fill_widget(f"{id}.count", 1)
     state.begin_widget(f"{id}.count", _within(kept["count"], int, 1, MAX_IMAGES))
     return st.number_input(
-        "Images", 1, MAX_IMAGES, key=f"{id}.count", help="How many to make, each with a seed of its own."
-    )
+        "Images", 1, MAX_IMAGES, key=f"{id}.count", help="How many to make, each with a seed of its own.",
+        disabled="seed" in unused,
+    )  # fmt: skip
 
 
 def _device(studio: Studio, id: str, kept: str) -> None:

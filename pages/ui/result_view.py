@@ -16,6 +16,7 @@ from pages.ui.compare import before_after
 from pages.ui.downloads import downloads
 from pages.ui.generation_card import GALLERY_PAGE, address_of, duration, outside_badge
 from pages.ui.messages import escaped, shown_errors
+from pages.ui.model_picker import unused_by
 from pages.ui.params_form import fill_form
 
 VARIATIONS = 4
@@ -39,12 +40,19 @@ def _chosen(results: Sequence[Generation]) -> Generation:
     if len(results) == 1:
         return results[0]
     by_id = {generation.id: generation for generation in results}
-    key = f"result-{results[0].id}"
+    # As they are numbered below Generate. Streamlit tells choices apart by their words: variations share a seed.
+    titles = {generation.id: f"{nth} · {_seed(generation)}" for nth, generation in enumerate(results, 1)}
     chosen = st.segmented_control(
-        "Which one", list(by_id), default=results[0].id, required=True, key=key,
-        format_func=lambda id: f"Seed {by_id[id].params.seed}",
+        "Which one", list(by_id), default=results[0].id, required=True, key=f"result-{results[0].id}",
+        format_func=titles.get,
     )  # fmt: skip
     return by_id.get(chosen or "", results[0])
+
+
+def _seed(generation: Generation) -> str:
+    """In words: what chance decided about this picture."""
+    params = generation.params
+    return f"Variation {params.variation_seed}" if params.variation_strength else f"Seed {params.seed}"
 
 
 def _facts(generation: Generation) -> None:
@@ -70,24 +78,26 @@ def _actions(studio: Studio, id: str, generation: Generation) -> None:
             help="It becomes the picture, and the mask it was made with stays: to repaint the same part once more",
         ):  # fmt: skip
             _continue(studio, generation, mask=generation.mask)
-        if st.button(
+        by_chance = "seed" not in unused_by(studio, generation.params.model)
+        if by_chance and st.button(
             "Try another seed", icon=":material/casino:", key=f"again-{generation.id}",
             help="The same picture, mask and parameters with a new seed",
         ):  # fmt: skip
             _try_again(studio, id, generation, [{"seed": studio.generations.random_seed()}])
         # One that is a variation already has no noise of its own to vary: only two seeds are mixed.
-        if not generation.params.variation_strength and st.button(
+        if by_chance and not generation.params.variation_strength and st.button(
             "Variations", icon=":material/linked_services:", key=f"vary-{generation.id}",
             help=f"{VARIATIONS} near relatives of this picture",
         ):  # fmt: skip
             seeds = [studio.generations.random_seed() for _ in range(VARIATIONS)]
             near = [{"variation_strength": NEAR, "variation_seed": seed} for seed in seeds]
             _try_again(studio, id, generation, near)
-        st.button(
-            "Use this seed again", icon=":material/push_pin:", key=f"seed-{generation.id}",
-            help=f"Put {generation.params.seed} into the form, to change something else",
-            on_click=fill_form, args=(studio, id, {"seed": generation.params.seed}),
-        )  # fmt: skip
+        if by_chance:
+            st.button(
+                "Use this seed again", icon=":material/push_pin:", key=f"seed-{generation.id}",
+                help=f"Put {generation.params.seed} into the form, to change something else",
+                on_click=fill_form, args=(studio, id, {"seed": generation.params.seed}),
+            )  # fmt: skip
         st.page_link(
             GALLERY_PAGE, label="All its details", icon=":material/photo_library:",
             query_params=address_of(generation.id), width="content",

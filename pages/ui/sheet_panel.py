@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Collection
 from typing import Any
 
 import streamlit as st
@@ -15,6 +16,7 @@ from core.domain.sheet import AXES, WORDS, Axis, Sheet
 from core.services.sheets import MadeSheet
 from pages.ui import state
 from pages.ui.messages import escaped, shown_errors
+from pages.ui.model_picker import unused_by
 from pages.ui.wording import duration
 
 NOTHING = "nothing"
@@ -38,7 +40,7 @@ def sheet_panel(studio: Studio, id: str, params: InpaintParams | None, device: s
             across = _axis(studio, id, "columns", list(AXES))
         with rows:
             down = _axis(studio, id, "rows", [NOTHING, *AXES])
-        sheet, problem = _sheet(across, down, params)
+        sheet, problem = _sheet(across, down, params, _unused(studio, params, across, down))
         if problem:
             st.caption(escaped(problem))
         elif sheet is not None and params is not None:
@@ -84,10 +86,19 @@ def _title(name: str) -> str:
     return {NOTHING: "Nothing", WORDS: "Words of the prompt"}.get(name) or PARAMETERS[name].title
 
 
-def _sheet(across: Axis | str | None, down: Axis | str | None, params: InpaintParams | None) -> tuple[Any, str | None]:
+def _unused(studio: Studio, params: InpaintParams | None, *axes: Axis | str | None) -> Collection[str]:
+    varies_model = any(isinstance(axis, Axis) and axis.name == "model" for axis in axes)
+    return () if params is None or varies_model else unused_by(studio, params.model)
+
+
+def _sheet(
+    across: Axis | str | None, down: Axis | str | None, params: InpaintParams | None, unused: Collection[str]
+) -> tuple[Any, str | None]:
     for axis in (across, down):
         if isinstance(axis, str):
             return None, axis
+        if axis is not None and axis.name in unused:
+            return None, f"{PARAMETERS[axis.name].title} has no effect with this model: all pictures would be alike."
     if params is None:
         return None, None
     try:

@@ -8,7 +8,7 @@ import pytest
 
 from core.domain.modes import MODES
 from tests.conftest import a_request
-from tests.pages.test_inpaint import draft, generate, widget, words_on
+from tests.pages.test_inpaint import draft, draft_id, generate, widget, words_on
 
 
 def made(studio, page, dispatcher):
@@ -80,6 +80,41 @@ def test_variations_of_a_result_share_its_seed_and_differ_in_theirs(studio, read
     assert {params.seed for params in near} == {generation.params.seed}
     assert len({params.variation_seed for params in near}) == len(near) == 4
     assert all(params.changed(variation_strength=0, variation_seed=0) == generation.params for params in near)
+
+
+def test_variations_are_told_apart_where_one_of_them_is_chosen(studio, ready, dispatcher):
+    generation = made(studio, ready, dispatcher)
+    ready.run()
+
+    ready.button(key=f"vary-{generation.id}").click().run()
+    dispatcher.drain()
+    ready.run()
+
+    near = [studio.gallery.get(id) for id in draft(studio, ready).generations]
+    assert ready.segmented_control(key=f"result-{near[0].id}").options == [
+        f"{nth} · Variation {one.params.variation_seed}" for nth, one in enumerate(near, 1)
+    ]
+
+
+def test_a_model_without_chance_makes_one_image_and_offers_no_other_seed(studio, ready, dispatcher):
+    widget(ready, "number_input", "count").set_value(4).run()
+    studio.models.specs["pocket-inpaint"] = replace(studio.models.specs["pocket-inpaint"], unused=("seed",))
+
+    ready.run()
+    generation = made(studio, ready, dispatcher)
+    ready.run()
+
+    assert len(draft(studio, ready).generations) == 1
+    assert not {f"{deed}-{generation.id}" for deed in ("again", "vary", "seed")} & {b.key for b in ready.button}
+
+
+def test_a_model_without_chance_makes_no_sheet_over_seeds(studio, ready):
+    studio.models.specs["pocket-inpaint"] = replace(studio.models.specs["pocket-inpaint"], unused=("seed",))
+
+    ready.selectbox(key=f"{draft_id(ready)}.sheet.rows").set_value("seed").run()
+
+    assert "Seed has no effect with this model" in words_on(ready)
+    assert ready.button(key=f"{draft_id(ready)}.sheet").disabled
 
 
 def test_what_a_generation_was_made_with_comes_back_into_the_form(studio, inpaint, dispatcher):
