@@ -52,7 +52,7 @@ def _latest(studio: Studio) -> None:
         st.page_link(GALLERY_PAGE, label=label, icon=":material/arrow_forward:")
 
 
-begin_page("Inpaint Studio", ":material/format_paint:")
+begin_page("Inpaint Studio", "🎨")
 st.markdown(
     "Repaint a part of a picture with Stable Diffusion: paint over it, say what should be there, and watch it appear. "
     "Everything runs on this machine, and every picture is kept with all that is needed to make it again."

@@ -136,6 +136,6 @@ def _generations(studio: Studio, id: str) -> list[Generation]:
     return found
 
 
-begin_page("Inpaint", ":material/brush:")
+begin_page("Inpaint", "🖌️")
 with shown_errors():
     inpaint_page(studio())

@@ -158,6 +158,6 @@ def _open(id: str) -> None:
     st.rerun()
 
 
-begin_page("Gallery", ":material/photo_library:")
+begin_page("Gallery", "🖼️")
 with shown_errors():
     gallery_page(studio())

@@ -7,6 +7,6 @@ from pages.ui.page import begin_page
 from pages.ui.reproduction_view import reproduction_view
 from pages.ui.resources import studio
 
-begin_page("Reproduction", ":material/fact_check:")
+begin_page("Reproduction", "✅")
 with shown_errors():
     reproduction_view(studio())

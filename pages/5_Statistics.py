@@ -7,6 +7,6 @@ from pages.ui.page import begin_page
 from pages.ui.resources import studio
 from pages.ui.statistics_view import statistics_view
 
-begin_page("Statistics", ":material/bar_chart:")
+begin_page("Statistics", "📊")
 with shown_errors():
     statistics_view(studio())

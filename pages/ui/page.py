@@ -12,6 +12,11 @@ SIDEBAR_PX = 200
 """Wide enough for the names of the pages. On a tablet the 300 of Streamlit are a third of the screen."""
 
 
+_SIDEBAR = f"""<style>
+[data-testid="stSidebar"][style*="width: 300px"] {{ width: {SIDEBAR_PX}px !important; }}
+</style>"""
+"""Streamlit takes our width only if it arrives before the sidebar is first drawn, which is a matter of luck."""
+
 _ONLY_HEARD = """<style>
 button p > span[style*="font-size"] {
   position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%); white-space: nowrap;
@@ -26,8 +31,8 @@ def button_label(title: str, of: str) -> str:
 
 
 def begin_page(title: str, icon: str) -> None:
-    """icon: of the browser's tab, ":material/name:"."""
+    """icon: of the browser's tab, an emoji: the other icons of Streamlit are fetched from a host of Google's."""
     tab = title if title == STUDIO else f"{title} · {STUDIO}"
     st.set_page_config(page_title=tab, page_icon=icon, layout="wide", initial_sidebar_state=SIDEBAR_PX)
-    st.html(_ONLY_HEARD)
+    st.html(_ONLY_HEARD + _SIDEBAR)
     st.title(title)

@@ -15,6 +15,7 @@ from core.domain.generation import Relation
 from core.engine.fake import FakeCatalogue, FakeLoader
 from core.services.generations import Origin
 from core.settings import Settings
+from pages.ui.page import SIDEBAR_PX
 from tests.browser.artist import PATIENCE_S, dashboard, wait_until
 from tests.conftest import a_request
 
@@ -162,6 +163,16 @@ def test_a_page_has_one_title_and_leaves_no_level_of_headings_out(visit, place):
 
     assert levels.count(1) == 1
     assert all(deeper - level <= 1 for level, deeper in zip(levels, levels[1:], strict=False)), levels
+
+
+@pytest.mark.parametrize("place", sorted(PLACES))
+def test_a_page_fetches_nothing_from_another_host_and_its_sidebar_is_narrow(visit, filled, place):
+    page = visit(place)
+
+    icons = page.locator("link[rel~=icon]").evaluate_all("all => all.map(link => link.href)")
+    fetched = page.evaluate("performance.getEntriesByType('resource').map(entry => entry.name)")
+    assert [url for url in icons + fetched if not url.startswith((filled.address, "data:", "blob:"))] == []
+    assert page.get_by_test_id("stSidebar").bounding_box()["width"] == SIDEBAR_PX
 
 
 @pytest.mark.parametrize("place", sorted(PLACES))
