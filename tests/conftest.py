@@ -15,7 +15,7 @@ import pytest
 from hypothesis import HealthCheck
 from hypothesis import settings as hypothesis_settings
 from PIL import Image
-from sqlalchemy import Engine
+from sqlalchemy import Engine, event
 
 from core.bootstrap import Studio, build_studio
 from core.dispatch.inline import WaitingDispatcher
@@ -90,8 +90,11 @@ def _no_settings_of_this_machine(monkeypatch, tmp_path):
 
 
 @pytest.fixture(scope="session", autouse=True)
-def _statements_compiled_once():
-    """Each studio has an engine of its own; what its statements come to as SQL is the same for all of them."""
+def _engines_in_haste():
+    """Each studio has an engine of its own; what its statements come to as SQL is the same for all of them.
+
+    Nor does a commit wait for the disk: nobody cuts the power of a test.
+    """
     dialect, compiled = make_engine("sqlite://").dialect, {}
 
     def engine(url: str) -> Engine:
@@ -99,6 +102,7 @@ def _statements_compiled_once():
         if made.dialect.name == dialect.name:
             made.dialect = dialect
             made.update_execution_options(compiled_cache=compiled)
+            event.listen(made, "connect", lambda connection, _: connection.execute("PRAGMA synchronous=OFF"))
         return made
 
     with pytest.MonkeyPatch.context() as patched:
