@@ -32,7 +32,6 @@ from pages.ui.sheet_panel import sheet_panel, sheet_view
 def inpaint_page(studio: Studio) -> None:
     warming_up(studio)
     id, draft = state.draft(studio)
-    st.query_params[state.DRAFT_PARAMETER] = id
     picture_picker(studio, id, draft)
     if draft.source is None:
         return

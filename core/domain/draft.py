@@ -21,7 +21,7 @@ class Draft:
     params: values of the form, possibly not all. parent_id, relation: the generation this came from, and how.
     said: what the opened picture says about how it was made, as Imported.said. It is an offer, until it is taken.
     extended: how the source came about, if the canvas was extended; nothing is painted on the new part yet.
-    before: id of the draft whose picture this one extends; to go back to. generations: ids submitted last, newest last.
+    before: id of the draft from which this one was opened; to go back to. generations: ids submitted last, newest last.
     sheet: id of the sheet that they belong to. let_go: files that it used before, each with the time of its last use.
     """
 

@@ -27,7 +27,9 @@ Between storing a file and writing its row lie moments; minutes, where a bundle 
 SWEPT_AT_ONCE = 50
 """Strokes. Whether a file is used elsewhere is a question to the whole gallery: a second, with a million rows."""
 
-OF_ONE_PICTURE = frozenset({"prompt", "negative_prompt", "seed", "random_seed", "count"})
+OF_ONE_PICTURE = frozenset(
+    {"prompt", "negative_prompt", "seed", "random_seed", "count", "variation_strength", "variation_seed"}
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +45,7 @@ class Drafts:
     def start(self) -> str:
         """A new draft without a picture; old ones that nobody touched for a month are forgotten.
 
-        The parameters used last come along, but not the prompts, the seed and how many: those belonged to a picture.
+        The parameters used last come along, but not the prompts, the seeds and how many: those belonged to a picture.
         """
         for forgotten in self.repo.forget_older_than(self.now() - KEPT_FOR):
             self._sweep([*forgotten.files, *forgotten.let_go])

@@ -27,7 +27,7 @@ def outpaint_panel(studio: Studio, id: str, draft: Draft) -> None:
     if draft.before is not None and studio.drafts.get(draft.before) is not None:
         st.button(
             "Back to the picture before", icon=":material/undo:", key=f"{id}.before", on_click=state.return_to_draft,
-            args=(draft.before,), help="To the smaller picture, with its mask",
+            args=(draft.before,), help="With its mask and its results",
         )  # fmt: skip
     with st.expander("Extend the canvas", icon=":material/aspect_ratio:"), shown_errors():
         size = picture_size(studio, draft.source)

@@ -30,7 +30,8 @@ def picture_picker(studio: Studio, id: str, draft: Draft) -> None:
         _choices(studio, id)
         return
     _headline(studio, id, draft)
-    with st.expander("Open another picture", icon=":material/image:"):
+    # By its key it is closed again when another one has been opened.
+    with st.expander("Open another picture", icon=":material/image:", key=f"{id}.another"):
         _choices(studio, id)
 
 
@@ -108,8 +109,13 @@ def _choices(studio: Studio, id: str) -> None:
 
 def _open(studio: Studio, id: str, data: bytes, name: str) -> None:
     picture = read_picture(data, max_pixels=int(studio.settings.max_megapixels * 1e6))
-    draft = studio.drafts.open_picture(studio.drafts.get(id) or Draft(), picture, name)
-    studio.drafts.save(id, draft.changed(said=_said(studio, data)))
+    before = studio.drafts.get(id) or Draft()
+    draft = studio.drafts.open_picture(before, picture, name).changed(said=_said(studio, data))
+    if before.source is None:
+        studio.drafts.save(id, draft)
+    else:
+        # The mask and the results of the picture before are one step back.
+        state.open_draft(studio, draft.changed(before=id))
 
 
 def _said(studio: Studio, data: bytes) -> Mapping[str, Any]:

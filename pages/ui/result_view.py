@@ -72,12 +72,12 @@ def _actions(studio: Studio, id: str, generation: Generation) -> None:
             "Continue from this result", icon=":material/arrow_forward:", key=f"continue-{generation.id}",
             help="Paint on: it becomes the picture, with an empty mask",
         ):  # fmt: skip
-            _continue(studio, generation)
+            _continue(studio, id, generation)
         if st.button(
             "Continue, same mask", icon=":material/filter_b_and_w:", key=f"continue-masked-{generation.id}",
             help="It becomes the picture, and the mask it was made with stays: to repaint the same part once more",
         ):  # fmt: skip
-            _continue(studio, generation, mask=generation.mask)
+            _continue(studio, id, generation, mask=generation.mask)
         by_chance = "seed" not in unused_by(studio, generation.params.model)
         if by_chance and st.button(
             "Try another seed", icon=":material/casino:", key=f"again-{generation.id}",
@@ -131,9 +131,11 @@ def _trash(studio: Studio, id: str, generation: Generation) -> None:
         st.toast("Moved to the trash.", icon=":material/delete:")
 
 
-def _continue(studio: Studio, generation: Generation, mask: str | None = None) -> None:
+def _continue(studio: Studio, id: str, generation: Generation, mask: str | None = None) -> None:
     draft = studio.drafts.continued_from(generation)
-    state.open_draft(studio, draft.changed(base_mask=mask, params={**draft.params, "random_seed": True}))
+    # Chance is free again: what was varied is the picture now.
+    params = {**draft.params, "random_seed": True, "variation_strength": 0.0}
+    state.open_draft(studio, draft.changed(base_mask=mask, before=id, params=params))
     st.rerun()
 
 

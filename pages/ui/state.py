@@ -15,6 +15,7 @@ from core.bootstrap import Studio
 from core.domain.draft import Draft
 
 _DRAFT = "studio.draft"
+_ADDRESS = "studio.address"
 _SESSION = "studio.session"
 _SEAT = "studio.seat"
 _SEEN = "studio.seen"
@@ -29,13 +30,18 @@ def session() -> str:
 
 
 def draft(studio: Studio) -> tuple[str, Draft]:
-    """The open draft and its id: this session's, else the one that the address names, else a new one."""
-    id = st.session_state.get(_DRAFT) or st.query_params.get(DRAFT_PARAMETER)
+    """The open draft and its id, which the page's address then names: this session's, else a new one.
+
+    An address that names another one than was put there comes first: somebody has opened it, or gone back to it.
+    """
+    named = st.query_params.get(DRAFT_PARAMETER)
+    is_news = named is not None and named != st.session_state.get(_ADDRESS)
+    id = named if is_news else st.session_state.get(_DRAFT)
     found = studio.drafts.get(id) if id else None
     if id is None or found is None:
         id = studio.drafts.start()
         found = studio.drafts.get(id) or Draft()
-    st.session_state[_DRAFT] = id
+    st.session_state[_DRAFT] = st.session_state[_ADDRESS] = st.query_params[DRAFT_PARAMETER] = id
     return id, found
 
 

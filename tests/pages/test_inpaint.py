@@ -112,12 +112,15 @@ def test_the_name_of_a_file_is_shown_as_it_is(inpaint):
 
 def test_another_picture_starts_with_an_empty_mask_and_keeps_the_parameters(ready, studio):
     widget(ready, "text_area", "prompt").set_value("a red ball").run()
+    before = draft_id(ready)
 
     upload(ready, png(a_picture(128, 96)))
 
     assert draft(studio, ready).drawing is None
     assert draft(studio, ready).params["prompt"] == "a red ball"
     assert widget(ready, "text_area", "prompt").value == "a red ball"
+    assert studio.drafts.get(before).drawing is not None
+    assert draft(studio, ready).before == before
 
 
 # The mask ------------------------------------------------------------------------------------------------------
@@ -438,6 +441,29 @@ def test_going_on_from_a_result_opens_it_as_a_new_picture_with_its_parent(painte
     assert after.drawing is None
 
 
+def test_from_a_result_that_was_gone_on_from_a_click_leads_back(painted, studio):
+    [row] = studio.gallery.browse().generations
+    before = draft_id(painted)
+    painted.button(key=f"continue-{row.id}").click().run()
+
+    painted.button(key=f"{draft_id(painted)}.before").click().run()
+
+    assert draft_id(painted) == before
+    assert painted.button(key=f"continue-{row.id}")
+
+
+def test_going_on_from_a_variation_sets_chance_free_again(painted, studio, dispatcher):
+    [row] = studio.gallery.browse().generations
+    painted.button(key=f"vary-{row.id}").click().run()
+    dispatcher.drain()
+    painted.run()
+
+    painted.button(key=f"continue-{draft(studio, painted).generations[0]}").click().run()
+
+    assert widget(painted, "slider", "variation_strength").value == 0
+    assert widget(painted, "toggle", "random").value is True
+
+
 def test_another_seed_is_tried_with_everything_else_the_same(painted, studio):
     [row] = studio.gallery.browse().generations
 
@@ -491,6 +517,19 @@ def test_a_refresh_brings_picture_drawing_parameters_and_generations_back(ready,
     assert [item["left"] for item in hand.objects] == [100]
     assert widget(again, "text_area", "prompt").value == "a red ball"
     assert again.button(key="live-cancel")
+
+
+def test_going_back_in_the_browser_opens_the_draft_of_that_address(painted, studio):
+    [row] = studio.gallery.browse().generations
+    before = draft_id(painted)
+    painted.button(key=f"continue-{row.id}").click().run()
+    assert draft_id(painted) != before
+
+    painted.query_params["draft"] = before
+    painted.run()
+
+    assert draft_id(painted) == before
+    assert painted.button(key=f"continue-{row.id}")
 
 
 def test_an_address_of_no_draft_starts_a_new_one(inpaint, studio):

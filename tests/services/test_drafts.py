@@ -43,7 +43,8 @@ def test_a_generation_can_be_loaded_with_its_picture_mask_and_params(studio, dis
 
 
 def test_a_new_draft_takes_the_last_parameters_but_not_what_belonged_to_a_picture(studio, clock):
-    used = {"prompt": "a cat", "seed": 5, "random_seed": False, "count": 8, "num_inference_steps": 12, "device": "cpu"}
+    used = {"prompt": "a cat", "seed": 5, "random_seed": False, "count": 8, "variation_strength": 0.2}
+    used |= {"num_inference_steps": 12, "device": "cpu"}
     studio.drafts.save("before", Draft(params={"num_inference_steps": 99}))
     clock.wait(minutes=1)
     studio.drafts.save("last", Draft(source="sha256:x", params=used))
