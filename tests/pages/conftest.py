@@ -101,18 +101,21 @@ def inpaint(studio, hand, monkeypatch) -> Callable[..., AppTest]:
 
 
 @pytest.fixture
-def opened(studio, inpaint) -> AppTest:
-    """The page with a picture of 96 x 64 pixels, on a canvas five times as large.
-
-    It stands in the draft already: to choose the page, upload and read it is four runs of the page before each test.
-    """
+def pictured(studio) -> str:
+    """The id of a draft with a picture of 96 x 64 pixels: to upload and read it is four runs of the page for each test."""
     id = studio.drafts.start()
     studio.drafts.save(id, studio.drafts.open_picture(studio.drafts.get(id), Picture(a_picture()), "photo.png"))
-    return inpaint(draft=id)
+    return id
 
 
 @pytest.fixture
-def ready(opened, hand) -> AppTest:
-    """The page with a picture and a mask: its pixels 20 to 50 across and 10 to 40 down."""
+def opened(pictured, inpaint) -> AppTest:
+    """The page with that picture, on a canvas five times as large."""
+    return inpaint(draft=pictured)
+
+
+@pytest.fixture
+def ready(pictured, hand, inpaint) -> AppTest:
+    """The page with that picture and a mask: its pixels 20 to 50 across and 10 to 40 down."""
     hand.paint(100, 50, 250, 200)
-    return opened.run()
+    return inpaint(draft=pictured)
