@@ -43,9 +43,10 @@ def pytest_configure(config):
 def pytest_xdist_make_scheduler(config, log):
     """Files stay whole. Those that need torch stay together too, so that one process pays seconds for it and not each.
 
-    The full run has work enough of that kind for every process.
+    Only where there is enough of other kinds for the rest: not for one folder, nor in the full run with its slow ones.
     """
-    if config.getvalue("dist") != "loadfile" or config.option.markexpr != "not slow":
+    everyday = config.args == config.getini("testpaths") and config.option.markexpr == "not slow"
+    if not everyday or config.getvalue("dist") != "loadfile":
         return None
     from xdist.scheduler import LoadFileScheduling
 
