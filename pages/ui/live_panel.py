@@ -13,14 +13,14 @@ from pages.ui.generation_card import in_words
 from pages.ui.messages import escaped, shown_errors
 
 SMALL_PX = 96
+UNFINISHED = (Status.FAILED, Status.CANCELLED, Status.INTERRUPTED)
 
 
 def live_panel(studio: Studio, id: str, generations: Sequence[Generation]) -> None:
     """For the generations of one press of Generate. Whatever the browser does, the work goes on."""
     done = [generation for generation in generations if generation.status is Status.SUCCEEDED]
     _thumbnails(studio, done)
-    for nth, generation in enumerate(generations, 1):
-        _ended(studio, id, generation, f"Image {nth}: " if len(generations) > 1 else "")
+    _ended(studio, id, generations)
     if any(generation.status.is_active for generation in generations):
         _watch(studio, tuple(generation.id for generation in generations), _finished(generations))
 
@@ -61,32 +61,46 @@ def _thumbnails(studio: Studio, done: Sequence[Generation]) -> None:
                     st.image(studio.gallery.file(generation.thumbnail), caption=caption, alt=f"Result {nth}, small")
 
 
-def _ended(studio: Studio, id: str, generation: Generation, which: str) -> None:
-    if generation.status is Status.FAILED:
-        st.error(escaped(which + (generation.error or "It failed.")), icon=":material/error:")
-        _try_again(studio, id, generation)
-    elif generation.status is Status.CANCELLED:
+def _ended(studio: Studio, id: str, generations: Sequence[Generation]) -> None:
+    """What did not succeed: told once for all that ended alike, with one button for them."""
+    alike: dict[tuple[Status, str | None], dict[int, str]] = {}
+    for nth, generation in enumerate(generations, 1):
+        if generation.status in UNFINISHED:
+            error = generation.error if generation.status is Status.FAILED else None
+            alike.setdefault((generation.status, error), {})[nth] = generation.id
+    for (status, error), ids in alike.items():
+        _how_it_ended(status, error, f"{_images(list(ids))}: " if len(generations) > 1 else "")
+        _again(studio, id, status, list(ids.values()))
+
+
+def _images(numbers: Sequence[int]) -> str:
+    if len(numbers) == 1:
+        return f"Image {numbers[0]}"
+    if numbers[-1] - numbers[0] == len(numbers) - 1:
+        return f"Images {numbers[0]} to {numbers[-1]}"
+    return f"Images {', '.join(map(str, numbers))}"
+
+
+def _how_it_ended(status: Status, error: str | None, which: str) -> None:
+    if status is Status.FAILED:
+        st.error(escaped(which + (error or "It failed.")), icon=":material/error:")
+    elif status is Status.CANCELLED:
         st.info(f"{which}Cancelled.", icon=":material/stop_circle:")
-        _try_again(studio, id, generation)
-    elif generation.status is Status.INTERRUPTED:
+    else:
         st.warning(f"{which}The program ended before this was done.", icon=":material/info:")
-        st.button(
-            "Continue", icon=":material/play_arrow:", key=f"resume-{generation.id}", on_click=_queue_again,
-            args=(studio, id, generation.id),
-        )  # fmt: skip
 
 
-def _try_again(studio: Studio, id: str, generation: Generation) -> None:
-    st.button(
-        "Try again", icon=":material/replay:", key=f"retry-{generation.id}", on_click=_queue_again,
-        args=(studio, id, generation.id), help="The same picture, mask, parameters and seed, once more",
-    )  # fmt: skip
+def _again(studio: Studio, id: str, status: Status, ended: Sequence[str]) -> None:
+    title, icon, help = "Try again", ":material/replay:", "The same picture, mask, parameters and seed, once more"
+    if status is Status.INTERRUPTED:
+        title, icon, help = "Continue", ":material/play_arrow:", None
+    st.button(title, icon=icon, key=f"retry-{ended[0]}", on_click=_queue_again, args=(studio, id, ended), help=help)
 
 
-def _queue_again(studio: Studio, id: str, ended: str) -> None:
+def _queue_again(studio: Studio, id: str, ended: Sequence[str]) -> None:
     with shown_errors():
-        again = studio.generations.retry(ended, session=state.session())
+        again = {generation: studio.generations.retry(generation, session=state.session()) for generation in ended}
         draft = studio.drafts.get(id)
         if draft is not None:
-            now = tuple(again if generation == ended else generation for generation in draft.generations)
+            now = tuple(again.get(generation, generation) for generation in draft.generations)
             state.change_draft(studio, id, generations=now)

@@ -107,7 +107,7 @@ def test_a_long_run_goes_on_over_a_refresh_and_can_be_cancelled(artist):
 
     mia.page.reload()
     mia.page.get_by_role("button", name="Cancel").click()
-    mia.page.get_by_text("Image 8: Cancelled").wait_for()
+    mia.page.get_by_text("8: Cancelled").wait_for()
 
     ended = wait_until(lambda: all(row["finished_at"] for row in mia.rows) and mia.rows, "all have ended")
     statuses = [row["status"] for row in ended]

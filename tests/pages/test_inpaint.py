@@ -378,7 +378,21 @@ def test_cancel_ends_what_waits(ready, studio):
     ready.button(key="live-cancel").click().run()
 
     assert {row.status for row in studio.gallery.browse().generations} == {Status.CANCELLED}
-    assert "Image 2: Cancelled." in words_on(ready.run())
+    assert "Images 1 to 2: Cancelled." in words_on(ready.run())
+
+
+def test_all_that_were_cancelled_are_tried_again_with_one_click(ready, studio):
+    widget(ready, "number_input", "count").set_value(3).run()
+    generate(ready)
+    ready.button(key="live-cancel").click().run()
+    cancelled = draft(studio, ready).generations
+
+    ready.run().button(key=f"retry-{cancelled[0]}").click().run()
+
+    again = draft(studio, ready).generations
+    assert len(again) == 3
+    assert {studio.gallery.get(id).status for id in again} == {Status.QUEUED}
+    assert [studio.gallery.get(id).params for id in again] == [studio.gallery.get(id).params for id in cancelled]
 
 
 def test_a_failed_one_shows_the_sentence_that_was_recorded(ready, dispatcher, inpainter):
@@ -398,7 +412,7 @@ def test_an_interrupted_one_can_be_continued_in_its_own_row(ready, studio, clock
     clock.wait(minutes=5)
     studio.worker.repo.interrupt_stale(clock(), clock())
 
-    ready.run().button(key=f"resume-{id}").click().run()
+    ready.run().button(key=f"retry-{id}").click().run()
 
     assert studio.gallery.get(id).status is Status.QUEUED
 
