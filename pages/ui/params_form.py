@@ -126,10 +126,22 @@ def _kept(studio: Studio, draft: Draft) -> Mapping[str, Any]:
     model = draft.params.get("model") or studio.settings.model
     known = {name: value for name, value in draft.params.items() if value is not None}
     # A seed without a word on chance comes from a generation that is to be tried again: it is kept.
-    mode = "remove" if model == CONTENT_FILL else USUAL_MODE
+    mode = _first_mode(studio, model, is_fresh=not known)
     extras = {MODE: mode, "random_seed": "seed" not in known, "count": 1, "device": AUTOMATIC, "model": model}
     defaults = {name: parameter.default for name, parameter in PARAMETERS.items()}
-    return {**defaults, **recommended_for(studio, model), **extras, **known}
+    of_mode = MODES[mode].values if mode != USUAL_MODE else {}
+    return {**defaults, **recommended_for(studio, model), **of_mode, **extras, **known}
+
+
+def _first_mode(studio: Studio, model: str, *, is_fresh: bool) -> str:
+    """What a draft is for that does not say it."""
+    if model == CONTENT_FILL:
+        return "remove"
+    try:
+        # A model that knows some things only is there to put them into pictures, rather than in the place of others.
+        return "add" if is_fresh and studio.models.vocabulary(model) else USUAL_MODE
+    except StudioError:
+        return USUAL_MODE
 
 
 def _text(id: str, name: str, kept: Mapping[str, Any], unused: Collection[str] = (), **size: Any) -> str:

@@ -66,6 +66,7 @@ def test_with_a_variation_the_seed_stays_and_chance_decides_the_way(studio, read
 
 def test_a_fill_that_has_no_effect_is_said_to_have_none(ready):
     widget(ready, "selectbox", "fill").set_value("blur").run()
+    widget(ready, "slider", "strength").set_value(1.0).run()
 
     assert "begins with pure noise" in words_on(ready)
 
@@ -156,3 +157,12 @@ def test_a_model_that_takes_no_words_is_not_given_advice_about_them(studio, read
     assert MODES["remove"].painting in words_on(ready)
     assert MODES["remove"].advice not in words_on(ready)
     assert widget(ready, "text_area", "prompt").disabled
+
+
+def test_a_model_that_knows_some_things_only_begins_with_adding_them(studio, ready, dispatcher):
+    params = made(studio, ready, dispatcher).params
+
+    assert studio.models.vocabulary("pocket-inpaint") is not None
+    assert widget(ready, "segmented_control", "mode").value == "add"
+    assert {name: getattr(params, name) for name in MODES["add"].values} == dict(MODES["add"].values)
+
