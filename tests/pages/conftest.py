@@ -102,7 +102,7 @@ def inpaint(studio, hand, monkeypatch) -> Callable[..., AppTest]:
 
 @pytest.fixture
 def pictured(studio) -> str:
-    """The id of a draft with a picture of 96 x 64 pixels: to upload and read it is four runs of the page for each test."""
+    """The id of a draft with a picture of 96 x 64 pixels: to upload one is four runs of the page for each test."""
     id = studio.drafts.start()
     studio.drafts.save(id, studio.drafts.open_picture(studio.drafts.get(id), Picture(a_picture()), "photo.png"))
     return id
