@@ -15,6 +15,13 @@ def has_greys(mask: Mask) -> bool:
     return bool(((mask.pixels > 0) & (mask.pixels < 255)).any())
 
 
+def has_grey_parts(mask: Mask) -> bool:
+    """Whether it is grey anywhere over 3 x 3 pixels: the smooth edges of strokes are thinner."""
+    greys = (mask.pixels > 0) & (mask.pixels < 255)
+    across = greys[:, :-2] & greys[:, 1:-1] & greys[:, 2:]
+    return bool((across[:-2] & across[1:-1] & across[2:]).any())
+
+
 def everything_on(mask: Mask) -> Mask:
     """255 wherever the mask is not 0."""
     return Mask(np.where(mask.pixels > 0, np.uint8(255), np.uint8(0)))

@@ -14,6 +14,8 @@ from core.bootstrap import Studio
 from core.domain.draft import Draft
 from core.domain.drawing import ERASE, LASSO, PAINT, Drawing, canvas_size
 from core.domain.geometry import Size
+from core.domain.painting import painted_size
+from core.domain.soft_mask import has_grey_parts
 from pages.ui import prepared, state
 from pages.ui.mask_numbers import mask_by_numbers
 from pages.ui.mask_tools import drawing_of, mask_of, mask_tools, replace_mask, uploaded_mask
@@ -73,10 +75,32 @@ def _painter(studio: Studio, id: str, draft: Draft, picture: Size) -> None:
         # Painted on the simple canvas, or before there was a painter.
         draft = replace_mask(studio, id, mask_of(studio, draft))
     painter(studio, id, draft, picture)
+    _soft_mask_offer(studio, id, studio.drafts.get(id) or draft, picture)
     with st.container(horizontal=True, gap="small", vertical_alignment="center"):
         mask_tools(studio, id, draft, picture)
         mask_by_numbers(studio, id, draft, picture)
         _choice_of_canvas(studio, id, draft)
+
+
+def _soft_mask_offer(studio: Studio, id: str, draft: Draft, picture: Size) -> None:
+    """Who paints in grey means it, and the parameter that makes it count stands far away."""
+    key = f"{id}.soft_mask"
+    if state.news(key):
+        # In a run of the whole page, before its form is drawn: what a fragment says of a field outside is forgotten.
+        state.fill_widget(key, True)
+    is_on = state.held(key)
+    if draft.base_mask is None or (draft.params.get("soft_mask") if is_on is None else is_on):
+        return
+    if not has_grey_parts(prepared.small_mask(studio, draft.base_mask, tuple(painted_size(picture)))):
+        return
+    with st.container(horizontal=True, gap="small", vertical_alignment="center"):
+        st.caption("Parts of the mask are grey: new and old are mixed there.", width="content")
+        if st.button(
+            "Use as a soft mask", icon=":material/gradient:", key=f"{id}.use-soft-mask",
+            help="Grey parts are repainted, and change only by their degree. It is also among the parameters.",
+        ):  # fmt: skip
+            state.tell_next(key, True)
+            st.rerun()
 
 
 def _choice_of_canvas(studio: Studio, id: str, draft: Draft) -> None:

@@ -13,7 +13,7 @@ from core.domain.geometry import Bounds, Size
 from core.domain.mask import Mask
 from core.domain.params import InpaintParams
 from core.domain.request import InpaintRequest, Plan
-from core.domain.soft_mask import degree_for_model, everything_on, has_greys
+from core.domain.soft_mask import degree_for_model, everything_on, has_grey_parts, has_greys
 from tests.conftest import a_mask, a_picture
 
 sides = st.integers(1, 40)
@@ -33,6 +33,17 @@ def a_ramp() -> Mask:
     pixels = np.zeros((64, 96), np.uint8)
     pixels[10:50, 20:70] = np.linspace(5, 255, 50).astype(np.uint8)
     return Mask(pixels)
+
+
+def test_the_smooth_edge_of_a_stroke_is_no_grey_part():
+    stroke = Image.new("L", (60, 40))
+    stroke.paste(255, (20, 10, 40, 30))
+    smooth = Mask.from_image(stroke.rotate(10, Image.Resampling.BILINEAR))
+
+    assert has_greys(smooth)
+    assert not has_grey_parts(smooth)
+    assert has_grey_parts(a_ramp())
+    assert not has_grey_parts(Mask(np.full((2, 2), 90, np.uint8)))
 
 
 @given(grey_masks(), st.integers(1, 6), st.integers(1, 6), st.integers(1, 8))

@@ -124,6 +124,16 @@ def test_what_was_painted_on_an_older_mask_is_left_to_the_browser_to_send_again(
     assert browser.told["seen"] != browser.sent["stamp"]
 
 
+def test_a_mask_that_is_grey_in_parts_is_offered_to_be_a_soft_one(page, browser, studio):
+    browser.paint(Mask(a_mask().pixels // 2))
+    page.run()
+
+    page.button(key=f"{draft_id(page)}.use-soft-mask").click().run()
+
+    assert draft(studio, page).params["soft_mask"] is True
+    assert "mask are grey" not in words_on(page)
+
+
 def test_an_erased_mask_is_no_mask(page, browser, studio):
     browser.paint(a_mask())
     page.run()
