@@ -165,4 +165,3 @@ def test_a_model_that_knows_some_things_only_begins_with_adding_them(studio, rea
     assert studio.models.vocabulary("pocket-inpaint") is not None
     assert widget(ready, "segmented_control", "mode").value == "add"
     assert {name: getattr(params, name) for name in MODES["add"].values} == dict(MODES["add"].values)
-
