@@ -34,7 +34,7 @@ def queue_view(studio: Studio) -> None:
         for entry in view.running:
             _running(studio, entry)
         for nth, entry in enumerate(view.waiting):
-            _waiting(studio, nth, entry, is_last=nth == view.waiting_count - 1)
+            _waiting(studio, nth, entry, is_last=nth == view.waiting_count - 1, is_paused=view.is_paused)
         if view.waiting_count > len(view.waiting):
             st.caption(f"and {view.waiting_count - len(view.waiting):,} more after these")
         if view.verifying:
@@ -87,13 +87,13 @@ def _running(studio: Studio, entry: QueueEntry) -> None:
         )  # fmt: skip
 
 
-def _waiting(studio: Studio, nth: int, entry: QueueEntry, *, is_last: bool) -> None:
+def _waiting(studio: Studio, nth: int, entry: QueueEntry, *, is_last: bool, is_paused: bool) -> None:
     id, name = entry.generation.id, f"{nth + 1} in line, {_name(entry.generation)}"
     with st.container(border=True, horizontal=True, vertical_alignment="center"):
         _picture(studio, entry.generation)
         with st.container(width="stretch"):
             _words(entry.generation)
-            st.caption(f"{nth + 1} in line{_when(entry)}")
+            st.caption(f"{nth + 1} in line{'' if is_paused else _when(entry)}")
         moves = (
             (Move.NEXT, "Do next", ":material/vertical_align_top:", nth == 0),
             (Move.EARLIER, "Earlier", ":material/arrow_upward:", nth == 0),

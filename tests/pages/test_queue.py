@@ -90,10 +90,13 @@ def test_all_are_cancelled_at_once(queue, studio):
 
 
 def test_a_pause_is_seen_and_ended(queue, studio):
+    submit(studio, 1)
+
     page = queue().button(key="queue-pause").click().run()
 
     assert studio.queue.is_paused()
     assert "paused" in words(page)
+    assert "begins" not in words(page).replace("nothing new begins", "")
 
     page.button(key="queue-resume").click().run()
 
