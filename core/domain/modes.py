@@ -87,6 +87,7 @@ MODES: dict[str, Mode] = {
             "colour_match": 1.0,
             "keep_threshold": 0.0,
         },
+        painting="More room comes from Extend the canvas, below the picture.",
         instead=CONTENT_FILL,
     ),
 }

@@ -122,7 +122,7 @@ def _actions(studio: Studio, generation: Generation) -> None:
             state.open_draft(studio, studio.drafts.from_generation(generation))
             st.switch_page(INPAINT_PAGE)
         if generation.output and st.button(
-            "Continue from result",
+            "Continue from this result",
             key=f"continue-{id}",
             icon=":material/arrow_forward:",
             help="Paint on over the result",

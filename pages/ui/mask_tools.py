@@ -58,7 +58,7 @@ def mask_tools(studio: Studio, id: str, draft: Draft, picture: Size) -> None:
         "Invert", icon=":material/invert_colors:", help="Repaint what is kept now, and keep the rest",
         on_click=change_mask, args=(studio, id, lambda mask: mask.inverted), key="canvas-invert",
     )  # fmt: skip
-    with st.popover("Change", icon=":material/tune:", disabled=is_empty):
+    with st.popover("Adjust", icon=":material/tune:", disabled=is_empty):
         _changes(studio, id, picture)
     with st.popover("Mask from", icon=":material/draft:"):
         _sources(studio, id, draft, picture)

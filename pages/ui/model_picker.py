@@ -137,7 +137,7 @@ def vocabulary_advice(vocabulary: Vocabulary | None, prompt: str) -> None:
         return
     if not vocabulary.knows(prompt):
         st.warning(
-            "This small model knows none of these words, so it may paint anything. "
+            "This small model knows nothing of what the prompt names, so it may paint anything. "
             "Use one of its words, or leave the prompt empty to fill from the surroundings.",
             icon=":material/lightbulb:",
         )

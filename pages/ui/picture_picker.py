@@ -38,7 +38,8 @@ def picture_picker(studio: Studio, id: str, draft: Draft) -> None:
 def _headline(studio: Studio, id: str, draft: Draft) -> None:
     width, height = picture_size(studio, draft.source)
     name = escaped(draft.source_name or "Picture")
-    st.markdown(f"**{name}** · {width:,} x {height:,} pixels · {width * height / 1e6:.1f} megapixels")
+    megapixels = f" · {width * height / 1e6:.1f} megapixels" if width * height >= 100_000 else ""
+    st.markdown(f"**{name}** · {width:,} x {height:,} pixels{megapixels}")
     for note in draft.notes:
         st.caption(f":material/info: {escaped(note)}")
     if draft.said:

@@ -279,7 +279,7 @@ def test_running_again_queues_a_child_and_links_to_it(gallery, studio, dispatche
 
 @pytest.mark.parametrize(
     ("label", "relation", "keeps_mask"),
-    [("Load into Inpaint", Relation.VARIATION, True), ("Continue from result", Relation.CONTINUATION, False)],
+    [("Load into Inpaint", Relation.VARIATION, True), ("Continue from this result", Relation.CONTINUATION, False)],
 )
 def test_it_can_be_taken_back_to_the_easel(gallery, studio, dispatcher, label, relation, keeps_mask):
     [id] = painted(studio, dispatcher, prompt="a green bird")

@@ -274,10 +274,10 @@ def test_another_model_can_be_named_and_one_that_is_unknown_says_so(opened):
 
 def test_a_prompt_without_a_word_that_the_pocket_model_knows_is_warned_about(opened):
     widget(opened, "text_area", "prompt").set_value("a spaceship").run()
-    assert "knows none of these words" in words_on(opened)
+    assert "knows nothing of what the prompt names" in words_on(opened)
 
     widget(opened, "text_area", "prompt").set_value("a red balloon").run()
-    assert "knows none of these words" not in words_on(opened)
+    assert "knows nothing of what the prompt names" not in words_on(opened)
     assert "balloon, cat" in words_on(opened)
 
 
