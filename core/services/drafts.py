@@ -11,7 +11,7 @@ from core.domain.draft import Draft
 from core.domain.errors import InvalidMove, StudioError
 from core.domain.generation import Generation, Relation
 from core.domain.geometry import Size
-from core.domain.modes import MODES
+from core.domain.modes import CONTENT_FILL, MODES
 from core.domain.outpaint import Extended, Extension, extended, mask_of_extension
 from core.domain.params import ORIGINAL
 from core.domain.picture import Picture
@@ -50,8 +50,10 @@ class Drafts:
         for forgotten in self.repo.forget_older_than(self.now() - KEPT_FOR):
             self._sweep([*forgotten.files, *forgotten.let_go])
         last = {name: value for name, value in self.repo.latest_params().items() if name not in OF_ONE_PICTURE}
+        # Content fill was taken for one deed: its form takes no words, and its values suit nothing else.
+        params = {} if last.get("model") == CONTENT_FILL else last
         id = self.new_id()
-        self.save(id, Draft(params=last))
+        self.save(id, Draft(params=params))
         return id
 
     def get(self, id: str) -> Draft | None:

@@ -12,6 +12,7 @@ from core.domain.draft import Draft
 from core.domain.errors import ImageTooLarge, InvalidMove
 from core.domain.generation import Relation
 from core.domain.mask import Mask
+from core.domain.modes import CONTENT_FILL
 from core.domain.outpaint import Extension
 from core.domain.picture import Picture
 from core.domain.request import InpaintRequest
@@ -54,6 +55,14 @@ def test_a_new_draft_takes_the_last_parameters_but_not_what_belonged_to_a_pictur
     started = studio.drafts.get(studio.drafts.start())
 
     assert started == Draft(params={"num_inference_steps": 12, "device": "cpu"})
+
+
+def test_a_new_draft_does_not_begin_with_content_fill_that_takes_no_words(studio):
+    studio.drafts.save("last", Draft(params={"model": CONTENT_FILL, "mode": "remove", "strength": 1}))
+
+    started = studio.drafts.get(studio.drafts.start())
+
+    assert started == Draft()
 
 
 def test_the_result_can_be_painted_on(studio, dispatcher):
