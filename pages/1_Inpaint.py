@@ -19,7 +19,7 @@ from pages.ui.generation_card import duration
 from pages.ui.live_panel import live_panel
 from pages.ui.messages import escaped, shown_errors
 from pages.ui.outpaint import outpaint_panel
-from pages.ui.page import begin_page
+from pages.ui.page import begin_page, scroll_up_for
 from pages.ui.params_form import Choices, chosen_device, params_form, resolved_device
 from pages.ui.picture_picker import picture_picker
 from pages.ui.presets import presets_popover, prompts_popover
@@ -60,6 +60,8 @@ def inpaint_page(studio: Studio) -> None:
         if draft.sheet is not None:
             sheet_view(studio, draft.sheet)
         result_view(studio, id, [g for g in generations if g.status is Status.SUCCEEDED])
+    # What is gone on with begins at its picture, not at the button far below that was pressed.
+    scroll_up_for(id)
 
 
 def _generate(studio: Studio, id: str, choices: Choices) -> None:

@@ -30,6 +30,12 @@ def button_label(title: str, of: str) -> str:
     return f"{title} :small[{escaped(of)}]"
 
 
+def scroll_up_for(what: str) -> None:
+    """Show the top of the page whenever this is another word than in the run before: Streamlit stays where it was."""
+    scroll = f"<script data-for='{what}'>document.querySelector('[data-testid=stMain]')?.scrollTo(0, 0)</script>"
+    st.html(scroll, unsafe_allow_javascript=True)
+
+
 def begin_page(title: str, icon: str) -> None:
     """icon: of the browser's tab, an emoji: the other icons of Streamlit are fetched from a host of Google's."""
     tab = title if title == STUDIO else f"{title} · {STUDIO}"

@@ -117,6 +117,27 @@ def test_a_long_run_goes_on_over_a_refresh_and_can_be_cancelled(artist):
     mia.page.get_by_role("button", name="Generate").wait_for()
 
 
+def test_going_on_from_a_result_begins_at_the_top_and_the_browser_goes_back_to_it(artist):
+    mia = artist()
+    mia.open_photo(simple_canvas=True)
+    mia.paint((0.4, 0.4), (0.5, 0.5))
+    mia.generate()
+    mia.see_result()
+    made, strokes = mia.page.url, mia.strokes
+
+    mia.page.get_by_role("button", name="Continue from this result").click()
+
+    mia.page.wait_for_url(lambda url: url != made)
+    main = mia.page.get_by_test_id("stMain")
+    wait_until(lambda: main.evaluate("main => main.scrollTop") == 0, "the picture comes into view")
+
+    mia.page.go_back()
+
+    mia.see_result()
+    assert mia.page.url == made
+    assert mia.strokes == strokes
+
+
 def test_two_artists_who_generate_at_the_same_time_both_get_their_pictures(artist):
     mia, noa = artist(), artist()
     lines = {mia: [(0.2, 0.3), (0.4, 0.3)], noa: [(0.6, 0.7), (0.8, 0.7)]}
