@@ -147,6 +147,15 @@ class Artist:
         slider.press(key)
         wait_until(lambda: self.draft["params"].get(name) != before, f"{title} is stored")
 
+    def take_few_steps(self) -> None:
+        """Two: at the strength with which a first picture begins, one would be none."""
+        slider = self.page.get_by_role("slider", name="Steps")
+        if slider.input_value() == "2":
+            return
+        slider.press("Home")
+        slider.press("ArrowRight")
+        wait_until(lambda: self.draft["params"].get("num_inference_steps") == 2, "Steps is stored")
+
     def generate(self) -> None:
         before = len(self.draft["generations"])
         self.page.get_by_role("button", name="Generate").click()

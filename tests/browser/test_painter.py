@@ -110,7 +110,7 @@ def test_a_stroke_covers_what_the_brush_covers_to_the_pixel(mia):
 
 
 def test_a_stroke_painted_right_before_the_click_on_generate_is_in_the_mask(mia):
-    mia.slide("Steps", "num_inference_steps", "Home")
+    mia.take_few_steps()
     paint(mia, (0.1, 0.2), (0.3, 0.2))
     stored(mia)
     button = mia.page.get_by_role("button", name="Generate").bounding_box()

@@ -36,7 +36,7 @@ def test_the_mask_is_where_the_mouse_went_and_no_other_pixel_changed(artist):
     line = [(0.3, 0.4), (0.6, 0.5), (0.5, 0.7)]
     mia = artist()
     mia.open_photo(simple_canvas=True)
-    mia.slide("Steps", "num_inference_steps", "Home")
+    mia.take_few_steps()
     mia.type_prompt("a red ball")
 
     mia.paint(*line)
@@ -143,7 +143,7 @@ def test_two_artists_who_generate_at_the_same_time_both_get_their_pictures(artis
     lines = {mia: [(0.2, 0.3), (0.4, 0.3)], noa: [(0.6, 0.7), (0.8, 0.7)]}
     for someone, line in lines.items():
         someone.open_photo(simple_canvas=True)
-        someone.slide("Steps", "num_inference_steps", "Home")
+        someone.take_few_steps()
         someone.paint(*line)
 
     mia.generate()
