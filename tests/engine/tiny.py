@@ -29,22 +29,11 @@ def save_pipeline(
 ) -> Path:
     """scheduler: settings of its DDIM scheduler. saving: further arguments of save_pretrained."""
     import torch
-    from diffusers import DDIMScheduler, StableDiffusionInpaintPipeline, UNet2DConditionModel
+    from diffusers import DDIMScheduler, StableDiffusionInpaintPipeline
 
     with torch.random.fork_rng():
         torch.manual_seed(seed)
-        unet = UNet2DConditionModel(
-            sample_size=SIDE // 8,
-            in_channels=in_channels,
-            out_channels=4,
-            block_out_channels=(8, 16),
-            layers_per_block=1,
-            norm_num_groups=4,
-            down_block_types=("DownBlock2D", "CrossAttnDownBlock2D"),
-            up_block_types=("CrossAttnUpBlock2D", "UpBlock2D"),
-            cross_attention_dim=16,
-            attention_head_dim=4,
-        )
+        unet = _unet(in_channels, cross_attention_dim=16)
         tokenizer = _tokenizer()
         pipe = StableDiffusionInpaintPipeline(
             vae=_tiny_vae() if tiny_vae else _vae(),
@@ -69,7 +58,7 @@ def save_pipeline(
 def save_xl_pipeline(folder: Path, *, in_channels: int = 9) -> Path:
     """Of the Stable Diffusion XL family: two text encoders, and sizes that are told to the model."""
     import torch
-    from diffusers import DDIMScheduler, StableDiffusionXLInpaintPipeline, UNet2DConditionModel
+    from diffusers import DDIMScheduler, StableDiffusionXLInpaintPipeline
 
     with torch.random.fork_rng():
         torch.manual_seed(0)
@@ -80,17 +69,9 @@ def save_xl_pipeline(folder: Path, *, in_channels: int = 9) -> Path:
             text_encoder_2=_text_encoder(len(tokenizer), projected=True),
             tokenizer=tokenizer,
             tokenizer_2=_tokenizer(),
-            unet=UNet2DConditionModel(
-                sample_size=SIDE // 8,
-                in_channels=in_channels,
-                out_channels=4,
-                block_out_channels=(8, 16),
-                layers_per_block=1,
-                norm_num_groups=4,
-                down_block_types=("DownBlock2D", "CrossAttnDownBlock2D"),
-                up_block_types=("CrossAttnUpBlock2D", "UpBlock2D"),
+            unet=_unet(
+                in_channels,
                 cross_attention_dim=32,
-                attention_head_dim=4,
                 addition_embed_type="text_time",
                 addition_time_embed_dim=8,
                 projection_class_embeddings_input_dim=16 + 6 * 8,
@@ -102,6 +83,23 @@ def save_xl_pipeline(folder: Path, *, in_channels: int = 9) -> Path:
         )
     pipe.save_pretrained(folder)
     return folder
+
+
+def _unet(in_channels: int, **more: Any):
+    from diffusers import UNet2DConditionModel
+
+    return UNet2DConditionModel(
+        sample_size=SIDE // 8,
+        in_channels=in_channels,
+        out_channels=4,
+        block_out_channels=(8, 16),
+        layers_per_block=1,
+        norm_num_groups=4,
+        down_block_types=("DownBlock2D", "CrossAttnDownBlock2D"),
+        up_block_types=("CrossAttnUpBlock2D", "UpBlock2D"),
+        attention_head_dim=4,
+        **more,
+    )
 
 
 def _vae(latent_channels: int = 4, **scaling: float):
