@@ -9,7 +9,7 @@ import streamlit as st
 from core.bootstrap import Studio
 from core.domain.gallery import Cursor, GalleryFilter, GallerySlice, Sort
 from core.domain.generation import Status
-from pages.ui import state
+from pages.ui import address, state
 from pages.ui.compare import comparison
 from pages.ui.gallery_bulk import COMPARE, bulk_bar
 from pages.ui.gallery_filters import AFTER, filter_bar
@@ -31,11 +31,10 @@ def gallery_page(studio: Studio) -> None:
     with toolbar:
         bulk_bar(studio, filter, [g for g in found.generations if g.id in answer.selected])
     _pager(studio, filter, cursor, found)
-    opened = answer.opened or st.query_params.get(GENERATION_PARAMETER)
-    compared = st.query_params.get_all(COMPARE)
+    opened = answer.opened or address.get(GENERATION_PARAMETER)
+    compared = address.get_all(COMPARE)
     if opened:
-        # Also when it stands there already: a link to another one on this page tells the server, but not the browser.
-        st.query_params[GENERATION_PARAMETER] = opened
+        address.put(**{GENERATION_PARAMETER: opened})
         _detail(studio, opened, [g.id for g in found.generations])
     elif len(compared) == 2:
         _compared(studio, *compared)
@@ -45,10 +44,11 @@ def gallery_page(studio: Studio) -> None:
 
 
 def _cursor(filter: GalleryFilter) -> Cursor | None:
-    if AFTER not in st.query_params:
+    after = address.get(AFTER)
+    if after is None:
         return None
     with shown_errors():
-        cursor = Cursor.from_text(st.query_params[AFTER])
+        cursor = Cursor.from_text(after)
         cursor.check(filter.sort)
         return cursor
     _to_first_page()
@@ -56,14 +56,14 @@ def _cursor(filter: GalleryFilter) -> Cursor | None:
 
 
 def _to_first_page() -> None:
-    st.query_params.pop(AFTER, None)
+    address.drop(AFTER)
 
 
 def _nothing_found(studio: Studio, filter: GalleryFilter) -> None:
     unfiltered = replace(filter, sort=Sort.NEWEST)
     if unfiltered == GalleryFilter(in_trash=True):
         st.info("The trash is empty.", icon=":material/delete:")
-    elif unfiltered != GalleryFilter() or AFTER in st.query_params:
+    elif unfiltered != GalleryFilter() or address.get(AFTER) is not None:
         st.info(
             "No generation matches. Choose other filters, or go back to the first page.", icon=":material/search_off:"
         )
@@ -90,9 +90,9 @@ def _pager(studio: Studio, filter: GalleryFilter, cursor: Cursor | None, found: 
 
 def _turn_to(cursor: Cursor | None) -> None:
     if cursor is None:
-        st.query_params.pop(AFTER, None)
+        address.drop(AFTER)
     else:
-        st.query_params[AFTER] = cursor.to_text()
+        address.put(**{AFTER: cursor.to_text()})
     st.rerun()
 
 
@@ -117,11 +117,11 @@ def _state_of(page: GallerySlice) -> list[tuple]:
 
 
 def _close_detail() -> None:
-    st.query_params.pop(GENERATION_PARAMETER, None)
+    address.drop(GENERATION_PARAMETER)
 
 
 def _close_comparison() -> None:
-    st.query_params.pop(COMPARE, None)
+    address.drop(COMPARE)
 
 
 @st.dialog("Compare", width="large", on_dismiss=_close_comparison)
@@ -154,7 +154,7 @@ def _neighbours(page: list[str], at: int) -> None:
 
 
 def _open(id: str) -> None:
-    st.query_params[GENERATION_PARAMETER] = id
+    address.put(**{GENERATION_PARAMETER: id})
     st.rerun()
 
 

@@ -12,7 +12,7 @@ from core.bootstrap import Studio
 from core.domain.gallery import Emptied, GalleryFilter
 from core.domain.generation import Generation
 from core.services.gallery import RETENTION
-from pages.ui import state
+from pages.ui import address, state
 from pages.ui.messages import shown_errors
 
 COMPARE = "compare"
@@ -107,7 +107,7 @@ def _compare_button(results: Sequence[str]) -> None:
         "Compare", icon=":material/compare:", disabled=not two, key="compare-selected",
         help="The older one on the left" if two else "Select exactly two pictures.",
     ):  # fmt: skip
-        st.query_params[COMPARE] = list(reversed(results))
+        address.put(**{COMPARE: list(reversed(results))})
         st.rerun()
 
 

@@ -16,7 +16,7 @@ import streamlit as st
 from core.bootstrap import Studio
 from core.domain.gallery import MAX_PX, RATINGS, UNVERIFIED, VERDICTS, Count, Facets, GalleryFilter, Sort
 from core.domain.params import SCHEDULERS
-from pages.ui import state
+from pages.ui import address, state
 from pages.ui.gallery_grid import STATUS_TITLES
 from pages.ui.gallery_import import import_panel
 from pages.ui.messages import escaped, shown_errors
@@ -46,15 +46,14 @@ FIRST_DAY = date(2022, 1, 1)
 def asked_for() -> GalleryFilter:
     """The filter of the address; all, with a sentence, if it is wrong."""
     with shown_errors():
-        return GalleryFilter.from_query({name: st.query_params.get_all(name) for name in st.query_params})
+        return GalleryFilter.from_query(address.as_dict())
     return GalleryFilter()
 
 
 def ask(filter: GalleryFilter) -> None:
     """Write this filter into the address, and start from its first page."""
-    for name in (AFTER, *GalleryFilter.keys()):
-        st.query_params.pop(name, None)
-    st.query_params.update(filter.to_query())
+    others = {name: values for name, values in address.as_dict().items() if name not in (AFTER, *GalleryFilter.keys())}
+    address.replace(others | filter.to_query())
 
 
 def _change(**parts: Any) -> None:

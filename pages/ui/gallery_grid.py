@@ -241,16 +241,16 @@ function makeGrid(root) {
     paint();
     self.trigger("open", id);
     clearInterval(watching);
-    // A dialog that closes leaves the keyboard nowhere: give it back to the tile, once the dialog is gone.
+    // A dialog that closes leaves the keyboard nowhere: give it back to the tile, once the dialog is gone. For a
+    // moment more: where the page is used at once, Streamlit shows the closed one again for a twentieth of a second.
     let seen = false;
+    let goneFor = 0;
     watching = setInterval(() => {
       const dialog = document.querySelector("[role=dialog]");
       seen = seen || dialog !== null;
-      if (!root.host.isConnected) clearInterval(watching);
-      else if (seen && dialog === null) {
-        clearInterval(watching);
-        if (document.activeElement === document.body) focus(current);
-      }
+      goneFor = seen && dialog === null ? goneFor + 1 : 0;
+      if (goneFor && document.activeElement === document.body) focus(current);
+      if (goneFor === 10 || !root.host.isConnected) clearInterval(watching);
     }, 200);
   }
 

@@ -11,7 +11,7 @@ from core.bootstrap import Studio
 from core.domain.generation import Generation, Progress, Status
 from core.domain.imported import TOOLS
 from core.domain.params import PARAMETERS
-from pages.ui import state
+from pages.ui import address, state
 from pages.ui.compare import before_after, painted_part
 from pages.ui.downloads import downloads
 from pages.ui.gallery_grid import STATUS_TITLES
@@ -46,7 +46,7 @@ def generation_card(studio: Studio, generation: Generation) -> None:
 
 def address_of(id: str) -> dict[str, str | list[str]]:
     """The query that opens this generation on the gallery page; filters that are set there stay set."""
-    return {**{name: st.query_params.get_all(name) for name in st.query_params}, GENERATION_PARAMETER: id}
+    return address.as_dict() | {GENERATION_PARAMETER: id}
 
 
 # The parts, from top to bottom ---------------------------------------------------------------------------------
@@ -142,7 +142,7 @@ def _actions(studio: Studio, generation: Generation) -> None:
                 st.rerun()
         elif st.button("Delete", key=f"trash-{id}", icon=":material/delete:", disabled=generation.status.is_active):
             studio.gallery.trash([id])
-            st.query_params.pop(GENERATION_PARAMETER, None)
+            address.drop(GENERATION_PARAMETER)
             st.toast("Moved to the trash.", icon=":material/delete:")
             st.rerun()
     if generation.is_imported_picture:
@@ -219,7 +219,7 @@ def _record(studio: Studio, generation: Generation) -> None:
 def _family(studio: Studio, generation: Generation) -> None:
     relative = lineage_panel(studio, generation)
     if relative not in (None, generation.id):
-        st.query_params[GENERATION_PARAMETER] = relative
+        address.put(**{GENERATION_PARAMETER: relative})
         st.rerun()
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
+from pages.ui import address
 from pages.ui.messages import escaped
 
 STUDIO = "Inpaint Studio"
@@ -39,6 +40,7 @@ def scroll_up_for(what: str) -> None:
 def begin_page(title: str, icon: str) -> None:
     """icon: of the browser's tab, an emoji: the other icons of Streamlit are fetched from a host of Google's."""
     tab = title if title == STUDIO else f"{title} · {STUDIO}"
+    address.begin(title)
     st.set_page_config(page_title=tab, page_icon=icon, layout="wide", initial_sidebar_state=SIDEBAR_PX)
     st.html(_ONLY_HEARD + _SIDEBAR)
     st.title(title)

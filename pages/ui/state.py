@@ -1,4 +1,5 @@
-"""What a browser session holds, typed. No other file names a key of st.session_state for its own data.
+"""What a browser session holds, typed. No other file but address.py, on which this one stands, names a key of
+st.session_state for its own data.
 
 Only ids live here; what they stand for is in the database, so a page switch, a refresh or a restart loses nothing.
 """
@@ -13,6 +14,7 @@ import streamlit as st
 
 from core.bootstrap import Studio
 from core.domain.draft import Draft
+from pages.ui import address
 
 _DRAFT = "studio.draft"
 _ADDRESS = "studio.address"
@@ -34,14 +36,15 @@ def draft(studio: Studio) -> tuple[str, Draft]:
 
     An address that names another one than was put there comes first: somebody has opened it, or gone back to it.
     """
-    named = st.query_params.get(DRAFT_PARAMETER)
+    named = address.get(DRAFT_PARAMETER)
     is_news = named is not None and named != st.session_state.get(_ADDRESS)
     id = named if is_news else st.session_state.get(_DRAFT)
     found = studio.drafts.get(id) if id else None
     if id is None or found is None:
         id = studio.drafts.start()
         found = studio.drafts.get(id) or Draft()
-    st.session_state[_DRAFT] = st.session_state[_ADDRESS] = st.query_params[DRAFT_PARAMETER] = id
+    st.session_state[_DRAFT] = st.session_state[_ADDRESS] = id
+    address.put(**{DRAFT_PARAMETER: id})
     return id, found
 
 

@@ -14,7 +14,7 @@ from core.bootstrap import Studio
 from core.domain.gallery import UNVERIFIED, GalleryFilter
 from core.domain.generation import Status
 from core.domain.statistics import Durations, Made, Pace
-from pages.ui import state
+from pages.ui import address, state
 from pages.ui.gallery_filters import VERDICT_TITLES
 from pages.ui.gallery_grid import STATUS_TITLES
 from pages.ui.generation_card import GALLERY_PAGE, INPAINT_PAGE, duration
@@ -75,10 +75,9 @@ def _nothing_yet() -> None:
 
 
 def _asked_for(studio: Studio) -> GalleryFilter:
-    query = st.query_params
     asked, days = GalleryFilter(), _period()
     with shown_errors():
-        asked = GalleryFilter(models=tuple(query.get_all("model")), devices=tuple(query.get_all("device")))
+        asked = GalleryFilter(models=tuple(address.get_all("model")), devices=tuple(address.get_all("device")))
     facets = studio.gallery.facets()
     with st.container(horizontal=True):
         for label, key, chosen in (("Model", "model", asked.models), ("Device", "device", asked.devices)):
@@ -94,15 +93,17 @@ def _asked_for(studio: Studio) -> GalleryFilter:
 
 
 def _period() -> int:
-    days = st.query_params.get(PERIOD, "")
+    days = address.get(PERIOD) or ""
     return int(days) if days.isascii() and days.isdigit() and int(days) in PERIODS else 0
 
 
 def _ask() -> None:
-    for key in ("model", "device"):
-        st.query_params[key] = list(state.widget_value(f"statistics-{key}"))
     days = state.widget_value("statistics-days")
-    st.query_params[PERIOD] = [str(days)] if days else []
+    address.put(
+        model=list(state.widget_value("statistics-model")),
+        device=list(state.widget_value("statistics-device")),
+        **{PERIOD: [str(days)] if days else []},
+    )
 
 
 # The parts, from top to bottom ---------------------------------------------------------------------------------
@@ -267,7 +268,7 @@ def _shares(values: Sequence[tuple[str, int, Mapping[str, str]]]) -> None:
 
 
 def _with_choices(query: Mapping[str, str]) -> dict[str, str | list[str]]:
-    chosen = {key: st.query_params.get_all(key) for key in ("model", "device")}
+    chosen = {key: address.get_all(key) for key in ("model", "device")}
     return {key: values for key, values in chosen.items() if values} | dict(query)
 
 

@@ -20,6 +20,7 @@ from core.bootstrap import Studio, build_studio
 from core.dispatch.inline import InlineDispatcher
 from core.engine.fake import FakeCatalogue, FakeLoader
 from core.settings import Settings
+from pages.ui.address import UNDER_WAY_S
 from tests.conftest import a_request
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
@@ -208,6 +209,7 @@ def test_the_browsers_back_button_closes_the_detail(gallery, served):
     page = gallery()
     tile(page, served.ids[1]).click()
     page.wait_for_url(f"**/Gallery?generation={served.ids[1]}")
+    time.sleep(UNDER_WAY_S)
 
     page.go_back()
 

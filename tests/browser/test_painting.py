@@ -6,12 +6,14 @@ Painted on the simple canvas; test_painter.py is about the painter.
 from __future__ import annotations
 
 import json
+import time
 
 import numpy as np
 import pytest
 from PIL import Image, ImageDraw
 
 from core.domain.mask import Mask
+from pages.ui.address import UNDER_WAY_S
 from tests.browser.artist import PHOTO, Artist, wait_until
 
 BRUSH_PX = 40
@@ -130,6 +132,7 @@ def test_going_on_from_a_result_begins_at_the_top_and_the_browser_goes_back_to_i
     mia.page.wait_for_url(lambda url: url != made)
     main = mia.page.get_by_test_id("stMain")
     wait_until(lambda: main.evaluate("main => main.scrollTop") == 0, "the picture comes into view")
+    time.sleep(UNDER_WAY_S)
 
     mia.page.go_back()
 

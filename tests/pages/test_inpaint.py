@@ -533,7 +533,8 @@ def test_a_refresh_brings_picture_drawing_parameters_and_generations_back(ready,
     assert again.button(key="live-cancel")
 
 
-def test_going_back_in_the_browser_opens_the_draft_of_that_address(painted, studio):
+def test_going_back_in_the_browser_opens_the_draft_of_that_address(painted, studio, monkeypatch):
+    monkeypatch.setattr("pages.ui.address.UNDER_WAY_S", 0)
     [row] = studio.gallery.browse().generations
     before = draft_id(painted)
     painted.button(key=f"continue-{row.id}").click().run()
