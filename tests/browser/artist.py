@@ -18,6 +18,11 @@ from typing import Any
 
 from PIL import Image
 
+from core.bootstrap import Studio, build_studio
+from core.dispatch.inline import InlineDispatcher
+from core.engine.fake import FakeCatalogue, FakeLoader
+from core.settings import Settings
+
 ROOT = Path(__file__).parents[2]
 PHOTO = ROOT / "assets" / "samples" / "mountain-meadow.jpg"
 POCKET = ROOT / "assets" / "models" / "pocket-inpaint" / "model_index.json"
@@ -42,12 +47,25 @@ def dashboard(data: Path) -> Iterator[str]:
     log = data / "server.log"
     with log.open("wb") as output:
         server = subprocess.Popen(command, cwd=ROOT, env=inherited | ours, stdout=output, stderr=subprocess.STDOUT)
+    address = f"http://127.0.0.1:{port}"
     try:
-        wait_until(lambda: answers(f"http://127.0.0.1:{port}/_stcore/health"), "the server answers", log.read_text)
-        yield f"http://127.0.0.1:{port}"
+        wait_until(lambda: answers(f"{address}/_stcore/health") or server.poll(), "the server answers", log.read_text)
+        assert server.poll() is None, log.read_text()
+        yield address
     finally:
         server.terminate()
         server.wait(30)
+
+
+def filled_studio(data: Path) -> Studio:
+    """To fill the gallery of a dashboard with what stand-ins have painted, at once, before it is opened."""
+    return build_studio(
+        Settings(data=data, _env_file=None),
+        FakeLoader(),
+        catalogue=FakeCatalogue(),
+        dispatcher=lambda worker: InlineDispatcher(worker.run),
+        resolve_device=lambda wish: "cpu",
+    )
 
 
 def answers(url: str) -> bool:

@@ -45,21 +45,28 @@ def chromium() -> Iterator[Any]:
 
 
 @pytest.fixture
-def artist(chromium, address, data) -> Iterator[Callable[..., Artist]]:
-    """Each artist works in a browser of their own. What their pages log as an error fails the test.
+def window(chromium) -> Iterator[Callable[..., Any]]:
+    """An empty page in a browser of its own. What it logs as an error fails the test.
 
-    What is given beside is of Playwright: has_touch, viewport, ...
+    What is given is of Playwright: has_touch, viewport, ...
     """
     contexts, crashes = [], []
 
-    def new_artist(**options: Any) -> Artist:
-        contexts.append(chromium.new_context(**{"viewport": {"width": 1440, "height": 1200}, **options}))
+    def new_window(**options: Any) -> Any:
+        contexts.append(chromium.new_context(**{"viewport": {"width": 1440, "height": 900}, **options}))
         page = contexts[-1].new_page()
         page.set_default_timeout(PATIENCE_S * 1000)
         page.on("pageerror", lambda error: crashes.append(str(error)))
-        return Artist(page, address, data)
+        return page
 
-    yield new_artist
+    yield new_window
     for context in contexts:
         context.close()
     assert not crashes
+
+
+@pytest.fixture
+def artist(window, address, data) -> Callable[..., Artist]:
+    """Each artist works in a browser of their own."""
+    high = {"width": 1440, "height": 1200}
+    return lambda **options: Artist(window(**{"viewport": high, **options}), address, data)

@@ -8,15 +8,12 @@ from typing import Any
 
 import pytest
 
-from core.bootstrap import Studio, build_studio
-from core.dispatch.inline import InlineDispatcher
+from core.bootstrap import Studio
 from core.domain.gallery import GalleryFilter
 from core.domain.generation import Relation
-from core.engine.fake import FakeCatalogue, FakeLoader
 from core.services.generations import Origin
-from core.settings import Settings
 from pages.ui.page import SIDEBAR_PX
-from tests.browser.artist import PATIENCE_S, dashboard, wait_until
+from tests.browser.artist import dashboard, filled_studio, wait_until
 from tests.conftest import a_request
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
@@ -64,13 +61,7 @@ class Filled:
 @pytest.fixture(scope="module")
 def filled(tmp_path_factory) -> Iterator[Filled]:
     data = tmp_path_factory.mktemp("everything")
-    studio = build_studio(
-        Settings(data=data, _env_file=None),
-        FakeLoader(),
-        catalogue=FakeCatalogue(),
-        dispatcher=lambda worker: InlineDispatcher(worker.run),
-        resolve_device=lambda wish: "cpu",
-    )
+    studio = filled_studio(data)
     ids: list[str] = []
     for prompt in ("a red balloon", "a boat", "", "a bird"):
         origin = Origin(ids[-1], Relation.CONTINUATION) if ids else Origin()
@@ -85,13 +76,11 @@ def filled(tmp_path_factory) -> Iterator[Filled]:
 
 
 @pytest.fixture
-def visit(chromium, filled) -> Iterator[Callable[..., Any]]:
+def visit(window, filled) -> Callable[..., Any]:
     """Open a place, as on a desk or as the options say; on return the page has come to rest."""
-    contexts = []
 
     def at(place: str, **options: Any) -> Any:
-        contexts.append(chromium.new_context(**{"viewport": {"width": 1440, "height": 900}, **options}))
-        page = contexts[-1].new_page()
+        page = window(**options)
         page.goto(filled.url(place))
         page.get_by_role("heading", level=1, include_hidden=True).wait_for()
         at_rest(page)
@@ -104,9 +93,7 @@ def visit(chromium, filled) -> Iterator[Callable[..., Any]]:
         at_rest(page)
         return page
 
-    yield at
-    for context in contexts:
-        context.close()
+    return at
 
 
 def at_rest(page: Any) -> None:
@@ -283,7 +270,7 @@ def test_the_inpaint_page_is_used_by_keyboard_alone(visit, filled):
     page.keyboard.type("a green lake")
     tab_to(page, "Generate")
     page.keyboard.press("Enter")
-    page.get_by_role("button", name="Keep", exact=True).wait_for(timeout=PATIENCE_S * 1000)
+    page.get_by_role("button", name="Keep", exact=True).wait_for()
     at_rest(page)
     tab_to(page, "Divider: Before on its left, After on its right")
     page.keyboard.press("End")

@@ -6,13 +6,10 @@ from collections.abc import Iterator
 
 import pytest
 
-from core.bootstrap import Studio, build_studio
-from core.dispatch.inline import InlineDispatcher
+from core.bootstrap import Studio
 from core.domain.generation import Relation
-from core.engine.fake import FakeCatalogue, FakeLoader
 from core.services.generations import Origin
-from core.settings import Settings
-from tests.browser.artist import dashboard
+from tests.browser.artist import dashboard, filled_studio
 from tests.conftest import a_request
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
@@ -22,10 +19,7 @@ pytestmark = [pytest.mark.browser, pytest.mark.slow]
 def family(tmp_path_factory) -> Iterator[tuple[str, Studio, list[str]]]:
     """A running dashboard whose gallery holds a generation and a variation of it."""
     data = tmp_path_factory.mktemp("family")
-    studio = build_studio(
-        Settings(data=data, _env_file=None), FakeLoader(), catalogue=FakeCatalogue(),
-        dispatcher=lambda worker: InlineDispatcher(worker.run), resolve_device=lambda wish: "cpu",
-    )  # fmt: skip
+    studio = filled_studio(data)
     [first] = studio.generations.submit(a_request(prompt="<b>first</b>", num_inference_steps=1))
     [second] = studio.generations.submit(
         a_request(prompt="second", num_inference_steps=1), origin=Origin(first, Relation.VARIATION)
@@ -35,23 +29,16 @@ def family(tmp_path_factory) -> Iterator[tuple[str, Studio, list[str]]]:
 
 
 @pytest.fixture
-def opened(chromium, family):
+def opened(window, family):
     """Open the gallery at this query, in a browser of this kind, and wait for the divider."""
-    contexts, problems = [], []
 
     def open_at(query: str, **options):
-        contexts.append(chromium.new_context(**{"viewport": {"width": 1440, "height": 1000}, **options}))
-        page = contexts[-1].new_page()
-        page.set_default_timeout(60_000)
-        page.on("pageerror", lambda error: problems.append(str(error)))
+        page = window(**{"viewport": {"width": 1440, "height": 1000}, **options})
         page.goto(f"{family[0]}/Gallery?{query}")
         page.locator(".wipe").wait_for()
         return page
 
-    yield open_at
-    for context in contexts:
-        context.close()
-    assert not problems
+    return open_at
 
 
 def divider(page) -> int:

@@ -2,34 +2,20 @@
 
 from __future__ import annotations
 
-import os
-import shutil
-import socket
-import subprocess
-import sys
 import time
-import urllib.error
-import urllib.request
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 
 import pytest
 
-from core.bootstrap import Studio, build_studio
-from core.dispatch.inline import InlineDispatcher
-from core.engine.fake import FakeCatalogue, FakeLoader
-from core.settings import Settings
+from core.bootstrap import Studio
 from pages.ui.address import UNDER_WAY_S
+from tests.browser.artist import dashboard, filled_studio, wait_until
 from tests.conftest import a_request
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
-ROOT = Path(__file__).parents[2]
 HOSTILE = "<img src=x onerror=\"document.title='broken'\"> :smile: **bold** $x$ [link](http://example.org) `code`"
-CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
-SWITCHES = ("--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking",
-            "--disable-component-update", "--disable-sync")  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -46,94 +32,27 @@ class Served:
 @pytest.fixture(scope="module")
 def served(tmp_path_factory) -> Iterator[Served]:
     data = tmp_path_factory.mktemp("gallery")
-    studio = build_studio(
-        Settings(data=data, _env_file=None),
-        FakeLoader(),
-        catalogue=FakeCatalogue(),
-        dispatcher=lambda worker: InlineDispatcher(worker.run),
-        resolve_device=lambda wish: "cpu",
-    )
+    studio = filled_studio(data)
     prompts = ["with a missing thumbnail", "one", "two", "three", HOSTILE, "four", "five"]
     made = [id for p in prompts for id in studio.generations.submit(a_request(prompt=p, num_inference_steps=1))]
     studio.gallery.images.path(studio.gallery.get(made[0]).thumbnail).unlink()
     studio.generations.rerun(made[4])
     ids = [generation.id for generation in studio.gallery.browse().generations]
-    with _server(data) as address:
+    with dashboard(data) as address:
         yield Served(address, studio, ids, hostile=made[4], broken=made[0])
 
 
-class _server:
-    """The dashboard in a process of its own, until the block ends."""
-
-    def __init__(self, data: Path) -> None:
-        self.data = data
-
-    def __enter__(self) -> str:
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            port = free.getsockname()[1]
-        command = [sys.executable, "-m", "streamlit", "run", "Home.py", "--server.port", str(port),
-                   "--server.address", "127.0.0.1", "--server.headless", "true",
-                   "--server.fileWatcherType", "none"]  # fmt: skip
-        environment = {**os.environ, "INPAINT_STUDIO_DATA": str(self.data)}
-        self.process = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=subprocess.DEVNULL)
-        address = f"http://127.0.0.1:{port}"
-        self._wait_for(f"{address}/_stcore/health")
-        return address
-
-    def __exit__(self, *_) -> None:
-        self.process.terminate()
-        self.process.wait(30)
-
-    def _wait_for(self, address: str) -> None:
-        until = time.monotonic() + 60
-        while time.monotonic() < until and self.process.poll() is None:
-            try:
-                urllib.request.urlopen(address, timeout=5)
-                return
-            except (urllib.error.URLError, OSError):
-                time.sleep(0.2)
-        self.process.kill()
-        pytest.fail("The dashboard did not start.")
-
-
-@pytest.fixture(scope="module")
-def chromium():
-    try:
-        from playwright.sync_api import sync_playwright
-    except ImportError:
-        _without_browser("playwright is not installed")
-    if CHROMIUM is None:
-        _without_browser("there is no Chromium on this machine")
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=list(SWITCHES))
-        yield browser
-        browser.close()
-
-
-def _without_browser(reason: str) -> None:
-    if os.environ.get("INPAINT_STUDIO_REQUIRE_BROWSER") == "1":
-        pytest.fail(reason)
-    pytest.skip(reason)
-
-
 @pytest.fixture
-def gallery(chromium, served):
+def gallery(window, served):
     """Open the gallery at this query, with all its tiles there."""
-    context = chromium.new_context(viewport={"width": 1440, "height": 900})
-    context.set_default_timeout(30_000)
-    page = context.new_page()
-    problems: list[str] = []
-    page.on("pageerror", lambda error: problems.append(str(error)))
+    page = window()
 
     def open_at(query: str = ""):
         page.goto(f"{served.address}/Gallery{query}")
         page.locator(".tile").first.wait_for()
         return page
 
-    yield open_at
-    context.close()
-    assert not problems
+    return open_at
 
 
 def tile(page, id: str):
@@ -152,11 +71,7 @@ def focused(page) -> str | None:
 
 
 def wait_for_focus(page, id: str) -> None:
-    for _ in range(100):
-        if focused(page) == id:
-            return
-        page.wait_for_timeout(100)
-    pytest.fail(f"the keyboard is at {focused(page)}, not at {id}")
+    wait_until(lambda: focused(page) == id, f"{id} has the keyboard", lambda: str(focused(page)))
 
 
 def test_a_click_opens_the_detail_and_closing_it_cleans_the_address(gallery, served):
@@ -307,11 +222,8 @@ def test_pictures_are_taken_from_the_server_as_they_are_stored(gallery, served):
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_the_grid_fits_a_phone_in_light_and_dark(chromium, served, scheme):
-    context = chromium.new_context(
-        viewport={"width": 390, "height": 844}, color_scheme=scheme, has_touch=True, is_mobile=True
-    )
-    page = context.new_page()
+def test_the_grid_fits_a_phone_in_light_and_dark(window, served, scheme):
+    page = window(viewport={"width": 390, "height": 844}, color_scheme=scheme, has_touch=True, is_mobile=True)
 
     page.goto(f"{served.address}/Gallery")
     page.locator(".tile").first.wait_for()
@@ -319,4 +231,3 @@ def test_the_grid_fits_a_phone_in_light_and_dark(chromium, served, scheme):
     boxes = [page.locator(".tile").nth(n).bounding_box() for n in range(3)]
     assert boxes[0]["y"] == boxes[1]["y"] < boxes[2]["y"], "two columns"
     assert page.evaluate("document.documentElement.scrollWidth") <= 390
-    context.close()
