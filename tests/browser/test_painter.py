@@ -113,6 +113,7 @@ def test_a_stroke_painted_right_before_the_click_on_generate_is_in_the_mask(mia)
     mia.take_few_steps()
     paint(mia, (0.1, 0.2), (0.3, 0.2))
     stored(mia)
+    mia.see_rest()
     button = mia.page.get_by_role("button", name="Generate").bounding_box()
 
     paint(mia, *LINE)
