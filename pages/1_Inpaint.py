@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import streamlit as st
 
@@ -16,7 +16,7 @@ from core.services.generations import Origin
 from pages.ui import state
 from pages.ui.canvas import mask_canvas, mask_of
 from pages.ui.generation_card import duration
-from pages.ui.live_panel import live_panel
+from pages.ui.live_panel import UnderWay, live_panel
 from pages.ui.messages import escaped, shown_errors
 from pages.ui.outpaint import outpaint_panel
 from pages.ui.page import begin_page, scroll_up_for
@@ -50,11 +50,11 @@ def inpaint_page(studio: Studio) -> None:
         presets_popover(studio, id, choices.params)
         prompts_popover(studio, id)
     with below_prompts:
-        _generate(studio, id, choices)
+        generations = _generations(studio, id)
+        under_way = _generate(studio, id, choices, generations)
         if sheet is not None:
             _started(lambda: _submit_sheet(studio, id, choices, sheet))
-        generations = _generations(studio, id)
-        live_panel(studio, id, generations)
+        live_panel(studio, id, generations, under_way)
     # Where it is seen without scrolling; on a phone the columns stand below each other, and it follows the form.
     with st.container() if state.is_phone() else beside_the_form:
         if draft.sheet is not None:
@@ -64,11 +64,14 @@ def inpaint_page(studio: Studio) -> None:
     scroll_up_for(id)
 
 
-def _generate(studio: Studio, id: str, choices: Choices) -> None:
-    mine = sum(generation.status.is_active for generation in _generations(studio, id))
+def _generate(studio: Studio, id: str, choices: Choices, generations: Sequence[Generation]) -> UnderWay | None:
+    """Returns what is said about those of them that are not done yet."""
+    mine = sum(generation.status.is_active for generation in generations)
+    view = studio.queue.view(limit=0) if mine else None
+    under_way = UnderWay.of(generations, view) if view else None
     cannot = choices.problem is not None
     pressed = st.button(
-        "Painting" if mine else "Generate", type="primary", icon=":material/auto_awesome:", width="stretch",
+        under_way or "Generate", type="primary", icon=":material/auto_awesome:", width="stretch",
         disabled=bool(mine) or cannot, key="generate",
     )  # fmt: skip
     more = mine and st.button(
@@ -79,11 +82,11 @@ def _generate(studio: Studio, id: str, choices: Choices) -> None:
         st.caption(escaped(choices.problem))
     else:
         _expectation(studio, id, choices)
-    if mine:
-        with shown_errors():
-            queue_link(studio.queue.view(limit=0), mine)
+    if view:
+        queue_link(view, mine)
     if (pressed and not mine) or more:
         _started(lambda: _submit(studio, id, choices, add=bool(more)))
+    return under_way
 
 
 def _expectation(studio: Studio, id: str, choices: Choices) -> None:

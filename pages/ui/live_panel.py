@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from enum import StrEnum
 
 import streamlit as st
 
 from core.bootstrap import Studio
-from core.domain.generation import Generation, Status
+from core.domain.generation import Generation, Progress, Status
+from core.domain.queue import QueueView
 from pages.ui import state
 from pages.ui.generation_card import in_words
 from pages.ui.messages import escaped, shown_errors
@@ -16,13 +18,30 @@ SMALL_PX = 96
 UNFINISHED = (Status.FAILED, Status.CANCELLED, Status.INTERRUPTED)
 
 
-def live_panel(studio: Studio, id: str, generations: Sequence[Generation]) -> None:
-    """For the generations of one press of Generate. Whatever the browser does, the work goes on."""
+class UnderWay(StrEnum):
+    """What is said of generations that are not done yet."""
+
+    PAINTING = "Painting"
+    WAITING = "Waiting"
+    PAUSED = "Paused"
+
+    @classmethod
+    def of(cls, generations: Sequence[Generation], view: QueueView) -> UnderWay:
+        if any(generation.status is Status.RUNNING for generation in generations):
+            return cls.PAINTING
+        return cls.PAUSED if view.is_paused else cls.WAITING
+
+
+def live_panel(studio: Studio, id: str, generations: Sequence[Generation], under_way: UnderWay | None) -> None:
+    """For the generations of one press of Generate. Whatever the browser does, the work goes on.
+
+    under_way: what the page says of them above; when it is no longer true, the page is drawn again.
+    """
     done = [generation for generation in generations if generation.status is Status.SUCCEEDED]
     _thumbnails(studio, done)
     _ended(studio, id, generations)
-    if any(generation.status.is_active for generation in generations):
-        _watch(studio, tuple(generation.id for generation in generations), _finished(generations))
+    if under_way is not None:
+        _watch(studio, tuple(generation.id for generation in generations), _finished(generations), under_way)
 
 
 def _finished(generations: Sequence[Generation]) -> int:
@@ -31,13 +50,13 @@ def _finished(generations: Sequence[Generation]) -> int:
 
 # Drawn only while something is active: the timer stops with the run that no longer draws it.
 @st.fragment(run_every="500ms")
-def _watch(studio: Studio, ids: tuple[str, ...], finished: int) -> None:
+def _watch(studio: Studio, ids: tuple[str, ...], finished: int, under_way: UnderWay) -> None:
     with shown_errors():
         all_progress = {id: studio.generations.progress(id) for id in ids}
         active = {id: progress for id, progress in all_progress.items() if progress.status.is_active}
-        if len(ids) - len(active) != finished:
-            st.rerun()
         running = next((p for p in active.values() if p.status is Status.RUNNING), None)
+        if len(ids) - len(active) != finished or _is_past(studio, under_way, running):
+            st.rerun()
         shown = running or min(active.values(), key=lambda progress: progress.ahead)
         which = f"Image {list(all_progress.values()).index(shown) + 1} of {len(ids)} · " if len(ids) > 1 else ""
         st.progress(shown.fraction, text=which + in_words(shown))
@@ -47,6 +66,12 @@ def _watch(studio: Studio, ids: tuple[str, ...], finished: int) -> None:
         if st.button("Cancel", icon=":material/stop:", key="live-cancel", disabled=waits, width="stretch"):
             for id in active:
                 studio.generations.cancel(id)
+
+
+def _is_past(studio: Studio, under_way: UnderWay, running: Progress | None) -> bool:
+    if running is not None:
+        return under_way is not UnderWay.PAINTING
+    return (under_way is UnderWay.PAUSED) != studio.queue.is_paused()
 
 
 def _thumbnails(studio: Studio, done: Sequence[Generation]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from itertools import chain, repeat
 
 import numpy as np
 import pytest
@@ -369,6 +370,33 @@ def test_while_it_works_generate_is_off_and_the_place_in_the_queue_is_shown(read
 
     assert ready.button(key="generate").disabled
     assert "1 ahead" in ready.get("progress")[0].proto.text
+
+
+def test_the_button_says_whether_it_is_painted_or_waits_or_the_queue_is_paused(ready, studio, dispatcher, inpainter):
+    button, said = "generate", []
+    [other] = studio.generations.submit(a_request())
+    generate(ready)
+    said.append(ready.button(key=button).label)
+    studio.queue.pause()
+    said.append(ready.run().button(key=button).label)
+    studio.queue.resume()
+    studio.generations.cancel(other)
+    inpainter.after_step(1, lambda: said.append(ready.run().button(key=button).label))
+
+    dispatcher.drain()
+
+    assert said == ["Waiting", "Paused", "Painting"]
+    assert ready.run().button(key=button).label == "Generate"
+
+
+def test_a_queue_that_is_paused_while_one_waits_changes_the_button_by_itself(ready, studio, monkeypatch):
+    generate(ready)
+    after_the_button = chain([False], repeat(True))
+    monkeypatch.setattr(studio.queue.repo, "is_paused", after_the_button.__next__)
+
+    ready.run()
+
+    assert ready.button(key="generate").label == "Paused"
 
 
 def test_cancel_ends_what_waits(ready, studio):
