@@ -18,6 +18,15 @@ _SIDEBAR = f"""<style>
 </style>"""
 """Streamlit takes our width only if it arrives before the sidebar is first drawn, which is a matter of luck."""
 
+_TOP = """<style>
+[data-testid="stHeader"], [data-testid="stToolbar"] { height: 2.5rem; min-height: 0; }
+[data-testid="stMainBlockContainer"] { padding-top: 1.25rem; }
+</style>"""
+"""The title right below the bar with the menu, and on a phone the sidebar's arrow: Streamlit leaves 6 rem for them.
+
+The title itself begins with 1.25 rem of nothing.
+"""
+
 _ONLY_HEARD = """<style>
 button p > span[style*="font-size"] {
   position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%); white-space: nowrap;
@@ -42,5 +51,5 @@ def begin_page(title: str, icon: str) -> None:
     tab = title if title == STUDIO else f"{title} · {STUDIO}"
     address.begin(title)
     st.set_page_config(page_title=tab, page_icon=icon, layout="wide", initial_sidebar_state=SIDEBAR_PX)
-    st.html(_ONLY_HEARD + _SIDEBAR)
+    st.html(_ONLY_HEARD + _SIDEBAR + _TOP)
     st.title(title)
