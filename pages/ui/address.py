@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import streamlit as st
 
@@ -17,9 +17,7 @@ _WRITTEN = "address.written"
 UNDER_WAY_S = 1.5
 """For so long an address that was written over is taken for one that was under way, not for a step back."""
 
-
-Query = tuple[tuple[str, tuple[str, ...]], ...]
-"""Names with their values, in the order of the names."""
+Query = dict[str, list[str]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,11 +28,11 @@ class Written:
     """
 
     page: str = ""
-    now: Query = ()
+    now: Query = field(default_factory=dict)
     before: tuple[tuple[Query, float], ...] = ()
 
 
-def as_dict() -> dict[str, list[str]]:
+def as_dict() -> Query:
     """All that the address says."""
     _settle()
     return _named()
@@ -60,10 +58,10 @@ def drop(*names: str) -> None:
 
 def replace(values: Mapping[str, str | Iterable[str]]) -> None:
     """Write all of it anew; a name without values goes."""
-    before = _frozen(as_dict())
-    after = _frozen({name: [value] if isinstance(value, str) else list(value) for name, value in values.items()})
+    before = as_dict()
+    after = {name: [value] if isinstance(value, str) else list(value) for name, value in values.items() if value}
     # Also when it stands there already: a link to another place on this page tells the server, but not the browser.
-    _write(after)
+    st.query_params.from_dict(after)
     if after == before:
         return
     time_s, written = time.monotonic(), _written()
@@ -79,11 +77,11 @@ def begin(page: str) -> None:
 
 def _settle() -> None:
     """Take back an address that was under way when it was written over; any other one is what somebody asked for."""
-    named, written, time_s = _frozen(_named()), _written(), time.monotonic()
+    named, written, time_s = _named(), _written(), time.monotonic()
     if named == written.now:
         return
     if any(query == named and time_s - at < UNDER_WAY_S for query, at in written.before):
-        _write(written.now)
+        st.query_params.from_dict(written.now)
     else:
         st.session_state[_WRITTEN] = Written(written.page, named)
 
@@ -92,13 +90,5 @@ def _written() -> Written:
     return st.session_state.get(_WRITTEN, Written())
 
 
-def _write(query: Query) -> None:
-    st.query_params.from_dict({name: list(values) for name, values in query})
-
-
-def _named() -> dict[str, list[str]]:
+def _named() -> Query:
     return {name: st.query_params.get_all(name) for name in st.query_params}
-
-
-def _frozen(query: Mapping[str, Iterable[str]]) -> Query:
-    return tuple(sorted((name, tuple(values)) for name, values in query.items() if values))
