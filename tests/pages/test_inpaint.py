@@ -124,6 +124,16 @@ def test_another_picture_starts_with_an_empty_mask_and_keeps_the_parameters(read
     assert draft(studio, ready).before == before
 
 
+def test_samples_are_drawn_beside_an_open_picture_only_when_they_are_asked_for(opened, studio):
+    assert "sample-dandelions.jpg" not in {button.key for button in opened.button}
+
+    opened.session_state[f"{draft_id(opened)}.another"] = True
+    opened.run().button(key="sample-dandelions.jpg").click().run()
+
+    assert draft(studio, opened).source_name == "dandelions.jpg"
+    assert "sample-dandelions.jpg" not in {button.key for button in opened.button}
+
+
 # The mask ------------------------------------------------------------------------------------------------------
 
 
