@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Mapping, Sequence
 from concurrent.futures import Future
 from contextlib import suppress
@@ -29,6 +30,7 @@ from pages.ui.model_picker import (
     vocabulary_advice,
 )
 from pages.ui.resources import looking_for_devices
+from pages.ui.wording import beginning
 
 MAX_IMAGES = 8
 AUTOMATIC = "auto"
@@ -37,6 +39,18 @@ SLIDER_STEPS = 300
 
 MODE = "mode"
 USUAL_MODE = "replace"
+LOOKS_WEIGHTED = re.compile(
+    r"(?<!\\)\([^()]*[^()\d\s]\s*:\s*[0-9.]+\s*\)"
+    r"|(?<!\\)\([^()]+(?<!\\)\)(?:\d*\.?\d+|\++|-+)(?!\w)"
+    r"|[^\W\d_]{2,}(?:\++|--+)(?![\w+-])"
+)
+"""(red hat:1.3), (red hat)1.3, balloon++: what is written by hardly anybody who does not mean a weight.
+
+A hint and no grammar, which also takes the “+” of “A+” and the “-” of “cat- and dog-sized” for weights.
+"""
+
+WEIGHTED_SHOWN = 40
+
 EXPERT = ("size", "crop_padding_px", "mask_grow_px", "mask_feather_px", "colour_match", "keep_threshold")
 
 
@@ -97,6 +111,7 @@ def params_form(studio: Studio, id: str, draft: Draft) -> tuple[Choices, DeltaGe
         )  # fmt: skip
     with advice:
         _advice(studio, values)
+        _advise_weights(studio, id, values, unused)
         choices = _readable(studio, _checked(values, is_random, images, problem))
     extras = {MODE: mode, "random_seed": is_random, "count": images, "device": chosen_device(id, draft)}
     stored = {**values, **extras}
@@ -309,6 +324,26 @@ def _advise_unused(studio: Studio, model: str) -> None:
         return
     if spec.unused:
         st.caption(f":material/info: Fields in grey have no effect with {escaped(spec.title)}.")
+
+
+def _advise_weights(studio: Studio, id: str, values: Mapping[str, Any], unused: Collection[str]) -> None:
+    """What looks like weights in a prompt is read as text unless they are switched on."""
+    if values["prompt_weights"]:
+        return
+    used = [values[name] for name in ("prompt", "negative_prompt") if name not in unused]
+    found = next(filter(None, map(LOOKS_WEIGHTED.search, used)), None)
+    if found is None:
+        return
+    written = escaped(beginning(found[0], WEIGHTED_SHOWN))
+    if "prompt_weights" in unused:
+        st.caption(f":material/info: This model takes no weights: “{written}” is read as text.")
+        return
+    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+        st.caption(f":material/info: “{written}” is read as text.", width="content")
+        st.button(
+            "Use weights", key=f"{id}.weigh", on_click=fill_form, args=(studio, id, {"prompt_weights": True}),
+            help=f"Switches {PARAMETERS['prompt_weights'].title} on, which stands below More parameters.",
+        )  # fmt: skip
 
 
 def _checked(values: Mapping[str, Any], is_random: bool, count: int, problem: str | None) -> Choices:

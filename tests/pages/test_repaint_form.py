@@ -165,3 +165,53 @@ def test_a_model_that_knows_some_things_only_begins_with_adding_them(studio, rea
     assert studio.models.vocabulary("pocket-inpaint") is not None
     assert widget(ready, "segmented_control", "mode").value == "add"
     assert {name: getattr(params, name) for name in MODES["add"].values} == dict(MODES["add"].values)
+
+
+@pytest.mark.parametrize(
+    "prompt", ["a (red hat:1.3)", "a (red hat)1.3, sky", "a balloon++", "grass-- and sky", "a (red hat)+"]
+)
+def test_weights_that_are_read_as_text_are_switched_on_with_one_click(ready, prompt):
+    widget(ready, "text_area", "prompt").set_value(prompt).run()
+
+    assert "is read as text" in words_on(ready)
+    widget(ready, "button", "weigh").click().run()
+
+    assert widget(ready, "toggle", "prompt_weights").value
+    assert "is read as text" not in words_on(ready)
+
+
+@pytest.mark.parametrize(
+    "prompt",
+    [
+        "a cat (black)",
+        "an A+ in C++",
+        "16:9",
+        "a T-shirt (aspect 16:9)",
+        "cat- and dog-sized",
+        r"a \(hat\)2",
+        "a -- b :-)",
+    ],
+)
+def test_a_prompt_that_only_resembles_weights_is_left_alone(ready, prompt):
+    widget(ready, "text_area", "prompt").set_value(prompt).run()
+
+    assert "is read as text" not in words_on(ready)
+
+
+def test_a_model_that_takes_no_weights_says_so_of_those_in_either_prompt(studio, ready):
+    unused = ("prompt_weights",)
+    studio.models.specs["pocket-inpaint"] = replace(studio.models.specs["pocket-inpaint"], unused=unused)
+
+    widget(ready, "text_input", "negative_prompt").set_value("blur++").run()
+
+    assert "This model takes no weights: “blur++” is read as text." in words_on(ready)
+    assert f"{draft_id(ready)}.weigh" not in {button.key for button in ready.button}
+
+
+def test_a_model_that_takes_no_words_is_not_told_about_weights(studio, ready):
+    unused = ("prompt", "negative_prompt", "prompt_weights")
+    studio.models.specs["pocket-inpaint"] = replace(studio.models.specs["pocket-inpaint"], unused=unused)
+
+    widget(ready, "text_area", "prompt").set_value("balloon++").run()
+
+    assert "is read as text" not in words_on(ready)
