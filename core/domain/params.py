@@ -366,10 +366,10 @@ class InpaintParams(BaseModel):
         """Read what any earlier schema wrote. A missing key loads as the default that keeps the old behaviour."""
         try:
             values = json.loads(text)
-            schema = values.pop("schema")
+            is_newer = (schema := values.pop("schema")) > SCHEMA
         except (ValueError, TypeError, AttributeError, KeyError) as error:
             raise InvalidParams("These parameters are not a record of this program.") from error
-        if schema > SCHEMA:
+        if is_newer:
             raise InvalidParams(f"These parameters were written by a newer version (schema {schema}). Update first.")
         return cls(**values)
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -126,7 +125,7 @@ class KeptSheet:
 def _fits(name: str, value: Any) -> bool:
     if isinstance(PARAMETERS[name].default, str):
         return isinstance(value, str) and len(value) <= PARAMETERS[WORDS].high
-    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+    return isinstance(value, int | float) and not isinstance(value, bool) and value in PARAMETERS[name]
 
 
 def _axis_json(axis: Axis | None) -> dict[str, Any] | None:
@@ -147,8 +146,14 @@ def _numbers(name: str, parts: Sequence[str]) -> Iterable[int | float]:
         try:
             # Decimals, so that 0.1 to 0.5 ends at 0.5.
             found = _span(*span.groups(), parameter.step) if span else [Decimal(part)]
+            fits = all(number in parameter for number in found)
         except InvalidOperation:
             raise InvalidInput(f"{parameter.title}: “{part}” is not a number. Divide them by commas.") from None
+        if not fits:
+            # Before it is made an int: that of 1e999999999 would fill the memory.
+            raise InvalidParams(
+                f"{parameter.title}: must be from {parameter.low:g} to {parameter.high:.10g}, not “{part[:20]}”."
+            )
         for number in found:
             if kind is int and number != number.to_integral_value():
                 raise InvalidInput(f"{parameter.title}: “{part}” must be whole numbers.")

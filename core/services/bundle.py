@@ -14,13 +14,16 @@ import zipfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Any, BinaryIO
+from typing import Annotated, Any, BinaryIO
 
 from PIL import Image
+from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, Strict
 
 from core.domain.environment import Environment
 from core.domain.errors import GenerationNotFound, InvalidInput, InvalidMove, StudioError
+from core.domain.gallery import notes_text, tag_name, title_text
 from core.domain.generation import Generation, Relation, Status
+from core.domain.geometry import Bounds
 from core.domain.hashing import canonical_json, pixels_sha256
 from core.domain.imported import is_said
 from core.domain.outpaint import Extended
@@ -184,6 +187,8 @@ def _sheet_to_json(kept: KeptSheet) -> dict[str, Any]:
 def _read_index(bundle: zipfile.ZipFile) -> tuple[list[Generation], list[KeptSheet]]:
     try:
         values = json.loads(_read(bundle, INDEX, MAX_INDEX_BYTES))
+        # Raises ValueError for what no database takes: halves of characters, and numbers that are none.
+        canonical_json(values).encode()
         schema, entries = values["schema"], values["generations"]
         if schema > SCHEMA:
             raise InvalidBundle(f"This bundle was written by a newer version (schema {schema}). Update first.")
@@ -213,31 +218,71 @@ def _is_id(text: Any) -> bool:
     return isinstance(text, str) and text.isalnum() and len(text) <= 32
 
 
+def _checked_id(text: str) -> str:
+    if not _is_id(text):
+        raise InvalidBundle
+    return text
+
+
+Id = Annotated[str, AfterValidator(_checked_id)]
+Time = Annotated[AwareDatetime, Strict(False)]
+Seconds = Annotated[float, Field(ge=0)]
+
+
+class _Columns(BaseModel):
+    """What the columns of a generation take. The names are those of Generation."""
+
+    model_config = ConfigDict(strict=True, allow_inf_nan=False)
+
+    id: Id
+    device: str = Field(max_length=40)
+    source: str
+    mask: str
+    output: str
+    pixels_sha256: str
+    width: int = Field(ge=1)
+    height: int = Field(ge=1)
+    created_at: Time
+    started_at: Time | None = None
+    finished_at: Time | None = None
+    parent_id: Id | None = None
+    source_name: str | None = None
+    dtype: str | None = Field(None, max_length=20)
+    model_revision: str | None = Field(None, max_length=120)
+    runtime_s: Seconds | None = None
+    load_s: Seconds | None = None
+    favourite: bool = False
+    rating: int | None = Field(None, ge=1, le=5)
+    title: Annotated[str, AfterValidator(title_text)] = ""
+    notes: Annotated[str, AfterValidator(notes_text)] = ""
+    tags: list[Annotated[str, AfterValidator(tag_name)]] = []
+    environment: dict[str, str]
+
+
+class _Record(BaseModel):
+    """What pages and statistics look for in a record; that of an imported picture has none of it."""
+
+    model_config = ConfigDict(strict=True)
+
+    crop: list[int] = Field(None, min_length=4, max_length=4)
+    working_size: list[Annotated[int, Field(ge=1)]] = Field(None, min_length=2, max_length=2)
+    effective_steps: int = 0
+    model: dict[str, Any] = {}
+    inpainter: dict[str, Any] = {}
+
+
 def _from_json(entry: Mapping[str, Any]) -> Generation:
-    values = {name: entry.get(name) for name in KEPT}
-    for name in ("id", "device", "source", "mask", "output", "pixels_sha256"):
-        if not isinstance(values[name], str):
-            raise InvalidBundle
-    if not _is_id(values["id"]):
+    columns, record = dict(_Columns.model_validate(entry)), dict(entry["record"])
+    crop = _Record.model_validate(record).crop
+    if crop and not Bounds(0, 0, columns["width"], columns["height"]).contains(Bounds(*crop)):
         raise InvalidBundle
-    if values["output"] != values["pixels_sha256"] or not all(type(values[n]) is int for n in ("width", "height")):
-        raise InvalidBundle
-    if values["rating"] is not None and values["rating"] not in range(1, 6):
-        raise InvalidBundle
-    times = {name: datetime.fromisoformat(entry[name]) if entry.get(name) else None for name in TIMES}
-    if times["created_at"] is None or any(time is not None and time.tzinfo is None for time in times.values()):
-        raise InvalidBundle
-    record = dict(entry["record"])
-    if "imported" in record and not is_said(record["imported"]):
+    if columns["output"] != columns["pixels_sha256"] or ("imported" in record and not is_said(record["imported"])):
         raise InvalidBundle
     return Generation(
-        **{**values, "title": str(values["title"] or ""), "notes": str(values["notes"] or "")},
-        **times,
+        **{**columns, "tags": tuple(columns["tags"])},
         status=Status.SUCCEEDED,
         params=InpaintParams.from_json(json.dumps(entry["params"])),
         extended=Extended.from_json(json.dumps(entry["extended"])) if entry.get("extended") else None,
-        tags=tuple(str(tag) for tag in entry.get("tags", ())),
-        environment={str(k): str(v) for k, v in dict(entry["environment"]).items()},
         record=record,
     )
 

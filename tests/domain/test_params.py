@@ -137,7 +137,9 @@ def test_a_missing_key_loads_as_its_default():
     assert InpaintParams.from_json('{"schema":1,"prompt":"x"}') == InpaintParams(prompt="x")
 
 
-@pytest.mark.parametrize("text", ["", "[]", "{}", "null", '{"schema":99}', '{"schema":1,"colour":"red"}'])
+@pytest.mark.parametrize(
+    "text", ["", "[]", "{}", "null", '{"schema":99}', '{"schema":"3"}', '{"schema":1,"colour":"red"}']
+)
 def test_what_is_no_record_of_ours_is_refused_in_words(text):
     with pytest.raises(InvalidParams):
         InpaintParams.from_json(text)

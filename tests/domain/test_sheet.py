@@ -60,6 +60,11 @@ def test_values_are_read_as_artists_write_them(name, text, values):
         ("seed", "5-1", "smaller number"),
         ("seed", "1-5 (+0)", "smaller number"),
         ("size", "64", "can vary"),
+        ("seed", "1e400", "from 0 to 4294967295"),
+        ("seed", "1e999999999", "from 0 to 4294967295"),
+        ("seed", "9" * 5000, "from 0 to 4294967295"),
+        ("guidance_scale", "nan", "not a number"),
+        ("guidance_scale", "1-inf", "not a number"),
     ],
 )
 def test_what_cannot_be_read_is_told_in_words(name, text, words):

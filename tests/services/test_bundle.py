@@ -179,6 +179,41 @@ def test_what_was_tampered_with_is_refused_and_leaves_no_row(studio, elsewhere, 
     assert elsewhere.gallery.count() == 0
 
 
+@pytest.mark.parametrize(
+    "values",
+    [
+        {"favourite": "yes"},
+        {"runtime_s": "fast"},
+        {"runtime_s": 10**400},
+        {"load_s": float("inf")},
+        {"parent_id": ["a"]},
+        {"source_name": {"a": 1}},
+        {"dtype": 32},
+        {"model_revision": [1]},
+        {"device": "x" * 41},
+        {"notes": "half \ud800"},
+        {"title": "nul\x00"},
+        {"tags": ["x" * 301]},
+        {"environment": {"torch": 2}},
+        {"params": {"schema": "3"}},
+        {"record": {"model": None}},
+        {"record": {"inpainter": "pocket"}},
+        {"record": {"working_size": [64]}},
+        {"record": {"crop": [0, 0, 10**6, 10**6]}},
+        {"record": {"crop": [9, 9, 1, 1]}},
+    ],
+)
+def test_a_record_that_no_page_could_show_is_refused_and_leaves_no_row(studio, elsewhere, made, values):
+    file = exported(studio, made)
+    index = index_of(file)
+    index["generations"][0] |= values
+
+    with pytest.raises(InvalidInput):
+        elsewhere.bundles.import_(changed(file, "bundle.json", json.dumps(index).encode()))
+
+    assert elsewhere.gallery.count() == 0
+
+
 def test_a_bomb_is_not_unpacked(studio, elsewhere, made, monkeypatch):
     monkeypatch.setattr("core.services.bundle.MAX_IMAGE_BYTES", 1_000_000)
     file = exported(studio, made)
@@ -274,6 +309,7 @@ def test_how_a_canvas_was_extended_comes_along(studio, elsewhere, dispatcher):
         lambda s: s | dict(sheet={"columns": {"name": "seed", "values": [[1], [2]]}, "rows": s["sheet"]["rows"]}),
         lambda s: s | dict(sheet={"columns": {"name": "prompt", "values": [{}, "x"]}, "rows": s["sheet"]["rows"]}),
         lambda s: s | dict(sheet={"columns": {"name": "seed", "values": list(range(999))}, "rows": None}),
+        lambda s: s | dict(sheet={"columns": {"name": "seed", "values": [1, 10**400]}, "rows": s["sheet"]["rows"]}),
     ],
 )
 def test_a_sheet_that_was_tampered_with_refuses_the_bundle_and_leaves_nothing(studio, elsewhere, sheet, spoil):
