@@ -7,6 +7,7 @@ sentence on standard error; a generation that failed with 1; one that was interr
 from __future__ import annotations
 
 import json
+import os
 import sys
 import threading
 from collections.abc import Callable, Iterator, Sequence
@@ -131,6 +132,8 @@ def inpaint(
         request = InpaintRequest(*_picture_and_mask(picture, mask, extend, overlap), params)
         if output is not None and count > 1 and output.suffix:
             raise InvalidInput("--output must be a folder when --count is above 1.")
+        if output is not None:
+            check_writable(_file_in(output, "x.png", count))
         for note in picture.notes:
             errors.print(note, markup=False)
         ids = studio.generations.submit(
@@ -149,6 +152,8 @@ def rerun(
 ) -> None:
     """Run a generation of the gallery again, as a new generation."""
     with exit_codes():
+        if output is not None:
+            check_writable(_file_in(output, "x.png", 1))
         studio = make_studio()
         _work_off(studio, [studio.generations.rerun(id, device=device, session="command line")], output, as_json, strip)
 
@@ -212,17 +217,20 @@ def make_studio() -> Studio:
     )
 
 
-def _read(path: Path) -> bytes:
+def read_file(path: Path, max_bytes: int) -> bytes:
+    """Never more than that, also of what has no end, such as /dev/zero. Raises InvalidInput."""
     try:
-        if path.stat().st_size > MAX_FILE_BYTES:
-            raise InvalidImage(f"{path} is larger than {MAX_FILE_BYTES // 2**20} MiB.")
-        return path.read_bytes()
+        with path.open("rb") as file:
+            data = file.read(max_bytes + 1)
     except OSError as error:
-        raise InvalidImage(f"{path} cannot be read: {error.strerror or error}.") from error
+        raise InvalidInput(f"{path} cannot be read: {error.strerror or error}.") from error
+    if len(data) > max_bytes:
+        raise InvalidInput(f"{path} is larger than {max_bytes // 2**20} MiB.")
+    return data
 
 
 def _read_picture(path: Path) -> Picture:
-    data = _read(path)
+    data = read_file(path, MAX_FILE_BYTES)
     try:
         return read_picture(data, max_pixels=int(Settings().max_megapixels * 1e6))
     except InvalidImage as error:
@@ -334,15 +342,29 @@ def work_in_thread(studio: Studio, id: str, follow: Callable[[], None], cancel: 
         raise typer.Exit(130) from None
 
 
+def check_writable(file: Path) -> None:
+    """Raises InvalidInput before minutes of work whose result could not be written. Makes the folder."""
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InvalidInput(f"{file.parent} cannot be made: {error.strerror or error}.") from error
+    if file.is_dir() or not os.access(file if file.exists() else file.parent, os.W_OK):
+        raise InvalidInput(f"{file} cannot be written. Choose another file or folder.")
+
+
+def _file_in(output: Path, name: str, count: int) -> Path:
+    """Of one picture the output itself, if it is a file."""
+    return output if output.suffix and count == 1 else output / name
+
+
 def _write(studio: Studio, generation: Generation, output: Path | None, count: int, strip: bool) -> str | None:
     """Where the picture lies: the wanted file, or the one in the gallery's folder."""
     if generation.output is None:
         return None
     if output is None:
         return studio.gallery.location(generation.output)
-    path = output if output.suffix and count == 1 else output / f"{generation.id}-{generation.params.seed}.png"
+    path = _file_in(output, f"{generation.id}-{generation.params.seed}.png", count)
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(studio.exports.file(generation, metadata=not strip))
     except OSError as error:
         raise InvalidInput(

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from core import cli
-from core.domain.errors import InvalidInput, StorageFull
+from core.domain.errors import StorageFull
 from core.services.presets import MAX_FILE_BYTES
 
 app = typer.Typer(help="Parameters under a name.", no_args_is_help=True, rich_markup_mode=None)
@@ -44,7 +44,7 @@ def import_(
 ) -> None:
     """Take presets from a file; none that is here is replaced."""
     with cli.exit_codes():
-        done = cli.make_studio().presets.import_(_bytes(file))
+        done = cli.make_studio().presets.import_(cli.read_file(file, MAX_FILE_BYTES))
         if as_json:
             cli.print_json({"new": list(done.new), "known": list(done.known)})
             return
@@ -52,11 +52,3 @@ def import_(
             print(f"{name} taken")
         for name in done.known:
             print(f"{name} was here already")
-
-
-def _bytes(path: Path) -> bytes:
-    try:
-        with path.open("rb") as file:
-            return file.read(MAX_FILE_BYTES + 1)
-    except OSError as error:
-        raise InvalidInput(f"{path} cannot be read: {error.strerror or error}.") from error

@@ -101,12 +101,13 @@ def sheet(
     """Paint every combination of one or two parameters, and lay them out as one picture with labels."""
     with cli.exit_codes():
         asked = Sheet(_axis(columns), _axis(rows) if rows else None)
+        cli.check_writable(output)
         studio = cli.make_studio()
         generation = studio.gallery.get(id)
         request = InpaintRequest(
             studio.gallery.image(generation.source), studio.gallery.mask(generation), generation.params
         )
-        origin = Origin(id, Relation.VARIATION, "command line", generation.source_name)
+        origin = Origin(id, Relation.VARIATION, "command line", generation.source_name, generation.extended)
         made = studio.sheets.submit(request, asked, device=generation.device, origin=origin)
         for one in made.generations:
             cli.work_in_thread(studio, one.id, follow=lambda: None, cancel=studio.queue.cancel_all)
@@ -131,7 +132,6 @@ def _axis(text: str) -> Axis:
 
 def _save(picture, path: Path) -> None:
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
         picture.save(path, "PNG")
     except OSError as error:
         raise InvalidInput(f"{path} cannot be written: {error.strerror or error}.") from error

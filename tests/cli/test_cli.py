@@ -124,6 +124,9 @@ def test_a_long_gallery_is_read_page_by_page(run, files):
         ("inpaint", "{photo}", "{mask}", "--model", "no such model"),
         ("inpaint", "{photo}", "{mask}", "--count", "2", "--output", "one.png"),
         ("inpaint", "{photo}", "{mask}", "--count", "0"),
+        ("inpaint", "{photo}", "{mask}", "--output", "{text}/x.png"),
+        ("inpaint", "{photo}", "{mask}", "--count", "2", "--output", "{text}/folder"),
+        ("inpaint", "/dev/zero", "{mask}"),
         ("inpaint", "{photo}", "{mask}", "--steps", "many"),
         ("rerun", "nothing"),
         ("gallery", "show", "nothing"),
@@ -143,6 +146,17 @@ def test_bad_input_ends_with_2_and_a_sentence_and_leaves_nothing_behind(run, fil
     assert result.stderr.strip()
     assert "Traceback" not in result.stderr
     assert studio.gallery.count() == 0
+
+
+@pytest.mark.parametrize("command", [("rerun",), ("sheet", "--columns", "seed=1,2")])
+def test_where_nothing_can_be_written_nothing_is_painted(run, files, tmp_path, studio, command):
+    name, *options = command
+    id = lines(run("inpaint", *files, "--json"))[0]["id"]
+
+    result = run(name, id, *options, "--output", files[0] / "x.png", code=2)
+
+    assert "cannot be" in result.stderr
+    assert studio.gallery.count() == 1
 
 
 def test_a_failed_generation_ends_with_1_and_is_on_record(run, files, inpainter):

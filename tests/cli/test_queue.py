@@ -10,6 +10,8 @@ from typer.testing import CliRunner
 
 from core import cli
 from core.domain.generation import Status
+from core.domain.outpaint import Extended, Extension
+from core.services.generations import Origin
 from tests.conftest import a_request
 
 
@@ -82,6 +84,16 @@ def test_a_sheet_is_painted_from_a_generation_and_written(run, studio, dispatche
         (f"a {colour} balloon", seed) for seed in (1, 2, 3) for colour in ("red", "blue")
     ]
     assert Image.open(file).size > (2 * 30, 3 * 30)
+
+
+def test_pictures_of_a_sheet_know_that_their_canvas_was_extended(run, studio, dispatcher, tmp_path):
+    extended = Extended("sha256:" + "0" * 64, (Extension(left=3),))
+    [id] = studio.generations.submit(a_request(), origin=Origin(extended=extended))
+    dispatcher.drain()
+
+    lines = run("sheet", id, "--columns", "seed=1,2", "--output", tmp_path / "x.png", "--json").stdout.splitlines()
+
+    assert [studio.gallery.get(json.loads(line)["id"]).extended for line in lines] == [extended] * 2
 
 
 @pytest.mark.parametrize("columns", ["seed", "size=64", "seed=many", "num_inference_steps=9999"])
