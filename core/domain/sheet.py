@@ -37,7 +37,7 @@ class Axis:
         if not self.values:
             raise InvalidInput(f"{self.title}: give at least one value.")
         if not all(_fits(self.name, value) for value in self.values):
-            raise InvalidInput(f"{self.title}: a value is not of its kind.")
+            raise InvalidParams(f"{self.title}: a value is not of its kind, or outside of its limits.")
         if len(set(self.values)) < len(self.values):
             raise InvalidInput(f"{self.title}: a value is there twice.")
 
