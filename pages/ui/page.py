@@ -27,6 +27,12 @@ _TOP = """<style>
 The title itself begins with 1.25 rem of nothing.
 """
 
+_READABLE = """<style>
+[data-testid="stButtonGroup"] button[data-selected]:not([data-disabled]),
+[data-testid="stSliderThumbValue"] { color: inherit; }
+</style>"""
+"""Not in the primary colour: on the dark theme that is dark enough for white on it, and too dark to be read."""
+
 _ONLY_HEARD = """<style>
 button p > span[style*="font-size"] {
   position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%); white-space: nowrap;
@@ -51,5 +57,5 @@ def begin_page(title: str, icon: str) -> None:
     tab = title if title == STUDIO else f"{title} · {STUDIO}"
     address.begin(title)
     st.set_page_config(page_title=tab, page_icon=icon, layout="wide", initial_sidebar_state=SIDEBAR_PX)
-    st.html(_ONLY_HEARD + _SIDEBAR + _TOP)
+    st.html(_ONLY_HEARD + _SIDEBAR + _TOP + _READABLE)
     st.title(title)

@@ -55,9 +55,10 @@ def prompts_popover(studio: Studio, id: str) -> None:
                 help="Also takes its negative prompt" if negative_prompt else None,
             )  # fmt: skip
         wildcards = studio.generations.prompts.wildcards()
-        st.caption("Choices are made anew for each picture, by its seed: `{red|blue}` takes one of the words.")
+        # Not captions: code in them is too pale to be read.
+        st.markdown(":small[Choices are made anew for each picture, by its seed: `{red|blue}` takes one of the words.]")
         if wildcards:
-            st.caption("Wildcards: " + " ".join(f"`__{name}__`" for name in wildcards))
+            st.markdown(f":small[Wildcards: {' '.join(f'`__{name}__`' for name in wildcards)}]")
 
 
 def _hand_on(studio: Studio, *, has_any: bool) -> None:
