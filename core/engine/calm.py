@@ -9,6 +9,7 @@ from contextlib import ExitStack, contextmanager
 
 NOISE = {
     "diffusers.configuration_utils": ("were passed to AutoencoderTiny",),  # it saves one value more than it reads
+    "diffusers.models.modeling_utils": ("should be kept in float32: []",),  # said of each autoencoder that is raised
     "diffusers.pipelines.flux.pipeline_flux_kontext_inpaint": ("have been adjusted to",),  # they are not, in the end
     "diffusers.pipelines.flux2.pipeline_flux2_klein_inpaint": ("is ignored for step-wise distilled",),
     "diffusers.pipelines.kandinsky2_2.pipeline_kandinsky2_2_prior": (
@@ -35,6 +36,8 @@ def calm() -> Iterator[None]:
         warnings.filterwarnings("ignore", message="invalid value encountered in cast")
         # Chroma's transformer uses an old name of diffusers' own.
         warnings.filterwarnings("ignore", message="`FluxPosEmbed` is deprecated")
+        # So does the pipeline of Stable Diffusion XL on a card.
+        warnings.filterwarnings("ignore", message="`upcast_vae` is deprecated")
         for name, phrases in NOISE.items():
             logger = logging.getLogger(name)
             quiet = _Without(phrases)

@@ -139,7 +139,8 @@ class DiffusersInpainter:
 
     def _known_colours(self) -> Colours | None:
         if self._with_preview and self._colours is None:
-            self._colours = colours_of(self._pipe)
+            with calm():
+                self._colours = colours_of(self._pipe)
         return self._colours
 
     def _check(self, request: WorkingRequest) -> None:

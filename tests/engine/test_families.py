@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import inspect
+import logging
+import warnings
 from dataclasses import replace
 from importlib.util import find_spec
 
@@ -15,6 +17,7 @@ from core.domain.mask import Mask
 from core.domain.model import LoadedModel
 from core.domain.params import InpaintParams
 from core.domain.request import InpaintRequest, Plan
+from core.engine import device as devices
 from core.engine import families
 from core.engine.diffusers_inpainter import DiffusersInpainter, load
 from core.engine.models import Catalogue
@@ -221,6 +224,29 @@ def test_a_family_that_needs_a_package_which_is_not_there_says_so():
 
     with pytest.raises(ModelUnavailable, match="need the package torchvision"):
         families.of({"_class_name": "QwenImageEditPipeline"}).check()
+
+
+@pytest.mark.parametrize("kind", ["4 channels", "9 channels"])
+def test_half_precision_takes_soft_masks_near_seeds_and_previews_and_says_nothing(
+    monkeypatch, settings, kind, tmp_path
+):
+    monkeypatch.setattr(devices, "resolve", lambda key: Device("cpu", "", "float16"))
+    folder = save_xl_pipeline(tmp_path / "xl", in_channels=int(kind[0]))
+    inpainter = load(str(folder), "cpu", Catalogue(settings), settings)
+    said, previews = [], []
+    listener = logging.Handler()
+    listener.emit = lambda record: said.append(record.getMessage())
+    logging.getLogger("diffusers").addHandler(listener)
+
+    with warnings.catch_warnings(record=True) as warned:
+        paint(
+            inpainter, degree=usual(120), variation_strength=0.3, on_step=lambda report: previews.append(report.preview)
+        )
+
+    logging.getLogger("diffusers").removeHandler(listener)
+    assert inpainter.model.dtype == "float16"
+    assert any(previews)
+    assert (said, [str(warning.message) for warning in warned]) == ([], [])
 
 
 def test_on_a_card_the_transformers_compute_in_bfloat16():
