@@ -164,14 +164,19 @@ class Hub:
 
     def _missing_bytes(self, order: Order) -> int:
         missing = [file for file in order.files if not self._is_here(order.spec, order.commit, file)]
+        # Of another commit with the same weights they are in the store already.
+        missing = [file for file in missing if not (file.sha256 and self._stored(order.spec, file).exists())]
         parts = [self._part(order.spec, file) for file in missing if file.sha256]
         return sum(file.size for file in missing) - sum(_size(part) for part in parts)
 
     def _is_here(self, spec: ModelSpec, commit: str, file: RemoteFile) -> bool:
         return (self._repository_folder(spec) / "snapshots" / commit / file.name).exists()
 
+    def _stored(self, spec: ModelSpec, file: RemoteFile) -> Path:
+        return self._repository_folder(spec) / "blobs" / str(file.sha256)
+
     def _part(self, spec: ModelSpec, file: RemoteFile) -> Path:
-        return self._repository_folder(spec) / "blobs" / f"{file.sha256}.part"
+        return self._stored(spec, file).with_suffix(".part")
 
     def _fetch_small(self, spec: ModelSpec, commit: str, name: str) -> str:
         """Also links a large file that is in the cache's store already into the snapshot."""
@@ -195,7 +200,7 @@ class Hub:
         """
         import httpx2
 
-        stored = self._repository_folder(spec) / "blobs" / str(file.sha256)
+        stored = self._stored(spec, file)
         if stored.exists():
             return
         stored.parent.mkdir(parents=True, exist_ok=True)
@@ -207,6 +212,8 @@ class Hub:
                 before = sink.tell()
                 try:
                     self._stream(spec, commit, file, sink, progress)
+                    if sink.tell() == before:
+                        raise httpx2.RemoteProtocolError("an answer without any content")
                 except (httpx2.TimeoutException, httpx2.NetworkError, httpx2.RemoteProtocolError):
                     # Whoever gets further each time may go on; who does not has no network.
                     attempts = ATTEMPTS if sink.tell() > before else attempts - 1

@@ -436,6 +436,13 @@ def test_no_network_is_told_as_such(settings, tmp_path):
         nowhere.download(MODEL, ignore)
 
 
+def test_a_hub_that_answers_with_nothing_is_not_asked_for_ever(hub, catalogue, monkeypatch):
+    monkeypatch.setattr(hub_module.Hub, "_stream", lambda *args: None)
+
+    with pytest.raises(NoNetwork):
+        catalogue().download(MODEL, ignore)
+
+
 def test_a_connection_lost_for_good_keeps_what_has_arrived(hub, catalogue, monkeypatch):
     import httpx2
 
@@ -480,6 +487,16 @@ def test_a_disk_that_is_too_small_is_told_before_anything_large_is_fetched(hub, 
         catalogue().download(MODEL, ignore)
 
     assert hub.fetched() == {"model_index.json"}
+
+
+def test_weights_that_are_here_of_another_commit_need_no_room(hub, catalogue, monkeypatch):
+    catalogue().download(MODEL, ignore)
+    shutil.rmtree(catalogue().locate(MODEL))
+    monkeypatch.setattr(hub_module.shutil, "disk_usage", lambda folder: shutil._ntuple_diskusage(10**6, 10**6, 40_000))
+
+    catalogue().download(MODEL, ignore)
+
+    assert catalogue().is_ready(MODEL)
 
 
 def test_two_downloads_of_one_model_take_turns(hub, catalogue):
