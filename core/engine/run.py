@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import inspect
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
@@ -22,6 +23,11 @@ from core.engine.latents import Layout
 from core.engine.preview import Colours, Preview
 from core.engine.soft import SoftMask
 from core.ports import OnStep, StepReport
+
+
+_one_at_a_time = threading.Lock()
+"""The name that pipelines draw their noise by is that of a whole module: of two runs of two models, as there can be
+for a moment while one is put away, the first to end would take the watch from the other."""
 
 
 class Run:
@@ -65,7 +71,7 @@ class Run:
         pipe.scheduler = self._scheduler
         self._started = self._prepared = self._denoised = time.perf_counter()
         try:
-            with self._watched(), calm():
+            with _one_at_a_time, self._watched(), calm():
                 result = pipe(
                     **self._family.arguments(prompts.arguments(pipe, params), params),
                     image=self._start,

@@ -470,6 +470,33 @@ def test_a_second_caller_is_refused_at_once(nine):
     assert paint(nine, a_working_request())
 
 
+def test_two_models_that_run_at_once_each_have_their_own_noise(nine, four, monkeypatch):
+    request = a_working_request(variation_strength=0.5, variation_seed=9)
+    alone = four.inpaint(request, lambda report: None).record
+    second_is_in, found = threading.Event(), []
+    encode = four._pipe.encode_prompt
+
+    def encode_later(*args, **kwargs):
+        second_is_in.set()
+        first.join(20)
+        return encode(*args, **kwargs)
+
+    def begin_the_second(report):
+        if not second.is_alive() and report.step == 1:
+            second.start()
+            second_is_in.wait(0.3)
+
+    monkeypatch.setattr(four._pipe, "encode_prompt", encode_later)
+    second = threading.Thread(target=lambda: found.append(four.inpaint(request, lambda report: None).record))
+    first = threading.Thread(target=nine.inpaint, args=(a_working_request(), begin_the_second))
+    first.start()
+    first.join(20)
+    second.join(20)
+
+    assert [record["noise_sha256"] for record in found] == [alone["noise_sha256"]]
+    assert found[0]["latents_sha256"] == alone["latents_sha256"]
+
+
 def test_closing_while_a_picture_is_painted_lets_it_end(models, loaded):
     inpainter = loaded(models(in_channels=9))
 
