@@ -41,11 +41,13 @@ class SheetRepo:
     def holding(self, generation_ids: Collection[str]) -> list[KeptSheet]:
         """Those with at least one of these generations, newest first."""
         wanted = set(generation_ids)
+        if not wanted:
+            return []
         query = select(SheetRow).order_by(SheetRow.created_at.desc(), SheetRow.id)
         if len(wanted) <= FEW:
             query = query.where(or_(*(SheetRow.sheet_json.contains(f'"{id}"', autoescape=True) for id in wanted)))
         with Session(self._engine) as session:
-            sheets = [_kept(row) for row in session.scalars(query)] if wanted else []
+            sheets = [_kept(row) for row in session.scalars(query)]
         return [kept for kept in sheets if not wanted.isdisjoint(id for line in kept.ids for id in line)]
 
 

@@ -72,3 +72,8 @@ def test_a_generation_that_was_deleted_for_good_leaves_an_empty_field(studio, di
 def test_a_sheet_that_does_not_exist_is_told_in_words(studio):
     with pytest.raises(InvalidInput, match="no such sheet"):
         studio.sheets.get("nope")
+
+
+@pytest.mark.filterwarnings("error")
+def test_no_generation_is_in_no_sheet(studio):
+    assert studio.sheets.repo.holding([]) == []
