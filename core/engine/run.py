@@ -24,7 +24,6 @@ from core.engine.preview import Colours, Preview
 from core.engine.soft import SoftMask
 from core.ports import OnStep, StepReport
 
-
 _one_at_a_time = threading.Lock()
 """The name that pipelines draw their noise by is that of a whole module: of two runs of two models, as there can be
 for a moment while one is put away, the first to end would take the watch from the other."""
