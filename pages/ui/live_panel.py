@@ -13,8 +13,11 @@ from core.domain.queue import QueueView
 from pages.ui import state
 from pages.ui.generation_card import in_words
 from pages.ui.messages import escaped, shown_errors
+from pages.ui.page import scroll_to_button
+from pages.ui.wording import RERUN
 
-SMALL_PX = 96
+SMALL_PX = 76
+"""Four of them, as many as there are variations, stand side by side in the column and on a phone."""
 UNFINISHED = (Status.FAILED, Status.CANCELLED, Status.INTERRUPTED)
 
 
@@ -41,6 +44,8 @@ def live_panel(studio: Studio, id: str, generations: Sequence[Generation], under
     _thumbnails(studio, done)
     _ended(studio, id, generations)
     if under_way is not None:
+        # On a phone the buttons that ask for more of a result stand far below: seen from there, nothing would happen.
+        scroll_to_button("generate", generations[-1].id)
         _watch(studio, tuple(generation.id for generation in generations), _finished(generations), under_way)
 
 
@@ -116,7 +121,7 @@ def _how_it_ended(status: Status, error: str | None, which: str) -> None:
 
 
 def _again(studio: Studio, id: str, status: Status, ended: Sequence[str]) -> None:
-    title, icon, help = "Try again", ":material/replay:", "The same picture, mask, parameters and seed, once more"
+    title, icon, help = "Re-run", ":material/replay:", RERUN
     if status is Status.INTERRUPTED:
         title, icon, help = "Continue", ":material/play_arrow:", None
     st.button(title, icon=icon, key=f"retry-{ended[0]}", on_click=_queue_again, args=(studio, id, ended), help=help)

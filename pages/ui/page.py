@@ -52,6 +52,15 @@ def scroll_up_for(what: str) -> None:
     st.html(scroll, unsafe_allow_javascript=True)
 
 
+def scroll_to_button(key: str, what: str) -> None:
+    """Bring the button of this key into view, unless it is, whenever this is another word than in the run before."""
+    scroll = f"""<script data-for='{what}'>{{
+        const button = document.querySelector('.st-key-{key}'), box = button?.getBoundingClientRect();
+        if (box && (box.top < 0 || box.bottom > innerHeight)) button.scrollIntoView({{block: 'center'}});
+    }}</script>"""
+    st.html(scroll, unsafe_allow_javascript=True)
+
+
 def begin_page(title: str, icon: str) -> None:
     """icon: of the browser's tab, an emoji: the other icons of Streamlit are fetched from a host of Google's."""
     tab = title if title == STUDIO else f"{title} · {STUDIO}"

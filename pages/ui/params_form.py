@@ -249,7 +249,8 @@ def _seed(id: str, kept: Mapping[str, Any]) -> tuple[int, bool]:
         parameter.title, int(parameter.low), int(parameter.high), step=int(parameter.step), key=f"{id}.seed",
         help=parameter.help, disabled=is_random and not is_varied,
     )  # fmt: skip
-    st.toggle("Random seed", key=f"{id}.random", help="A new seed each time. The one used is shown with the result.")
+    # One word more does not fit beside its help on a tablet.
+    st.toggle("Random", key=f"{id}.random", help="A new seed each time. The one used is shown with the result.")
     return seed, is_random
 
 

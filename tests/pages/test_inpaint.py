@@ -527,6 +527,19 @@ def test_another_seed_is_tried_with_everything_else_the_same(painted, studio):
     assert again.params.seed != row.params.seed
 
 
+def test_what_a_result_is_asked_for_brings_its_progress_into_view_once(painted, studio):
+    def scrolls() -> list[str]:
+        return [html.proto.body for html in painted.get("html") if "st-key-generate" in html.proto.body]
+
+    assert not scrolls()
+    painted.button(key=f"again-{draft(studio, painted).generations[0]}").click().run()
+    [scroll] = scrolls()
+    painted.run()
+
+    assert draft(studio, painted).generations[0] in scroll
+    assert scrolls() == [scroll]
+
+
 def test_a_seed_can_be_kept_for_the_next_one(painted, studio):
     [row] = studio.gallery.browse().generations
 
