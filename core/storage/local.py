@@ -107,6 +107,7 @@ class LocalImageStore:
     @contextmanager
     def _new_file(self, path: Path):
         try:
+            is_new = not path.parent.is_dir()
             path.parent.mkdir(parents=True, exist_ok=True)
             handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=".new-")
             try:
@@ -118,10 +119,24 @@ class LocalImageStore:
             except BaseException:
                 os.unlink(temporary)
                 raise
+            _sync_folder(path.parent)
+            if is_new:
+                _sync_folder(self.folder)
         except OSError as error:
             if error.errno in (errno.ENOSPC, errno.EROFS, errno.EACCES, errno.EDQUOT):
                 raise StorageFull from error
             raise
+
+
+def _sync_folder(folder: Path) -> None:
+    """A file can be on the disk and its name not yet. Windows keeps its names in a journal, and opens no folders."""
+    if os.name == "nt":
+        return
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
 
 
 def _touched(path: Path) -> bool:

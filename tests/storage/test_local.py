@@ -67,6 +67,16 @@ def test_a_key_that_is_none_never_becomes_a_path(store, key):
         store.read_file(key)
 
 
+@pytest.mark.skipif(os.name == "nt", reason="Windows opens no folders")
+def test_what_is_stored_survives_a_power_cut_with_its_name(store, monkeypatch):
+    synced = []
+    monkeypatch.setattr(os, "fsync", lambda handle: synced.append(os.fstat(handle).st_ino))
+
+    path = store.path(store.put(a_picture()))
+
+    assert synced == [at.stat().st_ino for at in (path, path.parent, store.folder)]
+
+
 def test_a_full_disk_leaves_nothing_half_written(store, monkeypatch):
     def full(*_):
         raise OSError(errno.ENOSPC, "No space left on device")
