@@ -16,6 +16,7 @@ from core.domain.outpaint import Extended, Extension, extended, mask_of_extensio
 from core.domain.params import ORIGINAL
 from core.domain.picture import Picture
 from core.ports import ImageStore
+from core.services.prompts import PROMPTS, as_written
 from db.drafts import DraftRepo
 
 KEPT_FOR = timedelta(days=30)
@@ -120,6 +121,7 @@ class Drafts:
         params = generation.params.model_dump()
         if generation.is_imported_picture:
             params = {name: params[name] for name in generation.record["imported"]["stated"] if name in params}
+        params |= {name: as_written(params[name]) for name in PROMPTS if name in params}
         return Draft(
             source=generation.source,
             source_name=generation.source_name,

@@ -101,6 +101,12 @@ class Prompts:
         return f"Known are: {', '.join(names)}." if names else "Put a file of that name into the wildcards folder."
 
 
+def as_written(text: str) -> str:
+    """A prompt whose choices are made, as one would write it: no bracket in it is a choice again."""
+    is_safe = not (CHOICE.search(text) or _left_open(text) or any(written in text for written in AS_TEXT))
+    return text if is_safe else text.replace("{", "\\{").replace("}", "\\}")
+
+
 def _left_open(text: str) -> str | None:
     """Why the brackets cannot be meant as they stand; None if they can."""
     depth = 0

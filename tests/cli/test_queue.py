@@ -96,6 +96,15 @@ def test_pictures_of_a_sheet_know_that_their_canvas_was_extended(run, studio, di
     assert [studio.gallery.get(json.loads(line)["id"]).extended for line in lines] == [extended] * 2
 
 
+def test_brackets_that_were_text_are_text_in_a_sheet(run, studio, dispatcher, tmp_path):
+    [id] = studio.generations.submit(a_request(prompt="a \\{cat|dog\\}"))
+    dispatcher.drain()
+
+    lines = run("sheet", id, "--columns", "seed=1,2", "--output", tmp_path / "x.png", "--json").stdout.splitlines()
+
+    assert [json.loads(line)["prompt"] for line in lines] == ["a {cat|dog}"] * 2
+
+
 @pytest.mark.parametrize("columns", ["seed", "size=64", "seed=many", "num_inference_steps=9999"])
 def test_a_sheet_that_cannot_be_made_is_told_in_words(run, studio, dispatcher, tmp_path, columns):
     [id] = studio.generations.submit(a_request())

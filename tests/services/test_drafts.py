@@ -43,6 +43,17 @@ def test_a_generation_can_be_loaded_with_its_picture_mask_and_params(studio, dis
     assert draft.params == generation.params.model_dump()
 
 
+@pytest.mark.parametrize("prompt", ["a \\{cat|dog\\}", "smile \\}", "a {b|c} \\{", "{{x}}"])
+def test_brackets_that_were_text_are_text_when_a_generation_is_loaded_to_try_again(studio, dispatcher, prompt):
+    [id] = studio.generations.submit(a_request(prompt=prompt, negative_prompt=prompt))
+    dispatcher.drain()
+    made = studio.gallery.get(id).params
+
+    [again] = studio.generations.submit(a_request(**studio.drafts.from_generation(studio.gallery.get(id)).params))
+
+    assert studio.gallery.get(again).params == made
+
+
 def test_a_new_draft_takes_the_last_parameters_but_not_what_belonged_to_a_picture(studio, clock):
     used = {"prompt": "a cat", "seed": 5, "random_seed": False, "count": 8, "variation_strength": 0.2}
     used |= {"num_inference_steps": 12, "device": "cpu"}

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from core.domain.errors import InvalidParams
 from core.domain.params import InpaintParams
-from core.services.prompts import Prompts
+from core.services.prompts import Prompts, as_written
 from tests.conftest import a_request
 
 
@@ -97,6 +97,11 @@ def test_a_wildcard_without_a_file_is_told_in_words(prompts, name):
         assert "no wildcard" in str(error) or "is not closed" in str(error)
     else:
         assert name in decided  # left as it was: not the name of a wildcard
+
+
+@given(st.text("{}|\\\\$ a1"))
+def test_a_prompt_as_written_says_the_same_again(text):
+    assert Prompts((), lambda params: None).decided(as_written(text), 1) == text
 
 
 def test_wildcards_are_listed_by_name(prompts):
