@@ -14,6 +14,7 @@ from core.domain.generation import Generation
 from core.services.gallery import RETENTION
 from pages.ui import address, state
 from pages.ui.messages import shown_errors
+from pages.ui.wording import RERUN, TO_TRASH
 
 COMPARE = "compare"
 """In the address: the ids of the two generations that are compared."""
@@ -41,7 +42,7 @@ def _folded_actions(studio: Studio, selected: Sequence[Generation]) -> None:
     """All of them behind one button: on a phone they would take three rows above the pictures."""
     with st.popover(
         "With the selected", icon=":material/checklist:", disabled=not selected, key="with-selected",
-        on_change="rerun", help="Organise, compare, run again, verify, export, delete" if selected else NOTHING,
+        on_change="rerun", help="Organise, compare, run again, verify, export, move to trash" if selected else NOTHING,
     ) as folded:  # fmt: skip
         if folded.open and selected:
             with st.container(horizontal=True, gap="small"):
@@ -62,7 +63,7 @@ def _actions(studio: Studio, selected: Sequence[Generation]) -> None:
     ids = [generation.id for generation in selected]
     results = [generation.id for generation in selected if generation.output]
     _compare_button(results)
-    if _button("rerun", "Re-run", ":material/replay:", ids, "The same requests with the same seeds"):
+    if _button("rerun", "Re-run", ":material/replay:", ids, RERUN):
         for id in ids:
             studio.generations.rerun(id, session=state.session())
         st.toast(f"{_counted(ids)} queued again with the same seed.", icon=":material/replay:")
@@ -75,7 +76,7 @@ def _actions(studio: Studio, selected: Sequence[Generation]) -> None:
         icon=":material/folder_zip:", disabled=not results, on_click="ignore", key="export-selected",
         help="One file with records, originals, masks and results, for another Inpaint Studio" if results else NOTHING,
     )  # fmt: skip
-    if _button("trash", "Delete", ":material/delete:", ids, "Into the trash"):
+    if _button("trash", "Move to trash", ":material/delete:", ids, TO_TRASH):
         studio.gallery.trash(ids)
         st.toast(f"{_counted(ids)} moved to the trash.", icon=":material/delete:")
         st.rerun()

@@ -19,7 +19,7 @@ from pages.ui.lineage import lineage_panel
 from pages.ui.messages import escaped, shown_errors
 from pages.ui.sheet_panel import sheets_of
 from pages.ui.verdict import verdict_badge, verdict_panel, verify_button
-from pages.ui.wording import duration, when
+from pages.ui.wording import RERUN, TO_TRASH, duration, when
 
 GENERATION_PARAMETER = "generation"
 """In the address of the gallery: the id of the generation that is open."""
@@ -131,7 +131,7 @@ def _actions(studio: Studio, generation: Generation) -> None:
             st.switch_page(INPAINT_PAGE)
         queued = None
         if not generation.is_imported_picture and st.button(
-            "Re-run", key=f"rerun-{id}", icon=":material/replay:", help="The same request with the same seed"
+            "Re-run", key=f"rerun-{id}", icon=":material/replay:", help=RERUN
         ):
             queued = studio.generations.rerun(id, session=state.session())
         verify_button(studio, generation)
@@ -140,7 +140,10 @@ def _actions(studio: Studio, generation: Generation) -> None:
             if st.button("Restore", key=f"restore-{id}", icon=":material/restore_from_trash:"):
                 studio.gallery.restore([id])
                 st.rerun()
-        elif st.button("Delete", key=f"trash-{id}", icon=":material/delete:", disabled=generation.status.is_active):
+        elif st.button(
+            "Move to trash", key=f"trash-{id}", icon=":material/delete:", disabled=generation.status.is_active,
+            help=TO_TRASH,
+        ):  # fmt: skip
             studio.gallery.trash([id])
             address.drop(GENERATION_PARAMETER)
             st.toast("Moved to the trash.", icon=":material/delete:")

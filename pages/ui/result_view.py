@@ -18,6 +18,7 @@ from pages.ui.generation_card import GALLERY_PAGE, address_of, duration, outside
 from pages.ui.messages import escaped, shown_errors
 from pages.ui.model_picker import unused_by
 from pages.ui.params_form import fill_form
+from pages.ui.wording import TO_TRASH
 
 VARIATIONS = 4
 NEAR = 0.2
@@ -116,8 +117,8 @@ def _keep_or_trash(studio: Studio, id: str, generation: Generation) -> None:
             on_click=studio.gallery.set_favourite, args=([generation.id], True),
         )  # fmt: skip
     st.button(
-        "Trash", icon=":material/delete:", key=f"trash-{generation.id}", on_click=_trash,
-        args=(studio, id, generation), help="Out of the gallery; the trash keeps it for a while",
+        "Move to trash", icon=":material/delete:", key=f"trash-{generation.id}", on_click=_trash,
+        args=(studio, id, generation), help=TO_TRASH,
     )  # fmt: skip
 
 

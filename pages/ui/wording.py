@@ -1,4 +1,4 @@
-"""Moments and spans of time in words, and long texts in few."""
+"""Moments and spans of time in words, long texts in few, and what several buttons of one deed say."""
 
 from __future__ import annotations
 
@@ -6,6 +6,11 @@ from datetime import datetime
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import streamlit as st
+
+from core.services.gallery import RETENTION
+
+RERUN = "Queue the same picture, mask, parameters and seed once more, as a new generation"
+TO_TRASH = f"Out of the gallery. The trash keeps what is put there for {RETENTION.days} days."
 
 
 def beginning(text: str, most: int) -> str:

@@ -188,7 +188,7 @@ def test_on_a_phone_one_button_holds_what_can_be_done_with_the_selected(visit, f
     wait_until(button.is_enabled, "something can be done")
     button.tap()
 
-    for deed in ("Re-run", "Verify", "Export", "Delete", "Favourite"):
+    for deed in ("Re-run", "Verify", "Export", "Move to trash", "Favourite"):
         page.get_by_role("button", name=deed, exact=True).wait_for()
 
 

@@ -180,7 +180,7 @@ def test_choosing_several_moves_them_to_the_trash_and_back(gallery, studio, disp
     ids = painted(studio, dispatcher, count=3)
     grid.answer = {"selected": ids[:2]}
 
-    button(gallery(), "Delete").click().run()
+    button(gallery(), "Move to trash").click().run()
     assert grid.ids == ids[2:]
 
     page = gallery(trash="true")
@@ -205,7 +205,7 @@ def test_nothing_can_be_done_to_several_before_any_is_chosen(gallery, studio, di
 
     page = gallery()
 
-    assert button(page, "Delete").disabled
+    assert button(page, "Move to trash").disabled
     assert button(page, "Re-run").disabled
 
 
@@ -297,7 +297,7 @@ def test_it_can_be_taken_back_to_the_easel(gallery, studio, dispatcher, label, r
 def test_deleting_moves_it_to_the_trash_and_closes_it(gallery, studio, dispatcher, grid):
     [id] = painted(studio, dispatcher)
 
-    page = button(gallery(generation=id), "Delete", of=id).click().run()
+    page = button(gallery(generation=id), "Move to trash", of=id).click().run()
 
     assert "generation" not in page.query_params
     assert grid.ids == []
