@@ -31,12 +31,12 @@ def paint(plan: Plan, inpainter: Inpainter, on_step: OnStep, recorded: Mapping[s
     recorded, cell = recorded or {}, inpainter.model.cell
     if plan.context is None:
         return _painted(plan, inpainter, plan.working_request(cell), on_step, recorded)
-    total = plan.request.params.effective_steps
     in_context = plan.context.working_request(cell)
-    steps = in_context.params.effective_steps
-    first = _painted(plan.context, inpainter, in_context, _part_of(on_step, 0, total), recorded.get("first_pass", {}))
+    left = plan.request.params.effective_steps - in_context.params.effective_steps
+    first = _painted(plan.context, inpainter, in_context, _part_of(on_step, 0, left), recorded.get("first_pass", {}))
     detail = plan.working_request(cell, start=first.result)
-    second = _painted(plan, inpainter, detail, _part_of(on_step, steps, total), recorded)
+    # Some models run more steps than the strength says.
+    second = _painted(plan, inpainter, detail, _part_of(on_step, first.record["effective_steps"], 0), recorded)
     record = {**second.record, "first_pass": first.record}
     return Painted(second.result, record, first.runtime_s + second.runtime_s)
 
@@ -50,11 +50,11 @@ def _painted(
     return Painted(plan.finish(repainted.image), _record_of(repainted), runtime_s)
 
 
-def _part_of(on_step: OnStep, done: int, total: int) -> OnStep:
-    """Reports of one pass, counted as a part of both."""
+def _part_of(on_step: OnStep, done: int, left: int) -> OnStep:
+    """Reports of one pass, counted as a part of both. done, left: steps of the other one, before or after it."""
 
     def report(step: StepReport) -> None:
-        on_step(replace(step, step=done + step.step, total=total))
+        on_step(replace(step, step=done + step.step, total=done + step.total + left))
 
     return report
 

@@ -77,6 +77,18 @@ def test_the_steps_of_both_passes_are_counted_on():
     assert request.params.effective_steps == 8
 
 
+def test_with_a_model_that_takes_no_strength_no_step_is_counted_beyond_all_of_them():
+    class AllSteps(FakeInpainter):
+        def inpaint(self, request, on_step):
+            return super().inpaint(replace(request, params=request.params.changed(strength=1.0)), on_step)
+
+    _, _, reports = painted(a_large_request(area="two-pass", refine_strength=0.3), AllSteps())
+
+    steps = [report.step for report in reports if report.phase is Phase.DENOISING]
+    assert steps == list(range(1, 21))
+    assert all(report.step <= report.total for report in reports)
+
+
 def test_both_passes_are_recorded_and_the_conditions_of_each_are_restored():
     request = a_large_request(area="two-pass")
     record = painted(request)[0].record
