@@ -297,7 +297,7 @@ def _work_off(studio: Studio, ids: Sequence[str], output: Path | None, as_json: 
     """Work on the generations one after the other, and print each as it ends."""
     failed = False
     for id in ids:
-        generation = _work_on(studio, id, show=not as_json and sys.stderr.isatty())
+        generation = work_on(studio, id, ids, show=not as_json and sys.stderr.isatty())
         path = _write(studio, generation, output, len(ids), strip)
         if as_json:
             print_json(summary(studio, generation, path))
@@ -310,7 +310,13 @@ def _work_off(studio: Studio, ids: Sequence[str], output: Path | None, as_json: 
         raise typer.Exit(1)
 
 
-def _work_on(studio: Studio, id: str, show: bool) -> Generation:
+def work_on(studio: Studio, id: str, ids: Sequence[str], *, show: bool) -> Generation:
+    """Work on one of these generations. Ctrl+C cancels all of them, and what others have queued stays."""
+
+    def cancel() -> None:
+        for each in ids:
+            studio.generations.cancel(each)
+
     columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.completed}/{task.total}"))
     with Progress(*columns, TimeRemainingColumn(), console=errors, disable=not show, transient=True) as bar:
         task = bar.add_task(id, total=None)
@@ -319,11 +325,15 @@ def _work_on(studio: Studio, id: str, show: bool) -> Generation:
             at = studio.generations.progress(id)
             bar.update(task, description=at.phase, completed=at.step, total=at.total or None)
 
-        work_in_thread(studio, id, follow, cancel=lambda: studio.generations.cancel(id))
-        # Another process may have claimed it: then its row is watched until it ends.
-        while studio.gallery.get(id).status.is_active:
-            follow()
-            threading.Event().wait(0.5)
+        work_in_thread(studio, id, follow, cancel)
+        try:
+            # Another process may have claimed it: then its row is watched until it ends.
+            while studio.gallery.get(id).status.is_active:
+                follow()
+                threading.Event().wait(0.5)
+        except KeyboardInterrupt:
+            cancel()
+            raise typer.Exit(130) from None
     return studio.gallery.get(id)
 
 

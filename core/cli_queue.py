@@ -113,8 +113,9 @@ def sheet(
         )
         origin = Origin(id, Relation.VARIATION, "command line", generation.source_name, generation.extended)
         made = studio.sheets.submit(request, asked, device=generation.device, origin=origin)
-        for one in made.generations:
-            cli.work_in_thread(studio, one.id, follow=lambda: None, cancel=studio.queue.cancel_all)
+        ids = [one.id for one in made.generations]
+        for one in ids:
+            cli.work_on(studio, one, ids, show=False)
         done = studio.sheets.get(made.id)
         _save(studio.sheets.picture(done), output)
         for one in done.generations:
