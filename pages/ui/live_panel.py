@@ -68,9 +68,17 @@ def _watch(studio: Studio, ids: tuple[str, ...], finished: int, under_way: Under
         if shown.preview is not None and st.toggle("Preview", value=True, key="live-preview"):
             st.image(shown.preview, alt="What has been painted so far", width="stretch")
         waits = all(progress.cancel_requested for progress in active.values())
-        if st.button("Cancel", icon=":material/stop:", key="live-cancel", disabled=waits, width="stretch"):
-            for id in active:
-                studio.generations.cancel(id)
+        # Before anything is drawn: if one has just ended, the page is drawn anew, and the click would be lost.
+        st.button(
+            "Cancel", icon=":material/stop:", key="live-cancel", disabled=waits, width="stretch", on_click=_cancel,
+            args=(studio, tuple(active)),
+        )  # fmt: skip
+
+
+def _cancel(studio: Studio, ids: Sequence[str]) -> None:
+    with shown_errors():
+        for id in ids:
+            studio.generations.cancel(id)
 
 
 def _is_past(studio: Studio, under_way: UnderWay, running: Progress | None) -> bool:

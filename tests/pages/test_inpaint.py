@@ -419,6 +419,19 @@ def test_cancel_ends_what_waits(ready, studio):
     assert "Images 1 to 2: Cancelled." in words_on(ready.run())
 
 
+def test_cancel_counts_also_in_the_moment_in_which_one_of_several_ends(ready, studio, monkeypatch):
+    from pages.ui import live_panel
+
+    widget(ready, "number_input", "count").set_value(2).run()
+    generate(ready)
+    before_one_ended = chain([-1], repeat(0))
+    monkeypatch.setattr(live_panel, "_finished", lambda _: next(before_one_ended))
+
+    ready.button(key="live-cancel").click().run()
+
+    assert {row.status for row in studio.gallery.browse().generations} == {Status.CANCELLED}
+
+
 def test_all_that_were_cancelled_are_tried_again_with_one_click(ready, studio):
     widget(ready, "number_input", "count").set_value(3).run()
     generate(ready)
