@@ -9,7 +9,7 @@ import streamlit as st
 from core.bootstrap import Studio
 from core.domain.draft import Draft
 from core.domain.errors import GenerationNotFound
-from core.domain.generation import Generation, Status
+from core.domain.generation import Generation
 from core.domain.request import InpaintRequest
 from core.domain.sheet import Sheet
 from core.services.generations import Origin
@@ -59,7 +59,7 @@ def inpaint_page(studio: Studio) -> None:
     with st.container() if state.is_phone() else beside_the_form:
         if draft.sheet is not None:
             sheet_view(studio, draft.sheet)
-        result_view(studio, id, [g for g in generations if g.status is Status.SUCCEEDED])
+        result_view(studio, id, generations)
     # What is gone on with begins at its picture, not at the button far below that was pressed.
     scroll_up_for(id)
 

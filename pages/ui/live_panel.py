@@ -14,6 +14,7 @@ from pages.ui import state
 from pages.ui.generation_card import in_words
 from pages.ui.messages import escaped, shown_errors
 from pages.ui.page import scroll_to_button
+from pages.ui.result_view import numbered_results
 from pages.ui.wording import RERUN
 
 SMALL_PX = 76
@@ -40,8 +41,7 @@ def live_panel(studio: Studio, id: str, generations: Sequence[Generation], under
 
     under_way: what the page says of them above; when it is no longer true, the page is drawn again.
     """
-    done = [generation for generation in generations if generation.status is Status.SUCCEEDED]
-    _thumbnails(studio, done)
+    _thumbnails(studio, generations)
     _ended(studio, id, generations)
     if under_way is not None:
         # On a phone the buttons that ask for more of a result stand far below: seen from there, nothing would happen.
@@ -87,12 +87,13 @@ def _is_past(studio: Studio, under_way: UnderWay, running: Progress | None) -> b
     return (under_way is UnderWay.PAUSED) != studio.queue.is_paused()
 
 
-def _thumbnails(studio: Studio, done: Sequence[Generation]) -> None:
+def _thumbnails(studio: Studio, generations: Sequence[Generation]) -> None:
     """Beside the button that was pressed; the large ones stand where there is room."""
+    done = numbered_results(generations)
     if not done:
         return
     with st.container(horizontal=True, gap="small"):
-        for nth, generation in enumerate(done, 1):
+        for nth, generation in done.items():
             if generation.thumbnail:
                 with shown_errors(), st.container(width=220 if len(done) == 1 else SMALL_PX):
                     caption = "Done" if len(done) == 1 else str(nth)

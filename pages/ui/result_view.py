@@ -8,7 +8,7 @@ from typing import Any
 import streamlit as st
 
 from core.bootstrap import Studio
-from core.domain.generation import Generation, Relation
+from core.domain.generation import Generation, Relation, Status
 from core.domain.request import InpaintRequest
 from core.services.generations import Origin
 from pages.ui import state
@@ -25,8 +25,14 @@ NEAR = 0.2
 """How far a variation turns from the picture it came from."""
 
 
-def result_view(studio: Studio, id: str, results: Sequence[Generation]) -> None:
-    """results: that succeeded, of one press of Generate."""
+def numbered_results(generations: Sequence[Generation]) -> dict[int, Generation]:
+    """Those that succeeded, by their number among all of one press of Generate, from 1."""
+    return {nth: g for nth, g in enumerate(generations, 1) if g.status is Status.SUCCEEDED}
+
+
+def result_view(studio: Studio, id: str, generations: Sequence[Generation]) -> None:
+    """generations: all of one press of Generate; what did not succeed is told beside its button."""
+    results = numbered_results(generations)
     if not results:
         return
     st.header("Result" if len(results) == 1 else f"{len(results)} results")
@@ -37,17 +43,17 @@ def result_view(studio: Studio, id: str, results: Sequence[Generation]) -> None:
     _actions(studio, id, generation)
 
 
-def _chosen(results: Sequence[Generation]) -> Generation:
+def _chosen(results: Mapping[int, Generation]) -> Generation:
+    first = next(iter(results.values()))
     if len(results) == 1:
-        return results[0]
-    by_id = {generation.id: generation for generation in results}
+        return first
+    by_id = {generation.id: generation for generation in results.values()}
     # As they are numbered below Generate. Streamlit tells choices apart by their words: variations share a seed.
-    titles = {generation.id: f"{nth} · {_seed(generation)}" for nth, generation in enumerate(results, 1)}
+    titles = {generation.id: f"{nth} · {_seed(generation)}" for nth, generation in results.items()}
     chosen = st.segmented_control(
-        "Which one", list(by_id), default=results[0].id, required=True, key=f"result-{results[0].id}",
-        format_func=titles.get,
-    )  # fmt: skip
-    return by_id.get(chosen or "", results[0])
+        "Which one", list(by_id), default=first.id, required=True, key=f"result-{first.id}", format_func=titles.get
+    )
+    return by_id.get(chosen or "", first)
 
 
 def _seed(generation: Generation) -> str:
