@@ -11,8 +11,9 @@ from typing import Any
 
 import core
 from core.domain.errors import DamagedModel, ModelNotDownloaded, ModelUnavailable, UnknownModel
+from core.domain.geometry import MULTIPLE
 from core.domain.model import ModelSpec, Vocabulary
-from core.domain.params import InpaintParams
+from core.domain.params import PARAMETERS, InpaintParams
 from core.engine import families, hub
 from core.engine.weights import INDEX, Choice, Components, choose
 from core.ports import OnDownload
@@ -339,13 +340,19 @@ def read_index(folder: Path) -> Mapping[str, Any]:
 
 
 def native_size(folder: Path) -> int:
-    """The size a pipeline was trained at, in pixels: its latents' side times the pixels a side of one latent."""
+    """The size a pipeline was trained at, in pixels: its latents' side times the pixels a side of one latent.
+
+    That of its family, where the folder says none that could be chosen.
+    """
     family = _family(folder) or families.FAMILIES[0]
     denoiser = _read_json(folder / family.denoiser / "config.json") or {}
     vae = _read_json(folder / family.autoencoder / "config.json") or {}
     blocks = vae.get("block_out_channels") or vae.get("decoder_block_out_channels") or [0] * 4
     side = denoiser.get("sample_size")
-    return side * 2 ** (len(blocks) - 1) if isinstance(side, int) and side > 0 else family.native_px
+    if not isinstance(side, int) or not isinstance(blocks, list):
+        return family.native_px
+    px = side * 2 ** (len(blocks) - 1)
+    return px if px in PARAMETERS["size"] and px % MULTIPLE == 0 else family.native_px
 
 
 def _family(folder: Path) -> families.Family | None:

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 from pathlib import Path
 
 import pytest
@@ -80,6 +81,29 @@ def test_a_folder_is_found_by_its_path_however_it_is_written(catalogue, models, 
         assert spec.recommended["size"] == 64
         assert catalogue.locate(key) == folder
         assert catalogue.is_ready(key)
+
+
+@pytest.mark.parametrize(
+    ("part", "values"),
+    [
+        ("unet", {"sample_size": 10**9}),
+        ("unet", {"sample_size": 0}),
+        ("unet", {"sample_size": True}),
+        ("unet", {"sample_size": [64, 64]}),
+        ("vae", {"block_out_channels": 4}),
+        ("vae", {"block_out_channels": [4], "sample_size": 9}),
+    ],
+)
+def test_a_folder_that_says_nonsense_about_its_size_gets_one_that_can_be_chosen(
+    catalogue, models, tmp_path, part, values
+):
+    folder = shutil.copytree(models(in_channels=9), tmp_path / "copy")
+    file = folder / part / "config.json"
+    file.write_text(json.dumps(json.loads(file.read_text("utf-8")) | values), "utf-8")
+
+    spec = catalogue.find(str(folder))
+
+    assert InpaintParams(**spec.recommended).size == spec.native_px == 512
 
 
 def test_a_hub_id_is_found_without_asking_the_hub(catalogue):
