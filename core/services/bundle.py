@@ -42,12 +42,6 @@ MAX_GENERATIONS = 10_000
 MAX_IMAGE_BYTES = 8 * MAX_PIXELS
 """An uncompressed RGBA picture of the largest size, twice: no PNG that we wrote is larger."""
 
-KEPT = (
-    "id", "device", "source", "mask", "width", "height", "parent_id", "source_name", "dtype", "model_revision",
-    "output", "pixels_sha256", "runtime_s", "load_s", "favourite", "rating", "title", "notes",
-)  # fmt: skip
-TIMES = ("created_at", "started_at", "finished_at")
-
 
 class InvalidBundle(InvalidInput):
     """This file is not a bundle of Inpaint Studio, or it was damaged or changed. Export it again."""
@@ -164,9 +158,11 @@ class Bundles:
 
 
 def _to_json(generation: Generation) -> dict[str, Any]:
+    columns = {name: getattr(generation, name) for name in _Columns.model_fields}
+    times = {name: value.isoformat() for name, value in columns.items() if isinstance(value, datetime)}
     return {
-        **{name: getattr(generation, name) for name in KEPT},
-        **{name: value.isoformat() if (value := getattr(generation, name)) else None for name in TIMES},
+        **columns,
+        **times,
         "params": json.loads(generation.params.to_json()),
         "extended": json.loads(generation.extended.to_json()) if generation.extended else None,
         "tags": list(generation.tags),
