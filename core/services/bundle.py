@@ -64,19 +64,24 @@ class Bundles:
     new_id: Callable[[], str]
 
     def export(self, ids: Sequence[str], file: BinaryIO) -> None:
-        """Write a zip. Raises InvalidMove for a generation without a result."""
-        generations = [self.repo.get(id) for id in dict.fromkeys(ids)]
+        """Write a zip. Raises InvalidMove for a generation without a result, InvalidInput for more than import_ takes."""
+        ids = list(dict.fromkeys(ids))
+        _check_count(len(ids))
+        generations = [self.repo.get(id) for id in ids]
         for generation in generations:
             if generation.output is None:
                 raise InvalidMove(f"Generation {generation.id} has no result to export. Leave it out.")
+        index = {
+            "schema": SCHEMA,
+            "generations": [_to_json(g) for g in generations],
+            "sheets": [_sheet_to_json(kept) for kept in self.sheets.holding(ids)],
+        }
+        text = canonical_json(index).encode()
+        if len(text) > MAX_INDEX_BYTES:
+            raise InvalidInput("The records of these generations are too large for one bundle. Make several.")
         # Stored, not deflated: PNG files are compressed already.
         with zipfile.ZipFile(file, "w", zipfile.ZIP_STORED) as bundle:
-            index = {
-                "schema": SCHEMA,
-                "generations": [_to_json(g) for g in generations],
-                "sheets": [_sheet_to_json(kept) for kept in self.sheets.holding([g.id for g in generations])],
-            }
-            bundle.writestr(INDEX, canonical_json(index), zipfile.ZIP_DEFLATED)
+            bundle.writestr(INDEX, text, zipfile.ZIP_DEFLATED)
             for key in dict.fromkeys(k for g in generations for k in (g.source, g.mask, g.output)):
                 bundle.writestr(_name(key), self.images.read_file(key))
 
@@ -157,6 +162,11 @@ class Bundles:
             return False
 
 
+def _check_count(count: int) -> None:
+    if count > MAX_GENERATIONS:
+        raise InvalidInput(f"A bundle holds at most {MAX_GENERATIONS:,} generations, not {count:,}. Make several.")
+
+
 def _to_json(generation: Generation) -> dict[str, Any]:
     columns = {name: getattr(generation, name) for name in _Columns.model_fields}
     times = {name: value.isoformat() for name, value in columns.items() if isinstance(value, datetime)}
@@ -188,11 +198,11 @@ def _read_index(bundle: zipfile.ZipFile) -> tuple[list[Generation], list[KeptShe
         schema, entries = values["schema"], values["generations"]
         if schema > SCHEMA:
             raise InvalidBundle(f"This bundle was written by a newer version (schema {schema}). Update first.")
-        if len(entries) > MAX_GENERATIONS:
-            raise InvalidBundle(f"This bundle holds {len(entries)} generations; at most {MAX_GENERATIONS} are taken.")
+        # Bundles that were written before have no sheets.
+        sheets = values.get("sheets", ())
+        _check_count(max(len(entries), len(sheets)))
         generations = [_from_json(entry) for entry in entries]
-        # Bundles that were written before have none.
-        sheets = [_sheet_from_json(entry) for entry in values.get("sheets", ())[:MAX_GENERATIONS]]
+        sheets = [_sheet_from_json(entry) for entry in sheets]
     except StudioError:
         raise
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:

@@ -112,6 +112,18 @@ def test_what_has_no_result_is_not_exported(studio):
         exported(studio, [id])
 
 
+@pytest.mark.parametrize("limit", ["MAX_GENERATIONS", "MAX_INDEX_BYTES"])
+def test_no_bundle_is_written_that_could_not_be_read_again(studio, elsewhere, made, monkeypatch, limit):
+    whole = exported(studio, made)
+    monkeypatch.setattr(f"core.services.bundle.{limit}", 2)
+
+    with pytest.raises(InvalidInput, match="Make several"):
+        exported(studio, made)
+    with pytest.raises(InvalidInput):
+        elsewhere.bundles.import_(whole)
+    assert elsewhere.gallery.count() == 0
+
+
 def test_nothing_of_the_session_or_the_machine_goes_along(studio, made, settings):
     text = json.dumps(index_of(exported(studio, made)))
 
