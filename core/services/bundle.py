@@ -64,7 +64,7 @@ class Bundles:
     new_id: Callable[[], str]
 
     def export(self, ids: Sequence[str], file: BinaryIO) -> None:
-        """Write a zip. Raises InvalidMove for a generation without a result, InvalidInput for more than import_ takes."""
+        """Write a zip. Raises InvalidMove for a generation without a result, InvalidInput for too many of them."""
         ids = list(dict.fromkeys(ids))
         _check_count(len(ids))
         generations = [self.repo.get(id) for id in ids]
