@@ -66,12 +66,22 @@ def _headline(studio: Studio, view: QueueView) -> None:
                     "Pause", ":material/pause:", "queue-pause", studio.queue.pause,
                     help="What is being painted still ends; nothing else begins until you resume, also after a restart",
                 )  # fmt: skip
-            _button(
-                "Cancel all", ":material/cancel:", "queue-cancel-all", studio.queue.cancel_all,
-                disabled=not (view.running or view.waiting), help="They stay in the gallery and can be run again",
-            )  # fmt: skip
+            _cancel_all(studio, len(view.running) + view.waiting_count)
     if view.is_paused:
         st.warning("The queue is paused: nothing new begins.", icon=":material/pause_circle:")
+
+
+def _cancel_all(studio: Studio, count: int) -> None:
+    """Asks first: what is run again later has lost its place in the line."""
+    icon = ":material/cancel:"
+    if not count:
+        # A popover that is open stays open, also when it is disabled.
+        st.button("Cancel all", icon=icon, disabled=True, key="queue-cancel-none")
+        return
+    with st.popover("Cancel all", icon=icon, key="queue-cancel-asks"):
+        st.markdown("Those of other sessions too. They stay in the gallery, and can be run again from there.")
+        title = f"Cancel {count:,} {'generation' if count == 1 else 'generations'}"
+        _button(title, icon, "queue-cancel-all", studio.queue.cancel_all, type="primary")
 
 
 def _running(studio: Studio, entry: QueueEntry) -> None:

@@ -80,13 +80,19 @@ def test_a_waiting_one_is_cancelled(queue, studio):
     assert studio.gallery.get(first).status is Status.CANCELLED
 
 
-def test_all_are_cancelled_at_once(queue, studio):
+def test_all_are_cancelled_by_a_second_button_that_says_how_many_they_are(queue, studio):
     submit(studio, 3)
+    page = queue()
+    asking = page.get("popover")[0]
+    assert asking.proto.popover.label == "Cancel all"
+    assert [button.label for button in asking.button] == ["Cancel 3 generations"]
 
-    page = queue().button(key="queue-cancel-all").click().run()
+    page.button(key="queue-cancel-all").click().run()
 
     assert waiting(studio) == []
     assert "Nothing is waiting." in words(page)
+    assert not page.get("popover")
+    assert page.button(key="queue-cancel-none").disabled
 
 
 def test_a_pause_is_seen_and_ended(queue, studio):
