@@ -88,6 +88,9 @@ class Progress:
 
     @property
     def fraction(self) -> float:
+        """Of the steps. What is being stored has none left: its report names none."""
+        if self.phase is Phase.STORING:
+            return 1.0
         return min(1.0, self.step / self.total) if self.total else 0.0
 
 

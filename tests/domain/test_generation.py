@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from core.domain.errors import InvalidMove
-from core.domain.generation import MOVES, Status
+from core.domain.generation import MOVES, Phase, Progress, Status
 
 statuses = st.sampled_from(Status)
 
@@ -39,3 +39,12 @@ def test_every_state_can_be_reached_from_the_queue():
         reached |= {to for status in reached for to in MOVES[status]}
 
     assert reached == set(Status)
+
+
+def test_the_bar_does_not_fall_back_while_the_result_is_stored():
+    assert [
+        Progress(Status.RUNNING, phase, step, total).fraction
+        for phase, step, total in [
+            (Phase.PREPARING, 0, 0), (Phase.DENOISING, 1, 4), (Phase.FINISHING, 4, 4), (Phase.STORING, 0, 0),
+        ]
+    ] == [0.0, 0.25, 1.0, 1.0]  # fmt: skip
