@@ -12,7 +12,7 @@ from core.domain.generation import Status
 from pages.ui import address, state
 from pages.ui.compare import comparison
 from pages.ui.gallery_bulk import COMPARE, bulk_bar
-from pages.ui.gallery_filters import AFTER, filter_bar
+from pages.ui.gallery_filters import AFTER, clear, filter_bar
 from pages.ui.gallery_grid import gallery_grid
 from pages.ui.generation_card import GENERATION_PARAMETER, INPAINT_PAGE, generation_card, headline, in_words
 from pages.ui.messages import shown_errors
@@ -61,12 +61,14 @@ def _to_first_page() -> None:
 
 def _nothing_found(studio: Studio, filter: GalleryFilter) -> None:
     unfiltered = replace(filter, sort=Sort.NEWEST)
-    if unfiltered == GalleryFilter(in_trash=True):
+    if address.get(AFTER) is not None:
+        st.info("Nothing is left on this page. Newest leads back to the first one.", icon=":material/search_off:")
+    elif unfiltered == GalleryFilter(in_trash=True):
         st.info("The trash is empty.", icon=":material/delete:")
-    elif unfiltered != GalleryFilter() or address.get(AFTER) is not None:
-        st.info(
-            "No generation matches. Choose other filters, or go back to the first page.", icon=":material/search_off:"
-        )
+    elif unfiltered != GalleryFilter():
+        where = "in the trash " if filter.in_trash else ""
+        st.info(f"No generation {where}matches.", icon=":material/search_off:")
+        st.button("Clear search and filters", icon=":material/filter_list_off:", key="clear-search", on_click=clear)
     else:
         st.info(
             "Nothing here yet. Open a picture, paint over what should change, say what should be there, "

@@ -120,12 +120,13 @@ def _chips(asked: GalleryFilter) -> None:
                 help="Take this filter away", on_click=_change, kwargs=parts,
             )  # fmt: skip
         if len(active) > 1:
-            st.button("Clear all", type="tertiary", key="clear-filters", on_click=_clear)
+            st.button("Clear all", type="tertiary", key="clear-filters", on_click=clear, args=(asked.text,))
 
 
-def _clear() -> None:
+def clear(text: str = "") -> None:
+    """Take away all filters, and the search but for this text; order and trash stay as they are."""
     asked = asked_for()
-    ask(GalleryFilter(text=asked.text, sort=asked.sort, in_trash=asked.in_trash))
+    ask(GalleryFilter(text=text, sort=asked.sort, in_trash=asked.in_trash))
 
 
 def _active(asked: GalleryFilter) -> Iterator[tuple[str, dict[str, Any]]]:

@@ -160,6 +160,31 @@ def test_names_that_are_alike_and_days_far_away_do_no_harm(open_at, studio, disp
     assert "No generation matches" in page.info[0].value
 
 
+def test_a_search_that_finds_nothing_is_cleared_with_one_click_and_the_trash_stays_chosen(gallery, studio, dispatcher):
+    ids = painted(studio, dispatcher, count=2, prompt="a cat")
+    studio.gallery.trash(ids)
+
+    page = gallery(search="dog", rating="3", sort="oldest", trash="true")
+    assert page.info[0].value == "No generation in the trash matches."
+    page.button(key="clear-search").click().run()
+
+    assert sorted(page.query_params) == ["sort", "trash"]
+    assert "2 generations" in words_on(page)
+
+
+def test_a_page_on_which_nothing_is_left_is_not_taken_for_an_empty_trash(gallery, studio, dispatcher):
+    made = studio.generations.submit(a_request(), count=64)
+    for id in made:
+        studio.generations.cancel(id)
+    studio.gallery.trash(made)
+    second = button(gallery(trash="true"), "Older").click().run().query_params["after"]
+    studio.gallery.restore(made[:8])
+
+    page = gallery(trash="true", after=second)
+
+    assert "Nothing is left on this page" in page.info[0].value
+
+
 # Saved searches ------------------------------------------------------------------------------------------------
 
 
