@@ -179,6 +179,28 @@ def test_nothing_is_wider_than_a_phone(visit, place):
     assert widest <= 390
 
 
+@pytest.mark.parametrize("options", [{}, PHONE], ids=["desk", "phone"])
+def test_the_title_stands_right_below_the_bar_at_the_top(visit, options):
+    page = visit("gallery", **options)
+    bar, title = page.get_by_test_id("stHeader"), page.locator("h1").first
+
+    def words_top() -> float:
+        return title.evaluate("h => h.getBoundingClientRect().top + parseFloat(getComputedStyle(h).paddingTop)")
+
+    wait_until(lambda: words_top() < 70, "the title is high up", lambda: str(words_top()))
+    box = bar.bounding_box()
+    assert words_top() >= box["y"] + box["height"]
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_a_chosen_segment_is_written_in_the_colour_of_text(visit, scheme):
+    page = visit("inpaint with a picture", color_scheme=scheme)
+    chosen = page.locator("[data-testid=stButtonGroup] button[data-selected]").first
+    colours = [where.evaluate("at => getComputedStyle(at).color") for where in (chosen, page.locator("h1").first)]
+
+    assert colours[0] == colours[1]
+
+
 def test_on_a_phone_one_button_holds_what_can_be_done_with_the_selected(visit, filled):
     page = visit("gallery", **PHONE)
     button = page.get_by_role("button", name="With the selected")
