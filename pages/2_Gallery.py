@@ -11,7 +11,7 @@ from core.domain.gallery import Cursor, GalleryFilter, GallerySlice, Sort
 from core.domain.generation import Status
 from pages.ui import address, state
 from pages.ui.compare import comparison
-from pages.ui.gallery_bulk import COMPARE, bulk_bar
+from pages.ui.gallery_bulk import COMPARE, bulk_bar, offer_to_tidy
 from pages.ui.gallery_filters import AFTER, clear, filter_bar
 from pages.ui.gallery_grid import gallery_grid
 from pages.ui.generation_card import GENERATION_PARAMETER, INPAINT_PAGE, generation_card, headline, in_words
@@ -27,6 +27,8 @@ def gallery_page(studio: Studio) -> None:
     toolbar, news = st.container(), st.container()
     if not found.generations:
         _nothing_found(studio, filter)
+    if not filter.in_trash:
+        offer_to_tidy(studio, found.generations)
     answer = gallery_grid(studio.gallery, found.generations, key="gallery")
     with toolbar:
         bulk_bar(studio, filter, [g for g in found.generations if g.id in answer.selected])

@@ -10,10 +10,11 @@ import streamlit as st
 
 from core.bootstrap import Studio
 from core.domain.gallery import Emptied, GalleryFilter
-from core.domain.generation import Generation
+from core.domain.generation import Generation, Status
 from core.services.gallery import RETENTION
 from pages.ui import address, state
 from pages.ui.messages import shown_errors
+from pages.ui.page import button_label
 from pages.ui.wording import RERUN, TO_TRASH
 
 COMPARE = "compare"
@@ -21,6 +22,8 @@ COMPARE = "compare"
 
 NEWS = "trash"
 NOTHING = "Select pictures below first."
+MANY_CANCELLED = 3
+"""So many tiles without a picture on one page are in the way."""
 
 
 def bulk_bar(studio: Studio, filter: GalleryFilter, selected: Sequence[Generation]) -> None:
@@ -116,6 +119,25 @@ def _bundle(studio: Studio, ids: Sequence[str]) -> bytes:
     file = io.BytesIO()
     studio.bundles.export(ids, file)
     return file.getvalue()
+
+
+def offer_to_tidy(studio: Studio, page: Sequence[Generation]) -> None:
+    """After a batch was cancelled, its empty tiles stand before all pictures: they go with one click."""
+    ids = [g.id for g in page if g.status is Status.CANCELLED and g.output is None]
+    if len(ids) < MANY_CANCELLED:
+        return
+    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+        st.caption(f"{len(ids)} cancelled without a picture", width="content")
+        st.button(
+            button_label("Move to trash", "those cancelled on this page"), icon=":material/delete:", type="tertiary",
+            key="trash-cancelled", help=TO_TRASH, on_click=_tidy, args=(studio, ids),
+        )  # fmt: skip
+
+
+def _tidy(studio: Studio, ids: Sequence[str]) -> None:
+    with shown_errors():
+        studio.gallery.trash(ids)
+        st.toast(f"{_counted(ids)} moved to the trash.", icon=":material/delete:")
 
 
 # Organise ------------------------------------------------------------------------------------------------------

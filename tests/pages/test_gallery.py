@@ -200,6 +200,32 @@ def test_choosing_several_and_running_them_again_queues_a_child_of_each(gallery,
     assert {studio.gallery.get(id).parent_id for id in grid.ids[:2]} == set(ids)
 
 
+def test_the_empty_tiles_of_a_cancelled_batch_go_to_the_trash_with_one_click(gallery, studio, dispatcher, grid):
+    [done] = painted(studio, dispatcher)
+    batch = studio.generations.submit(a_request(), count=4)
+    for id in batch:
+        studio.generations.cancel(id)
+    page = gallery()
+    assert "4 cancelled without a picture" in words_on(page)
+
+    page.button(key="trash-cancelled").click().run()
+
+    assert grid.ids == [done]
+    assert "without a picture" not in words_on(page)
+    gallery(trash="true")
+    assert sorted(grid.ids) == sorted(batch)
+
+
+def test_one_or_two_cancelled_ones_are_left_alone(gallery, studio, grid):
+    for id in studio.generations.submit(a_request(), count=2):
+        studio.generations.cancel(id)
+
+    page = gallery()
+
+    assert len(grid.ids) == 2
+    assert "without a picture" not in words_on(page)
+
+
 def test_nothing_can_be_done_to_several_before_any_is_chosen(gallery, studio, dispatcher):
     painted(studio, dispatcher)
 
