@@ -15,7 +15,7 @@ from core.services.gallery import RETENTION
 from pages.ui import address, state
 from pages.ui.messages import shown_errors
 from pages.ui.page import button_label
-from pages.ui.wording import RERUN, TO_TRASH
+from pages.ui.wording import RERUN, TO_TRASH, counted
 
 COMPARE = "compare"
 """In the address: the ids of the two generations that are compared."""
@@ -31,7 +31,7 @@ def bulk_bar(studio: Studio, filter: GalleryFilter, selected: Sequence[Generatio
     if news := state.news(NEWS):
         st.toast(str(news), icon=":material/delete_forever:")
     with st.container(horizontal=True, vertical_alignment="center", gap="small"), shown_errors():
-        st.markdown(f"{count:,} {'generation' if count == 1 else 'generations'}", width="stretch")
+        st.markdown(counted(count, "generation"), width="stretch")
         if filter.in_trash:
             _trash_actions(studio, selected, bool(count))
         elif state.is_phone():
@@ -69,11 +69,11 @@ def _actions(studio: Studio, selected: Sequence[Generation]) -> None:
     if _button("rerun", "Re-run", ":material/replay:", ids, RERUN):
         for id in ids:
             studio.generations.rerun(id, session=state.session())
-        st.toast(f"{_counted(ids)} queued again with the same seed.", icon=":material/replay:")
+        st.toast(f"{counted(len(ids), 'generation')} queued again with the same seed.", icon=":material/replay:")
         st.rerun()
     if _button("verify", "Verify", ":material/fact_check:", results, "Run again and compare, pixel by pixel"):
         queued = studio.reproductions.verify(results)
-        st.toast(f"{_counted(queued)} queued to be verified.", icon=":material/fact_check:")
+        st.toast(f"{counted(len(queued), 'generation')} queued to be verified.", icon=":material/fact_check:")
     st.download_button(
         "Export", lambda: _bundle(studio, results), "inpaint-studio.zip", "application/zip",
         icon=":material/folder_zip:", disabled=not results, on_click="ignore", key="export-selected",
@@ -81,7 +81,7 @@ def _actions(studio: Studio, selected: Sequence[Generation]) -> None:
     )  # fmt: skip
     if _button("trash", "Move to trash", ":material/delete:", ids, TO_TRASH):
         studio.gallery.trash(ids)
-        st.toast(f"{_counted(ids)} moved to the trash.", icon=":material/delete:")
+        st.toast(f"{counted(len(ids), 'generation')} moved to the trash.", icon=":material/delete:")
         st.rerun()
 
 
@@ -89,7 +89,7 @@ def _trash_actions(studio: Studio, selected: Sequence[Generation], anything: boo
     ids = [generation.id for generation in selected]
     if _button("restore", "Restore", ":material/restore_from_trash:", ids, "Back into the gallery"):
         studio.gallery.restore(ids)
-        st.toast(f"{_counted(ids)} restored.", icon=":material/restore_from_trash:")
+        st.toast(f"{counted(len(ids), 'generation')} restored.", icon=":material/restore_from_trash:")
         st.rerun()
     if _button("remove", "Delete for good", ":material/delete_forever:", ids, "With their files"):
         _delete_for_good(studio, ids)
@@ -101,15 +101,11 @@ def _button(deed: str, title: str, icon: str, ids: Sequence[str], help: str) -> 
     return st.button(title, icon=icon, disabled=not ids, help=help if ids else NOTHING, key=f"{deed}-selected")
 
 
-def _counted(ids: Sequence[str]) -> str:
-    return "1 generation" if len(ids) == 1 else f"{len(ids)} generations"
-
-
 def _compare_button(results: Sequence[str]) -> None:
     two = len(results) == 2
     if st.button(
         "Compare", icon=":material/compare:", disabled=not two, key="compare-selected",
-        help="The older one on the left" if two else "Select exactly two pictures.",
+        help="The older one on the left" if two else "Select exactly two that have a result.",
     ):  # fmt: skip
         address.put(**{COMPARE: list(reversed(results))})
         st.rerun()
@@ -137,7 +133,7 @@ def offer_to_tidy(studio: Studio, page: Sequence[Generation]) -> None:
 def _tidy(studio: Studio, ids: Sequence[str]) -> None:
     with shown_errors():
         studio.gallery.trash(ids)
-        st.toast(f"{_counted(ids)} moved to the trash.", icon=":material/delete:")
+        st.toast(f"{counted(len(ids), 'generation')} moved to the trash.", icon=":material/delete:")
 
 
 # Organise ------------------------------------------------------------------------------------------------------
@@ -145,7 +141,7 @@ def _tidy(studio: Studio, ids: Sequence[str]) -> None:
 
 def _organise(studio: Studio, ids: Sequence[str]) -> None:
     gallery = studio.gallery
-    st.caption(f"For {_counted(ids)}")
+    st.caption(f"For {counted(len(ids), 'generation')}")
     with st.container(horizontal=True, gap="small"):
         _deed("Favourite", ":material/star:", lambda: gallery.set_favourite(ids))
         _deed("No favourite", ":material/close:", lambda: gallery.set_favourite(ids, False))
@@ -189,8 +185,8 @@ def _rate(studio: Studio, ids: Sequence[str]) -> None:
 @st.dialog("Delete for good", width="small")
 def _delete_for_good(studio: Studio, ids: Sequence[str]) -> None:
     st.markdown(
-        f"{_counted(ids)} will be removed with every file that nothing else uses. This cannot be undone. "
-        "What was made from them stays."
+        f"{counted(len(ids), 'generation')} will be removed with every file that nothing else uses. "
+        "This cannot be undone. What was made from them stays."
     )
     _confirm("Delete for good", lambda: studio.gallery.delete_for_good(ids))
 
@@ -213,5 +209,6 @@ def _confirm(title: str, do: Callable[[], Emptied]) -> None:
     if sure:
         with shown_errors():
             emptied = do()
-            state.tell_next(NEWS, f"{emptied.generations:,} generations and {emptied.files:,} files removed for good.")
+            gone = f"{counted(emptied.generations, 'generation')} and {counted(emptied.files, 'file')}"
+            state.tell_next(NEWS, f"{gone} removed for good.")
             st.rerun()

@@ -16,7 +16,7 @@ from pages.ui import prepared, state
 from pages.ui.generation_card import duration, in_words
 from pages.ui.messages import escaped, shown_errors
 from pages.ui.page import button_label
-from pages.ui.wording import beginning
+from pages.ui.wording import beginning, counted
 
 QUEUE_PAGE = "pages/3_Queue.py"
 
@@ -80,8 +80,9 @@ def _cancel_all(studio: Studio, count: int) -> None:
         return
     with st.popover("Cancel all", icon=icon, key="queue-cancel-asks"):
         st.markdown("Those of other sessions too. They stay in the gallery, and can be run again from there.")
-        title = f"Cancel {count:,} {'generation' if count == 1 else 'generations'}"
-        _button(title, icon, "queue-cancel-all", studio.queue.cancel_all, type="primary")
+        _button(
+            f"Cancel {counted(count, 'generation')}", icon, "queue-cancel-all", studio.queue.cancel_all, type="primary"
+        )
 
 
 def _running(studio: Studio, entry: QueueEntry) -> None:

@@ -19,6 +19,10 @@ def beginning(text: str, most: int) -> str:
     return line if len(line) <= most else line[: most - 1] + "…"
 
 
+def counted(count: int, thing: str) -> str:
+    return f"{count:,} {thing}" if count == 1 else f"{count:,} {thing}s"
+
+
 def when(moment: datetime) -> str:
     """In the reader's time zone, as far as the browser tells it."""
     try:

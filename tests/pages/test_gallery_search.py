@@ -304,8 +304,9 @@ def test_one_of_the_trash_and_then_all_of_it_is_removed(gallery, studio, dispatc
     clock.wait(days=31)
     studio.gallery.trash(ids[2:])
 
-    button(dialog("_delete_for_good", ids[:1]), "Delete for good").click().run()
+    page = button(dialog("_delete_for_good", ids[:1]), "Delete for good").click().run()
     assert in_trash() == 3
+    assert page.session_state["studio.news.trash"].startswith("1 generation and ")
     page = dialog("_empty_trash")
     page.checkbox(key="only-old").check()
     button(page, "Empty trash").click().run()
