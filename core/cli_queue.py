@@ -14,7 +14,7 @@ from core.domain.queue import Move
 from core.domain.request import InpaintRequest
 from core.domain.sheet import Axis, Sheet
 from core.services.generations import Origin
-from core.services.prompts import PROMPTS, as_written
+from core.services.prompts import asked_again
 
 app = typer.Typer(
     help="What waits to be painted, also by a dashboard that runs on the same data.",
@@ -105,12 +105,8 @@ def sheet(
         cli.check_writable(output)
         studio = cli.make_studio()
         generation = studio.gallery.get(id)
-        prompts = {name: as_written(getattr(generation.params, name)) for name in PROMPTS}
-        request = InpaintRequest(
-            studio.gallery.image(generation.source),
-            studio.gallery.mask(generation),
-            generation.params.changed(**prompts),
-        )
+        source, mask = studio.gallery.image(generation.source), studio.gallery.mask(generation)
+        request = InpaintRequest(source, mask, asked_again(generation.params))
         origin = Origin(id, Relation.VARIATION, "command line", generation.source_name, generation.extended)
         made = studio.sheets.submit(request, asked, device=generation.device, origin=origin)
         ids = [one.id for one in made.generations]

@@ -107,6 +107,11 @@ def as_written(text: str) -> str:
     return text if is_safe else text.replace("{", "\\{").replace("}", "\\}")
 
 
+def asked_again(params: InpaintParams) -> InpaintParams:
+    """These, of a generation, to ask for again or nearly so: what stands in their prompts is said, not to choose."""
+    return params.changed(**{name: as_written(getattr(params, name)) for name in PROMPTS})
+
+
 def _left_open(text: str) -> str | None:
     """Why the brackets cannot be meant as they stand; None if they can."""
     depth = 0

@@ -11,6 +11,7 @@ from core.bootstrap import Studio
 from core.domain.generation import Generation, Relation, Status
 from core.domain.request import InpaintRequest
 from core.services.generations import Origin
+from core.services.prompts import asked_again
 from pages.ui import state
 from pages.ui.compare import before_after
 from pages.ui.downloads import downloads
@@ -148,9 +149,9 @@ def _continue(studio: Studio, id: str, generation: Generation, mask: str | None 
 
 def _try_again(studio: Studio, id: str, generation: Generation, changes: Sequence[Mapping[str, Any]]) -> None:
     """The same picture and mask under these changes of its parameters, each a generation."""
-    all_params = [generation.params.changed(**change) for change in changes]
+    all_params = [asked_again(generation.params).changed(**change) for change in changes]
     request = InpaintRequest(studio.gallery.image(generation.source), studio.gallery.mask(generation), all_params[0])
-    origin = Origin(generation.id, Relation.VARIATION, state.session(), generation.source_name)
+    origin = Origin(generation.id, Relation.VARIATION, state.session(), generation.source_name, generation.extended)
     ids = studio.generations.submit_all(request, all_params, device=generation.device, origin=origin)
     state.change_draft(studio, id, generations=tuple(ids), sheet=None)
     st.rerun()

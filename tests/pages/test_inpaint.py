@@ -540,6 +540,18 @@ def test_another_seed_is_tried_with_everything_else_the_same(painted, studio):
     assert again.params.seed != row.params.seed
 
 
+def test_what_was_text_in_a_prompt_is_text_for_another_seed_too(ready, studio, dispatcher):
+    widget(ready, "text_area", "prompt").set_value(r"a \{red|blue\} ball").run()
+    generate(ready)
+    dispatcher.drain()
+    ready.run()
+    [row] = studio.gallery.browse().generations
+
+    ready.button(key=f"again-{row.id}").click().run()
+
+    assert {g.params.prompt for g in studio.gallery.browse().generations} == {"a {red|blue} ball"}
+
+
 def test_what_a_result_is_asked_for_brings_its_progress_into_view_once(painted, studio):
     def scrolls() -> list[str]:
         return [html.proto.body for html in painted.get("html") if "st-key-generate" in html.proto.body]

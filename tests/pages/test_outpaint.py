@@ -35,6 +35,19 @@ def test_pixels_are_added_on_a_side_and_masked_at_once(studio, opened, dispatche
     assert result.crop((100, 0, 160, 64)).getcolors() is not None
 
 
+def test_of_another_seed_it_is_known_too_that_its_canvas_was_extended(studio, opened, dispatcher):
+    widget(opened, "number_input", "extend-right").set_value(64).run()
+    page = generate(extend(opened))
+    dispatcher.drain()
+    page.run()
+    [row] = studio.gallery.browse().generations
+
+    page.button(key=f"again-{row.id}").click().run()
+
+    assert row.extended is not None
+    assert [g.extended for g in studio.gallery.browse().generations] == [row.extended] * 2
+
+
 def test_a_picture_is_extended_to_a_shape(studio, opened):
     widget(opened, "segmented_control", "extend-by").set_value("To a shape").run()
 
