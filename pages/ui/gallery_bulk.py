@@ -118,8 +118,11 @@ def _bundle(studio: Studio, ids: Sequence[str]) -> bytes:
 
 
 def offer_to_tidy(studio: Studio, page: Sequence[Generation]) -> None:
-    """After a batch was cancelled, its empty tiles stand before all pictures: they go with one click."""
-    ids = [g.id for g in page if g.status is Status.CANCELLED and g.output is None]
+    """After a batch was cancelled, its empty tiles stand before all pictures: they go with one click.
+
+    One that the artist has marked in any way is not in the way.
+    """
+    ids = [g.id for g in page if g.status is Status.CANCELLED and g.output is None and not _is_marked(g)]
     if len(ids) < MANY_CANCELLED:
         return
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
@@ -128,6 +131,10 @@ def offer_to_tidy(studio: Studio, page: Sequence[Generation]) -> None:
             button_label("Move to trash", "those cancelled on this page"), icon=":material/delete:", type="tertiary",
             key="trash-cancelled", help=TO_TRASH, on_click=_tidy, args=(studio, ids),
         )  # fmt: skip
+
+
+def _is_marked(generation: Generation) -> bool:
+    return bool(generation.favourite or generation.rating or generation.title or generation.notes or generation.tags)
 
 
 def _tidy(studio: Studio, ids: Sequence[str]) -> None:

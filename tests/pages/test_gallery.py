@@ -202,15 +202,16 @@ def test_choosing_several_and_running_them_again_queues_a_child_of_each(gallery,
 
 def test_the_empty_tiles_of_a_cancelled_batch_go_to_the_trash_with_one_click(gallery, studio, dispatcher, grid):
     [done] = painted(studio, dispatcher)
-    batch = studio.generations.submit(a_request(), count=4)
-    for id in batch:
+    marked, *batch = studio.generations.submit(a_request(), count=5)
+    studio.gallery.set_favourite([marked])
+    for id in (marked, *batch):
         studio.generations.cancel(id)
     page = gallery()
     assert "4 cancelled without a picture" in words_on(page)
 
     page.button(key="trash-cancelled").click().run()
 
-    assert grid.ids == [done]
+    assert grid.ids == [marked, done]
     assert "without a picture" not in words_on(page)
     gallery(trash="true")
     assert sorted(grid.ids) == sorted(batch)
