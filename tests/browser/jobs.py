@@ -40,6 +40,8 @@ class Job:
 
     def shoot(self, what: str) -> None:
         self.shots += 1
+        # Where it points at nothing, and no help is shown.
+        self.mia.page.mouse.move(5, SCREEN["height"] - 5)
         self.mia.page.wait_for_timeout(700)
         file = self.folder / f"{self.name}-{self.shots}-{what}.webp"
         png = self.folder / "screen.png"
