@@ -45,8 +45,9 @@ def generation_card(studio: Studio, generation: Generation) -> None:
 
 
 def address_of(id: str) -> dict[str, str | list[str]]:
-    """The query that opens this generation on the gallery page; filters that are set there stay set."""
-    return address.as_dict() | {GENERATION_PARAMETER: id}
+    """The query that opens this generation on the gallery page: its filters stay set, a draft stays behind."""
+    stays = {name: values for name, values in address.as_dict().items() if name != state.DRAFT_PARAMETER}
+    return stays | {GENERATION_PARAMETER: id}
 
 
 # The parts, from top to bottom ---------------------------------------------------------------------------------

@@ -483,7 +483,8 @@ def test_the_result_stands_beside_the_original_with_what_was_checked(painted, st
 
     assert "Outside the mask: unchanged, checked" in words_on(painted)
     assert f"Seed {row.params.seed}" in words_on(painted)
-    assert [link.label for link in painted.get("page_link")] == ["All its details"]
+    [link] = painted.get("page_link")
+    assert (link.label, link.proto.query_string) == ("All its details", f"generation={row.id}")
 
 
 def test_a_changed_pixel_outside_the_mask_is_said_in_red(ready, dispatcher, monkeypatch):
