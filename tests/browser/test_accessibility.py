@@ -195,10 +195,13 @@ def test_the_title_stands_right_below_the_bar_at_the_top(visit, options):
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_a_chosen_segment_is_written_in_the_colour_of_text(visit, scheme):
     page = visit("inpaint with a picture", color_scheme=scheme)
-    chosen = page.locator("[data-testid=stButtonGroup] button[data-selected]").first
-    colours = [where.evaluate("at => getComputedStyle(at).color") for where in (chosen, page.locator("h1").first)]
+    chosen, title = page.locator("[data-testid=stButtonGroup] button[data-selected]").first, page.locator("h1").first
 
-    assert colours[0] == colours[1]
+    def colours() -> list[str]:
+        return [where.evaluate("at => getComputedStyle(at).color") for where in (chosen, title)]
+
+    # It fades into its colour.
+    wait_until(lambda: len(set(colours())) == 1, "both have the same colour", lambda: str(colours()))
 
 
 def test_on_a_phone_one_button_holds_what_can_be_done_with_the_selected(visit, filled):
