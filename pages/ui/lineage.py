@@ -16,7 +16,7 @@ from pages.ui.family_tree import Twig, family_tree
 from pages.ui.gallery_grid import NO_PROMPT, STATUS_TITLES
 from pages.ui.media import address
 from pages.ui.messages import shown_errors
-from pages.ui.wording import when
+from pages.ui.wording import counted, when
 
 RELATIONS = {
     Relation.RERUN: "Run again",
@@ -55,7 +55,7 @@ def lineage_panel(studio: Studio, generation: Generation) -> str | None:
 
 def _in_words(family: Family) -> str:
     relatives = len(family.tree) - 1 + sum(leaf.hidden for leaf in family.tree)
-    words = f"{relatives} {'relative' if relatives == 1 else 'relatives'}"
+    words = counted(relatives, "relative")
     return f"{len(family.chain)} steps from the first picture, {words}" if len(family.chain) > 1 else words
 
 

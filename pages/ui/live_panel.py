@@ -96,7 +96,7 @@ def _thumbnails(studio: Studio, generations: Sequence[Generation]) -> None:
         for nth, generation in done.items():
             if generation.thumbnail:
                 with shown_errors(), st.container(width=220 if len(done) == 1 else SMALL_PX):
-                    caption = "Done" if len(done) == 1 else str(nth)
+                    caption = "Done" if len(generations) == 1 else str(nth)
                     st.image(studio.gallery.file(generation.thumbnail), caption=caption, alt=f"Result {nth}, small")
 
 

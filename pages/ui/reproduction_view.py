@@ -18,6 +18,7 @@ from pages.ui.generation_card import GALLERY_PAGE, INPAINT_PAGE, address_of
 from pages.ui.messages import escaped, shown_errors
 from pages.ui.resources import looking_at_environments
 from pages.ui.verdict import MEANINGS
+from pages.ui.wording import counted
 
 WANTED = {
     Wanted.UNVERIFIED: "Not yet verified",
@@ -80,7 +81,7 @@ def _choose(studio: Studio, overview: Overview, looking: Future[Sequence[Mapping
             return
         _environments(overview)
     count = overview.count(wanted)
-    words = "1 generation" if count == 1 else f"{count:,} generations"
+    words = counted(count, "generation")
     if st.button(f"Verify {words}", icon=":material/fact_check:", type="primary", disabled=not count, key="verify-all"):
         with shown_errors(), st.spinner("Queueing"):
             queued = studio.reproductions.verify_all(wanted, looking.result() if wanted is Wanted.ELSEWHERE else ())
