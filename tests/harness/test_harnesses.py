@@ -1,0 +1,30 @@
+"""The harnesses with small counts, each as the command that it is."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+MEMORY = Path("/dev/shm")
+"""A folder whose fsync costs nothing: a killed process does not lose what the kernel has."""
+
+
+def found(harness: str, count: int, *arguments: str) -> dict:
+    env = {**os.environ, "TMPDIR": str(MEMORY)} if os.access(MEMORY, os.W_OK) else None
+    command = [sys.executable, "-m", f"tests.harness.{harness}", "--json", "--count", str(count), *arguments]
+    done = subprocess.run(command, cwd=Path(__file__).parents[2], env=env, capture_output=True, text=True, check=False)
+    assert done.returncode in (0, 1), done.stderr
+    return json.loads(done.stdout.splitlines()[-1]) | {"told": done.stderr}
+
+
+@pytest.mark.parametrize("count", [6, pytest.param(60, marks=pytest.mark.slow)])
+def test_a_killed_process_loses_nothing_that_was_acknowledged(count):
+    line = found("kills", count, "--seed", "1")
+
+    assert line["tried"] == count
+    assert (line["lost"], line["tracebacks"]) == (0, 0), line
