@@ -27,6 +27,7 @@ from core.services.gallery import Gallery
 from core.services.generations import Generations
 from core.services.imports import Imports
 from core.services.lineage import Lineage, extend
+from core.services.pictures import Pictures
 from core.services.presets import Presets
 from core.services.prompts import Prompts
 from core.services.queue import Queue
@@ -67,6 +68,7 @@ class Studio:
     exports: Exports
     imports: Imports
     lineage: Lineage
+    pictures: Pictures
     drafts: Drafts
     models: ModelCatalogue
     worker: Worker
@@ -143,6 +145,7 @@ def build_studio(
     generations = Generations(repo, images, dispatching, resolve_device, now, new_id, random_seed, prompts)
     sheets, models = SheetRepo(engine), catalogue or make_catalogue(settings)
     bundles = Bundles(repo, sheets, images, now, new_id)
+    pictures = Pictures(int(settings.max_megapixels * 1e6))
     return Studio(
         settings=settings,
         generations=generations,
@@ -162,8 +165,9 @@ def build_studio(
             lambda: [spec.key for spec in models.listed()],
             now,
             new_id,
-            max_pixels=int(settings.max_megapixels * 1e6),
+            pictures,
         ),  # fmt: skip
+        pictures=pictures,
         lineage=Lineage(families, repo, images, dispatching, resolve_device, now, new_id),
         drafts=Drafts(DraftRepo(engine), images, repo.used_among, now, new_id),
         models=models,

@@ -30,9 +30,10 @@ from core.domain.mask import Mask
 from core.domain.modes import MODES
 from core.domain.outpaint import OVERLAP_PX, Extension, extended, mask_of_extension
 from core.domain.params import PARAMETERS, SCHEDULERS, InpaintParams
-from core.domain.picture import MAX_FILE_BYTES, Picture, read_picture
+from core.domain.picture import MAX_FILE_BYTES, Picture
 from core.domain.request import InpaintRequest
 from core.services.generations import MAX_COUNT, Origin
+from core.services.pictures import Pictures
 from core.settings import Settings
 
 app = typer.Typer(
@@ -232,7 +233,7 @@ def read_file(path: Path, max_bytes: int) -> bytes:
 def _read_picture(path: Path) -> Picture:
     data = read_file(path, MAX_FILE_BYTES)
     try:
-        return read_picture(data, max_pixels=int(Settings().max_megapixels * 1e6))
+        return Pictures(int(Settings().max_megapixels * 1e6)).read(data)
     except InvalidImage as error:
         raise InvalidImage(f"{path}: {error}") from error
 

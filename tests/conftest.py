@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck
 from hypothesis import settings as hypothesis_settings
-from PIL import Image
+from PIL import Image, ImageFile
 from sqlalchemy import Engine, event
 
 from core.bootstrap import Studio, build_studio
@@ -134,6 +134,20 @@ def studio(settings, inpainter, clock) -> Studio:
 @pytest.fixture
 def dispatcher(studio) -> WaitingDispatcher:
     return studio.dispatcher
+
+
+@pytest.fixture
+def decoded(monkeypatch) -> list[tuple[int, int]]:
+    """The size of every picture that is decoded from now on, each time."""
+    sizes, load = [], ImageFile.ImageFile.load
+
+    def counting(picture: ImageFile.ImageFile):
+        if picture.tile:
+            sizes.append(picture.size)
+        return load(picture)
+
+    monkeypatch.setattr(ImageFile.ImageFile, "load", counting)
+    return sizes
 
 
 @cache

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from core.domain.environment import Device
 from core.domain.errors import DamagedModel, OutOfMemory
+from core.memory import free_memory
 
 BYTES = {"float32": 4, "bfloat16": 2, "float16": 2}
 
@@ -21,8 +22,6 @@ WHOLE, BY_PART, BY_LAYER = "whole", "model", "sequential"
 enable_model_cpu_offload and enable_sequential_cpu_offload."""
 
 OUT_OF_MEMORY = ("out of memory", "not enough memory", "can't allocate memory", "cannot allocate memory")
-
-CGROUP = Path("/sys/fs/cgroup")
 
 
 def of_parts(files: Mapping[str, Path], dtype: str) -> Mapping[str, int]:
@@ -80,33 +79,6 @@ def free_on(device: Device) -> int | None:
 
         return getattr(torch, kind).mem_get_info(int(number or 0))[0]
     return free_memory()
-
-
-def free_memory() -> int:
-    """Bytes that this process can still get: of the machine with its swap, or of the container that it runs in.
-
-    macOS and Windows make room as it is needed: there it is at least the whole memory.
-    """
-    import psutil
-
-    memory = psutil.virtual_memory()
-    free = memory.available + psutil.swap_memory().free
-    if sys.platform in ("darwin", "win32"):
-        return max(free, memory.total)
-    try:
-        limit, used = ((CGROUP / name).read_text().strip() for name in ("memory.max", "memory.current"))
-    except OSError:
-        return free
-    return free if limit == "max" else max(0, min(free, int(limit) - int(used) + _cache_of_container()))
-
-
-def _cache_of_container() -> int:
-    """What counts as used, but is given up when it is needed."""
-    try:
-        lines = (CGROUP / "memory.stat").read_text().splitlines()
-    except OSError:
-        return 0
-    return sum(int(line.split()[1]) for line in lines if line.startswith(("inactive_file ", "active_file ")))
 
 
 @contextmanager

@@ -13,6 +13,9 @@ from xml.etree import ElementTree
 
 from PIL import ExifTags, Image
 
+from core.domain.picture_file import facts_of, png_chunks
+from core.memory import decoding
+
 FORMATS = ("PNG", "JPEG", "WEBP", "AVIF")
 
 MAX_TEXT = 4 * 2**20
@@ -21,7 +24,10 @@ compressed texts and at 64 MiB for all texts of a PNG file."""
 
 MAX_DEPTH = 64
 MAX_PIXELS = 40_000_000
-"""Pictures above are not decoded to look for texts behind or inside the pixels."""
+"""Pictures above are not decoded to look for texts inside the pixels."""
+
+MAX_PIXELS_OPENED = 500_000_000
+"""Some libraries make room for all pixels as soon as they open a file. What the settings allow at most."""
 
 USER_COMMENT = "UserComment"
 EXIF_TEXTS = {
@@ -50,19 +56,36 @@ class Carried:
 
 
 def open_picture(data: bytes) -> Image.Image | None:
-    """The picture with its header read and no pixel decoded, or None."""
+    """The picture with all its texts read and no pixel decoded, or None."""
     try:
-        return Image.open(io.BytesIO(data), formats=FORMATS)
+        facts = facts_of(data)
+        if facts.size is not None and facts.size[0] * facts.size[1] > MAX_PIXELS_OPENED:
+            return None
+        return Image.open(io.BytesIO(_texts_first(data) if facts.format == "PNG" else data), formats=FORMATS)
     except Exception:  # noqa: BLE001 - Pillow's readers raise what they meet in a stranger's file
         return None
 
 
+def _texts_first(data: bytes) -> bytes:
+    """A PNG file with the texts that stand behind its pixels before them: the library reads them without the pixels."""
+    chunks = list(png_chunks(data))
+    first = next((begin - 8 for name, begin, _ in chunks if name in (b"IDAT", b"fcTL")), None)
+    behind = b"".join(
+        data[begin - 8 : end + 4]
+        for name, begin, end in chunks
+        if first is not None and begin > first and name in (b"tEXt", b"zTXt", b"iTXt", b"eXIf")
+    )
+    return data[:first] + behind + data[first:] if behind else data
+
+
 def load_pixels(picture: Image.Image) -> bool:
-    """Decode the pixels, and with them the texts that stand behind them. False if that cannot be done."""
-    if picture.width * picture.height > MAX_PIXELS:
+    """Decode the pixels. False if that cannot be done."""
+    pixels = picture.width * picture.height
+    if pixels > MAX_PIXELS:
         return False
     try:
-        picture.load()
+        with decoding(pixels):
+            picture.load()
     except Exception:  # noqa: BLE001 - as above
         return False
     return True

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import replace
 
+from PIL import Image
+
 from core.domain.imported import Imported, as_text
 from core.domain.picture import MAX_FILE_BYTES
 from core.metadata import a1111, comfyui, fooocus, invokeai, novelai, ours
@@ -23,24 +25,25 @@ READERS: Mapping[Reader, frozenset[str]] = {
 """In this order: the first that understands a file wins, for the more exact a format is, the earlier it stands here
 (and many tools write A1111's text beside their own). Each with the texts it takes up; all others are kept as raw."""
 
-WITH_TEXTS_BEHIND = ("PNG", "WEBP")
-"""Formats that can hold texts behind the pixels, or in them."""
+WITH_HIDDEN_TEXTS = ("PNG", "WEBP")
+"""Formats that can hold texts in their pixels."""
 
 PASTED_AS = (ours.CHUNK, comfyui.CHUNK, a1111.CHUNK, novelai.CHUNK, invokeai.CHUNK)
 """Without a chunk's name only the shape tells; InvokeAI's is the loosest."""
 
 
-def read(data: bytes, *, models: Collection[str] = ()) -> Imported | None:
+def read(data: bytes, *, models: Collection[str] = (), pixels: Image.Image | None = None) -> Imported | None:
     """What a PNG, JPEG, WEBP or AVIF file says about its making; None if it says nothing that is understood.
 
     models: our own model keys; a model of that very name becomes a param, any other stays raw["model"].
+    pixels: the picture in the file, if it was decoded before; else it is, where a text may be hidden in it.
     """
     picture = open_picture(data) if len(data) <= MAX_FILE_BYTES else None
     if picture is None:
         return None
     found = understood(carried_by(picture))
-    if found is None and picture.format in WITH_TEXTS_BEHIND and load_pixels(picture):
-        found = understood(carried_by(picture)) or understood(novelai.hidden_in(picture))
+    if found is None and picture.format in WITH_HIDDEN_TEXTS and (pixels is not None or load_pixels(picture)):
+        found = understood(novelai.hidden_in(pixels or picture))
     return _with_known_model(found, models)
 
 

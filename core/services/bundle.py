@@ -30,6 +30,7 @@ from core.domain.outpaint import Extended
 from core.domain.params import InpaintParams
 from core.domain.picture import MAX_PIXELS
 from core.domain.sheet import KeptSheet, Sheet
+from core.memory import decoding
 from core.ports import ImageStore
 from core.services.thumbnails import thumbnail
 from db.generations import GenerationRepo
@@ -315,7 +316,8 @@ def _read_picture(bundle: zipfile.ZipFile, key: str) -> Image.Image:
         image = Image.open(io.BytesIO(_read(bundle, _name(key), MAX_IMAGE_BYTES)), formats=("PNG",))
         if image.width * image.height > MAX_PIXELS:
             raise InvalidBundle
-        image.load()
+        with decoding(image.width * image.height):
+            image.load()
     except (OSError, ValueError, SyntaxError) as error:
         raise InvalidBundle from error
     if pixels_sha256(image) != key:

@@ -19,10 +19,11 @@ from core.domain.geometry import Size
 from core.domain.imported import Imported, kept_raw
 from core.domain.mask import Mask
 from core.domain.params import PARAMETERS, InpaintParams
-from core.domain.picture import MAX_FILE_BYTES, Picture, read_picture
+from core.domain.picture import MAX_FILE_BYTES, Picture
 from core.metadata.read import read, read_text
 from core.ports import ImageStore
 from core.services.bundle import Bundles
+from core.services.pictures import Pictures
 from core.services.thumbnails import thumbnail
 from db.generations import GenerationRepo
 from db.imports import ImportRepo
@@ -67,11 +68,14 @@ class Imports:
     models: Callable[[], Collection[str]]
     now: Callable[[], datetime]
     new_id: Callable[[], str]
-    max_pixels: int
+    pictures: Pictures
 
-    def read(self, data: bytes) -> Imported | None:
-        """What a picture file says about how it was made; None if it says nothing that is understood."""
-        return read(data, models=self.models())
+    def read(self, data: bytes, picture: Picture) -> Imported | None:
+        """What a picture file says about how it was made; None if it says nothing that is understood.
+
+        picture: what was read from it.
+        """
+        return read(data, models=self.models(), pixels=picture.image)
 
     def import_(self, file: BinaryIO, name: str, *, beside: str | None = None, silent: bool = False) -> ImportedFile:
         """Take one file into the gallery: a bundle or a picture. Whatever is wrong with it is told, not raised.
@@ -95,9 +99,9 @@ class Imports:
         data = file.read(MAX_FILE_BYTES + 1)
         if len(data) > MAX_FILE_BYTES:
             raise ImageTooLarge(f"This file is larger than {MAX_FILE_BYTES // 2**20} MiB.")
-        says = self.read(data) or (read_text(beside, models=self.models()) if beside else None)
+        picture = self.pictures.read(data)
+        says = self.read(data, picture) or (read_text(beside, models=self.models()) if beside else None)
         tool, stated = (says.tool, tuple(sorted(says.params))) if says else (None, ())
-        picture = read_picture(data, max_pixels=self.max_pixels)
         if says is None and not silent:
             reason = "It says nothing about how it was made."
             return ImportedFile(name, Result.SILENT, reason=reason)

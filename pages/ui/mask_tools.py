@@ -17,7 +17,6 @@ from core.domain.generation import Generation
 from core.domain.geometry import Size
 from core.domain.mask import Mask
 from core.domain.painting import painted_size
-from core.domain.picture import read_picture
 from pages.ui import prepared, state
 from pages.ui.messages import escaped, shown_errors
 from pages.ui.page import button_label
@@ -69,7 +68,8 @@ def uploaded_mask(studio: Studio, id: str, draft: Draft, picture: Size) -> Draft
     file = state.held(_upload_key(id))
     if file is not None and state.is_new_file("mask", file.file_id):
         with shown_errors():
-            return replace_mask(studio, id, _fitting(Mask.from_image(read_picture(file.getvalue()).image), picture))
+            mask = Mask.from_image(studio.pictures.read(file.getvalue()).image)
+            return replace_mask(studio, id, _fitting(mask, picture))
     return draft
 
 

@@ -13,11 +13,11 @@ from core.bootstrap import Studio
 from core.domain.draft import Draft
 from core.domain.imported import TOOLS
 from core.domain.params import PARAMETERS, SCHEDULERS
-from core.domain.picture import read_picture
+from core.domain.picture import Picture
 from pages.ui import state
 from pages.ui.messages import escaped, shown_errors
 from pages.ui.params_form import fill_form
-from pages.ui.prepared import picture_size
+from pages.ui.prepared import picture_size, prepare
 
 SAMPLES = Path(__file__).parents[2] / "assets" / "samples"
 FILE_TYPES = ["png", "jpg", "jpeg", "webp", "avif"]
@@ -118,9 +118,10 @@ def _samples(studio: Studio, id: str) -> None:
 
 
 def _open(studio: Studio, id: str, data: bytes, name: str) -> None:
-    picture = read_picture(data, max_pixels=int(studio.settings.max_megapixels * 1e6))
+    picture = studio.pictures.read(data)
     before = studio.drafts.get(id) or Draft()
-    draft = studio.drafts.open_picture(before, picture, name).changed(said=_said(studio, data))
+    draft = studio.drafts.open_picture(before, picture, name).changed(said=_said(studio, data, picture))
+    prepare(studio, draft.source, picture.image)
     if before.source is None:
         studio.drafts.save(id, draft)
     else:
@@ -128,8 +129,8 @@ def _open(studio: Studio, id: str, data: bytes, name: str) -> None:
         state.open_draft(studio, draft.changed(before=id))
 
 
-def _said(studio: Studio, data: bytes) -> Mapping[str, Any]:
-    says = studio.imports.read(data)
+def _said(studio: Studio, data: bytes, picture: Picture) -> Mapping[str, Any]:
+    says = studio.imports.read(data, picture)
     if says is None:
         return {}
     said = says.said

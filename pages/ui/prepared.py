@@ -25,17 +25,24 @@ SCREEN = Size(1200, 1200)
 
 
 @st.cache_data(max_entries=KEPT, show_spinner=False)
-def _opened(_studio: Studio, key: str) -> tuple[tuple[int, int], bytes, bytes, Mask | None]:
+def _opened(
+    _studio: Studio, key: str, _image: Image.Image | None = None
+) -> tuple[tuple[int, int], bytes, bytes, Mask | None]:
     """The size of a picture, a JPEG of it for the screen and one for the painter, and what is transparent in it.
 
-    The one place that reads the whole picture: seconds.
+    The one place that reads the whole picture: seconds. _image: the picture of this key, if it is at hand.
     """
-    image = _studio.gallery.image(key)
+    image = _image or _studio.gallery.image(key)
     size = Size(*image.size)
     transparent = Mask.from_transparency(image).resized(painted_size(size))
     painted = _fitted(image, painted_size(size))
     screen = _fitted(painted, size.fitted(SCREEN))
     return image.size, _jpeg(screen), _jpeg(painted), None if transparent.is_empty else transparent
+
+
+def prepare(studio: Studio, key: str, image: Image.Image) -> None:
+    """While the picture of this key is at hand, so that it is not decoded again for the screen."""
+    _opened(studio, key, image)
 
 
 def picture_size(studio: Studio, key: str) -> Size:

@@ -64,6 +64,16 @@ def test_the_result_is_written_where_it_is_wanted(run, files, tmp_path):
     assert (tmp_path / "folder" / f"{to_folder['id']}-3.png").exists()
 
 
+def test_picture_and_mask_are_decoded_once_on_the_way_in(run, tmp_path, decoded, monkeypatch):
+    monkeypatch.setattr(Generations, "submit", lambda *args, **kwargs: [])
+    a_picture(208, 112).save(tmp_path / "photo.jpg")
+    a_mask(208, 112).to_image().save(tmp_path / "mask.webp")
+
+    run("inpaint", tmp_path / "photo.jpg", tmp_path / "mask.webp")
+
+    assert decoded == [(208, 112)] * 2
+
+
 def test_without_a_seed_one_is_chosen_and_recorded(run, files):
     seeds = {lines(run("inpaint", *files, "--json"))[0]["seed"] for _ in range(3)}
 

@@ -55,28 +55,6 @@ def test_the_parts_are_as_large_as_they_are_once_loaded(shared, models):
     assert memory.of_parts(files, "float16")["unet"] == parts["unet"] // 2
 
 
-def test_a_container_counts_more_than_the_machine(tmp_path, monkeypatch):
-    monkeypatch.setattr(memory, "CGROUP", tmp_path)
-    whole = memory.free_memory()
-    (tmp_path / "memory.max").write_text("max\n")
-    (tmp_path / "memory.current").write_text("900\n")
-    unlimited = memory.free_memory()
-    (tmp_path / "memory.max").write_text("1000\n")
-    (tmp_path / "memory.stat").write_text("anon 500\nactive_file 100\ninactive_file 50\n")
-
-    assert min(whole, unlimited) > 10**6
-    assert memory.free_memory() == 250
-
-
-@pytest.mark.parametrize("platform", ["darwin", "win32"])
-def test_systems_that_make_room_as_it_is_needed_offer_all_they_have(monkeypatch, platform):
-    import psutil
-
-    monkeypatch.setattr(memory.sys, "platform", platform)
-
-    assert memory.free_memory() >= psutil.virtual_memory().total
-
-
 def test_a_model_larger_than_the_memory_is_refused_when_it_is_loaded(models, loaded, monkeypatch):
     monkeypatch.setattr(memory, "free_memory", lambda: 1000)
 

@@ -160,10 +160,10 @@ def test_an_imported_picture_travels_in_a_bundle_and_stays_one(studio, tmp_path,
 @pytest.mark.parametrize(
     ("data", "reason"),
     [
-        (b"", "cannot be read as a picture"),
+        (b"", "This file is empty"),
         (b"PK\x03\x04 this is no zip", "not a bundle"),
-        (b"\x89PNG\r\n\x1a\n cut off", "cannot be read as a picture"),
-        (b"%PDF-1.7", "cannot be read as a picture"),
+        (b"\x89PNG\r\n\x1a\n cut off", "damaged or cut off"),
+        (b"%PDF-1.7", "a PDF, which is not taken here"),
         (a_file(A1111)[:-3000], "damaged or cut off"),
     ],
     ids=["empty", "no zip", "only a head", "another kind", "cut off"],
@@ -174,6 +174,27 @@ def test_what_cannot_be_read_is_refused_with_a_reason(studio, data, reason):
     assert done.result is Result.REFUSED
     assert reason in done.reason
     assert studio.gallery.count() == 0
+
+
+@pytest.mark.parametrize("silent", [True, False])
+@pytest.mark.parametrize("format", ["PNG", "JPEG", "WEBP", "AVIF"])
+def test_a_picture_is_decoded_once(studio, decoded, format, silent):
+    file = io.BytesIO()
+    a_picture(200, 150).save(file, format)
+
+    imported(studio, file.getvalue(), silent=silent)
+
+    assert decoded.count((200, 150)) == 1
+
+
+def test_a_text_behind_the_pixels_is_found_without_decoding_them(studio, decoded):
+    data = a_file(A1111)
+    at, upto = data.index(b"tEXt") - 4, data.index(b"IDAT") - 4
+    moved = data[:at] + data[upto:-12] + data[at:upto] + data[-12:]
+
+    done = imported(studio, moved)
+
+    assert (done.tool, len(decoded)) == ("a1111", 1)
 
 
 @settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])

@@ -8,7 +8,8 @@ import os
 import pytest
 from PIL import Image
 
-from core.domain.errors import StorageFull, StoredImageDamaged, StoredImageMissing
+from core import memory
+from core.domain.errors import OutOfMemory, StorageFull, StoredImageDamaged, StoredImageMissing
 from core.domain.hashing import pixels_sha256
 from core.storage.local import LocalImageStore
 from tests.conftest import a_mask, a_picture
@@ -115,3 +116,14 @@ def test_nothing_is_left_of_what_was_removed(store):
     assert store.remove(key)
     assert not store.remove(key)
     assert [path for path in store.folder.rglob("*") if path.is_file()] == []
+
+
+def test_a_large_stored_picture_is_opened_only_where_there_is_room(store, monkeypatch):
+    key = store.put(a_picture(200, 200))
+    monkeypatch.setattr(memory, "LARGE_PIXELS", 40_000)
+    monkeypatch.setattr(memory, "free_memory", lambda: 40_000 * memory.BYTES_A_PIXEL - 1)
+
+    with pytest.raises(OutOfMemory, match="are free"):
+        store.get(key)
+    monkeypatch.setattr(memory, "free_memory", lambda: 40_000 * memory.BYTES_A_PIXEL)
+    assert store.get(key).size == (200, 200)
