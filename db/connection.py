@@ -4,35 +4,58 @@ from __future__ import annotations
 
 from math import log
 from pathlib import Path
+from typing import Any
 
-from sqlalchemy import Engine, create_engine, event
+from sqlalchemy import URL, Engine, create_engine, event
 from sqlalchemy.dialects.sqlite.base import SQLiteCompiler
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import SQLAlchemyError
 
-from core.domain.errors import DatabaseUnusable
+from core.domain.errors import DatabaseUnusable, InvalidSettings
+from db.errors import in_words
 
-BUSY_TIMEOUT_MS = 10_000
+BUSY_TIMEOUT_S = 10
+"""How long a statement waits for a lock; another time can be given in the URL: sqlite:///studio.db?timeout=30."""
+
+BAD_URL = "INPAINT_STUDIO_DATABASE_URL cannot be used: {} Example: sqlite:///data/studio.db"
 
 
 def make_engine(url: str) -> Engine:
-    """url: an SQLAlchemy URL. The folder of an SQLite file is made."""
+    """url: an SQLAlchemy URL. The folder of an SQLite file is made.
+
+    Whatever the database's driver raises comes out of this engine as a StudioError.
+    Raises InvalidSettings or DatabaseUnusable.
+    """
     try:
         parsed = make_url(url)
-    except SQLAlchemyError as error:
-        raise DatabaseUnusable(
-            "INPAINT_STUDIO_DATABASE_URL is not a database URL. Example: sqlite:///data/studio.db"
-        ) from error
-    if parsed.get_backend_name() == "sqlite" and parsed.database:
-        try:
-            Path(parsed.database).parent.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise DatabaseUnusable from error
-    engine = create_engine(parsed)
-    if parsed.get_backend_name() == "sqlite":
+        is_sqlite = parsed.get_backend_name() == "sqlite"
+        engine = create_engine(parsed, hide_parameters=True, **(_options(parsed) if is_sqlite else {}))
+    # The causes are not kept: they repeat parts of the URL, and a password may be in it.
+    except ModuleNotFoundError as error:
+        raise InvalidSettings(BAD_URL.format(f"the Python package {error.name} is not installed.")) from None
+    except (SQLAlchemyError, ValueError, TypeError):
+        raise InvalidSettings(BAD_URL.format("it is not the address of a database.")) from None
+    event.listen(engine, "handle_error", in_words)
+    if is_sqlite:
+        _make_folder(parsed)
         event.listen(engine, "connect", _set_pragmas)
         engine.dialect.statement_compiler = _WithIndexHints
     return engine
+
+
+def _options(url: URL) -> dict[str, Any]:
+    timeout = {} if "timeout" in url.query else {"connect_args": {"timeout": BUSY_TIMEOUT_S}}
+    # One connection for each thread that asks. With a limit, threads that wait for a lock would use it up, and others
+    # would fail that only want to read.
+    return timeout | ({"max_overflow": -1} if url.database not in (None, "", ":memory:") else {})
+
+
+def _make_folder(url: URL) -> None:
+    if url.database:
+        try:
+            Path(url.database).parent.mkdir(parents=True, exist_ok=True)
+        except (OSError, ValueError) as error:
+            raise DatabaseUnusable from error
 
 
 class _WithIndexHints(SQLiteCompiler):
@@ -54,5 +77,4 @@ def _set_pragmas(connection, _record) -> None:
     # A page of a large gallery reads a few thousand entries of an index: let them stay in memory (at most 32 MiB).
     cursor.execute("PRAGMA cache_size=-32768")
     cursor.execute("PRAGMA temp_store=MEMORY")
-    cursor.execute(f"PRAGMA busy_timeout={BUSY_TIMEOUT_MS}")
     cursor.close()

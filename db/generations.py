@@ -8,16 +8,15 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import delete, func, select, update
-from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from core.domain.environment import Environment
-from core.domain.errors import GenerationNotFound, InvalidMove
+from core.domain.errors import DatabaseConflict, GenerationNotFound, InvalidMove
 from core.domain.generation import MOVES, Generation, Outcome, Phase, Progress, Status
 from core.domain.hashing import canonical_json
 from core.domain.model import LoadedModel
 from db.gallery import GalleryRepo
-from db.mapping import first_free, number_at, to_generation, to_row, whole_rows, working_px
+from db.mapping import first_free, lost_by, number_at, to_generation, to_row, whole_rows, working_px
 from db.queue import waiting_in_turn
 from db.tables import EnvironmentRow, GenerationRow, ProgressRow
 
@@ -35,7 +34,7 @@ class GenerationRepo(GalleryRepo):
             try:
                 with self._transaction() as session:
                     return add_rows(session, generations)
-            except IntegrityError:
+            except DatabaseConflict:
                 # Another process may have taken one of the numbers between the look and the write.
                 if not tries_left:
                     raise
@@ -77,8 +76,11 @@ class GenerationRepo(GalleryRepo):
                 session.execute(update(ProgressRow).where(ProgressRow.generation_id == id).values(values))
 
     def beat(self, id: str, worker: str, now: datetime) -> None:
+        """A sign of life. One that was thought dead meanwhile, as by a clock that was put right, runs again."""
+        thought_dead = _claimed(id, worker).where(Row.status == Status.INTERRUPTED)
         with self._transaction() as session:
             session.execute(_claimed(id, worker).values(heartbeat_at=now))
+            session.execute(thought_dead.values(status=Status.RUNNING, finished_at=None))
 
     def describe(
         self,
@@ -133,9 +135,20 @@ class GenerationRepo(GalleryRepo):
 
     def interrupt_stale(self, before: datetime, now: datetime) -> int:
         """Running ones whose worker gave no sign of life since then become interrupted. Returns how many."""
-        stale = update(Row).where(Row.status == Status.RUNNING, Row.heartbeat_at < before)
+        is_stale = (Row.status == Status.RUNNING) & lost_by(Row.heartbeat_at, before, now)
+        with Session(self._engine) as session:
+            # Only to look takes no lock, and mostly there is none.
+            if session.scalar(select(Row.number).where(is_stale).limit(1)) is None:
+                return 0
         with self._transaction() as session:
+            stale = update(Row).where(is_stale)
             return session.execute(stale.values(status=Status.INTERRUPTED, finished_at=now)).rowcount
+
+    def release(self, worker: str, now: datetime) -> None:
+        """What this worker has claimed and not ended becomes interrupted, and nothing that it still writes counts."""
+        mine = update(Row).where(Row.worker == worker, Row.status == Status.RUNNING)
+        with self._transaction() as session:
+            session.execute(mine.values(status=Status.INTERRUPTED, finished_at=now, worker=None))
 
     # Reading
 
@@ -179,7 +192,7 @@ class GenerationRepo(GalleryRepo):
             if session.get(EnvironmentRow, environment.id) is not None:
                 return
         # Another worker may just have written the same facts.
-        with suppress(IntegrityError), self._transaction() as session:
+        with suppress(DatabaseConflict), self._transaction() as session:
             session.add(EnvironmentRow(id=environment.id, facts_json=environment.to_json()))
 
 

@@ -8,10 +8,9 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from sqlalchemy import Engine, func, literal, select, update
-from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session, aliased, sessionmaker
 
-from core.domain.errors import GenerationNotFound, StudioError
+from core.domain.errors import DatabaseConflict, DatabaseUnusable, GenerationNotFound, StorageFull, StudioError
 from core.domain.generation import Generation, Relation, Status
 from core.domain.lineage import Family, Kin, Replay, ReplayStep, family_of
 from core.domain.outpaint import Extended
@@ -107,9 +106,12 @@ class LineageRepo:
                 ready = self._ready(replay_id)
                 with self._sessions.begin() as session:
                     queued += _advance(session, replay_id, ready, now, new_id)
-            except IntegrityError:
+            except DatabaseConflict:
                 # Another process took the same place in the gallery at the same moment: the next look queues it.
                 continue
+            except (DatabaseUnusable, StorageFull):
+                # That is no fault of the replay, and ends it as little as the program's end does.
+                raise
             except StudioError as error:
                 log.warning("replay %s ends: %s", replay_id, error)
                 self.stop(replay_id, now)

@@ -14,9 +14,9 @@ from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, Engine
-from sqlalchemy.exc import SQLAlchemyError
 
-from core.domain.errors import DatabaseUnusable
+from core.domain.errors import DatabaseUnusable, StudioError
+from db.errors import told
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 
@@ -41,12 +41,17 @@ def upgrade(engine: Engine, *, scripts: Path = MIGRATIONS, to: str = "head") -> 
                 config.attributes["connection"] = connection
                 command.upgrade(config, wanted)
                 connection.commit()
-    except (SQLAlchemyError, sqlite3.Error, OSError) as error:
-        raise DatabaseUnusable from error
+    except StudioError:
+        raise
     except command.util.CommandError as error:
         raise DatabaseUnusable(
             "This gallery was written by a newer version of Inpaint Studio. Update the program, then start it again."
         ) from error
+    except sqlite3.Error as error:
+        raise told(error) from error
+    except Exception as error:
+        # What a driver makes of an address or a file that is not its own: any kind of error.
+        raise DatabaseUnusable from error
 
 
 def _config(scripts: Path) -> Config:
@@ -88,7 +93,7 @@ def _upgrade_sqlite(connection: Connection, config: Config, wanted: str) -> None
                 log.error("The upgrade failed half way; the database is restored from %s", backup)
                 _restore(connection, backup)
             raise
-    except (SQLAlchemyError, sqlite3.Error, OSError, command.util.CommandError):
+    except (StudioError, sqlite3.Error, OSError, command.util.CommandError):
         raise
     except Exception as error:
         raise DatabaseUnusable(

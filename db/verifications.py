@@ -8,13 +8,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 from datetime import date, datetime
 
-from sqlalchemy import Engine, func, insert, select, tuple_, update
+from sqlalchemy import ColumnElement, Engine, func, insert, select, tuple_, update
 from sqlalchemy.orm import Session, aliased, sessionmaker
 
 from core.domain.errors import GenerationNotFound
 from core.domain.generation import Status
 from core.domain.hashing import canonical_json
 from core.domain.reproduction import Batch, Change, Difference, Reproduction, Stage, Stock, Verdict, Verification
+from db.mapping import lost_by
 from db.tables import REPRODUCIBLE, EnvironmentRow, GenerationRow, VerificationRow
 
 Row, Made = VerificationRow, GenerationRow
@@ -50,11 +51,27 @@ class VerificationRepo:
         with self._sessions.begin() as session:
             session.execute(update(Row).where(Row.id == id, Row.worker == worker).values(heartbeat_at=now))
 
-    def requeue_stale(self, before: datetime) -> None:
-        """Those whose worker died are done again: nothing of them was kept."""
-        stale = update(Row).where(Row.status == Status.RUNNING, Row.heartbeat_at < before)
+    def is_claimed(self, id: str, worker: str) -> bool:
+        """False as soon as it was cancelled, or was given to another worker."""
+        mine = select(Row.id).where(Row.id == id, Row.worker == worker, Row.status == Status.RUNNING)
+        with Session(self._engine) as session:
+            return session.scalar(mine) is not None
+
+    def requeue_stale(self, before: datetime, now: datetime) -> None:
+        """Those whose worker gave no sign of life since then are done again: nothing of them was kept."""
+        self._requeue(lost_by(Row.heartbeat_at, before, now))
+
+    def release(self, worker: str) -> None:
+        """What this worker has claimed and not ended waits again."""
+        self._requeue(Row.worker == worker)
+
+    def _requeue(self, which: ColumnElement[bool]) -> None:
+        running = (Row.status == Status.RUNNING) & which
+        with Session(self._engine) as session:
+            if session.scalar(select(Row.id).where(running).limit(1)) is None:
+                return
         with self._sessions.begin() as session:
-            session.execute(stale.values(status=Status.QUEUED, worker=None))
+            session.execute(update(Row).where(running).values(status=Status.QUEUED, worker=None))
 
     def finish(self, verification: Verification, worker: str) -> None:
         found = verification.reproduction
@@ -70,6 +87,12 @@ class VerificationRepo:
             mine = update(Row).where(Row.id == verification.id, Row.worker == worker, Row.status == Status.RUNNING)
             if session.execute(mine.values(values)).rowcount and found:
                 _show_newest_verdict(session, verification.generation_id)
+
+    def cancel(self, id: str) -> None:
+        """One that waits is never done; one that is being done stops at its next step."""
+        active = update(Row).where(Row.id == id, Row.status.in_(ACTIVE))
+        with self._sessions.begin() as session:
+            session.execute(active.values(status=Status.CANCELLED))
 
     def cancel_queued(self) -> int:
         """Take back what waits. Returns how many."""

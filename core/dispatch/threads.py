@@ -5,6 +5,9 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable
+from contextlib import suppress
+
+from core.domain.errors import StudioError
 
 log = logging.getLogger(__name__)
 
@@ -29,10 +32,11 @@ class ThreadDispatcher:
     def enqueue(self, generation_id: str) -> None:
         self._wake.set()
 
-    def stop(self) -> None:
-        """Start nothing more. What is being worked on still ends and is recorded."""
+    def stop(self, wait_s: float = 0) -> None:
+        """Start nothing more. What is being worked on still ends and is recorded; it is waited for so long."""
         self._stopping = True
         self._wake.set()
+        self._thread.join(wait_s)
 
     def _work(self) -> None:
         while not self._stopping:
@@ -40,7 +44,9 @@ class ThreadDispatcher:
             try:
                 while not self._stopping and self._run_next():
                     pass
-            except Exception:
-                # The database may be locked or away for a moment. The queue is in it, so nothing is lost.
-                log.exception("the worker could not look at the queue; it tries again")
+            except BaseException as error:
+                # The database may be locked or away for a moment. The queue is in it, so nothing is lost. Whatever it
+                # is, a thread that ended would leave everybody waiting.
+                with suppress(Exception):
+                    log.error("the worker tries again: %s", error, exc_info=not isinstance(error, StudioError))
             self._wake.wait(LOOK_EVERY_S)

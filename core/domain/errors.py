@@ -92,6 +92,14 @@ class DatabaseUnusable(StudioError):
     """The gallery's database cannot be opened or upgraded. Check the data folder and its free space."""
 
 
+class DatabaseBusy(DatabaseUnusable):
+    """The gallery's database is busy: another program has held it for too long. Wait a moment, then try again."""
+
+
+class DatabaseConflict(StudioError):
+    """Another program changed the same thing in the gallery at the same moment. Try again."""
+
+
 class StorageFull(StudioError):
     """The data folder cannot be written to: the disk may be full or read-only. Make room, then run it again."""
 

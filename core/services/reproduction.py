@@ -112,6 +112,10 @@ class Reproductions:
         """The newest verdict of each generation that has one: for badges."""
         return self.repo.latest(generation_ids)
 
+    def cancel(self, id: str) -> None:
+        """Take back one verification, also one that is being done."""
+        self.repo.cancel(id)
+
     def cancel_waiting(self) -> int:
         """Take back the verifications that wait. Returns how many."""
         return self.repo.cancel_queued()

@@ -5,11 +5,11 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, TypeVar
 
 from core.domain import compositing
 from core.domain.errors import GenerationCancelled, StudioError
@@ -20,6 +20,7 @@ from core.domain.reproduction import Verification
 from core.domain.request import InpaintRequest, Plan
 from core.ports import ImageStore, Inpainter, LoadInpainter, StepReport
 from core.services.painting import paint
+from core.services.patience import Forgiving, Patience
 from core.services.reproduction import Rerun, judged
 from core.services.thumbnails import thumbnail
 from db.generations import GenerationRepo
@@ -27,6 +28,8 @@ from db.queue import QueueRepo
 from db.verifications import VerificationRepo
 
 log = logging.getLogger(__name__)
+
+T = TypeVar("T")
 
 REPORT_EVERY_S = 0.5
 """Progress is written at most twice a second: pages ask no oftener, and a fast model takes 50 steps a second."""
@@ -49,14 +52,15 @@ class Worker:
     now: Callable[[], datetime]
     follow_up: Callable[[], object] = lambda: None
     """Queues what follows generations that have ended, such as the next step of a replay."""
+    patience: Patience = Patience()
+    _halted: threading.Event = field(default_factory=threading.Event)
 
     def run_next(self) -> bool:
         """Work on the generation whose turn it is, else on the oldest verification. False if nothing is to be done."""
-        long_ago = self.now() - DEAD_AFTER
-        self.repo.interrupt_stale(long_ago, self.now())
-        self.verifications.requeue_stale(long_ago)
-        self.follow_up()
-        if self.queue.is_paused():
+        forgiving = Forgiving(0)
+        forgiving(self.clear_stale, None)
+        forgiving(self.follow_up, None)
+        if self._halted.is_set() or self.queue.is_paused():
             return False
         id = self.queue.next_queued() or self.verifications.next_queued()
         if id is None:
@@ -65,30 +69,59 @@ class Worker:
         return True
 
     def run(self, id: str) -> None:
-        """Work on one generation or verification, unless another worker has it. Failures are written to its row."""
-        if self.repo.claim(id, self.name, self.now()):
+        """Work on one generation or verification, unless another worker has it. Failures are written to its row.
+
+        Raises DatabaseUnusable or StorageFull if not even that can be done, after it was tried for a while.
+        """
+        if self._halted.is_set():
+            return
+        if self._insist(lambda: self.repo.claim(id, self.name, self.now())):
             self._generate(id)
-        elif self.verifications.claim(id, self.name, self.now()):
+        elif self._insist(lambda: self.verifications.claim(id, self.name, self.now())):
             self._verify(id)
 
+    def clear_stale(self) -> None:
+        """What a worker had claimed that has died since becomes interrupted; its verifications wait again."""
+        now = self.now()
+        self.repo.interrupt_stale(now - DEAD_AFTER, now)
+        self.verifications.requeue_stale(now - DEAD_AFTER, now)
+
+    def halt(self) -> None:
+        """Begin nothing more. What is being worked on stops at its next step, and is left interrupted."""
+        self._halted.set()
+
+    def let_go(self) -> None:
+        """Give up what is being worked on, without waiting for its next step: the program ends."""
+        self.halt()
+        self.repo.release(self.name, self.now())
+        self.verifications.release(self.name)
+
     def _generate(self, id: str) -> None:
+        report = _Reporter(self, id)
         try:
-            with _beating(lambda: self.repo.beat(id, self.name, self.now())):
-                outcome = self._paint(self.repo.get(id))
+            with self._beating(lambda: self.repo.beat(id, self.name, self.now())):
+                outcome = self._paint(self._insist(lambda: self.repo.get(id)), report)
+        except _Halted:
+            return self._insist(self.let_go)
         except GenerationCancelled as error:
             outcome = Outcome(Status.CANCELLED, error=str(error))
-        except Exception as error:
+        # Libraries also raise what is no Exception. Whatever it is, no row is left running.
+        except BaseException as error:
             code, sentence = _in_words(id, error)
             outcome = Outcome(Status.FAILED, error_code=code, error=sentence)
-        if not self.repo.finish(id, self.name, outcome, self.now()):
+
+        def end() -> bool:
+            report.describe()
+            return self.repo.finish(id, self.name, outcome, self.now())
+
+        if not self._insist(end):
             log.warning("generation %s was taken over by another worker; this result is dropped", id)
 
-    def _paint(self, generation: Generation) -> Outcome:
+    def _paint(self, generation: Generation, report: _Reporter) -> Outcome:
         plan, inpainter, load_s = self._prepare(generation)
-        report = _Reporter(self, generation.id)
         report(StepReport(Phase.PREPARING))
         record = _record_of(plan, inpainter)
-        self.repo.describe(generation.id, self.name, inpainter.model, inpainter.environment, load_s, record)
+        report.is_known(inpainter, load_s, record)
         painted = paint(plan, inpainter, report)
         report(StepReport(Phase.STORING))
         result = painted.result
@@ -106,21 +139,27 @@ class Worker:
         )
 
     def _verify(self, id: str) -> None:
-        verification = self.verifications.get(id)
+        verification = self._insist(lambda: self.verifications.get(id))
         try:
-            with _beating(lambda: self.verifications.beat(id, self.name, self.now())):
+            with self._beating(lambda: self.verifications.beat(id, self.name, self.now())):
                 verification = self._run_again(verification)
-        except Exception as error:
+        except _Halted:
+            return self._insist(self.let_go)
+        except GenerationCancelled:
+            # Who took it back has written that already.
+            return
+        except BaseException as error:
             verification = replace(verification, status=Status.FAILED, error=_in_words(id, error)[1])
-        self.verifications.finish(replace(verification, finished_at=self.now()), self.name)
+        self._insist(lambda: self.verifications.finish(replace(verification, finished_at=self.now()), self.name))
 
     def _run_again(self, verification: Verification) -> Verification:
-        generation = self.repo.get(verification.generation_id)
+        generation = self._insist(lambda: self.repo.get(verification.generation_id))
         original = self.images.get(generation.output)
         plan, inpainter, _ = self._prepare(generation)
         inpainter = self._at_its_revision(generation, inpainter)
         recorded = generation.record.get("inpainter", {})
-        painted = paint(plan, inpainter, lambda report: None, recorded)
+        go_on = _GoOn(self, lambda: not self.verifications.is_claimed(verification.id, self.name))
+        painted = paint(plan, inpainter, lambda report: go_on(), recorded)
         record = _record_of(plan, inpainter)
         # Loaded by its revision or by its usual name: it is the same model.
         record["model"]["key"] = generation.params.model
@@ -158,29 +197,31 @@ class Worker:
         load_s = time.perf_counter() - asked_at
         return Plan.of(request, inpainter.model.cell), inpainter, load_s
 
+    def _insist(self, do: Callable[[], T]) -> T:
+        return self.patience.insist(do, self._halted)
 
-@contextmanager
-def _beating(beat: Callable[[], None]) -> Iterator[None]:
-    """A sign of life every few seconds, also while a model is loaded and no step is reported."""
-    stop = threading.Event()
+    @contextmanager
+    def _beating(self, beat: Callable[[], None]) -> Iterator[None]:
+        """A sign of life every few seconds, also while a model is loaded and no step is reported."""
+        stop, forgiving = threading.Event(), Forgiving(0)
 
-    def keep_beating() -> None:
-        while not stop.wait(BEAT_EVERY_S):
-            try:
-                beat()
-            except Exception:
-                log.exception("no heartbeat")
+        def keep_beating() -> None:
+            while not stop.wait(BEAT_EVERY_S):
+                forgiving(beat, None)
 
-    thread = threading.Thread(target=keep_beating, name="heartbeat", daemon=True)
-    thread.start()
-    try:
-        yield
-    finally:
-        stop.set()
-        thread.join()
+        thread = threading.Thread(target=keep_beating, name="heartbeat", daemon=True)
+        thread.start()
+        try:
+            yield
+        finally:
+            stop.set()
 
 
-def _in_words(id: str, error: Exception) -> tuple[str, str]:
+class _Halted(GenerationCancelled):
+    """The program was ended while this generation was being painted."""
+
+
+def _in_words(id: str, error: BaseException) -> tuple[str, str]:
     """The code and the sentence for the row. What we do not know goes to the log, not to the screen."""
     if isinstance(error, StudioError):
         log.warning("%s failed: %s: %s", id, error.code, error)
@@ -189,25 +230,58 @@ def _in_words(id: str, error: Exception) -> tuple[str, str]:
     return type(error).__name__, str(StudioError())
 
 
+class _GoOn:
+    """Asked at each step. Raises GenerationCancelled when the work is no longer wanted."""
+
+    def __init__(self, worker: Worker, is_cancelled: Callable[[], bool]) -> None:
+        self._worker, self._is_cancelled = worker, is_cancelled
+        self._forgiving = Forgiving(worker.patience.pause_s)
+
+    def __call__(self) -> None:
+        if self._forgiving(self._is_cancelled, False):
+            raise GenerationCancelled
+        if self._worker._halted.is_set():
+            raise _Halted
+
+
 class _Reporter:
-    """Turns step reports into progress rows, and a cancel request into GenerationCancelled."""
+    """Turns step reports into progress rows, and a cancel request into GenerationCancelled.
+
+    The picture does not depend on the rows: while they cannot be written, it is painted without them.
+    """
 
     def __init__(self, worker: Worker, id: str) -> None:
         self._worker, self._id = worker, id
+        self._go_on = _GoOn(worker, lambda: worker.repo.is_cancel_requested(id))
+        self._forgiving = Forgiving(worker.patience.pause_s)
+        self._describe: Callable[[], None] | None = None
         self._written_at = float("-inf")
         self._first_step_at: float | None = None
         self._phase: Phase | None = None
 
     def __call__(self, report: StepReport) -> None:
-        if self._worker.repo.is_cancel_requested(self._id) and report.phase is not Phase.STORING:
-            raise GenerationCancelled
+        if report.phase is not Phase.STORING:
+            self._go_on()
         at = time.perf_counter()
         if report.phase is self._phase and at - self._written_at < REPORT_EVERY_S:
             return
         self._written_at, self._phase = at, report.phase
         progress = Progress(Status.RUNNING, report.phase, report.step, report.total, preview=report.preview)
         progress = replace(progress, eta_s=self._eta_s(report, at))
-        self._worker.repo.report(self._id, self._worker.name, progress, self._worker.now())
+        write = self._worker.repo.report
+        self._forgiving(lambda: write(self._id, self._worker.name, progress, self._worker.now()), None)
+
+    def is_known(self, inpainter: Inpainter, load_s: float, record: Mapping[str, Any]) -> None:
+        """Write what is known before the first step, or keep it until describe is called."""
+        known = (inpainter.model, inpainter.environment, load_s, dict(record))
+        self._describe = lambda: self._worker.repo.describe(self._id, self._worker.name, *known)
+        self._forgiving(self.describe, None)
+
+    def describe(self) -> None:
+        """Write what is known, unless that is done. Raises what the database raises."""
+        if self._describe is not None:
+            self._describe()
+            self._describe = None
 
     def _eta_s(self, report: StepReport, at: float) -> float | None:
         """From the pace since the first finished step, which itself is slower than the rest."""

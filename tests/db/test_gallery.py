@@ -425,7 +425,7 @@ def test_tags_that_differ_in_case_only_are_one_and_unused_ones_are_forgotten(rep
 def test_the_database_refuses_a_rating_that_is_none(repo, rating):
     filled(repo, [a_generation(1)])
 
-    with pytest.raises(Exception, match="CHECK"):
+    with pytest.raises(InvalidInput, match="outside"):
         repo.change(["001"], rating=rating)
 
 

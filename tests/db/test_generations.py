@@ -9,10 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from sqlalchemy import inspect, text
-from sqlalchemy.exc import IntegrityError
 
 from core.domain.draft import Draft
-from core.domain.errors import DatabaseUnusable, InvalidInput, InvalidMove
+from core.domain.errors import DatabaseConflict, DatabaseUnusable, InvalidInput, InvalidMove
 from core.domain.gallery import Cursor, GalleryFilter
 from core.domain.generation import Generation, Relation, Status
 from core.domain.params import PARAMETERS, InpaintParams
@@ -83,7 +82,7 @@ def test_a_row_comes_back_as_it_was_put(repo):
 def test_a_batch_is_added_whole_or_not_at_all(repo):
     repo.add([a_generation("a")])
 
-    with pytest.raises(IntegrityError):
+    with pytest.raises(DatabaseConflict):
         repo.add([a_generation("b"), a_generation("a")])
 
     assert repo.count(GalleryFilter()) == 1
@@ -129,7 +128,7 @@ def test_the_database_refuses_what_is_outside_the_limits_of_the_domain(repo, eng
     repo.add([a_generation("a")])
 
     for value in (PARAMETERS[column].low - 1, PARAMETERS[column].high + 1):
-        with pytest.raises(IntegrityError), engine.begin() as connection:
+        with pytest.raises(InvalidInput), engine.begin() as connection:
             connection.execute(text(f"UPDATE generations SET {column} = {value}"))
 
 

@@ -5,7 +5,10 @@ from __future__ import annotations
 import threading
 from dataclasses import replace
 
+import pytest
+
 from core.dispatch.threads import ThreadDispatcher
+from core.domain.errors import DatabaseBusy
 from core.domain.generation import Status
 from tests.conftest import a_request
 
@@ -39,14 +42,15 @@ def test_what_two_sessions_ask_at_the_same_time_is_painted_one_after_the_other(s
     assert inpainter.concurrent_calls == 0
 
 
-def test_a_database_that_is_away_for_a_moment_does_not_end_the_thread():
+@pytest.mark.parametrize("error", [OSError("away"), DatabaseBusy(), SystemExit(1), KeyboardInterrupt()])
+def test_whatever_goes_wrong_at_a_look_at_the_queue_the_thread_goes_on(error):
     asked = threading.Semaphore(0)
-    answers = iter([OSError("away"), True, False])
+    answers = iter([error, True, False])
 
     def run_next() -> bool:
         asked.release()
         answer = next(answers, False)
-        if isinstance(answer, Exception):
+        if isinstance(answer, BaseException):
             raise answer
         return answer
 
