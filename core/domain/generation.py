@@ -40,9 +40,7 @@ MOVES: dict[Status, frozenset[Status]] = {
     Status.QUEUED: frozenset({Status.RUNNING, Status.CANCELLED}),
     Status.RUNNING: frozenset({Status.SUCCEEDED, Status.FAILED, Status.CANCELLED, Status.INTERRUPTED}),
     # The process died: the same row may be queued again. Or it only seemed dead: it goes on, and delivers after all.
-    Status.INTERRUPTED: frozenset(
-        {Status.QUEUED, Status.RUNNING, Status.CANCELLED, Status.SUCCEEDED, Status.FAILED}
-    ),
+    Status.INTERRUPTED: frozenset({Status.QUEUED, Status.RUNNING, Status.CANCELLED, Status.SUCCEEDED, Status.FAILED}),
     Status.SUCCEEDED: frozenset(),
     Status.FAILED: frozenset(),
     Status.CANCELLED: frozenset(),

@@ -17,7 +17,7 @@ from core.domain.generation import Status
 from core.services.patience import Patience
 from core.services.worker import DEAD_AFTER, Worker
 from core.settings import Settings
-from tests.conftest import a_request, make_studio
+from tests.conftest import a_request
 
 HASTY = Patience(busy_s=20, otherwise_s=20, pause_s=0.05)
 """As patient with what must be written as the tests are with a slow machine."""
@@ -44,9 +44,7 @@ def lock(settings):
     class Lock:
         def __call__(self, for_s: float | None = None) -> None:
             if not held:
-                held.append(
-                    sqlite3.connect(settings.data / "studio.db", isolation_level=None, check_same_thread=False)
-                )
+                held.append(sqlite3.connect(settings.data / "studio.db", isolation_level=None, check_same_thread=False))
                 held[0].execute("BEGIN IMMEDIATE")
             if for_s is not None:
                 timers.append(threading.Timer(for_s, self.unlock))
