@@ -100,6 +100,7 @@ def inpaint(
     keep: Annotated[float | None, _number("keep_threshold", "--keep")] = None,
     soft_mask: Annotated[bool, _text("soft_mask", "--soft-mask")] = False,
     prompt_weights: Annotated[bool, _text("prompt_weights", "--prompt-weights")] = False,
+    long_prompt: Annotated[bool, _text("long_prompt", "--long-prompt")] = False,
     variation_strength: Annotated[float | None, _number("variation_strength", "--variation-strength")] = None,
     variation_seed: Annotated[int | None, _number("variation_seed", "--variation-seed")] = None,
     extend: Annotated[
@@ -128,14 +129,14 @@ def inpaint(
             guidance_scale=guidance_scale, strength=strength, scheduler=scheduler, size=size, mask_grow_px=grow,
             mask_feather_px=feather, crop_padding_px=padding, fill=fill, area=area, refine_strength=refine_strength,
             colour_match=colour_match, keep_threshold=keep, soft_mask=soft_mask, prompt_weights=prompt_weights,
-            variation_strength=variation_strength, variation_seed=variation_seed,
+            long_prompt=long_prompt, variation_strength=variation_strength, variation_seed=variation_seed,
         )  # fmt: skip
         request = InpaintRequest(*_picture_and_mask(picture, mask, extend, overlap), params)
         if output is not None and count > 1 and output.suffix:
             raise InvalidInput("--output must be a folder when --count is above 1.")
         if output is not None:
             check_writable(_file_in(output, "x.png", count))
-        for note in picture.notes:
+        for note in (*picture.notes, *_prompt_notes(studio, params)):
             errors.print(note, markup=False)
         ids = studio.generations.submit(
             request, device=device, count=count, origin=Origin(session="command line", source_name=source.name)
@@ -292,6 +293,16 @@ def _params(studio: Studio, model: str | None, mode: str | None, **chosen: Any) 
     if "seed" not in values:
         values["seed"] = studio.generations.random_seed()
     return InpaintParams(**values)
+
+
+def _prompt_notes(studio: Studio, params: InpaintParams) -> Iterator[str]:
+    """A sentence for each prompt that the model does not read to its end."""
+    for name, length in studio.models.prompt_lengths(params).items():
+        if length.is_cut and not params.long_prompt:
+            yield (
+                f"{PARAMETERS[name].title}: the model reads {length.limit} of {length.tokens} tokens. "
+                f"Ignored: {length.unread!r}. Shorten it, or try --long-prompt."
+            )
 
 
 def _work_off(studio: Studio, ids: Sequence[str], output: Path | None, as_json: bool, strip: bool) -> None:

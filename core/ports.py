@@ -15,6 +15,7 @@ from core.domain.environment import Device, Environment
 from core.domain.generation import Phase
 from core.domain.model import LoadedModel, ModelSpec, Vocabulary
 from core.domain.params import InpaintParams
+from core.domain.prompt_length import PromptLength
 from core.domain.request import WorkingRequest
 
 
@@ -112,6 +113,12 @@ class ModelCatalogue(Protocol):
 
     def vocabulary(self, key: str) -> Vocabulary | None:
         """The words that a pocket model knows; None for models that know the language."""
+
+    def prompt_lengths(self, params: InpaintParams) -> Mapping[str, PromptLength]:
+        """How much of each prompt that counts the model reads; nothing of a model that is not on this machine.
+
+        Raises UnknownModel, DamagedModel, or InvalidParams for weights that cannot be read.
+        """
 
 
 Devices = Callable[[], Sequence[Device]]

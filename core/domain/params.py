@@ -16,8 +16,11 @@ from core.domain.errors import InvalidParams
 from core.domain.geometry import MULTIPLE
 from core.domain.hashing import canonical_json
 
-SCHEMA = 3
-"""2: with fill and all that follows it. 3: with keep_threshold. A key that an older record has not means: not used."""
+SCHEMA = 4
+"""2: with fill and all that follows it. 3: with keep_threshold. 4: with long_prompt.
+
+A key that an older record has not means: not used.
+"""
 
 MODEL_DEFAULT = "model-default"
 
@@ -239,6 +242,13 @@ PARAMETERS: dict[str, Parameter] = {
         "it these signs are read as text. A prompt without any weight is not affected.",
         default=False,
     ),
+    "long_prompt": Parameter(
+        "Use the whole prompt",
+        "Stable Diffusion reads the first 75 tokens (about 55 words) of a prompt and ignores the rest. With this, a "
+        "longer one is read in parts of 75, split between phrases, as A1111 and InvokeAI do. A shorter prompt is not "
+        "affected.",
+        default=False,
+    ),
     "crop_padding_px": Parameter(
         "Context",
         "How many pixels of the picture around the mask the model gets to see (never less than an eighth of the "
@@ -282,6 +292,7 @@ class InpaintParams(BaseModel):
     variation_strength: float = PARAMETERS["variation_strength"].default
     variation_seed: int = PARAMETERS["variation_seed"].default
     prompt_weights: bool = PARAMETERS["prompt_weights"].default
+    long_prompt: bool = PARAMETERS["long_prompt"].default
 
     def __init__(self, **values: Any) -> None:
         try:

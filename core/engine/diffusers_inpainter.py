@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 import threading
 import time
 from collections.abc import Mapping
@@ -17,7 +16,7 @@ from core.domain.errors import Busy, InvalidParams, ModelUnavailable, ResultWith
 from core.domain.generation import Phase
 from core.domain.geometry import Size
 from core.domain.model import LoadedModel
-from core.domain.params import MODEL_DEFAULT, SCHEDULERS, InpaintParams
+from core.domain.params import MODEL_DEFAULT, SCHEDULERS
 from core.domain.request import WorkingRequest
 from core.engine import device as devices
 from core.engine import families, filling, fingerprint, memory, pipelines, prompts
@@ -170,8 +169,7 @@ class DiffusersInpainter:
             "safety_checker": getattr(self._pipe, SAFETY_CHECKER, None) is not None,
             **run.record(),
             **filling.record(request.params),
-            **prompts.record(request.params),
-            **_cut_off(self._pipe, request.params),
+            **prompts.record(self._pipe, self._family, request.params),
             **memory.peak(self._device),
         }
 
@@ -185,28 +183,3 @@ def _picture(pixels: np.ndarray, size: tuple[int, int]) -> Image.Image:
     """Of that size, though some pipelines choose their own."""
     picture = Image.fromarray((pixels * 255).round().astype(np.uint8))
     return picture if picture.size == size else picture.resize(size, Image.Resampling.LANCZOS)
-
-
-def _cut_off(pipe: Any, params: InpaintParams) -> dict[str, Any]:
-    """The end of a prompt that no text encoder takes."""
-    tokenizer, longest = _reader(pipe)
-    cut = {}
-    for name, text in prompts.words(params).items():
-        with calm():
-            lost = tokenizer(text, add_special_tokens=False).input_ids[longest:]
-        if lost:
-            cut[f"{name}_cut"] = tokenizer.decode(lost).strip()
-            cut[f"{name}_cut_tokens"] = len(lost)
-    return cut
-
-
-def _reader(pipe: Any) -> tuple[Any, int]:
-    """The tokenizer that takes the longest prompts, and how many tokens of them."""
-    taken = inspect.signature(pipe.__call__).parameters.get("max_sequence_length")
-    if taken is None:
-        tokenizer, longest = pipe.tokenizer, pipe.tokenizer.model_max_length
-    else:
-        others = (getattr(pipe, name, None) for name in ("tokenizer_3", "tokenizer_2"))
-        tokenizer = next(filter(None, others), pipe.tokenizer)
-        longest = min(taken.default, tokenizer.model_max_length)
-    return tokenizer, longest - tokenizer.num_special_tokens_to_add()

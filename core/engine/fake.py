@@ -19,6 +19,7 @@ from core.domain.generation import Phase
 from core.domain.geometry import MULTIPLE
 from core.domain.model import LoadedModel, ModelSpec, Vocabulary
 from core.domain.params import InpaintParams
+from core.domain.prompt_length import PromptLength
 from core.domain.request import WorkingRequest
 from core.ports import OnDownload, OnStep, Repainted, StepReport
 
@@ -189,6 +190,8 @@ class FakeCatalogue:
         self.specs = {spec.key: spec for spec in specs or (POCKET, REMOTE)}
         self.ready = set(ready)
         self.downloads: list[str] = []
+        self.tokens = 75
+        """How many of a prompt are read at once."""
         self.error: BaseException | None = None
         """Raised half way by every download while it is set."""
 
@@ -212,6 +215,14 @@ class FakeCatalogue:
                 raise self.error
             on_progress(done, 100)
         self.ready.add(key)
+
+    def prompt_lengths(self, params: InpaintParams) -> Mapping[str, PromptLength]:
+        """As if each word were one token."""
+        texts = {"prompt": params.prompt, "negative_prompt": params.negative_prompt}
+        return {
+            name: PromptLength(len(words), self.tokens, " ".join(words[self.tokens :]))
+            for name, words in ((name, text.split()) for name, text in texts.items())
+        }
 
     def vocabulary(self, key: str) -> Vocabulary | None:
         return WORDS if self.find(key).key == POCKET.key else None

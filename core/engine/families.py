@@ -22,7 +22,8 @@ class Family:
     denoiser, autoencoder, text_encoder: names of these components. guidance: the argument that guidance_scale goes to.
     takes_negative_prompt: whether it has any effect. takes_strength: or it always begins with pure noise.
     own_scheduler_only: it runs with no other than the one it came with. patch: latents a side that its sizes are
-    multiples of, as those of one token. native_px: where the folder does not say it. half: what it computes in on a
+    multiples of, as those of one token. max_sequence_length: tokens of a prompt that its pipeline takes if nothing is
+    said; None: what the tokenizer says. native_px: where the folder does not say it. half: what it computes in on a
     card; float16 overflows in the large transformers. steps, guidance_scale, strength: what its pipeline takes if
     nothing is said. options: further arguments of the call. missing: settings of the denoiser that its pipeline reads,
     though its class does not have them. package: one that it needs beside those of requirements.txt. beside: hub id of
@@ -41,6 +42,7 @@ class Family:
     takes_strength: bool = True
     own_scheduler_only: bool = True
     patch: int = 2
+    max_sequence_length: int | None = 512
     native_px: int = 1024
     half: str = "bfloat16"
     steps: int = 50
@@ -63,7 +65,7 @@ class Family:
         unused = () if self.takes_negative_prompt else ("negative_prompt",)
         if not self.takes_strength:
             unused = (*unused, "strength", "fill")
-        return (*unused, "scheduler", "prompt_weights") if self.own_scheduler_only else unused
+        return (*unused, "scheduler", "prompt_weights", "long_prompt") if self.own_scheduler_only else unused
 
     @property
     def recommended(self) -> Mapping[str, Any]:
@@ -109,7 +111,7 @@ class Family:
 def _unet(title: str, stem: str, *others: str, **more: Any) -> Family:
     kinds = (f"{stem}{kind}Pipeline" for kind in ("", "Img2Img", "PAG", "PAGImg2Img", "PAGInpaint"))
     shared = {"denoiser": "unet", "own_scheduler_only": False, "patch": 1, "half": "float16"}
-    return Family(title, f"{stem}InpaintPipeline", (*kinds, *others), **shared, **more)
+    return Family(title, f"{stem}InpaintPipeline", (*kinds, *others), max_sequence_length=None, **shared, **more)
 
 
 FAMILIES: tuple[Family, ...] = (
@@ -126,6 +128,7 @@ FAMILIES: tuple[Family, ...] = (
         "Stable Diffusion 3",
         "StableDiffusion3InpaintPipeline",
         ("StableDiffusion3Pipeline", "StableDiffusion3Img2ImgPipeline"),
+        max_sequence_length=256,
         guidance_scale=7.0,
         strength=0.6,
     ),
@@ -161,6 +164,7 @@ FAMILIES: tuple[Family, ...] = (
         "Chroma",
         "ChromaInpaintPipeline",
         ("ChromaPipeline", "ChromaImg2ImgPipeline"),
+        max_sequence_length=256,
         steps=28,
         guidance_scale=7.0,
         strength=0.6,
@@ -194,6 +198,7 @@ FAMILIES: tuple[Family, ...] = (
         takes_strength=False,
         # Its pipeline rounds the sizes of pictures up to 64 pixels.
         patch=8,
+        max_sequence_length=None,
         native_px=512,
         half="float16",
         steps=100,

@@ -14,7 +14,8 @@ from core.domain.errors import DamagedModel, ModelNotDownloaded, ModelUnavailabl
 from core.domain.geometry import MULTIPLE
 from core.domain.model import ModelSpec, Vocabulary
 from core.domain.params import PARAMETERS, InpaintParams
-from core.engine import families, hub
+from core.domain.prompt_length import PromptLength
+from core.engine import families, hub, prompts, tokens
 from core.engine.weights import INDEX, Choice, Components, choose
 from core.ports import OnDownload
 from core.settings import Settings
@@ -67,6 +68,7 @@ MODELS: tuple[ModelSpec, ...] = (
             "fill",
             "scheduler",
             "prompt_weights",
+            "long_prompt",
             "variation_strength",
         ),
         engine="content-fill",
@@ -233,6 +235,20 @@ class Catalogue:
         spec = self.find(key)
         words = _read_json(self._folder(spec) / VOCABULARY) if spec.folder else None
         return _vocabulary(words) if words and words.get("objects") else None
+
+    def prompt_lengths(self, params: InpaintParams) -> Mapping[str, PromptLength]:
+        if not self.find(params.model).has_files:
+            return {}
+        try:
+            folder = self.locate(params.model)
+        except ModelNotDownloaded:
+            return {}
+        family = families.of(read_index(folder))
+        reading = self.beside(folder) or folder
+        tokenizer = tokens.reader_of_folder(reading, read_index(reading), family)
+        if tokenizer is None:
+            return {}
+        return {name: tokens.measure(tokenizer, family, text) for name, text in prompts.words(params).items()}
 
     def locate(self, key: str) -> Path:
         """The folder that the model is loaded from. Raises ModelNotDownloaded or another ModelUnavailable.

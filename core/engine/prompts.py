@@ -6,15 +6,19 @@ compel (MIT) is kept by InvokeAI's former author of the same syntax: "(soft ligh
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cache, lru_cache
+from importlib.metadata import version
 from importlib.util import find_spec, module_from_spec, spec_from_file_location
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 from core.domain.errors import InvalidParams
-from core.domain.params import InpaintParams
+from core.domain.params import PARAMETERS, InpaintParams
+from core.domain.prompt_length import PromptLength
+from core.engine import tokens
+from core.engine.families import Family
 
 DEEPEST = 3
 """Brackets within brackets. Each more takes compel's parser deeper into Python's stack, which is a page's as well."""
@@ -42,16 +46,27 @@ def check(params: InpaintParams) -> None:
             raise InvalidParams("With prompt weights a bracket ) must close one. Write \\) for one that is text.")
 
 
-def arguments(pipe: Any, params: InpaintParams) -> Mapping[str, Any]:
-    """For the pipeline. Prompts without any weight go in as text. Raises InvalidParams."""
-    if not is_weighted(params):
+def arguments(pipe: Any, family: Family, params: InpaintParams) -> Mapping[str, Any]:
+    """For the pipeline. A prompt without any weight that is read at once goes in as text. Raises InvalidParams."""
+    if not is_embedded(pipe, family, params):
         return {"prompt": params.prompt, "negative_prompt": params.negative_prompt}
     if not takes_weights(pipe):
-        raise InvalidParams("This model cannot take weights in its prompts. Write them without, or switch them off.")
-    given = embedded(pipe, params.prompt)
-    if params.guidance_scale > 1:
-        given |= {f"negative_{name}": values for name, values in embedded(pipe, params.negative_prompt).items()}
-    return given
+        raise InvalidParams(
+            "This model cannot take weights in its prompts, or prompts of any length. Write the prompts without "
+            f"weights, and switch off {PARAMETERS['prompt_weights'].title} and {PARAMETERS['long_prompt'].title}."
+        )
+    return embedded(pipe, params)
+
+
+def is_embedded(pipe: Any, family: Family, params: InpaintParams) -> bool:
+    """Whether the prompts are weighted, or read in several parts."""
+    return is_weighted(params) or (params.long_prompt and any(m.is_cut for m in lengths(pipe, family, params).values()))
+
+
+def lengths(pipe: Any, family: Family, params: InpaintParams) -> Mapping[str, PromptLength]:
+    """Of the prompts that are used, by their names."""
+    tokenizer = tokens.reader(family, lambda name: getattr(pipe, name, None))
+    return {name: tokens.measure(tokenizer, family, text) for name, text in words(params).items()}
 
 
 def takes_weights(pipe: Any) -> bool:
@@ -72,13 +87,17 @@ def words(params: InpaintParams) -> Mapping[str, str]:
     return {name: _plain(text) for name, text in used.items()}
 
 
-def record(params: InpaintParams) -> Mapping[str, Any]:
-    """What decides the embeddings beside the params; nothing if nothing is weighted."""
-    if not is_weighted(params):
-        return {}
-    from importlib.metadata import version
-
-    return {"compel": version("compel")}
+def record(pipe: Any, family: Family, params: InpaintParams) -> Mapping[str, Any]:
+    """What decides the embeddings beside the params, and the end of a prompt that no text encoder reads."""
+    found: dict[str, Any] = {}
+    if is_embedded(pipe, family, params):
+        found["compel"] = version("compel")
+    for name, length in lengths(pipe, family, params).items():
+        if length.is_cut and not params.long_prompt:
+            found |= {f"{name}_cut": length.unread, f"{name}_cut_tokens": length.tokens - length.limit}
+        elif length.is_cut:
+            found[f"{name}_tokens"] = length.tokens
+    return found
 
 
 def _used(params: InpaintParams) -> dict[str, str]:
@@ -91,29 +110,57 @@ def _used(params: InpaintParams) -> dict[str, str]:
 # Embeddings ----------------------------------------------------------------------------------------------------
 
 
-def embedded(pipe: Any, text: str) -> dict[str, Any]:
-    """The arguments for one prompt.
+def embedded(pipe: Any, params: InpaintParams) -> dict[str, Any]:
+    """The arguments for the prompts that are used: (1, tokens, width) each, all of the same number of tokens.
 
     In Stable Diffusion XL what several text encoders made stands side by side. The pooled output of the last one has
-    no weights: it is made of the words alone.
+    no weights and is that of the beginning: it is made of the words alone.
     """
     import torch
-    from compel import Compel, ReturnedEmbeddingsType
 
-    encoders, device = _encoders(pipe), str(pipe._execution_device)
-    is_xl = hasattr(pipe, "text_encoder_2")
-    kind = ReturnedEmbeddingsType.LAST_HIDDEN_STATES_NORMALIZED
-    if is_xl:
-        kind = ReturnedEmbeddingsType.PENULTIMATE_HIDDEN_STATES_NON_NORMALIZED
-    weighers = [
-        Compel(tokenizer=tokenizer, text_encoder=encoder, returned_embeddings_type=kind, device=device)
-        for tokenizer, encoder in encoders
-    ]
+    weighted = is_weighted(params)
+    prompts = {name: _parts(text) if weighted else ((text, 1.0),) for name, text in _used(params).items()}
+    embeddings: dict[str, list[Any]] = {name: [] for name in prompts}
+    weighers = _weighers(pipe, whole=params.long_prompt)
     with torch.no_grad():
-        embedded = {"prompt_embeds": torch.cat([weigh(text) for weigh in weighers], dim=-1)}
-        if is_xl:
-            embedded["pooled_prompt_embeds"] = weighers[-1].conditioning_provider.get_pooled_embeddings([_plain(text)])
-    return embedded
+        for weigher in weighers:
+            made = [_embedding(weigher, parts) for parts in prompts.values()]
+            for name, tensor in zip(prompts, weigher.pad_conditioning_tensors_to_same_length(made), strict=True):
+                embeddings[name].append(tensor)
+        given = {f"{name}_embeds": torch.cat(tensors, dim=-1) for name, tensors in embeddings.items()}
+        if hasattr(pipe, "text_encoder_2"):
+            pooled = weighers[-1].conditioning_provider.get_pooled_embeddings
+            for name, text in words(params).items():
+                given[f"{name}_embeds".replace("prompt", "pooled_prompt")] = pooled([text])
+    return given
+
+
+def _weighers(pipe: Any, *, whole: bool) -> list[Any]:
+    """A Compel for each text encoder. whole: read a prompt to its end, in parts of what the encoder takes."""
+    from compel import Compel, ReturnedEmbeddingsType, SplitLongTextMode
+
+    kind = ReturnedEmbeddingsType.LAST_HIDDEN_STATES_NORMALIZED
+    if hasattr(pipe, "text_encoder_2"):
+        kind = ReturnedEmbeddingsType.PENULTIMATE_HIDDEN_STATES_NON_NORMALIZED
+    return [
+        Compel(
+            tokenizer=tokenizer,
+            text_encoder=encoder,
+            returned_embeddings_type=kind,
+            device=str(pipe._execution_device),
+            truncate_long_prompts=not whole,
+            # At sentences, its default, a long list of tags behind a short sentence makes a part of five words.
+            split_long_text_mode=SplitLongTextMode.PHRASES,
+        )
+        for tokenizer, encoder in _encoders(pipe)
+    ]
+
+
+def _embedding(weigher: Any, parts: Sequence[tuple[str, float]]) -> Any:
+    texts, weights = zip(*parts, strict=True)
+    return weigher.conditioning_provider.get_embeddings_for_weighted_prompt_fragments(
+        text_batch=[list(texts)], fragment_weights_batch=[list(weights)], device=weigher.device
+    )
 
 
 def _encoders(pipe: Any) -> list[tuple[Any, Any]]:

@@ -72,7 +72,7 @@ class Run:
         try:
             with _one_at_a_time, self._watched(), calm():
                 result = pipe(
-                    **self._family.arguments(prompts.arguments(pipe, params), params),
+                    **self._family.arguments(prompts.arguments(pipe, self._family, params), params),
                     image=self._start,
                     mask_image=self._request.mask.to_image(),
                     width=self._request.image.width,

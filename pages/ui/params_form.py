@@ -7,6 +7,7 @@ from collections.abc import Collection, Mapping, Sequence
 from concurrent.futures import Future
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 import streamlit as st
@@ -29,6 +30,7 @@ from pages.ui.model_picker import (
     unused_by,
     vocabulary_advice,
 )
+from pages.ui.prompt_length import prompt_length_line
 from pages.ui.resources import looking_for_devices
 from pages.ui.wording import beginning
 
@@ -102,6 +104,7 @@ def params_form(studio: Studio, id: str, draft: Draft) -> tuple[Choices, DeltaGe
             values[name] = _number(id, name, kept)
         values["soft_mask"] = _toggle(id, "soft_mask", kept)
         values["prompt_weights"] = _toggle(id, "prompt_weights", kept, unused)
+        values["long_prompt"] = _toggle(id, "long_prompt", kept, unused)
         values |= _variation(id, kept, unused)
         values["scheduler"] = _choice(id, "scheduler", kept, unused)
         st.button(
@@ -113,6 +116,9 @@ def params_form(studio: Studio, id: str, draft: Draft) -> tuple[Choices, DeltaGe
         _advice(studio, values)
         _advise_weights(studio, id, values, unused)
         choices = _readable(studio, _checked(values, is_random, images, problem))
+        if choices.params is not None:
+            use_whole = partial(fill_form, studio, id, {"long_prompt": True})
+            prompt_length_line(studio, choices.params, unused, use_whole, key=f"{id}.whole-prompt")
     extras = {MODE: mode, "random_seed": is_random, "count": images, "device": chosen_device(id, draft)}
     stored = {**values, **extras}
     if stored != dict(draft.params):

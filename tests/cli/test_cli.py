@@ -237,15 +237,25 @@ def test_every_choice_of_the_repaint_can_be_given(run, files, studio):
     [made] = lines(
         run(
             "inpaint", *files, "--fill", "noise", "--area", "two-pass", "--refine-strength", 0.5,
-            "--colour-match", 0.25, "--keep", 0.12, "--soft-mask", "--prompt-weights", "--variation-strength", 0.1,
-            "--variation-seed", 7, "--json",
+            "--colour-match", 0.25, "--keep", 0.12, "--soft-mask", "--prompt-weights", "--long-prompt",
+            "--variation-strength", 0.1, "--variation-seed", 7, "--json",
         )
     )  # fmt: skip
 
     params = studio.gallery.get(made["id"]).params
     assert (params.fill, params.area, params.refine_strength, params.colour_match) == ("noise", "two-pass", 0.5, 0.25)
     assert (params.keep_threshold, params.soft_mask, params.prompt_weights) == (0.12, True, True)
-    assert (params.variation_strength, params.variation_seed) == (0.1, 7)
+    assert (params.variation_strength, params.variation_seed, params.long_prompt) == (0.1, 7, True)
+
+
+def test_words_that_the_model_does_not_read_are_named_before_it_paints(run, files):
+    prompt = " ".join(f"word{number}" for number in range(80))
+
+    told = run("inpaint", *files, "--prompt", prompt).stderr
+    whole = run("inpaint", *files, "--prompt", prompt, "--long-prompt").stderr
+
+    assert "the model reads 75 of 80 tokens. Ignored: 'word75 word76 word77 word78 word79'" in " ".join(told.split())
+    assert "tokens" not in whole
 
 
 def test_around_a_chosen_picture_several_vary_while_its_seed_stays(run, files, studio):

@@ -103,6 +103,18 @@ def test_the_third_schema_loads_for_ever():
     assert chosen == InpaintParams(prompt="ein roter Ballon, “soft” light", fill="border", keep_threshold=0.15)
 
 
+def test_the_fourth_schema_loads_for_ever():
+    chosen = InpaintParams.from_json((DATA / "params-schema-4.json").read_text(encoding="utf-8"))
+
+    assert chosen == InpaintParams(prompt="ein roter Ballon, “soft” light", keep_threshold=0.15, long_prompt=True)
+
+
+def test_a_long_prompt_of_an_older_record_stays_cut():
+    old = InpaintParams.from_json((DATA / "params-schema-3.json").read_text(encoding="utf-8"))
+
+    assert not old.long_prompt
+
+
 def test_nothing_is_kept_in_a_record_that_knows_no_keeping():
     old = InpaintParams.from_json((DATA / "params-schema-2.json").read_text(encoding="utf-8"))
 

@@ -11,9 +11,10 @@ import pytest
 
 from core.domain.errors import InvalidParams
 from core.domain.params import InpaintParams
-from core.engine import prompts
+from core.engine import families, prompts
 from tests.engine.tiny import a_working_request
 
+SD = families.named("Stable Diffusion")
 PLAIN = ["", "a red ball", "a red ball, soft light", "50mm f/1.8"]
 
 
@@ -27,7 +28,7 @@ def test_a_prompt_without_weights_takes_the_old_road(nine, prompt):
 
     assert old.image.tobytes() == new.image.tobytes()
     assert "compel" not in new.record
-    assert prompts.arguments(None, InpaintParams(prompt=prompt, prompt_weights=True))["prompt"] == prompt
+    assert prompts.arguments(None, SD, InpaintParams(prompt=prompt, prompt_weights=True))["prompt"] == prompt
 
 
 @pytest.mark.parametrize("prompt", ["(red)1.5 ball", "a red++ ball", "a red-- ball", "(a red ball)0.6"])
@@ -162,4 +163,4 @@ class CLIPTextModel: ...
 )
 def test_families_that_read_prompts_otherwise_refuse_weights_in_words(parts):
     with pytest.raises(InvalidParams, match="cannot take weights"):
-        prompts.arguments(SimpleNamespace(**parts), InpaintParams(prompt="a (red)1.3 ball", prompt_weights=True))
+        prompts.arguments(SimpleNamespace(**parts), SD, InpaintParams(prompt="a (red)1.3 ball", prompt_weights=True))
