@@ -154,6 +154,14 @@ class Child:
         return [line[word] for line in self.said if word in line]
 
 
+def in_child(deed: Deed) -> list[dict[str, Any]]:
+    """What must not be done here, such as opening a database. Ends the program if it does not work."""
+    child = Child(deed)
+    if child.end():
+        raise SystemExit(f"the harness cannot prepare itself: {child.said[-1:]}")
+    return child.said
+
+
 def _live(deed: Deed, into: int) -> None:
     """The child's whole life. It never comes back to the code of its parent."""
     code = 1

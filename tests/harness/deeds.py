@@ -17,7 +17,7 @@ from core.domain.generation import Status
 from core.domain.picture import Picture
 from core.services.generations import Origin
 from core.services.presets import KIND
-from tests.harness.common import Say
+from tests.harness.common import Say, in_short
 from tests.harness.studio import Clock, a_bundle, a_picture, a_request, a_sheet, grow_old
 
 UNTOUCHED_S = 20.0
@@ -43,6 +43,8 @@ class Artist:
             DEEDS[name](self)
         except StudioError as error:
             self.say(refused=f"{name}: {error.code}: {error}")
+        except Exception as error:  # noqa: BLE001 - that there are none is what is asked
+            self.say(traceback=f"{name}: {in_short(error)}")
 
     def submit(self) -> None:
         seed, count = self._seed(), self.chance.randint(1, 2)
@@ -85,7 +87,9 @@ class Artist:
         self.studio.gallery.empty_trash(all=True)
 
     def restore(self) -> None:
-        self.studio.gallery.restore([row.id for row in self._some(2, in_trash=True)])
+        ids = [row.id for row in self._some(2, in_trash=True)]
+        self.say(restoring=ids)
+        self.studio.gallery.restore(ids)
 
     def draft(self) -> None:
         """A picture opened, painted on, and opened over: what it used is let go."""

@@ -10,19 +10,15 @@ import argparse
 import shutil
 import threading
 import time
-from collections.abc import Iterable, Sequence
-from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-from core.bootstrap import Studio
 from core.dispatch.threads import ThreadDispatcher
-from core.domain.generation import Generation, Status
-from tests.harness import studio as made
-from tests.harness.common import Child, Say, Tally, chances, keep, main, work_folder
+from tests.harness.common import Child, Say, Tally, chances, in_child, keep, main, work_folder
 from tests.harness.deeds import ALONE, Artist, drawn
+from tests.harness.laws import checked, clock_after
 from tests.harness.points import KINDS, Points
-from tests.harness.studio import Broken, Clock, drain, everything, grow_old, leftovers, open_studio
+from tests.harness.studio import Clock, a_template, open_studio
 
 DEEDS_EACH = 14
 KILLS_A_FOLDER = 5
@@ -33,8 +29,8 @@ AT_RANDOM = 0.3
 def run(tally: Tally, options: argparse.Namespace) -> None:
     with work_folder("kills") as work:
         template, first = work / "bundle.zip", work / "first"
-        _in_child(lambda say: template.write_bytes(made.a_template(work / "template")))
-        _in_child(lambda say: _stock(first, template))
+        in_child(lambda say: template.write_bytes(a_template(work / "template")))
+        in_child(lambda say: _stock(first, template))
         spent = _calibrated(work, first, template, options.seed)
         folder, before, number = None, [], 0
         while tally.tried < options.count and number < 4 * options.count:
@@ -44,7 +40,7 @@ def run(tally: Tally, options: argparse.Namespace) -> None:
                 folder, before = work / f"folder-{number}", []
                 shutil.copytree(first, folder)
             before += _kill(tally, options.seed, number, folder, template, spent, before)
-            if _checked(tally, number, folder, before):
+            if checked(tally, f"kill {number}", folder, before):
                 keep(options, folder, f"kills-{options.seed}-{number}")
             number += 1
 
@@ -53,7 +49,7 @@ def _kill(
     tally: Tally, seed: int, number: int, folder: Path, template: Path, spent: dict, before: list[dict[str, Any]]
 ) -> list[dict[str, Any]]:
     """What one child said until it was killed. before: what was said in this folder until then."""
-    life = (folder, template, f"{seed}-{number}", _clock(before))
+    life = (folder, template, f"{seed}-{number}", clock_after(before))
     chance = chances("kill", seed, number)
     if chance.random() < AT_RANDOM:
         child = Child(lambda say: _work(say, *life, beside=True))
@@ -127,141 +123,6 @@ def _calibrated(work: Path, first: Path, template: Path, seed: int) -> dict[str,
     if not passed:
         raise SystemExit(f"the deeds do not come to their end: {child.said[-1:]}")
     return {kind: passed.get(kind, 0) for kind in KINDS} | {"seconds": time.monotonic() - began}
-
-
-def _in_child(deed) -> None:
-    child = Child(deed)
-    if child.end():
-        raise SystemExit(f"the harness cannot prepare itself: {child.said[-1:]}")
-
-
-# What is checked afterwards ------------------------------------------------------------------------------------
-
-
-def _checked(tally: Tally, number: int, folder: Path, said: list[dict]) -> bool:
-    """Whether any law is broken in the eyes of a new process. What that one says is added to what was said."""
-    child = Child(lambda say: check(say, folder, said))
-    code = child.end(120)
-    for kind, told in child.heard("broken"):
-        tally.fail(kind, f"kill {number}: {told}")
-    for kind, told in child.heard("lost"):
-        tally.fail(kind, f"kill {number}: {told}", lost=True)
-    for told in (*child.heard("traceback"), *child.heard("logged")):
-        tally.fail("traceback afterwards", f"kill {number}: {told}", is_traceback=True)
-    for told in (*child.heard("refused"), *(f"hung for {s} s" for s in child.heard("hung"))):
-        tally.fail("the folder does not open, or the queue does not go on", f"kill {number}: {told}")
-    for name in ("left_new", "left_gone"):
-        tally.facts[name] += sum(child.heard(name))
-    said += [line for line in child.said if "finished" in line]
-    # Told once: what was half there stays so.
-    said[:] = [line for line in said if not line.keys() & {"importing", "presets"}]
-    return bool(code or child.heard("broken") or child.heard("lost") or child.heard("logged"))
-
-
-def check(say: Say, folder: Path, said: list[dict[str, Any]]) -> None:
-    """Open the folder as a new process does a minute later, say every broken law, and go on with the work."""
-    broken, clock = Broken(), _clock(said)
-    left = leftovers(folder)
-    say(left_new=sum(".new-" in name for name in left), left_gone=sum(".gone-" in name for name in left))
-    # The dead process gives no sign of life for that long.
-    clock.ahead += timedelta(minutes=1)
-    studio = open_studio(folder, say, clock=clock)
-    try:
-        rows = {row.id: row for row in everything(studio)}
-        made.files_broken(studio, list(rows.values()), broken)
-        made.database_broken(folder, broken)
-        made.sheets_broken(studio, list(rows.values()), broken)
-        acknowledged_broken(studio, rows, said, broken)
-        imports_broken(studio, rows, said, broken)
-        drain(studio)
-        _went_on(studio, folder, broken)
-        say(finished={row.id: _end(row) for row in everything(studio) if row.status is Status.SUCCEEDED})
-    finally:
-        broken.tell(say)
-
-
-def _clock(said: Iterable[dict[str, Any]]) -> Clock:
-    """The days that passed in the lives before."""
-    return Clock(timedelta(days=sum(_each(said, "days"))))
-
-
-def _end(row: Generation) -> list[str | None]:
-    return [row.finished_at.isoformat(), row.output] if row.finished_at else [None, row.output]
-
-
-def _gone(said: Sequence[dict[str, Any]]) -> set[str]:
-    """What may have been deleted for good."""
-    emptied = any(_each(said, "emptying"))
-    return set(_all(said, "deleting")) | (set(_all(said, "trashing")) if emptied else set())
-
-
-def acknowledged_broken(studio: Studio, rows: dict, said: list[dict], broken: Broken) -> None:
-    gone = _gone(said)
-    broken.lost += [("a submission without its row", id) for id in _all(said, "submitted") if id not in {*rows, *gone}]
-    for id, end in (pair for finished in _each(said, "finished") for pair in finished.items()):
-        if id not in rows and id not in gone:
-            broken.lost.append(("a finished row is gone", id))
-        if id in rows and _end(rows[id]) != end:
-            broken.found.append(("painted twice", f"{id} ended {end}, and again {_end(rows[id])}"))
-    broken.found += [("deleted for good, and there", id) for id in _all(said, "deleted") if id in rows]
-    for line in said:
-        for id in line.get("tagged", ()):
-            if id in rows and line["tag"] not in rows[id].tags:
-                broken.lost.append(("a tag is gone", f"{id} {line['tag']}"))
-    for id in _each(said, "sheet"):
-        studio.sheets.get(id)
-    for id in _each(said, "draft"):
-        draft = studio.drafts.get(id)
-        missing = [key for key in draft.files if not studio.drafts.images.has(key)] if draft else ["the draft"]
-        broken.lost += [("a draft without its files", f"{id} {key}") for key in missing]
-
-
-def imports_broken(studio: Studio, rows: dict, said: list[dict], broken: Broken) -> None:
-    """Bundles and presets: all of it or nothing."""
-    gone, done = _gone(said), {about["sheet"] for about in _each(said, "imported")}
-    for about in _each(said, "importing"):
-        wanted = [id for id in about["ids"] if id not in gone]
-        here = [id for id in wanted if id in rows]
-        if about["sheet"] in done and len(here) < len(wanted):
-            broken.lost.append(("an imported bundle without its rows", str(about)))
-        elif 0 < len(here) < len(wanted):
-            broken.found.append(("half a bundle: rows", f"{len(here)} of {len(wanted)}"))
-        if any(about["tag"] not in rows[id].tags for id in here):
-            broken.found.append(("half a bundle: no tags", str(about)))
-        if here and not studio.sheets.of(here[0]):
-            broken.found.append(("half a bundle: no sheet", str(about)))
-    kept = studio.presets.all()
-    for names in _each(said, "presets"):
-        here = [name for name in names if name in kept]
-        if 0 < len(here) < len(names):
-            broken.found.append(("half a file of presets", f"{len(here)} of {len(names)}"))
-
-
-def _went_on(studio: Studio, folder: Path, broken: Broken) -> None:
-    for row in everything(studio):
-        if row.status not in (Status.SUCCEEDED, Status.CANCELLED):
-            broken.found.append(("does not come to its end", f"{row.id} {row.status}: {row.error}"))
-    if studio.gallery.is_anything_active():
-        broken.found.append(("does not come to its end", "something is still active"))
-    grow_old(folder)
-    studio.gallery.check(repair=True)
-    found = studio.gallery.check()
-    if found.missing or found.damaged:
-        broken.lost.append(("a repair took files that are needed", str(found.missing + found.damaged)))
-    if found.orphans:
-        broken.found.append(("files that nobody needs stay", str(found.orphans)))
-    if left := leftovers(folder):
-        broken.found.append(("left behind for ever", str(left)))
-        for path in (folder / "images").rglob(".*"):
-            path.unlink()  # told once
-
-
-def _all(said: Iterable[dict], word: str) -> list[Any]:
-    return [each for told in _each(said, word) for each in told]
-
-
-def _each(said: Iterable[dict], word: str) -> list[Any]:
-    return [line[word] for line in said if word in line]
 
 
 def start(arguments: list[str] | None = None) -> int:

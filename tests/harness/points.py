@@ -8,6 +8,7 @@ import sys
 from collections import Counter
 from collections.abc import Callable
 from functools import wraps
+from inspect import isfunction
 
 from sqlalchemy import Engine, event
 
@@ -28,25 +29,32 @@ class Points:
     def watch(self) -> None:
         """From now on, for good: meant for a child that ends soon."""
         sys.addaudithook(lambda name, _: self._pass(AUDITED[name]) if name in AUDITED else None)
-        os.fsync = self._counted(os.fsync, "fsync")
+        os.fsync = _with(os.fsync, lambda: self._pass("fsync"))
         event.listen(Engine, "before_cursor_execute", lambda *_: self._pass("sql"))
         event.listen(Engine, "commit", lambda *_: self._pass("commit"))
-        for owner in (value for name, value in vars(bootstrap).items() if name.endswith(("Repo", "ImageStore"))):
-            for name, method in vars(owner).items():
-                if callable(method) and name[0] != "_":
-                    setattr(owner, name, self._counted(method, "call"))
-
-    def _counted(self, method: Callable, kind: str) -> Callable:
-        @wraps(method)
-        def counted(*given, **named):
-            self._pass(kind)
-            result = method(*given, **named)
-            self._pass(kind)
-            return result
-
-        return counted
+        around_calls(lambda: self._pass("call"))
 
     def _pass(self, kind: str) -> None:
         self.passed[kind] += 1
         if kind == self._kind and self.passed[kind] == self._nth:
             os.kill(os.getpid(), signal.SIGKILL)
+
+
+def around_calls(do: Callable[[], object]) -> None:
+    """Before and after each call of the store or of a repository; for good, as above."""
+    used = [value for name, value in vars(bootstrap).items() if name.endswith(("Repo", "ImageStore"))]
+    for owner in {base for each in used for base in each.__mro__ if base.__module__.startswith(("core.", "db."))}:
+        for name, method in list(vars(owner).items()):
+            if isfunction(method) and name[0] != "_":
+                setattr(owner, name, _with(method, do))
+
+
+def _with(method: Callable, do: Callable[[], object]) -> Callable:
+    @wraps(method)
+    def called(*given, **named):
+        do()
+        result = method(*given, **named)
+        do()
+        return result
+
+    return called

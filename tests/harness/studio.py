@@ -8,22 +8,19 @@ import os
 import random
 import time
 import zipfile
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from PIL import Image
-from sqlalchemy import create_engine, text
 
 from core.bootstrap import Studio, build_studio
 from core.dispatch.inline import WaitingDispatcher
-from core.domain.errors import StudioError
 from core.domain.gallery import GalleryFilter
 from core.domain.generation import Generation, Status
-from core.domain.hashing import sha256_of
 from core.domain.mask import Mask
 from core.domain.params import InpaintParams
 from core.domain.request import InpaintRequest
@@ -175,64 +172,6 @@ def a_bundle(template: bytes, chance: random.Random) -> Bundle:
             for name in old.namelist():
                 new.writestr(name, index if name == "bundle.json" else old.read(name))
     return Bundle(file.getvalue(), tuple(fresh[id] for id in ids), fresh[values["sheets"][0]["id"]], tag)
-
-
-# The laws --------------------------------------------------------------------------------------------------------
-
-
-@dataclass
-class Broken:
-    """Laws that do not hold. lost: what had been acknowledged and is no more."""
-
-    found: list[tuple[str, str]] = field(default_factory=list)
-    lost: list[tuple[str, str]] = field(default_factory=list)
-
-    def tell(self, say: Say) -> None:
-        for kind, told in self.found:
-            say(broken=[kind, told])
-        for kind, told in self.lost:
-            say(lost=[kind, told])
-
-
-def files_broken(studio: Studio, rows: Sequence[Generation], broken: Broken) -> None:
-    """Every file that a row names is there and is what it was."""
-    read: dict[str, str | None] = {}
-
-    def wrong(key: str) -> str | None:
-        if key not in read:
-            try:
-                if "." not in key:
-                    studio.gallery.image(key)
-                elif sha256_of(studio.gallery.file(key)) != key.partition(".")[0]:
-                    raise StudioError("damaged")
-                read[key] = None
-            except StudioError as error:
-                read[key] = error.code
-        return read[key]
-
-    for row in rows:
-        if row.status is Status.SUCCEEDED and not (row.output and row.thumbnail and row.pixels_sha256 == row.output):
-            broken.found.append(("succeeded without a result", row.id))
-        for name in ("source", "mask", "output", "thumbnail"):
-            key = getattr(row, name)
-            if key and (why := wrong(key)):
-                broken.lost.append((f"{row.status} row without its {name}", f"{row.id} {key} {why}"))
-
-
-def database_broken(folder: Path, broken: Broken) -> None:
-    engine = create_engine(f"sqlite:///{folder / 'studio.db'}")
-    with engine.connect() as connection:
-        for question in ("PRAGMA integrity_check", "PRAGMA foreign_key_check"):
-            found = [tuple(row) for row in connection.execute(text(question)) if tuple(row) != ("ok",)]
-            if found:
-                broken.found.append((question, str(found[:3])))
-    engine.dispose()
-
-
-def sheets_broken(studio: Studio, rows: Sequence[Generation], broken: Broken) -> None:
-    for row in rows:
-        if row.session == SHEET.session and not studio.sheets.of(row.id):
-            broken.found.append(("a cell without a sheet", row.id))
 
 
 SHEET = Origin(session="sheet")

@@ -28,3 +28,11 @@ def test_a_killed_process_loses_nothing_that_was_acknowledged(count):
 
     assert line["tried"] == count
     assert (line["lost"], line["tracebacks"]) == (0, 0), line
+
+
+@pytest.mark.parametrize("count", [2, pytest.param(10, marks=pytest.mark.slow)])
+def test_a_locked_database_costs_no_picture(count):
+    line = found("locks", count, "--seed", "1", "--waits-ms", "200")
+
+    assert line["tried"] == count
+    assert line["lost"] == 0, line
