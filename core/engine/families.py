@@ -21,6 +21,7 @@ class Family:
 
     denoiser, autoencoder, text_encoder: names of these components. guidance: the argument that guidance_scale goes to.
     takes_negative_prompt: whether it has any effect. takes_strength: or it always begins with pure noise.
+    is_told_by_chat: its prompts are put into the template of a chat.
     own_scheduler_only: it runs with no other than the one it came with. patch: latents a side that its sizes are
     multiples of, as those of one token. max_sequence_length: tokens of a prompt that its pipeline takes if nothing is
     said; None: what the tokenizer says. native_px: where the folder does not say it. half: what it computes in on a
@@ -40,6 +41,7 @@ class Family:
     guidance: str = "guidance_scale"
     takes_negative_prompt: bool = True
     takes_strength: bool = True
+    is_told_by_chat: bool = False
     own_scheduler_only: bool = True
     patch: int = 2
     max_sequence_length: int | None = 512
@@ -157,6 +159,7 @@ FAMILIES: tuple[Family, ...] = (
         "Flux2KleinInpaintPipeline",
         ("Flux2KleinPipeline",),
         takes_negative_prompt=False,
+        is_told_by_chat=True,
         guidance_scale=8.0,
         strength=0.8,
     ),
@@ -188,7 +191,13 @@ FAMILIES: tuple[Family, ...] = (
         # It also reads the picture, by a processor that stands on this.
         package="torchvision",
     ),
-    Family("Z-Image", "ZImageInpaintPipeline", ("ZImagePipeline", "ZImageImg2ImgPipeline"), guidance_scale=5.0),
+    Family(
+        "Z-Image",
+        "ZImageInpaintPipeline",
+        ("ZImagePipeline", "ZImageImg2ImgPipeline"),
+        guidance_scale=5.0,
+        is_told_by_chat=True,
+    ),
     Family(
         "Kandinsky 2.2",
         "KandinskyV22InpaintPipeline",

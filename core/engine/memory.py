@@ -83,18 +83,21 @@ def free_on(device: Device) -> int | None:
 
 @contextmanager
 def errors_in_words(device: Device) -> Iterator[None]:
-    import torch
-
     try:
         yield
-    except (MemoryError, torch.OutOfMemoryError) as error:
-        empty_cache(device)
-        raise OutOfMemory from error
-    except RuntimeError as error:
-        if not any(words in str(error).lower() for words in OUT_OF_MEMORY):
+    except (MemoryError, RuntimeError) as error:
+        if not is_lack_of_memory(error):
             raise
         empty_cache(device)
         raise OutOfMemory from error
+
+
+def is_lack_of_memory(error: BaseException) -> bool:
+    import torch
+
+    if isinstance(error, MemoryError | torch.OutOfMemoryError):
+        return True
+    return isinstance(error, RuntimeError) and any(words in str(error).lower() for words in OUT_OF_MEMORY)
 
 
 def empty_cache(device: Device) -> None:

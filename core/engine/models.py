@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -15,15 +13,14 @@ from core.domain.geometry import MULTIPLE
 from core.domain.model import ModelSpec, Vocabulary
 from core.domain.params import PARAMETERS, InpaintParams
 from core.domain.prompt_length import PromptLength
-from core.engine import families, hub, prompts, tokens
+from core.engine import families, hub, integrity, names, prompts, tokens
 from core.engine.weights import INDEX, Choice, Components, choose
+from core.engine.words import Words
 from core.ports import OnDownload
 from core.settings import Settings
 
 ROOT = Path(core.__file__).parent.parent
 """Folders in the table are relative to the repository."""
-
-VOCABULARY = "vocabulary.json"
 
 MODELS: tuple[ModelSpec, ...] = (
     ModelSpec(
@@ -171,8 +168,6 @@ MODELS: tuple[ModelSpec, ...] = (
     ),
 )
 
-HUB_ID = re.compile(r"(?P<repository>[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*)(?:@(?P<revision>[\w./-]+))?", re.ASCII)
-
 
 class Catalogue:
     """A ports.ModelCatalogue over the table, folders and the hub's cache on this machine.
@@ -201,17 +196,15 @@ class Catalogue:
         return tuple(self._completed(spec) for spec in self._models.values())
 
     def find(self, key: str) -> ModelSpec:
-        """A row of the table, a folder with a model_index.json, or a hub id. Raises UnknownModel."""
-        key = key.strip()
+        """A row of the table, a folder with a model_index.json, a hub id or an address on the hub.
+
+        Raises UnknownModel, of a folder also DamagedModel.
+        """
+        key = names.as_hub_id(names.checked(key))
         if key in self._models:
             return self._completed(self._models[key])
-        folder = Path(key).expanduser()
-        if (folder / INDEX).is_file():
-            return self._of_folder(key, folder.absolute())
-        if _is_path(key) or folder.is_dir():
-            where = "has no model_index.json" if folder.is_dir() else "does not exist"
-            raise UnknownModel(f"The folder {key} {where}. Choose a folder that holds a diffusers pipeline.")
-        return self._of_hub(key)
+        folder = names.folder_of(key)
+        return self._of_folder(key, folder) if folder else self._of_hub(key)
 
     def is_ready(self, key: str) -> bool:
         try:
@@ -233,8 +226,7 @@ class Catalogue:
 
     def vocabulary(self, key: str) -> Vocabulary | None:
         spec = self.find(key)
-        words = _read_json(self._folder(spec) / VOCABULARY) if spec.folder else None
-        return _vocabulary(words) if words and words.get("objects") else None
+        return Words.of(self._folder(spec)).vocabulary if spec.folder else None
 
     def prompt_lengths(self, params: InpaintParams) -> Mapping[str, PromptLength]:
         if not self.find(params.model).has_files:
@@ -265,10 +257,12 @@ class Catalogue:
             )
         try:
             self.choice(folder, "float32")
-        except DamagedModel:
+            Words.of(folder)
+        except DamagedModel as error:
             if spec.repository:
+                problem = str(error).partition(". ")[0]
                 raise ModelNotDownloaded(
-                    "The download of this model is not complete yet. Download it again: what is here is kept."
+                    f"The download of this model is not complete. {problem}. Download it again: what is whole is kept."
                 ) from None
             raise
         self.beside(folder)
@@ -287,11 +281,13 @@ class Catalogue:
             ) from None
 
     def choice(self, folder: Path, dtype: str) -> Choice:
-        """The files of a model folder to load for this dtype. Raises UnsafeWeights or DamagedModel."""
+        """The files of a model folder to load for this dtype, each whole. Raises UnsafeWeights or DamagedModel."""
         components = Components.of(read_index(folder), safety_checker=self._settings.safety_checker)
         files = [path.relative_to(folder).as_posix() for path in folder.glob("*")]
         files += [path.relative_to(folder).as_posix() for path in folder.glob("*/*")]
-        return choose(files, components, dtype=dtype)
+        choice = choose(files, components, dtype=dtype)
+        integrity.check(folder, choice)
+        return choice
 
     def _download_dtype(self) -> str:
         if self._dtype is None:
@@ -305,10 +301,11 @@ class Catalogue:
 
     def _completed(self, spec: ModelSpec) -> ModelSpec:
         """With what the model's own folder says about it."""
-        words = _read_json(self._folder(spec) / VOCABULARY) if spec.folder else None
-        recommended = (words or {}).get("recommended") or {}
-        known = {name: value for name, value in recommended.items() if name in InpaintParams.model_fields}
-        return replace(spec, recommended={**spec.recommended, **known}) if known else spec
+        try:
+            recommended = Words.of(self._folder(spec)).values if spec.folder else {}
+        except DamagedModel:
+            return spec  # it is told where its words are needed: one damaged model must not hide the others
+        return replace(spec, recommended={**spec.recommended, **recommended}) if recommended else spec
 
     def _of_folder(self, key: str, folder: Path) -> ModelSpec:
         native_px, family = native_size(folder), _family(folder)
@@ -325,8 +322,8 @@ class Catalogue:
         return self._completed(spec)
 
     def _of_hub(self, key: str) -> ModelSpec:
-        match = HUB_ID.fullmatch(key)
-        if match is None or ".." in key or "--" in match["repository"]:
+        match = names.HUB_ID.fullmatch(key)
+        if match is None or ".." in key or "--" in match["repository"] or len(match["repository"]) > names.LONGEST_ID:
             raise UnknownModel
         for spec in self._models.values():
             if spec.repository == match["repository"]:
@@ -349,7 +346,7 @@ class Catalogue:
 
 def read_index(folder: Path) -> Mapping[str, Any]:
     """The content of model_index.json. Raises DamagedModel."""
-    index = _read_json(folder / INDEX)
+    index = integrity.read_object(folder / INDEX)
     if index is None:
         raise DamagedModel("The model_index.json of this model is missing. Get a complete copy of it.")
     return index
@@ -361,8 +358,8 @@ def native_size(folder: Path) -> int:
     That of its family, where the folder says none that could be chosen.
     """
     family = _family(folder) or families.FAMILIES[0]
-    denoiser = _read_json(folder / family.denoiser / "config.json") or {}
-    vae = _read_json(folder / family.autoencoder / "config.json") or {}
+    denoiser = integrity.read_object(folder / family.denoiser / "config.json") or {}
+    vae = integrity.read_object(folder / family.autoencoder / "config.json") or {}
     blocks = vae.get("block_out_channels") or vae.get("decoder_block_out_channels") or [0] * 4
     side = denoiser.get("sample_size")
     if not isinstance(side, int) or not isinstance(blocks, list):
@@ -381,30 +378,3 @@ def _family(folder: Path) -> families.Family | None:
 
 def _recommended(family: families.Family | None, native_px: int) -> Mapping[str, Any]:
     return {**(family.recommended if family else {}), "size": native_px}
-
-
-def _is_path(key: str) -> bool:
-    too_deep_for_an_id = key.count("/") > 1 and "@" not in key
-    return key.startswith((".", "/", "~")) or "\\" in key or key[1:2] == ":" or too_deep_for_an_id
-
-
-def _vocabulary(words: Mapping[str, Any]) -> Vocabulary:
-    objects = {}
-    for word, about in words["objects"].items():
-        about = about if isinstance(about, dict) else {"synonyms": about}
-        plural = [about["plural"]] if about.get("plural") else []
-        objects[word] = tuple(dict.fromkeys([*plural, *about.get("synonyms", ())]))
-    return Vocabulary(objects, tuple(words.get("colours", ())), tuple(words.get("background_words", ())))
-
-
-def _read_json(path: Path) -> dict[str, Any] | None:
-    """None if there is no such file. Raises DamagedModel if it is not a JSON object."""
-    try:
-        content = json.loads(path.read_text("utf-8"))
-    except (FileNotFoundError, NotADirectoryError):
-        return None
-    except (ValueError, OSError) as error:
-        raise DamagedModel(f"The file {path.name} of this model cannot be read. Get a fresh copy of it.") from error
-    if not isinstance(content, dict):
-        raise DamagedModel(f"The file {path.name} of this model does not say what it should. Get a fresh copy of it.")
-    return content

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from inspect import signature
 from pathlib import Path
 from typing import Any
 
 from core.domain.environment import Device
-from core.domain.errors import DamagedModel, NotAnInpaintingModel
+from core.domain.errors import DamagedModel, NotAnInpaintingModel, StudioError
 from core.engine import families, memory
 from core.engine.calm import calm
 from core.engine.families import Family
+from core.engine.integrity import read_object
 from core.engine.kandinsky import Kandinsky
 from core.engine.models import Catalogue, read_index
-from core.engine.weights import SAFETY_CHECKER, Choice
+from core.engine.weights import SAFETY_CHECKER, WITHOUT_WEIGHTS, Choice
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,32 +50,96 @@ def load(sources: Sequence[Source], device: Device, *, safety_checker: bool) -> 
 
 def _loaded(source: Source, device: Device, *, safety_checker: bool) -> Any:
     import torch
-    from safetensors import SafetensorError
 
+    index = read_index(source.folder)
     without: dict[str, Any] = {}
-    if not safety_checker and SAFETY_CHECKER in read_index(source.folder):
+    if not safety_checker and SAFETY_CHECKER in index:
         without = {SAFETY_CHECKER: None, "requires_safety_checker": False}
+    saved = {
+        "use_safetensors": True,
+        "local_files_only": True,
+        "dtype": getattr(torch, device.dtype),
+        "variant": source.choice.variant,
+    }
     try:
         with calm():
             import diffusers
 
+            _check_scheduler(source.folder, index)
+            encoders = _encoders(source.folder, {k: v for k, v in index.items() if k not in without}, saved)
             pipe = getattr(diffusers, source.family.pipeline).from_pretrained(
-                str(source.folder),
-                use_safetensors=True,
-                local_files_only=True,
-                dtype=getattr(torch, device.dtype),
-                variant=source.choice.variant,
-                **without,
+                str(source.folder), **saved, **encoders, **without
             )
-    except SafetensorError as error:
-        raise DamagedModel from error
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+            _check_words(pipe, source.family)
+    except StudioError:
+        raise
+    except Exception as error:  # whatever the libraries raise over files that are not what they take
+        if memory.is_lack_of_memory(error):
+            raise
         raise DamagedModel(f"This model cannot be loaded: {_first_line(error)} Get a complete copy of it.") from error
     _check_pipeline(pipe)
     denoiser = getattr(pipe, source.family.denoiser)
     denoiser.register_to_config(**{k: v for k, v in source.family.missing.items() if k not in denoiser.config})
     pipe.set_progress_bar_config(disable=True)
     return pipe
+
+
+def _encoders(folder: Path, index: Mapping[str, Any], saved: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The components that are built on transformers, by name. Raises DamagedModel if one lacks some of its weights.
+
+    The library fills by chance what is missing, and tells only who asks; diffusers does not ask.
+    """
+    import transformers
+    from diffusers.pipelines import stable_diffusion
+
+    libraries = {"transformers": transformers, "stable_diffusion": stable_diffusion}
+    encoders = {}
+    for name, entry in index.items():
+        if not isinstance(entry, list) or entry[0] not in libraries or WITHOUT_WEIGHTS.search(str(entry[1])):
+            continue
+        kind = getattr(libraries[entry[0]], entry[1])
+        encoders[name], told = kind.from_pretrained(str(folder / name), **saved, output_loading_info=True)
+        if missing := sorted(told["missing_keys"]):
+            raise DamagedModel(
+                f"The {name} of this model lacks some of its weights ({missing[0]}). Get a complete copy of it."
+            )
+    return encoders
+
+
+def _check_scheduler(folder: Path, index: Mapping[str, Any]) -> None:
+    """Raises DamagedModel if a scheduler's settings were written for a class that the library does not have."""
+    import diffusers
+
+    for name, entry in index.items():
+        if isinstance(entry, list) and str(entry[1]).endswith("Scheduler"):
+            named = (read_object(folder / name / "scheduler_config.json") or {}).get("_class_name")
+            if not isinstance(named, str) or not hasattr(diffusers, named):
+                raise DamagedModel(f"The {name} of this model is of a kind that is not known: {named!r}.")
+
+
+def _check_words(pipe: Any, family: Family) -> None:
+    """Raises DamagedModel if a tokenizer does not know the words that its text encoder knows."""
+    for name, tokenizer in pipe.components.items():
+        encoder = getattr(pipe, name.replace("tokenizer", "text_encoder"), None)
+        if not name.startswith("tokenizer") or tokenizer is None or encoder is None:
+            continue
+        known, embedded = len(tokenizer), encoder.get_input_embeddings().num_embeddings
+        if not embedded // 2 <= known <= embedded:
+            raise DamagedModel(
+                f"The {name} of this model knows {known} words, and its text encoder {embedded}: one of its files is "
+                "missing or of another model. Get a complete copy of it."
+            )
+        longest = getattr(encoder.config, "max_position_embeddings", None)
+        fills_up = "max_sequence_length" not in signature(pipe.__call__).parameters
+        if fills_up and longest and tokenizer.model_max_length > longest:
+            raise DamagedModel(
+                f"The {name} of this model does not say how long a prompt may be (model_max_length, in "
+                "tokenizer_config.json). Get a complete copy of it."
+            )
+        if family.is_told_by_chat and not tokenizer.chat_template:
+            raise DamagedModel(
+                f"The {name} of this model lacks its chat_template.jinja. Get a complete copy of the model."
+            )
 
 
 def place(pipe: Any, device: Device, parts: Mapping[str, int], wish: str) -> str:

@@ -6,7 +6,7 @@ Pure: works on file names and the content of model_index.json, so a folder and a
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -24,7 +24,7 @@ WEIGHTS = re.compile(
     r"(?P<component>[^/]+)/(?:model|diffusion_pytorch_model)(?:\.(?P<variant>\w+))?"
     r"(?:-(?P<shard>\d{5})-of-(?P<shards>\d{5}))?\.safetensors"
 )
-WEIGHTS_INDEX = re.compile(r"[^/]+/(?:model|diffusion_pytorch_model)\.safetensors\.index(?:\.\w+)?\.json")
+WEIGHTS_INDEX = re.compile(r"[^/]+/(?:model|diffusion_pytorch_model)\.safetensors\.index(?:\.(?P<variant>\w+))?\.json")
 
 UNSAFE = (".bin", ".ckpt", ".pt", ".pth", ".pkl", ".msgpack", ".h5")
 
@@ -34,17 +34,31 @@ TEXT = (".json", ".txt", ".model", ".jinja")
 SAFETY_CHECKER = "safety_checker"
 
 
+VOCABULARIES = {
+    "CLIP": (("tokenizer.json",), ("vocab.json", "merges.txt")),
+    "Qwen": (("tokenizer.json",), ("vocab.json", "merges.txt")),
+    "GPT2": (("tokenizer.json",), ("vocab.json", "merges.txt")),
+    "T5": (("tokenizer.json",), ("spiece.model",)),
+    "": (("tokenizer.json",), ("vocab.json", "merges.txt"), ("spiece.model",), ("tokenizer.model",), ("vocab.txt",)),
+}
+"""What the name of a tokenizer's class begins with, and the files one group of which holds its words."""
+
+
 @dataclass(frozen=True, slots=True)
 class Components:
-    """names: every component that has a folder. weighted: those of them that need weights."""
+    """kinds: the class of every component that has a folder. weighted: those of them that need weights."""
 
-    names: tuple[str, ...]
+    kinds: Mapping[str, str]
     weighted: tuple[str, ...]
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        return tuple(self.kinds)
 
     @classmethod
     def of(cls, index: Mapping[str, Any], *, safety_checker: bool) -> Components:
         """Read model_index.json. Raises NotAnInpaintingModel."""
-        names, weighted = [], []
+        kinds, weighted = {}, []
         for name, entry in index.items():
             if name.startswith("_") or not isinstance(entry, list) or len(entry) != 2 or None in entry:
                 continue
@@ -55,12 +69,12 @@ class Components:
                 )
             if name == SAFETY_CHECKER and not safety_checker:
                 continue
-            names.append(name)
+            kinds[name] = str(kind)
             if not WITHOUT_WEIGHTS.search(str(kind)):
                 weighted.append(name)
         if not families.of(index).parts <= set(weighted):
             raise NotAnInpaintingModel
-        return cls(tuple(names), tuple(weighted))
+        return cls(kinds, tuple(weighted))
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,9 +89,12 @@ def choose(files: Iterable[str], components: Components, *, dtype: str) -> Choic
     """The files to download or load: the plain weights, or half-precision ones for a float16 device.
 
     Never both, never a format that can run code, never single-file checkpoints beside the folders. Where only
-    one of the two is complete it is taken for every dtype. Raises UnsafeWeights or DamagedModel.
+    one of the two is complete it is taken for every dtype. Raises UnsafeWeights or DamagedModel, also if a file is
+    missing that the pipeline reads beside them: without some of those it would paint something else in silence.
     """
     files = sorted(files)
+    for component, kind in components.kinds.items():
+        _check_texts(component, kind, files, is_weighted=component in components.weighted)
     order = ("fp16", None) if dtype == "float16" else (None, "fp16")
     for variant in order:
         weights = [_weights(files, component, variant) for component in components.weighted]
@@ -88,8 +105,10 @@ def choose(files: Iterable[str], components: Components, *, dtype: str) -> Choic
 
 
 def _weights(files: list[str], component: str, variant: str | None) -> list[str]:
-    """One file, or every part of a split one; empty if it is not complete."""
+    """One file, or every part of a split one with its index; empty if it is not complete."""
     whole, parts, wanted = [], [], 0
+    indices = (WEIGHTS_INDEX.fullmatch(name) for name in files if name.startswith(f"{component}/"))
+    is_indexed = any(index["variant"] == variant for index in indices if index)
     for name in files:
         match = WEIGHTS.fullmatch(name)
         if match is None or match["component"] != component or match["variant"] != variant:
@@ -99,7 +118,35 @@ def _weights(files: list[str], component: str, variant: str | None) -> list[str]
         else:
             parts.append(name)
             wanted = int(match["shards"])
-    return whole[:1] or (parts if parts and len(parts) == wanted else [])
+    return whole[:1] or (parts if parts and len(parts) == wanted and is_indexed else [])
+
+
+def _check_texts(component: str, kind: str, files: list[str], *, is_weighted: bool) -> None:
+    """Raises DamagedModel if a file is missing that this component is read from, its weights aside."""
+    here = {name.removeprefix(f"{component}/") for name in files if name.startswith(f"{component}/")}
+    for group in _texts_of(kind, is_weighted=is_weighted):
+        if not any(set(these) <= here for these in group):
+            wanted = ", or ".join(" with ".join(these) for these in group)
+            raise DamagedModel(
+                f"The {component} of this model lacks a file that it is read from: {wanted}. "
+                "Get a complete copy of the model."
+            )
+
+
+def _texts_of(kind: str, *, is_weighted: bool) -> list[Sequence[Sequence[str]]]:
+    """Groups of files; of each group, one entry must be there whole."""
+    if is_weighted:
+        return [(("config.json",),)]
+    if kind.endswith("Scheduler"):
+        return [(("scheduler_config.json",),)]
+    words = next(words for begins, words in VOCABULARIES.items() if kind.startswith(begins))
+    tokenizer = [(("tokenizer_config.json",),), words]
+    if "Tokenizer" in kind:
+        return tokenizer
+    if "ImageProcessor" in kind or "FeatureExtractor" in kind:
+        return [(("preprocessor_config.json",),)]
+    # It reads words and pictures.
+    return [*tokenizer, (("preprocessor_config.json",), ("processor_config.json",))]
 
 
 def _texts(files: list[str], components: Components, chosen: list[str]) -> list[str]:

@@ -132,7 +132,11 @@ def test_a_hub_id_of_the_table_keeps_what_the_table_knows_about_it(catalogue):
         "owner/na--me",
         "-o/x",
         "x/y@",
-        "https://huggingface.co/a/b",
+        "https://example.org/a/b",
+        "a\x00b/c",
+        "owner/" + "n" * 300,
+        "~nosuchuser",
+        "\ud800",
     ],
 )
 def test_what_is_neither_folder_nor_hub_id_is_unknown(catalogue, key):

@@ -27,6 +27,16 @@ PLAIN = [
     "vae/diffusion_pytorch_model.safetensors",
 ]
 COMPONENTS = Components.of(INDEX, safety_checker=False)
+TEXTS = [
+    "feature_extractor/preprocessor_config.json",
+    "scheduler/scheduler_config.json",
+    "text_encoder/config.json",
+    "tokenizer/merges.txt",
+    "tokenizer/tokenizer_config.json",
+    "tokenizer/vocab.json",
+    "unet/config.json",
+    "vae/config.json",
+]
 
 
 def split(variant: str = "", of: int = 2) -> list[str]:
@@ -53,7 +63,7 @@ def test_a_component_cannot_lie_outside_the_models_folder(name):
 
 
 def test_split_weights_are_taken_whole_with_their_index():
-    files = [*split(), *PLAIN[::2]]
+    files = [*split(), *PLAIN[::2], *TEXTS]
 
     chosen = choose(files, COMPONENTS, dtype="float32")
 
@@ -62,17 +72,38 @@ def test_split_weights_are_taken_whole_with_their_index():
 
 def test_split_weights_that_are_not_all_there_are_not_taken():
     with pytest.raises(DamagedModel, match="unet"):
-        choose([*split()[1:], *PLAIN[::2]], COMPONENTS, dtype="float32")
+        choose([*split()[1:], *PLAIN[::2], *TEXTS], COMPONENTS, dtype="float32")
+
+
+def test_split_weights_without_the_index_that_tells_what_lies_where_are_not_taken():
+    with pytest.raises(DamagedModel, match="unet"):
+        choose([*split()[:-1], *PLAIN[::2], *TEXTS], COMPONENTS, dtype="float32")
+
+
+@pytest.mark.parametrize("missing", TEXTS)
+def test_without_one_of_the_texts_that_a_component_is_read_from_a_model_is_refused(missing):
+    files = [name for name in (*PLAIN, *TEXTS) if name != missing]
+
+    with pytest.raises(DamagedModel, match=missing.split("/")[1]):
+        choose(files, COMPONENTS, dtype="float32")
+
+
+def test_either_form_of_a_vocabulary_will_do():
+    files = [name for name in (*PLAIN, *TEXTS) if "vocab" not in name and "merges" not in name]
+
+    assert choose([*files, "tokenizer/tokenizer.json"], COMPONENTS, dtype="float32")
+    with pytest.raises(DamagedModel, match="tokenizer"):
+        choose([*files, "tokenizer/spiece.model"], COMPONENTS, dtype="float32")
 
 
 def test_beside_whole_weights_the_parts_and_their_index_are_left():
-    chosen = choose([*PLAIN, *split()], COMPONENTS, dtype="float32")
+    chosen = choose([*PLAIN, *split(), *TEXTS], COMPONENTS, dtype="float32")
 
-    assert list(chosen.files) == PLAIN
+    assert set(chosen.files) == {*PLAIN, *TEXTS}
 
 
 def test_both_kinds_mixed_over_the_components_are_not_a_complete_model():
-    files = [PLAIN[0], *(name.replace(".safetensors", ".fp16.safetensors") for name in PLAIN[1:])]
+    files = [PLAIN[0], *(name.replace(".safetensors", ".fp16.safetensors") for name in PLAIN[1:]), *TEXTS]
 
     with pytest.raises(DamagedModel, match="half precision"):
         choose(files, COMPONENTS, dtype="float16")
@@ -87,7 +118,7 @@ def test_both_kinds_mixed_over_the_components_are_not_a_complete_model():
                 "unet/diffusion_pytorch_model.bin",
                 "text_encoder/pytorch_model.bin",
                 "model.safetensors",
-                "unet/config.json",
+                "unet/other.json",
                 "model_index.json",
                 "weights.ckpt",
             ]
@@ -98,15 +129,15 @@ def test_both_kinds_mixed_over_the_components_are_not_a_complete_model():
 )
 def test_whatever_there_is_one_complete_kind_is_chosen_or_the_model_is_refused(files, dtype):
     try:
-        chosen = choose(files, COMPONENTS, dtype=dtype)
+        chosen = choose([*files, *TEXTS], COMPONENTS, dtype=dtype)
     except (UnsafeWeights, DamagedModel):
         return
 
-    weights = [name for name in chosen.files if not name.endswith(".json")]
+    weights = [name for name in chosen.files if name.endswith(".safetensors")]
     assert {name.partition("/")[0] for name in weights} == set(WEIGHTED)
     assert len(weights) == len(WEIGHTED)
     assert all((".fp16." in name) == (chosen.variant == "fp16") for name in weights)
-    assert set(chosen.files) <= set(files)
+    assert set(chosen.files) <= {*files, *TEXTS}
 
 
 FLUX = {
@@ -124,6 +155,9 @@ FLUX = {
 def test_of_a_transformers_repository_the_parts_are_taken_and_the_single_files_beside_them_left():
     shards = {"text_encoder_2": ("model", 2), "transformer": ("diffusion_pytorch_model", 3)}
     needed = ["model_index.json", PLAIN[0], PLAIN[2], "tokenizer_2/spiece.model", "tokenizer/chat_template.jinja"]
+    needed += [f"{part}/config.json" for part in ("text_encoder", "text_encoder_2", "transformer", "vae")]
+    needed += ["scheduler/scheduler_config.json", "tokenizer/tokenizer.json"]
+    needed += ["tokenizer/tokenizer_config.json", "tokenizer_2/tokenizer_config.json"]
     for part, (name, of) in shards.items():
         needed += [f"{part}/{name}-{n:05}-of-{of:05}.safetensors" for n in range(1, of + 1)]
         needed.append(f"{part}/{name}.safetensors.index.json")

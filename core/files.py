@@ -1,0 +1,42 @@
+"""Reading files that others have put there: what is no regular file is never opened for longer than a moment."""
+
+from __future__ import annotations
+
+import errno
+import os
+import stat
+from pathlib import Path
+
+
+def read_regular(path: Path, max_bytes: int) -> bytes:
+    """The whole file. Raises OSError, with a strerror for people: also of what is no regular file or too large.
+
+    A FIFO would wait for a writer for ever, a device may have no end, and a name may be one that no file can have.
+    """
+    try:
+        # Without waiting: only what is opened can be asked what it is without being exchanged in between.
+        handle = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
+    except ValueError as error:
+        raise OSError(errno.EINVAL, "no file can have such a name") from error
+    try:
+        about = os.fstat(handle)
+        if stat.S_ISDIR(about.st_mode):
+            raise IsADirectoryError(errno.EISDIR, "it is a folder")
+        if not stat.S_ISREG(about.st_mode):
+            raise OSError(errno.EINVAL, "it is no regular file")
+        with os.fdopen(handle, "rb", closefd=False) as file:
+            data = file.read(max_bytes + 1)
+    finally:
+        os.close(handle)
+    if len(data) > max_bytes:
+        raise OSError(errno.EFBIG, f"it is larger than {_in_words(max_bytes)}")
+    return data
+
+
+def why(error: OSError) -> str:
+    """What the system says of it, in words, to be followed by a full stop."""
+    return error.strerror or str(error) or type(error).__name__
+
+
+def _in_words(size: int) -> str:
+    return f"{size // 2**20} MiB" if size >= 2**20 else f"{size} bytes"
