@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from inspect import signature
 from pathlib import Path
 from typing import Any
 
@@ -130,8 +129,7 @@ def _check_words(pipe: Any, family: Family) -> None:
                 "missing or of another model. Get a complete copy of it."
             )
         longest = getattr(encoder.config, "max_position_embeddings", None)
-        fills_up = "max_sequence_length" not in signature(pipe.__call__).parameters
-        if fills_up and longest and tokenizer.model_max_length > longest:
+        if family.max_sequence_length is None and longest and tokenizer.model_max_length > longest:
             raise DamagedModel(
                 f"The {name} of this model does not say how long a prompt may be (model_max_length, in "
                 "tokenizer_config.json). Get a complete copy of it."
