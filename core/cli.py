@@ -7,7 +7,6 @@ sentence on standard error; a generation that failed with 1; one that was interr
 from __future__ import annotations
 
 import json
-import os
 import sys
 import threading
 from collections.abc import Callable, Iterator, Sequence
@@ -22,6 +21,7 @@ from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeR
 from rich.table import Table
 
 from core.bootstrap import Studio, build_studio, keep_last, make_catalogue, make_loader
+from core.cli_output import FORCE, OUTPUT, Output, place_of, write_result
 from core.dispatch.inline import WaitingDispatcher
 from core.domain.errors import InvalidImage, InvalidInput, InvalidMask, StudioError
 from core.domain.generation import Generation, Status
@@ -114,9 +114,8 @@ def inpaint(
         int, typer.Option("--count", help=f"Pictures, with the seeds SEED, SEED + 1, ... [1 to {MAX_COUNT}]")
     ] = 1,
     device: Annotated[str, typer.Option("--device", help="auto, cpu, cuda, cuda:1, mps or xpu.")] = "auto",
-    output: Annotated[
-        Path | None, typer.Option("--output", help="A file (for one picture) or a folder; written as PNG.")
-    ] = None,
+    output: OUTPUT = None,
+    force: FORCE = False,
     strip: STRIP = False,
     as_json: JSON = False,
 ) -> None:
@@ -132,32 +131,31 @@ def inpaint(
             long_prompt=long_prompt, variation_strength=variation_strength, variation_seed=variation_seed,
         )  # fmt: skip
         request = InpaintRequest(*_picture_and_mask(picture, mask, extend, overlap), params)
-        if output is not None and count > 1 and output.suffix:
-            raise InvalidInput("--output must be a folder when --count is above 1.")
-        if output is not None:
-            check_writable(_file_in(output, "x.png", count))
+        keep = [source, *([mask] if mask else [])]
+        place = place_of(studio, output, request.image.size, several=count > 1, force=force, keep=keep)
         for note in (*picture.notes, *_prompt_notes(studio, params)):
             errors.print(note, markup=False)
         ids = studio.generations.submit(
             request, device=device, count=count, origin=Origin(session="command line", source_name=source.name)
         )
-        _work_off(studio, ids, output, as_json, strip)
+        _work_off(studio, ids, place, as_json, strip)
 
 
 @app.command()
 def rerun(
     id: Annotated[str, typer.Argument(help="The generation to run again, with the same seed, picture and mask.")],
-    output: Annotated[Path | None, typer.Option("--output", help="A file or a folder; written as PNG.")] = None,
+    output: OUTPUT = None,
+    force: FORCE = False,
     device: Annotated[str | None, typer.Option("--device", help="Another device than before.")] = None,
     strip: STRIP = False,
     as_json: JSON = False,
 ) -> None:
     """Run a generation of the gallery again, as a new generation."""
     with exit_codes():
-        if output is not None:
-            check_writable(_file_in(output, "x.png", 1))
         studio = make_studio()
-        _work_off(studio, [studio.generations.rerun(id, device=device, session="command line")], output, as_json, strip)
+        original = studio.gallery.get(id)
+        place = place_of(studio, output, (original.width, original.height), force=force)
+        _work_off(studio, [studio.generations.rerun(id, device=device, session="command line")], place, as_json, strip)
 
 
 @app.command()
@@ -305,19 +303,31 @@ def _prompt_notes(studio: Studio, params: InpaintParams) -> Iterator[str]:
             )
 
 
-def _work_off(studio: Studio, ids: Sequence[str], output: Path | None, as_json: bool, strip: bool) -> None:
+def _work_off(studio: Studio, ids: Sequence[str], output: Output | None, as_json: bool, strip: bool) -> None:
     """Work on the generations one after the other, and print each as it ends."""
-    failed = False
+    failed, losses = False, ()
     for id in ids:
         generation = work_on(studio, id, ids, show=not as_json and sys.stderr.isatty())
-        path = _write(studio, generation, output, len(ids), strip)
+        path, told = None, {}
+        try:
+            if output is not None and generation.output is not None:
+                path = str(write_result(studio, generation, output, strip))
+                losses = studio.exports.losses(generation, output.type)
+                told = {"losses": list(losses)}
+        except StudioError as error:
+            # The others are painted all the same.
+            failed = True
+            _complain(type(error)(f"{error} The picture is in the gallery as {id}."))
         if as_json:
-            print_json(summary(studio, generation, path))
+            print_json(summary(studio, generation, path) | told)
         elif generation.status is Status.SUCCEEDED:
-            print(f"{generation.id} seed {generation.params.seed} {generation.runtime_s:.1f} s {path}")
+            lies_at = path or studio.gallery.location(generation.output)
+            print(f"{generation.id} seed {generation.params.seed} {generation.runtime_s:.1f} s {lies_at}")
         if generation.status is not Status.SUCCEEDED:
             failed = True
             errors.print(f"{generation.id} {generation.status}: {generation.error}", markup=False, soft_wrap=True)
+    for loss in losses:
+        errors.print(loss, markup=False, soft_wrap=True)
     if failed:
         raise typer.Exit(1)
 
@@ -362,37 +372,6 @@ def work_in_thread(studio: Studio, id: str, follow: Callable[[], None], cancel: 
         errors.print("cancelling at the next step ...")
         working.join()
         raise typer.Exit(130) from None
-
-
-def check_writable(file: Path) -> None:
-    """Raises InvalidInput before minutes of work whose result could not be written. Makes the folder."""
-    try:
-        file.parent.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise InvalidInput(f"{file.parent} cannot be made: {error.strerror or error}.") from error
-    if file.is_dir() or not os.access(file if file.exists() else file.parent, os.W_OK):
-        raise InvalidInput(f"{file} cannot be written. Choose another file or folder.")
-
-
-def _file_in(output: Path, name: str, count: int) -> Path:
-    """Of one picture the output itself, if it is a file."""
-    return output if output.suffix and count == 1 else output / name
-
-
-def _write(studio: Studio, generation: Generation, output: Path | None, count: int, strip: bool) -> str | None:
-    """Where the picture lies: the wanted file, or the one in the gallery's folder."""
-    if generation.output is None:
-        return None
-    if output is None:
-        return studio.gallery.location(generation.output)
-    path = _file_in(output, f"{generation.id}-{generation.params.seed}.png", count)
-    try:
-        path.write_bytes(studio.exports.file(generation, metadata=not strip))
-    except OSError as error:
-        raise InvalidInput(
-            f"{path} cannot be written: {error.strerror}. The picture is in the gallery as {generation.id}."
-        ) from error
-    return str(path)
 
 
 def summary(studio: Studio, generation: Generation, output: str | None = None) -> dict[str, Any]:

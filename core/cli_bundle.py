@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections import Counter
 from dataclasses import asdict
 from pathlib import Path
@@ -12,7 +11,8 @@ import typer
 
 from core import cli
 from core.bootstrap import Studio
-from core.domain.errors import InvalidInput, StorageFull
+from core.cli_output import FORCE, output_of, place_of
+from core.domain.errors import InvalidInput
 from core.services.exports import FileType
 from core.services.imports import ImportedFile, Result
 
@@ -23,24 +23,19 @@ MAX_TEXT_FILE = 2**20
 @cli.gallery_app.command()
 def export(
     ids: Annotated[list[str], typer.Argument(help="The generations.")],
-    output: Annotated[Path, typer.Option("--output", help="The zip file to write.")],
+    output: Annotated[str, typer.Option("--output", help="The file to write, which ends in .zip; or a folder for it.")],
+    force: FORCE = False,
     as_json: cli.JSON = False,
 ) -> None:
     """Write generations into a bundle: record, source, mask, result and hashes; no weights."""
     with cli.exit_codes():
-        unfinished = output.with_name(output.name + ".part")
-        try:
-            with unfinished.open("wb") as file:
-                cli.make_studio().bundles.export(ids, file)
-            os.replace(unfinished, output)
-        except OSError as error:
-            raise StorageFull(f"{output} cannot be written: {error.strerror or error}.") from error
-        finally:
-            unfinished.unlink(missing_ok=True)
+        studio = cli.make_studio()
+        place = output_of(output, [".zip"], force=force, gallery=studio.settings.images)
+        file = place.write("inpaint-studio.zip", lambda file: studio.bundles.export(ids, file))
         if as_json:
-            cli.print_json({"output": str(output), "generations": len(set(ids)), "bytes": output.stat().st_size})
+            cli.print_json({"output": str(file), "generations": len(set(ids)), "bytes": file.stat().st_size})
         else:
-            print(f"{output}: {len(set(ids))} generations, {output.stat().st_size / 1e6:.1f} MB")
+            print(f"{file}: {len(set(ids))} generations, {file.stat().st_size / 1e6:.1f} MB")
 
 
 @cli.gallery_app.command("import")
@@ -75,39 +70,32 @@ def import_(
 @cli.gallery_app.command()
 def save(
     id: Annotated[str, typer.Argument(help="The generation.")],
-    output: Annotated[Path, typer.Option("--output", help="The file to write; its ending tells the format.")],
+    output: Annotated[
+        str, typer.Option("--output", help="The file to write; its ending tells the format. Or a folder, for a PNG.")
+    ],
+    force: FORCE = False,
     strip: Annotated[bool, typer.Option("--strip", help="Without a word on how it was made.")] = False,
     small: Annotated[bool, typer.Option("--small", help="A WEBP that is small instead of exact.")] = False,
     as_json: cli.JSON = False,
 ) -> None:
     """Write a result as PNG, WEBP, JPEG or AVIF, with or without its metadata."""
     with cli.exit_codes():
-        type = _file_type(output, small)
         studio = cli.make_studio()
         generation = studio.gallery.get(id)
+        place = place_of(studio, output, (generation.width, generation.height), force=force)
+        type = FileType.WEBP_LOSSY if small and place.type is FileType.WEBP else place.type
         data = studio.exports.file(generation, type, metadata=not strip)
         losses = studio.exports.losses(generation, type)
-        try:
-            output.write_bytes(data)
-        except OSError as error:
-            raise StorageFull(f"{output} cannot be written: {error.strerror or error}.") from error
+        file = place.write(f"{id}-{generation.params.seed}{type.suffix}", lambda file: file.write(data))
         if as_json:
-            cli.print_json({"id": id, "output": str(output), "bytes": len(data), "losses": list(losses)})
+            cli.print_json({"id": id, "output": str(file), "bytes": len(data), "losses": list(losses)})
             return
-        print(f"{output}: {len(data) / 1e6:.1f} MB")
+        print(f"{file}: {len(data) / 1e6:.1f} MB")
         for loss in losses:
             cli.errors.print(loss, markup=False, soft_wrap=True)
 
 
 # What the commands are made of ---------------------------------------------------------------------------------
-
-
-def _file_type(output: Path, small: bool) -> FileType:
-    ending = output.suffix.lower().replace(".jpeg", ".jpg")
-    found = [type for type in FileType if type.suffix == ending]
-    if not found:
-        raise InvalidInput(f"{output.name} must end in .png, .webp, .jpg or .avif.")
-    return FileType.WEBP_LOSSY if small and FileType.WEBP_LOSSY in found else found[0]
 
 
 def _files(paths: list[Path]) -> list[Path]:

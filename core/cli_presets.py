@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from core import cli
-from core.domain.errors import StorageFull
+from core.cli_output import FORCE, output_of
 from core.services.presets import MAX_FILE_BYTES
 
 app = typer.Typer(help="Parameters under a name.", no_args_is_help=True, rich_markup_mode=None)
@@ -25,17 +25,19 @@ def list_presets(as_json: cli.JSON = False) -> None:
 
 @app.command()
 def export(
-    output: Annotated[Path, typer.Option("--output", help="The JSON file to write.")], as_json: cli.JSON = False
+    output: Annotated[
+        str, typer.Option("--output", help="The file to write, which ends in .json; or a folder for it.")
+    ],
+    force: FORCE = False,
+    as_json: cli.JSON = False,
 ) -> None:
     """Write all presets into a file."""
     with cli.exit_codes():
         presets = cli.make_studio().presets
         names = list(presets.all())
-        try:
-            output.write_text(presets.export(), encoding="utf-8")
-        except OSError as error:
-            raise StorageFull(f"{output} cannot be written: {error.strerror or error}.") from error
-        cli.print_json({"output": str(output), "names": names}) if as_json else print(f"{output}: {len(names)} presets")
+        data = presets.export().encode()
+        file = output_of(output, [".json"], force=force).write("presets.json", lambda file: file.write(data))
+        cli.print_json({"output": str(file), "names": names}) if as_json else print(f"{file}: {len(names)} presets")
 
 
 @app.command("import")

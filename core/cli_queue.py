@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from core import cli
+from core.cli_output import FORCE, place_of
 from core.domain.errors import InvalidInput
 from core.domain.generation import Relation
 from core.domain.queue import Move
@@ -95,15 +95,18 @@ def sheet(
     columns: Annotated[
         str, typer.Option(help="What to vary: NAME=VALUES, for example guidance_scale=1,5,9 or prompt=red,blue.")
     ],
-    output: Annotated[Path, typer.Option(help="The file of the sheet; written as PNG.")],
+    output: Annotated[
+        str, typer.Option(help="The file of the sheet, which ends in .png, .webp, .jpg or .avif; or a folder for it.")
+    ],
     rows: Annotated[str | None, typer.Option(help="A second parameter, in the same way: seed=1-4.")] = None,
+    force: FORCE = False,
     as_json: cli.JSON = False,
 ) -> None:
     """Paint every combination of one or two parameters, and lay them out as one picture with labels."""
     with cli.exit_codes():
         asked = Sheet(_axis(columns), _axis(rows) if rows else None)
-        cli.check_writable(output)
         studio = cli.make_studio()
+        place = place_of(studio, output, studio.sheets.room(asked), force=force)
         generation = studio.gallery.get(id)
         source, mask = studio.gallery.image(generation.source), studio.gallery.mask(generation)
         request = InpaintRequest(source, mask, asked_again(generation.params))
@@ -113,12 +116,13 @@ def sheet(
         for one in ids:
             cli.work_on(studio, one, ids, show=False)
         done = studio.sheets.get(made.id)
-        _save(studio.sheets.picture(done), output)
+        data = studio.exports.sheet(studio.sheets.picture(done), place.type)
+        file = place.write(f"sheet-{done.id}.png", lambda file: file.write(data))
         for one in done.generations:
             if as_json:
                 cli.print_json(cli.summary(studio, one))
         if not as_json:
-            print(output)
+            print(file)
         if any(one.output is None for one in done.generations):
             cli.errors.print("Some of its pictures were not made; the sheet says which.")
             raise typer.Exit(1)
@@ -129,10 +133,3 @@ def _axis(text: str) -> Axis:
     if not equals:
         raise InvalidInput(f"Write NAME=VALUES, for example seed=1-4, not {text!r}.")
     return Axis.parse(name.strip(), values)
-
-
-def _save(picture, path: Path) -> None:
-    try:
-        picture.save(path, "PNG")
-    except OSError as error:
-        raise InvalidInput(f"{path} cannot be written: {error.strerror or error}.") from error

@@ -43,6 +43,11 @@ def embedded(
 
     Raises InvalidImage if the format cannot hold the picture.
     """
+    return encoded(image, format, lossless=lossless, **(_texts(generation, format) if metadata else {}))
+
+
+def encoded(image: Image.Image, format: str, *, lossless: bool = True, **texts: Any) -> bytes:
+    """texts: as Pillow's writers take them. Raises InvalidImage if the format cannot hold the picture."""
     _check(image, format)
     if image.mode == "RGBA" and format == "JPEG":
         flat = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image).convert("RGB")
@@ -51,7 +56,6 @@ def embedded(
     # Other entries, such as comments, would be written along.
     flat.info = {}
     file = io.BytesIO()
-    texts = _texts(generation, format) if metadata else {}
     options = LOSSY_WEBP if format == "WEBP" and not lossless else OPTIONS[format]
     flat.save(file, format, icc_profile=image.info.get("icc_profile"), **options, **texts)
     return file.getvalue()

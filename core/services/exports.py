@@ -13,7 +13,7 @@ from core.domain import compositing
 from core.domain.errors import InvalidImage, InvalidMove, StoredImageDamaged
 from core.domain.generation import Generation
 from core.domain.geometry import Bounds
-from core.metadata.write import MAX_SIDE, embedded
+from core.metadata.write import MAX_SIDE, embedded, encoded
 from core.ports import ImageStore
 
 
@@ -58,6 +58,23 @@ _KINDS = {
 }
 
 
+ENDINGS = {
+    ".png": FileType.PNG,
+    ".webp": FileType.WEBP,
+    ".jpg": FileType.JPEG,
+    ".jpeg": FileType.JPEG,
+    ".avif": FileType.AVIF,
+}
+"""What the ending of a file's name says; WEBP without loss."""
+
+
+def check_size(type: FileType, width: int, height: int) -> None:
+    """Raises InvalidImage if the format holds no picture of this size."""
+    most = MAX_SIDE[_KINDS[type].format]
+    if max(width, height) > most:
+        raise InvalidImage(f"{type.title} holds at most {most:,} pixels a side. Choose PNG.")
+
+
 @dataclass(frozen=True, slots=True)
 class Exports:
     images: ImageStore
@@ -76,11 +93,13 @@ class Exports:
         says = metadata and not generation.is_imported_picture
         return embedded(image, generation, format=_KINDS[type].format, metadata=says, lossless=type.is_lossless)
 
+    def sheet(self, picture: Image.Image, type: FileType) -> bytes:
+        """A sheet as a file. Its pictures say how they were made, each in the gallery."""
+        return encoded(picture, _KINDS[type].format, lossless=type.is_lossless)
+
     def losses(self, generation: Generation, type: FileType) -> tuple[str, ...]:
         """What this format cannot keep of the result, one sentence each. Raises InvalidImage if it holds none of it."""
-        most = MAX_SIDE[_KINDS[type].format]
-        if max(generation.width, generation.height) > most:
-            raise InvalidImage(f"{type.title} holds at most {most:,} pixels a side. Choose PNG.")
+        check_size(type, generation.width, generation.height)
         return tuple(_losses(self._mode(generation.output), type)) if generation.output else ()
 
     def _mode(self, key: str) -> str:

@@ -22,6 +22,8 @@ from db.sheets import SheetRepo
 CELL = Size(320, 320)
 GAP_PX = 8
 LABEL_PX = 18
+LONGEST_LABEL = 28
+"""Characters."""
 INK, PAPER, EMPTY = (38, 39, 48), (255, 255, 255), (236, 236, 240)
 
 
@@ -87,6 +89,15 @@ class Sheets:
         """
         return _drawn(made.sheet, [[self._cell(generation) for generation in line] for line in made.cells])
 
+    def room(self, sheet: Sheet) -> Size:
+        """The largest size that its picture can have, whatever will be in it."""
+        rows = sheet.cells // len(sheet.columns.values)
+        left = LABEL_PX * LONGEST_LABEL if sheet.rows else 0
+        return Size(
+            left + 2 * GAP_PX + len(sheet.columns.values) * (CELL.width + GAP_PX),
+            LABEL_PX + 2 * GAP_PX + rows * (CELL.height + GAP_PX),
+        )
+
     def _made(self, kept: KeptSheet) -> MadeSheet:
         return MadeSheet(kept.id, kept.sheet, tuple(tuple(self._generation(id) for id in line) for line in kept.ids))
 
@@ -141,7 +152,7 @@ def _text_width(text: str, font) -> int:
     return int(font.getlength(text)) + 1
 
 
-def _short(label: str, longest: int = 28) -> str:
+def _short(label: str, longest: int = LONGEST_LABEL) -> str:
     return label if len(label) <= longest else label[: longest - 1] + "…"
 
 

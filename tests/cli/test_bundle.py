@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import io
 import json
 from pathlib import Path
 
 import pytest
-from PIL import Image
 from typer.testing import CliRunner
 
 from core import cli
@@ -101,23 +99,3 @@ def test_an_imported_picture_is_neither_run_again_nor_verified_and_verify_all_le
         assert result.exit_code == 1
         assert "cannot be run again" in " ".join(result.stderr.split())
     assert CliRunner().invoke(cli.app, ["verify", "--all"]).exit_code == 0
-
-
-@pytest.mark.parametrize("name", ["a.avif", "a.jpeg", "a.jpg", "a.png", "a.webp"])
-def test_a_result_is_saved_in_the_format_of_the_file(run, studio, dispatcher, tmp_path, name):
-    [id] = studio.generations.submit(a_request())
-    dispatcher.drain()
-
-    [told] = map(json.loads, run(studio, "save", id, "--output", tmp_path / name, "--json").stdout.splitlines())
-
-    with Image.open(io.BytesIO((tmp_path / name).read_bytes())) as written:
-        assert written.size == (96, 64)
-    assert told["bytes"] == (tmp_path / name).stat().st_size
-    assert bool(told["losses"]) is (name not in ("a.png", "a.webp"))
-
-
-def test_a_result_is_not_saved_as_something_unknown(run, studio, dispatcher, tmp_path):
-    [id] = studio.generations.submit(a_request())
-    dispatcher.drain()
-
-    assert "must end in" in run(studio, "save", id, "--output", tmp_path / "a.bmp", code=2).stderr

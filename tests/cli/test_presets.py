@@ -45,4 +45,4 @@ def test_a_file_that_cannot_be_read_ends_with_two_and_a_sentence(run, studio, tm
 
     assert "no presets" in " ".join(run(studio, "import", tmp_path / "photo.json", code=2).stderr.split())
     assert "cannot be read" in run(studio, "import", tmp_path / "nothing.json", code=2).stderr
-    assert "cannot be written" in run(studio, "export", "--output", tmp_path / "no" / "x.json", code=1).stderr
+    assert "cannot be written" in run(studio, "export", "--output", tmp_path / "photo.json" / "x.json", code=2).stderr
