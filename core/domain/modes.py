@@ -6,6 +6,7 @@ The figures behind the table: docs/decisions/0007-the-repaint.md.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -92,3 +93,23 @@ MODES: dict[str, Mode] = {
     ),
 }
 """replace is how a request without any choice is painted: all its values are the defaults."""
+
+_REMOVES = re.compile(
+    r"""\W*
+    (?:(?:please|just|now|then|first)\W+)*
+    (?:(?:can|could|would|will)\ (?:you|we)\ |(?:i|we)(?:'d\ like|\ would\ like|\ want|\ need)\ (?:you\ )?to\ |let's\ )?
+    (?:(?:please|just|kindly|also)\W+)*
+    (?:remov(?:e|ing)|delet(?:e|ing)|eras(?:e|ing)|get(?:ting)?\ rid\ of|without|no\ more
+    |(?:take|taking|clear|clean|wipe|edit|crop|cut|rub|photoshop)
+     (?:\ (?:(?!away|out|off|up)[\w'-]+)){0,5}\ (?:away|out)
+    |take\ off|make\ (?:[\w'-]+\ ){1,5}(?:disappear|vanish|go\ away))
+    (?!\w|-)(?!\W*(?:key|button|icon|sign|tool|mark)s?\b)
+    """,
+    re.IGNORECASE | re.VERBOSE,
+)
+"""How a wish to take something away begins. “removed wallpaper” and “cat without a tail” name what is to be seen."""
+
+
+def asks_to_remove(prompt: str) -> bool:
+    """Whether these words ask to take something away, which a model that paints what it reads would put there."""
+    return _REMOVES.match(" ".join(prompt.replace("’", "'").split())) is not None

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from core.domain.errors import InvalidMove, InvalidParams
+from core.domain.errors import GenerationNotFound, InvalidMove, InvalidParams
 from core.domain.generation import Generation, Progress, Relation, Status
 from core.domain.outpaint import Extended
 from core.domain.params import InpaintParams
@@ -147,6 +147,13 @@ class Generations:
         if status not in (Status.FAILED, Status.CANCELLED):
             raise InvalidMove(f"This generation is {status}, so there is nothing to try again. Use Re-run instead.")
         return self.rerun(id, session=session)
+
+    def is_active(self, id: str) -> bool:
+        """Whether it waits or is being painted; False for one that was deleted for good."""
+        try:
+            return self.repo.status(id).is_active
+        except GenerationNotFound:
+            return False
 
     def cancel(self, id: str) -> None:
         self.repo.request_cancel(id, self.now())

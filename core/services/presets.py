@@ -77,7 +77,7 @@ class Presets:
 def _name(name: str) -> str:
     name = title_text(name)
     if not 1 <= len(name) <= MAX_NAME:
-        raise InvalidInput(f"A preset needs a name of 1 to {MAX_NAME} characters.")
+        raise InvalidInput(f"A preset needs a name of 1 to {MAX_NAME} characters, not {len(name):,}.")
     return name
 
 

@@ -6,7 +6,9 @@ canvas as a drawing, from which the mask is made at the picture's full size when
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import streamlit as st
 
@@ -193,6 +195,20 @@ def _draw(studio: Studio, draft: Draft, size: Size, tool: Tool, brush_px: int) -
         key=f"canvas-{seat.number}",
     )
     return Drawing.from_canvas(result.json_data, size)
+
+
+def store_drawn(studio: Studio, id: str, session: Mapping[str, Any]) -> None:
+    """Store what stands on the simple canvas in this snapshot of the session: strokes that came with a click."""
+    draft, seat = studio.drafts.get(id) or Draft(), state.seat(session)
+    sent = seat and (session.get(f"canvas-{seat.number}") or {}).get("drawing")
+    if not sent or draft.source is None or draft.canvas_width is None:
+        return
+    size = canvas_size(prepared.picture_size(studio, draft.source), draft.canvas_width)
+    if seat.shows != (draft.source, draft.base_mask, tuple(size)):
+        # It has gone away, or was changed behind its back.
+        return
+    drawing = Drawing.from_canvas(sent.get("raw"), size)
+    state.change_draft(studio, id, drawing=None if drawing.is_empty else drawing.to_json())
 
 
 def _fitting(picture: Size, width: int) -> Size:

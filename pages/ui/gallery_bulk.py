@@ -68,7 +68,7 @@ def _actions(studio: Studio, selected: Sequence[Generation]) -> None:
     _compare_button(results)
     if _button("rerun", "Re-run", ":material/replay:", ids, RERUN):
         for id in ids:
-            studio.generations.rerun(id, session=state.session())
+            studio.generations.rerun(id, session=state.person())
         st.toast(f"{counted(len(ids), 'generation')} queued again with the same seed.", icon=":material/replay:")
         st.rerun()
     if _button("verify", "Verify", ":material/fact_check:", results, "Run again and compare, pixel by pixel"):

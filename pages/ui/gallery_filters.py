@@ -276,7 +276,7 @@ def _saved_searches(studio: Studio, asked: GalleryFilter) -> None:
         if not searches:
             st.caption("None yet. Set search words and filters, then save them here under a name.")
         with st.container(horizontal=True, vertical_alignment="bottom"):
-            st.text_input("Name", key="search-name", max_chars=100, placeholder="Name for what is set now")
+            st.text_input("Name", key="search-name", placeholder="Name for what is set now")
             st.button("Save", icon=":material/bookmark_add:", key="save-search", on_click=_save, args=(studio,))
 
 

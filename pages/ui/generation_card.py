@@ -134,7 +134,7 @@ def _actions(studio: Studio, generation: Generation) -> None:
         if not generation.is_imported_picture and st.button(
             "Re-run", key=f"rerun-{id}", icon=":material/replay:", help=RERUN
         ):
-            queued = studio.generations.rerun(id, session=state.session())
+            queued = studio.generations.rerun(id, session=state.person())
         verify_button(studio, generation)
         downloads(studio, generation, id)
         if generation.deleted_at is not None:

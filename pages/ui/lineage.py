@@ -158,7 +158,7 @@ def _replays(studio: Studio, generation: Generation, family: Family, replays: tu
         help=f"Paints all {len(family.chain)} steps again from the first picture, each on the new result of the one "
         "before, and says whether the last picture comes out the same",
     ):  # fmt: skip
-        studio.lineage.replay(generation.id, session=state.session())
+        studio.lineage.replay(generation.id, session=state.person())
         st.rerun()
 
 

@@ -138,7 +138,7 @@ def _again(studio: Studio, id: str, status: Status, ended: Sequence[str]) -> Non
 
 def _queue_again(studio: Studio, id: str, ended: Sequence[str]) -> None:
     with shown_errors():
-        again = {generation: studio.generations.retry(generation, session=state.session()) for generation in ended}
+        again = {generation: studio.generations.retry(generation, session=state.person()) for generation in ended}
         draft = studio.drafts.get(id)
         if draft is not None:
             now = tuple(again.get(generation, generation) for generation in draft.generations)

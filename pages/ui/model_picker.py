@@ -61,14 +61,15 @@ def model_picker(studio: Studio, id: str, chosen: str, apply: Any) -> str:
         return state.held(key)
     return st.text_input(
         "Folder or hub id", key=other, placeholder="owner/name, or a folder on the machine that runs this program",
-        max_chars=int(parameter.high or 300), on_change=on_change,
+        on_change=on_change,
     ).strip()  # fmt: skip
 
 
-def held_model(id: str) -> str:
-    """For a callback: the model that the picker shows now."""
-    held = state.held(f"{id}.model")
-    return held if held != OTHER else str(state.held(f"{id}.model-other") or "").strip()
+def held_model(id: str, session: Mapping[str, Any] | None = None) -> str:
+    """For a callback: the model that the picker shows now. session: a snapshot to look for it in."""
+    held = state.held if session is None else session.get
+    model = held(f"{id}.model")
+    return model if model != OTHER else str(held(f"{id}.model-other") or "").strip()
 
 
 def fill_model(studio: Studio, id: str, model: str) -> None:
@@ -93,6 +94,15 @@ def model_facts(studio: Studio, model: str) -> str | None:
     if is_ready:
         return None
     return _download(studio, spec, model)
+
+
+def model_problem(studio: Studio, model: str) -> str | None:
+    """The same without showing anything."""
+    try:
+        studio.models.find(model)
+        return None if studio.models.is_ready(model) else "This model is not on this machine yet. Download it first."
+    except StudioError as error:
+        return str(error)
 
 
 def _facts(spec: ModelSpec) -> list[str]:

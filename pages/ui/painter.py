@@ -10,6 +10,7 @@ from __future__ import annotations
 import base64
 import binascii
 import io
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
@@ -28,6 +29,7 @@ from core.domain.selection import similar
 from pages.ui import prepared, state
 from pages.ui.media import address
 from pages.ui.messages import shown_errors
+from pages.ui.state import PainterSeat
 
 CODE = Path(__file__).parent / "painter_js" / "painter.js"
 MAX_STAMP = 40
@@ -109,32 +111,55 @@ class Painted:
 
 
 def take_painted(studio: Studio, id: str) -> None:
-    """Store what the browser sent last, if it is news. To be called before anything else changes the mask.
-
-    Left out if it was painted on another mask than is stored: it will be sent again.
-    """
+    """Store what the browser sent last, if it is news. To be called before anything else changes the mask."""
     with shown_errors():
-        draft = studio.drafts.get(id) or Draft()
-        key = _key(id, draft)
-        sent = (state.held(key) or {}).get("painted")
-        if sent is None:
-            return
-        painted = Painted.read(sent)
-        seat = state.painter_seat(key)
-        is_outdated = painted.revision != seat.revision or draft.base_mask != seat.shown
-        if draft.source is None or painted.stamp == seat.heard or is_outdated:
-            return
-        heard = replace(seat, heard=painted.stamp)
-        try:
-            mask = _painted_over(studio, draft, painted.png)
-        except InvalidMask:
-            # Heard all the same: the browser would send it for ever.
-            state.keep_painter_seat(key, heard)
-            raise
-        # Said last: this run may end here for the next one, and then the browser sends it again.
-        state.keep_painter_seat(key, replace(heard, shown=_store(studio, id, mask)))
-        if painted.place is not None:
-            _store(studio, id, with_similar(studio, draft.source, mask, painted.place))
+        keep_taken(store_painted(studio, id, state.snapshot()))
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """What became of what the browser sent: the seat to be kept for the painter of this key, or why it is no mask."""
+
+    key: str
+    seat: PainterSeat
+    problem: InvalidMask | None = None
+
+
+def keep_taken(taken: Taken | None) -> None:
+    """Said last: the run may end here for the next one, and then the browser sends it again. Raises InvalidMask."""
+    if taken is None:
+        return
+    # Heard also if it was none: the browser would send it for ever.
+    state.keep_painter_seat(taken.key, taken.seat)
+    if taken.problem is not None:
+        raise taken.problem
+
+
+def store_painted(studio: Studio, id: str, session: Mapping[str, Any]) -> Taken | None:
+    """The same without a look into the session, of which this is a snapshot. None: there was no news.
+
+    Left out if it was painted on another mask than is stored: it will be sent again. Raises InvalidMask for what is
+    nothing of the painter's.
+    """
+    draft = studio.drafts.get(id) or Draft()
+    key = _key(id, draft)
+    sent = (session.get(key) or {}).get("painted")
+    if sent is None:
+        return None
+    painted = Painted.read(sent)
+    seat = state.painter_seat(key, session)
+    is_outdated = painted.revision != seat.revision or draft.base_mask != seat.shown
+    if draft.source is None or painted.stamp == seat.heard or is_outdated:
+        return None
+    heard = replace(seat, heard=painted.stamp)
+    try:
+        mask = _painted_over(studio, draft, painted.png)
+    except InvalidMask as problem:
+        return Taken(key, heard, problem)
+    taken = Taken(key, replace(heard, shown=_store(studio, id, mask)))
+    if painted.place is not None:
+        _store(studio, id, with_similar(studio, draft.source, mask, painted.place))
+    return taken
 
 
 def _painted_over(studio: Studio, draft: Draft, png: bytes) -> Mask:

@@ -6,7 +6,7 @@ import re
 from collections.abc import Collection, Mapping, Sequence
 from concurrent.futures import Future
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
@@ -17,7 +17,7 @@ from core.bootstrap import Studio
 from core.domain.draft import Draft
 from core.domain.environment import Device
 from core.domain.errors import InvalidParams, StudioError
-from core.domain.modes import CONTENT_FILL, MODES
+from core.domain.modes import CONTENT_FILL, MODES, asks_to_remove
 from core.domain.params import ORIGINAL, PARAMETERS, TWO_PASS, InpaintParams
 from pages.ui import state
 from pages.ui.messages import escaped, show_error
@@ -26,6 +26,7 @@ from pages.ui.model_picker import (
     held_model,
     model_facts,
     model_picker,
+    model_problem,
     recommended_for,
     unused_by,
     vocabulary_advice,
@@ -41,6 +42,7 @@ SLIDER_STEPS = 300
 
 MODE = "mode"
 USUAL_MODE = "replace"
+REMOVE = "remove"
 LOOKS_WEIGHTED = re.compile(
     r"(?<!\\)\([^()]*[^()\d\s]\s*:\s*[0-9.]+\s*\)"
     r"|(?<!\\)\([^()]+(?<!\\)\)(?:\d*\.?\d+|\++|-+)(?!\w)"
@@ -66,19 +68,22 @@ class Choices:
     problem: str | None
 
 
-def params_form(studio: Studio, id: str, draft: Draft) -> tuple[Choices, DeltaGenerator]:
+def params_form(studio: Studio, id: str, draft: Draft) -> tuple[Choices, DeltaGenerator, DeltaGenerator]:
     """Show the form of this draft, and store every change in it.
 
     The second result is the place below the prompts: what is pressed most belongs where it is seen without scrolling.
+    Whatever comes and goes with the words stands below it: a line that appears when a field is left must not move the
+    button that is just being pressed. The third is the place below those lines.
     """
     kept = _kept(studio, draft)
     values: dict[str, Any] = {}
     unused = unused_by(studio, held_model(id) or kept["model"])
     mode = _mode(studio, id, kept, takes_words="prompt" not in unused)
     values["prompt"] = _text(id, "prompt", kept, unused, height=84)
-    advice = st.container()
+    _prompt_line(values["prompt"])
     values["negative_prompt"] = _text(id, "negative_prompt", kept, unused)
     below_prompts = st.container()
+    advice, at_work = st.container(), st.container()
     values["model"] = model_picker(studio, id, kept["model"], lambda model: _apply_recommended(studio, id, model))
     problem = model_facts(studio, values["model"])
     left, right = st.columns(2)
@@ -115,15 +120,29 @@ def params_form(studio: Studio, id: str, draft: Draft) -> tuple[Choices, DeltaGe
     with advice:
         _advice(studio, values)
         _advise_weights(studio, id, values, unused)
-        choices = _readable(studio, _checked(values, is_random, images, problem))
+        _offer_to_remove(studio, id, mode, values["prompt"])
+        choices = _checked(studio, values, is_random, images, problem)
         if choices.params is not None:
             use_whole = partial(fill_form, studio, id, {"long_prompt": True})
             prompt_length_line(studio, choices.params, unused, use_whole, key=f"{id}.whole-prompt")
-    extras = {MODE: mode, "random_seed": is_random, "count": images, "device": chosen_device(id, draft)}
-    stored = {**values, **extras}
+    stored = {**values, MODE: mode, "random_seed": is_random, "count": images, "device": chosen_device(id, draft)}
     if stored != dict(draft.params):
         state.change_draft(studio, id, params=stored)
-    return choices, below_prompts
+    return choices, below_prompts, at_work
+
+
+def form_now(studio: Studio, id: str, draft: Draft, session: Mapping[str, Any]) -> tuple[Choices, dict[str, Any]]:
+    """For a callback, which runs before the form is drawn: what its fields say in this snapshot of the session.
+
+    The second result is what the draft keeps of it.
+    """
+    kept = _kept(studio, draft)
+    model = held_model(id, session) or kept["model"]
+    fields = {name: session.get(f"{id}.{name}", kept[name]) for name in (*PARAMETERS, "count", "device", MODE)}
+    is_random = bool(session.get(f"{id}.random", kept["random_seed"]))
+    stored = {**fields, "model": model, "random_seed": is_random}
+    values = {name: stored[name] for name in PARAMETERS}
+    return _checked(studio, values, is_random, fields["count"], model_problem(studio, model)), stored
 
 
 def chosen_device(id: str, draft: Draft) -> str:
@@ -157,7 +176,7 @@ def _kept(studio: Studio, draft: Draft) -> Mapping[str, Any]:
 def _first_mode(studio: Studio, model: str, *, is_fresh: bool) -> str:
     """What a draft is for that does not say it."""
     if model == CONTENT_FILL:
-        return "remove"
+        return REMOVE
     try:
         # A model that knows some things only is there to put them into pictures, rather than in the place of others.
         return "add" if is_fresh and studio.models.vocabulary(model) else USUAL_MODE
@@ -170,9 +189,15 @@ def _text(id: str, name: str, kept: Mapping[str, Any], unused: Collection[str] =
     state.begin_widget(f"{id}.{name}", str(kept[name]))
     field = st.text_area if size else st.text_input
     return field(
-        parameter.title, key=f"{id}.{name}", help=parameter.help, max_chars=int(parameter.high or 2000),
-        disabled=name in unused, **size,
+        # No max_chars: the browser would refuse a longer text without a word, and the one before would be painted.
+        parameter.title, key=f"{id}.{name}", help=parameter.help, disabled=name in unused, **size,
     )  # fmt: skip
+
+
+def _prompt_line(prompt: str) -> None:
+    """One line, whether or not there is something to say about the prompt: it must not move what stands below."""
+    most = int(PARAMETERS["prompt"].high or 0)
+    st.caption(f":red[{len(prompt):,} of at most {most:,} characters]" if len(prompt) > most > 0 else "&nbsp;")
 
 
 def _number(id: str, name: str, kept: Mapping[str, Any], unused: Collection[str] = ()) -> int | float:
@@ -353,22 +378,28 @@ def _advise_weights(studio: Studio, id: str, values: Mapping[str, Any], unused: 
         )  # fmt: skip
 
 
-def _checked(values: Mapping[str, Any], is_random: bool, count: int, problem: str | None) -> Choices:
+def _offer_to_remove(studio: Studio, id: str, mode: str, prompt: str) -> None:
+    """Who asks for something to go away, where what is written is painted, is led to the mode that does it."""
+    if mode == REMOVE or not asks_to_remove(prompt):
+        return
+    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+        st.caption(f":material/info: {MODES[mode].title} paints what the prompt names.", width="content")
+        st.button(
+            f"Switch to {MODES[REMOVE].title}", key=f"{id}.to-remove", on_click=_switch_to_remove, args=(studio, id),
+            help="What is painted over goes away, and its surroundings are continued. The prompt stays.",
+        )  # fmt: skip
+
+
+def _switch_to_remove(studio: Studio, id: str) -> None:
+    state.fill_widget(f"{id}.{MODE}", REMOVE)
+    _apply_mode(studio, id)
+
+
+def _checked(studio: Studio, values: Mapping[str, Any], is_random: bool, count: int, problem: str | None) -> Choices:
+    """Without params if the choices, or the weights in a prompt, cannot be read."""
     try:
-        return Choices(InpaintParams(**values), is_random, count, problem)
+        params = InpaintParams(**values)
+        studio.generations.check(params)
     except InvalidParams as error:
-        if problem is None:
-            st.warning(escaped(str(error)), icon=":material/error:")
         return Choices(None, is_random, count, problem or str(error))
-
-
-def _readable(studio: Studio, choices: Choices) -> Choices:
-    """With a warning, and nothing to be generated, if the choices or the weights in a prompt cannot be read."""
-    if choices.params is None:
-        return choices
-    try:
-        studio.generations.check(choices.params)
-    except InvalidParams as error:
-        st.warning(escaped(str(error)), icon=":material/error:")
-        return replace(choices, params=None, problem=choices.problem or str(error))
-    return choices
+    return Choices(params, is_random, count, problem)

@@ -5,18 +5,20 @@ from __future__ import annotations
 import streamlit as st
 
 from core.bootstrap import Studio
-from core.domain.params import InpaintParams
+from core.domain.draft import Draft
+from core.domain.errors import InvalidParams
 from pages.ui import state
+from pages.ui.actions import action_button
 from pages.ui.messages import escaped, shown_errors
-from pages.ui.params_form import fill_form
+from pages.ui.params_form import fill_form, form_now
 
 LATEST_LOOKED_AT = 60
 PROMPTS_SHOWN = 12
 LONGEST_LABEL = 60
 
 
-def presets_popover(studio: Studio, id: str, params: InpaintParams | None) -> None:
-    """params: what the form says now, to be saved; None if it cannot be used."""
+def presets_popover(studio: Studio, id: str) -> None:
+    """What the form of this draft says can be saved, and what is saved fills it."""
     with st.popover("Presets", icon=":material/bookmarks:", help="Parameters under a name"), shown_errors():
         presets = studio.presets.all()
         for nth, (name, values) in enumerate(presets.items()):
@@ -25,17 +27,16 @@ def presets_popover(studio: Studio, id: str, params: InpaintParams | None) -> No
                     _label(name), key=f"preset-use-{nth}", width="stretch", icon=":material/tune:",
                     on_click=fill_form, args=(studio, id, values),
                 )  # fmt: skip
-                st.button(
-                    "Delete", key=f"preset-delete-{nth}", icon=":material/delete:", help=f"Forget {_label(name)}",
-                    on_click=_delete, args=(studio, name),
+                action_button(
+                    "Delete", studio.presets.delete, name, key=f"preset-delete-{nth}", icon=":material/delete:",
+                    help=f"Forget {_label(name)}",
                 )  # fmt: skip
         if not presets:
             st.caption("None yet. Save the parameters as they stand now under a name of your own.")
-        name = st.text_input("Name", key="preset-name", max_chars=100, placeholder="for example: fine detail")
-        with_prompts = st.toggle("With the prompts", key="preset-prompts")
-        st.button(
-            "Save", key="preset-save", icon=":material/save:", disabled=params is None or not name.strip(),
-            on_click=_save, args=(studio, name, params, with_prompts), width="stretch",
+        st.text_input("Name", key="preset-name", placeholder="for example: fine detail")
+        st.toggle("With the prompts", key="preset-prompts")
+        action_button(
+            "Save", _save, studio, id, key="preset-save", icon=":material/save:", width="stretch",
             help="In place of one of the same name. The seed is not part of it.",
         )  # fmt: skip
         _hand_on(studio, has_any=bool(presets))
@@ -84,16 +85,14 @@ def _import(studio: Studio) -> None:
         st.toast(f"Presets: {told}.", icon=":material/bookmark_added:")
 
 
-def _save(studio: Studio, name: str, params: InpaintParams, with_prompts: bool) -> None:
-    with shown_errors():
-        studio.presets.save(name, params, with_prompts=with_prompts)
-        state.fill_widget("preset-name", "")
-        st.toast("Saved as a preset.", icon=":material/bookmark_added:")
-
-
-def _delete(studio: Studio, name: str) -> None:
-    with shown_errors():
-        studio.presets.delete(name)
+def _save(studio: Studio, id: str) -> None:
+    session = state.snapshot()
+    choices, _ = form_now(studio, id, studio.drafts.get(id) or Draft(), session)
+    if choices.params is None:
+        raise InvalidParams(choices.problem)
+    studio.presets.save(session["preset-name"], choices.params, with_prompts=session["preset-prompts"])
+    state.fill_widget("preset-name", "")
+    st.toast("Saved as a preset.", icon=":material/bookmark_added:")
 
 
 def _label(text: str) -> str:

@@ -171,7 +171,7 @@ def _picture(studio: Studio, generation: Generation) -> None:
 def _words(generation: Generation) -> None:
     params = generation.params
     st.markdown(escaped(_prompt(generation, PROMPT_SHOWN)))
-    whose = "this browser" if generation.session == state.session() else "another session"
+    whose = "this browser" if generation.session == state.person() else "another session"
     steps = f"{params.effective_steps} steps"
     facts = (params.model, steps, f"seed {params.seed}", generation.device, whose)
     st.caption(escaped(" · ".join(facts)))

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Collection
+from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
 import streamlit as st
 
 from core.bootstrap import Studio
-from core.domain.errors import StudioError
+from core.domain.errors import InvalidInput, StudioError
 from core.domain.generation import Generation
 from core.domain.params import PARAMETERS, SCHEDULERS, InpaintParams
 from core.domain.sheet import AXES, WORDS, Axis, Sheet
@@ -32,8 +32,10 @@ EXAMPLES = {
 }
 
 
-def sheet_panel(studio: Studio, id: str, params: InpaintParams | None, device: str | None) -> Sheet | None:
-    """The choice of what to vary; the sheet that the button asks for, in the run in which it is pressed."""
+def sheet_panel(
+    studio: Studio, id: str, params: InpaintParams | None, device: str | None, button: Callable[[str], None]
+) -> None:
+    """The choice of what to vary. button: draws the one that makes the sheet, under this title."""
     with st.expander("Sheet: vary one or two parameters", icon=":material/grid_on:"):
         columns, rows = st.columns(2)
         with columns:
@@ -41,15 +43,35 @@ def sheet_panel(studio: Studio, id: str, params: InpaintParams | None, device: s
         with rows:
             down = _axis(studio, id, "rows", [NOTHING, *AXES])
         sheet, problem = _sheet(across, down, params, _unused(studio, params, across, down))
+        # What comes and goes with the values stands below, so that it does not move the button that is being pressed.
+        button(f"Make {sheet.cells} pictures" if sheet else "Make the sheet")
         if problem:
             st.caption(escaped(problem))
         elif sheet is not None and params is not None:
             st.caption(_cost(studio, sheet, params, device))
-        pressed = st.button(
-            f"Make {sheet.cells} pictures" if sheet else "Make the sheet", key=f"{id}.sheet", width="stretch",
-            icon=":material/grid_on:", disabled=sheet is None,
-        )  # fmt: skip
-        return sheet if pressed else None
+
+
+def sheet_now(studio: Studio, id: str, params: InpaintParams, session: Mapping[str, Any]) -> Sheet:
+    """For a callback, which runs before the panel is drawn: what it says in this snapshot of the session.
+
+    Raises InvalidInput for what cannot be varied, or makes no sheet.
+    """
+    across, down = (_axis_now(session, f"{id}.sheet.{side}") for side in ("columns", "rows"))
+    sheet, problem = _sheet(across, down, params, _unused(studio, params, across, down))
+    if problem:
+        raise InvalidInput(problem)
+    return sheet
+
+
+def _axis_now(session: Mapping[str, Any], key: str) -> Axis | str | None:
+    name = session.get(key, NOTHING)
+    if name == NOTHING:
+        return None
+    held = session.get(f"{key}.{name}", ())
+    try:
+        return Axis.parse(name, held) if isinstance(held, str) else Axis(name, tuple(held))
+    except StudioError as error:
+        return str(error)
 
 
 def _axis(studio: Studio, id: str, side: str, names: list[str]) -> Axis | str | None:

@@ -6,7 +6,9 @@ Only ids live here; what they stand for is in the database, so a page switch, a 
 
 from __future__ import annotations
 
+import re
 import secrets
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,17 +20,54 @@ from pages.ui import address
 
 _DRAFT = "studio.draft"
 _ADDRESS = "studio.address"
-_SESSION = "studio.session"
+_PERSON = "studio.person"
 _SEAT = "studio.seat"
 _SEEN = "studio.seen"
 _NEWS = "studio.news"
+_PRESSES = "studio.presses"
+_REFUSED = "studio.refused"
+PERSON_COOKIE = "inpaint_studio_person"
 DRAFT_PARAMETER = "draft"
 """In the page's address: a refresh makes a new session, and the address is all that is left of the old one."""
 
 
-def session() -> str:
-    """A name for this browser session, recorded with what it submits."""
-    return st.session_state.setdefault(_SESSION, secrets.token_hex(8))
+def snapshot() -> Mapping[str, Any]:
+    """All that the session holds now, by key.
+
+    For what must not be lost: Streamlit may end the run at any other look at its session, also within a callback, as
+    soon as somebody has clicked on something else or left the page. At this one it does not.
+    """
+    return st.session_state.to_dict()
+
+
+def person() -> str:
+    """A name for who sits in front of this browser, the same in all its tabs; recorded with what they submit.
+
+    It comes in a cookie. Until the browser has one, it is this session's own, or what another tab has chosen.
+    """
+    named = st.context.cookies.get(PERSON_COOKIE) or snapshot().get(_PERSON)
+    return named if _is_person(named) else st.session_state.setdefault(_PERSON, secrets.token_hex(8))
+
+
+def is_known_person() -> bool:
+    """Whether the browser has said who it is."""
+    return _is_person(st.context.cookies.get(PERSON_COOKIE))
+
+
+def meet(named: Any) -> None:
+    """Another tab of this browser has chosen this name: it is taken from now on."""
+    if _is_person(named):
+        st.session_state[_PERSON] = named
+
+
+def _is_person(named: Any) -> bool:
+    # Anybody can send anything.
+    return isinstance(named, str) and re.fullmatch("[0-9a-f]{16}", named) is not None
+
+
+def presses() -> dict[str, float]:
+    """When each button that does something was pressed last, on the clock of time.monotonic(), by its key."""
+    return st.session_state.setdefault(_PRESSES, {})
 
 
 def draft(studio: Studio) -> tuple[str, Draft]:
@@ -80,8 +119,8 @@ class Seat:
     initial: str | None
 
 
-def seat() -> Seat | None:
-    return st.session_state.get(_SEAT)
+def seat(session: Mapping[str, Any] | None = None) -> Seat | None:
+    return (st.session_state if session is None else session).get(_SEAT)
 
 
 def take_seat(shows: tuple, initial: str | None) -> Seat:
@@ -109,9 +148,9 @@ class PainterSeat:
     heard: str | None = None
 
 
-def painter_seat(key: str) -> PainterSeat:
-    """key: of its widget."""
-    return st.session_state.get(f"{_SEAT}.{key}", PainterSeat())
+def painter_seat(key: str, session: Mapping[str, Any] | None = None) -> PainterSeat:
+    """key: of its widget. session: a snapshot to look for it in."""
+    return (st.session_state if session is None else session).get(f"{_SEAT}.{key}", PainterSeat())
 
 
 def keep_painter_seat(key: str, seat: PainterSeat) -> None:
@@ -125,6 +164,15 @@ def news(place: str) -> Any:
 
 def tell_next(place: str, what: Any) -> None:
     st.session_state[f"{_NEWS}.{place}"] = what
+
+
+def refuse(place: str, what: Any) -> None:
+    """What was refused there, and why, until something else is said; None: nothing."""
+    st.session_state[f"{_REFUSED}.{place}"] = what
+
+
+def refused(place: str) -> Any:
+    return st.session_state.get(f"{_REFUSED}.{place}")
 
 
 def is_phone() -> bool:

@@ -206,6 +206,10 @@ class Artist:
         ids = self.draft["generations"]
         return self._query(f"SELECT * FROM generations WHERE id IN ({','.join('?' * len(ids))})", *ids)
 
+    def all_rows(self, source: str) -> list[dict[str, Any]]:
+        """Everything that was ever submitted with this picture."""
+        return self._query("SELECT * FROM generations WHERE source = ?", source)
+
     def image(self, key: str) -> Image.Image:
         name = key.removeprefix("sha256:")
         return Image.open(self.data / "images" / name[:2] / f"{name}.png")

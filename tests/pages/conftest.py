@@ -17,7 +17,7 @@ from streamlit.testing.v1 import AppTest
 from core.domain.drawing import ERASE, PAINT
 from core.domain.picture import Picture
 from core.engine.fake import fake_devices
-from pages.ui import canvas
+from pages.ui import canvas, state
 from tests.conftest import a_picture
 
 ROOT = Path(__file__).parents[2]
@@ -51,6 +51,10 @@ class Hand:
             }
         )  # fmt: skip
 
+    def held(self) -> dict[str, Any]:
+        """What a browser would have sent along with a click, strokes that no run has seen yet included."""
+        return {self.key: {"drawing": {"raw": {"objects": [*self.objects, *self.strokes]}}}} if self.key else {}
+
     def erase(self, *box: float) -> None:
         self.paint(*box, colour=ERASE)
 
@@ -60,6 +64,12 @@ def _no_engine(monkeypatch):
     """The libraries of the engine have no part in these tests."""
     monkeypatch.setattr("pages.ui.resources.warm_up", lambda: None)
     monkeypatch.setattr("core.engine.device.devices", fake_devices)
+
+
+@pytest.fixture(autouse=True)
+def _quick_hands(monkeypatch):
+    """A test clicks twice on purpose within a moment in which a hand does so by mistake only."""
+    monkeypatch.setattr("pages.ui.actions.DOUBLE_CLICK_S", 0)
 
 
 @pytest.fixture(autouse=True)
@@ -77,6 +87,8 @@ def hand(monkeypatch) -> Hand:
     hand = Hand()
     monkeypatch.setitem(sys.modules, "streamlit_drawable_canvas", SimpleNamespace(st_canvas=hand))
     monkeypatch.setattr("pages.ui.canvas._ruler", lambda: lambda **_: {"width": ROOM_PX})
+    session = state.snapshot
+    monkeypatch.setattr(state, "snapshot", lambda: {**session(), **hand.held()})
     # The painter has no drawing to hand in: who paints with this hand does so on the simple canvas.
     monkeypatch.setattr(canvas, "_painter", canvas._simple_canvas)
     return hand

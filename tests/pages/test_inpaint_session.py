@@ -70,13 +70,15 @@ def test_a_sheet_makes_every_combination_and_shows_them_as_one_picture(studio, r
     assert "6 of 6 are done" in words_on(ready)
 
 
-def test_what_cannot_be_varied_is_told_and_the_button_waits(ready):
+def test_what_cannot_be_varied_is_told_and_makes_no_sheet(ready, studio):
     id = draft_id(ready)
 
     ready.text_input(key=f"{id}.sheet.columns.guidance_scale").set_value("1, many").run()
 
     assert "“many” is not a number" in words_on(ready)
-    assert ready.button(key=f"{id}.sheet").disabled
+    press(ready, f"{id}.sheet")
+    assert "“many” is not a number" in ready.error[0].value
+    assert studio.gallery.count() == 0
 
 
 def test_an_empty_mask_refuses_a_sheet_in_words(studio, inpaint):

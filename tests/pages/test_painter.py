@@ -20,7 +20,6 @@ from pages.ui import canvas, painter, state
 from tests.conftest import a_mask, a_picture
 from tests.pages.test_inpaint import draft, draft_id, generate, png, upload, words_on
 
-HELD = state.held
 PAINTER = canvas._painter
 
 
@@ -35,9 +34,6 @@ class Browser:
 
     def __call__(self, *, key: str, data: dict[str, Any], on_painted_change: Any) -> None:
         self.key, self.told = key, data
-
-    def held(self, key: str) -> Any:
-        return {"painted": self.sent} if key == self.key else HELD(key)
 
     def paint(self, mask: Mask, **other: Any) -> None:
         self.count += 1
@@ -57,7 +53,8 @@ def browser(inpaint, hand, monkeypatch) -> Browser:
     monkeypatch.setattr(canvas, "_painter", PAINTER)
     monkeypatch.setattr(painter, "_component", browser)
     monkeypatch.setattr(painter, "address", lambda file, *_: "data:," + base64.b64encode(file).decode())
-    monkeypatch.setattr(state, "held", browser.held)
+    session = state.snapshot
+    monkeypatch.setattr(state, "snapshot", lambda: {**session(), browser.key: {"painted": browser.sent}})
     return browser
 
 

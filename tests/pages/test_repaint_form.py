@@ -115,7 +115,9 @@ def test_a_model_without_chance_makes_no_sheet_over_seeds(studio, ready):
     ready.selectbox(key=f"{draft_id(ready)}.sheet.rows").set_value("seed").run()
 
     assert "Seed has no effect with this model" in words_on(ready)
-    assert ready.button(key=f"{draft_id(ready)}.sheet").disabled
+    ready.button(key=f"{draft_id(ready)}.sheet").click().run()
+    assert "has no effect with this model" in ready.error[0].value
+    assert studio.gallery.count() == 0
 
 
 def test_what_a_generation_was_made_with_comes_back_into_the_form(studio, inpaint, dispatcher):
