@@ -1,0 +1,3 @@
+"""Inpaint Studio without its pages."""
+
+__version__ = "1.0"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from core.domain.errors import InvalidParams
@@ -19,6 +19,19 @@ TOOLS = {
     "novelai": "NovelAI",
     "sdnext": "SD.Next",
     "a1111": "A1111, Forge or alike",
+    "civitai": "Civitai",
+    "swarmui": "SwarmUI",
+    "drawthings": "Draw Things",
+    "easydiffusion": "Easy Diffusion",
+    "ruinedfooocus": "RuinedFooocus",
+    "stabilitymatrix": "Stability Matrix",
+    "tensorart": "TensorArt",
+    "midjourney": "Midjourney",
+    "json": "a tool that does not say its name",
+    "openai": "OpenAI",
+    "google": "Google",
+    "adobe": "Adobe",
+    "c2pa": "an image generator (content credentials)",
 }
 """Keys of tools, and what a person calls them."""
 
@@ -36,7 +49,7 @@ SURROGATES = re.compile("[\ud800-\udfff]")
 class Imported:
     """What could be read from a file, safe to store and to offer.
 
-    tool: "inpaint-studio", "invokeai", "comfyui", "fooocus", "novelai", "sdnext" or "a1111".
+    tool: a key of TOOLS.
     params: fields of InpaintParams with values inside its limits; InpaintParams(**params) is always valid.
     seed_text: the seed as written, if it is a whole number too large for ours. size: width and height that the tool
     painted at. record: our own record, as embedded, if the tool is ours. raw: all the rest as text, with the
@@ -59,6 +72,23 @@ class Imported:
     def said(self) -> dict[str, Any]:
         """What is offered to an artist who opens the picture: who says it, parameters, and what cannot be taken."""
         return {"tool": self.tool, "params": dict(self.params), "model": self.raw.get("model"), "seed": self.seed_text}
+
+    def filled_by(self, other: Imported) -> Imported:
+        """With what only another text of the same file says."""
+        said = {name for name, value in self.params.items() if value != ""} | self.raw.keys()
+        more = {name: value for name, value in other.params.items() if name not in said}
+        if not _leaves_a_step({**self.params, **more}):
+            more.pop("strength", None)
+        if not _leaves_a_step({**self.params, **more}):
+            more.pop("num_inference_steps", None)
+        has_seed = "seed" in said or self.seed_text is not None
+        return replace(
+            self,
+            params={**self.params, **more},
+            seed_text=self.seed_text if has_seed else other.seed_text,
+            size=self.size or other.size,
+            raw={**{name: text for name, text in other.raw.items() if name not in more}, **self.raw},
+        )
 
     @classmethod
     def of(

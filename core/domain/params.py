@@ -84,7 +84,7 @@ PARAMETERS: dict[str, Parameter] = {
         "What should appear where you painted. Say the thing itself, then its look: “a red balloon, soft light”. "
         "With an inpainting model an empty prompt fills the hole from its surroundings.",
         default="",
-        high=2000,
+        high=20_000,
         unit="characters",
     ),
     "negative_prompt": Parameter(
@@ -92,7 +92,7 @@ PARAMETERS: dict[str, Parameter] = {
         "What should not appear, for example “blurry, text, watermark”. It is used only when the guidance scale is "
         "above 1.",
         default="",
-        high=2000,
+        high=20_000,
         unit="characters",
     ),
     "model": Parameter("Model", "The Stable Diffusion model that paints.", default="pocket-inpaint", high=300),

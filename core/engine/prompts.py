@@ -26,6 +26,12 @@ DEEPEST = 3
 MOST_GROUPS = 100
 """Brackets and quotes in one prompt: the text encoder takes 75 tokens, which cannot hold as many."""
 
+LONGEST = 5_000
+"""Characters of a prompt with weights: compel's parser takes about a second for as many words as that can be."""
+
+SIGNS = re.compile(r"""[-+("\\]""")
+"""Without any of these nothing is weighted, and nothing has to be parsed."""
+
 SLIP = re.compile(r"(?<!\\)\([^()]*:\s*[0-9.]+\s*\)")
 """The way of other tools to write a weight: (soft light:1.3). compel reads it as text."""
 
@@ -182,6 +188,8 @@ def _plain(text: str) -> str:
 @lru_cache(maxsize=8)
 def _parts(text: str) -> tuple[tuple[str, float], ...]:
     """The text in parts of one weight each. Raises InvalidParams for what compel cannot read or we do not take."""
+    if not SIGNS.search(text):
+        return ((" ".join(text.split()), 1.0),)
     _check_groups(text)
     grammar = _grammar()
     from pyparsing import ParseBaseException
@@ -222,6 +230,11 @@ def _grammar() -> ModuleType:
 
 def _check_groups(text: str) -> None:
     """Brackets closed, not too deep, and not too many."""
+    if len(text) > LONGEST:
+        raise InvalidParams(
+            f"With prompt weights at most {LONGEST} characters of a prompt can be read, and this one has {len(text)}. "
+            "Shorten it, or switch prompt weights off."
+        )
     text = _without_escaped(text)
     depth = deepest = 0
     for sign in text:

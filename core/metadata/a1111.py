@@ -10,43 +10,72 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from core.domain.generation import Generation
 from core.domain.imported import Imported
 from core.metadata import ours
-from core.metadata.carriers import MAX_TEXT, USER_COMMENT, Carried, json_object
+from core.metadata.carriers import PARAMETERS as CHUNK
+from core.metadata.carriers import Carried
+from core.metadata.flat import plain, size_of
+from core.metadata.json_text import MAX_TEXT, json_object
 from core.metadata.samplers import a1111_names, scheduler_of
 
-CHUNK = "parameters"
 NEGATIVE = "Negative prompt:"
 
 # The length of a key is limited, or a long line without a colon would take time that grows with its square.
-PAIR = re.compile(r'(\w[\w \-/]{1,60}):\s*("(?:\\.|[^\\"])+"|[^,]*)(?:,|$)')
-SIZE = re.compile(r"(\d{1,6})x(\d{1,6})")
+KEY = re.compile(r"(\w[\w \-/]{1,60}):\s*")
+QUOTED = re.compile(r'("(?:\\.|[^\\"])+")\s*(?=,|$)')
+UP_TO_COMMA = re.compile(r"[^,]*")
+AFTER_VALUE = re.compile(r"\s*(?:,|$)")
+IN_BRACKETS = re.compile(r'"(?:[^"\\]|\\.)*+"?|[\[{(]|[\]})]')
+OPENING, CLOSING = ("[", "{", "("), ("]", "}", ")")
+FIRST = re.compile(r"\s*Steps:", re.IGNORECASE)
+FIRST_WITHIN = re.compile(r"(?<=[\s,])Steps: *\d", re.IGNORECASE)
 MAX_LINE = 100_000
+MAX_VALUE = 20_000
+MOST_UNCLOSED = 20
+"""Values of one line that may begin with a bracket which is never closed."""
+
 MIN_PAIRS = 3
-"""A last line with fewer belongs to the prompt."""
+"""A line with fewer belongs to the prompt."""
 
 FIELDS = {
-    "Steps": "num_inference_steps",
-    "CFG scale": "guidance_scale",
-    "Seed": "seed",
-    "Denoising strength": "strength",
-    "Mask blur": "mask_feather_px",
+    "steps": "num_inference_steps",
+    "cfgscale": "guidance_scale",
+    "guidancescale": "guidance_scale",
+    "cfg": "guidance_scale",
+    "seed": "seed",
+    "denoisingstrength": "strength",
+    "denoising": "strength",
+    "strength": "strength",
+    "maskblur": "mask_feather_px",
 }
-SCHEDULES = ("Schedule type", "Scheduler", "Sampler sigma")
-"""A1111, Fooocus, SD.Next."""
+SCHEDULES = ("scheduletype", "scheduler", "samplersigma")
+"""A1111, Fooocus, SD.Next. Keys without their spelling: "CFG Scale", "CFGScale" and "cfg_scale" are one."""
+
+PASSES = ("hires", "firstpass", "secondpass")
+"""With one of these the denoising is that of a second pass over the whole picture, and nothing was painted over."""
+
+RAW_PROMPTS = {"Raw prompt": "prompt", "Raw negative prompt": "negative_prompt"}
+RESOURCES = "Civitai resources"
+LORAS = ("lora", "locon", "lycoris", "dora")
 
 
 # Writing -------------------------------------------------------------------------------------------------------
 
 
-def text_of(generation: Generation) -> str:
-    params = generation.params
-    negative = f"\n{NEGATIVE} {params.negative_prompt}" if params.negative_prompt else ""
-    return f"{params.prompt}{negative}\n{_line(_pairs_of(generation))}".strip()
+def text_of(generation: Generation, *, longest: int | None = None) -> str:
+    """longest: characters of each prompt, of which the rest is left out; None: all."""
+    prompt, negative = (_cut(text, longest) for text in (generation.params.prompt, generation.params.negative_prompt))
+    negative = f"\n{NEGATIVE} {negative}" if negative else ""
+    return f"{prompt}{negative}\n{_line(_pairs_of(generation))}".strip()
+
+
+def _cut(text: str, longest: int | None) -> str:
+    return text if longest is None or len(text) <= longest else f"{text[:longest]} ..."
 
 
 def _pairs_of(generation: Generation) -> dict[str, Any]:
@@ -54,7 +83,6 @@ def _pairs_of(generation: Generation) -> dict[str, Any]:
     ran = record.get("inpainter", {}).get("scheduler", {})
     sampler, schedule = a1111_names(params.scheduler, ran)
     working = record.get("working_size")
-    version = ours.version_of(generation)
     return {
         "Steps": params.num_inference_steps,
         "Sampler": sampler,
@@ -69,7 +97,7 @@ def _pairs_of(generation: Generation) -> dict[str, Any]:
         "Masked area padding": params.crop_padding_px,
         # Without it A1111 assumes the noise of a graphics card.
         "RNG": "CPU",
-        "Version": f"{ours.PROGRAM} {version}" if version else ours.PROGRAM,
+        "Version": f"{ours.PROGRAM} {ours.version_of(generation)}",
     }
 
 
@@ -90,37 +118,72 @@ def _number(value: float) -> int | float:
 
 
 def read(carried: Carried) -> Imported | None:
-    """EXIF before the chunk, as A1111 does it. Comments of cameras and editors do not have the line of pairs."""
-    for text in (carried.exif(USER_COMMENT), carried.texts.get("comment")):
-        if text and parse(text)[2]:
-            return imported_from(text, carried)
-    text = carried.texts.get(CHUNK, "")
+    """EXIF before the chunk, as A1111 does it. Captions and comments of cameras do not have the line of settings."""
+    text = next((text for text in carried.spoken if parse(text).pairs), carried.texts.get(CHUNK, ""))
     return imported_from(text, carried) if text.strip() and json_object(text) is None else None
 
 
 def imported_from(text: str, carried: Carried) -> Imported:
-    prompt, negative, pairs = parse(text)
-    found: dict[str, Any] = {"prompt": prompt or None, "negative_prompt": negative or None}
-    found |= {field: pairs.pop(key) for key, field in FIELDS.items() if key in pairs}
+    said = parse(text)
+    pairs = dict(said.pairs)
+    names = {plain(key): key for key in reversed(pairs)}
+    found: dict[str, Any] = {"prompt": said.prompt or None, "negative_prompt": said.negative or None}
+    for raw_prompt, field in RAW_PROMPTS.items():
+        # Fooocus: what was written, rather than what its styles made of it.
+        if pairs.get(raw_prompt):
+            found[field] = pairs.pop(raw_prompt)
+    has_passes = any(name.startswith(PASSES) for name in names)
+    for name, field in FIELDS.items():
+        if name in names and field not in found and not (field == "strength" and has_passes):
+            found[field] = pairs.pop(names[name])
     if pairs.get("Inpaint area") == "Only masked" and "Masked area padding" in pairs:
         found["crop_padding_px"] = pairs.pop("Masked area padding")
-    found["scheduler"] = scheduler_of(pairs.get("Sampler"), next((pairs[k] for k in SCHEDULES if k in pairs), None))
+    schedules = [pairs[names[name]] for name in SCHEDULES if name in names]
+    found["scheduler"] = scheduler_of(pairs.get(names.get("sampler", "")), next(iter(schedules), None))
     if found["scheduler"]:
-        for key in ("Sampler", *SCHEDULES):
-            pairs.pop(key, None)
-    size = SIZE.fullmatch(pairs.get("Size", ""))
+        pairs = {key: value for key, value in pairs.items() if plain(key) not in ("sampler", *SCHEDULES)}
+    size = size_of(pairs[names["size"]]) if "size" in names else None
     if size:
-        del pairs["Size"]
+        del pairs[names["size"]]
     raw = {"model" if key == "Model" else key: value for key, value in pairs.items()}
-    return Imported.of(_tool(pairs, carried), found, size=size.groups() if size else None, raw=raw)
+    raw |= {name: value for name, value in _resources(pairs).items() if name not in raw}
+    if said.after:
+        raw["after"] = said.after
+    return Imported.of(_tool(pairs, carried), found, size=size, raw=raw)
 
 
-def parse(text: str) -> tuple[str, str, dict[str, str]]:
-    """Prompt, negative prompt, and the pairs of the last line: none if it has fewer than three."""
-    *lines, last = text[:MAX_TEXT].strip().split("\n")
-    pairs = PAIR.findall(last) if len(last) <= MAX_LINE else []
-    if len(pairs) < MIN_PAIRS:
-        lines, pairs = [*lines, last], []
+@dataclass(frozen=True, slots=True)
+class Said:
+    """What a text says. pairs: of the line of settings, empty if there is none. after: the lines behind it."""
+
+    prompt: str
+    negative: str
+    pairs: Mapping[str, str]
+    after: str = ""
+
+
+def parse(text: str) -> Said:
+    """The last line that begins with "Steps:" holds the settings; without such a line the last one may."""
+    lines = text[:MAX_TEXT].strip("\x00").strip().split("\n")
+    begins = [number for number, line in enumerate(lines) if FIRST.match(line)]
+    for number in reversed(begins or [len(lines) - 1]):
+        if pairs := pairs_of(lines[number]):
+            return Said(*_prompts(lines[:number]), pairs, "\n".join(lines[number + 1 :]).strip())
+    return _in_one_line(lines) or Said(*_prompts(lines), {})
+
+
+def _in_one_line(lines: Sequence[str]) -> Said | None:
+    """Some pages hand the whole on as one line, with the settings at its end."""
+    *before, line = lines
+    begins = [match.start() for match in FIRST_WITHIN.finditer(line)]
+    pairs = pairs_of(line[begins[-1] :]) if begins else {}
+    if not pairs:
+        return None
+    words = line[: begins[-1]].replace(f" {NEGATIVE}", f"\n{NEGATIVE}")
+    return Said(*_prompts([*before, *words.split("\n")]), pairs)
+
+
+def _prompts(lines: Sequence[str]) -> tuple[str, str]:
     prompt: list[str] = []
     negative: list[str] = []
     current = prompt
@@ -131,18 +194,68 @@ def parse(text: str) -> tuple[str, str, dict[str, str]]:
         # A first line that is empty leaves no trace, as in A1111's own reader.
         if current or line:
             current.append(line)
-    return "\n".join(prompt), "\n".join(negative), {key.strip(): _unquoted(value) for key, value in pairs}
+    return "\n".join(prompt), "\n".join(negative)
+
+
+def pairs_of(line: str) -> dict[str, str]:
+    """The settings of a line; none if they do not say the steps, and a seed or a sampler: then it is no such line."""
+    if len(line) > MAX_LINE:
+        return {}
+    pairs: dict[str, str] = {}
+    at, left = 0, MOST_UNCLOSED
+    while found := KEY.search(line, at):
+        value, at, is_closed = _value(line, found.end(), left > 0)
+        left -= not is_closed
+        pairs.setdefault(found[1].strip(), value)
+    names = {plain(key) for key in pairs}
+    is_settings = len(pairs) >= MIN_PAIRS and "steps" in names and ("seed" in names or "sampler" in names)
+    return pairs if is_settings else {}
+
+
+def _value(line: str, at: int, may_have_brackets: bool) -> tuple[str, int, bool]:
+    """The value that begins here, and where it ends: quoted, in brackets, or up to the next comma. Not closed: a
+    bracket that would have to be looked for again and again."""
+    if quoted := QUOTED.match(line, at):
+        return _unquoted(quoted[1]), quoted.end(), True
+    is_closed = True
+    if may_have_brackets and line[at : at + 1] in OPENING:
+        end = _closing(line, at)
+        if end is not None:
+            return line[at:end], end, True
+        is_closed = False
+    plain_value = UP_TO_COMMA.match(line, at)
+    return plain_value[0].strip(), plain_value.end(), is_closed
+
+
+def _closing(line: str, at: int) -> int | None:
+    """Where the bracket that opens here is closed, and the value with it; None if not within MAX_VALUE characters."""
+    depth = 0
+    for token in IN_BRACKETS.finditer(line, at, at + MAX_VALUE):
+        depth += 1 if token[0] in OPENING else -1 if token[0] in CLOSING else 0
+        if depth == 0:
+            return token.end() if AFTER_VALUE.match(line, token.end()) else None
+    return None
 
 
 def _unquoted(text: str) -> str:
-    text = text.strip()
-    if not text.startswith('"') or not text.endswith('"'):
-        return text
     try:
         value = json.loads(text)
     except (ValueError, RecursionError):
         return text
     return value if isinstance(value, str) else text
+
+
+def _resources(pairs: Mapping[str, str]) -> dict[str, str]:
+    """Civitai's list of what was used: the checkpoint and the LoRAs, by their names."""
+    listed = (json_object(f'{{"all": {pairs.get(RESOURCES, "[]")}}}') or {}).get("all")
+    used = [
+        (str(item.get("type")).lower(), item["modelName"], item.get("weight"))
+        for item in (listed if isinstance(listed, list) else ())
+        if isinstance(item, dict) and isinstance(item.get("modelName"), str)
+    ]
+    model = next((name for kind, name, _ in used if kind in ("checkpoint", "model")), "")
+    loras = [name if weight is None else f"{name}: {weight}" for kind, name, weight in used if kind in LORAS]
+    return {key: text for key, text in (("model", model), ("LoRAs", ", ".join(loras))) if text}
 
 
 def _tool(pairs: Mapping[str, str], carried: Carried) -> str:

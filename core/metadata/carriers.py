@@ -2,57 +2,69 @@
 
 from __future__ import annotations
 
-import contextlib
 import io
-import json
-import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
-from xml.etree import ElementTree
 
-from PIL import ExifTags, Image
+from PIL import Image
+from PIL.PngImagePlugin import iTXt
 
 from core.domain.picture_file import facts_of, png_chunks
 from core.memory import decoding
+from core.metadata import exif, xmp
+from core.metadata.json_text import MAX_TEXT, objects_in
 
 FORMATS = ("PNG", "JPEG", "WEBP", "AVIF")
 
-MAX_TEXT = 4 * 2**20
-"""Characters of one text. Workflows of hundreds of nodes have one million. Pillow itself stops at one MiB for
-compressed texts and at 64 MiB for all texts of a PNG file."""
-
-MAX_DEPTH = 64
 MAX_PIXELS = 40_000_000
 """Pictures above are not decoded to look for texts inside the pixels."""
 
 MAX_PIXELS_OPENED = 500_000_000
 """Some libraries make room for all pixels as soon as they open a file. What the settings allow at most."""
 
-USER_COMMENT = "UserComment"
-EXIF_TEXTS = {
-    int(ExifTags.Base.UserComment): USER_COMMENT,
-    int(ExifTags.Base.MakerNote): "MakerNote",
-    int(ExifTags.Base.Software): "Software",
-    int(ExifTags.Base.ImageDescription): "ImageDescription",
-}
-NAMED = re.compile(r"([a-z_]{2,30}):(?=\s*[{\[])")
-"""ComfyUI's form for EXIF: "prompt:{...}"."""
 
-BRACKETS = re.compile(r'"(?:[^"\\]|\\.)*+"?|[\[{]|[\]}]', re.DOTALL)
+PARAMETERS = "parameters"
+CHUNKS = frozenset({"prompt", "workflow", PARAMETERS})
+SPOKEN = (
+    "exif:UserComment", "xmp:UserComment", "comment", "exif:ImageDescription", "xmp:description", "exif:XPComment",
+)  # fmt: skip
+"""Where tools write what they have no chunk for, in the order in which they are believed."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Carried:
-    """texts: by the name of their PNG chunk, or "exif:UserComment" and the like; "prompt:{...}" in EXIF is a text
-    named "prompt". left_out: names of texts above MAX_TEXT."""
+    """texts: by the name of their PNG chunk, or "exif:UserComment", "xmp:CreatorTool" and the like; "prompt:{...}" in
+    EXIF is a text named "prompt". xmp: the packet itself, and xmp_extension what did not fit into it. left_out: names
+    of texts above MAX_TEXT."""
 
     texts: Mapping[str, str] = field(default_factory=dict)
     xmp: str = ""
+    xmp_extension: str = ""
     left_out: tuple[str, ...] = ()
 
     def exif(self, name: str) -> str | None:
         return self.texts.get(f"exif:{name}")
+
+    @cached_property
+    def objects(self) -> list[tuple[str, dict[str, Any]]]:
+        """All JSON objects, wherever they stand and whatever they stand in, with their names. Chunks come first."""
+        return objects_in(sorted(self.texts.items(), key=lambda entry: entry[0] in SPOKEN))
+
+    def named(self, name: str) -> dict[str, Any] | None:
+        """The JSON object of this name."""
+        return next((value for found, value in self.objects if found == name), None)
+
+    @property
+    def spoken(self) -> Iterator[str]:
+        """Texts for people, which may be A1111's: EXIF before the chunk, as A1111 does it; also within JSON."""
+        for name in (*SPOKEN, PARAMETERS):
+            if name in self.texts:
+                yield self.texts[name]
+        for _, value in self.objects:
+            if isinstance(value.get(PARAMETERS), str):
+                yield value[PARAMETERS]
 
 
 def open_picture(data: bytes) -> Image.Image | None:
@@ -93,149 +105,33 @@ def load_pixels(picture: Image.Image) -> bool:
 
 def carried_by(picture: Image.Image) -> Carried:
     """All texts of an opened picture."""
-    found = {
-        **{name: value for name, value in picture.info.items() if isinstance(name, str) and isinstance(value, str)},
-        **_exif_texts(picture),
-    }
+    texts = ((name, value) for name, value in picture.info.items() if isinstance(name, str))
+    found = {name: _text(value) for name, value in texts if isinstance(value, str)}
+    found |= exif.texts_of(picture)
     comment = picture.info.get("comment")
-    if isinstance(comment, bytes):
-        found["comment"] = comment.decode("utf-8", "replace")
+    if isinstance(comment, bytes) and comment:
+        found["comment"] = exif.decoded(comment)
     found.pop("XML:com.adobe.xmp", None)
-    xmp = picture.info.get("xmp", b"")
+    data = picture.info.get("xmp", b"")
+    packet = data.decode("utf-8", "replace") if isinstance(data, bytes) and len(data) <= MAX_TEXT else ""
+    extension = xmp.extension_in(_app1(picture), packet, MAX_TEXT)
+    for part in (packet, extension):
+        for name, text in xmp.texts_in(part).items():
+            # A graph is a text of its own name, wherever it travels.
+            is_chunk = name.lower() in CHUNKS and name.lower() not in found
+            found.setdefault(name.lower() if is_chunk else f"xmp:{name}", text)
     return Carried(
-        texts={name: str(text) for name, text in found.items() if len(text) <= MAX_TEXT},
-        xmp=xmp.decode("utf-8", "replace") if isinstance(xmp, bytes) and len(xmp) <= MAX_TEXT else "",
+        texts={name: text for name, text in found.items() if len(text) <= MAX_TEXT},
+        xmp=packet,
+        xmp_extension=extension,
         left_out=tuple(name for name, text in found.items() if len(text) > MAX_TEXT),
     )
 
 
-def _exif_texts(picture: Image.Image) -> dict[str, str]:
-    try:
-        exif = picture.getexif() if "exif" in picture.info else {}
-        # Fooocus puts the tags of the inner directory into the outer one.
-        entries = {**exif, **(exif.get_ifd(ExifTags.IFD.Exif) if exif else {})}
-    except Exception:  # noqa: BLE001 - as above
-        return {}
-    texts = {}
-    for tag, value in entries.items():
-        text = _decoded(value) if isinstance(value, str | bytes) else ""
-        if named := NAMED.match(text):
-            texts[named[1]] = text[named.end() :]
-        elif tag in EXIF_TEXTS and text:
-            texts[f"exif:{EXIF_TEXTS[tag]}"] = text
-    return texts
+def _text(value: str) -> str:
+    """Of a PNG chunk. Only iTXt is UTF-8 by the standard; the others are often written so all the same."""
+    return str(value) if isinstance(value, iTXt) else exif.repaired(value)
 
 
-def _decoded(value: str | bytes) -> str:
-    """An EXIF text: plain, or with the eight bytes before it that name its encoding."""
-    data = value.encode("latin-1", "replace") if isinstance(value, str) and value.startswith("UNICODE") else value
-    if isinstance(data, str):
-        # Pillow reads plain EXIF text as Latin-1; most tools write UTF-8.
-        with contextlib.suppress(UnicodeError):
-            data = data.encode("latin-1").decode()
-        return data.rstrip("\x00")
-    if data.startswith(b"UNICODE\x00"):
-        return _utf16(data[8:])
-    for prefix in (b"ASCII\x00\x00\x00", bytes(8)):
-        data = data.removeprefix(prefix)
-    return data.decode("utf-8", "replace").rstrip("\x00")
-
-
-def _utf16(data: bytes) -> str:
-    """Big-endian as A1111 writes it; little-endian by its mark, or if it has more zeros where Latin text has them."""
-    if data[:2] in (b"\xff\xfe", b"\xfe\xff"):
-        return data.decode("utf-16", "replace")
-    is_little = data[1::2].count(0) > data[0::2].count(0)
-    return data.decode("utf-16-le" if is_little else "utf-16-be", "replace")
-
-
-def exif_with(user_comment: str) -> bytes:
-    exif = Image.Exif()
-    # A half character would make UTF-16 fail; the params refuse it, but other texts may come in later.
-    encoded = user_comment.encode("utf-16-be", "replace")
-    exif[ExifTags.IFD.Exif] = {int(ExifTags.Base.UserComment): b"UNICODE\x00" + encoded}
-    return exif.tobytes()
-
-
-# JSON ----------------------------------------------------------------------------------------------------------
-
-
-def json_object(text: str | None) -> dict[str, Any] | None:
-    """The JSON object in a text, or None. NaN and infinity, which ComfyUI writes, become None."""
-    if text is None or len(text) > MAX_TEXT or text.lstrip()[:1] != "{" or _is_too_deep(text):
-        return None
-    try:
-        value = json.loads(text, parse_constant=lambda _: None)
-    except (ValueError, RecursionError):
-        return None
-    return value if isinstance(value, dict) else None
-
-
-def _is_too_deep(text: str) -> bool:
-    depth = 0
-    for token in BRACKETS.finditer(text):
-        if token[0] in "[{":
-            depth += 1
-            if depth > MAX_DEPTH:
-                return True
-        elif token[0] in "]}":
-            depth -= 1
-    return False
-
-
-# XMP -----------------------------------------------------------------------------------------------------------
-
-NAMESPACE = "urn:inpaint-studio:ns:1.0/"
-"""Ours. Both names below are part of the format: files with them are out in the world."""
-
-SOURCE_TYPE = "http://cv.iptc.org/newscodes/digitalsourcetype/compositeWithTrainedAlgorithmicMedia"
-"""IPTC's word for a picture in which a trained model has repainted a part."""
-
-PACKET = """<?xpacket begin="\ufeff" id="W5M0MpCehiHzreSzNTczkc9d"?>
-<x:xmpmeta xmlns:x="adobe:ns:meta/">
- <rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#">
-  <rdf:Description rdf:about=""
-    xmlns:xmp="http://ns.adobe.com/xap/1.0/"
-    xmlns:Iptc4xmpExt="http://iptc.org/std/Iptc4xmpExt/2008-02-29/"
-    xmlns:studio="{namespace}">
-   <xmp:CreatorTool>{program}</xmp:CreatorTool>
-   <Iptc4xmpExt:DigitalSourceType>{source_type}</Iptc4xmpExt:DigitalSourceType>{record}
-  </rdf:Description>
- </rdf:RDF>
-</x:xmpmeta>
-<?xpacket end="w"?>"""
-
-NOT_IN_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
-
-
-def xmp_with(record_json: str | None, program: str) -> bytes:
-    """record_json: our record, or None if it travels elsewhere in the file."""
-    record = ""
-    if record_json is not None:
-        # The few characters that XML cannot hold stand in JSON only inside of strings, where \u says the same.
-        text = NOT_IN_XML.sub(lambda match: f"\\u{ord(match[0]):04x}", record_json)
-        record = f"\n   <studio:record>{_escaped(text)}</studio:record>"
-    packet = PACKET.format(namespace=NAMESPACE, program=_escaped(program), source_type=SOURCE_TYPE, record=record)
-    return packet.encode()
-
-
-def _escaped(text: str) -> str:
-    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
-
-
-def record_in(xmp: str) -> str | None:
-    """Our record in an XMP packet, as an element or, as some editors rewrite it, as an attribute."""
-    if NAMESPACE not in xmp or "<!" in xmp:
-        # A document type is where entity bombs live; XMP has none.
-        return None
-    try:
-        root = ElementTree.fromstring(xmp.replace("\x00", "").lstrip("\ufeff"))
-    except (ElementTree.ParseError, ValueError, RecursionError):
-        return None
-    name = f"{{{NAMESPACE}}}record"
-    for element in root.iter():
-        if element.tag == name:
-            return element.text
-        if name in element.attrib:
-            return element.attrib[name]
-    return None
+def _app1(picture: Image.Image) -> list[bytes]:
+    return [data for name, data in getattr(picture, "applist", ()) if name == "APP1"]

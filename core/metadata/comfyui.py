@@ -1,155 +1,294 @@
-"""ComfyUI: the graph that was run. The settings stand at the sampler that is nearest to the saved picture."""
+"""ComfyUI: the graph that was run. Of several passes the first one's settings are told, and the others kept."""
 
 from __future__ import annotations
 
-from collections import deque
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from core.domain.imported import Imported
-from core.metadata.carriers import Carried, json_object
+from core.metadata import flat
+from core.metadata.carriers import Carried
+from core.metadata.graph import PASSED, PIPES, Graph, Node
+from core.metadata.json_text import is_graph, json_object
 from core.metadata.samplers import scheduler_of
+from core.metadata.words import NEGATIVE, POSITIVE, ROLES, Words
 
 TOOL = "comfyui"
 CHUNK = "prompt"
 """The graph as it was run; "workflow" is the same as drawn and is only kept."""
 
-MAX_NODES = 5_000
-MAX_HOPS = 16
+CIVITAI = "civitai"
+EXTRA = "extraMetadata"
+"""Civitai's own generator runs ComfyUI, and says beside the graph what was asked for."""
 
-OUTPUTS = ("Save", "Preview")
-VALUES = ("value", "seed", "noise_seed", "int", "float", "number", "text", "string", "string_a", "prompt")
-"""Inputs under which nodes that only pass a value on hold it."""
+STEPS = ("steps", "steps_total", "num_steps", "num_inference_steps")
+SEEDS = ("seed", "noise_seed", "seed_num")
+GUIDANCE = ("cfg", "cfg_conds", "guidance_scale", "cfg_scale", "true_gs")
+SAMPLERS = ("sampler_name", "sampler")
+DENOISE = ("denoise", "denoise_strength")
+MODELS = ("ckpt_name", "unet_name", "base_ckpt_name", "model_name", "model_path", "checkpoint")
+SIZES = (("width", "height"), ("empty_latent_width", "empty_latent_height"))
+SIZE_TEXTS = ("dimensions", "resolution", "size", "aspect_ratio")
 
-TEXTS = ("text", "text_g", "t5xxl", "clip_l", "prompt")
 PARTS = ("noise", "guider", "sampler", "sigmas")
-"""The custom samplers spread their settings over these nodes."""
+"""The custom samplers spread their settings over these nodes, and some of them over nodes behind these."""
 
-MODELS = ("ckpt_name", "unet_name", "model_name")
+CLASSES: Mapping[str, str] = {
+    "samplereulerancestral": "euler_ancestral",
+    "samplerlms": "lms",
+    "karrasscheduler": "karras",
+    "exponentialscheduler": "exponential",
+    "sdturboscheduler": "normal",
+}
+"""Nodes that are a sampler or a schedule by their class, without a word for it."""
 
-Inputs = Mapping[str, Any]
+IS_OUTPUT = re.compile(r"save|preview|output")
+IS_LATENT = re.compile(r"latent|samples")
+IS_PICTURE = re.compile(r"pixels|image|img")
+IS_MODEL = re.compile(r"model|unet|guider")
+IS_NO_SAMPLER = re.compile(r"context|save|config|parameters|loader|\bto.*pipe|edit|pipe_?(?:in|out)")
 
 
 def read(carried: Carried) -> Imported | None:
-    graph = _Graph.of(json_object(carried.texts.get(CHUNK)))
-    settings = graph.settings() if graph else None
-    if not settings:
-        return None
-    latent = settings.get("latent_image", settings.get("latent"))
-    found = {
-        "prompt": graph.text(settings.get("positive", settings.get("conditioning")), "positive"),
-        "negative_prompt": graph.text(settings.get("negative"), "negative"),
-        "scheduler": scheduler_of(graph.value(settings, "sampler_name"), graph.value(settings, "scheduler")),
-        "num_inference_steps": graph.value(settings, "steps"),
-        "guidance_scale": graph.value(settings, "cfg"),
-        "strength": graph.value(settings, "denoise"),
-        "seed": graph.value(settings, "seed" if "seed" in settings else "noise_seed"),
-        "mask_grow_px": graph.nearest(latent, ("grow_mask_by",), int),
-    }
-    raw = {
-        "model": next((name for key in MODELS if (name := graph.nearest(settings.get("model"), (key,), str))), None),
-        "sampler_name": None if found["scheduler"] else graph.value(settings, "sampler_name"),
-        "scheduler": None if found["scheduler"] else graph.value(settings, "scheduler"),
-    }
-    return Imported.of(TOOL, found, size=graph.size(latent), raw=raw)
+    """The graph may stand anywhere: in its chunk, in EXIF, in XMP, in another object."""
+    for _, value in carried.objects:
+        extra = value.get(EXTRA)
+        extra = json_object(extra) if isinstance(extra, str) else extra
+        graph = Graph.of(value) if is_graph(value) else None
+        found = _Reading(graph).imported() if graph else None
+        if isinstance(extra, dict) and flat.known(extra):
+            return _of_civitai(extra, found)
+        if found:
+            return found
+    return None
+
+
+def _of_civitai(extra: Mapping[str, Any], graph: Imported | None) -> Imported:
+    asked = flat.imported(CIVITAI, extra)
+    return asked.filled_by(graph) if graph else asked
 
 
 @dataclass(frozen=True, slots=True)
-class _Graph:
-    """Nodes by id: {"class_type": ..., "inputs": {name: value or [id, slot]}}. Graphs of strangers may have cycles."""
+class _Pass:
+    """A node that samples. settings: its inputs, and those of the nodes that hold its parts."""
 
-    nodes: Mapping[str, Mapping[str, Any]]
+    node: Node
+    settings: Node
 
-    @classmethod
-    def of(cls, graph: dict[str, Any] | None) -> _Graph | None:
-        nodes = {
-            id: node
-            for id, node in (graph or {}).items()
-            if isinstance(node, dict)
-            and isinstance(node.get("class_type"), str)
-            and isinstance(node.get("inputs"), dict)
+    @property
+    def adds_noise(self) -> bool:
+        is_off = str(self.node.inputs.get("add_noise", "")).lower() in ("disable", "false")
+        return not is_off and self.settings.inputs.get("noise") is not DISABLED
+
+
+DISABLED = object()
+
+
+class _Reading:
+    def __init__(self, graph: Graph) -> None:
+        self._graph = graph
+        self._words = Words(graph)
+
+    def imported(self) -> Imported | None:
+        passes = self._passes()
+        if not passes:
+            return None
+        told = next((one for one in passes if one.adds_noise), passes[0])
+        settings = told.settings
+        sampler, schedule = self._text(settings, SAMPLERS), self._text(settings, ("scheduler",))
+        found = {
+            "prompt": self._prompt(settings, POSITIVE),
+            "negative_prompt": self._prompt(settings, NEGATIVE),
+            "scheduler": scheduler_of(sampler, schedule),
+            "num_inference_steps": self._value(settings, STEPS),
+            "guidance_scale": self._guidance(settings),
+            "strength": self._value(settings, DENOISE) if self._is_of_a_picture(told.node) else None,
+            "seed": self._value(settings, SEEDS),
+            "mask_grow_px": self._grown(told.node),
         }
-        return cls(nodes) if 0 < len(nodes) <= MAX_NODES else None
+        if not found["prompt"]:
+            found["prompt"] = self._only_words(found["negative_prompt"]) or found["prompt"]
+        raw = {
+            "model": self._model(settings),
+            "LoRAs": ", ".join(self._loras(settings)) or None,
+            "sampler_name": None if found["scheduler"] else sampler,
+            "scheduler": None if found["scheduler"] else schedule,
+        }
+        others = [one for one in passes if one is not told]
+        for number, one in enumerate(others, 2):
+            raw["second pass" if number == 2 else f"pass {number}"] = self._plain(one)
+        return Imported.of(TOOL, found, size=self._size(told.node), raw=raw)
 
-    def settings(self) -> Inputs:
-        """The inputs of the sampler, and of the nodes that hold its parts."""
-        saved = [id for id, node in self.nodes.items() if any(word in node["class_type"] for word in OUTPUTS)]
-        for inputs in [*self.upstream(saved), *(node["inputs"] for node in self.nodes.values())]:
-            if {"steps", "sampler_name"} <= inputs.keys() or {"sigmas", "sampler"} <= inputs.keys():
-                parts = [self.inputs(inputs.get(part)) for part in PARTS]
-                return {name: value for part in [*parts, inputs] for name, value in part.items()}
-        return {}
+    # Which node ------------------------------------------------------------------------------------------------
 
-    def inputs(self, link: Any) -> Inputs:
-        id = _target(link)
-        return self.nodes[id]["inputs"] if id in self.nodes else {}
+    def _passes(self) -> list[_Pass]:
+        """All that led to the saved picture, the first one first; what mends parts of it only where nothing else is."""
+        nodes = list(self._in_order())
+        last = next(filter(_samples, nodes), None) or next(filter(_samples, self._graph.nodes.values()), None)
+        if last is None:
+            details = next(filter(_mends, nodes), None)
+            return [self._pass(details)] if details else []
+        passes = [last]
+        while (before := self._before(passes[-1])) and before not in passes:
+            passes.append(before)
+        return [self._pass(node) for node in reversed(passes)]
 
-    def upstream(self, ids: list[str]) -> Iterator[Inputs]:
-        """The inputs of these nodes and of all that lead to them, nearest first."""
-        seen, waiting = set(ids), deque(ids)
-        while waiting:
-            id = waiting.popleft()
-            if id not in self.nodes:
-                continue
-            inputs = self.nodes[id]["inputs"]
-            yield inputs
-            for value in inputs.values():
-                target = _target(value)
-                if target is not None and target not in seen:
-                    seen.add(target)
-                    waiting.append(target)
+    def _in_order(self) -> Iterator[Node]:
+        """From the saved picture upwards; previews count where nothing was saved."""
+        outputs = [node for node in self._graph.nodes.values() if IS_OUTPUT.search(node.kind)]
+        for word in ("save", ""):
+            yield from self._graph.upstream(*([node.id, 0] for node in outputs if word in node.kind))
 
-    def value(self, inputs: Inputs, name: str) -> str | int | float | None:
-        """An input's value, also where other nodes pass it on."""
-        value = inputs.get(name)
-        for _ in range(MAX_HOPS):
-            if isinstance(value, str | int | float) and not isinstance(value, bool):
+    def _before(self, node: Node) -> Node | None:
+        return next((other for other in self._latents(node) if _samples(other)), None)
+
+    def _latents(self, node: Node) -> Iterator[Node]:
+        """What the latents of a node were made of, nearest first."""
+        starts = [link for name, link in node.links if _brings_latents(name)]
+        for other in self._graph.upstream(*starts, follows=_brings_latents):
+            if other is not node:
+                yield other
+
+    def _pass(self, node: Node) -> _Pass:
+        inputs: dict[str, Any] = {}
+        for part in PARTS:
+            follows = part.__eq__
+            for holder in self._graph.upstream(node.inputs.get(part), follows=follows):
+                for name, value in holder.inputs.items():
+                    inputs.setdefault(name, value)
+                if name := CLASSES.get(holder.kind):
+                    inputs.setdefault("scheduler" if part == "sigmas" else "sampler_name", name)
+                if holder.kind == "disablenoise":
+                    inputs["noise"] = DISABLED
+        own = {name: value for name, value in node.inputs.items() if inputs.get(name) is not DISABLED}
+        return _Pass(node, Node(node.id, node.kind, {**inputs, **own}))
+
+    # What it says ----------------------------------------------------------------------------------------------
+
+    def _value(self, settings: Node, names: tuple[str, ...]) -> str | int | float | None:
+        for name in names:
+            if name in settings.inputs and (value := self._graph.value(settings.inputs[name], name)) is not None:
                 return value
-            source = self.inputs(value)
-            value = next((source[key] for key in (name, *VALUES) if key in source), None)
+        for holder in self._graph.upstream(*(settings.inputs.get(pipe) for pipe in PIPES), follows=_is_pipe):
+            for name in names:
+                if (value := self._graph.value(holder.inputs.get(name), name)) is not None:
+                    return value
         return None
 
-    def nearest(self, link: Any, names: tuple[str, ...], kind: type) -> Any:
-        """The first node up the link that has all these inputs, of this kind; the value, or all of them."""
-        id = _target(link)
-        for inputs in self.upstream([id] if id is not None else []):
-            values = tuple(self.value(inputs, name) if name in inputs else None for name in names)
-            if all(isinstance(value, kind) for value in values):
-                return values if len(values) > 1 else values[0]
+    def _text(self, settings: Node, names: tuple[str, ...]) -> str | None:
+        value = self._value(settings, names)
+        return value if isinstance(value, str) else None
+
+    def _prompt(self, settings: Node, role: str) -> str | None:
+        names = (*ROLES[role], "conditioning") if role == POSITIVE else ROLES[role]
+        given = next((settings.inputs[name] for name in names if name in settings.inputs), None)
+        if given is not None:
+            return self._words.of(given, role)
+        pipes = (settings.inputs[pipe] for pipe in PIPES if pipe in settings.inputs)
+        return next((words for pipe in pipes if (words := self._words.of(pipe, role, by_pipe=True)) is not None), None)
+
+    def _only_words(self, negative: str | None) -> str | None:
+        """Where the links say nothing: the words of the only encoder that is left."""
+        texts = {
+            text
+            for node in self._graph.nodes.values()
+            if "clip" in node.inputs and (text := self._words.of([node.id, 0], POSITIVE))
+        }
+        left = texts - {negative}
+        return left.pop() if len(left) == 1 else None
+
+    def _guidance(self, settings: Node) -> str | int | float | None:
+        """Where nothing is guided by a negative prompt, that of Flux, which stands at the prompt."""
+        said = self._value(settings, GUIDANCE)
+        if said is not None:
+            return said
+        start = settings.first(("conditioning", *ROLES[POSITIVE]))
+        return self._nearest(self._graph.upstream(start), ("guidance",), (int, float))
+
+    def _is_of_a_picture(self, node: Node) -> bool:
+        """Whether the latents come from a picture: else the denoising is no strength."""
+        starts = [node, *self._latents(node)]
+        return _mends(node) or any(_is_picture(name) for one in starts if not _samples(one) for name in one.inputs)
+
+    def _size(self, node: Node) -> tuple[Any, Any] | None:
+        for one in self._latents(node):
+            for pair in SIZES:
+                size = tuple(self._graph.value(one.inputs.get(name), name) for name in pair)
+                if all(isinstance(side, int) for side in size):
+                    return size
+            texts = (one.inputs[name] for name in SIZE_TEXTS if isinstance(one.inputs.get(name), str))
+            if size := next(filter(None, map(flat.size_of, texts)), None):
+                return size
         return None
 
-    def size(self, latent: Any) -> tuple[int, int] | None:
-        return self.nearest(latent, ("width", "height"), int)
+    def _grown(self, node: Node) -> int | None:
+        return self._nearest(self._latents(node), ("grow_mask_by",), int)
 
-    def text(self, link: Any, role: str) -> str | None:
-        """The text that a conditioning was made of: the first, where several were combined."""
-        seen: set[str] = set()
-        waiting = [(link, role)]
-        while waiting:
-            link, role = waiting.pop()
-            id = _target(link)
-            if id is None or id in seen or id not in self.nodes:
-                continue
-            seen.add(id)
-            inputs = self.nodes[id]["inputs"]
-            if self.nodes[id]["class_type"] == "ConditioningZeroOut":
-                return ""
-            for name in TEXTS:
-                text = self.value(inputs, name) if name in inputs else None
-                if isinstance(text, str):
-                    return text
-            if {"positive", "negative"} <= inputs.keys():
-                # Such a node hands on both: the positive one as its output 0.
-                role = {0: "positive", 1: "negative"}.get(link[1], role)
-                waiting.append((inputs[role], role))
-                continue
-            onward = [(value, role) for name, value in inputs.items() if name.startswith(("cond", role))]
-            waiting += reversed(onward)
+    def _models(self, settings: Node) -> Iterator[Node]:
+        starts = [link for name, link in settings.links if IS_MODEL.search(name) or name in PIPES]
+        return self._graph.upstream(*starts)
+
+    def _model(self, settings: Node) -> str | None:
+        names = (self._nearest(self._models(settings), (key,), str) for key in MODELS)
+        return next(filter(None, names), None)
+
+    def _loras(self, settings: Node) -> Iterator[str]:
+        for node in self._models(settings):
+            for name, value in node.inputs.items():
+                if name.startswith("lora_name") and isinstance(value, str) and value.lower() != "none":
+                    yield value
+                elif isinstance(value, dict) and isinstance(value.get("lora"), str) and value.get("on") is not False:
+                    yield value["lora"]
+
+    def _nearest(self, nodes: Iterator[Node], names: tuple[str, ...], kind: type | tuple[type, ...]) -> Any:
+        """The value of the first of these inputs that a node has, of this kind."""
+        for node in nodes:
+            for name in names:
+                value = self._graph.value(node.inputs.get(name), name)
+                if isinstance(value, kind):
+                    return value
         return None
 
+    def _plain(self, one: _Pass) -> dict[str, Any]:
+        names = (*STEPS, *SEEDS, *GUIDANCE, *DENOISE, "sampler_name", "scheduler", "add_noise", "start_at_step")
+        values = {name: self._graph.value(one.settings.inputs.get(name), name) for name in names}
+        return {"node": one.node.kind, **{name: value for name, value in values.items() if value is not None}}
 
-def _target(link: Any) -> str | None:
-    """The id that a link [id, slot] points to."""
-    is_link = isinstance(link, list) and len(link) == 2 and isinstance(link[0], str | int) and isinstance(link[1], int)
-    return str(link[0]) if is_link else None
+
+def _samples(node: Node) -> bool:
+    """Whether it makes latents of latents with a model. Savers have settings too, but neither of these."""
+    links = {name for name, _ in node.links}
+    has_settings = any(name in node.inputs for name in STEPS) or {"sigmas", "sampler"} <= links
+    if not has_settings or IS_NO_SAMPLER.search(node.kind):
+        return False
+    if any(IS_LATENT.search(name) for name in links):
+        return any(IS_MODEL.search(name) or name in PIPES for name in links)
+    has_sampler = "sampler_name" in node.inputs or "sampler" in node.inputs
+    return has_sampler and any(name in PIPES for name in links) and not any(map(_is_picture, links))
+
+
+def _mends(node: Node) -> bool:
+    """Whether it samples parts or tiles of a picture."""
+    links = {name for name, _ in node.links}
+    return (
+        any(name in node.inputs for name in STEPS)
+        and any(_is_picture(name) for name in links)
+        and any(IS_MODEL.search(name) or name in PIPES for name in links)
+        and not _samples(node)
+        and not IS_NO_SAMPLER.search(node.kind)
+    )
+
+
+def _brings_latents(name: str) -> bool:
+    is_way = IS_LATENT.search(name) or IS_PICTURE.search(name) or name in PIPES or name in PASSED
+    return bool(is_way) or name in ("destination", "value", "segs")
+
+
+def _is_picture(name: str) -> bool:
+    return IS_PICTURE.search(name) is not None and IS_LATENT.search(name) is None
+
+
+def _is_pipe(name: str) -> bool:
+    return name in PIPES

@@ -1,16 +1,21 @@
-"""InvokeAI 3 and later: one flat JSON object, in its own chunk or inside of the graph."""
+"""InvokeAI: one flat JSON object since version 3, in its own chunk or inside of the graph; and what 1 and 2 wrote."""
 
 from __future__ import annotations
 
+import re
+from collections.abc import Mapping
 from typing import Any
 
 from core.domain.imported import Imported
-from core.metadata.carriers import Carried, json_object
+from core.metadata import flat
+from core.metadata.carriers import Carried
 from core.metadata.samplers import scheduler_of
 
 TOOL = "invokeai"
 CHUNK = "invokeai_metadata"
 GRAPH = "invokeai_graph"
+SD_METADATA = "sd-metadata"
+DREAM = "Dream"
 
 FIELDS = {
     "positive_prompt": "prompt",
@@ -23,9 +28,13 @@ FIELDS = {
 
 
 def read(carried: Carried) -> Imported | None:
-    metadata = json_object(carried.texts.get(CHUNK)) or _in_graph(json_object(carried.texts.get(GRAPH)))
-    if not metadata or not any(name in metadata for name in FIELDS):
-        return None
+    metadata = carried.named(CHUNK) or _in_graph(carried.named(GRAPH)) or _unnamed(carried)
+    if metadata and any(name in metadata for name in FIELDS):
+        return _imported(metadata)
+    return _of_version_2(carried) or _of_version_1(carried.texts.get(DREAM, ""))
+
+
+def _imported(metadata: Mapping[str, Any]) -> Imported:
     rest = {name: value for name, value in metadata.items() if name not in FIELDS}
     found = {field: metadata.get(name) for name, field in FIELDS.items()}
     found["scheduler"] = _scheduler(metadata.get("scheduler"))
@@ -36,6 +45,11 @@ def read(carried: Carried) -> Imported | None:
     if isinstance(model, dict):
         rest |= {"model": model.get("name") or model.get("model_name"), "model_details": model}
     return Imported.of(TOOL, found, size=size, raw=rest)
+
+
+def _unnamed(carried: Carried) -> dict[str, Any] | None:
+    """Pasted, or put elsewhere by a program that changed the file's format."""
+    return next((value for _, value in carried.objects if "positive_prompt" in value and "cfg_scale" in value), None)
 
 
 def _in_graph(graph: dict[str, Any] | None) -> dict[str, Any] | None:
@@ -51,3 +65,54 @@ def _scheduler(name: Any) -> str | None:
     if not isinstance(name, str):
         return None
     return scheduler_of(name.removesuffix("_k"), "karras" if name.endswith("_k") else None)
+
+
+# Version 2: "sd-metadata" ------------------------------------------------------------------------------------------
+
+
+def _of_version_2(carried: Carried) -> Imported | None:
+    for name, metadata in carried.objects:
+        image = metadata.get("image")
+        if isinstance(image, dict) and (name == SD_METADATA or "app_id" in metadata or "model_weights" in metadata):
+            prompt, negative = _both(_joined(image.get("prompt")))
+            values = {**image, "prompt": prompt, "negative_prompt": image.get("negative_prompt") or negative or None}
+            model = metadata.get("model_weights") or metadata.get("model")
+            strength = image.get("strength") if image.get("type") in ("img2img", "inpaint") else None
+            return flat.imported(TOOL, values, strength=strength, model=model)
+    return None
+
+
+def _joined(prompt: Any) -> str:
+    """A prompt is a text, or a list of texts with weights."""
+    parts = prompt if isinstance(prompt, list) else [prompt]
+    texts = (part.get("prompt") if isinstance(part, dict) else part for part in parts)
+    return ", ".join(text for text in texts if isinstance(text, str))
+
+
+# Version 1: "Dream", the words of a command ----------------------------------------------------------------------
+
+COMMAND = re.compile(r'\s*"((?:[^"\\]|\\.)*)"(.*)', re.DOTALL)
+OPTION = re.compile(r"(?:^|\s)(--?[A-Za-z_]\w{0,30})[\s=]+([^\s-][^\s]*|-\d[^\s]*)")
+OPTIONS = {
+    "-s": "steps", "--steps": "steps", "-S": "seed", "--seed": "seed", "-C": "cfg_scale", "--cfg_scale": "cfg_scale",
+    "-A": "sampler", "--sampler": "sampler", "-W": "width", "--width": "width", "-H": "height", "--height": "height",
+    "-f": "strength", "--strength": "strength",
+}  # fmt: skip
+NEGATIVE = re.compile(r"\[([^\[\]]*)\]")
+
+
+def _of_version_1(command: str) -> Imported | None:
+    said = COMMAND.fullmatch(command.strip("\x00 \r\n"))
+    if not said:
+        return None
+    prompt, negative = _both(said[1].replace('\\"', '"'))
+    given = {OPTIONS.get(option, option): value for option, value in OPTION.findall(said[2])}
+    values = {"prompt": prompt, "negative_prompt": negative or None, **given}
+    strength = values.pop("strength", None)
+    return flat.imported(TOOL, values, strength=strength) if flat.is_generation(values) else None
+
+
+def _both(prompt: str) -> tuple[str, str]:
+    """Words in [square brackets] were those that should not appear."""
+    negative = ", ".join(part.strip(" ,") for part in NEGATIVE.findall(prompt) if part.strip(" ,"))
+    return (re.sub(" {2,}", " ", NEGATIVE.sub(" ", prompt)).strip(" ,") if negative else prompt), negative

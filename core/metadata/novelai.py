@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import zlib
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -12,7 +13,8 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from core.domain.imported import Imported
-from core.metadata.carriers import MAX_TEXT, Carried, json_object
+from core.metadata.carriers import Carried
+from core.metadata.json_text import MAX_TEXT, json_object
 from core.metadata.samplers import scheduler_of
 
 TOOL = "novelai"
@@ -26,26 +28,39 @@ FIELDS = {
     "strength": "strength",
     "seed": "seed",
 }
+FROM_TEXT = "PromptGenerateRequest"
+"""Of a request of this type the strength means nothing."""
 
 
 def read(carried: Carried) -> Imported | None:
-    comment = json_object(carried.texts.get(CHUNK))
-    if not comment or not _is_novelai(comment, carried):
-        return None
+    """In a WEBP file the chunks of a PNG are one JSON object in EXIF."""
+    around = next((value for _, value in carried.objects if _is_signed(value)), carried.texts)
+    for _, comment in carried.objects:
+        if _is_novelai(comment, around):
+            return _imported(comment, around)
+    return None
+
+
+def _imported(comment: dict[str, Any], around: Mapping[str, Any]) -> Imported:
     rest = {name: value for name, value in comment.items() if name not in FIELDS}
     found = {field: comment.get(name) for name, field in FIELDS.items()}
-    found["prompt"] = found["prompt"] or _caption(comment.get("v4_prompt")) or carried.texts.get("Description")
+    if rest.get("request_type") == FROM_TEXT:
+        rest["strength"] = found.pop("strength")
+    found["prompt"] = found["prompt"] or _caption(comment.get("v4_prompt")) or around.get("Description")
     found["negative_prompt"] = found["negative_prompt"] or _caption(comment.get("v4_negative_prompt"))
     found["scheduler"] = scheduler_of(rest.get("sampler"), rest.get("noise_schedule"))
     if found["scheduler"]:
         rest = {name: value for name, value in rest.items() if name not in ("sampler", "noise_schedule")}
     size = (rest.pop("width"), rest.pop("height")) if "width" in rest and "height" in rest else None
-    return Imported.of(TOOL, found, size=size, raw={**rest, "model": carried.texts.get("Source")})
+    return Imported.of(TOOL, found, size=size, raw={**rest, "model": around.get("Source")})
 
 
-def _is_novelai(comment: dict[str, Any], carried: Carried) -> bool:
-    is_signed = carried.texts.get("Software") == "NovelAI"
-    return (is_signed and "steps" in comment) or {"uc", "sampler", "steps"} <= comment.keys()
+def _is_signed(values: Mapping[str, Any]) -> bool:
+    return str(values.get("Software", "")).startswith("NovelAI")
+
+
+def _is_novelai(comment: dict[str, Any], around: Mapping[str, Any]) -> bool:
+    return (_is_signed(around) and "steps" in comment) or {"uc", "sampler", "steps"} <= comment.keys()
 
 
 def _caption(prompt: Any) -> Any:

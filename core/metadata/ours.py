@@ -8,10 +8,13 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from core import __version__
 from core.domain.generation import Generation
 from core.domain.hashing import canonical_json
 from core.domain.imported import Imported, as_text
-from core.metadata.carriers import Carried, json_object, record_in
+from core.metadata.carriers import Carried
+from core.metadata.json_text import json_object
+from core.metadata.xmp import record_in
 
 TOOL = "inpaint-studio"
 PROGRAM = "Inpaint Studio"
@@ -56,9 +59,10 @@ def record_of(generation: Generation) -> dict[str, Any]:
     return {name: value if name == "params" else _shareable(value) for name, value in record.items()}
 
 
-def version_of(generation: Generation) -> str | None:
+def version_of(generation: Generation) -> str:
+    """Of the program that painted it, as far as it is known; else of this one."""
     facts = generation.environment
-    return facts.get("app_version") or (facts.get("app_commit") or "")[:12] or None
+    return facts.get("app_version") or (facts.get("app_commit") or "")[:12] or __version__
 
 
 def shared_model(generation: Generation) -> str:
@@ -101,8 +105,9 @@ def _is_path(value: Any) -> bool:
 
 def read(carried: Carried) -> Imported | None:
     """The chunk of a PNG, or the XMP of any other file. Of a newer schema, what is still understood."""
-    record = json_object(carried.texts.get(CHUNK)) or json_object(record_in(carried.xmp))
-    return imported_from(record) if record and _is_whole(record) else None
+    texts = (carried.texts.get(CHUNK), record_in(carried.xmp), record_in(carried.xmp_extension))
+    records = [*map(json_object, texts), *(value for _, value in carried.objects if "schema" in value)]
+    return next((imported_from(record) for record in records if record and _is_whole(record)), None)
 
 
 def imported_from(record: Mapping[str, Any]) -> Imported:

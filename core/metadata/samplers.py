@@ -2,34 +2,31 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
 SAMPLERS: Mapping[str, str] = {
     "ddim": "ddim",
     "unipc": "unipc",
-    "uni_pc": "unipc",
-    "dpm++ 2m": "dpmpp-2m",
-    "dpmpp_2m": "dpmpp-2m",
-    "k_dpmpp_2m": "dpmpp-2m",
+    "unipcmultistep": "unipc",
+    "dpmpp2m": "dpmpp-2m",
+    "dpmsolvermultistep": "dpmpp-2m",
     "euler": "euler",
-    "k_euler": "euler",
-    "euler a": "euler-ancestral",
-    "euler_a": "euler-ancestral",
-    "euler_ancestral": "euler-ancestral",
-    "k_euler_ancestral": "euler-ancestral",
+    "eulera": "euler-ancestral",
+    "eulerancestral": "euler-ancestral",
     "heun": "heun",
-    "k_heun": "heun",
     "lms": "lms",
-    "k_lms": "lms",
     "plms": "pndm",
     "pndm": "pndm",
     "lcm": "lcm",
 }
-"""Names in lower case: A1111 and SD.Next, ComfyUI and Fooocus, InvokeAI, NovelAI."""
+"""Names without their spelling: of A1111, SD.Next, ComfyUI, Fooocus, InvokeAI, NovelAI, and diffusers' classes."""
 
-PLAIN_SCHEDULES = {"", "normal", "uniform", "native", "default", "automatic"}
-OWN_SCHEDULES = {"ddim": {"ddim", "ddim_uniform", "ddim uniform"}, "lcm": {"lcm", "sgm_uniform", "sgm uniform"}}
+PLAIN_SCHEDULES = {"", "normal", "uniform", "native", "default", "automatic", "none"}
+OWN_SCHEDULES = {"ddim": {"ddim", "ddimuniform"}, "lcm": {"lcm", "sgmuniform"}}
+
+NO_LETTER = re.compile(r"[\W_]+")
 
 A1111_NAMES: Mapping[str, tuple[str, str | None]] = {
     "ddim": ("DDIM", None),
@@ -59,16 +56,36 @@ CLASSES: Mapping[str, str] = {
 
 
 def scheduler_of(sampler: Any, schedule: Any = None) -> str | None:
-    """Our key for a sampler and its noise schedule; None if we have not exactly that."""
-    if not isinstance(sampler, str):
-        return None
-    name, schedule = sampler.strip().lower(), str(schedule or "").strip().lower()
-    if name not in SAMPLERS and name.endswith(" karras"):
-        name, schedule = name.removesuffix(" karras"), "karras"
+    """Our key for a sampler and its noise schedule; None if we have not exactly that.
+
+    Either may be a class of diffusers, and the schedule may stand behind the sampler's name: "dpmpp_2m_karras".
+    """
+    name, by_class = _plain(sampler), _is_class(schedule)
+    written = _plain(schedule)
+    if name not in SAMPLERS and name.endswith("karras"):
+        name, written = name.removesuffix("karras"), written if by_class else "karras"
+    if by_class:
+        # SD.Next names the class beside its sampler, which may be "Default". It must be a class of that sampler.
+        if written not in SAMPLERS or SAMPLERS.get(name, SAMPLERS[written]) != SAMPLERS[written]:
+            return None
+        name, written = written, "karras" if _plain(sampler).endswith("karras") else ""
     key = SAMPLERS.get(name)
-    if key == "dpmpp-2m" and (schedule == "karras" or (name == "dpm++ 2m" and schedule == "automatic")):
+    is_a1111 = str(sampler).strip().lower() == "dpm++ 2m"
+    if key == "dpmpp-2m" and (written == "karras" or (is_a1111 and written == "automatic")):
         return "dpmpp-2m-karras"
-    return key if key and schedule in PLAIN_SCHEDULES | OWN_SCHEDULES.get(key, set()) else None
+    return key if key and written in PLAIN_SCHEDULES | OWN_SCHEDULES.get(key, set()) else None
+
+
+def _plain(name: Any) -> str:
+    """Without the spelling: "DPM++ 2M", "dpmpp_2m", "k_dpmpp_2m" and "dpm++2m" are one, and so are
+    "EulerDiscreteScheduler" and "euler"."""
+    text = str(name)[:100].strip().lower() if isinstance(name, str) else ""
+    text = NO_LETTER.sub("", text.removeprefix("k_").replace("++", "pp"))
+    return text.removesuffix("scheduler").removesuffix("discrete") if _is_class(text) else text
+
+
+def _is_class(name: Any) -> bool:
+    return isinstance(name, str) and name.strip().lower().endswith("scheduler")
 
 
 def a1111_names(scheduler: str, configuration: Mapping[str, Any]) -> tuple[str | None, str | None]:

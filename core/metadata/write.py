@@ -7,12 +7,13 @@ from typing import Any
 
 from PIL import Image, PngImagePlugin
 
+from core import __version__
 from core.domain.errors import InvalidImage
 from core.domain.generation import Generation
 from core.domain.hashing import canonical_json
-from core.metadata import a1111, ours
-from core.metadata.carriers import exif_with, xmp_with
+from core.metadata import a1111, exif, ours, xmp
 
+PROGRAM = f"{ours.PROGRAM} {__version__}"
 FORMATS = ("PNG", "WEBP", "JPEG", "AVIF")
 """PNG and WEBP are written without loss."""
 
@@ -26,11 +27,11 @@ OPTIONS: dict[str, dict[str, Any]] = {
 LOSSY_WEBP = {"quality": 90, "method": 4}
 MAX_SIDE = {"PNG": 2**31 - 1, "WEBP": 16_383, "JPEG": 65_500, "AVIF": 65_535}
 
-MAX_JPEG_XMP = 65_000
-"""Bytes. A block of a JPEG file has 64 KiB, and Pillow writes one."""
+MAX_JPEG_BLOCK = 65_000
+"""Bytes. A segment of a JPEG file has 64 KiB. XMP can go on in further ones, EXIF cannot."""
 
-EXPENDABLE = ("run", "environment", "model")
-"""What a record can do without, in this order, where there is no room for it."""
+LONGEST_IN_JPEG = 7_500
+"""Characters of each prompt in EXIF, where both at their full length have no room: they are whole in the record."""
 
 
 def embedded(
@@ -78,21 +79,19 @@ def _texts(generation: Generation, format: str) -> dict[str, Any]:
         chunks = PngImagePlugin.PngInfo()
         chunks.add_itxt(ours.CHUNK, canonical_json(record))
         chunks.add_text(a1111.CHUNK, parameters)
-        chunks.add_itxt("XML:com.adobe.xmp", xmp_with(None, ours.PROGRAM))
+        chunks.add_itxt("XML:com.adobe.xmp", xmp.packet(None, PROGRAM))
         return {"pnginfo": chunks}
-    limit = MAX_JPEG_XMP if format == "JPEG" else None
-    return {"exif": exif_with(parameters), "xmp": _xmp_within(limit, record)}
+    if format == "JPEG":
+        return _in_jpeg(generation, record, parameters)
+    return {"exif": exif.with_comment(parameters), "xmp": xmp.packet(canonical_json(record), PROGRAM)}
 
 
-def _xmp_within(limit: int | None, record: dict[str, Any]) -> bytes:
-    """With the whole record if there is room, else with what can be told, and words for what is missing."""
-    left_out: list[str] = []
-    for expendable in (None, *EXPENDABLE):
-        if expendable is not None:
-            left_out.append(expendable)
-            record = {name: value for name, value in record.items() if name != expendable}
-            record["note"] = f"Left out, for a JPEG file has no room: {', '.join(left_out)}. A PNG file has it all."
-        xmp = xmp_with(canonical_json(record), ours.PROGRAM)
-        if limit is None or len(xmp) <= limit:
-            break
-    return xmp
+def _in_jpeg(generation: Generation, record: dict[str, Any], parameters: str) -> dict[str, Any]:
+    block = exif.with_comment(parameters)
+    if len(block) > MAX_JPEG_BLOCK:
+        block = exif.with_comment(a1111.text_of(generation, longest=LONGEST_IN_JPEG))
+    packet = xmp.packet(canonical_json(record), PROGRAM)
+    if len(packet) <= MAX_JPEG_BLOCK:
+        return {"exif": block, "xmp": packet}
+    packet, extension = xmp.extended(canonical_json(record), PROGRAM)
+    return {"exif": block, "xmp": packet, "extra": xmp.segments(extension)}

@@ -15,7 +15,7 @@ from core.domain.errors import InvalidParams
 from core.domain.params import PARAMETERS, InpaintParams
 from core.ports import CheckWeights
 
-CHOICE = re.compile(r"\{[^{}]*\|[^{}]*\}|\{[^{}]*\$\$|__[\w/*-]+__")
+CHOICE = re.compile(r"\{[^{}|]*\|[^{}]*\}|\{[^{}]*\$\$|__[\w/*-]+__")
 """What makes a prompt one with choices. Everything else goes to the model as it was written."""
 
 WILDCARD = re.compile(r"__([\w/*-]+)__")
@@ -24,6 +24,10 @@ LEFT_OPEN = re.compile(r"(?<!\w)__[^\W_][\w/*-]*")
 
 AS_TEXT = {"\\{": "\ue000", "\\}": "\ue001"}
 """Brackets that are text, and what stands for them while the choices are made: signs that no writing uses."""
+
+SIGN = re.compile(r"[{|]|__")
+MOST_SIGNS = 1_000
+"""Of choices in one prompt. The library's reader takes a quarter of a second for as many, and more for each more."""
 
 PROMPTS = ("prompt", "negative_prompt")
 
@@ -58,6 +62,8 @@ class Prompts:
         if problem:
             raise InvalidParams(f"{title}: {problem}")
         if self.has_choices(text):
+            if len(SIGN.findall(text)) > MOST_SIGNS:
+                raise InvalidParams(f"{title}: at most {MOST_SIGNS} signs of choices, {{ and | and __, can be read.")
             text = self._chosen(text, seed, title)
         for written, sign in AS_TEXT.items():
             text = text.replace(sign, written[-1])

@@ -54,6 +54,9 @@ def _headline(studio: Studio, id: str, draft: Draft) -> None:
 
 def _offer(studio: Studio, id: str, said: Mapping[str, Any]) -> None:
     """What the picture says about how it was made, and a button that puts it into the form."""
+    if not any((said["params"], said["model"], said["seed"])):
+        st.caption(f":material/history_edu: This picture says that {_teller(said)} made it, and not how.")
+        return
     with st.container(border=True):
         st.markdown(f":material/history_edu: **This picture says how it was made**, by {_teller(said)}.")
         st.caption(escaped(_in_words(said)))

@@ -170,7 +170,7 @@ def test_what_is_no_record_of_ours_is_refused_in_words(text):
         ({"size": 100}, "Working size"),
         ({"scheduler": "magic"}, "Scheduler"),
         ({"model": "  "}, "Model"),
-        ({"prompt": "x" * 2001}, "Prompt"),
+        ({"prompt": "x" * 20_001}, "Prompt"),
         ({"prompt": "a\x00b"}, "Prompt"),
         ({"mask_grow_px": -1}, "Grow"),
     ],
@@ -211,3 +211,14 @@ def test_the_json_is_canonical():
     text = InpaintParams(prompt="é").to_json()
 
     assert text == json.dumps(json.loads(text), sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+
+
+@pytest.mark.parametrize("name", ["prompt", "negative_prompt"])
+def test_prompts_of_up_to_20000_characters_are_taken_and_longer_ones_refused_in_words(name):
+    longest = "\U0001f388" * 20_000
+
+    assert getattr(InpaintParams.from_json(InpaintParams(**{name: longest}).to_json()), name) == longest
+    with pytest.raises(
+        InvalidParams, match=f"^{PARAMETERS[name].title}: has 20001 characters; at most 20000 are taken"
+    ):
+        InpaintParams(**{name: longest + "x"})

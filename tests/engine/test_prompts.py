@@ -124,7 +124,7 @@ def test_weights_are_checked_without_torch():
     assert subprocess.run([sys.executable, "-c", code]).returncode == 0
 
 
-HOSTILE = ["(((a)))" * 33, "(((" + "a " * 700 + ")))", '"(a)" ' * 50, "((a, b.)1.1 c)1.1 " * 45, "a.b" * 600]
+HOSTILE = ["(((a)))" * 33, "(((" + "a " * 700 + ")))", '"(a)" ' * 50, "((a, b.)1.1 c)1.1 " * 45, "a.b++ " * 300]
 
 
 @pytest.mark.parametrize("prompt", HOSTILE)
@@ -145,6 +145,20 @@ def test_the_work_of_reading_weights_grows_with_the_length_of_the_prompt(prompt,
 
     # Without its memory the parser tries 7,200 times for each character of the second one.
     assert 0 < tried < 120 * len(prompt)
+
+
+def test_a_prompt_without_any_sign_of_weights_is_not_parsed(monkeypatch):
+    monkeypatch.setattr(prompts, "_grammar", lambda: pytest.fail("parsed"))
+
+    prompts.check(InpaintParams(prompt="a red barn, " * 1_600, prompt_weights=True))
+
+
+def test_a_prompt_with_weights_that_takes_too_long_to_read_is_refused_in_words():
+    prompts.check(InpaintParams(prompt="(a)1.1" + " b" * 2_497, prompt_weights=True))
+    prompts.check(InpaintParams(prompt="(a)1.1" + " b" * 9_000))
+
+    with pytest.raises(InvalidParams, match="at most 5000 characters.*has 18006"):
+        prompts.check(InpaintParams(prompt="(a)1.1" + " b" * 9_000, prompt_weights=True))
 
 
 class T5Encoder: ...

@@ -81,20 +81,16 @@ def test_known_losses_stay_the_known_ones(prompt, negative, read_as):
     assert (found.get("prompt", ""), found.get("negative_prompt", "")) == read_as
 
 
-def test_a_last_line_that_looks_like_pairs_is_taken_for_them_where_there_are_none():
-    assert a1111.parse("a cat\nNegative prompt: aa: 1, bb: 2, cc: 3") == (
-        "a cat",
-        "",
-        {"Negative prompt": "aa: 1", "bb": "2", "cc": "3"},
-    )
+def test_a_last_line_that_only_looks_like_pairs_is_not_taken_for_them():
+    assert a1111.parse("a cat\nNegative prompt: aa: 1, bb: 2, cc: 3") == a1111.Said("a cat", "aa: 1, bb: 2, cc: 3", {})
 
 
 def test_an_empty_first_line_of_the_negative_prompt_leaves_no_trace():
-    assert a1111.parse("a\nNegative prompt:\nx\nSteps: 1, Seed: 2, Size: 8x8")[1] == "x"
+    assert a1111.parse("a\nNegative prompt:\nx\nSteps: 1, Seed: 2, Size: 8x8").negative == "x"
 
 
 def test_keys_of_one_character_are_lost():
-    assert a1111.parse("a cat\nSteps: 1, Seed: 2, x: 5, Sampler: Euler")[2] == {
+    assert a1111.parse("a cat\nSteps: 1, Seed: 2, x: 5, Sampler: Euler").pairs == {
         "Steps": "1",
         "Seed": "2",
         "Sampler": "Euler",
@@ -102,13 +98,13 @@ def test_keys_of_one_character_are_lost():
 
 
 def test_empty_and_broken_values_do_no_harm():
-    pairs = a1111.parse('a\nSteps: , Seed: "1, Model: "\\x, y", CFG scale: "2"')[2]
+    pairs = a1111.parse('a\nSteps: , Seed: "1, Model: "\\x, y", CFG scale: "2"').pairs
 
     assert (pairs["Steps"], pairs["Seed"], pairs["CFG scale"]) == ("", '"1', "2")
 
 
 def test_two_pairs_belong_to_the_prompt():
-    assert a1111.parse("a cat\nSteps: 1, Seed: 2") == ("a cat\nSteps: 1, Seed: 2", "", {})
+    assert a1111.parse("a cat\nSteps: 1, Seed: 2") == a1111.Said("a cat\nSteps: 1, Seed: 2", "", {})
 
 
 @pytest.mark.parametrize("key", list(A1111_NAMES))

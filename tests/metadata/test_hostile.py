@@ -15,9 +15,11 @@ from hypothesis import strategies as st
 from core.domain.imported import Imported
 from core.domain.params import InpaintParams
 from core.metadata import carriers, novelai
-from core.metadata.carriers import NAMESPACE, Carried, json_object, record_in
+from core.metadata.carriers import Carried
+from core.metadata.json_text import json_object
 from core.metadata.read import read, read_text, understood
 from core.metadata.write import FORMATS, embedded
+from core.metadata.xmp import NAMESPACE, record_in
 from tests.conftest import a_picture
 from tests.metadata import make_samples as made
 from tests.metadata.generations import GENERATION
@@ -214,7 +216,8 @@ def test_an_entity_bomb_in_xmp_is_not_expanded():
 
 
 def test_a_graph_that_bites_its_tail_is_left_in_time():
-    node = {"class_type": "KSampler", "inputs": {"steps": ["1", 0], "sampler_name": "euler", "positive": ["2", 0]}}
+    node = {"class_type": "KSampler", "inputs": {"steps": ["1", 0], "sampler_name": "euler", "positive": ["2", 0],
+            "model": ["1", 0], "latent_image": ["1", 0]}}  # fmt: skip
     graph = {"1": node, "2": {"class_type": "Any", "inputs": {"conditioning": ["2", 0], "positive": ["1", 0]}}}
 
     assert understood(Carried({"prompt": json.dumps(graph)})).params == {"scheduler": "euler"}

@@ -9,9 +9,10 @@ import pytest
 
 from core.domain.imported import Imported
 from core.domain.params import InpaintParams
-from core.metadata.carriers import NAMESPACE, Carried, carried_by, open_picture, record_in
+from core.metadata.carriers import Carried, carried_by, open_picture
 from core.metadata.read import read, read_text, understood
 from core.metadata.write import embedded
+from core.metadata.xmp import NAMESPACE, record_in
 from tests.conftest import a_picture
 from tests.metadata import make_samples as made
 from tests.metadata.generations import GENERATION
@@ -49,7 +50,7 @@ FOOOCUS = {
     "size": 1152,
 }
 FOOOCUS_A1111 = {
-    "prompt": "a red barn, cinematic",
+    "prompt": "a red barn",
     "negative_prompt": "text",
     "num_inference_steps": 30,
     "scheduler": "dpmpp-2m-karras",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import struct
 from dataclasses import replace
 
 import pytest
@@ -10,12 +11,16 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
+from core import __version__
 from core.domain.errors import InvalidImage
 from core.domain.hashing import canonical_json, pixels_sha256
-from core.metadata import a1111, ours
-from core.metadata.carriers import SOURCE_TYPE, USER_COMMENT, carried_by, open_picture
+from core.domain.params import PARAMETERS
+from core.metadata import a1111, exif, ours, write, xmp
+from core.metadata.carriers import carried_by, open_picture
+from core.metadata.exif import USER_COMMENT
 from core.metadata.read import read
 from core.metadata.write import FORMATS, embedded
+from core.metadata.xmp import SOURCE_TYPE
 from tests.conftest import a_picture
 from tests.metadata.generations import GENERATION, a_generation, generations
 
@@ -185,26 +190,109 @@ def test_a_generation_that_never_ran_can_be_written_too():
     found = read(embedded(a_picture(), generation))
 
     assert found.params == GENERATION.params.model_dump()
-    assert found.record["program"]["version"] is None
+    assert found.record["program"]["version"] == __version__
 
 
-def test_a_record_too_long_for_jpeg_is_shortened_and_says_so():
+def test_a_record_too_long_for_one_segment_of_a_jpeg_goes_on_in_the_next():
     generation = a_generation(record={**GENERATION.record, "timesteps": list(range(20_000))})
 
-    found = read(embedded(a_picture(), generation, format="JPEG"))
+    data = embedded(a_picture(), generation, format="JPEG")
 
-    assert found.params == generation.params.model_dump()
-    assert "run" not in found.record
-    assert found.record["environment"]["torch"] == "2.13.0"
-    assert found.record["note"] == "Left out, for a JPEG file has no room: run. A PNG file has it all."
-    assert read(embedded(a_picture(), generation, format="WEBP")).record["run"]["timesteps"][-1] == 19_999
+    assert read(data).record == ours.record_of(generation)
+    assert read(data).record["run"]["timesteps"][-1] == 19_999
+    assert data.count(xmp.IN_JPEG) == 2
+
+
+def test_an_extension_of_which_a_part_is_missing_or_another_files_is_no_record():
+    generation = a_generation(record={**GENERATION.record, "timesteps": list(range(20_000))})
+    data = embedded(a_picture(), generation, format="JPEG")
+    begin = data.rindex(xmp.IN_JPEG) - 4
+    length = int.from_bytes(data[begin + 2 : begin + 4], "big") + 2
+    digest = data[data.index(xmp.IN_JPEG) + len(xmp.IN_JPEG) :][:32]
+
+    lacking = data[:begin] + data[begin + length :]
+    foreign = data.replace(xmp.IN_JPEG + digest, xmp.IN_JPEG + b"0" * 32)
+
+    assert read(lacking).tool == read(foreign).tool == "a1111"
 
 
 @formats
 def test_the_longest_prompts_fit(format):
-    generation = a_generation(prompt="\U0001f388" * 2000, negative_prompt="\x01" * 2000)
+    longest = int(PARAMETERS["prompt"].high)
+    generation = a_generation(prompt="\U0001f388" * longest, negative_prompt="\x01" * longest)
 
-    assert read(embedded(a_picture(), generation, format=format)).params == generation.params.model_dump()
+    data = embedded(a_picture(), generation, format=format)
+
+    assert read(data).params == generation.params.model_dump()
+    assert read(data).record == ours.record_of(generation)
+
+
+def test_a_prompt_too_long_for_exif_in_a_jpeg_is_cut_there_and_settings_stay():
+    data = embedded(a_picture(), a_generation(prompt="ж" * 20_000, negative_prompt="я" * 20_000), format="JPEG")
+
+    said = a1111.parse(carried_by(open_picture(data)).exif(USER_COMMENT))
+
+    assert said.prompt == "ж" * write.LONGEST_IN_JPEG + " ..."
+    assert said.negative == "я" * write.LONGEST_IN_JPEG + " ..."
+    assert said.pairs["Seed"] == "4294967295"
+
+
+def inner_entries(block: bytes) -> dict[int, tuple[int, bytes]]:
+    """Types and bytes of the inner directory's entries, read by the standard as piexif does; its own reader here."""
+    order = {b"MM": ">", b"II": "<"}[block[6:8]]
+    tiff = block[6:]
+
+    def entries(at):
+        for number in range(struct.unpack_from(f"{order}H", tiff, at)[0]):
+            tag, kind, count, value = struct.unpack_from(f"{order}HHII", tiff, at + 2 + 12 * number)
+            yield tag, kind, count, value
+
+    inner = next(value for tag, _, _, value in entries(struct.unpack_from(f"{order}I", tiff, 4)[0]) if tag == 0x8769)
+    return {tag: (kind, tiff[value : value + count]) for tag, kind, count, value in entries(inner)}
+
+
+def exif_block(data: bytes, format: str) -> bytes:
+    """As it stands in the file."""
+    if format == "JPEG":
+        begin = data.index(b"Exif\0\0")
+        return data[begin : begin + int.from_bytes(data[begin - 2 : begin], "big")]
+    begin = max(data.find(b"II*\0"), data.find(b"MM\0*"))
+    return b"Exif\0\0" + data[begin:]
+
+
+@pytest.mark.parametrize("format", ["JPEG", "WEBP", "AVIF"])
+def test_the_user_comment_is_of_the_type_that_the_standard_asks_for(format):
+    data = embedded(a_picture(), GENERATION, format=format)
+
+    kind, comment = inner_entries(exif_block(data, format))[0x9286]
+
+    assert kind == 7
+    assert comment == b"UNICODE\0" + a1111.text_of(GENERATION).encode("utf-16-be")
+
+
+def test_other_tags_of_bytes_keep_their_types_and_text_stays_text():
+    before = Image.Exif()
+    before[0x010F] = "A maker"
+    before.get_ifd(0x8769)[0x9000] = b"0232"
+    before.get_ifd(0x8769)[0xA002] = 640
+
+    block = exif.with_comment("said", before)
+    after = Image.Exif()
+    after.load(block)
+
+    assert inner_entries(block)[0x9000][0] == 7
+    assert inner_entries(block)[0xA002][0] in (3, 4)
+    assert (after[0x010F], after.get_ifd(0x8769)[0xA002]) == ("A maker", 640)
+
+
+def test_the_programs_version_is_told_where_there_is_no_git():
+    generation = replace(GENERATION, environment={"torch": "2.13.0"})
+
+    assert a1111.text_of(generation).endswith(f"Version: Inpaint Studio {__version__}")
+    assert (
+        f"<xmp:CreatorTool>Inpaint Studio {__version__}</xmp:CreatorTool>"
+        in carried_by(open_picture(embedded(a_picture(), generation))).xmp
+    )
 
 
 def test_transparent_parts_are_laid_on_white_for_jpeg():

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -158,3 +160,40 @@ def test_weights_are_read_after_the_choices_are_made(studio):
     ids = studio.generations.submit(request, count=8)
 
     assert {studio.gallery.get(id).params.prompt for id in ids} == {"a (red)1.3 ball", "a blue++ ball"}
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "{a|b} " * 2_000,
+        "{" + "|".join("a" * 9_000) + "}",
+        "__*__ " * 3_000,
+        "{2$$a|b} " * 2_000,
+        "{a|" * 999 + "{a|b}" + "}" * 999,
+    ],
+)
+def test_more_choices_than_can_be_read_at_once_are_refused_in_words_and_at_once(prompts, text):
+    started = time.process_time()
+
+    with pytest.raises(InvalidParams, match="^Prompt: .*can(not)? be read"):
+        prompts.decided(text[:20_000], 1)
+
+    assert time.process_time() - started < 1
+
+
+@pytest.mark.parametrize(
+    "text", ["{" + "|" * 19_999, "{a|b" * 5_000, "_" * 20_000, "{$" * 10_000, "__a " * 5_000, "{" * 20_000]
+)
+def test_whether_a_long_prompt_has_choices_is_seen_at_once(prompts, text):
+    started = time.process_time()
+
+    prompts.has_choices(text)
+    as_written(text)
+
+    assert time.process_time() - started < 0.5
+
+
+def test_the_longest_prompt_without_choices_stays_as_it_is(prompts):
+    text = "a | red barn, " * 1_428
+
+    assert prompts.decided(text, 1) == text
