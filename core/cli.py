@@ -23,9 +23,10 @@ from rich.table import Table
 from core.bootstrap import Studio, build_studio, keep_last, make_catalogue, make_loader
 from core.cli_output import FORCE, OUTPUT, Output, place_of, write_result
 from core.dispatch.inline import WaitingDispatcher
-from core.domain.errors import InvalidImage, InvalidInput, InvalidMask, StudioError
+from core.domain.errors import EmptyMask, InvalidImage, InvalidInput, InvalidMask, StudioError
 from core.domain.generation import Generation, Status
 from core.domain.geometry import Size
+from core.domain.given_mask import GivenMask, given_mask, own_transparency
 from core.domain.mask import Mask
 from core.domain.modes import MODES
 from core.domain.outpaint import OVERLAP_PX, Extension, extended, mask_of_extension
@@ -73,7 +74,10 @@ def inpaint(
     source: Annotated[Path, typer.Argument(help="The picture: PNG, JPEG, WEBP or AVIF.")],
     mask: Annotated[
         Path | None,
-        typer.Argument(help="The mask, of the picture's size: white is repainted. It can be left out with --extend."),
+        typer.Argument(
+            help="The mask, of the picture's size: white is repainted, in a coloured one everything that is not "
+            "black. It can be left out with --extend, and for a picture with transparent parts: these are repainted."
+        ),
     ] = None,
     prompt: Annotated[str, _text("prompt", "--prompt")] = "",
     negative_prompt: Annotated[str, _text("negative_prompt", "--negative-prompt")] = "",
@@ -130,10 +134,11 @@ def inpaint(
             colour_match=colour_match, keep_threshold=keep, soft_mask=soft_mask, prompt_weights=prompt_weights,
             long_prompt=long_prompt, variation_strength=variation_strength, variation_seed=variation_seed,
         )  # fmt: skip
-        request = InpaintRequest(*_picture_and_mask(picture, mask, extend, overlap), params)
+        given = None if mask is None and extend else _given_mask(mask, picture.image)
+        request = InpaintRequest(*_picture_and_mask(picture, given, extend, overlap), params)
         keep = [source, *([mask] if mask else [])]
         place = place_of(studio, output, request.image.size, several=count > 1, force=force, keep=keep)
-        for note in (*picture.notes, *_prompt_notes(studio, params)):
+        for note in (*picture.notes, *(given.notes if given else ()), *_prompt_notes(studio, params)):
             errors.print(note, markup=False)
         ids = studio.generations.submit(
             request, device=device, count=count, origin=Origin(session="command line", source_name=source.name)
@@ -237,30 +242,39 @@ def _read_picture(path: Path) -> Picture:
         raise InvalidImage(f"{path}: {error}") from error
 
 
-def _read_mask(path: Path) -> Mask:
+def _given_mask(path: Path | None, picture: Image.Image) -> GivenMask | None:
+    """What the file says; without one, what is transparent in the picture, if anything is."""
+    if path is None:
+        return own_transparency(picture)
     try:
-        return Mask.from_image(_read_picture(path).image)
+        image = _read_picture(path).image
     except InvalidImage as error:
         raise InvalidMask(str(error)) from error
+    try:
+        return given_mask(image, picture)
+    except EmptyMask as error:
+        raise EmptyMask(f"{path}: {error}") from error
+    except InvalidMask as error:
+        raise InvalidMask(f"{path}: {error}") from error
 
 
 def _picture_and_mask(
-    picture: Picture, mask: Path | None, extend: str | None, overlap_px: int
+    picture: Picture, given: GivenMask | None, extend: str | None, overlap_px: int
 ) -> tuple[Image.Image, Mask]:
     """With more canvas if it is wanted; the mask is then on there, beside what it was on before."""
     if extend is None:
-        if mask is None:
+        if given is None:
             raise InvalidInput("A mask is needed, or --extend. White is repainted.")
-        return picture.image, _read_mask(mask)
+        return picture.image, given.mask
     size = Size(*picture.image.size)
     extension = _extension(extend, size)
     larger = extended(picture.image, extension, max_pixels=int(Settings().max_megapixels * 1e6))
     on = mask_of_extension(size, extension, overlap_px)
-    if mask is not None:
+    if given is not None:
         painted = Image.new("L", larger.size)
         # Through a request, which checks that the two agree.
-        given = InpaintRequest(picture.image, _read_mask(mask), InpaintParams()).mask
-        painted.paste(given.to_image(), extension.place(size).box)
+        checked = InpaintRequest(picture.image, given.mask, InpaintParams()).mask
+        painted.paste(checked.to_image(), extension.place(size).box)
         on = on.union(Mask.from_image(painted))
     return larger, on
 

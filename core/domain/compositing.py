@@ -10,9 +10,6 @@ from core.domain.errors import SizeMismatch
 from core.domain.geometry import Bounds, Size
 from core.domain.mask import Mask
 
-PROCESSING_VERSION = 1
-"""Raised when a change here, in mask.py or in geometry.py makes other pixels of the same request."""
-
 
 def for_model(picture: Image.Image, bounds: Bounds, working: Size) -> Image.Image:
     """The part of the picture inside bounds, as RGB at the working size. Transparent parts are laid on white."""

@@ -17,7 +17,8 @@ class Draft:
     """source: key of the picture in the image store. drawing: the canvas's own JSON, as text, at canvas_width px.
 
     base_mask: key of a mask that lies under the drawing (uploaded, inverted, or taken from a generation), or, with
-    the painter, the whole mask; of the picture's shape, at any size. has_simple_canvas: paint without the painter.
+    the painter, the whole mask; of the picture's shape, at any size. mask_notes: what was understood of it beyond
+    white on black, one sentence each. has_simple_canvas: paint without the painter.
     params: values of the form, possibly not all. parent_id, relation: the generation this came from, and how.
     said: what the opened picture says about how it was made, as Imported.said. It is an offer, until it is taken.
     extended: how the source came about, if the canvas was extended; nothing is painted on the new part yet.
@@ -31,6 +32,7 @@ class Draft:
     drawing: str | None = None
     canvas_width: int | None = None
     base_mask: str | None = None
+    mask_notes: tuple[str, ...] = ()
     has_simple_canvas: bool = False
     params: Mapping[str, Any] = field(default_factory=dict)
     parent_id: str | None = None
@@ -57,7 +59,7 @@ class Draft:
     @classmethod
     def from_json(cls, text: str) -> Draft:
         values = {k: v for k, v in json.loads(text).items() if k in cls.__dataclass_fields__}
-        for name in ("notes", "generations"):
+        for name in ("notes", "mask_notes", "generations"):
             values[name] = tuple(values.get(name, ()))
         values["relation"] = Relation(values["relation"]) if values.get("relation") else None
         values["extended"] = Extended.from_json(values["extended"]) if values.get("extended") else None

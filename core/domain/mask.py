@@ -18,6 +18,10 @@ from core.domain.hashing import pixels_sha256
 ON = 128
 """From this value on a pixel counts as repainted where a yes or no is needed, as diffusers binarises at 0.5."""
 
+FAINT = 8
+"""Values below it are black, in a hard mask and in a soft one: scanners, screenshots and JPEG leave such greys where
+nobody sees anything painted."""
+
 Pixels = NDArray[np.uint8]
 
 
@@ -48,7 +52,12 @@ class Mask:
 
     @classmethod
     def from_image(cls, image: Image.Image) -> Mask:
-        """Brightness is the mask; a transparent pixel keeps the original, whatever colour it hides."""
+        """A stored mask, as it counts: brightness, with what is nearly black as black."""
+        return cls.stored(image).visible
+
+    @classmethod
+    def stored(cls, image: Image.Image) -> Mask:
+        """A stored mask to the bit, also its values below FAINT. What files of strangers mean: given_mask.py."""
         if has_transparency(image):
             rgba = image.convert("RGBA")
             image = Image.alpha_composite(Image.new("RGBA", rgba.size, "black"), rgba)
@@ -102,6 +111,12 @@ class Mask:
         return pixels_sha256(self.to_image())
 
     # Other masks made from it
+
+    @property
+    def visible(self) -> Mask:
+        """With every value below FAINT as 0."""
+        faint = self.pixels < FAINT
+        return Mask(np.where(faint, np.uint8(0), self.pixels)) if self.pixels[faint].any() else self
 
     @property
     def inverted(self) -> Mask:

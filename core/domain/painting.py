@@ -33,7 +33,7 @@ def read_painted(png: bytes, size: Size) -> Mask:
         with Image.open(io.BytesIO(png), formats=("PNG",)) as opened:
             if opened.size != tuple(size) or opened.mode not in ("1", "L"):
                 raise InvalidMask("The painter sent a mask for another picture. Reload the page and paint again.")
-            return Mask(np.asarray(opened.convert("L")))
+            return Mask(np.asarray(opened.convert("L"))).visible
     except UnidentifiedImageError as error:
         raise InvalidMask from error
     except (OSError, ValueError, SyntaxError, EOFError, struct.error, MemoryError, OverflowError) as error:

@@ -10,17 +10,22 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, ValidationError, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, PrivateAttr, ValidationError, field_validator, model_validator
 
 from core.domain.errors import InvalidParams
 from core.domain.geometry import MULTIPLE
 from core.domain.hashing import canonical_json
 
-SCHEMA = 4
-"""2: with fill and all that follows it. 3: with keep_threshold. 4: with long_prompt.
+SCHEMA = 5
+"""2: with fill and all that follows it. 3: with keep_threshold. 4: with long_prompt. 5: with processing.
 
-A key that an older record has not means: not used.
+A key that an older record has not means: not used, and for processing: the first rules.
 """
+
+FIRST_PROCESSING, PROCESSING = 1, 2
+"""The rules by which masks and colours are read, for ever told apart, so that what was painted by earlier ones is
+painted again to the bit. 2: a mask's values below FAINT are black; the model sees a picture as its colour profile says
+(docs/decisions/0016-masks-and-colour.md)."""
 
 MODEL_DEFAULT = "model-default"
 
@@ -293,6 +298,7 @@ class InpaintParams(BaseModel):
     variation_seed: int = PARAMETERS["variation_seed"].default
     prompt_weights: bool = PARAMETERS["prompt_weights"].default
     long_prompt: bool = PARAMETERS["long_prompt"].default
+    _processing: int = PrivateAttr(PROCESSING)
 
     def __init__(self, **values: Any) -> None:
         try:
@@ -355,9 +361,20 @@ class InpaintParams(BaseModel):
         """diffusers truncates the product (StableDiffusionInpaintPipeline.get_timesteps)."""
         return min(int(self.num_inference_steps * strength), self.num_inference_steps)
 
+    @property
+    def processing(self) -> int:
+        """The rules of this record. No choice: what begins anew, also with the values of a record, has the newest."""
+        return self._processing
+
+    def processed_by(self, rules: int) -> InpaintParams:
+        """The same choices under these rules of processing."""
+        params = self.model_copy()
+        params._processing = rules
+        return params
+
     def changed(self, **changes: Any) -> InpaintParams:
         """The same choices with these changed, checked again."""
-        return InpaintParams(**{**self.model_dump(), **changes})
+        return InpaintParams(**{**self.model_dump(), **changes}).processed_by(self.processing)
 
     def reseeded(self, seed: int) -> InpaintParams:
         """Another picture of the same choices; around a chosen one, if a variation is on, another variation of it."""
@@ -370,19 +387,22 @@ class InpaintParams(BaseModel):
 
     def to_json(self) -> str:
         """Canonical: equal params give equal text, and from_json gives back equal params."""
-        return canonical_json({"schema": SCHEMA, **self.model_dump()})
+        return canonical_json({"schema": SCHEMA, "processing": self.processing, **self.model_dump()})
 
     @classmethod
     def from_json(cls, text: str) -> InpaintParams:
         """Read what any earlier schema wrote. A missing key loads as the default that keeps the old behaviour."""
         try:
             values = json.loads(text)
-            is_newer = (schema := values.pop("schema")) > SCHEMA
+            schema, rules = values.pop("schema"), values.pop("processing", FIRST_PROCESSING)
+            is_newer = schema > SCHEMA or rules > PROCESSING
+            if type(rules) is not int or rules < FIRST_PROCESSING:
+                raise ValueError("no rules of ours")
         except (ValueError, TypeError, AttributeError, KeyError) as error:
             raise InvalidParams("These parameters are not a record of this program.") from error
         if is_newer:
             raise InvalidParams(f"These parameters were written by a newer version (schema {schema}). Update first.")
-        return cls(**values)
+        return cls(**values).processed_by(rules)
 
 
 def _in_words(error: ValidationError) -> str:

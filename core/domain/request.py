@@ -12,12 +12,12 @@ from core.domain import compositing, keeping, seam, soft_mask
 from core.domain.errors import EmptyMask, SizeMismatch
 from core.domain.geometry import MULTIPLE, Bounds, Crop, Size, crop_around, crop_of, wide_crop_around
 from core.domain.mask import Mask
-from core.domain.params import MASKED, ORIGINAL, TWO_PASS, WHOLE, InpaintParams
+from core.domain.params import FIRST_PROCESSING, MASKED, ORIGINAL, TWO_PASS, WHOLE, InpaintParams
 
 
 @dataclass(frozen=True, slots=True)
 class InpaintRequest:
-    """image: RGB, RGBA or I;16, as core.domain.picture makes them. mask: of the same size, as the user painted it.
+    """image: RGB, RGBA or I;16, as core.domain.picture makes them. mask: of the same size, as it was given.
 
     Raises SizeMismatch or EmptyMask.
     """
@@ -32,13 +32,25 @@ class InpaintRequest:
                 f"The mask is {self.mask.size} pixels and the picture {Size(*self.image.size)}. "
                 "Use a mask of the picture's size."
             )
-        if self.mask.is_empty:
+        if self.painted.is_empty:
             raise EmptyMask
+
+    @property
+    def painted(self) -> Mask:
+        """The mask as it counts: without what is nearly black. By the first rules everything that is not 0 counted."""
+        return self.mask if self.params.processing == FIRST_PROCESSING else self.mask.visible
 
     @property
     def is_soft(self) -> bool:
         """Whether greys of the mask say how much may change; a mask without any is a hard one."""
-        return self.params.soft_mask and soft_mask.has_greys(self.mask)
+        return self.params.soft_mask and soft_mask.has_greys(self.painted)
+
+    @property
+    def may_change(self) -> Mask:
+        """0 where the artist may rely on it that nothing changes: by the mask as it was given and how far it is to be
+        grown, whatever becomes of it on the way through the model."""
+        seen = self.mask.visible
+        return seen if self.is_soft else seen.grown(self.params.mask_grow_px)
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +85,7 @@ class Plan:
     def of(cls, request: InpaintRequest, cell: int = MULTIPLE) -> Plan:
         """cell: pixels a side that the model cannot divide: one latent, or a token of several."""
         params = request.params
-        mask = request.mask
+        mask = request.painted
         grown = soft_mask.everything_on(mask) if request.is_soft else mask.grown(params.mask_grow_px)
         bounds = grown.bounds
         if bounds is None:
@@ -105,7 +117,7 @@ class Plan:
     def _degree(self, cell: int) -> Mask | None:
         if not self.request.is_soft:
             return None
-        return soft_mask.degree_for_model(self.request.mask, self.crop.bounds, self.crop.working, cell)
+        return soft_mask.degree_for_model(self.request.painted, self.crop.bounds, self.crop.working, cell)
 
     def finish(self, repainted: Image.Image) -> Image.Image:
         """The whole picture with the repainted part laid in; outside the grown mask it is bit-identical."""

@@ -111,7 +111,8 @@ def read(carried: Carried) -> Imported | None:
 
 
 def imported_from(record: Mapping[str, Any]) -> Imported:
-    found = {name: value for name, value in record["params"].items() if name != "schema"}
+    # By which rules it was painted is told, and not taken over: what is asked for now is painted by the newest.
+    found = {name: value for name, value in record["params"].items() if name not in ("schema", "processing")}
     model = found.get("model")
     if not isinstance(model, str) or not _names_a_model(model):
         # Not from us: a stranger's file must not name a folder of this machine.

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from core.domain.errors import InvalidParams
-from core.domain.params import PARAMETERS, InpaintParams
+from core.domain.params import PARAMETERS, PROCESSING, InpaintParams
 from core.ports import CheckWeights
 
 CHOICE = re.compile(r"\{[^{}|]*\|[^{}]*\}|\{[^{}]*\$\$|__[\w/*-]+__")
@@ -114,8 +114,11 @@ def as_written(text: str) -> str:
 
 
 def asked_again(params: InpaintParams) -> InpaintParams:
-    """These, of a generation, to ask for again or nearly so: what stands in their prompts is said, not to choose."""
-    return params.changed(**{name: as_written(getattr(params, name)) for name in PROMPTS})
+    """These, of a generation, to ask for again or nearly so: what stands in their prompts is said, not to choose.
+
+    By the newest rules of processing: only a re-run keeps those of its row.
+    """
+    return params.changed(**{name: as_written(getattr(params, name)) for name in PROMPTS}).processed_by(PROCESSING)
 
 
 def _left_open(text: str) -> str | None:

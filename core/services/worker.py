@@ -125,9 +125,10 @@ class Worker:
         painted = paint(plan, inpainter, report)
         report(StepReport(Phase.STORING))
         result = painted.result
+        request = plan.request
         record |= {
             "inpainter": painted.record,
-            "outside_mask_unchanged": compositing.unchanged_outside(plan.request.image, result, plan.blend_mask),
+            "outside_mask_unchanged": compositing.unchanged_outside(request.image, result, request.may_change),
         }
         return Outcome(
             Status.SUCCEEDED,
@@ -189,7 +190,7 @@ class Worker:
         """What is to be painted, with what, and the seconds that loading took."""
         request = InpaintRequest(
             self.images.get(generation.source),
-            Mask.from_image(self.images.get(generation.mask)),
+            Mask.stored(self.images.get(generation.mask)),
             generation.params,
         )
         asked_at = time.perf_counter()
@@ -299,11 +300,11 @@ def _record_of(plan: Plan, inpainter: Inpainter) -> dict[str, Any]:
     model = inpainter.model
     first = {"first_pass": _crop_of(plan.context)} if plan.context else {}
     return {
-        "processing_version": compositing.PROCESSING_VERSION,
+        "processing_version": plan.request.params.processing,
         **_crop_of(plan),
         **first,
         "effective_steps": plan.request.params.effective_steps,
-        "mask_coverage": plan.request.mask.coverage,
+        "mask_coverage": plan.request.painted.coverage,
         "model": {
             "key": model.key,
             "repository": model.repository,

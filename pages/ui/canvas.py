@@ -20,7 +20,7 @@ from core.domain.painting import painted_size
 from core.domain.soft_mask import has_grey_parts
 from pages.ui import prepared, state
 from pages.ui.mask_numbers import mask_by_numbers
-from pages.ui.mask_tools import drawing_of, mask_of, mask_tools, replace_mask, uploaded_mask
+from pages.ui.mask_tools import drawing_of, mask_notes, mask_of, mask_tools, replace_mask, uploaded_mask
 from pages.ui.messages import shown_errors
 from pages.ui.painter import painter
 
@@ -70,6 +70,7 @@ def mask_canvas(studio: Studio, id: str) -> None:
             _simple_canvas(studio, id, draft, picture)
         else:
             _painter(studio, id, draft, picture)
+        mask_notes(studio.drafts.get(id) or draft)
 
 
 def _painter(studio: Studio, id: str, draft: Draft, picture: Size) -> None:
@@ -246,7 +247,7 @@ export default function ({ parentElement, setStateValue }) {
 
 def _outcome(studio: Studio, draft: Draft, drawing: Drawing, size: Size) -> None:
     base = prepared.small_mask(studio, draft.base_mask, tuple(size)) if draft.base_mask else None
-    mask = drawing.mask(size, base)
+    mask = drawing.mask(size, base).visible
     if mask.is_empty:
         st.caption(":material/info: Nothing is painted yet. Paint over what should change.")
     else:

@@ -292,6 +292,8 @@ def _run_facts(generation: Generation) -> Iterable[tuple[str, str]]:
         yield "Went through the model at", "{} x {} px".format(*record["working_size"])
     if "mask_coverage" in record:
         yield "Masked", f"{record['mask_coverage']:.1%} of the picture"
+    if "processing_version" in record:
+        yield "Rules for masks and colours", f"Version {record['processing_version']}"
     for title, taken in (
         ("Time in the queue", generation.queue_s),
         ("Time to load the model", generation.load_s),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import streamlit as st
 from PIL import Image
@@ -15,6 +15,7 @@ from core.domain.errors import SizeMismatch, StudioError
 from core.domain.gallery import GalleryFilter
 from core.domain.generation import Generation
 from core.domain.geometry import Size
+from core.domain.given_mask import given_mask
 from core.domain.mask import Mask
 from core.domain.painting import painted_size
 from pages.ui import prepared, state
@@ -43,11 +44,17 @@ def drawing_of(draft: Draft, picture: Size) -> Drawing:
     return Drawing.from_json(draft.drawing, canvas_size(picture, draft.canvas_width or picture.width))
 
 
-def replace_mask(studio: Studio, id: str, mask: Mask | None) -> Draft:
-    """The mask, painted or not, gives way to this one; None: to nothing."""
+def replace_mask(studio: Studio, id: str, mask: Mask | None, notes: Sequence[str] = ()) -> Draft:
+    """The mask, painted or not, gives way to this one; None: to nothing. notes: what is to be told about it."""
     state.leave_seat()
     key = None if mask is None or mask.is_empty else studio.drafts.images.put(mask.to_image())
-    return state.change_draft(studio, id, drawing=None, base_mask=key)
+    return state.change_draft(studio, id, drawing=None, base_mask=key, mask_notes=tuple(notes))
+
+
+def mask_notes(draft: Draft) -> None:
+    """What was understood of a mask from elsewhere, as long as it is there."""
+    for note in draft.mask_notes if draft.base_mask else ():
+        st.caption(f":material/info: {escaped(note)}")
 
 
 def mask_tools(studio: Studio, id: str, draft: Draft, picture: Size) -> None:
@@ -68,8 +75,8 @@ def uploaded_mask(studio: Studio, id: str, draft: Draft, picture: Size) -> Draft
     file = state.held(_upload_key(id))
     if file is not None and state.is_new_file("mask", file.file_id):
         with shown_errors():
-            mask = Mask.from_image(studio.pictures.read(file.getvalue()).image)
-            return replace_mask(studio, id, _fitting(mask, picture))
+            given = given_mask(studio.pictures.read(file.getvalue()).image, studio.gallery.image(draft.source))
+            return replace_mask(studio, id, _fitting(given.mask, picture), given.notes)
     return draft
 
 
@@ -130,7 +137,8 @@ def _at(mask: Mask, picture: Size, px: int) -> int:
 def _sources(studio: Studio, id: str, draft: Draft, picture: Size) -> None:
     st.file_uploader(
         "Upload a mask", FILE_TYPES, key=_upload_key(id),
-        help="White is repainted, black and transparent are kept. It replaces what is painted now.",
+        help="White is repainted, black is kept; in a coloured mask everything that is not black is repainted. It "
+        "replaces what is painted now.",
     )  # fmt: skip
     st.download_button(
         "Download the mask", lambda: _png(mask_of(studio, studio.drafts.get(id) or draft)),

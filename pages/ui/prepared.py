@@ -81,7 +81,7 @@ def canvas_picture(_studio: Studio, key: str, base_mask: str | None, size: tuple
 
 @st.cache_data(max_entries=KEPT, show_spinner=False)
 def small_mask(_studio: Studio, key: str, size: tuple[int, int]) -> Mask:
-    return Mask.from_image(_studio.gallery.image(key)).resized(Size(*size))
+    return Mask.from_image(_studio.gallery.image(key)).resized(Size(*size)).visible
 
 
 def preview(studio: Studio, key: str, mask: Mask) -> bytes:

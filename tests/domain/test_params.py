@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from core.domain.errors import InvalidParams
-from core.domain.params import PARAMETERS, SCHEDULERS, InpaintParams
+from core.domain.params import FIRST_PROCESSING, PARAMETERS, PROCESSING, SCHEDULERS, InpaintParams
 
 DATA = Path(__file__).parents[1] / "data"
 
@@ -67,7 +67,7 @@ def test_the_first_schema_loads_for_ever():
         mask_grow_px=3,
         mask_feather_px=5,
         crop_padding_px=40,
-    )
+    ).processed_by(FIRST_PROCESSING)
 
 
 def test_the_second_schema_loads_for_ever():
@@ -94,19 +94,23 @@ def test_the_second_schema_loads_for_ever():
         variation_strength=0.2,
         variation_seed=4294967294,
         prompt_weights=True,
-    )
+    ).processed_by(FIRST_PROCESSING)
 
 
 def test_the_third_schema_loads_for_ever():
     chosen = InpaintParams.from_json((DATA / "params-schema-3.json").read_text(encoding="utf-8"))
 
-    assert chosen == InpaintParams(prompt="ein roter Ballon, “soft” light", fill="border", keep_threshold=0.15)
+    assert chosen == InpaintParams(
+        prompt="ein roter Ballon, “soft” light", fill="border", keep_threshold=0.15
+    ).processed_by(FIRST_PROCESSING)
 
 
 def test_the_fourth_schema_loads_for_ever():
     chosen = InpaintParams.from_json((DATA / "params-schema-4.json").read_text(encoding="utf-8"))
 
-    assert chosen == InpaintParams(prompt="ein roter Ballon, “soft” light", keep_threshold=0.15, long_prompt=True)
+    assert chosen == InpaintParams(
+        prompt="ein roter Ballon, “soft” light", keep_threshold=0.15, long_prompt=True
+    ).processed_by(FIRST_PROCESSING)
 
 
 def test_a_long_prompt_of_an_older_record_stays_cut():
@@ -146,11 +150,45 @@ def test_two_passes_leave_a_step_for_each():
 
 
 def test_a_missing_key_loads_as_its_default():
-    assert InpaintParams.from_json('{"schema":1,"prompt":"x"}') == InpaintParams(prompt="x")
+    read = InpaintParams.from_json('{"schema":1,"prompt":"x"}')
+
+    assert read == InpaintParams(prompt="x").processed_by(FIRST_PROCESSING)
+
+
+def test_the_fifth_schema_loads_for_ever():
+    chosen = InpaintParams.from_json((DATA / "params-schema-5.json").read_text(encoding="utf-8"))
+
+    assert chosen.model_dump() == InpaintParams(prompt="ein roter Ballon", seed=7).model_dump()
+    assert chosen.processing == 2
+
+
+def test_a_record_keeps_the_rules_it_was_painted_by_and_what_begins_anew_has_the_newest():
+    old = InpaintParams.from_json('{"schema":3,"prompt":"x"}')
+
+    assert (old.processing, old.changed(seed=1).processing, old.nth(2).processing) == (1, 1, 1)
+    assert InpaintParams.from_json(old.to_json()) == old
+    assert old != InpaintParams(prompt="x")
+    assert InpaintParams(**old.model_dump()).processing == PROCESSING
+    assert InpaintParams.from_json(InpaintParams(prompt="x").to_json()).processing == PROCESSING
 
 
 @pytest.mark.parametrize(
-    "text", ["", "[]", "{}", "null", '{"schema":99}', '{"schema":"3"}', '{"schema":1,"colour":"red"}']
+    "text",
+    [
+        "",
+        "[]",
+        "{}",
+        "null",
+        '{"schema":99}',
+        '{"schema":"3"}',
+        '{"schema":1,"colour":"red"}',
+        '{"schema":5,"processing":99}',
+        '{"schema":5,"processing":0}',
+        '{"schema":5,"processing":true}',
+        '{"schema":5,"processing":1.5}',
+        '{"schema":5,"processing":"2"}',
+        '{"schema":5,"processing":null}',
+    ],
 )
 def test_what_is_no_record_of_ours_is_refused_in_words(text):
     with pytest.raises(InvalidParams):

@@ -31,7 +31,7 @@ def grey_masks(draw):
 def a_ramp() -> Mask:
     """Over a part of the picture, from hardly at all to wholly."""
     pixels = np.zeros((64, 96), np.uint8)
-    pixels[10:50, 20:70] = np.linspace(5, 255, 50).astype(np.uint8)
+    pixels[10:50, 20:70] = np.linspace(8, 255, 50).astype(np.uint8)
     return Mask(pixels)
 
 
