@@ -5,9 +5,7 @@ Nothing else in this program reaches for the hub. Its errors are put into words 
 
 from __future__ import annotations
 
-import errno
 import hashlib
-import json
 import os
 import re
 import shutil
@@ -16,23 +14,22 @@ from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import BinaryIO
 
 from core.domain.errors import (
     DamagedModel,
-    GateNotAccepted,
+    ModelUnavailable,
     NoNetwork,
     NotAnInpaintingModel,
-    RepositoryGone,
     StorageFull,
-    TokenMissing,
 )
 from core.domain.model import ModelSpec
-from core.engine import families
+from core.engine import families, hub_errors
+from core.engine.integrity import git_hash, is_described, read_object
 from core.engine.weights import INDEX, Components, choose
+from core.files import read_regular, why
 from core.ports import OnDownload
 
-TOKENS = "https://huggingface.co/settings/tokens"
 COMMIT = re.compile(r"[0-9a-f]{40}")
 CHUNK = 1024 * 1024
 TIMEOUT_S = 30
@@ -42,11 +39,12 @@ WAIT_S = 1.0
 
 @dataclass(frozen=True, slots=True)
 class RemoteFile:
-    """sha256: of its bytes, for the large files; small ones have only a git hash."""
+    """sha256: of its bytes, for the large files; small ones have only a hash of git's."""
 
     name: str
     size: int
     sha256: str | None
+    git_hash: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,16 +68,22 @@ class Hub:
         self._endpoint = endpoint
 
     def snapshot(self, spec: ModelSpec) -> Path | None:
-        """The folder of this revision in the cache, complete or not. Reads no network."""
-        repository = self._repository_folder(spec)
-        commit = spec.revision
-        if not COMMIT.fullmatch(commit):
-            try:
-                commit = (repository / "refs" / commit).read_text("utf-8").strip()
-            except OSError:
-                return None
-        folder = repository / "snapshots" / commit
-        return folder if folder.is_dir() else None
+        """The folder of this revision in the cache, complete or not. Reads no network. Raises ModelUnavailable."""
+        try:
+            repository = self._repository_folder(spec)
+            commit = spec.revision
+            if not COMMIT.fullmatch(commit):
+                commit = read_regular(repository / "refs" / commit, 1000).decode("ascii", "replace").strip()
+            folder = repository / "snapshots" / commit
+            return folder if COMMIT.fullmatch(commit) and folder.is_dir() else None
+        except (FileNotFoundError, NotADirectoryError):
+            return None
+        except (OSError, ValueError) as error:
+            told = why(error) if isinstance(error, OSError) else type(error).__name__
+            raise ModelUnavailable(
+                f"The folder of downloaded models cannot be read ({told}). Allow this program to read it, or "
+                "set HF_HOME to another folder."
+            ) from error
 
     def download(self, spec: ModelSpec, on_progress: OnDownload, *, dtype: str, safety_checker: bool) -> None:
         """Fetch the files that the pipeline needs and that are not here yet, also of a repository that it needs beside.
@@ -92,20 +96,26 @@ class Hub:
                 "This program is set to stay offline (INPAINT_STUDIO_OFFLINE), so nothing is downloaded. "
                 "Change that, or choose a model that is already here."
             )
-        orders = self._orders(spec, dtype, safety_checker=safety_checker)
-        progress = _Progress(on_progress, total=sum(file.size for order in orders for file in order.files))
-        self._check_room(orders)
-        for order in orders:
-            with self._errors_in_words(order.spec):
-                self._fetch(order, progress)
-                self._remember(order)
+        progress = _Progress(on_progress)
+        try:
+            with self._errors_in_words(spec):
+                orders = self._orders(spec, dtype, safety_checker=safety_checker)
+                progress.total = sum(file.size for order in orders for file in order.files)
+                self._check_room(orders)
+            for order in orders:
+                with self._errors_in_words(order.spec):
+                    self._fetch(order, progress)
+                    self._remember(order)
+        except _Stopped as stopped:
+            raise stopped.reason from None
 
     def _orders(self, spec: ModelSpec, dtype: str, *, safety_checker: bool) -> list[Order]:
         with self._errors_in_words(spec):
             commit, files = self._list(spec)
             if INDEX not in files:
                 raise NotAnInpaintingModel(link=spec.url)
-            index = json.loads(Path(self._fetch_small(spec, commit, INDEX)).read_text("utf-8"))
+            self._drop_if_damaged(spec, commit, files[INDEX])
+            index = read_object(Path(self._fetch_small(spec, commit, INDEX))) or {}
             components = Components.of(index, safety_checker=safety_checker)
             order = Order(spec, commit, [files[name] for name in choose(files, components, dtype=dtype).files])
         repository = families.of(index).beside
@@ -119,7 +129,11 @@ class Hub:
 
         api = HfApi(endpoint=self._endpoint, token=self._token)
         about = api.model_info(spec.repository, revision=spec.revision, files_metadata=True, timeout=20)
-        files = [RemoteFile(s.rfilename, s.size or 0, s.lfs.sha256 if s.lfs else None) for s in about.siblings or ()]
+        files = [
+            RemoteFile(s.rfilename, s.size or 0, s.lfs.sha256 if s.lfs else None, s.blob_id)
+            for s in about.siblings or ()
+            if "\\" not in s.rfilename  # a folder on Windows
+        ]
         return about.sha, {file.name: file for file in files}
 
     def _fetch(self, order: Order, progress: _Progress) -> None:
@@ -132,6 +146,7 @@ class Hub:
         # The small ones first: an unreadable repository shows before gigabytes are spent on it.
         for file in sorted(order.files, key=lambda file: (file.sha256 is not None, file.size)):
             with progress.file(file):
+                self._drop_if_damaged(spec, commit, file)
                 if file.sha256 and not self._is_here(spec, commit, file):
                     self._fetch_large(spec, commit, file, progress)
                 self._fetch_small(spec, commit, file.name)
@@ -170,10 +185,24 @@ class Hub:
         return sum(file.size for file in missing) - sum(_size(part) for part in parts)
 
     def _is_here(self, spec: ModelSpec, commit: str, file: RemoteFile) -> bool:
-        return (self._repository_folder(spec) / "snapshots" / commit / file.name).exists()
+        return _is_whole(self._in_snapshot(spec, commit, file), file)
+
+    def _in_snapshot(self, spec: ModelSpec, commit: str, file: RemoteFile) -> Path:
+        return self._repository_folder(spec) / "snapshots" / commit / file.name
+
+    def _drop_if_damaged(self, spec: ModelSpec, commit: str, file: RemoteFile) -> None:
+        """Out of the way what stands in the place of this file and is not it: the library takes whatever is there."""
+        shown = self._in_snapshot(spec, commit, file)
+        for path in (shown.resolve(), shown, self._stored(spec, file)):
+            if not os.path.lexists(path) or _is_whole(path, file):
+                continue
+            if path.is_dir() and not path.is_symlink():
+                shutil.rmtree(path)
+            else:
+                path.unlink()
 
     def _stored(self, spec: ModelSpec, file: RemoteFile) -> Path:
-        return self._repository_folder(spec) / "blobs" / str(file.sha256)
+        return self._repository_folder(spec) / "blobs" / (file.sha256 or file.git_hash or "unknown")
 
     def _part(self, spec: ModelSpec, file: RemoteFile) -> Path:
         return self._stored(spec, file).with_suffix(".part")
@@ -265,82 +294,16 @@ class Hub:
 
     @contextmanager
     def _errors_in_words(self, spec: ModelSpec) -> Iterator[None]:
-        import httpx2
-        from huggingface_hub import errors
-
-        try:
+        with hub_errors.in_words(spec, token=self._token, cache=self._cache_folder()):
             yield
-        except errors.HfHubHTTPError as error:
-            raise self._in_words(error, spec) from None  # the cause holds the request, and the token in its headers
-        except (errors.OfflineModeIsEnabled, errors.LocalEntryNotFoundError, httpx2.TransportError) as error:
-            if isinstance(error.__cause__, errors.HfHubHTTPError):
-                raise self._in_words(error.__cause__, spec) from None
-            raise NoNetwork(link=spec.url) from None
-        except errors.HFValidationError:
-            raise RepositoryGone(f"{spec.repository} is not a name that the hub could have.") from None
-        except OSError as error:
-            if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES):
-                raise StorageFull(
-                    "The model does not fit on the disk, or its folder cannot be written to. Make room, then download "
-                    "it again: what has arrived is kept."
-                ) from error
-            raise NoNetwork("The download broke off. Try again: what has arrived is kept.", link=spec.url) from None
-
-    def _in_words(self, error: Any, spec: ModelSpec) -> Exception:
-        from huggingface_hub import errors
-
-        status = error.response.status_code
-        token = self._token or _token_of_this_machine()
-        if isinstance(error, errors.GatedRepoError) and (token or status == 403):
-            return GateNotAccepted(
-                f"{spec.repository} asks you to accept its licence first. Open its page, accept it with the account "
-                "of your token, and try again.",
-                link=spec.url,
-            )
-        if isinstance(error, errors.GatedRepoError):
-            return TokenMissing(
-                f"{spec.repository} asks for its licence to be accepted, with a Hugging Face account. Open its page "
-                "and accept, make an access token, put HF_TOKEN=hf_... into the file .env and start again.",
-                link=TOKENS,
-            )
-        if isinstance(error, errors.RevisionNotFoundError):
-            return RepositoryGone(
-                f"{spec.repository} has no revision called {spec.revision}. Look on its page for one that is there.",
-                link=spec.url,
-            )
-        if status == 401 and token:
-            return TokenMissing(
-                "The hub does not accept your access token: it may be mistyped, expired or revoked. Make a new one "
-                "and put it as HF_TOKEN=hf_... into the file .env. "
-                f"If the token is right, {spec.repository} is private or does not exist.",
-                link=TOKENS,
-            )
-        if status == 401:
-            return TokenMissing(
-                f"The hub shows {spec.repository} to nobody without an access token: it is private, or it does not "
-                "exist (any more). Check its name; if it is right, put HF_TOKEN=hf_... into the file .env and start "
-                "again.",
-                link=TOKENS,
-            )
-        if status == 403:
-            return GateNotAccepted(
-                f"The hub does not let you download {spec.repository}. Open its page to see what it asks for; a token "
-                "needs the right to read gated repositories.",
-                link=spec.url,
-            )
-        if status in (404, 410):
-            return RepositoryGone(link=spec.url)
-        if status == 429:
-            return NoNetwork("The model hub asks to slow down. Try again in some minutes.", link=spec.url)
-        return NoNetwork(f"The model hub has a problem of its own (status {status}). Try again later.", link=spec.url)
 
 
 class _Progress:
     """Counts the bytes of all files; a file that was here already, or was linked, counts whole at its end."""
 
-    def __init__(self, on_progress: OnDownload, *, total: int) -> None:
+    def __init__(self, on_progress: OnDownload) -> None:
         self._on_progress = on_progress
-        self._total = total
+        self.total = 0
         self._finished = 0
         self._current = 0
 
@@ -357,7 +320,17 @@ class _Progress:
         self.report()
 
     def report(self) -> None:
-        self._on_progress(min(self._finished + self._current, self._total), self._total)
+        try:
+            self._on_progress(min(self._finished + self._current, self.total), self.total)
+        except Exception as error:
+            raise _Stopped(error) from error
+
+
+class _Stopped(BaseException):
+    """on_progress has raised: what that means is its caller's matter, and none of the libraries'."""
+
+    def __init__(self, reason: Exception) -> None:
+        self.reason = reason
 
 
 def _silent() -> type:
@@ -374,10 +347,18 @@ def _silent() -> type:
     return Silent
 
 
-def _token_of_this_machine() -> str | None:
-    from huggingface_hub import get_token
-
-    return get_token()
+def _is_whole(path: Path, file: RemoteFile) -> bool:
+    """Whether this is the file, as far as can be told without reading gigabytes."""
+    try:
+        if not path.is_file() or path.stat().st_size != file.size:
+            return False
+        if file.name.endswith(".safetensors"):
+            return is_described(path)
+        if file.sha256 is not None:
+            return _sha256(path) == file.sha256
+        return file.git_hash is None or git_hash(path.read_bytes()) == file.git_hash
+    except OSError:
+        return False
 
 
 def _size(path: Path) -> int:

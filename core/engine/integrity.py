@@ -64,6 +64,20 @@ def read_object(path: Path) -> dict[str, Any] | None:
         raise DamagedModel(f"The file {path.name} of this model {error}. Get a fresh copy of it.") from error
 
 
+def is_described(weights: Path) -> bool:
+    """Whether the header of a safetensors file describes all that follows."""
+    try:
+        _check_weights(weights)
+    except _Damaged:
+        return False
+    return True
+
+
+def git_hash(data: bytes) -> str:
+    """As git names a file, and the hub its small ones."""
+    return hashlib.sha1(b"blob %d\0" % len(data) + data, usedforsecurity=False).hexdigest()
+
+
 def _state(path: Path) -> tuple[int, ...] | str:
     """What changes with the file; why it cannot be read, if it cannot."""
     try:
@@ -274,8 +288,7 @@ def _check_stored(path: Path) -> None:
     if path.parent.name != "blobs" or not STORED_BY_HASH.fullmatch(path.name):
         return
     data = _bytes(path)
-    hashed = hashlib.sha256(data) if len(path.name) == 64 else hashlib.sha1(b"blob %d\0" % len(data) + data)
-    if hashed.hexdigest() != path.name:
+    if path.name != (hashlib.sha256(data).hexdigest() if len(path.name) == 64 else git_hash(data)):
         raise _Damaged("is damaged: its bytes are not those that the hub has")
 
 

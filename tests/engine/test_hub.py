@@ -469,15 +469,140 @@ def test_the_librarys_own_offline_switch_is_understood(hub, catalogue, monkeypat
         catalogue().download(MODEL, ignore)
 
 
-@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EROFS])
-def test_a_full_disk_is_told_as_such(hub, catalogue, monkeypatch, number):
+@pytest.mark.parametrize(
+    ("number", "told"), [(errno.ENOSPC, "Make room"), (errno.EROFS, "HF_HOME"), (errno.EACCES, "HF_HOME")]
+)
+def test_a_disk_that_is_full_or_not_to_be_written_to_is_told_as_such(hub, catalogue, monkeypatch, number, told):
     def full(*args):
         raise OSError(number, os.strerror(number))
 
     monkeypatch.setattr(hub_module.Hub, "_stream", full)
 
-    with pytest.raises(StorageFull, match="Make room"):
+    with pytest.raises(StorageFull, match=told):
         catalogue().download(MODEL, ignore)
+
+
+PROXIES = [
+    *("socks5://127.0.0.1:9", "socks5h://127.0.0.1:9", "http://127.0.0.1:9", "ftp://127.0.0.1:9", "127.0.0.1:9"),
+    *("http://[::1", "http://host:port", "nonsense", "http://\u2013:1", "://"),
+]
+
+
+@pytest.fixture
+def _fresh_client():
+    """The library keeps one client, with the proxies that it was made with."""
+    from huggingface_hub.utils import close_session
+
+    close_session()
+    yield
+    close_session()
+
+
+@pytest.mark.parametrize("variable", ["ALL_PROXY", "https_proxy"])
+@pytest.mark.parametrize("proxy", PROXIES)
+@pytest.mark.usefixtures("_fresh_client")
+def test_a_proxy_that_does_not_answer_or_is_none_is_told_by_the_name_of_its_variable(
+    settings, tmp_path, monkeypatch, variable, proxy
+):
+    for name in (*os.environ,):
+        if name.lower().endswith("_proxy"):
+            monkeypatch.delenv(name)
+    monkeypatch.setenv(variable, proxy)
+
+    with pytest.raises(NoNetwork, match=variable) as told:
+        Catalogue(settings, cache=tmp_path, endpoint="https://127.0.0.2:9", dtype="float32").download(MODEL, ignore)
+
+    assert "[" not in str(told.value)
+    assert told.value.__cause__ is None
+
+
+@pytest.mark.parametrize(
+    "endpoint", ["nonsense", "https://", "http://[::1", "ftp://127.0.0.1", "https://hub\u2013x.invalid"]
+)
+def test_an_address_of_the_hub_that_is_none_is_told_in_words(settings, tmp_path, endpoint):
+    with pytest.raises(NoNetwork):
+        Catalogue(settings, cache=tmp_path, endpoint=endpoint, dtype="float32").download(MODEL, ignore)
+
+
+@pytest.mark.parametrize("token", ["hf_abc\u2013def", "hf_abc\u2026", '"hf_abc"', "hf_abc\nX: y", "hf abc", "\ud800"])
+def test_a_token_that_cannot_be_sent_is_told_without_showing_it(hub, settings, tmp_path, caplog, token):
+    class Given:
+        """pydantic takes no half characters, but the environment of a machine may hold them."""
+
+        def get_secret_value(self) -> str:
+            return token
+
+    changed = settings.model_copy(update={"hf_token": Given()})
+
+    with pytest.raises(TokenMissing, match="Copy it anew") as told:
+        Catalogue(changed, cache=tmp_path, endpoint=hub.address, dtype="float32").download(MODEL, ignore)
+
+    assert token not in str(told.value)
+    assert token not in caplog.text
+    assert hub.requests == []
+
+
+@pytest.mark.parametrize("place", ["cache", "repository", "a file of it"])
+def test_a_file_in_the_place_of_the_cache_is_told_in_words(hub, settings, tmp_path, place):
+    file = {
+        "cache": tmp_path / "cache",
+        "repository": tmp_path / "cache" / f"models--{MODEL.replace('/', '--')}",
+        "a file of it": tmp_path / "cache" / f"models--{MODEL.replace('/', '--')}" / "blobs",
+    }[place]
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text("no folder")
+    catalogue = Catalogue(settings, cache=tmp_path / "cache", endpoint=hub.address, dtype="float32")
+
+    assert not catalogue.is_ready(MODEL)
+    with pytest.raises(StorageFull, match="HF_HOME"):
+        catalogue.download(MODEL, ignore)
+
+
+def _spoil_with_bytes(file: Path) -> None:
+    file.resolve().write_bytes(b"<html>404</html>")
+
+
+def _spoil_by_one_byte(file: Path) -> None:
+    data = file.read_bytes()
+    file.resolve().write_bytes(data[:-2] + bytes([data[-2] ^ 1]) + data[-1:])
+
+
+def _spoil_by_cutting(file: Path) -> None:
+    file.resolve().write_bytes(file.read_bytes()[:-1])
+
+
+def _spoil_by_a_folder(file: Path) -> None:
+    file.unlink()
+    file.mkdir()
+
+
+def _spoil_the_link(file: Path) -> None:
+    file.resolve().unlink()
+
+
+TEXT, WEIGHTS_OF_UNET = "scheduler/scheduler_config.json", "unet/diffusion_pytorch_model.safetensors"
+
+
+@pytest.mark.parametrize(
+    ("name", "spoil"),
+    [
+        *((TEXT, spoil) for spoil in (_spoil_with_bytes, _spoil_by_one_byte, _spoil_by_cutting)),
+        *((WEIGHTS_OF_UNET, spoil) for spoil in (_spoil_with_bytes, _spoil_by_cutting)),
+        *((name, spoil) for name in (TEXT, WEIGHTS_OF_UNET) for spoil in (_spoil_by_a_folder, _spoil_the_link)),
+    ],
+)
+def test_a_file_that_was_damaged_in_the_cache_is_noticed_and_fetched_again(hub, catalogue, tmp_path, name, spoil):
+    models = catalogue()
+    models.download(MODEL, ignore)
+    folder = models.locate(MODEL)
+    before = (folder / name).read_bytes()
+    spoil(folder / name)
+    assert not models.is_ready(MODEL)
+
+    models.download(MODEL, ignore)
+
+    assert models.is_ready(MODEL)
+    assert (folder / name).read_bytes() == before
 
 
 def test_a_disk_that_is_too_small_is_told_before_anything_large_is_fetched(hub, catalogue, monkeypatch):
