@@ -37,7 +37,7 @@ OTHERS = ("submit", "rerun", "import_bundle", "sheet", "draft", "tag", "trash", 
 
 
 def run(tally: Tally, options: argparse.Namespace) -> None:
-    connection.BUSY_TIMEOUT_MS = options.waits_ms
+    connection.BUSY_TIMEOUT_S = options.waits_ms / 1000
     with work_folder("locks") as work:
         template, first, folder = work / "bundle.zip", work / "first", work / "folder"
         in_child(lambda say: template.write_bytes(a_template(work / "template")))

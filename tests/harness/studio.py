@@ -37,6 +37,8 @@ PICTURES, PAINTINGS = 5, 4
 
 SIDE = 32
 OLD_S = 86_400
+MAX_MEGAPIXELS = 25
+"""Pictures as large as the product takes cost seconds each, whoever sends them."""
 
 
 @dataclass
@@ -71,7 +73,7 @@ def open_studio(
     dispatcher: Callable[[Worker], Dispatcher] = lambda worker: WaitingDispatcher(worker.run),
 ) -> Studio:
     return build_studio(
-        Settings(data=folder, _env_file=None),
+        Settings(data=folder, max_megapixels=MAX_MEGAPIXELS, _env_file=None),
         FakeLoader(painter or Painter(say)),
         catalogue=FakeCatalogue(),
         dispatcher=dispatcher,
