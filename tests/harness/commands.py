@@ -119,8 +119,8 @@ def _make_files(chance: random.Random, bench: Bench, folder: Path) -> None:
     (folder / "hostile.png").write_bytes(a_picture_file(chance, bench))
 
 
-def run_command(bench: Bench, command: Command) -> None:
-    """In a process of its own, as python -m core. Raises NotInWords."""
+def run_command(bench: Bench, command: Command) -> str:
+    """In a process of its own, as python -m core; returns its exit code in words. Raises NotInWords."""
     told = bench.folder / "told"
     pid = os.fork()
     if pid == 0:
@@ -137,6 +137,7 @@ def run_command(bench: Bench, command: Command) -> None:
         raise NotInWords(f"exit code {code}: {words[-600:]!r} of {command}")
     if any(SECRET in value for _, value in command.environment) and SECRET in words:
         raise NotInWords(f"a secret was told: {words[-600:]!r} of {command}")
+    return f"exit code {code}"
 
 
 def _be_the_command(bench: Bench, command: Command, told: Path) -> None:

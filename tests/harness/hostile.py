@@ -74,7 +74,7 @@ def _tell(tally: Tally, options: argparse.Namespace, name: str, line: dict[str, 
             tally.fail(f"{name}: traceback", str(line), is_traceback=True)
         return
     tally.tried += 1
-    tally.facts[f"{name}: {line['outcome']}"] += 1
+    tally.facts[f"{name}: {line['told'] if line['outcome'] == 'value' and line['told'] else line['outcome']}"] += 1
     told = f"number {line['done']}: {line.get('told', '')}"
     if line["outcome"] == "traceback":
         tally.fail(f"{name}: {line['told'].partition(':')[0]}", told, is_traceback="hung" not in told)
@@ -101,7 +101,7 @@ def _read_all(say: Say, folder: Path, template: Path, name: str, seed: int, numb
         given, outcome, told = kind.make(chance, bench), "value", ""
         high_mb, began = _high_mb(), _seconds()
         try:
-            kind.read(bench, given)
+            told = str(kind.read(bench, given) or "")
         except StudioError as error:
             outcome, told = "in words", error.code
         except MemoryError as error:

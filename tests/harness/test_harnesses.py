@@ -36,3 +36,25 @@ def test_a_locked_database_costs_no_picture(count):
 
     assert line["tried"] == count
     assert line["lost"] == 0, line
+
+
+@pytest.mark.parametrize("count", [3, pytest.param(20, marks=pytest.mark.slow)])
+def test_on_a_full_or_read_only_disk_the_gallery_opens_and_nothing_is_half_written(count):
+    line = found("disk", count)
+
+    assert line["tried"] == count
+    assert (line["lost"], line["tracebacks"]) == (0, 0), line
+
+
+@pytest.mark.parametrize(
+    ("count", "kinds"),
+    [
+        (60, ["pictures", "metadata", "masks", "bundles", "presets", "messages", "models", "commands", "settings"]),
+        pytest.param(600, ["pictures", "metadata", "bundles", "commands", "models", "loading"], marks=pytest.mark.slow),
+    ],
+)
+def test_what_strangers_send_is_a_value_or_a_sentence(count, kinds):
+    line = found("hostile", count, "--kinds", *kinds)
+
+    assert line["tried"] >= count - len(kinds)
+    assert line["failed"] == 0, line
