@@ -7,6 +7,7 @@ import os
 import secrets
 import socket
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
@@ -14,6 +15,7 @@ from pathlib import Path
 
 from sqlalchemy.engine import make_url
 
+from core.dispatch.regularly import Regularly
 from core.dispatch.threads import ThreadDispatcher
 from core.domain.environment import Device
 from core.domain.errors import StudioError
@@ -21,10 +23,12 @@ from core.domain.modes import CONTENT_FILL, Mode
 from core.domain.params import PARAMETERS, InpaintParams
 from core.ports import Dispatcher, LoadInpainter, ModelCatalogue
 from core.services.bundle import Bundles
+from core.services.collector import Collector
 from core.services.drafts import Drafts
 from core.services.exports import Exports
 from core.services.gallery import Gallery
 from core.services.generations import Generations
+from core.services.housekeeping import Housekeeping
 from core.services.imports import Imports
 from core.services.lineage import Lineage, extend
 from core.services.pictures import Pictures
@@ -39,6 +43,7 @@ from core.settings import Settings
 from core.storage.local import LocalImageStore
 from db.connection import make_engine
 from db.drafts import DraftRepo
+from db.files import FileRepo
 from db.generations import GenerationRepo
 from db.imports import ImportRepo
 from db.lineage import LineageRepo
@@ -62,6 +67,8 @@ class Studio:
     presets: Presets
     queue: Queue
     gallery: Gallery
+    collector: Collector
+    housekeeping: Regularly
     reproductions: Reproductions
     statistics: Statistics
     bundles: Bundles
@@ -81,6 +88,7 @@ class Studio:
 
     def close(self) -> None:
         """Start nothing more; what is being painted still ends and is stored."""
+        self.housekeeping.stop()
         stop = getattr(self.dispatcher, "stop", None)
         if stop is not None:
             stop()
@@ -131,7 +139,7 @@ def build_studio(
     logging.getLogger("core").setLevel(settings.log_level)
     engine = make_engine(settings.url)
     upgrade(engine)
-    repo, images = GenerationRepo(engine), LocalImageStore(settings.images)
+    repo, files, images = GenerationRepo(engine), FileRepo(engine), LocalImageStore(settings.images, now)
     verifications, queue = VerificationRepo(engine), QueueRepo(engine)
     families = LineageRepo(engine, partial(extend, images))
     worker = Worker(
@@ -144,15 +152,22 @@ def build_studio(
     prompts = Prompts((WILDCARDS, settings.wildcards), check_weights)
     generations = Generations(repo, images, dispatching, resolve_device, now, new_id, random_seed, prompts)
     sheets, models = SheetRepo(engine), catalogue or make_catalogue(settings)
-    bundles = Bundles(repo, sheets, images, now, new_id)
     pictures = Pictures(int(settings.max_megapixels * 1e6))
+    collector = Collector(files, images, now, new_id)
+    bundles = Bundles(repo, files, sheets, images, now, new_id)
+    gallery = Gallery(repo, files, images, collector, now)
+    # Where it cannot be said now, it is said before anything is thrown away.
+    with suppress(StudioError):
+        collector.check_owner()
     return Studio(
         settings=settings,
         generations=generations,
         sheets=Sheets(sheets, repo, images, generations, now, new_id),
         presets=Presets(PresetRepo(engine), now),
         queue=Queue(queue, repo, dispatching, now, statistics.estimates_s),
-        gallery=Gallery(repo, images, now),
+        gallery=gallery,
+        collector=collector,
+        housekeeping=Regularly(Housekeeping(gallery, collector, images).run),
         reproductions=Reproductions(verifications, repo, images, dispatching, now, new_id),
         statistics=statistics,
         bundles=bundles,
@@ -169,7 +184,7 @@ def build_studio(
         ),  # fmt: skip
         pictures=pictures,
         lineage=Lineage(families, repo, images, dispatching, resolve_device, now, new_id),
-        drafts=Drafts(DraftRepo(engine), images, repo.used_among, now, new_id),
+        drafts=Drafts(DraftRepo(engine), images, now, new_id),
         models=models,
         worker=worker,
         dispatcher=dispatching,

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import date
 from typing import Any, Protocol
 
 from PIL import Image
@@ -62,26 +63,47 @@ LoadInpainter = Callable[[str, str], Inpainter]
 
 
 class ImageStore(Protocol):
-    """Pictures by the hash of their pixels."""
+    """Pictures by the hash of their pixels. What is thrown away goes into a trash by the day, and comes back from it
+    by itself when it is asked for.
+    """
 
     def put(self, image: Image.Image) -> str:
-        """Store without loss and return the key ("sha256:..."). On return it is safely on disk."""
+        """Store without loss and return the key ("sha256:..."). On return it is safely on disk, and settled no more.
+
+        A stored file that was damaged is replaced. Raises StorageFull.
+        """
 
     def get(self, key: str) -> Image.Image:
-        """Raises StoredImageMissing or StoredImageDamaged."""
+        """Raises StoredImageMissing, StoredImageDamaged or StoredImageUnreadable."""
 
     def put_file(self, data: bytes, suffix: str) -> str:
         """Store bytes as they are (thumbnails) and return the key of that file."""
 
-    def read_file(self, key: str) -> bytes: ...
+    def read_file(self, key: str) -> bytes:
+        """The stored bytes: as they are for a picture, checked for others. Raises as get does."""
 
-    def has(self, key: str) -> bool: ...
+    def has(self, key: str) -> bool:
+        """Whether it can be asked for. Raises StoredImageUnreadable."""
 
     def keys(self) -> Iterator[str]:
-        """Of every stored file."""
+        """Of every stored file, those in the trash left out."""
 
-    def remove(self, key: str, *, settled_s: float = 0) -> bool:
-        """True if it was there and is gone. Left alone if it was stored, also again, within so many seconds."""
+    def discard(self, key: str, *, settled_s: float = 0) -> bool:
+        """Into the trash. True if it went; left alone if it was stored, also again, within so many seconds."""
+
+    def discarded(self, until: date) -> Iterator[str]:
+        """Keys of what was discarded on this day or before."""
+
+    def erase(self, key: str, until: date) -> int:
+        """Remove for good what was discarded of it on this day or before. Returns the bytes that it took."""
+
+    def tidy(self) -> None:
+        """Remove what writers have left behind that were killed."""
+
+    def owner(self) -> str | None:
+        """The id of the gallery that these pictures belong to, if it was ever said."""
+
+    def belong_to(self, owner: str) -> None: ...
 
     def location(self, key: str) -> str:
         """Where the stored file is, for a person or another program: a path or an address."""

@@ -7,9 +7,11 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Engine, delete, select
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, sessionmaker
 
 from core.domain.draft import Draft
+from db.connection import writing
+from db.files import release
 from db.tables import DraftRow
 
 LOOKED_AT = 20
@@ -19,10 +21,15 @@ LOOKED_AT = 20
 class DraftRepo:
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
+        self._sessions = sessionmaker(engine)
 
     def save(self, id: str, draft: Draft, now: datetime) -> None:
-        with Session(self._engine) as session, session.begin():
+        """The files that it used until now, and uses no more, are released."""
+        with writing(self._sessions) as session:
+            row = session.get(DraftRow, id)
+            before = Draft.from_json(row.draft_json).files if row else ()
             session.merge(DraftRow(id=id, updated_at=now, draft_json=draft.to_json()))
+            release(session, set(before) - set(draft.files), now)
 
     def get(self, id: str) -> Draft | None:
         with Session(self._engine) as session:
@@ -36,8 +43,9 @@ class DraftRepo:
             drafts = (Draft.from_json(text) for text in session.scalars(newest))
             return next((draft.params for draft in drafts if draft.params), {})
 
-    def forget_older_than(self, before: datetime) -> list[Draft]:
-        """Returns what is forgotten."""
-        with Session(self._engine) as session, session.begin():
+    def forget_older_than(self, before: datetime, now: datetime) -> None:
+        """Their files are released."""
+        with writing(self._sessions) as session:
             old = delete(DraftRow).where(DraftRow.updated_at < before).returning(DraftRow.draft_json)
-            return [Draft.from_json(text) for text in session.scalars(old)]
+            drafts = [Draft.from_json(text) for text in session.scalars(old)]
+            release(session, {key for draft in drafts for key in draft.files}, now)

@@ -17,17 +17,15 @@ from sqlalchemy import (
     cast,
     delete,
     func,
-    insert,
     literal,
-    or_,
     select,
     tuple_,
     union_all,
     update,
 )
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session, sessionmaker
 
-from core.domain.draft import Draft
 from core.domain.errors import GenerationNotFound, InvalidInput
 from core.domain.gallery import (
     FACETS,
@@ -43,15 +41,18 @@ from core.domain.gallery import (
 from core.domain.generation import Status
 from core.domain.hashing import canonical_json
 from db import search
+from db.connection import writing
+from db.files import FILES, release
 from db.mapping import to_generation, whole_rows
-from db.tables import DraftRow, FacetCountRow, GenerationRow, GenerationTagRow, SavedSearchRow, TagRow, VerificationRow
+from db.tables import FacetCountRow, GenerationRow, GenerationTagRow, SavedSearchRow, TagRow, VerificationRow
 
 Row, Cube = GenerationRow, FacetCountRow
 
 IDLE = [status for status in Status if not status.is_active]
-FILES = ("source", "mask", "output", "thumbnail")
 BATCH = 5_000
 """Ids in one statement."""
+
+PURGED_AT_ONCE = 500
 
 
 class GalleryRepo:
@@ -120,17 +121,7 @@ class GalleryRepo:
 
     def tag(self, ids: Sequence[str], names: Sequence[str]) -> None:
         with self._transaction() as session:
-            numbers = _known(session, ids)
-            for tag in [_tag_named(session, name) for name in names]:
-                for some in _batches(numbers):
-                    of_tag = select(GenerationTagRow.number).where(
-                        GenerationTagRow.tag_id == tag, GenerationTagRow.number.in_(some)
-                    )
-                    missing = set(some) - set(session.scalars(of_tag))
-                    if missing:
-                        rows = [{"tag_id": tag, "number": number} for number in sorted(missing)]
-                        session.execute(insert(GenerationTagRow), rows)
-            _write_tags(session, numbers)
+            add_tags(session, _known(session, ids), names)
 
     def untag(self, ids: Sequence[str], names: Sequence[str]) -> None:
         with self._transaction() as session:
@@ -171,58 +162,44 @@ class GalleryRepo:
                 moved += session.execute(idle.values(deleted_at=deleted_at)).rowcount
         return moved
 
-    def purge(self, before: datetime | None = None, ids: Sequence[str] | None = None) -> tuple[int, set[str]]:
+    def purge(
+        self, now: datetime, *, before: datetime | None = None, ids: Sequence[str] | None = None
+    ) -> tuple[int, set[str]]:
         """Remove for good what went into the trash before that, or all of it; of these ids, if given.
 
-        Returns how many, and their files.
-
-        Children stay, without a parent. The files may still be used by others.
+        Returns how many, and their files, which are released: others may still use them. Some hundred at a time, each
+        with its files in one transaction, so that it also ends on a disk that is nearly full. Children stay, without
+        a parent.
         """
         old = [Row.deleted_at.is_not(None), Row.status.in_(IDLE)]
         if before is not None:
             old.append(Row.deleted_at < before)
-        if ids is not None:
-            old.append(Row.id.in_(ids))
-        files: set[str] = set()
+        count, files = 0, set()
+        for some in [None] if ids is None else _batches(list(ids)):
+            asked = [*old, Row.id.in_(some)] if some is not None else old
+            while released := self._purge_some(asked, now):
+                count += released[0]
+                files |= released[1]
+        return count, files
+
+    def _purge_some(self, old: Sequence, now: datetime) -> tuple[int, set[str]] | None:
+        """None if there is nothing left."""
         with self._transaction() as session:
-            rows = session.execute(select(Row.number, *(getattr(Row, file) for file in FILES)).where(*old)).all()
-            for _, *keys in rows:
-                files.update(key for key in keys if key)
-            # Their verifications go with them.
-            again = select(VerificationRow.output).where(VerificationRow.generation_id.in_(select(Row.id).where(*old)))
-            files.update(key for key in session.scalars(again) if key)
-            for some in _batches([row.number for row in rows]):
-                session.execute(delete(GenerationTagRow).where(GenerationTagRow.number.in_(some)))
-                session.execute(delete(Row).where(Row.number.in_(some)))
-            _forget_unused_tags(session)
-        return len(rows), files
-
-    def used_among(self, keys: Iterable[str]) -> set[str]:
-        """Those of these files that some generation, in whatever state, a verification or an open draft needs."""
-        used: set[str] = set()
-        with Session(self._engine) as session:
             columns = [getattr(Row, file) for file in FILES]
-            for some in _batches(sorted(keys)):
-                query = select(*columns).where(or_(*(column.in_(some) for column in columns)))
-                for row in session.execute(query):
-                    used.update(set(row) & set(some))
-                again = select(VerificationRow.output).where(VerificationRow.output.in_(some))
-                used.update(session.scalars(again))
-            return used | (set(keys) & set(_draft_files(session)))
-
-    def files_in_use(self) -> tuple[dict[str, list[str]], set[str]]:
-        """Every file that a generation needs, with the ids of those, and those that open drafts need."""
-        uses: dict[str, list[str]] = defaultdict(list)
-        with Session(self._engine) as session:
-            query = select(Row.id, *(getattr(Row, file) for file in FILES)).execution_options(yield_per=BATCH)
-            for id, *keys in session.execute(query):
-                for key in {key for key in keys if key}:
-                    uses[key].append(id)
-            again = select(VerificationRow.generation_id, VerificationRow.output)
-            for id, key in session.execute(again.where(VerificationRow.output.is_not(None))):
-                if id not in uses[key]:
-                    uses[key].append(id)
-            return uses, set(_draft_files(session))
+            rows = session.execute(select(Row.number, Row.id, *columns).where(*old).limit(PURGED_AT_ONCE)).all()
+            if not rows:
+                return None
+            numbers = [row.number for row in rows]
+            files = {key for _, _, *keys in rows for key in keys if key}
+            # Their verifications go with them.
+            again = select(VerificationRow.output).where(VerificationRow.generation_id.in_([row.id for row in rows]))
+            files.update(key for key in session.scalars(again) if key)
+            session.execute(delete(GenerationTagRow).where(GenerationTagRow.number.in_(numbers)))
+            # Looked at again: somebody may have restored one meanwhile.
+            done = session.execute(delete(Row).where(Row.number.in_(numbers), *old)).rowcount
+            release(session, files, now)
+            _forget_unused_tags(session)
+        return done, files
 
     def is_anything_active(self) -> bool:
         with Session(self._engine) as session:
@@ -233,7 +210,7 @@ class GalleryRepo:
             )
 
     def _transaction(self):
-        return self._sessions.begin()
+        return writing(self._sessions)
 
 
 def _batches(values: Sequence) -> Iterator[Sequence]:
@@ -408,18 +385,30 @@ def _facets(counted: Iterable, *, at_least: bool = False) -> Facets:
     return facets
 
 
-# Tags and files ------------------------------------------------------------------------------------------------
+# Tags ------------------------------------------------------------------------------------------------
+
+
+def add_tags(session: Session, numbers: Sequence[int], names: Sequence[str]) -> None:
+    """In this transaction. A tag that there is not yet is made."""
+    for name in names:
+        tag = _tag_named(session, name)
+        for some in _batches(numbers):
+            rows = [{"tag_id": tag, "number": number} for number in some]
+            session.execute(_unless_there(session, GenerationTagRow), rows)
+    _write_tags(session, numbers)
 
 
 def _tag_named(session: Session, name: str) -> int:
     """The id of this tag, which is made if there is none."""
-    known = session.scalar(select(TagRow.id).where(TagRow.folded == folded(name)))
-    if known is not None:
-        return known
-    tag = TagRow(name=name, folded=folded(name))
-    session.add(tag)
-    session.flush()
-    return tag.id
+    # The write comes first: two sessions that make the same tag find one.
+    session.execute(_unless_there(session, TagRow).values(name=name, folded=folded(name)))
+    return session.execute(select(TagRow.id).where(TagRow.folded == folded(name))).scalar_one()
+
+
+def _unless_there(session: Session, table: type):
+    """An insert that leaves out what is there already."""
+    insert = {"sqlite": sqlite.insert, "postgresql": postgresql.insert}[session.get_bind().dialect.name]
+    return insert(table).on_conflict_do_nothing()
 
 
 def _write_tags(session: Session, numbers: Sequence[int]) -> None:
@@ -440,8 +429,3 @@ def _write_tags(session: Session, numbers: Sequence[int]) -> None:
 def _forget_unused_tags(session: Session) -> None:
     used = select(GenerationTagRow.tag_id).where(GenerationTagRow.tag_id == TagRow.id).exists()
     session.execute(delete(TagRow).where(~used))
-
-
-def _draft_files(session: Session) -> Iterator[str]:
-    for text in session.scalars(select(DraftRow.draft_json)):
-        yield from Draft.from_json(text).files

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -15,9 +17,11 @@ from core.domain.errors import DatabaseConflict, GenerationNotFound, InvalidMove
 from core.domain.generation import MOVES, Generation, Outcome, Phase, Progress, Status
 from core.domain.hashing import canonical_json
 from core.domain.model import LoadedModel
-from db.gallery import GalleryRepo
+from core.domain.sheet import KeptSheet
+from db.gallery import GalleryRepo, add_tags
 from db.mapping import first_free, lost_by, number_at, to_generation, to_row, whole_rows, working_px
 from db.queue import waiting_in_turn
+from db.sheets import add_sheet
 from db.tables import EnvironmentRow, GenerationRow, ProgressRow
 
 Row = GenerationRow
@@ -28,30 +32,44 @@ class GenerationRepo(GalleryRepo):
 
     # Writing
 
-    def add(self, generations: Sequence[Generation]) -> None:
-        """All of them or none, with everything they hold but tags and environment."""
-        for tries_left in (2, 1, 0):
-            try:
-                with self._transaction() as session:
-                    return add_rows(session, generations)
-            except DatabaseConflict:
-                # Another process may have taken one of the numbers between the look and the write.
-                if not tries_left:
-                    raise
+    def add(self, generations: Sequence[Generation], sheets: Sequence[KeptSheet] = ()) -> None:
+        """All of them or none, with everything they hold but tags and environment. Raises DatabaseConflict."""
+        # Another process may take one of the numbers between the look and the write.
+        for _ in range(2):
+            with suppress(DatabaseConflict):
+                return self._add(generations, sheets)
+        return self._add(generations, sheets)
 
-    def add_made(self, made: Sequence[tuple[Generation, Environment]]) -> None:
-        """Generations that were made elsewhere, with their environments and tags. All of them or none."""
-        for _, environment in made:
-            self._keep(environment)
+    def _add(self, generations: Sequence[Generation], sheets: Sequence[KeptSheet]) -> None:
         with self._transaction() as session:
-            add_rows(session, [generation for generation, _ in made])
+            add_rows(session, generations)
+            for sheet in sheets:
+                add_sheet(session, sheet)
+
+    def add_made(self, made: Sequence[tuple[Generation, Environment]], sheets: Sequence[KeptSheet] = ()) -> None:
+        """Generations that were made elsewhere, with their environments, tags and sheets. All of them or none.
+
+        Raises DatabaseConflict if another process adds one of the same id at this moment.
+        """
+        with self._transaction() as session:
+            numbers = add_rows(session, [generation for generation, _ in made])
             session.flush()
-            for generation, environment in made:
-                values = {"environment_id": environment.id}
-                session.execute(update(Row).where(Row.id == generation.id).values(values))
-        for generation, _ in made:
-            if generation.tags:
-                self.tag([generation.id], generation.tags)
+            tagged: dict[tuple[str, ...], list[int]] = defaultdict(list)
+            made_under: dict[str, list[int]] = defaultdict(list)
+            for number, (generation, environment) in zip(numbers, made, strict=True):
+                tagged[generation.tags].append(number)
+                made_under[environment.id].append(number)
+            for environment in {environment.id: environment for _, environment in made}.values():
+                if session.get(EnvironmentRow, environment.id) is None:
+                    session.add(EnvironmentRow(id=environment.id, facts_json=environment.to_json()))
+                    session.flush()
+            for id, some in made_under.items():
+                session.execute(update(Row).where(Row.number.in_(some)).values(environment_id=id))
+            for tags, some in tagged.items():
+                if tags:
+                    add_tags(session, some, tags)
+            for sheet in sheets:
+                add_sheet(session, sheet)
 
     def claim(self, id: str, worker: str, now: datetime) -> bool:
         """Queued to running, for one worker only: True for the one that got it."""
@@ -201,17 +219,23 @@ def _claimed(id: str, worker: str):
     return update(Row).where(Row.id == id, Row.worker == worker)
 
 
-def add_rows(session: Session, generations: Sequence[Generation]) -> None:
-    taken: set[int] = set()
+def add_rows(session: Session, generations: Sequence[Generation]) -> list[int]:
+    """Returns their numbers. A parent that was deleted for good meanwhile is left out; the relation still tells."""
+    numbers: list[int] = []
 
     def is_taken(number: int) -> bool:
-        return number in taken or session.scalar(select(Row.number).where(Row.number == number)) is not None
+        return number in numbers or session.scalar(select(Row.number).where(Row.number == number)) is not None
 
+    parents = {g.parent_id for g in generations} - {None}
+    known = {id for id in parents if session.scalar(select(Row.id).where(Row.id == id))} | {g.id for g in generations}
     with session.no_autoflush:
         for generation in generations:
+            if generation.parent_id not in known:
+                generation = replace(generation, parent_id=None)
             number = first_free(number_at(generation.created_at), is_taken)
-            taken.add(number)
+            numbers.append(number)
             session.add(to_row(generation, number))
+    return numbers
 
 
 def _ahead(session: Session, row: Row) -> int:

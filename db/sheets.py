@@ -21,11 +21,6 @@ class SheetRepo:
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
 
-    def add(self, kept: KeptSheet) -> None:
-        text = canonical_json({"sheet": json.loads(kept.sheet.to_json()), "ids": [list(line) for line in kept.ids]})
-        with Session(self._engine) as session, session.begin():
-            session.add(SheetRow(id=kept.id, created_at=kept.created_at, sheet_json=text))
-
     def get(self, id: str) -> KeptSheet:
         """Raises InvalidInput if there is none."""
         with Session(self._engine) as session:
@@ -49,6 +44,12 @@ class SheetRepo:
         with Session(self._engine) as session:
             sheets = [_kept(row) for row in session.scalars(query)]
         return [kept for kept in sheets if not wanted.isdisjoint(id for line in kept.ids for id in line)]
+
+
+def add_sheet(session: Session, kept: KeptSheet) -> None:
+    """In the transaction that adds its generations."""
+    text = canonical_json({"sheet": json.loads(kept.sheet.to_json()), "ids": [list(line) for line in kept.ids]})
+    session.add(SheetRow(id=kept.id, created_at=kept.created_at, sheet_json=text))
 
 
 def _kept(row: SheetRow) -> KeptSheet:

@@ -223,6 +223,24 @@ class DraftRow(Table):
     draft_json: Mapped[str] = mapped_column(Text)
 
 
+class ReleasedFileRow(Table):
+    """A stored file that something needed until then; what else needs it is for the collector to find out."""
+
+    __tablename__ = "released_files"
+
+    key: Mapped[str] = mapped_column(String(90), primary_key=True)
+    released_at: Mapped[datetime] = mapped_column(index=True)
+
+
+class GalleryIdRow(Table):
+    """One row: the id that the folder of the pictures carries too."""
+
+    __tablename__ = "gallery_id"
+
+    one: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    id: Mapped[str] = mapped_column(String(40))
+
+
 class TagRow(Table):
     """name: as it was first written. folded: the same for all spellings that count as one tag."""
 

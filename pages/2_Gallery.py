@@ -15,12 +15,14 @@ from pages.ui.gallery_bulk import COMPARE, bulk_bar, offer_to_tidy
 from pages.ui.gallery_filters import AFTER, clear, filter_bar
 from pages.ui.gallery_grid import gallery_grid
 from pages.ui.generation_card import GENERATION_PARAMETER, INPAINT_PAGE, generation_card, headline, in_words
-from pages.ui.messages import shown_errors
+from pages.ui.messages import escaped, shown_errors
 from pages.ui.page import begin_page
 from pages.ui.resources import studio
 
 
 def gallery_page(studio: Studio) -> None:
+    if problem := studio.collector.problem():
+        st.warning(escaped(problem), icon=":material/folder_off:")
     filter = filter_bar(studio)
     cursor = _cursor(filter)
     found = studio.gallery.browse(filter, cursor)

@@ -23,7 +23,7 @@ class Draft:
     said: what the opened picture says about how it was made, as Imported.said. It is an offer, until it is taken.
     extended: how the source came about, if the canvas was extended; nothing is painted on the new part yet.
     before: id of the draft from which this one was opened; to go back to. generations: ids submitted last, newest last.
-    sheet: id of the sheet that they belong to. let_go: files that it used before, each with the time of its last use.
+    sheet: id of the sheet that they belong to.
     """
 
     source: str | None = None
@@ -42,7 +42,6 @@ class Draft:
     generations: tuple[str, ...] = ()
     sheet: str | None = None
     said: Mapping[str, Any] = field(default_factory=dict)
-    let_go: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def files(self) -> tuple[str, ...]:

@@ -88,6 +88,20 @@ class StoredImageDamaged(StudioError):
     """A stored picture no longer has the pixels that were recorded. Restore the data folder from a backup."""
 
 
+class StoredImageUnreadable(StudioError):
+    """A stored picture cannot be read. Check who may read the data folder."""
+
+
+class ForeignFolder(StudioError):
+    """The pictures in the data folder belong to another database, so none of them is tidied away or repaired. Use the
+    database that belongs to them; or, if this one and they shall be one gallery: python -m core gallery adopt.
+    """
+
+
+class TooManyOrphans(StudioError):
+    """Most of the stored files would go, as nothing in the database uses them. Nothing was moved."""
+
+
 class DatabaseUnusable(StudioError):
     """The gallery's database cannot be opened or upgraded. Check the data folder and its free space."""
 

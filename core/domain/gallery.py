@@ -415,22 +415,36 @@ class Lost:
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """What was found when files and rows were compared. orphans: files that nothing uses. removed: of those."""
+    """What was found when files and rows were compared. unreadable: nobody can say what is in them, for lack of a
+    permission. orphans: files that nothing uses. removed: of those.
+    """
 
     files: int
     missing: tuple[Lost, ...] = ()
     damaged: tuple[Lost, ...] = ()
+    unreadable: tuple[Lost, ...] = ()
     orphans: tuple[str, ...] = ()
     removed: tuple[str, ...] = ()
 
     @property
     def is_sound(self) -> bool:
-        return not (self.missing or self.damaged or set(self.orphans) - set(self.removed))
+        return not (self.missing or self.damaged or self.unreadable or set(self.orphans) - set(self.removed))
+
+
+@dataclass(frozen=True, slots=True)
+class Freed:
+    """files: how many were removed for good. bytes: the room that they took."""
+
+    files: int = 0
+    bytes: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class Emptied:
-    """generations, files: how many were removed for good."""
+    """generations: how many were removed for good. files: how many of theirs nothing else uses. freed: where the room
+    was wanted at once, what went of those and of the folder's trash.
+    """
 
     generations: int = 0
     files: int = 0
+    freed: Freed | None = None

@@ -11,16 +11,26 @@ from __future__ import annotations
 import io
 import json
 import zipfile
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import partial
 from typing import Annotated, Any, BinaryIO
 
 from PIL import Image
 from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, Strict
 
 from core.domain.environment import Environment
-from core.domain.errors import GenerationNotFound, InvalidInput, InvalidMove, StudioError
+from core.domain.errors import (
+    DatabaseConflict,
+    GenerationNotFound,
+    InvalidInput,
+    InvalidMove,
+    StoredImageDamaged,
+    StoredImageMissing,
+    StudioError,
+)
 from core.domain.gallery import notes_text, tag_name, title_text
 from core.domain.generation import Generation, Relation, Status
 from core.domain.geometry import Bounds
@@ -33,6 +43,7 @@ from core.domain.sheet import KeptSheet, Sheet
 from core.memory import decoding
 from core.ports import ImageStore
 from core.services.thumbnails import thumbnail
+from db.files import FileRepo
 from db.generations import GenerationRepo
 from db.sheets import SheetRepo
 
@@ -59,6 +70,7 @@ class ImportedBundle:
 @dataclass(frozen=True, slots=True)
 class Bundles:
     repo: GenerationRepo
+    files: FileRepo
     sheets: SheetRepo
     images: ImageStore
     now: Callable[[], datetime]
@@ -83,34 +95,48 @@ class Bundles:
         # Stored, not deflated: PNG files are compressed already.
         with zipfile.ZipFile(file, "w", zipfile.ZIP_STORED) as bundle:
             bundle.writestr(INDEX, text, zipfile.ZIP_DEFLATED)
-            for key in dict.fromkeys(k for g in generations for k in (g.source, g.mask, g.output)):
-                bundle.writestr(_name(key), self.images.read_file(key))
+            for key in _keys(generations):
+                bundle.writestr(_name(key), self._checked(key, generations))
+
+    def _checked(self, key: str, generations: Sequence[Generation]) -> bytes:
+        """The stored file, if it holds what its name says: a bundle that nobody can read is no backup."""
+        try:
+            data = self.images.read_file(key)
+            _decoded(data, key)
+        except (InvalidBundle, StoredImageMissing) as error:
+            [id, *_] = [g.id for g in generations if key in (g.source, g.mask, g.output)]
+            what = "missing" if isinstance(error, StoredImageMissing) else "damaged"
+            raise StoredImageDamaged(
+                f"A stored picture of generation {id} is {what}, so no bundle was written. Leave that one out, or "
+                "restore the data folder from a backup."
+            ) from error
+        return data
 
     def import_(self, file: BinaryIO) -> ImportedBundle:
         """Read a bundle into the gallery: all of it or nothing.
 
         Every picture is checked against its hash before any row is written. Raises InvalidBundle.
         """
-        try:
-            with zipfile.ZipFile(file) as bundle:
-                generations, sheets = _read_index(bundle)
-                sizes = {key: _read_picture(bundle, key).size for key in _keys(generations)}
-                for generation in generations:
-                    if any(sizes[key] != (generation.width, generation.height) for key in _keys([generation])):
-                        raise InvalidBundle("The pictures of a generation in this bundle have different sizes.")
-                done, ids = self._keep(generations, lambda key: _read_picture(bundle, key))
-                self._keep_sheets(sheets, ids)
-                return done
-        except (zipfile.BadZipFile, zipfile.LargeZipFile, NotImplementedError, EOFError, RuntimeError) as error:
-            raise InvalidBundle from error
+        with _opened(file) as bundle:
+            generations, sheets = _read_index(bundle)
+            sizes = {key: _read_picture(bundle, key).size for key in _keys(generations)}
+            for generation in generations:
+                if any(sizes[key] != (generation.width, generation.height) for key in _keys([generation])):
+                    raise InvalidBundle("The pictures of a generation in this bundle have different sizes.")
+            keep = partial(self._keep, generations, sheets, lambda key: _read_picture(bundle, key))
+            # Another process may read the same bundle: what it has written is known at the next look.
+            with suppress(DatabaseConflict):
+                return keep()
+            return keep()
 
     def _keep(
-        self, generations: Sequence[Generation], read: Callable[[str], Image.Image]
-    ) -> tuple[ImportedBundle, Mapping[str, str]]:
-        """What came in, and by the ids of the bundle those that the generations have here."""
+        self, generations: Sequence[Generation], sheets: Sequence[KeptSheet], read: Callable[[str], Image.Image]
+    ) -> ImportedBundle:
         new, known = [], []
         for generation in generations:
             (known if self._is_here(generation) else new).append(generation)
+        # Said before they are there: should this end half way, the collector finds them.
+        self.files.release(_keys(new), self.now())
         thumbnails = {}
         # One picture at a time: a bundle may hold more than the memory does.
         for key in _keys(new):
@@ -129,18 +155,26 @@ class Bundles:
             )
             for g in new
         ]
-        self.repo.add_made([(row, Environment(row.environment)) for row in _parents_first(rows)])
-        here = ImportedBundle(tuple(row.id for row in rows), tuple(g.id for g in known))
-        return here, ids | {id: id for id in here.known}
+        made = [(row, Environment(row.environment)) for row in _parents_first(rows)]
+        self.repo.add_made(made, self._new_sheets(sheets, ids | {g.id: g.id for g in known}))
+        for key in _keys(new):
+            if not self.images.has(key):
+                self.images.put(read(key))
+        return ImportedBundle(tuple(row.id for row in rows), tuple(g.id for g in known))
 
-    def _keep_sheets(self, sheets: Sequence[KeptSheet], ids: Mapping[str, str]) -> None:
-        """Once each. A field whose generation did not come along fills itself when a later bundle brings it."""
+    def _new_sheets(self, sheets: Sequence[KeptSheet], ids: Mapping[str, str]) -> list[KeptSheet]:
+        """Those that are not here yet. A field whose generation did not come along fills itself when a later bundle
+        brings it. ids: by the ids of the bundle those that the generations have here.
+        """
+        new: list[KeptSheet] = []
         for sheet in sheets:
             kept = replace(sheet, ids=tuple(tuple(ids.get(id, id) for id in line) for line in sheet.ids))
             came_along = [ids[id] for line in sheet.ids for id in line if id in ids]
-            here = [(other.sheet, other.ids) for other in self.sheets.holding(came_along)]
+            here = [(other.sheet, other.ids) for other in (*self.sheets.holding(came_along), *new)]
             if came_along and (kept.sheet, kept.ids) not in here:
-                self.sheets.add(replace(kept, id=self.new_id()) if self.sheets.has(kept.id) else kept)
+                is_taken = self.sheets.has(kept.id) or kept.id in {other.id for other in new}
+                new.append(replace(kept, id=self.new_id()) if is_taken else kept)
+        return new
 
     def _parent(self, generation: Generation, ids: Mapping[str, str]) -> str | None:
         """The parent, if it came along or is here already."""
@@ -161,6 +195,26 @@ class Bundles:
             return self.repo.get(generation.id).pixels_sha256 == generation.pixels_sha256
         except GenerationNotFound:
             return False
+
+
+@contextmanager
+def _opened(file: BinaryIO) -> Iterator[zipfile.ZipFile]:
+    """Raises InvalidBundle for what is no zip."""
+    with _said_in_words():
+        bundle = zipfile.ZipFile(file)
+    with bundle:
+        yield bundle
+
+
+@contextmanager
+def _said_in_words() -> Iterator[None]:
+    """The border: zipfile, zlib, json, Pillow and pydantic each have errors of their own for what strangers send."""
+    try:
+        yield
+    except StudioError:
+        raise
+    except Exception as error:
+        raise InvalidBundle from error
 
 
 def _check_count(count: int) -> None:
@@ -192,7 +246,7 @@ def _sheet_to_json(kept: KeptSheet) -> dict[str, Any]:
 
 
 def _read_index(bundle: zipfile.ZipFile) -> tuple[list[Generation], list[KeptSheet]]:
-    try:
+    with _said_in_words():
         values = json.loads(_read(bundle, INDEX, MAX_INDEX_BYTES))
         # Raises ValueError for what no database takes: halves of characters, and numbers that are none.
         canonical_json(values).encode()
@@ -204,10 +258,6 @@ def _read_index(bundle: zipfile.ZipFile) -> tuple[list[Generation], list[KeptShe
         _check_count(max(len(entries), len(sheets)))
         generations = [_from_json(entry) for entry in entries]
         sheets = [_sheet_from_json(entry) for entry in sheets]
-    except StudioError:
-        raise
-    except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
-        raise InvalidBundle from error
     if len({g.id for g in generations}) != len(generations):
         raise InvalidBundle("This bundle holds the same generation twice. Export it again.")
     return generations, sheets
@@ -312,26 +362,27 @@ def _parents_first(rows: Sequence[Generation]) -> list[Generation]:
 
 
 def _read_picture(bundle: zipfile.ZipFile, key: str) -> Image.Image:
-    try:
-        image = Image.open(io.BytesIO(_read(bundle, _name(key), MAX_IMAGE_BYTES)), formats=("PNG",))
+    with _said_in_words():
+        return _decoded(_read(bundle, _name(key), MAX_IMAGE_BYTES), key)
+
+
+def _decoded(data: bytes, key: str) -> Image.Image:
+    """Raises InvalidBundle unless these bytes are the picture of this key."""
+    with _said_in_words():
+        image = Image.open(io.BytesIO(data), formats=("PNG",))
         if image.width * image.height > MAX_PIXELS:
             raise InvalidBundle
         with decoding(image.width * image.height):
             image.load()
-    except (OSError, ValueError, SyntaxError) as error:
-        raise InvalidBundle from error
-    if pixels_sha256(image) != key:
-        raise InvalidBundle("A picture in this bundle is not the one that was recorded. Export it again.")
-    return image
+        if pixels_sha256(image) != key:
+            raise InvalidBundle("A picture in this bundle is not the one that was recorded. Export it again.")
+        return image
 
 
 def _read(bundle: zipfile.ZipFile, name: str, limit: int) -> bytes:
     """One file, never more than the limit, whatever its header says."""
-    try:
-        with bundle.open(name) as file:
-            data = file.read(limit + 1)
-    except KeyError as error:
-        raise InvalidBundle from error
+    with bundle.open(name) as file:
+        data = file.read(limit + 1)
     if len(data) > limit:
         raise InvalidBundle
     return data

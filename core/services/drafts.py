@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from contextlib import suppress
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from core.domain.draft import Draft
-from core.domain.errors import InvalidMove, StudioError
+from core.domain.errors import InvalidMove
 from core.domain.generation import Generation, Relation
 from core.domain.geometry import Size
 from core.domain.modes import CONTENT_FILL, MODES
@@ -21,13 +20,6 @@ from db.drafts import DraftRepo
 
 KEPT_FOR = timedelta(days=30)
 
-SETTLED = timedelta(minutes=15)
-"""A file that was let go, or stored by anybody, within this time is left alone: somebody may be about to use it.
-Between storing a file and writing its row lie moments; minutes, where a bundle of some thousand pictures comes in."""
-
-SWEPT_AT_ONCE = 50
-"""Strokes. Whether a file is used elsewhere is a question to the whole gallery: a second, with a million rows."""
-
 OF_ONE_PICTURE = frozenset(
     {"prompt", "negative_prompt", "seed", "random_seed", "count", "variation_strength", "variation_seed"}
 )
@@ -35,11 +27,8 @@ OF_ONE_PICTURE = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class Drafts:
-    """used_among: those of these files that some generation, verification or draft needs."""
-
     repo: DraftRepo
     images: ImageStore
-    used_among: Callable[[Iterable[str]], set[str]]
     now: Callable[[], datetime]
     new_id: Callable[[], str]
 
@@ -48,8 +37,7 @@ class Drafts:
 
         The parameters used last come along, but not the prompts, the seeds and how many: those belonged to a picture.
         """
-        for forgotten in self.repo.forget_older_than(self.now() - KEPT_FOR):
-            self._sweep([*forgotten.files, *forgotten.let_go])
+        self.repo.forget_older_than(self.now() - KEPT_FOR, self.now())
         last = {name: value for name, value in self.repo.latest_params().items() if name not in OF_ONE_PICTURE}
         # Content fill was taken for one deed: its form takes no words, and its values suit nothing else.
         params = {} if last.get("model") == CONTENT_FILL else last
@@ -61,22 +49,7 @@ class Drafts:
         return self.repo.get(id)
 
     def save(self, id: str, draft: Draft) -> None:
-        """What it used until now goes from the store, a while later, unless something else needs it."""
-        now, before = self.now(), self.repo.get(id) or Draft()
-        let_go = {**before.let_go, **dict.fromkeys(before.files, now.isoformat())}
-        let_go = {key: at for key, at in let_go.items() if key not in draft.files}
-        old = [key for key, at in let_go.items() if datetime.fromisoformat(at) <= now - SETTLED]
-        if len(old) >= SWEPT_AT_ONCE or (old and draft.source != before.source):
-            self._sweep(old)
-            let_go = {key: at for key, at in let_go.items() if key not in old}
-        self.repo.save(id, draft.changed(let_go=let_go), now)
-
-    def _sweep(self, keys: Iterable[str]) -> None:
-        """Remove those that nothing uses, now or any moment."""
-        for key in sorted(set(keys) - self.used_among(keys)):
-            # A leftover costs a little room; what the artist does must not fail for it.
-            with suppress(StudioError):
-                self.images.remove(key, settled_s=SETTLED.total_seconds())
+        self.repo.save(id, draft, self.now())
 
     def open_picture(self, draft: Draft, picture: Picture, name: str | None) -> Draft:
         """The draft with another picture; the mask and the lineage belonged to the old one and are dropped."""

@@ -3,12 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from PIL import Image
 
-from core.domain.errors import InvalidInput, InvalidMove, StoredImageDamaged, StoredImageMissing
+from core.domain.errors import (
+    InvalidInput,
+    InvalidMove,
+    StoredImageDamaged,
+    StoredImageMissing,
+    StoredImageUnreadable,
+    StudioError,
+    TooManyOrphans,
+)
 from core.domain.gallery import (
     PAGE_ROWS,
     RATINGS,
@@ -26,18 +35,14 @@ from core.domain.gallery import (
     title_text,
 )
 from core.domain.generation import Generation
-from core.domain.hashing import sha256_of
 from core.domain.mask import Mask
 from core.ports import ImageStore
+from core.services.collector import RETENTION, Collector
+from core.services.thumbnails import thumbnail
+from db.files import FileRepo
 from db.generations import GenerationRepo
 
 EVERYTHING = GalleryFilter()
-
-RETENTION = timedelta(days=30)
-"""How long the trash keeps what was put there."""
-
-SETTLED_S = 3600.0
-"""While something is being painted, younger files than this are not taken for orphans: their row may come yet."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +50,9 @@ class Gallery:
     """Every method on several ids works on all of them or on none; GenerationNotFound if one does not exist."""
 
     repo: GenerationRepo
+    files: FileRepo
     images: ImageStore
+    collector: Collector
     now: Callable[[], datetime]
 
     # Finding
@@ -107,6 +114,22 @@ class Gallery:
         """The stored file of a key as it is: a PNG for pictures, a WEBP for thumbnails."""
         return self.images.read_file(key)
 
+    def thumbnail(self, id: str, key: str) -> bytes:
+        """A small WEBP of the result of this generation; one that is missing or damaged is made again.
+
+        Raises as image does, if the result cannot be read either.
+        """
+        try:
+            return self.images.read_file(key)
+        except (StoredImageMissing, StoredImageDamaged):
+            made = thumbnail(self.images.get(self.repo.get(id).output or key))
+        # It is shown also where it cannot be kept.
+        with suppress(StudioError):
+            kept = self.images.put_file(made, ".webp")
+            if kept != key:
+                self.repo.change([id], thumbnail=kept)
+        return made
+
     def location(self, key: str) -> str:
         """Where the stored file of a key is."""
         return self.images.location(key)
@@ -147,50 +170,56 @@ class Gallery:
     def restore(self, ids: Sequence[str]) -> None:
         self.repo.set_deleted(ids, None)
 
-    def empty_trash(self, *, all: bool = False) -> Emptied:
+    def empty_trash(self, *, all: bool = False, at_once: bool = False) -> Emptied:
         """Remove for good what lies in the trash for longer than RETENTION, or all of it.
 
-        Files go with it unless another generation, in whatever state, or an open draft needs them. What was made from
-        a removed generation stays, and forgets its parent. Rows go first: if the program ends in between, files are
-        left over that check finds; never a row without its file.
+        Files that nothing needs follow when they have settled, and lie in the trash of the data folder for another
+        RETENTION; at_once: they and all that lies there are gone on return. What was made from a removed generation
+        stays, and forgets its parent.
         """
-        return self._without_files(*self.repo.purge(None if all else self.now() - RETENTION))
+        return self._emptied(self.repo.purge(self.now(), before=None if all else self.now() - RETENTION), at_once)
 
-    def delete_for_good(self, ids: Sequence[str]) -> Emptied:
+    def delete_for_good(self, ids: Sequence[str], *, at_once: bool = False) -> Emptied:
         """As empty_trash, but these of the trash only; what does not lie there is left alone."""
-        return self._without_files(*self.repo.purge(ids=ids))
+        return self._emptied(self.repo.purge(self.now(), ids=ids), at_once)
 
-    def _without_files(self, generations: int, files: set[str]) -> Emptied:
-        unused = files - self.repo.used_among(files)
-        return Emptied(generations, sum(self.images.remove(key) for key in sorted(unused)))
+    def _emptied(self, purged: tuple[int, set[str]], at_once: bool) -> Emptied:
+        generations, files = purged
+        unused = files - self.files.used_among(files)
+        return Emptied(generations, len(unused), self.collector.free() if at_once else None)
 
-    def check(self, *, repair: bool = False) -> Check:
-        """Compare files and rows: reads every file. repair: remove files that nothing uses, and nothing else."""
+    def check(self, *, repair: bool = False, most_files: bool = False) -> Check:
+        """Compare files and rows: reads every file. repair: files that nothing uses go to the folder's trash.
+
+        Raises ForeignFolder or TooManyOrphans before anything is moved; most_files: although most files are orphans.
+        """
+        if repair:
+            self.collector.collect()
         # Files first: what is stored while this runs is not taken for an orphan.
         stored = set(self.images.keys())
-        uses, drafts = self.repo.files_in_use()
-        missing, damaged = [], []
+        uses, drafts = self.files.in_use()
+        lost: dict[type[StudioError], list[Lost]] = {error: [] for error in _UNREAD}
         for key in sorted({*uses, *drafts}):
             try:
-                if key not in stored and not self.images.has(key):
-                    raise StoredImageMissing
                 self._read(key)
-            except StoredImageMissing:
-                missing.append(Lost(key, tuple(uses.get(key, ()))))
-            except StoredImageDamaged:
-                damaged.append(Lost(key, tuple(uses.get(key, ()))))
-        orphans = sorted(stored - uses.keys() - drafts)
-        removed = self._remove_orphans(orphans) if repair else ()
-        return Check(len(stored), tuple(missing), tuple(damaged), tuple(orphans), removed)
+            except _UNREAD as error:
+                lost[type(error)].append(Lost(key, tuple(uses.get(key, ()))))
+        # What was released is on its way.
+        orphans = sorted(stored - uses.keys() - drafts - set(self.files.released(self.now())))
+        removed = self._remove_orphans(orphans, len(stored), most_files) if repair and orphans else ()
+        return Check(len(stored), *(tuple(lost[error]) for error in _UNREAD), tuple(orphans), removed)
 
     def _read(self, key: str) -> None:
-        """Raises StoredImageMissing or StoredImageDamaged."""
-        if "." not in key:
-            self.images.get(key)
-        elif sha256_of(self.images.read_file(key)) != key.partition(".")[0]:
-            raise StoredImageDamaged
+        """Raises StoredImageMissing, StoredImageDamaged or StoredImageUnreadable."""
+        self.images.read_file(key) if "." in key else self.images.get(key)
 
-    def _remove_orphans(self, orphans: Sequence[str]) -> tuple[str, ...]:
-        settled_s = SETTLED_S if self.repo.is_anything_active() else 0.0
-        unused = set(orphans) - self.repo.used_among(orphans)
-        return tuple(key for key in sorted(unused) if self.images.remove(key, settled_s=settled_s))
+    def _remove_orphans(self, orphans: Sequence[str], stored: int, most_files: bool) -> tuple[str, ...]:
+        if 2 * len(orphans) > stored and not most_files:
+            raise TooManyOrphans(
+                f"{len(orphans):,} of {stored:,} stored files would go: the database may not be the one that belongs "
+                "to this folder, or its rows were lost. Nothing was moved. If they shall go, add --yes-most-files."
+            )
+        return self.collector.discard(orphans)
+
+
+_UNREAD = (StoredImageMissing, StoredImageDamaged, StoredImageUnreadable)

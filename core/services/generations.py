@@ -11,7 +11,9 @@ from core.domain.generation import Generation, Progress, Relation, Status
 from core.domain.outpaint import Extended
 from core.domain.params import InpaintParams
 from core.domain.request import InpaintRequest
+from core.domain.sheet import KeptSheet
 from core.ports import Dispatcher, ImageStore
+from core.services.collector import store_again
 from core.services.prompts import Prompts
 from db.generations import GenerationRepo
 
@@ -66,11 +68,13 @@ class Generations:
         *,
         device: str = "auto",
         origin: Origin = UNKNOWN_ORIGIN,
+        sheet: Callable[[Sequence[str]], KeptSheet] | None = None,
     ) -> list[str]:
         """Store the picture and the mask of the request, and queue them under each of these params.
 
-        Choices in a prompt are made here, by each one's seed, and recorded as made. On return the source, the mask
-        and the rows are on disk: a crash at any later moment loses none of them.
+        sheet: of the new ids; it is stored with the rows, or neither. Choices in a prompt are made here, by each one's
+        seed, and recorded as made. On return the source, the mask and the rows are on disk: a crash at any later
+        moment loses none of them.
         """
         all_params = [self.prompts.made(params) for params in all_params]
         device = self.resolve_device(device)
@@ -94,7 +98,8 @@ class Generations:
             )
             for params in all_params
         ]
-        self.repo.add(generations)
+        self.repo.add(generations, [sheet([g.id for g in generations])] if sheet else [])
+        store_again(self.images, {source: request.image, mask: request.mask.to_image()})
         for generation in generations:
             self.dispatcher.enqueue(generation.id)
         return [generation.id for generation in generations]
@@ -127,6 +132,9 @@ class Generations:
             extended=original.extended,
         )
         self.repo.add([again])
+        # Its files may lie in the trash since the original was deleted a moment ago: asked for, they come back.
+        for key in (again.source, again.mask):
+            self.images.has(key)
         self.dispatcher.enqueue(again.id)
         return again.id
 

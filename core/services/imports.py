@@ -12,6 +12,8 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any, BinaryIO
 
+from PIL import Image
+
 from core.domain.environment import Environment
 from core.domain.errors import ImageTooLarge, StudioError
 from core.domain.generation import Generation, Relation, Status
@@ -23,6 +25,7 @@ from core.domain.picture import MAX_FILE_BYTES, Picture
 from core.metadata.read import read, read_text
 from core.ports import ImageStore
 from core.services.bundle import Bundles
+from core.services.collector import store_again
 from core.services.pictures import Pictures
 from core.services.thumbnails import thumbnail
 from db.generations import GenerationRepo
@@ -112,6 +115,7 @@ class Imports:
             return ImportedFile(name, Result.KNOWN, (known,), (known,), tool, stated, reason)
         generation = self._row(picture, key, says, name)
         self.repo.add_made([(generation, Environment(generation.environment))])
+        store_again(self.images, {key: picture.image, generation.mask: _no_mask(picture)})
         return ImportedFile(name, Result.IMPORTED, (generation.id,), (), tool, stated)
 
     def _row(self, picture: Picture, key: str, says: Imported | None, name: str) -> Generation:
@@ -123,7 +127,7 @@ class Imports:
             params=_params(says),
             device=_text(record, "device", MAX_DEVICE) or UNKNOWN,
             source=key,
-            mask=self.images.put(Mask.empty(size).to_image()),
+            mask=self.images.put(_no_mask(picture)),
             width=size.width,
             height=size.height,
             created_at=self.now(),
@@ -137,6 +141,10 @@ class Imports:
             environment=_facts(record.get("environment")),
             record={"imported": _imported(says)},
         )
+
+
+def _no_mask(picture: Picture) -> Image.Image:
+    return Mask.empty(Size(*picture.image.size)).to_image()
 
 
 def _params(says: Imported | None) -> InpaintParams:

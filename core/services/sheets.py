@@ -64,15 +64,17 @@ class Sheets:
         places = [(row, column) for row, line in enumerate(lines) for column in range(len(line))]
         models = list(dict.fromkeys(params.model for line in lines for params in line))
         places.sort(key=lambda at: models.index(lines[at[0]][at[1]].model))
-        made = self.generations.submit_all(
-            request, [lines[row][column] for row, column in places], device=device, origin=origin
-        )
-        ids = [[""] * len(line) for line in lines]
-        for (row, column), id in zip(places, made, strict=True):
-            ids[row][column] = id
-        kept = KeptSheet(self.new_id(), self.now(), sheet, tuple(tuple(line) for line in ids))
-        self.repo.add(kept)
-        return self.get(kept.id)
+        id = self.new_id()
+
+        def kept(made: Sequence[str]) -> KeptSheet:
+            ids = [[""] * len(line) for line in lines]
+            for (row, column), cell in zip(places, made, strict=True):
+                ids[row][column] = cell
+            return KeptSheet(id, self.now(), sheet, tuple(tuple(line) for line in ids))
+
+        in_turn = [lines[row][column] for row, column in places]
+        self.generations.submit_all(request, in_turn, device=device, origin=origin, sheet=kept)
+        return self.get(id)
 
     def get(self, id: str) -> MadeSheet:
         """Raises InvalidInput if there is no such sheet."""

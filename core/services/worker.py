@@ -11,6 +11,8 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any, TypeVar
 
+from PIL import Image
+
 from core.domain import compositing
 from core.domain.errors import GenerationCancelled, StudioError
 from core.domain.generation import Generation, Outcome, Phase, Progress, Status
@@ -19,6 +21,7 @@ from core.domain.mask import Mask
 from core.domain.reproduction import Verification
 from core.domain.request import InpaintRequest, Plan
 from core.ports import ImageStore, Inpainter, LoadInpainter, StepReport
+from core.services.collector import store_again
 from core.services.painting import paint
 from core.services.patience import Forgiving, Patience
 from core.services.reproduction import Rerun, judged
@@ -97,10 +100,10 @@ class Worker:
         self.verifications.release(self.name)
 
     def _generate(self, id: str) -> None:
-        report = _Reporter(self, id)
+        report, result = _Reporter(self, id), None
         try:
             with self._beating(lambda: self.repo.beat(id, self.name, self.now())):
-                outcome = self._paint(self._insist(lambda: self.repo.get(id)), report)
+                outcome, result = self._paint(self._insist(lambda: self.repo.get(id)), report)
         except _Halted:
             return self._insist(self.let_go)
         except GenerationCancelled as error:
@@ -116,8 +119,16 @@ class Worker:
 
         if not self._insist(end):
             log.warning("generation %s was taken over by another worker; this result is dropped", id)
+        elif result is not None:
+            self._insist(lambda: self._make_sure(outcome, result))
 
-    def _paint(self, generation: Generation, report: _Reporter) -> Outcome:
+    def _make_sure(self, outcome: Outcome, result: Image.Image) -> None:
+        """The row names its files now, so nothing takes them away any more; something may have until then."""
+        store_again(self.images, {outcome.output: result})
+        if not self.images.has(outcome.thumbnail):
+            self.images.put_file(thumbnail(result), ".webp")
+
+    def _paint(self, generation: Generation, report: _Reporter) -> tuple[Outcome, Image.Image]:
         plan, inpainter, load_s = self._prepare(generation)
         report(StepReport(Phase.PREPARING))
         record = _record_of(plan, inpainter)
@@ -130,7 +141,7 @@ class Worker:
             "inpainter": painted.record,
             "outside_mask_unchanged": compositing.unchanged_outside(request.image, result, request.may_change),
         }
-        return Outcome(
+        outcome = Outcome(
             Status.SUCCEEDED,
             output=self.images.put(result),
             thumbnail=self.images.put_file(thumbnail(result), ".webp"),
@@ -138,12 +149,14 @@ class Worker:
             runtime_s=painted.runtime_s,
             record=record,
         )
+        return outcome, result
 
     def _verify(self, id: str) -> None:
-        verification = self._insist(lambda: self.verifications.get(id))
+        verification, again = self._insist(lambda: self.verifications.get(id)), {}
         try:
             with self._beating(lambda: self.verifications.beat(id, self.name, self.now())):
-                verification = self._run_again(verification)
+                verification, result = self._run_again(verification)
+                again = {verification.output: result}
         except _Halted:
             return self._insist(self.let_go)
         except GenerationCancelled:
@@ -152,8 +165,9 @@ class Worker:
         except BaseException as error:
             verification = replace(verification, status=Status.FAILED, error=_in_words(id, error)[1])
         self._insist(lambda: self.verifications.finish(replace(verification, finished_at=self.now()), self.name))
+        self._insist(lambda: store_again(self.images, again))
 
-    def _run_again(self, verification: Verification) -> Verification:
+    def _run_again(self, verification: Verification) -> tuple[Verification, Image.Image]:
         generation = self._insist(lambda: self.repo.get(verification.generation_id))
         original = self.images.get(generation.output)
         plan, inpainter, _ = self._prepare(generation)
@@ -171,7 +185,7 @@ class Worker:
             record=record | {"inpainter": painted.record},
         )
         output = self.images.put(rerun.result)
-        return replace(judged(verification, generation, original, rerun), output=output)
+        return replace(judged(verification, generation, original, rerun), output=output), rerun.result
 
     def _at_its_revision(self, generation: Generation, inpainter: Inpainter) -> Inpainter:
         """The model at the revision on record, if that one is on this machine; else as it is today."""

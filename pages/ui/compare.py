@@ -12,7 +12,7 @@ from streamlit.delta_generator import DeltaGenerator
 
 from core.bootstrap import Studio
 from core.domain import compositing
-from core.domain.errors import StoredImageDamaged, StoredImageMissing
+from core.domain.errors import StoredImageDamaged, StoredImageMissing, StoredImageUnreadable
 from core.domain.generation import Generation
 from core.domain.geometry import Bounds, Size
 from core.domain.mask import Mask
@@ -213,7 +213,7 @@ def _slider(gallery: Gallery, left: Shown, right: Shown, part: Bounds | None, ke
             Layer(address(_screen(gallery, side, part)[0], f"{key}.{side.title}"), side.title, side.alt)
             for side in (left, right)
         ]
-    except (StoredImageMissing, StoredImageDamaged):
+    except (StoredImageMissing, StoredImageDamaged, StoredImageUnreadable):
         # The one that is still there is shown, and of the other what became of it.
         _side_by_side(gallery, left, right, part, key)
         return

@@ -11,7 +11,7 @@ import streamlit as st
 from core.bootstrap import Studio
 from core.domain.gallery import Emptied, GalleryFilter
 from core.domain.generation import Generation, Status
-from core.services.gallery import RETENTION
+from core.services.collector import RETENTION
 from pages.ui import address, state
 from pages.ui.messages import shown_errors
 from pages.ui.page import button_label
@@ -91,7 +91,7 @@ def _trash_actions(studio: Studio, selected: Sequence[Generation], anything: boo
         studio.gallery.restore(ids)
         st.toast(f"{counted(len(ids), 'generation')} restored.", icon=":material/restore_from_trash:")
         st.rerun()
-    if _button("remove", "Delete for good", ":material/delete_forever:", ids, "With their files"):
+    if _button("remove", "Delete for good", ":material/delete_forever:", ids, "They cannot be restored then"):
         _delete_for_good(studio, ids)
     if st.button("Empty trash", icon=":material/delete_sweep:", disabled=not anything, key="empty-trash"):
         _empty_trash(studio)
@@ -192,20 +192,29 @@ def _rate(studio: Studio, ids: Sequence[str]) -> None:
 @st.dialog("Delete for good", width="small")
 def _delete_for_good(studio: Studio, ids: Sequence[str]) -> None:
     st.markdown(
-        f"{counted(len(ids), 'generation')} will be removed with every file that nothing else uses. "
-        "This cannot be undone. What was made from them stays."
+        f"{counted(len(ids), 'generation')} will be removed. This cannot be undone. What was made from them stays."
     )
-    _confirm("Delete for good", lambda: studio.gallery.delete_for_good(ids))
+    at_once = _free_at_once()
+    _confirm("Delete for good", lambda: studio.gallery.delete_for_good(ids, at_once=at_once))
 
 
 @st.dialog("Empty trash", width="small")
 def _empty_trash(studio: Studio) -> None:
     st.markdown(
-        "Everything in the trash will be removed with every file that nothing else uses: "
-        f"{studio.gallery.count(GalleryFilter(in_trash=True)):,} in all. This cannot be undone."
+        f"Everything in the trash will be removed: {studio.gallery.count(GalleryFilter(in_trash=True)):,} in all. "
+        "This cannot be undone. What was made from them stays."
     )
     only_old = st.checkbox(f"Only what has been there for more than {RETENTION.days} days", key="only-old")
-    _confirm("Empty trash", lambda: studio.gallery.empty_trash(all=not only_old))
+    at_once = _free_at_once()
+    _confirm("Empty trash", lambda: studio.gallery.empty_trash(all=not only_old, at_once=at_once))
+
+
+def _free_at_once() -> bool:
+    st.caption(
+        f"Picture files that nothing else uses are kept in the data folder for another {RETENTION.days} days, in case "
+        "something went wrong."
+    )
+    return st.checkbox("Free the space at once", key="free-at-once", help="Remove these files, and those kept before.")
 
 
 def _confirm(title: str, do: Callable[[], Emptied]) -> None:
@@ -216,6 +225,6 @@ def _confirm(title: str, do: Callable[[], Emptied]) -> None:
     if sure:
         with shown_errors():
             emptied = do()
-            gone = f"{counted(emptied.generations, 'generation')} and {counted(emptied.files, 'file')}"
-            state.tell_next(NEWS, f"{gone} removed for good.")
+            freed = f", {emptied.freed.bytes / 1e6:,.1f} MB freed" if emptied.freed else ""
+            state.tell_next(NEWS, f"{counted(emptied.generations, 'generation')} removed for good{freed}.")
             st.rerun()

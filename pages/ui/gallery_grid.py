@@ -73,7 +73,7 @@ def tile_of(gallery: Gallery, generation: Generation, coordinates: str) -> Tile:
     picture, problem = None, generation.error
     if generation.thumbnail:
         try:
-            picture, problem = address(gallery.file(generation.thumbnail), coordinates), None
+            picture, problem = address(gallery.thumbnail(generation.id, generation.thumbnail), coordinates), None
         except StudioError as error:
             problem = str(error)
     succeeded = generation.status is Status.SUCCEEDED

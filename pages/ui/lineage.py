@@ -134,7 +134,7 @@ def _detail(kin: Kin) -> str:
 
 def _thumbnail(studio: Studio, kin: Kin, coordinates: str) -> str | None:
     try:
-        return address(studio.gallery.file(kin.thumbnail), coordinates) if kin.thumbnail else None
+        return address(studio.gallery.thumbnail(kin.id, kin.thumbnail), coordinates) if kin.thumbnail else None
     except StudioError:
         return None
 

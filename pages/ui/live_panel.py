@@ -97,7 +97,8 @@ def _thumbnails(studio: Studio, generations: Sequence[Generation]) -> None:
             if generation.thumbnail:
                 with shown_errors(), st.container(width=220 if len(done) == 1 else SMALL_PX):
                     caption = "Done" if len(generations) == 1 else str(nth)
-                    st.image(studio.gallery.file(generation.thumbnail), caption=caption, alt=f"Result {nth}, small")
+                    small = studio.gallery.thumbnail(generation.id, generation.thumbnail)
+                    st.image(small, caption=caption, alt=f"Result {nth}, small")
 
 
 def _ended(studio: Studio, id: str, generations: Sequence[Generation]) -> None:

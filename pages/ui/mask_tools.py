@@ -186,7 +186,7 @@ def _thumbnail(studio: Studio, generation: Generation) -> bytes:
     image = mask.to_image()
     if generation.thumbnail is not None:
         try:
-            with Image.open(io.BytesIO(studio.gallery.file(generation.thumbnail))) as opened:
+            with Image.open(io.BytesIO(studio.gallery.thumbnail(generation.id, generation.thumbnail))) as opened:
                 image = prepared.tinted(opened.convert("RGB").resize(tuple(size)), mask)
         except StudioError:
             # Its file is gone; the mask says enough.

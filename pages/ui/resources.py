@@ -18,8 +18,7 @@ from core.settings import Settings
 def studio() -> Studio:
     """Raises InvalidSettings or DatabaseUnusable; an error is not cached, so a reload tries again."""
     built = build_studio(Settings(), load_inpainter)
-    # What lies in the trash for longer than its time is removed for good, at each start.
-    built.gallery.empty_trash()
+    built.housekeeping.start()
     return built
 
 

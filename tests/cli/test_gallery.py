@@ -132,8 +132,28 @@ def test_the_trash_takes_gives_back_and_is_emptied(run, ids, studio):
     assert studio.gallery.check().is_sound
 
 
-def test_the_check_ends_with_1_until_all_is_well(run, ids, studio):
+def test_the_space_of_the_trash_is_freed_at_once(run, ids, studio, clock):
+    run("trash", ids[0])
+    clock.wait(minutes=2)
+
+    [emptied] = lines(run("empty-trash", "--all", "--now", "--json"))
+
+    assert (emptied["generations"], emptied["files"], emptied["freed_files"]) == (1, 2, 2)
+    assert emptied["freed_bytes"] > 1_000
+    assert studio.gallery.check().is_sound
+
+
+def test_most_files_go_only_where_that_is_wanted(run, studio, clock):
+    studio.gallery.images.put(a_picture(30, 30))
+    clock.wait(hours=2)
+
+    assert "1 of 1 stored files" in run("check", "--repair", code=1).stderr
+    assert lines(run("check", "--repair", "--yes-most-files", "--json"))[-1]["removed"] == 1
+
+
+def test_the_check_ends_with_1_until_all_is_well(run, ids, studio, clock):
     orphan = studio.gallery.images.put(a_picture(30, 30))
+    clock.wait(hours=2)
     output = studio.gallery.get(ids[0]).output
     kept = studio.gallery.images.path(output).read_bytes()
     studio.gallery.images.path(output).unlink()

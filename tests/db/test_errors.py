@@ -77,7 +77,7 @@ WRITES = {
     "verify": lambda engine: VerificationRepo(engine).add([Verification("v", "a", Status.QUEUED, AT)]),
     "pause": lambda engine: QueueRepo(engine).pause(AT),
     "preset": lambda engine: PresetRepo(engine).save("p", {"prompt": SECRET}, AT),
-    "drafts": lambda engine: DraftRepo(engine).forget_older_than(AT),
+    "drafts": lambda engine: DraftRepo(engine).forget_older_than(AT, AT),
 }
 
 

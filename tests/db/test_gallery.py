@@ -352,7 +352,7 @@ DEEDS = [
     lambda repo, some: repo.untag(some, ["RED"]),
     lambda repo, some: repo.set_deleted(some, START),
     lambda repo, some: repo.set_deleted(some, None),
-    lambda repo, some: repo.purge(None),
+    lambda repo, some: repo.purge(START),
     lambda repo, some: [repo.request_cancel(id, START) for id in some],
 ]
 
@@ -436,7 +436,7 @@ def test_children_outlive_their_parent_and_remember_that_there_was_one(repo):
     filled(repo, [a_generation(1), a_generation(2, parent_id="001", relation=Relation.VARIATION)])
     repo.set_deleted(["001"], START)
 
-    assert repo.purge(None) == (1, {"s", "m"})
+    assert repo.purge(START) == (1, {"s", "m"})
 
     child = repo.get("002")
     assert (child.parent_id, child.relation) == (None, Relation.VARIATION)
@@ -448,7 +448,7 @@ def test_only_what_lies_in_the_trash_for_long_enough_is_removed(repo):
     repo.set_deleted(["000"], START)
     repo.set_deleted(["001"], START + timedelta(days=2))
 
-    repo.purge(START + timedelta(days=1))
+    repo.purge(START, before=START + timedelta(days=1))
 
     assert [exists(repo, id) for id in ("000", "001", "002")] == [False, True, True]
 

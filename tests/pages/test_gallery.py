@@ -163,10 +163,11 @@ def test_a_tile_says_when_it_failed_and_why(gallery, studio, dispatcher, inpaint
     assert "not enough memory" in grid.tiles[0]["problem"]
 
 
-def test_a_missing_thumbnail_shows_a_sentence_in_its_tile_and_the_others_stay(gallery, studio, dispatcher, grid):
+def test_a_missing_picture_shows_a_sentence_in_its_tile_and_the_others_stay(gallery, studio, dispatcher, grid):
     [broken] = painted(studio, dispatcher, prompt="one")
     [whole] = painted(studio, dispatcher, prompt="two")
-    studio.gallery.images.path(studio.gallery.get(broken).thumbnail).unlink()
+    for key in (studio.gallery.get(broken).thumbnail, studio.gallery.get(broken).output):
+        studio.gallery.images.path(key).unlink()
 
     gallery()
 

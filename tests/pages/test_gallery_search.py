@@ -306,13 +306,17 @@ def test_one_of_the_trash_and_then_all_of_it_is_removed(gallery, studio, dispatc
 
     page = button(dialog("_delete_for_good", ids[:1]), "Delete for good").click().run()
     assert in_trash() == 3
-    assert page.session_state["studio.news.trash"].startswith("1 generation and ")
+    assert page.session_state["studio.news.trash"] == "1 generation removed for good."
     page = dialog("_empty_trash")
     page.checkbox(key="only-old").check()
     button(page, "Empty trash").click().run()
     assert in_trash() == 2
-    button(dialog("_empty_trash"), "Empty trash").click().run()
+    page = dialog("_empty_trash")
+    page.checkbox(key="free-at-once").check()
+    page = button(page, "Empty trash").click().run()
     assert in_trash() == 0
+    assert page.session_state["studio.news.trash"].endswith(" MB freed.")
+    assert list(studio.gallery.images.discarded(clock().date())) == []
 
 
 def test_the_page_is_drawn_again_when_a_verification_has_ended(gallery, studio, dispatcher, grid):

@@ -129,7 +129,7 @@ def test_a_prompt_is_shown_as_it_is(queue, studio):
 
 def test_a_lost_picture_leaves_the_line_readable(queue, studio):
     [id] = submit(studio, prompt="a fox")
-    studio.generations.images.remove(studio.gallery.get(id).source)
+    studio.generations.images.path(studio.gallery.get(id).source).unlink()
 
     page = queue()
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import threading
+import time
 
 import pytest
 
 from core.domain.errors import GenerationNotFound
+from core.domain.gallery import GalleryFilter
 from core.engine.fake import FakeInpainter, fake_devices
 from pages.ui import resources
 from tests.conftest import a_request
@@ -68,6 +70,9 @@ def test_the_trash_forgets_at_each_start_what_lay_there_for_too_long(studio, dis
     resources.studio.clear()
 
     resources.studio()
+    tries = iter(range(200))
+    while studio.gallery.count(GalleryFilter(in_trash=True)) > 1 and next(tries, None) is not None:
+        time.sleep(0.02)
     resources.studio.clear()
 
     assert studio.gallery.get(fresh).deleted_at is not None

@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-import os
 from datetime import timedelta
 
 import pytest
-from PIL import Image
 
 from core.domain.draft import Draft
 from core.domain.errors import ImageTooLarge, InvalidMove
 from core.domain.generation import Relation
-from core.domain.mask import Mask
 from core.domain.modes import CONTENT_FILL
 from core.domain.outpaint import Extension
 from core.domain.picture import Picture
-from core.domain.request import InpaintRequest
-from core.services.drafts import KEPT_FOR, SETTLED, SWEPT_AT_ONCE
+from core.services.drafts import KEPT_FOR
 from tests.conftest import a_mask, a_picture, a_request
 
 
@@ -127,116 +123,3 @@ def test_a_picture_is_not_extended_beyond_the_limit(studio):
         studio.drafts.extended(id, Extension(right=24), overlap_px=8, max_pixels=7_000)
     with pytest.raises(InvalidMove):
         studio.drafts.extended(studio.drafts.start(), Extension(right=24), overlap_px=8, max_pixels=7_000)
-
-
-# What strokes leave behind --------------------------------------------------------------------------------------
-
-
-def a_stroke(nth: int) -> Image.Image:
-    """Another mask for each."""
-    mask = Image.new("L", (96, 64))
-    mask.paste(255, (nth % 96, nth // 96, 96, 64))
-    return mask
-
-
-def paint(studio, clock, id: str, count: int) -> list[str]:
-    """Strokes on the draft of this id, a second apart, and a pause. Their files, of which the last is the mask now."""
-    masks = [studio.drafts.images.put(a_stroke(nth)) for nth in range(count)]
-    for mask in masks:
-        studio.drafts.save(id, studio.drafts.get(id).changed(base_mask=mask))
-        clock.wait(seconds=1)
-    rest(studio, clock, masks)
-    return masks
-
-
-def rest(studio, clock, files: list[str]) -> None:
-    clock.wait(seconds=SETTLED.total_seconds())
-    for key in files:
-        os.utime(studio.drafts.images.path(key), (0, 0))
-
-
-def left(studio, files: list[str]) -> list[str]:
-    return [key for key in files if studio.drafts.images.has(key)]
-
-
-def one_more(studio, id: str) -> None:
-    mask = studio.drafts.images.put(Image.new("L", (96, 64), 7))
-    studio.drafts.save(id, studio.drafts.get(id).changed(base_mask=mask))
-
-
-def test_masks_that_later_strokes_replaced_leave_the_store_after_a_while(studio, clock):
-    id = studio.drafts.start()
-    masks = paint(studio, clock, id, SWEPT_AT_ONCE + 1)
-    before = left(studio, masks)
-
-    one_more(studio, id)
-
-    assert before == masks
-    # The one that was replaced just now may still be read by another tab.
-    assert left(studio, masks) == masks[-1:]
-    assert studio.gallery.check().missing == ()
-
-
-def test_what_a_generation_or_another_draft_uses_stays(studio, clock):
-    id, other = studio.drafts.start(), studio.drafts.start()
-    masks = paint(studio, clock, id, SWEPT_AT_ONCE + 1)
-    studio.drafts.save(other, Draft(base_mask=masks[3]))
-    request = a_request()
-    [generation] = studio.generations.submit(
-        InpaintRequest(request.image, Mask.from_image(a_stroke(5)), request.params)
-    )
-    rest(studio, clock, masks)
-
-    one_more(studio, id)
-
-    assert studio.gallery.get(generation).mask == masks[5]
-    assert left(studio, masks) == [masks[3], masks[5], masks[-1]]
-
-
-def test_a_mask_that_is_painted_again_or_stored_by_somebody_at_this_moment_stays(studio, clock):
-    id = studio.drafts.start()
-    masks = paint(studio, clock, id, SWEPT_AT_ONCE + 2)
-    studio.drafts.images.put(a_stroke(2))
-
-    studio.drafts.save(id, studio.drafts.get(id).changed(base_mask=masks[4]))
-
-    assert left(studio, masks) == [masks[2], masks[4], masks[-1]]
-    assert studio.drafts.get(id).base_mask == masks[4]
-
-
-def test_another_picture_takes_the_old_one_and_its_masks_along(studio, clock):
-    id, old = studio.drafts.start(), studio.drafts.images.put(a_picture())
-    studio.drafts.save(id, Draft(source=old))
-    masks = paint(studio, clock, id, 3)
-    studio.drafts.save(id, Draft(source=studio.drafts.images.put(a_picture(48, 32))))
-    rest(studio, clock, [old, masks[-1]])
-
-    studio.drafts.save(id, Draft(source=studio.drafts.images.put(a_picture(32, 48))))
-
-    assert left(studio, [old, *masks]) == []
-
-
-def test_a_forgotten_draft_takes_its_files_along_but_not_those_of_others(studio, clock):
-    id, source = studio.drafts.start(), studio.drafts.images.put(a_picture())
-    studio.drafts.save(id, Draft(source=source))
-    masks = paint(studio, clock, id, 2)
-    rest(studio, clock, [source])
-    clock.wait(seconds=KEPT_FOR.total_seconds())
-    studio.drafts.save("other", Draft(base_mask=masks[0]))
-
-    studio.drafts.start()
-
-    assert left(studio, [source, *masks]) == masks[:1]
-
-
-def test_a_stroke_does_not_fail_because_a_leftover_cannot_be_removed(studio, clock, monkeypatch):
-    id = studio.drafts.start()
-    paint(studio, clock, id, SWEPT_AT_ONCE + 1)
-
-    def refuse(*_):
-        raise PermissionError
-
-    monkeypatch.setattr(os, "replace", refuse)
-    studio.drafts.save(id, studio.drafts.get(id).changed(base_mask=None))
-
-    assert studio.drafts.get(id).base_mask is None

@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+import os
 
 import pytest
+from PIL import Image
 
 from core.domain.draft import Draft
-from core.domain.errors import GenerationNotFound, InvalidInput, StorageFull
+from core.domain.errors import (
+    GenerationNotFound,
+    InvalidInput,
+    StorageFull,
+    StoredImageUnreadable,
+    TooManyOrphans,
+)
 from core.domain.gallery import UNVERIFIED, Emptied, GalleryFilter
 from core.domain.generation import Relation, Verdict
-from core.services.gallery import RETENTION
+from core.services.collector import RETENTION
 from core.services.generations import Origin
 from tests.conftest import a_picture, a_request
 
@@ -149,7 +156,7 @@ def test_the_trash_is_emptied_of_what_lies_there_for_a_month(studio, clock):
     studio.gallery.trash([old])
     clock.wait(seconds=RETENTION.total_seconds())
     studio.gallery.trash([young])
-    clock.wait(seconds=timedelta(hours=1).total_seconds())
+    clock.wait(hours=1)
     own_files = files_of(studio, old) - files_of(studio, kept)
 
     assert studio.gallery.empty_trash() == Emptied(generations=1, files=len(own_files))
@@ -157,11 +164,13 @@ def test_the_trash_is_emptied_of_what_lies_there_for_a_month(studio, clock):
     with pytest.raises(GenerationNotFound):
         studio.gallery.get(old)
     assert studio.gallery.get(young).deleted_at is not None
+    clock.wait(hours=2)
+    studio.collector.collect()
     assert stored(studio) == files_of(studio, young) | files_of(studio, kept)
     assert studio.gallery.check().is_sound
 
 
-def test_files_that_anything_else_uses_outlive_the_trash(studio, inpainter):
+def test_files_that_anything_else_uses_outlive_the_trash(studio, clock):
     """Another's source or mask, a failed one's source, one in the trash, an open draft."""
     first = painted(studio)
     result = studio.gallery.get(first)
@@ -170,10 +179,11 @@ def test_files_that_anything_else_uses_outlive_the_trash(studio, inpainter):
     )
     studio.drafts.save("d", Draft(source=result.output, base_mask=result.mask))
     studio.gallery.trash([first])
+    clock.wait(hours=2)
 
-    done = studio.gallery.empty_trash(all=True)
+    done = studio.gallery.empty_trash(all=True, at_once=True)
 
-    assert done == Emptied(generations=1, files=1)
+    assert (done.generations, done.files, done.freed.files) == (1, 1, 1)
     assert not studio.gallery.images.has(result.thumbnail)
     assert studio.gallery.images.has(result.output)
     child = studio.gallery.get(continued)
@@ -183,36 +193,17 @@ def test_files_that_anything_else_uses_outlive_the_trash(studio, inpainter):
     assert studio.gallery.check().is_sound
 
 
-def test_a_rerun_in_the_gallery_keeps_the_files_of_the_one_in_the_trash(studio):
+def test_a_rerun_in_the_gallery_keeps_the_files_of_the_one_in_the_trash(studio, clock):
     first = painted(studio)
     again = studio.generations.rerun(first)
     studio.dispatcher.drain()
     studio.gallery.trash([first])
+    clock.wait(hours=2)
 
-    assert studio.gallery.empty_trash(all=True) == Emptied(generations=1, files=0)
+    emptied = studio.gallery.empty_trash(all=True, at_once=True)
 
+    assert (emptied.generations, emptied.files) == (1, 0)
     assert stored(studio) == files_of(studio, again)
-
-
-def test_when_the_program_ends_while_emptying_the_check_finds_what_is_left(studio, monkeypatch):
-    id, other = painted(studio, seed=1), painted(studio, seed=2)
-    own_files = files_of(studio, id) - files_of(studio, other)
-    studio.gallery.trash([id])
-
-    def the_plug_is_pulled(*_, **__):
-        raise SystemExit
-
-    with monkeypatch.context() as patch:
-        patch.setattr(type(studio.gallery.images), "remove", the_plug_is_pulled)
-        with pytest.raises(SystemExit):
-            studio.gallery.empty_trash(all=True)
-
-    with pytest.raises(GenerationNotFound):
-        studio.gallery.get(id)
-    found = studio.gallery.check()
-    assert (set(found.orphans), found.missing, found.damaged) == (own_files, (), ())
-    assert set(studio.gallery.check(repair=True).removed) == own_files
-    assert studio.gallery.check().is_sound
 
 
 def test_rows_stay_when_they_cannot_be_removed(studio, monkeypatch):
@@ -220,7 +211,7 @@ def test_rows_stay_when_they_cannot_be_removed(studio, monkeypatch):
     studio.gallery.trash([id])
     before = stored(studio)
 
-    def locked(*_):
+    def locked(*_, **__):
         raise RuntimeError("database is locked")
 
     with monkeypatch.context() as patch:
@@ -254,52 +245,123 @@ def test_the_check_names_missing_and_damaged_files_and_who_needs_them(studio):
     assert images.has(g.source)
 
 
-def test_what_lies_in_the_trash_can_be_removed_for_good_one_by_one(studio):
+def test_what_lies_in_the_trash_can_be_removed_for_good_one_by_one(studio, clock):
     gone, trashed, live = (painted(studio, seed=seed) for seed in (1, 2, 3))
     only_its_own = files_of(studio, gone) - files_of(studio, trashed) - files_of(studio, live)
     studio.gallery.trash([gone, trashed])
+    clock.wait(hours=2)
 
-    emptied = studio.gallery.delete_for_good([gone, live])
+    emptied = studio.gallery.delete_for_good([gone, live], at_once=True)
 
-    assert emptied == Emptied(1, len(only_its_own))
+    assert (emptied.generations, emptied.files) == (1, len(only_its_own))
     assert stored(studio) & only_its_own == set()
     assert studio.gallery.check().is_sound
     assert [g.id for g in studio.gallery.browse(GalleryFilter(in_trash=True)).generations] == [trashed]
     assert [g.id for g in studio.gallery.browse().generations] == [live]
 
 
-def test_only_a_repair_removes_orphans_and_strangers_are_left_alone(studio):
+def test_only_a_repair_removes_orphans_and_strangers_are_left_alone(studio, clock):
     id = painted(studio)
     orphan = studio.gallery.images.put(a_picture(40, 40))
+    clock.wait(hours=2)
     stranger = studio.gallery.images.folder / "ab" / "notes.txt"
     stranger.parent.mkdir(exist_ok=True)
     stranger.write_text("mine")
 
     assert studio.gallery.check().orphans == (orphan,)
-    assert studio.gallery.images.has(orphan)
+    assert orphan in stored(studio)
     assert studio.gallery.check(repair=True).removed == (orphan,)
 
-    assert not studio.gallery.images.has(orphan)
+    assert orphan not in stored(studio)
     assert stranger.exists()
     assert studio.gallery.images.has(studio.gallery.get(id).output)
+    # A mistake is no loss: it lies in the trash of the folder.
+    assert studio.gallery.image(orphan).tobytes() == a_picture(40, 40).tobytes()
 
 
-def test_a_repair_spares_young_files_while_something_is_being_painted(studio):
-    studio.generations.submit(a_request())
+@pytest.mark.parametrize("is_painting", [True, False])
+def test_a_repair_spares_young_files_whether_or_not_something_is_being_painted(studio, is_painting):
+    """An import, a command line or a page may be about to write the row."""
+    painted(studio)
+    if is_painting:
+        studio.generations.submit(a_request())
     young = studio.gallery.images.put(a_picture(40, 40))
 
     assert studio.gallery.check(repair=True).removed == ()
 
-    assert studio.gallery.images.has(young)
+    assert young in stored(studio)
 
 
-def test_a_file_that_cannot_be_removed_is_told_in_words(studio, monkeypatch):
+def test_a_repair_that_would_take_most_files_asks_first(studio, clock):
+    """As with a lost or a restored database: these may be the only copies."""
+    painted(studio)
+    orphans = [studio.gallery.images.put(a_picture(40, 40 + n)) for n in range(5)]
+    clock.wait(hours=2)
+
+    with pytest.raises(TooManyOrphans, match="5 of 9 stored files"):
+        studio.gallery.check(repair=True)
+    assert set(orphans) <= stored(studio)
+
+    assert set(studio.gallery.check(repair=True, most_files=True).removed) == set(orphans)
+
+
+def test_a_file_that_cannot_be_moved_is_told_in_words(studio, clock, monkeypatch):
+    painted(studio)
     studio.gallery.images.put(a_picture(40, 40))
+    clock.wait(hours=2)
 
     def denied(*_):
         raise PermissionError(13, "Permission denied")
 
-    monkeypatch.setattr("pathlib.Path.unlink", denied)
+    monkeypatch.setattr(os, "replace", denied)
 
-    with pytest.raises(StorageFull, match="cannot be removed"):
+    with pytest.raises(StorageFull, match="cannot be moved to its trash: Permission denied"):
         studio.gallery.check(repair=True)
+
+
+def test_a_file_that_may_not_be_read_is_not_called_damaged(studio, monkeypatch):
+    id = painted(studio)
+    source = studio.gallery.get(id).source
+    opened = Image.open
+
+    def denied(path, *rest, **more):
+        if str(path).endswith(source[-60:] + ".png"):
+            raise PermissionError(13, "Permission denied")
+        return opened(path, *rest, **more)
+
+    monkeypatch.setattr(Image, "open", denied)
+
+    found = studio.gallery.check()
+
+    assert [(lost.key, lost.ids) for lost in found.unreadable] == [(source, (id,))]
+    assert (found.damaged, found.missing, found.is_sound) == ((), (), False)
+    with pytest.raises(StoredImageUnreadable, match="Permission denied. Check who may read"):
+        studio.gallery.image(source)
+
+
+@pytest.mark.parametrize("is_missing", [True, False])
+def test_a_thumbnail_that_is_missing_or_damaged_is_made_again(studio, is_missing):
+    id = painted(studio)
+    generation, images = studio.gallery.get(id), studio.gallery.images
+    before = images.read_file(generation.thumbnail)
+    if is_missing:
+        images.path(generation.thumbnail).unlink()
+    else:
+        images.path(generation.thumbnail).write_bytes(b"not a thumbnail")
+
+    assert studio.gallery.thumbnail(id, generation.thumbnail) == before
+
+    assert images.read_file(generation.thumbnail) == before
+    assert studio.gallery.check().is_sound
+
+
+def test_a_thumbnail_that_another_release_made_is_replaced_by_todays(studio, monkeypatch):
+    id = painted(studio)
+    was = studio.gallery.get(id).thumbnail
+    studio.gallery.images.path(was).unlink()
+    monkeypatch.setattr("core.services.gallery.thumbnail", lambda image: b"another encoder")
+
+    assert studio.gallery.thumbnail(id, was) == b"another encoder"
+
+    assert studio.gallery.file(studio.gallery.get(id).thumbnail) == b"another encoder"
+    assert studio.gallery.check().is_sound

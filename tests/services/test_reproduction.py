@@ -131,7 +131,7 @@ def test_verifications_that_wait_can_be_taken_back(studio, painted):
     assert not studio.worker.run_next()
 
 
-def test_the_picture_of_a_verification_is_no_orphan_and_goes_when_its_generation_goes(studio, painted):
+def test_the_picture_of_a_verification_is_no_orphan_and_goes_when_its_generation_goes(studio, painted, clock):
     other = FakeInpainter()
     other.shift = 90
     rerun = verified(studio, painted, other).output
@@ -139,7 +139,8 @@ def test_the_picture_of_a_verification_is_no_orphan_and_goes_when_its_generation
     assert studio.gallery.check(repair=True).orphans == ()
     assert studio.gallery.images.has(rerun)
     studio.gallery.trash([painted])
-    studio.gallery.empty_trash(all=True)
+    clock.wait(minutes=2)
+    studio.gallery.empty_trash(all=True, at_once=True)
 
     assert not studio.gallery.images.has(rerun)
     assert studio.reproductions.of(painted) == ()

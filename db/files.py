@@ -1,0 +1,111 @@
+"""Which stored files something needs, and which were released."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from contextlib import suppress
+from datetime import datetime
+
+from sqlalchemy import Engine, delete, insert, or_, select
+from sqlalchemy.orm import Session, sessionmaker
+
+from core.domain.draft import Draft
+from core.domain.errors import DatabaseConflict
+from db.connection import writing
+from db.tables import DraftRow, GalleryIdRow, GenerationRow, ReleasedFileRow, VerificationRow
+
+Row, Released = GenerationRow, ReleasedFileRow
+
+FILES = ("source", "mask", "output", "thumbnail")
+BATCH = 5_000
+"""Keys or rows in one statement."""
+
+
+class FileRepo:
+    """Every method is one transaction."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self._sessions = sessionmaker(engine)
+
+    def used_among(self, keys: Iterable[str]) -> set[str]:
+        """Those of these files that some generation, in whatever state, a verification or an open draft needs."""
+        used, keys = set(), sorted(set(keys))
+        columns = [getattr(Row, file) for file in FILES]
+        with Session(self._engine) as session:
+            for at in range(0, len(keys), BATCH):
+                some = keys[at : at + BATCH]
+                for row in session.execute(select(*columns).where(or_(*(column.in_(some) for column in columns)))):
+                    used.update(set(row) & set(some))
+                used.update(session.scalars(select(VerificationRow.output).where(VerificationRow.output.in_(some))))
+            return used | (set(keys) & set(_draft_files(session)) if keys else set())
+
+    def in_use(self) -> tuple[dict[str, list[str]], set[str]]:
+        """Every file that a generation needs, with the ids of those, and those that open drafts need."""
+        uses: dict[str, list[str]] = defaultdict(list)
+        with Session(self._engine) as session:
+            query = select(Row.id, *(getattr(Row, file) for file in FILES)).execution_options(yield_per=BATCH)
+            for id, *keys in session.execute(query):
+                for key in {key for key in keys if key}:
+                    uses[key].append(id)
+            again = select(VerificationRow.generation_id, VerificationRow.output)
+            for id, key in session.execute(again.where(VerificationRow.output.is_not(None))):
+                if id not in uses[key]:
+                    uses[key].append(id)
+            return uses, set(_draft_files(session))
+
+    def sample(self, most: int) -> list[str]:
+        """Some files that the newest generations, or else drafts, need."""
+        with Session(self._engine) as session:
+            newest = session.execute(select(Row.source, Row.output).order_by(Row.number.desc()).limit(most))
+            keys = [key for pair in newest for key in pair if key]
+            return (keys or list(_draft_files(session)))[:most]
+
+    # Released
+
+    def release(self, keys: Iterable[str], now: datetime) -> None:
+        """What needed these needs them no more, or was to need them and does not exist."""
+        with writing(self._sessions) as session:
+            release(session, set(keys), now)
+
+    def released(self, until: datetime) -> list[str]:
+        with Session(self._engine) as session:
+            return list(session.scalars(select(Released.key).where(Released.released_at <= until)))
+
+    def forget(self, keys: Sequence[str], until: datetime) -> None:
+        """Nothing is left to be done for these, unless they were released again since then."""
+        with writing(self._sessions) as session:
+            for at in range(0, len(keys), BATCH):
+                some = Released.key.in_(keys[at : at + BATCH])
+                session.execute(delete(Released).where(some, Released.released_at <= until))
+
+    # Whose folder it is
+
+    def gallery_id(self) -> str | None:
+        with Session(self._engine) as session:
+            return session.scalar(select(GalleryIdRow.id))
+
+    def keep_gallery_id(self, id: str, *, instead: bool = False) -> str:
+        """Returns the one that is kept: another process may have been faster. instead: of the one before."""
+        # Two processes that start at once agree on one.
+        with suppress(DatabaseConflict), writing(self._sessions) as session:
+            if instead:
+                session.execute(delete(GalleryIdRow))
+            if session.scalar(select(GalleryIdRow.id)) is None:
+                session.execute(insert(GalleryIdRow).values(one=1, id=id))
+        return self.gallery_id() or id
+
+
+def release(session: Session, keys: Collection[str], now: datetime) -> None:
+    """In this transaction. One that was released before is as good as new."""
+    keys = sorted(keys)
+    for at in range(0, len(keys), BATCH):
+        some = keys[at : at + BATCH]
+        session.execute(delete(Released).where(Released.key.in_(some)))
+        session.execute(insert(Released), [{"key": key, "released_at": now} for key in some])
+
+
+def _draft_files(session: Session) -> Iterator[str]:
+    for text in session.scalars(select(DraftRow.draft_json)):
+        yield from Draft.from_json(text).files
