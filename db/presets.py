@@ -22,8 +22,13 @@ class PresetRepo:
 
     def save(self, name: str, params: Mapping[str, Any], now: datetime) -> None:
         """In place of one of the same name."""
+        self.save_all({name: params}, now)
+
+    def save_all(self, presets: Mapping[str, Mapping[str, Any]], now: datetime) -> None:
+        """All of them or none, each in place of one of the same name."""
         with self._sessions.begin() as session:
-            session.merge(PresetRow(name=name, created_at=now, params_json=canonical_json(dict(params))))
+            for name, params in presets.items():
+                session.merge(PresetRow(name=name, created_at=now, params_json=canonical_json(dict(params))))
 
     def all(self) -> dict[str, Mapping[str, Any]]:
         with Session(self._engine) as session:

@@ -195,6 +195,7 @@ class Gallery:
         """
         if repair:
             self.collector.collect()
+            self.images.tidy()
         # Files first: what is stored while this runs is not taken for an orphan.
         stored = set(self.images.keys())
         uses, drafts = self.files.in_use()

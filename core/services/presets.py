@@ -69,8 +69,7 @@ class Presets:
                 known.append(name)
             else:
                 new[_free(name, here.keys() | new.keys())] = values
-        for name, values in new.items():
-            self.repo.save(name, values, self.now())
+        self.repo.save_all(new, self.now())
         return ImportedPresets(tuple(new), tuple(known))
 
 
