@@ -230,7 +230,8 @@ def test_a_stored_picture_is_read_once_and_not_each_time_it_comes_in(store, monk
 
 
 @pytest.mark.parametrize(
-    ("number", "words"), [(errno.EACCES, "Permission denied"), (errno.EIO, "Input/output error"), (errno.EMFILE, "open")]
+    ("number", "words"),
+    [(errno.EACCES, "Permission denied"), (errno.EIO, "Input/output error"), (errno.EMFILE, "files")],
 )
 @pytest.mark.parametrize("asked", ["get", "read_file", "has"])
 def test_a_file_that_cannot_be_read_is_told_as_that_and_not_as_damage(store, monkeypatch, number, words, asked):
