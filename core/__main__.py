@@ -1,6 +1,12 @@
 """python -m core: the studio without a browser."""
 
-from core.cli import app
+import sys
 
 if __name__ == "__main__":
-    app()
+    try:
+        from core.cli import app
+
+        app()
+    except KeyboardInterrupt:
+        # While the libraries were imported: a second or two.
+        sys.exit(130)

@@ -1,16 +1,16 @@
 """The command line: the same services without a browser.
 
 With --json, standard output carries one JSON object a line and nothing else. Bad input ends with exit code 2 and one
-sentence on standard error; a generation that failed with 1; one that was interrupted by Ctrl+C with 130.
+sentence on standard error; a generation that failed with 1; one that was cancelled by Ctrl+C with 130, by SIGTERM
+with 143.
 """
 
 from __future__ import annotations
 
 import json
 import sys
-import threading
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -22,6 +22,7 @@ from rich.table import Table
 
 from core.bootstrap import Studio, build_studio, keep_last, make_catalogue, make_loader
 from core.cli_output import FORCE, OUTPUT, Output, place_of, write_result
+from core.cli_run import Running, complain, errors, exit_codes, running
 from core.dispatch.inline import WaitingDispatcher
 from core.domain.errors import EmptyMask, InvalidImage, InvalidInput, InvalidMask, StudioError
 from core.domain.generation import Generation, Status
@@ -46,8 +47,6 @@ app = typer.Typer(
 )
 gallery_app = typer.Typer(help="What was made.", no_args_is_help=True, rich_markup_mode=None)
 app.add_typer(gallery_app, name="gallery")
-
-errors = Console(stderr=True)
 
 
 def _number(name: str, *flags: str) -> Any:
@@ -140,10 +139,13 @@ def inpaint(
         place = place_of(studio, output, request.image.size, several=count > 1, force=force, keep=keep)
         for note in (*picture.notes, *(given.notes if given else ()), *_prompt_notes(studio, params)):
             errors.print(note, markup=False)
-        ids = studio.generations.submit(
-            request, device=device, count=count, origin=Origin(session="command line", source_name=source.name)
-        )
-        _work_off(studio, ids, place, as_json, strip)
+        # Loads the engine the first time: seconds in which Ctrl+C should end the command at once.
+        device = studio.device(device)
+        with running(studio) as run:
+            ids = studio.generations.submit(
+                request, device=device, count=count, origin=Origin(session="command line", source_name=source.name)
+            )
+            _work_off(studio, run, ids, place, as_json, strip)
 
 
 @app.command()
@@ -160,7 +162,9 @@ def rerun(
         studio = make_studio()
         original = studio.gallery.get(id)
         place = place_of(studio, output, (original.width, original.height), force=force)
-        _work_off(studio, [studio.generations.rerun(id, device=device, session="command line")], place, as_json, strip)
+        with running(studio) as run:
+            ids = [studio.generations.rerun(id, device=device, session="command line")]
+            _work_off(studio, run, ids, place, as_json, strip)
 
 
 @app.command()
@@ -199,27 +203,15 @@ def doctor(as_json: JSON = False) -> None:
 # What the commands are made of ---------------------------------------------------------------------------------
 
 
-@contextmanager
-def exit_codes() -> Iterator[None]:
-    try:
-        yield
-    except InvalidInput as error:
-        _complain(error)
-        raise typer.Exit(2) from None
-    except StudioError as error:
-        _complain(error)
-        raise typer.Exit(1) from None
-
-
-def _complain(error: StudioError) -> None:
-    errors.print(f"{error} {error.link or ''}".strip(), markup=False, soft_wrap=True, highlight=False)
-
-
 def make_studio() -> Studio:
     settings = Settings()
-    return build_studio(
+    studio = build_studio(
         settings, keep_last(make_loader(settings)), dispatcher=lambda worker: WaitingDispatcher(worker.run)
     )
+    # Where there is no dashboard, nobody else notices that a process died.
+    with suppress(StudioError):
+        studio.worker.clear_stale()
+    return studio
 
 
 def read_file(path: Path, max_bytes: int) -> bytes:
@@ -317,11 +309,14 @@ def _prompt_notes(studio: Studio, params: InpaintParams) -> Iterator[str]:
             )
 
 
-def _work_off(studio: Studio, ids: Sequence[str], output: Output | None, as_json: bool, strip: bool) -> None:
+def _work_off(
+    studio: Studio, run: Running, ids: Sequence[str], output: Output | None, as_json: bool, strip: bool
+) -> None:
     """Work on the generations one after the other, and print each as it ends."""
+    run.owns_generations(ids)
     failed, losses = False, ()
     for id in ids:
-        generation = work_on(studio, id, ids, show=not as_json and sys.stderr.isatty())
+        generation = work_on(studio, run, id, show=not as_json and sys.stderr.isatty())
         path, told = None, {}
         try:
             if output is not None and generation.output is not None:
@@ -331,7 +326,7 @@ def _work_off(studio: Studio, ids: Sequence[str], output: Output | None, as_json
         except StudioError as error:
             # The others are painted all the same.
             failed = True
-            _complain(type(error)(f"{error} The picture is in the gallery as {id}."))
+            complain(type(error)(f"{error} The picture is in the gallery as {id}."))
         if as_json:
             print_json(summary(studio, generation, path) | told)
         elif generation.status is Status.SUCCEEDED:
@@ -339,20 +334,16 @@ def _work_off(studio: Studio, ids: Sequence[str], output: Output | None, as_json
             print(f"{generation.id} seed {generation.params.seed} {generation.runtime_s:.1f} s {lies_at}")
         if generation.status is not Status.SUCCEEDED:
             failed = True
-            errors.print(f"{generation.id} {generation.status}: {generation.error}", markup=False, soft_wrap=True)
+            reason = generation.error or "The program that painted it ended. Run it again."
+            errors.print(f"{generation.id} {generation.status}: {reason}", markup=False, soft_wrap=True)
     for loss in losses:
         errors.print(loss, markup=False, soft_wrap=True)
     if failed:
         raise typer.Exit(1)
 
 
-def work_on(studio: Studio, id: str, ids: Sequence[str], *, show: bool) -> Generation:
-    """Work on one of these generations. Ctrl+C cancels all of them, and what others have queued stays."""
-
-    def cancel() -> None:
-        for each in ids:
-            studio.generations.cancel(each)
-
+def work_on(studio: Studio, run: Running, id: str, *, show: bool) -> Generation:
+    """Work on one of the generations that were asked for, until it has ended."""
     columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.completed}/{task.total}"))
     with Progress(*columns, TimeRemainingColumn(), console=errors, disable=not show, transient=True) as bar:
         task = bar.add_task(id, total=None)
@@ -361,31 +352,8 @@ def work_on(studio: Studio, id: str, ids: Sequence[str], *, show: bool) -> Gener
             at = studio.generations.progress(id)
             bar.update(task, description=at.phase, completed=at.step, total=at.total or None)
 
-        work_in_thread(studio, id, follow, cancel)
-        try:
-            # Another process may have claimed it: then its row is watched until it ends.
-            while studio.gallery.get(id).status.is_active:
-                follow()
-                threading.Event().wait(0.5)
-        except KeyboardInterrupt:
-            cancel()
-            raise typer.Exit(130) from None
-    return studio.gallery.get(id)
-
-
-def work_in_thread(studio: Studio, id: str, follow: Callable[[], None], cancel: Callable[[], None]) -> None:
-    """Work on a generation or verification in a thread of its own, so that Ctrl+C can cancel it at the next step."""
-    working = threading.Thread(target=studio.worker.run, args=[id], daemon=True)
-    working.start()
-    try:
-        while working.is_alive():
-            follow()
-            working.join(0.2)
-    except KeyboardInterrupt:
-        cancel()
-        errors.print("cancelling at the next step ...")
-        working.join()
-        raise typer.Exit(130) from None
+        run.generation(id, follow)
+    return run.answer(lambda: studio.gallery.get(id))
 
 
 def summary(studio: Studio, generation: Generation, output: str | None = None) -> dict[str, Any]:

@@ -8,6 +8,7 @@ import typer
 
 from core import cli
 from core.cli_output import FORCE, place_of
+from core.cli_run import running
 from core.domain.errors import InvalidInput
 from core.domain.generation import Relation
 from core.domain.queue import Move
@@ -111,10 +112,12 @@ def sheet(
         source, mask = studio.gallery.image(generation.source), studio.gallery.mask(generation)
         request = InpaintRequest(source, mask, asked_again(generation.params))
         origin = Origin(id, Relation.VARIATION, "command line", generation.source_name, generation.extended)
-        made = studio.sheets.submit(request, asked, device=generation.device, origin=origin)
-        ids = [one.id for one in made.generations]
-        for one in ids:
-            cli.work_on(studio, one, ids, show=False)
+        with running(studio) as run:
+            made = studio.sheets.submit(request, asked, device=generation.device, origin=origin)
+            ids = [one.id for one in made.generations]
+            run.owns_generations(ids)
+            for one in ids:
+                run.generation(one)
         done = studio.sheets.get(made.id)
         data = studio.exports.sheet(studio.sheets.picture(done), place.type)
         file = place.write(f"sheet-{done.id}.png", lambda file: file.write(data))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from functools import partial
@@ -12,6 +11,7 @@ import typer
 
 from core import cli
 from core.bootstrap import Studio
+from core.cli_run import running
 from core.domain.errors import InvalidInput
 from core.domain.gallery import GalleryFilter
 from core.domain.generation import Status
@@ -35,11 +35,11 @@ def verify(
             raise InvalidInput("Name the generations to verify, or give --all, but not both.")
         studio = cli.make_studio()
         done = []
-        for generation_id in _all(studio) if all_ else ids or ():
-            [id] = studio.reproductions.verify([generation_id])
-            cli.work_in_thread(studio, id, follow=lambda: None, cancel=lambda: None)
-            done.append(verification := studio.reproductions.get(id))
-            cli.print_json(_summary(verification)) if as_json else print(_in_words(verification))
+        with running(studio) as run:
+            for generation_id in _all(studio) if all_ else ids or ():
+                [id] = studio.reproductions.verify([generation_id])
+                done.append(verification := run.verification(id))
+                cli.print_json(_summary(verification)) if as_json else print(_in_words(verification))
         _tell_counts(done)
         if any(v.reproduction is None or v.reproduction.verdict is Verdict.DIFFERENT for v in done):
             raise typer.Exit(1)
@@ -53,18 +53,16 @@ def replay(
     """Paint the whole chain that led to a generation again, from its first picture. Ends with 1 unless it is EXACT."""
     with cli.exit_codes():
         studio = cli.make_studio()
-        replay_id = studio.lineage.replay(id, session="command line")
-        while (replay := studio.lineage.get_replay(replay_id)).ended_at is None:
-            active = [step.again.id for step in replay.steps if step.again and step.again.status.is_active]
-            for step_id in active:
-                cancel = partial(studio.lineage.stop, replay_id)
-                cli.work_in_thread(studio, step_id, follow=lambda: None, cancel=cancel)
-            if studio.lineage.advance():
-                continue
-            if not active:
-                break
-            # Another process may paint the step: then its row is watched until it ends.
-            threading.Event().wait(0.2)
+        with running(studio) as run:
+            replay_id = studio.lineage.replay(id, session="command line")
+            run.owns(replay_id, partial(studio.lineage.stop, replay_id))
+            while (replay := run.answer(lambda: studio.lineage.get_replay(replay_id))).ended_at is None:
+                active = [step.again.id for step in replay.steps if step.again and step.again.status.is_active]
+                for step_id in active:
+                    run.generation(step_id)
+                if not run.answer(studio.lineage.advance) and not active:
+                    break
+            run.done(replay_id)
         verdict = studio.lineage.verdict(replay)
         if as_json:
             cli.print_json(_replayed(id, replay, verdict))

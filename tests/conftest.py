@@ -163,7 +163,7 @@ def _empty_database() -> bytes:
 
 def make_studio(settings: Settings, inpainter: FakeInpainter, clock: Callable[[], datetime]) -> Studio:
     file = settings.data / "studio.db"
-    if settings.database_url is None and not file.exists():
+    if str(file) in settings.url and not file.exists():
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_bytes(_empty_database())
     return build_studio(

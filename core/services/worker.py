@@ -78,9 +78,9 @@ class Worker:
         """
         if self._halted.is_set():
             return
-        if self._insist(lambda: self.repo.claim(id, self.name, self.now())):
+        if self.insist(lambda: self.repo.claim(id, self.name, self.now())):
             self._generate(id)
-        elif self._insist(lambda: self.verifications.claim(id, self.name, self.now())):
+        elif self.insist(lambda: self.verifications.claim(id, self.name, self.now())):
             self._verify(id)
 
     def clear_stale(self) -> None:
@@ -99,13 +99,17 @@ class Worker:
         self.repo.release(self.name, self.now())
         self.verifications.release(self.name)
 
+    def insist(self, do: Callable[[], T]) -> T:
+        """The database's answer, as soon as it gives one. Raises DatabaseUnusable or StorageFull after a while."""
+        return self.patience.insist(do, self._halted)
+
     def _generate(self, id: str) -> None:
         report, result = _Reporter(self, id), None
         try:
             with self._beating(lambda: self.repo.beat(id, self.name, self.now())):
-                outcome, result = self._paint(self._insist(lambda: self.repo.get(id)), report)
+                outcome, result = self._paint(self.insist(lambda: self.repo.get(id)), report)
         except _Halted:
-            return self._insist(self.let_go)
+            return self.insist(self.let_go)
         except GenerationCancelled as error:
             outcome = Outcome(Status.CANCELLED, error=str(error))
         # Libraries also raise what is no Exception. Whatever it is, no row is left running.
@@ -117,10 +121,10 @@ class Worker:
             report.describe()
             return self.repo.finish(id, self.name, outcome, self.now())
 
-        if not self._insist(end):
+        if not self.insist(end):
             log.warning("generation %s was taken over by another worker; this result is dropped", id)
         elif result is not None:
-            self._insist(lambda: self._make_sure(outcome, result))
+            self.insist(lambda: self._make_sure(outcome, result))
 
     def _make_sure(self, outcome: Outcome, result: Image.Image) -> None:
         """The row names its files now, so nothing takes them away any more; something may have until then."""
@@ -152,23 +156,23 @@ class Worker:
         return outcome, result
 
     def _verify(self, id: str) -> None:
-        verification, again = self._insist(lambda: self.verifications.get(id)), {}
+        verification, again = self.insist(lambda: self.verifications.get(id)), {}
         try:
             with self._beating(lambda: self.verifications.beat(id, self.name, self.now())):
                 verification, result = self._run_again(verification)
                 again = {verification.output: result}
         except _Halted:
-            return self._insist(self.let_go)
+            return self.insist(self.let_go)
         except GenerationCancelled:
             # Who took it back has written that already.
             return
         except BaseException as error:
             verification = replace(verification, status=Status.FAILED, error=_in_words(id, error)[1])
-        self._insist(lambda: self.verifications.finish(replace(verification, finished_at=self.now()), self.name))
-        self._insist(lambda: store_again(self.images, again))
+        self.insist(lambda: self.verifications.finish(replace(verification, finished_at=self.now()), self.name))
+        self.insist(lambda: store_again(self.images, again))
 
     def _run_again(self, verification: Verification) -> tuple[Verification, Image.Image]:
-        generation = self._insist(lambda: self.repo.get(verification.generation_id))
+        generation = self.insist(lambda: self.repo.get(verification.generation_id))
         original = self.images.get(generation.output)
         plan, inpainter, _ = self._prepare(generation)
         inpainter = self._at_its_revision(generation, inpainter)
@@ -211,9 +215,6 @@ class Worker:
         inpainter = self.load_inpainter(generation.params.model, generation.device)
         load_s = time.perf_counter() - asked_at
         return Plan.of(request, inpainter.model.cell), inpainter, load_s
-
-    def _insist(self, do: Callable[[], T]) -> T:
-        return self.patience.insist(do, self._halted)
 
     @contextmanager
     def _beating(self, beat: Callable[[], None]) -> Iterator[None]:

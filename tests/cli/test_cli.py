@@ -10,13 +10,12 @@ from typer.testing import CliRunner
 
 from core import cli
 from core.domain.errors import OutOfMemory
-from core.domain.generation import Status
 from core.domain.hashing import pixels_sha256
 from core.domain.model import ModelSpec
 from core.domain.modes import CONTENT_FILL
 from core.metadata.read import read
 from core.services.generations import Generations
-from tests.conftest import a_mask, a_picture, a_request
+from tests.conftest import a_mask, a_picture
 
 FIELDS = {
     "id", "status", "seed", "model", "device", "runtime_s", "source_sha256", "mask_sha256", "pixels_sha256", "output",
@@ -169,37 +168,6 @@ def test_where_nothing_can_be_written_nothing_is_painted(run, files, tmp_path, s
 
     assert "cannot be" in result.stderr
     assert studio.gallery.count() == 1
-
-
-@pytest.mark.parametrize("command", ["inpaint", "sheet"])
-def test_ctrl_c_cancels_all_that_was_asked_for_and_nothing_of_others(
-    run, files, tmp_path, studio, dispatcher, monkeypatch, command
-):
-    asked = ["inpaint", *files, "--count", 3]
-    if command == "sheet":
-        id = lines(run("inpaint", *files, "--json"))[0]["id"]
-        asked = ["sheet", id, "--columns", "seed=1-3", "--output", tmp_path / "sheet.png"]
-    [theirs] = studio.generations.submit(a_request())
-
-    def interrupt(*args):
-        raise KeyboardInterrupt
-
-    monkeypatch.setattr(Generations, "progress", interrupt)
-    run(*asked, code=130)
-
-    active = [g.id for g in studio.gallery.browse().generations if g.status.is_active]
-    assert active == [theirs]
-
-
-def test_ctrl_c_also_cancels_what_another_process_paints(run, files, studio, monkeypatch):
-    def interrupt(*args):
-        raise KeyboardInterrupt
-
-    monkeypatch.setattr(Generations, "progress", interrupt)
-    monkeypatch.setattr(cli, "work_in_thread", lambda studio, id, follow, cancel: None)
-    run("inpaint", *files, code=130)
-
-    assert [g.status for g in studio.gallery.browse().generations] == [Status.CANCELLED]
 
 
 def test_a_failed_generation_ends_with_1_and_is_on_record(run, files, inpainter):

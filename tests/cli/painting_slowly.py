@@ -1,0 +1,35 @@
+"""python -m core with stand-ins for the models, as a process of its own: for tests that send signals to it.
+
+Environment: PAINTING_STEP_S, the seconds of a step; PAINTING_LOAD_S, of loading. Neither can be interrupted.
+"""
+
+import os
+import sys
+import time
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parents[2]))
+
+from core import cli
+from core.bootstrap import build_studio
+from core.engine.fake import FakeCatalogue, FakeInpainter, FakeLoader
+
+
+class SlowInpainter(FakeInpainter):
+    def inpaint(self, request, on_step):
+        def slow_step(report) -> None:
+            time.sleep(float(os.environ.get("PAINTING_STEP_S", "0")))
+            on_step(report)
+
+        return super().inpaint(request, slow_step)
+
+
+def load(model: str, device: str) -> FakeInpainter:
+    time.sleep(float(os.environ.get("PAINTING_LOAD_S", "0")))
+    return FakeLoader(SlowInpainter())(model, device)
+
+
+cli.build_studio = lambda settings, loader, dispatcher: build_studio(
+    settings, load, catalogue=FakeCatalogue(), dispatcher=dispatcher, resolve_device=lambda wish: "cpu"
+)
+cli.app()
