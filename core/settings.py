@@ -8,16 +8,20 @@ from typing import Literal
 from pydantic import Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from core import env_file
 from core.domain.errors import InvalidSettings
 
 PREFIX = "INPAINT_STUDIO_"
 
 
 class Settings(BaseSettings):
-    """Raises InvalidSettings with one sentence that names every wrong value."""
+    """Raises InvalidSettings with one sentence that names every wrong value.
+
+    What .env says to the hub's library goes into the environment, before that library is imported.
+    """
 
     model_config = SettingsConfigDict(
-        env_prefix=PREFIX, env_file=".env", env_file_encoding="utf-8", extra="ignore", frozen=True
+        env_prefix=PREFIX, env_file=".env", env_file_encoding="utf-8-sig", extra="ignore", frozen=True
     )
 
     data: Path = Field(Path("data"), description="Folder of the gallery: database, pictures, thumbnails.")
@@ -43,10 +47,19 @@ class Settings(BaseSettings):
     )
 
     def __init__(self, **values) -> None:
+        file = values.get("_env_file", self.model_config.get("env_file"))
+        said = env_file.read(Path(file)) if file else {}
+        env_file.hand_on(said)
+        problems = env_file.problems(said)
         try:
             super().__init__(**values)
         except ValidationError as error:
-            raise InvalidSettings(_in_words(error)) from None  # the cause would print values, a token among them
+            problems = [*_in_words(error), *problems]  # the error itself would print values, a token among them
+        if problems:
+            raise InvalidSettings(
+                f"Some settings in the environment or in .env are wrong. {' '.join(problems)} "
+                "Correct them and start again."
+            )
 
     @property
     def url(self) -> str:
@@ -73,7 +86,7 @@ def variable_of(field: str) -> str:
     return str(alias) if alias else PREFIX + field.upper()
 
 
-def _in_words(error: ValidationError) -> str:
+def _in_words(error: ValidationError) -> list[str]:
     problems = []
     for problem in error.errors(include_input=False, include_url=False):
         field = str(problem["loc"][0])
@@ -82,4 +95,4 @@ def _in_words(error: ValidationError) -> str:
         # A pattern says nothing to a reader; the description names what is taken.
         told = "not taken" if problem["type"] == "string_pattern_mismatch" else problem["msg"]
         problems.append(f"{name}: {told}. {hint}".strip())
-    return "Some settings in the environment or in .env are wrong. " + " ".join(problems)
+    return problems
