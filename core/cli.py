@@ -34,6 +34,7 @@ from core.domain.outpaint import OVERLAP_PX, Extension, extended, mask_of_extens
 from core.domain.params import PARAMETERS, SCHEDULERS, InpaintParams
 from core.domain.picture import MAX_FILE_BYTES, Picture
 from core.domain.request import InpaintRequest
+from core.files import read_regular, why
 from core.services.generations import MAX_COUNT, Origin
 from core.services.pictures import Pictures
 from core.settings import Settings
@@ -215,15 +216,11 @@ def make_studio() -> Studio:
 
 
 def read_file(path: Path, max_bytes: int) -> bytes:
-    """Never more than that, also of what has no end, such as /dev/zero. Raises InvalidInput."""
+    """Never more than that, and nothing that has no end or must be waited for. Raises InvalidInput."""
     try:
-        with path.open("rb") as file:
-            data = file.read(max_bytes + 1)
+        return read_regular(path, max_bytes)
     except OSError as error:
-        raise InvalidInput(f"{path} cannot be read: {error.strerror or error}.") from error
-    if len(data) > max_bytes:
-        raise InvalidInput(f"{path} is larger than {max_bytes // 2**20} MiB.")
-    return data
+        raise InvalidInput(f"{path} cannot be read: {why(error)}.") from error
 
 
 def _read_picture(path: Path) -> Picture:

@@ -13,6 +13,7 @@ from core import cli
 from core.bootstrap import Studio
 from core.cli_output import FORCE, output_of, place_of
 from core.domain.errors import InvalidInput
+from core.files import open_regular, read_regular, why
 from core.services.exports import FileType
 from core.services.imports import ImportedFile, Result
 
@@ -111,19 +112,18 @@ def _inside(folder: Path) -> list[Path]:
 
 def _import(studio: Studio, path: Path, silent: bool) -> ImportedFile:
     try:
-        with path.open("rb") as file:
+        with open_regular(path) as file:
             return studio.imports.import_(file, path.name, beside=_text_beside(path), silent=silent)
     except OSError as error:
-        reason = f"It cannot be read: {error.strerror or error}."
+        reason = f"It cannot be read: {why(error)}."
         return ImportedFile(path.name, Result.REFUSED, reason=reason)
 
 
 def _text_beside(path: Path) -> str | None:
     """Some tools write the parameters into a file beside the picture."""
-    text = path.with_suffix(".txt")
     try:
-        return text.read_text("utf-8", "replace") if text.stat().st_size <= MAX_TEXT_FILE else None
-    except OSError:
+        return read_regular(path.with_suffix(".txt"), MAX_TEXT_FILE).decode("utf-8", "replace")
+    except (OSError, ValueError):
         return None
 
 

@@ -22,6 +22,7 @@ from typing import Any, TypeVar
 import typer
 from rich.console import Console
 
+from core import last_resort
 from core.bootstrap import Studio
 from core.domain.errors import InvalidInput, StudioError
 from core.domain.generation import Status
@@ -67,8 +68,7 @@ def exit_codes() -> Iterator[None]:
         except (typer.Exit, typer.Abort, BrokenPipeError):
             raise
         except Exception as error:
-            log.error("%s: %s", type(error).__name__, error, exc_info=log.isEnabledFor(logging.DEBUG))
-            complain(StudioError())
+            complain(last_resort.told(error))
             raise typer.Exit(1) from None
         except KeyboardInterrupt:
             raise typer.Exit(_code(signal.SIGINT)) from None

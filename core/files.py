@@ -6,10 +6,11 @@ import errno
 import os
 import stat
 from pathlib import Path
+from typing import BinaryIO
 
 
-def read_regular(path: Path, max_bytes: int) -> bytes:
-    """The whole file. Raises OSError, with a strerror for people: also of what is no regular file or too large.
+def open_regular(path: Path) -> BinaryIO:
+    """The file, to be read. Raises OSError, with a strerror for people: also of what is no regular file.
 
     A FIFO would wait for a writer for ever, a device may have no end, and a name may be one that no file can have.
     """
@@ -24,10 +25,16 @@ def read_regular(path: Path, max_bytes: int) -> bytes:
             raise IsADirectoryError(errno.EISDIR, "it is a folder")
         if not stat.S_ISREG(about.st_mode):
             raise OSError(errno.EINVAL, "it is no regular file")
-        with os.fdopen(handle, "rb", closefd=False) as file:
-            data = file.read(max_bytes + 1)
-    finally:
+        return os.fdopen(handle, "rb")
+    except BaseException:
         os.close(handle)
+        raise
+
+
+def read_regular(path: Path, max_bytes: int) -> bytes:
+    """The whole file. Raises OSError as open_regular does, and if it has more bytes than that."""
+    with open_regular(path) as file:
+        data = file.read(max_bytes + 1)
     if len(data) > max_bytes:
         raise OSError(errno.EFBIG, f"it is larger than {_in_words(max_bytes)}")
     return data

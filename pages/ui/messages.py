@@ -2,21 +2,43 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 import streamlit as st
+from streamlit import error_util
+from streamlit.errors import FragmentHandledException
 
+from core import last_resort
 from core.domain.errors import StudioError
+
+log = logging.getLogger(__name__)
+
+NOT_FORESEEN = "an error that nobody has foreseen"
 
 
 @contextmanager
 def shown_errors() -> Iterator[None]:
-    """Show what a StudioError says instead of a traceback, with its link."""
+    """Show what went wrong instead of a traceback, with its link. What ends or repeats a run of the page passes."""
     try:
         yield
-    except StudioError as error:
-        show_error(str(error), error.link)
+    except FragmentHandledException:
+        raise  # it was shown where it happened
+    except Exception as error:
+        show_exception(error)
+
+
+def show_exception(error: BaseException) -> None:
+    """A StudioError in its own words; anything else, which nobody has foreseen, by its number in the log."""
+    if not isinstance(error, StudioError):
+        log.error(NOT_FORESEEN, exc_info=error)
+        error = last_resort.told(error)
+    show_error(str(error), error.link)
+
+
+error_util.show_uncaught_app_exception = show_exception
+"""Of what is raised outside of shown_errors, as in a callback, Streamlit would show the traceback."""
 
 
 def show_error(sentence: str, link: str | None = None) -> None:

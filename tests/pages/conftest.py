@@ -18,6 +18,7 @@ from core.domain.drawing import ERASE, PAINT
 from core.domain.picture import Picture
 from core.engine.fake import fake_devices
 from pages.ui import canvas, state
+from pages.ui.messages import NOT_FORESEEN
 from tests.conftest import a_picture
 
 ROOT = Path(__file__).parents[2]
@@ -64,6 +65,16 @@ def _no_engine(monkeypatch):
     """The libraries of the engine have no part in these tests."""
     monkeypatch.setattr("pages.ui.resources.warm_up", lambda: None)
     monkeypatch.setattr("core.engine.device.devices", fake_devices)
+
+
+@pytest.fixture(autouse=True)
+def _nothing_unforeseen(request, caplog):
+    """What nobody has foreseen is told to artists in a sentence, and a test that brought it about fails."""
+    yield
+    if request.node.get_closest_marker("unforeseen") is None:
+        assert [
+            record.exc_text or record.exc_info for record in caplog.get_records("call") if record.msg == NOT_FORESEEN
+        ] == []
 
 
 @pytest.fixture(autouse=True)
