@@ -49,7 +49,6 @@ class Settings(BaseSettings):
     def __init__(self, **values) -> None:
         file = values.get("_env_file", self.model_config.get("env_file"))
         said = env_file.read(Path(file)) if file else {}
-        env_file.hand_on(said)
         problems = env_file.problems(said)
         try:
             super().__init__(**values)
@@ -60,6 +59,7 @@ class Settings(BaseSettings):
                 f"Some settings in the environment or in .env are wrong. {' '.join(problems)} "
                 "Correct them and start again."
             )
+        env_file.hand_on(said)
 
     @property
     def url(self) -> str:

@@ -166,6 +166,7 @@ def test_all_bad_values_of_env_and_of_the_hub_are_told_at_once_without_their_val
         assert name in str(raised.value)
     assert "secret" not in str(raised.value)
     assert raised.value.__cause__ is None
+    assert "HF_ENDPOINT" not in os.environ, "else it would be stronger than the corrected file"
 
 
 LINES = st.lists(
