@@ -22,6 +22,7 @@ from core.domain.errors import StudioError
 from core.domain.modes import CONTENT_FILL, Mode
 from core.domain.params import PARAMETERS, InpaintParams
 from core.ports import Dispatcher, LoadInpainter, ModelCatalogue
+from core.services.backups import Backups
 from core.services.bundle import Bundles
 from core.services.collector import Collector
 from core.services.drafts import Drafts
@@ -41,7 +42,7 @@ from core.services.statistics import Statistics
 from core.services.worker import Worker
 from core.settings import Settings
 from core.storage.local import LocalImageStore
-from db.connection import make_engine
+from db.connection import make_engine, sqlite_file
 from db.drafts import DraftRepo
 from db.files import FileRepo
 from db.generations import GenerationRepo
@@ -69,6 +70,7 @@ class Studio:
     gallery: Gallery
     collector: Collector
     housekeeping: Regularly
+    backups: Backups
     reproductions: Reproductions
     statistics: Statistics
     bundles: Bundles
@@ -156,6 +158,7 @@ def build_studio(
     collector = Collector(files, images, now, new_id)
     bundles = Bundles(repo, files, sheets, images, now, new_id)
     gallery = Gallery(repo, files, images, collector, now)
+    backups = make_backups(settings, now)
     # Where it cannot be said now, it is said before anything is thrown away.
     with suppress(StudioError):
         collector.check_owner()
@@ -167,7 +170,8 @@ def build_studio(
         queue=Queue(queue, repo, dispatching, now, statistics.estimates_s),
         gallery=gallery,
         collector=collector,
-        housekeeping=Regularly(Housekeeping(gallery, collector, images).run),
+        housekeeping=Regularly(Housekeeping(gallery, collector, images, backups).run),
+        backups=backups,
         reproductions=Reproductions(verifications, repo, images, dispatching, now, new_id),
         statistics=statistics,
         bundles=bundles,
@@ -189,6 +193,11 @@ def build_studio(
         worker=worker,
         dispatcher=dispatching,
     )
+
+
+def make_backups(settings: Settings, now: Callable[[], datetime] = lambda: datetime.now(UTC)) -> Backups:
+    """Apart from the studio, which a damaged database keeps from opening. Raises InvalidSettings."""
+    return Backups(sqlite_file(settings.url), settings.backup_folder, settings.backups, now)
 
 
 def make_catalogue(settings: Settings) -> ModelCatalogue:

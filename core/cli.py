@@ -403,4 +403,4 @@ def print_json(value: dict[str, Any]) -> None:
     print(json.dumps(value, ensure_ascii=False), flush=True)
 
 
-from core import cli_bundle, cli_gallery, cli_presets, cli_queue, cli_verify  # noqa: E402, F401 - of the above
+from core import cli_bundle, cli_gallery, cli_keeping, cli_presets, cli_queue, cli_verify  # noqa: E402, F401 - of the above

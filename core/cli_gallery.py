@@ -14,7 +14,7 @@ from rich.table import Table
 from core import cli
 from core.bootstrap import Studio
 from core.domain.errors import InvalidInput
-from core.domain.gallery import PAGE_ROWS, VERDICTS, Check, Cursor, GalleryFilter, GallerySlice, Lost, Sort, day
+from core.domain.gallery import PAGE_ROWS, VERDICTS, Cursor, GalleryFilter, GallerySlice, Sort, day
 from core.domain.generation import Generation, Status
 
 app = cli.gallery_app
@@ -228,68 +228,6 @@ def restore(ids: IDS, as_json: cli.JSON = False) -> None:
     _move(ids, False, as_json)
 
 
-@app.command()
-def check(
-    repair: Annotated[
-        bool, typer.Option("--repair", help="Move files that nothing uses into the trash of the data folder.")
-    ] = False,
-    most_files: Annotated[
-        bool, typer.Option("--yes-most-files", help="With --repair: also if that is most of the files.")
-    ] = False,
-    as_json: cli.JSON = False,
-) -> None:
-    """Compare every stored file with what the gallery knows. Ends with 1 if anything is wrong."""
-    with cli.exit_codes():
-        found = cli.make_studio().gallery.check(repair=repair, most_files=most_files)
-        lost_files = {"missing": found.missing, "damaged": found.damaged, "unreadable": found.unreadable}
-        for problem, files in lost_files.items():
-            for lost in files:
-                _tell({"problem": problem, **_lost(lost)}, f"{problem}: {lost.key} of {_owners(lost)}", as_json)
-        for key in found.orphans:
-            removed = key in found.removed
-            words = f"unused{', removed' if removed else ''}: {key}"
-            _tell({"problem": "orphaned", "file": key, "ids": [], "removed": removed}, words, as_json)
-        _tell(_totals(found), "  ".join(f"{n} {name}" for name, n in _totals(found).items()), as_json)
-        if not found.is_sound:
-            raise typer.Exit(1)
-
-
-@app.command("empty-trash")
-def empty_trash(
-    all_: Annotated[bool, typer.Option("--all", help="Also what was thrown away lately.")] = False,
-    now: Annotated[
-        bool, typer.Option("--now", help="Free the space at once; their files are not kept for another 30 days.")
-    ] = False,
-    as_json: cli.JSON = False,
-) -> None:
-    """Remove for good what lies in the trash for 30 days.
-
-    Files that nothing else uses go an hour later to the folder "trash" in the data folder, and for good after another
-    30 days. With --now they go at once, with all that is in that folder.
-    """
-    with cli.exit_codes():
-        studio = cli.make_studio()
-        done = studio.gallery.empty_trash(all=all_, at_once=now)
-        told = {"generations": done.generations, "files": done.files}
-        if done.freed is None:
-            studio.collector.collect()
-            _tell(told, f"{done.generations} generations removed for good, {done.files} files to follow", as_json)
-        else:
-            told |= {"freed_files": done.freed.files, "freed_bytes": done.freed.bytes}
-            words = f"{done.generations} generations removed for good, {done.freed.bytes / 1e6:.1f} MB freed"
-            _tell(told, words, as_json)
-
-
-@app.command()
-def adopt(as_json: cli.JSON = False) -> None:
-    """Say that the data folder and the database belong together, if they do not know it: they are one gallery then."""
-    with cli.exit_codes():
-        studio = cli.make_studio()
-        studio.collector.adopt()
-        words = f"{studio.settings.data} and {studio.database_title} are one gallery now"
-        _tell({"data": str(studio.settings.data), "database": studio.database_title}, words, as_json)
-
-
 # What the commands are made of ---------------------------------------------------------------------------------
 
 
@@ -362,25 +300,6 @@ def _details(generation: Generation) -> dict[str, Any]:
         "source_name": generation.source_name,
         "environment": dict(generation.environment),
         "record": dict(generation.record),
-    }
-
-
-def _lost(lost: Lost) -> dict[str, Any]:
-    return {"file": lost.key, "ids": list(lost.ids)}
-
-
-def _owners(lost: Lost) -> str:
-    return ", ".join(lost.ids) or "an open draft"
-
-
-def _totals(found: Check) -> dict[str, int]:
-    return {
-        "files": found.files,
-        "missing": len(found.missing),
-        "damaged": len(found.damaged),
-        "unreadable": len(found.unreadable),
-        "orphaned": len(found.orphans),
-        "removed": len(found.removed),
     }
 
 

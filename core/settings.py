@@ -28,6 +28,9 @@ class Settings(BaseSettings):
     database_url: str | None = Field(
         None, description="Another database as an SQLAlchemy URL; default: SQLite in data."
     )
+    backups: int = Field(
+        7, ge=0, le=365, description="Copies of the database are kept of so many days, in data/backups; 0: none."
+    )
     device: str = Field(
         "auto", description="auto, cpu, cuda, cuda:1, mps or xpu.", pattern=r"^(auto|cpu|mps|(cuda|xpu)(:\d+)?)$"
     )
@@ -69,6 +72,10 @@ class Settings(BaseSettings):
     @property
     def images(self) -> Path:
         return self.data / "images"
+
+    @property
+    def backup_folder(self) -> Path:
+        return self.data / "backups"
 
     @property
     def wildcards(self) -> Path:

@@ -53,6 +53,13 @@ def _options(url: URL) -> dict[str, Any]:
     return timeout | ({"max_overflow": -1} if url.database not in (None, "", ":memory:") else {})
 
 
+def sqlite_file(url: str) -> Path | None:
+    """The file of an SQLite database; None for another kind, or one that is only in the memory."""
+    parsed = make_url(url)
+    is_file = parsed.get_backend_name() == "sqlite" and parsed.database not in (None, "", ":memory:")
+    return Path(parsed.database) if is_file else None
+
+
 def _make_folder(url: URL) -> None:
     if url.database:
         try:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import os
 import sqlite3
 from contextlib import closing
 from functools import cache
@@ -16,6 +15,7 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, Engine
 
 from core.domain.errors import DatabaseUnusable, StudioError
+from db.copying import copy
 from db.errors import told
 
 MIGRATIONS = Path(__file__).parent / "migrations"
@@ -81,7 +81,7 @@ def _upgrade_sqlite(connection: Connection, config: Config, wanted: str) -> None
         file = connection.engine.url.database
         backup = Path(file + ".backup") if file and before is not None else None
         if backup is not None:
-            _back_up(Path(file), backup)
+            copy(Path(file), backup)
         try:
             config.attributes["connection"] = connection
             command.upgrade(config, wanted)
@@ -115,24 +115,6 @@ def _check(connection: Connection) -> None:
     broken = connection.exec_driver_sql("PRAGMA foreign_key_check").first()
     if broken is not None:
         raise RuntimeError(f"After the migrations a row of {broken[0]} refers to nothing.")
-
-
-def _back_up(file: Path, backup: Path) -> None:
-    """SQLite's own copy, which takes what still lies in the log, and never a half written page.
-
-    Made beside and renamed: the backup that was there is good until this one is.
-    """
-    copy = backup.with_name(backup.name + ".new")
-    try:
-        copy.unlink(missing_ok=True)
-        with closing(sqlite3.connect(file)) as source, closing(sqlite3.connect(copy)) as target:
-            source.backup(target)
-        with copy.open("rb") as written:
-            os.fsync(written.fileno())
-        os.replace(copy, backup)
-    except BaseException:
-        copy.unlink(missing_ok=True)
-        raise
 
 
 def _is_changed(connection: Connection, backup: Path) -> bool:

@@ -12,7 +12,7 @@ class Regularly:
     """do is called at the start and then after each pause; it must not raise."""
 
     def __init__(self, do: Callable[[], object], every_s: float = EVERY_S) -> None:
-        self._do, self._every_s = do, every_s
+        self.do, self._every_s = do, every_s
         self._stopped = threading.Event()
 
     def start(self) -> None:
@@ -23,5 +23,5 @@ class Regularly:
 
     def _work(self) -> None:
         while not self._stopped.is_set():
-            self._do()
+            self.do()
             self._stopped.wait(self._every_s)

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from core.ports import ImageStore
+from core.services.backups import Backups
 from core.services.collector import Collector
 from core.services.gallery import Gallery
 
@@ -18,6 +19,7 @@ class Housekeeping:
     gallery: Gallery
     collector: Collector
     images: ImageStore
+    backups: Backups
 
     def run(self) -> None:
         """Whatever fails is logged and tried again the next time: nobody waits for it."""
@@ -25,9 +27,15 @@ class Housekeeping:
             self.gallery.empty_trash,
             self.collector.collect,
             self.images.tidy,
+            self.back_up,
         )
         for deed in deeds:
             try:
                 deed()
             except Exception as error:
                 log.warning("%s: %s", getattr(deed, "__name__", deed), error)
+
+    def back_up(self) -> None:
+        # A database that was made anew beside a full folder must not push the copies of the lost one out.
+        self.collector.check_owner()
+        self.backups.daily()

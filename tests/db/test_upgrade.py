@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import sqlite3
 from datetime import UTC, datetime
@@ -10,10 +11,9 @@ from pathlib import Path
 import pytest
 from sqlalchemy import text
 
-from core.domain.errors import DatabaseUnusable
+from core.domain.errors import DatabaseUnusable, StorageFull
 from core.domain.gallery import UNVERIFIED, GalleryFilter
 from core.domain.params import InpaintParams
-from db import upgrade as upgrading
 from db.connection import make_engine
 from db.generations import GenerationRepo
 from db.upgrade import MIGRATIONS, upgrade
@@ -214,9 +214,9 @@ def test_without_room_for_the_backup_nothing_is_changed(engine, file, monkeypatc
     def full(*_):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(upgrading.os, "replace", full)
+    monkeypatch.setattr(os, "replace", full)
 
-    with pytest.raises(DatabaseUnusable):
+    with pytest.raises(StorageFull):
         upgrade(engine)
 
     assert everything(engine) == before

@@ -277,7 +277,7 @@ def test_another_database_on_the_folder_takes_nothing_out_of_it(studio, settings
     ):  # fmt: skip
         with pytest.raises(ForeignFolder):
             deed()
-    other.housekeeping._do()
+    other.housekeeping.do()
 
     assert files <= stored(studio)
     assert studio.collector.problem() is None
@@ -297,7 +297,7 @@ def test_a_lost_database_that_was_made_anew_is_told_and_repairs_nothing(studio, 
     assert new.collector.problem()
     with pytest.raises(ForeignFolder):
         new.gallery.check(repair=True, most_files=True)
-    new.housekeeping._do()
+    new.housekeeping.do()
     assert stored(new) == files
     # It goes on all the same, and knowingly they become one gallery.
     assert new.gallery.get(painted(new, seed=9)).status == "succeeded"
@@ -480,7 +480,7 @@ class Keeping(RuleBasedStateMachine):
     @rule()
     def start_again(self) -> None:
         self.studio.drafts.start()
-        self.studio.housekeeping._do()
+        self.studio.housekeeping.do()
 
     @invariant()
     def nothing_is_missing(self) -> None:
