@@ -67,9 +67,10 @@ class ImageStore(Protocol):
     by itself when it is asked for.
     """
 
-    def put(self, image: Image.Image) -> str:
+    def put(self, image: Image.Image, key: str | None = None) -> str:
         """Store without loss and return the key ("sha256:..."). On return it is safely on disk, and settled no more.
 
+        key: the name that it has already, if a row names it; see hashing.is_named.
         A stored file that was damaged is replaced. Raises StorageFull.
         """
 

@@ -6,26 +6,40 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from core.domain.colour import ColourSpace, space_of
 from core.domain.errors import SizeMismatch
 from core.domain.geometry import Bounds, Size
 from core.domain.mask import Mask
 
 
-def for_model(picture: Image.Image, bounds: Bounds, working: Size) -> Image.Image:
-    """The part of the picture inside bounds, as RGB at the working size. Transparent parts are laid on white."""
+def for_model(picture: Image.Image, bounds: Bounds, working: Size, space: ColourSpace | None = None) -> Image.Image:
+    """The part of the picture inside bounds, as RGB at the working size. Transparent parts are laid on white.
+
+    space: of the picture's colours, which then become sRGB; None leaves their numbers as they are.
+    """
     part = picture.crop(bounds.box)
     if part.mode == "I;16":
         part = Image.fromarray((np.asarray(part) >> 8).astype(np.uint8))
     if part.mode == "RGBA":
         part = Image.alpha_composite(Image.new("RGBA", part.size, "white"), part)
-    return part.convert("RGB").resize(tuple(working), Image.Resampling.LANCZOS)
+    if space is None:
+        return part.convert("RGB").resize(tuple(working), Image.Resampling.LANCZOS)
+    return space.to_srgb(part.convert(space.mode).resize(tuple(working), Image.Resampling.LANCZOS))
 
 
-def composite(original: Image.Image, repainted: Image.Image, bounds: Bounds, mask: Mask) -> Image.Image:
+def for_screen(picture: Image.Image, size: Size) -> Image.Image:
+    """The whole picture as sRGB at this size, whatever it is: browsers and files of ours then need no profile."""
+    return for_model(picture, Bounds(0, 0, *picture.size), size, space_of(picture))
+
+
+def composite(
+    original: Image.Image, repainted: Image.Image, bounds: Bounds, mask: Mask, space: ColourSpace | None = None
+) -> Image.Image:
     """Lay the repainted pixels over the original where the mask is on.
 
     original: the whole picture; RGB, RGBA or I;16, and the result has its mode and size. repainted: RGB of any
-    size, for the part inside bounds. mask: of the original's size; its values are the weights.
+    size, for the part inside bounds. mask: of the original's size; its values are the weights. space: of the original's
+    colours, into which the repainted pixels go from sRGB; None takes their numbers as they are.
 
     Pixels where the mask is 0 come back bit-identical in every channel. In a picture with transparency, repainted
     pixels become opaque by the same weight. A 16-bit picture takes the brightness of the repainted pixels.
@@ -44,6 +58,8 @@ def composite(original: Image.Image, repainted: Image.Image, bounds: Bounds, mas
     inside = repainted.crop(
         (touched.left - bounds.left, touched.top - bounds.top, touched.right - bounds.left, touched.bottom - bounds.top)
     )
+    if space is not None:
+        inside = space.from_srgb(inside)
     result = original.copy()
     blended = _blend(np.asarray(original.crop(touched.box)), inside, mask.pixels[touched.slices], original.mode)
     # Pillow 13 takes 16-bit arrays as I;16 by themselves; the other modes follow from the channels.

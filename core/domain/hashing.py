@@ -20,6 +20,23 @@ def sha256_of(data: bytes) -> str:
 
 def pixels_sha256(image: Image.Image) -> str:
     """The hash of a picture's pixels, whatever file they came in: over "mode|width|height|" and the raw bytes."""
+    return "sha256:" + _digest(image).hexdigest()
+
+
+def picture_sha256(image: Image.Image) -> str:
+    """The hash of a picture: of its pixels, and of its colour profile if it has one, which says what they mean."""
+    digest, profile = _digest(image), image.info.get("icc_profile")
+    if profile:
+        digest.update(b"|icc|" + profile)
+    return "sha256:" + digest.hexdigest()
+
+
+def is_named(key: str, image: Image.Image) -> bool:
+    """Whether this is the picture's hash, or was before profiles counted: files of that time keep their names."""
+    return key in (picture_sha256(image), pixels_sha256(image))
+
+
+def _digest(image: Image.Image):
     digest = hashlib.sha256(f"{image.mode}|{image.width}|{image.height}|".encode())
     digest.update(image.tobytes())
-    return "sha256:" + digest.hexdigest()
+    return digest

@@ -29,6 +29,7 @@ class Kin:
     source: str
     source_name: str | None
     output: str | None
+    pixels_sha256: str | None
     thumbnail: str | None
     created_at: datetime
     in_trash: bool
@@ -132,7 +133,7 @@ class ReplayStep:
         """Whether the new result is the old one, pixel by pixel; None as long as that is not known."""
         if self.original is None or self.again is None or self.again.output is None:
             return None
-        return self.original.output == self.again.output
+        return self.original.pixels_sha256 == self.again.pixels_sha256
 
 
 @dataclass(frozen=True, slots=True)

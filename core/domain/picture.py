@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from PIL import ExifTags, Image
 
+from core.domain import colour
 from core.domain.errors import ImageTooLarge, InvalidImage, OutOfMemory, StudioError
 from core.domain.picture_file import DAMAGED, facts_of
 
@@ -78,7 +79,8 @@ def read_picture(
             _check_size(opened.size, max_pixels)
             notes = _notes(opened, data)
             opened.load()
-            return Picture(_normalised(opened), tuple(notes))
+            image = _normalised(opened)
+            return Picture(image, (*notes, *colour.profile_notes(opened, image)))
 
 
 @contextmanager
@@ -136,8 +138,6 @@ TURNED = {
 
 
 def _normalised(opened: Image.Image) -> Image.Image:
-    profile = opened.info.get("icc_profile")
-    was_rgb = opened.mode in ("RGB", "RGBA", "P")
     orientation = _orientation(opened)
     upright = opened.transpose(TURNED[orientation]) if orientation in TURNED else opened
     if upright.mode == "P" or (upright.mode in ("RGB", "L", "1") and "transparency" in upright.info):
@@ -147,10 +147,8 @@ def _normalised(opened: Image.Image) -> Image.Image:
     else:
         mode = WORKING_MODES.get(upright.mode, "RGB")
     clean = upright.convert(mode)
-    clean.info = {}
-    if profile and was_rgb:
-        # A profile describes the file's own colour space; after a conversion from CMYK or grey it would be wrong.
-        clean.info["icc_profile"] = profile
+    profile = colour.kept_profile(opened, mode)
+    clean.info = {colour.PROFILE: profile} if profile else {}
     return clean
 
 

@@ -9,6 +9,7 @@ from typing import Any
 from PIL import Image
 
 from core.domain import compositing, keeping, seam, soft_mask
+from core.domain.colour import ColourSpace, space_of
 from core.domain.errors import EmptyMask, SizeMismatch
 from core.domain.geometry import MULTIPLE, Bounds, Crop, Size, crop_around, crop_of, wide_crop_around
 from core.domain.mask import Mask
@@ -44,6 +45,11 @@ class InpaintRequest:
     def is_soft(self) -> bool:
         """Whether greys of the mask say how much may change; a mask without any is a hard one."""
         return self.params.soft_mask and soft_mask.has_greys(self.painted)
+
+    @property
+    def space(self) -> ColourSpace | None:
+        """Of the picture's colours, if they are not sRGB's. By the first rules models were shown the bare numbers."""
+        return None if self.params.processing == FIRST_PROCESSING else space_of(self.image)
 
     @property
     def may_change(self) -> Mask:
@@ -108,7 +114,7 @@ class Plan:
         if start is not None:
             params = params.changed(area=MASKED, strength=params.refine_strength, fill=ORIGINAL)
         return WorkingRequest(
-            image=compositing.for_model(start or self.request.image, bounds, working),
+            image=compositing.for_model(start or self.request.image, bounds, working, self.request.space),
             mask=self.blend_mask.for_model(bounds, working, cell),
             params=params,
             degree=self._degree(cell),
@@ -126,7 +132,7 @@ class Plan:
             repainted = seam.matched(repainted, *self._replaced_by(repainted), params.colour_match)
         if params.keep_threshold:
             mask = self._weakened(repainted)
-        result = compositing.composite(self.request.image, repainted, self.crop.bounds, mask)
+        result = compositing.composite(self.request.image, repainted, self.crop.bounds, mask, self.request.space)
         result.info = {k: v for k, v in self.request.image.info.items() if k == "icc_profile"}
         return result
 
@@ -140,6 +146,6 @@ class Plan:
         """What was in the place of the repainted part, and the mask there, both at its size."""
         size = Size(*repainted.size)
         return (
-            compositing.for_model(self.request.image, self.crop.bounds, size),
+            compositing.for_model(self.request.image, self.crop.bounds, size, self.request.space),
             self.blend_mask.for_model(self.crop.bounds, size, cell=1),
         )

@@ -34,7 +34,7 @@ from core.domain.errors import (
 from core.domain.gallery import notes_text, tag_name, title_text
 from core.domain.generation import Generation, Relation, Status
 from core.domain.geometry import Bounds
-from core.domain.hashing import canonical_json, pixels_sha256
+from core.domain.hashing import canonical_json, is_named, pixels_sha256
 from core.domain.imported import is_said
 from core.domain.outpaint import Extended
 from core.domain.params import InpaintParams
@@ -119,10 +119,12 @@ class Bundles:
         """
         with _opened(file) as bundle:
             generations, sheets = _read_index(bundle)
-            sizes = {key: _read_picture(bundle, key).size for key in _keys(generations)}
+            found = {key: _facts(_read_picture(bundle, key)) for key in _keys(generations)}
             for generation in generations:
-                if any(sizes[key] != (generation.width, generation.height) for key in _keys([generation])):
+                if any(found[key][0] != (generation.width, generation.height) for key in _keys([generation])):
                     raise InvalidBundle("The pictures of a generation in this bundle have different sizes.")
+                if found[generation.output][1] != generation.pixels_sha256:
+                    raise InvalidBundle
             keep = partial(self._keep, generations, sheets, lambda key: _read_picture(bundle, key))
             # Another process may read the same bundle: what it has written is known at the next look.
             with suppress(DatabaseConflict):
@@ -141,7 +143,7 @@ class Bundles:
         # One picture at a time: a bundle may hold more than the memory does.
         for key in _keys(new):
             image = read(key)
-            self.images.put(image)
+            self.images.put(image, key)
             if any(g.output == key for g in new):
                 thumbnails[key] = self.images.put_file(thumbnail(image), ".webp")
         ids = {g.id: g.id if self._is_free(g.id) else self.new_id() for g in new}
@@ -159,7 +161,7 @@ class Bundles:
         self.repo.add_made(made, self._new_sheets(sheets, ids | {g.id: g.id for g in known}))
         for key in _keys(new):
             if not self.images.has(key):
-                self.images.put(read(key))
+                self.images.put(read(key), key)
         return ImportedBundle(tuple(row.id for row in rows), tuple(g.id for g in known))
 
     def _new_sheets(self, sheets: Sequence[KeptSheet], ids: Mapping[str, str]) -> list[KeptSheet]:
@@ -333,7 +335,7 @@ def _from_json(entry: Mapping[str, Any]) -> Generation:
     crop = _Record.model_validate(record).crop
     if crop and not Bounds(0, 0, columns["width"], columns["height"]).contains(Bounds(*crop)):
         raise InvalidBundle
-    if columns["output"] != columns["pixels_sha256"] or ("imported" in record and not is_said(record["imported"])):
+    if "imported" in record and not is_said(record["imported"]):
         raise InvalidBundle
     return Generation(
         **{**columns, "tags": tuple(columns["tags"])},
@@ -366,6 +368,11 @@ def _read_picture(bundle: zipfile.ZipFile, key: str) -> Image.Image:
         return _decoded(_read(bundle, _name(key), MAX_IMAGE_BYTES), key)
 
 
+def _facts(image: Image.Image) -> tuple[tuple[int, int], str]:
+    """Size, and the hash of the pixels alone."""
+    return image.size, pixels_sha256(image)
+
+
 def _decoded(data: bytes, key: str) -> Image.Image:
     """Raises InvalidBundle unless these bytes are the picture of this key."""
     with _said_in_words():
@@ -374,7 +381,7 @@ def _decoded(data: bytes, key: str) -> Image.Image:
             raise InvalidBundle
         with decoding(image.width * image.height):
             image.load()
-        if pixels_sha256(image) != key:
+        if not is_named(key, image):
             raise InvalidBundle("A picture in this bundle is not the one that was recorded. Export it again.")
         return image
 

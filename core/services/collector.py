@@ -39,7 +39,7 @@ def store_again(images: ImageStore, pictures: Mapping[str, Image.Image]) -> None
     """
     for key, image in pictures.items():
         if not images.has(key):
-            images.put(image)
+            images.put(image, key)
 
 
 @dataclass(frozen=True, slots=True)

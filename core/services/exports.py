@@ -12,7 +12,7 @@ from PIL import Image
 from core.domain import compositing
 from core.domain.errors import InvalidImage, InvalidMove, StoredImageDamaged
 from core.domain.generation import Generation
-from core.domain.geometry import Bounds
+from core.domain.geometry import Size
 from core.metadata.write import MAX_SIDE, embedded, encoded
 from core.ports import ImageStore
 
@@ -88,8 +88,7 @@ class Exports:
             raise InvalidMove("This generation has no result to download. Run it again first.")
         image = self.images.get(generation.output)
         if image.mode == "I;16" and type is not FileType.PNG:
-            whole = Bounds(0, 0, *image.size)
-            image = compositing.for_model(image, whole, whole.size)
+            image = compositing.for_screen(image, Size(*image.size))
         says = metadata and not generation.is_imported_picture
         return embedded(image, generation, format=_KINDS[type].format, metadata=says, lossless=type.is_lossless)
 

@@ -18,6 +18,7 @@ from core.domain.environment import Environment
 from core.domain.errors import ImageTooLarge, StudioError
 from core.domain.generation import Generation, Relation, Status
 from core.domain.geometry import Size
+from core.domain.hashing import pixels_sha256
 from core.domain.imported import Imported, kept_raw
 from core.domain.mask import Mask
 from core.domain.params import PARAMETERS, InpaintParams
@@ -109,7 +110,7 @@ class Imports:
             reason = "It says nothing about how it was made."
             return ImportedFile(name, Result.SILENT, reason=reason)
         key = self.images.put(picture.image)
-        known = self.found.find(key, _moment(says))
+        known = self.found.find(pixels_sha256(picture.image), _moment(says))
         if known is not None:
             reason = "It is in the trash." if self.repo.get(known).deleted_at else None
             return ImportedFile(name, Result.KNOWN, (known,), (known,), tool, stated, reason)
@@ -137,7 +138,7 @@ class Imports:
             model_revision=_text(record.get("model"), "revision", 120),
             output=key,
             thumbnail=self.images.put_file(thumbnail(picture.image), ".webp"),
-            pixels_sha256=key,
+            pixels_sha256=pixels_sha256(picture.image),
             environment=_facts(record.get("environment")),
             record={"imported": _imported(says)},
         )

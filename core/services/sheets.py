@@ -9,6 +9,7 @@ from datetime import datetime
 from PIL import Image, ImageDraw, ImageFont
 
 from core.domain import compositing
+from core.domain.colour import space_of
 from core.domain.errors import GenerationNotFound, StudioError
 from core.domain.generation import Generation
 from core.domain.geometry import Bounds, Size
@@ -119,7 +120,7 @@ class Sheets:
         except StudioError:
             return "missing"
         bounds = Bounds(*generation.record.get("crop", (0, 0, *image.size)))
-        return compositing.for_model(image, bounds, bounds.size.fitted(CELL))
+        return compositing.for_model(image, bounds, bounds.size.fitted(CELL), space_of(image))
 
 
 def _drawn(sheet: Sheet, cells: Sequence[Sequence[Image.Image | str]]) -> Image.Image:

@@ -7,19 +7,20 @@ import io
 from PIL import Image
 
 from core.domain import compositing
-from core.domain.geometry import Bounds, Size
+from core.domain.colour import as_srgb
+from core.domain.geometry import Size
 
 THUMBNAIL = Size(384, 384)
 
 
 def thumbnail(image: Image.Image) -> bytes:
-    """A WEBP that fits into THUMBNAIL."""
+    """A WEBP in sRGB that fits into THUMBNAIL."""
     size = Size(*image.size)
     if image.mode == "I;16":
-        small = compositing.for_model(image, Bounds(0, 0, *size), size.fitted(THUMBNAIL))
+        small = compositing.for_screen(image, size.fitted(THUMBNAIL))
     else:
-        small = image.resize(tuple(size.fitted(THUMBNAIL)), Image.Resampling.LANCZOS, reducing_gap=2.0)
+        small = as_srgb(image.resize(tuple(size.fitted(THUMBNAIL)), Image.Resampling.LANCZOS, reducing_gap=2.0))
     file = io.BytesIO()
     # Method 0: 19 ms and 18 kB for 384 px, against 38 ms and 15 kB for method 4.
-    small.save(file, "WEBP", quality=80, method=0, icc_profile=image.info.get("icc_profile"))
+    small.save(file, "WEBP", quality=80, method=0)
     return file.getvalue()

@@ -320,6 +320,7 @@ def _record_of(plan: Plan, inpainter: Inpainter) -> dict[str, Any]:
         **first,
         "effective_steps": plan.request.params.effective_steps,
         "mask_coverage": plan.request.painted.coverage,
+        **({"colour": plan.request.space.record} if plan.request.space else {}),
         "model": {
             "key": model.key,
             "repository": model.repository,

@@ -13,7 +13,7 @@ from typing import TypeVar
 from PIL import Image
 
 from core.domain.errors import OutOfMemory, StoredImageDamaged, StoredImageMissing, StoredImageUnreadable
-from core.domain.hashing import pixels_sha256, sha256_of
+from core.domain.hashing import is_named, picture_sha256, sha256_of
 from core.memory import decoding
 from core.storage.files import sync_folder, synced, unwritable
 
@@ -48,8 +48,8 @@ class LocalImageStore:
 
     # Storing and reading
 
-    def put(self, image: Image.Image) -> str:
-        key = pixels_sha256(image)
+    def put(self, image: Image.Image, key: str | None = None) -> str:
+        key = key or picture_sha256(image)
         path = self._path(key, ".png")
         if not self._touched(path, lambda: self._is_sound(path, key)):
             with self._new_file(path) as file:
@@ -227,7 +227,7 @@ class LocalImageStore:
                 image = opened.copy()
         except (SyntaxError, ValueError) as error:
             raise StoredImageDamaged from error
-        if pixels_sha256(image) != key:
+        if not is_named(key, image):
             raise StoredImageDamaged
         self._remember(path, mark)
         return image

@@ -12,6 +12,7 @@ from streamlit.delta_generator import DeltaGenerator
 
 from core.bootstrap import Studio
 from core.domain import compositing
+from core.domain.colour import as_srgb
 from core.domain.errors import StoredImageDamaged, StoredImageMissing, StoredImageUnreadable
 from core.domain.generation import Generation
 from core.domain.geometry import Bounds, Size
@@ -305,9 +306,8 @@ def _measured(_gallery: Gallery, left: str, right: str, box: Box | None) -> tupl
 
 
 def eight_bit(image: Image.Image) -> Image.Image:
-    """RGB for the screen; transparency is laid on white."""
-    whole = Bounds(0, 0, *image.size)
-    return compositing.for_model(image, whole, whole.size) if image.mode in ("I;16", "RGBA") else image.convert("RGB")
+    """RGB for the screen, in sRGB; transparency is laid on white."""
+    return compositing.for_screen(image, Size(*image.size))
 
 
 def _for_screen(image: Image.Image, box: Box | None) -> bytes:
@@ -317,5 +317,5 @@ def _for_screen(image: Image.Image, box: Box | None) -> bytes:
     if size != Size(*part.size):
         part = part.resize(tuple(size), Image.Resampling.LANCZOS, reducing_gap=2.0)
     file = io.BytesIO()
-    part.save(file, "WEBP", quality=90, method=0, icc_profile=image.info.get("icc_profile"))
+    as_srgb(part).save(file, "WEBP", quality=90, method=0)
     return file.getvalue()

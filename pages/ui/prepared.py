@@ -10,7 +10,7 @@ from PIL import Image
 
 from core.bootstrap import Studio
 from core.domain import compositing
-from core.domain.geometry import Bounds, Size
+from core.domain.geometry import Size
 from core.domain.mask import Mask
 from core.domain.painting import painted_size
 
@@ -96,7 +96,7 @@ def tinted(image: Image.Image, mask: Mask) -> Image.Image:
 
 
 def _fitted(image: Image.Image, size: Size) -> Image.Image:
-    return compositing.for_model(image, Bounds(0, 0, *image.size), size)
+    return compositing.for_screen(image, size)
 
 
 def _jpeg(image: Image.Image) -> bytes:
