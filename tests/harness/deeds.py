@@ -86,6 +86,16 @@ class Artist:
         self.say(deleting=ids, emptying=True)
         self.studio.gallery.empty_trash(all=True)
 
+    def collect(self) -> None:
+        """What is done every now and then, beside all work."""
+        self.studio.collector.collect()
+
+    def free(self) -> None:
+        """Delete for good what lies in the trash, and its files at once."""
+        ids = [row.id for row in self._some(200, in_trash=True)]
+        self.say(deleting=ids, emptying=True)
+        self.studio.gallery.empty_trash(all=True, at_once=True)
+
     def restore(self) -> None:
         ids = [row.id for row in self._some(2, in_trash=True)]
         self.say(restoring=ids)
@@ -174,14 +184,14 @@ DEEDS: dict[str, Callable[[Artist], None]] = {
 ALONE = {
     "submit": 5, "paint": 8, "rerun": 3, "trash": 3, "delete": 2, "trash_and_delete": 1, "empty_trash": 1,
     "restore": 1, "draft": 2, "import_bundle": 2, "sheet": 2, "tag": 2, "untag": 1, "verify": 1, "check": 1,
-    "presets": 1, "replay": 1, "days_pass": 1,
+    "presets": 1, "replay": 1, "days_pass": 1, "collect": 2, "free": 1,
 }  # fmt: skip
 """How often each, by one artist whose clock may run."""
 
 TOGETHER = {
     "submit": 5, "paint": 9, "rerun": 5, "trash": 3, "delete": 3, "trash_and_delete": 3, "empty_trash": 1,
     "restore": 1, "draft": 2, "import_bundle": 2, "sheet": 1, "tag": 4, "untag": 3, "verify": 1, "check": 2,
-    "files_grow_old": 1,
+    "files_grow_old": 1, "collect": 2, "free": 1,
 }  # fmt: skip
 """By several processes on one folder."""
 

@@ -27,7 +27,12 @@ MOST_DEEDS = 40
 ROUND_S = 120.0
 PAUSES, LONGEST_PAUSE_S = 0.1, 0.03
 
-MEANWHILE = ("trash_and_delete", "delete", "empty_trash", "check", "draft", "submit", "import_bundle", "tag", "untag")
+MEANWHILE = (
+    "trash_and_delete", "delete", "empty_trash", "free", "collect", "check", "draft", "submit", "import_bundle", "tag",
+    "untag",
+)  # fmt: skip
+NO_ANSWER = ("DatabaseConflict", "DatabaseUnusable", "StorageFull", "StoredImageMissing", "StoredImageDamaged")
+"""Refusals that say nothing of what the artist did."""
 
 
 def run(tally: Tally, options: argparse.Namespace) -> None:
@@ -117,7 +122,10 @@ def _tell(tally: Tally, name: str, said: list[dict]) -> None:
     for told in each(said, "hung"):
         tally.fail("hung", f"{name}: {told} s")
     for told in each(said, "refused"):
-        tally.facts[f"refused: {' '.join(told.split(':')[:2])}"] += 1
+        deed, code = told.split(": ")[:2]
+        tally.facts[f"refused: {deed} {code}"] += 1
+        if code in NO_ANSWER:
+            tally.fail(f"{deed} refused by {code}", f"{name}: {told}")
     rows = Counter(all_in(said, "seeds"))
     for seed, times in Counter(each(said, "paints")).items():
         if times > rows[seed]:

@@ -163,7 +163,7 @@ def a_mask_file(chance: random.Random, bench: Bench) -> tuple[bytes, tuple[int, 
     modes = ("L", "1", "RGB", "RGBA", "P", "LA")
     data = _file(mask.convert(chance.choice(modes)), chance.choice(("PNG", "WEBP", "PNG")))
     size = chance.choice(((SIDE, SIDE), (SIDE, SIDE), (SIDE + 1, SIDE), (16, 4_000)))
-    return (mutated(chance, data) if chance.random() < 0.9 else data), size
+    return (mutated(chance, data) if chance.random() < 0.6 else data), size
 
 
 def read_mask_file(bench: Bench, given: tuple[bytes, tuple[int, int]]) -> None:

@@ -40,7 +40,8 @@ def run(tally: Tally, options: argparse.Namespace) -> None:
                 folder, before = work / f"folder-{number}", []
                 shutil.copytree(first, folder)
             before += _kill(tally, options.seed, number, folder, template, spent, before)
-            if checked(tally, f"kill {number}", folder, before):
+            last = number % KILLS_A_FOLDER == KILLS_A_FOLDER - 1
+            if checked(tally, f"kill {number}", folder, before, last=last):
                 keep(options, folder, f"kills-{options.seed}-{number}")
             number += 1
 

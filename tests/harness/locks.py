@@ -42,7 +42,8 @@ def run(tally: Tally, options: argparse.Namespace) -> None:
         template, first, folder = work / "bundle.zip", work / "first", work / "folder"
         in_child(lambda say: template.write_bytes(a_template(work / "template")))
         before = in_child(partial(stock, folder=first, template=template))
-        for number in range(options.count):
+        number = 0
+        while tally.tried < options.count and number < 3 * options.count:
             chance = chances("locks", options.seed, number)
             deed = "painting" if chance.random() < 0.6 else chance.choice(OTHERS)
             calls = _calls_of_painting(first, folder) if deed == "painting" else 0
@@ -65,6 +66,7 @@ def run(tally: Tally, options: argparse.Namespace) -> None:
             if checked(tally, name, folder, [*before, *child.said]):
                 keep(options, folder, f"locks-{options.seed}-{number}")
             shutil.rmtree(folder)
+            number += 1
 
 
 def _painting(say: Say, folder: Path, nth: int, meanwhile: Meanwhile) -> None:

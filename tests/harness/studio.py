@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import math
 import os
 import random
 import time
@@ -118,7 +119,7 @@ def drain(studio: Studio) -> None:
         pass
 
 
-def grow_old(folder: Path, *, untouched_s: float = 0) -> None:
+def grow_old(folder: Path, *, untouched_s: float = -math.inf) -> None:
     """A day passes for every stored file that nobody has touched for so long."""
     long_ago, now = time.time() - OLD_S, time.time()
     for path in (folder / "images").rglob("*"):

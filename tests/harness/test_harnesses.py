@@ -27,7 +27,16 @@ def test_a_killed_process_loses_nothing_that_was_acknowledged(count):
     line = found("kills", count, "--seed", "1")
 
     assert line["tried"] == count
-    assert (line["lost"], line["tracebacks"]) == (0, 0), line
+    assert line["failed"] == 0, line
+
+
+@pytest.mark.parametrize("count", [3, pytest.param(50, marks=pytest.mark.slow)])
+def test_several_processes_on_one_folder_lose_nothing_and_paint_nothing_twice(count):
+    line = found("folder", count, "--seed", "3")
+
+    assert line["rows"] >= count
+    assert line["interleaved"] > 0
+    assert line["failed"] == 0, line
 
 
 @pytest.mark.parametrize("count", [2, pytest.param(10, marks=pytest.mark.slow)])
@@ -35,7 +44,7 @@ def test_a_locked_database_costs_no_picture(count):
     line = found("locks", count, "--seed", "1", "--waits-ms", "200")
 
     assert line["tried"] == count
-    assert line["lost"] == 0, line
+    assert line["failed"] == 0, line
 
 
 @pytest.mark.parametrize("count", [3, pytest.param(20, marks=pytest.mark.slow)])
