@@ -100,11 +100,9 @@ class Painted:
             if len(sent["png"]) > MAX_PNG_BYTES * 4 / 3 + 4:
                 raise InvalidMask("The painter sent a mask that is too large. Reload the page and paint again.")
             place = sent.get("place")
-            place = place and Place(
-                *(int(place[name]) for name in ("x", "y", "tolerance")),
-                bool(place["connected"]),
-                bool(place["subtract"]),
-            )
+            if place is not None:
+                numbers = (int(place[name]) for name in ("x", "y", "tolerance"))
+                place = Place(*numbers, bool(place["connected"]), bool(place["subtract"]))
             return cls(base64.b64decode(sent["png"], validate=True), stamp, revision, place)
         except (TypeError, KeyError, AttributeError, ValueError, OverflowError, binascii.Error) as error:
             raise InvalidMask("The painter sent something else than a mask. Reload the page and try again.") from error

@@ -150,7 +150,7 @@ def _be_the_command(bench: Bench, command: Command, told: Path) -> None:
         sys.stdout, sys.stderr = (open(number, "w", buffering=1, closefd=False) for number in (1, 2))  # noqa: SIM115
         cli.errors.file = sys.stderr
         os.chdir(bench.folder / "files")
-        os.environ |= {f"{PREFIX}DATA": str(bench.folder / "cli"), f"{PREFIX}OFFLINE": "true", "COLUMNS": "200"}
+        os.environ |= {f"{PREFIX}DATA": str(bench.folder / "data"), f"{PREFIX}OFFLINE": "true", "COLUMNS": "200"}
         os.environ |= dict(command.environment)
         if not command.environment:
             cli.make_studio = _studio

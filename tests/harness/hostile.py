@@ -118,12 +118,8 @@ def _warm(bench: Bench, name: str) -> None:
     """What the first one would pay for all: a row to work with, and libraries."""
     from tests.harness.studio import a_request
 
-    bench.studio.generations.submit(a_request(1))
+    bench.studio.generations.submit(a_request(1), count=3)
     drain(bench.studio)
-    if name == "commands":
-        studio = open_studio(bench.folder / "cli")
-        studio.generations.submit(a_request(1), count=3)
-        drain(studio)
     if name == "messages":
         import pages.ui.painter  # noqa: F401
     if name == "loading":

@@ -28,7 +28,7 @@ NUMBERS = (
 
 
 def mutated(chance: random.Random, data: bytes) -> bytes:
-    """One to four changes, mostly one, of which those that keep to the file's own form come oftener than a flipped byte."""
+    """One to four changes, mostly one; half of them keep to the form of the file."""
     for _ in range(chance.choice((1, 1, 1, 2, 4))):
         data = chance.choice(_BYTES if chance.random() < 0.5 else _FORMS.get(data[:4], _BYTES))(chance, data) or b"\x00"
     return data

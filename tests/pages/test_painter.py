@@ -166,6 +166,12 @@ HOSTILE = {
         "png": base64.b64encode(png(a_mask().to_image())).decode(), "stamp": "x", "revision": 1,
         "place": {"x": 10**400, "y": -1, "tolerance": 3, "connected": 1, "subtract": 0},
     },
+    **{
+        f"{place!r} as the place": {
+            "png": base64.b64encode(png(a_mask().to_image())).decode(), "stamp": "x", "revision": 1, "place": place,
+        }
+        for place in ({}, [], "", 0, False)
+    },
 }  # fmt: skip
 
 
