@@ -188,7 +188,7 @@ def build_studio(
         ),  # fmt: skip
         pictures=pictures,
         lineage=Lineage(families, repo, images, dispatching, resolve_device, now, new_id),
-        drafts=Drafts(DraftRepo(engine), images, now, new_id),
+        drafts=Drafts(DraftRepo(engine), images, partial(_is_usable, models), now, new_id),
         models=models,
         worker=worker,
         dispatcher=dispatching,
@@ -198,6 +198,13 @@ def build_studio(
 def make_backups(settings: Settings, now: Callable[[], datetime] = lambda: datetime.now(UTC)) -> Backups:
     """Apart from the studio, which a damaged database keeps from opening. Raises InvalidSettings."""
     return Backups(sqlite_file(settings.url), settings.backup_folder, settings.backups, now)
+
+
+def _is_usable(models: ModelCatalogue, model: str) -> bool:
+    try:
+        return models.is_ready(model)
+    except StudioError:
+        return False
 
 
 def make_catalogue(settings: Settings) -> ModelCatalogue:

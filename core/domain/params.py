@@ -12,6 +12,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, PrivateAttr, ValidationError, field_validator, model_validator
 
+from core.domain import model_address
 from core.domain.errors import InvalidParams
 from core.domain.geometry import MULTIPLE
 from core.domain.hashing import canonical_json
@@ -267,6 +268,13 @@ PARAMETERS: dict[str, Parameter] = {
 }
 
 
+OF_ONE_MODEL = (
+    "num_inference_steps", "guidance_scale", "strength", "scheduler", "size",
+    "mask_grow_px", "mask_feather_px", "crop_padding_px",
+)  # fmt: skip
+"""What suits one model and not another."""
+
+
 class InpaintParams(BaseModel):
     """Frozen and checked at construction; raises InvalidParams with one sentence that names every wrong field.
 
@@ -332,7 +340,9 @@ class InpaintParams(BaseModel):
     def _named_model(cls, value: str) -> str:
         if not value.strip():
             raise ValueError("must name a model")
-        return value
+        if model_address.names_single_file(value):
+            return value  # told where the model is looked for
+        return model_address.id_of(value) or value
 
     @field_validator("size")
     @classmethod

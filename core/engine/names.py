@@ -4,18 +4,14 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from urllib.parse import unquote, urlsplit
 
+from core.domain import model_address
 from core.domain.errors import UnknownModel
 from core.engine.weights import INDEX, UNSAFE
 
 HUB_ID = re.compile(r"(?P<repository>[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*)(?:@(?P<revision>[\w./-]+))?", re.ASCII)
 LONGEST_ID = 96
 """As the hub's own library checks it."""
-
-HOSTS = ("huggingface.co", "hf.co")
-
-NO_MODELS = ("datasets", "spaces", "collections", "docs", "papers", "blog", "models", "settings", "api")
 
 SINGLE_FILE = (
     "is a single-file checkpoint, which cannot be loaded yet. Choose the same model as a diffusers folder or by its "
@@ -56,33 +52,21 @@ def folder_of(key: str) -> Path | None:
 
 
 def as_hub_id(key: str) -> str:
-    """The text itself, or "owner/name[@revision]" of a model's address on the hub. Raises UnknownModel of another."""
-    if not re.match(r"https?://|(www\.)?(huggingface\.co|hf\.co)/", key, re.IGNORECASE):
+    """The text itself, or the hub id that an address on the hub means. Raises UnknownModel of another address."""
+    if not model_address.is_address(key):
         return key
-    try:
-        address = urlsplit(key if "://" in key else f"https://{key}")
-        host = (address.hostname or "").removeprefix("www.")
-    except ValueError:
-        host = ""
-    if host not in HOSTS:
+    id = model_address.id_of(key)
+    if id is None:
         raise UnknownModel(
-            "This address does not lead to the Hugging Face hub, and models come from nowhere else. Give a hub id such "
-            "as owner/name, or a folder that holds a diffusers pipeline."
+            "This address is no model's page on the Hugging Face hub, and models come from nowhere else. Give a hub "
+            "id such as owner/name, or a folder that holds a diffusers pipeline."
         )
-    parts = [unquote(part) for part in address.path.split("/") if part]
-    if len(parts) < 2 or parts[0] in NO_MODELS:
-        raise UnknownModel(
-            "This address is no model's page on the hub. Open the page of the model, and copy its name: owner/name."
-        )
-    owner, name, *rest = parts
-    repository = f"{owner}/{name.removesuffix('.git')}"
-    if rest[:1] in (["blob"], ["resolve"]) and len(rest) == 3 and rest[2].endswith((".safetensors", *UNSAFE)):
+    if model_address.names_single_file(key):
         raise UnknownModel(
             "This address leads to one file, and a single-file checkpoint cannot be loaded yet. If the repository "
-            f"also holds a diffusers pipeline, give its id: {repository}."
+            f"also holds a diffusers pipeline, give its id: {id}."
         )
-    revision = rest[1] if rest[:1] and rest[0] in ("tree", "blob", "resolve", "commit") and rest[1:] else "main"
-    return repository if revision == "main" else f"{repository}@{revision}"
+    return id
 
 
 def _is_path(key: str) -> bool:

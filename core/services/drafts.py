@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
 from core.domain.draft import Draft
 from core.domain.errors import InvalidMove
@@ -12,7 +13,7 @@ from core.domain.generation import Generation, Relation
 from core.domain.geometry import Size
 from core.domain.modes import CONTENT_FILL, MODES
 from core.domain.outpaint import Extended, Extension, extended, mask_of_extension
-from core.domain.params import ORIGINAL
+from core.domain.params import OF_ONE_MODEL, ORIGINAL
 from core.domain.picture import Picture
 from core.ports import ImageStore
 from core.services.prompts import PROMPTS, as_written
@@ -27,8 +28,11 @@ OF_ONE_PICTURE = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class Drafts:
+    """is_usable: whether a model is on this machine and can be loaded."""
+
     repo: DraftRepo
     images: ImageStore
+    is_usable: Callable[[str], bool]
     now: Callable[[], datetime]
     new_id: Callable[[], str]
 
@@ -36,11 +40,12 @@ class Drafts:
         """A new draft without a picture; old ones that nobody touched for a month are forgotten.
 
         The parameters used last come along, but not the prompts, the seeds and how many: those belonged to a picture.
+        Nor does a model that cannot paint: its name was mistyped, or chosen for that picture only.
         """
         self.repo.forget_older_than(self.now() - KEPT_FOR, self.now())
         last = {name: value for name, value in self.repo.latest_params().items() if name not in OF_ONE_PICTURE}
         # Content fill was taken for one deed: its form takes no words, and its values suit nothing else.
-        params = {} if last.get("model") == CONTENT_FILL else last
+        params = {} if last.get("model") == CONTENT_FILL else self._for_another_picture(last)
         id = self.new_id()
         self.save(id, Draft(params=params))
         return id
@@ -57,9 +62,15 @@ class Drafts:
             source=self.images.put(picture.image),
             source_name=name,
             notes=picture.notes,
-            params=draft.params,
+            params=self._for_another_picture(draft.params),
             has_simple_canvas=draft.has_simple_canvas,
         )
+
+    def _for_another_picture(self, params: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Without a model that cannot paint now, and what was chosen for that one."""
+        if "model" not in params or self.is_usable(str(params["model"])):
+            return params
+        return {name: value for name, value in params.items() if name not in ("model", *OF_ONE_MODEL)}
 
     def extended(self, id: str, extension: Extension, *, overlap_px: int, max_pixels: int) -> Draft:
         """The draft of this id with more canvas around its picture, all of it masked, and parameters that suit it.

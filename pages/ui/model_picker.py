@@ -10,20 +10,16 @@ import streamlit as st
 from core.bootstrap import Studio
 from core.domain.errors import StudioError
 from core.domain.model import ModelSpec, Vocabulary
-from core.domain.params import PARAMETERS
+from core.domain.params import OF_ONE_MODEL, PARAMETERS
 from pages.ui import state
 from pages.ui.messages import escaped, show_error, shown_errors
 
 OTHER = "another"
-DEPENDS_ON_MODEL = (
-    "num_inference_steps", "guidance_scale", "strength", "scheduler", "size",
-    "mask_grow_px", "mask_feather_px", "crop_padding_px",
-)  # fmt: skip
 
 
 def recommended(spec: ModelSpec) -> dict[str, Any]:
     """The values that suit this model best, for every parameter that depends on the model."""
-    defaults = {name: PARAMETERS[name].default for name in DEPENDS_ON_MODEL}
+    defaults = {name: PARAMETERS[name].default for name in OF_ONE_MODEL}
     return {**defaults, "size": spec.native_px, **spec.recommended}
 
 

@@ -72,6 +72,37 @@ def test_a_new_draft_does_not_begin_with_content_fill_that_takes_no_words(studio
     assert started == Draft()
 
 
+UNUSABLE = [
+    "dream shaper!!",
+    "~nosuchuser",
+    "x" * 300,
+    "a\x00b",
+    "/nowhere/at/all",
+    "https://example.org/model",
+    "somebody/far-away",
+]
+
+
+@pytest.mark.parametrize("model", UNUSABLE)
+def test_a_model_that_cannot_paint_belongs_to_its_draft_only(studio, model):
+    used = {"model": model, "size": 1024, "num_inference_steps": 99, "mode": "add", "area": "crop", "prompt": "a cat"}
+    studio.drafts.save("mistyped", Draft(source="sha256:x", params=used))
+
+    new_session = studio.drafts.get(studio.drafts.start())
+    new_picture = studio.drafts.open_picture(studio.drafts.get("mistyped"), Picture(a_picture()), "photo.png")
+
+    assert new_session.params == {"mode": "add", "area": "crop"}
+    assert new_picture.params == {"mode": "add", "area": "crop", "prompt": "a cat"}
+    assert studio.drafts.get("mistyped").params == used
+
+
+def test_a_model_that_can_paint_goes_along_with_what_was_chosen_for_it(studio):
+    used = {"model": studio.settings.model, "num_inference_steps": 12}
+    studio.drafts.save("last", Draft(source="sha256:x", params=used))
+
+    assert studio.drafts.get(studio.drafts.start()).params == used
+
+
 def test_the_result_can_be_painted_on(studio, dispatcher):
     [id] = studio.generations.submit(a_request())
     waiting = studio.gallery.get(id)

@@ -1,0 +1,76 @@
+"""A model that cannot paint is told on the page of its draft, and nowhere else."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from core.domain.draft import Draft
+
+UNUSABLE = [
+    "dream shaper!!",
+    "~nosuchuser",
+    "x" * 400,
+    "a\x00b",
+    "\U000e0001",
+    "https://huggingface.co/datasets/a/b",
+    "/",
+]
+
+
+def told(page) -> str:
+    return " ".join(error.value for error in page.error).replace("\\", "")
+
+
+def named(page) -> str:
+    """The draft in the address."""
+    [id] = [page.query_params["draft"]] if isinstance(page.query_params["draft"], str) else page.query_params["draft"]
+    return id
+
+
+@pytest.mark.parametrize("model", UNUSABLE)
+def test_a_model_that_cannot_paint_stops_neither_its_page_nor_the_next_session(studio, pictured, inpaint, model):
+    draft = studio.drafts.get(pictured)
+    studio.drafts.save(pictured, draft.changed(params={**draft.params, "model": model}))
+
+    page = inpaint(draft=pictured)
+    assert "no such model" in told(page)
+    page.button(key="generate").click().run()
+    assert studio.drafts.get(pictured).generations == ()
+
+    another = inpaint()
+    assert not another.error
+    id = named(another)
+    assert id != pictured
+    assert "model" not in studio.drafts.get(id).params
+
+
+def test_what_is_typed_under_another_belongs_to_this_draft_only(studio, opened, inpaint, pictured):
+    opened.selectbox(key=f"{pictured}.model").set_value("another").run()
+    opened.text_input(key=f"{pictured}.model-other").set_value("dream shaper!!").run()
+    assert "no such model" in told(opened)
+    assert studio.drafts.get(pictured).params["model"] == "dream shaper!!"
+
+    assert not inpaint().error
+    assert not inpaint(draft=pictured).exception
+
+
+def test_a_usual_model_that_cannot_paint_is_told_and_another_can_be_chosen(studio, pictured, inpaint, monkeypatch):
+    settings = studio.settings.model_copy(update={"model": "~nosuchuser"})
+    monkeypatch.setattr("pages.ui.resources.studio", lambda: replace(studio, settings=settings))
+    studio.drafts.save(pictured, studio.drafts.get(pictured).changed(params={}))
+
+    page = inpaint(draft=pictured)
+
+    assert "no such model" in told(page)
+    page.selectbox(key=f"{pictured}.model").set_value(studio.models.listed()[0].key).run()
+    assert not page.error
+
+
+def test_a_draft_that_is_not_there_is_a_new_one(studio, inpaint):
+    for id in ("x" * 5000, "\x00", "💥", "../..", "a'b\"--"):
+        page = inpaint(draft=id)
+
+        assert not page.exception
+        assert studio.drafts.get(named(page)) == Draft()
