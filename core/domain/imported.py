@@ -35,6 +35,8 @@ TOOLS = {
 }
 """Keys of tools, and what a person calls them."""
 
+PROMPTS = ("prompt", "negative_prompt")
+
 MAX_RAW = 2**20
 """Characters of all that is kept as raw. Workflows of hundreds of nodes have a few hundred thousand."""
 
@@ -52,8 +54,9 @@ class Imported:
     tool: a key of TOOLS.
     params: fields of InpaintParams with values inside its limits; InpaintParams(**params) is always valid.
     seed_text: the seed as written, if it is a whole number too large for ours. size: width and height that the tool
-    painted at. record: our own record, as embedded, if the tool is ours. raw: all the rest as text, with the
-    model's name as "model"; never with NUL or half characters, so that every database takes it.
+    painted at. too_long: names of prompts that are longer than ours may be. record: our own record, as embedded, if
+    the tool is ours. raw: all the rest as text, with the model's name as "model"; never with NUL or half characters,
+    so that every database takes it.
 
     Raises InvalidParams if the params are not valid together.
     """
@@ -62,6 +65,7 @@ class Imported:
     params: Mapping[str, Any]
     seed_text: str | None = None
     size: tuple[int, int] | None = None
+    too_long: tuple[str, ...] = ()
     record: Mapping[str, Any] = field(default_factory=dict)
     raw: Mapping[str, str] = field(default_factory=dict)
 
@@ -71,7 +75,18 @@ class Imported:
     @property
     def said(self) -> dict[str, Any]:
         """What is offered to an artist who opens the picture: who says it, parameters, and what cannot be taken."""
-        return {"tool": self.tool, "params": dict(self.params), "model": self.raw.get("model"), "seed": self.seed_text}
+        return {
+            "tool": self.tool,
+            "params": dict(self.params),
+            "model": self.raw.get("model"),
+            "seed": self.seed_text,
+            "too_long": list(self.too_long),
+        }
+
+    @property
+    def refusals(self) -> tuple[str, ...]:
+        """One sentence for each prompt that cannot be taken."""
+        return tuple(f"{words[0].upper()}{words[1:]}." for words in map(too_long_in_words, self.too_long))
 
     def filled_by(self, other: Imported) -> Imported:
         """With what only another text of the same file says."""
@@ -87,6 +102,7 @@ class Imported:
             params={**self.params, **more},
             seed_text=self.seed_text if has_seed else other.seed_text,
             size=self.size or other.size,
+            too_long=self.too_long or tuple(name for name in other.too_long if name not in self.params),
             raw={**{name: text for name, text in other.raw.items() if name not in more}, **self.raw},
         )
 
@@ -121,9 +137,19 @@ class Imported:
             params=params,
             seed_text=seed if WHOLE_NUMBER.fullmatch(seed) else None,
             size=painted,
+            too_long=tuple(name for name in PROMPTS if _is_too_long(name, refused.get(name))),
             record=record or {},
             raw={as_text(name): as_text(value) for name, value in kept.items()},
         )
+
+
+def too_long_in_words(name: str) -> str:
+    parameter = PARAMETERS[name]
+    return f"its {parameter.title.lower()} is longer than the {parameter.high:,.0f} characters that are taken"
+
+
+def _is_too_long(name: str, value: Any) -> bool:
+    return isinstance(value, str) and len(value) > (PARAMETERS[name].high or 0)
 
 
 def is_said(value: Any) -> bool:

@@ -16,6 +16,9 @@ from core.domain.params import PARAMETERS, SCHEDULERS, InpaintParams
 
 MAX_CELLS = 100
 
+MAX_TOLD = 60
+"""Characters of a value that a sentence repeats."""
+
 WORDS = "prompt"
 """On this axis the first value is a part of the prompt, which each of the others takes the place of."""
 
@@ -67,10 +70,15 @@ class Axis:
         """Raises InvalidParams if the value, or the part of the prompt, does not fit."""
         if self.name != WORDS:
             return params.changed(**{self.name: value})
-        part = str(self.values[0])
+        part, by = str(self.values[0]), str(value)
         if part not in params.prompt or not part:
-            raise InvalidParams(f"Prompt: the first value of the sheet, “{part}”, must be a part of the prompt.")
-        return params.changed(prompt=params.prompt.replace(part, str(value)))
+            told = part if len(part) <= MAX_TOLD else f"{part[:MAX_TOLD]}…"
+            raise InvalidParams(f"Prompt: the first value of the sheet, “{told}”, must be a part of the prompt.")
+        length = len(params.prompt) + params.prompt.count(part) * (len(by) - len(part))
+        if length > PARAMETERS[WORDS].high:
+            # Not made first: a letter that stands for a page makes gigabytes of a prompt.
+            raise InvalidParams(f"Prompt: would have {length:,} characters with “{by[:MAX_TOLD]}…” in it; too many.")
+        return params.changed(prompt=params.prompt.replace(part, by))
 
 
 @dataclass(frozen=True, slots=True)

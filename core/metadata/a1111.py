@@ -36,6 +36,9 @@ FIRST = re.compile(r"\s*Steps:", re.IGNORECASE)
 FIRST_WITHIN = re.compile(r"(?<=[\s,])Steps: *\d", re.IGNORECASE)
 MAX_LINE = 100_000
 MAX_VALUE = 20_000
+MOST_LINES = 20
+"""That begin with "Steps:" and are looked at, from the last one on."""
+
 MOST_UNCLOSED = 20
 """Values of one line that may begin with a bracket which is never closed."""
 
@@ -166,7 +169,7 @@ def parse(text: str) -> Said:
     """The last line that begins with "Steps:" holds the settings; without such a line the last one may."""
     lines = text[:MAX_TEXT].strip("\x00").strip().split("\n")
     begins = [number for number, line in enumerate(lines) if FIRST.match(line)]
-    for number in reversed(begins or [len(lines) - 1]):
+    for number in reversed(begins[-MOST_LINES:] or [len(lines) - 1]):
         if pairs := pairs_of(lines[number]):
             return Said(*_prompts(lines[:number]), pairs, "\n".join(lines[number + 1 :]).strip())
     return _in_one_line(lines) or Said(*_prompts(lines), {})

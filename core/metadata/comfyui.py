@@ -169,11 +169,11 @@ class _Reading:
 
     def _value(self, settings: Node, names: tuple[str, ...]) -> str | int | float | None:
         for name in names:
-            if name in settings.inputs and (value := self._graph.value(settings.inputs[name], name)) is not None:
+            if name in settings.inputs and (value := self._graph.value(settings.inputs[name], *names)) is not None:
                 return value
         for holder in self._graph.upstream(*(settings.inputs.get(pipe) for pipe in PIPES), follows=_is_pipe):
             for name in names:
-                if (value := self._graph.value(holder.inputs.get(name), name)) is not None:
+                if (value := self._graph.value(holder.inputs.get(name), *names)) is not None:
                     return value
         return None
 

@@ -98,10 +98,10 @@ def _utf16(data: bytes) -> str:
 
 
 def _plain(data: bytes) -> str:
-    try:
-        return data.decode()
-    except UnicodeDecodeError:
-        return data.decode("latin-1")
+    """UTF-8, also if a part of it was damaged; Latin-1 where no letter beyond ASCII is one of UTF-8."""
+    text = data.decode("utf-8", "replace")
+    is_utf8 = "\ufffd" not in text or any(letter > "\x7f" and letter != "\ufffd" for letter in text)
+    return text if is_utf8 else data.decode("latin-1")
 
 
 def repaired(text: str) -> str:

@@ -142,7 +142,7 @@ def _has(*names: str) -> Callable[[str, Values], bool]:
 
 TENSORART_CHUNK = "generation_data"
 CHUNKS = frozenset({
-    TENSORART_CHUNK, "parameters-json", "prompt", "negative_prompt", "seed", "num_inference_steps", "guidance_scale",
+    TENSORART_CHUNK, "parameters-json", "negative_prompt", "seed", "num_inference_steps", "guidance_scale",
     "sampler_name", "width", "height", "use_stable_diffusion_model",
 })  # fmt: skip
 

@@ -89,8 +89,8 @@ class Graph:
                     seen.add(link[0])
                     waiting.append(link)
 
-    def value(self, value: Any, name: str) -> str | int | float | None:
-        """The value of an input of this name, also where other nodes pass it on."""
+    def value(self, value: Any, *names: str) -> str | int | float | None:
+        """The value of an input of one of these names, also where other nodes pass it on."""
         for _ in range(MAX_HOPS):
             if isinstance(value, str | int | float) and not isinstance(value, bool):
                 return value
@@ -98,7 +98,7 @@ class Graph:
             if node is None:
                 return None
             chosen = self.chosen(node)
-            value = chosen if chosen is not None else node.first((name, *VALUES, *PIPES, *PASSED))
+            value = chosen if chosen is not None else node.first((*names, *VALUES, *PIPES, *PASSED))
         return None
 
     def flag(self, value: Any) -> bool | None:

@@ -117,7 +117,8 @@ class Imports:
         generation = self._row(picture, key, says, name)
         self.repo.add_made([(generation, Environment(generation.environment))])
         store_again(self.images, {key: picture.image, generation.mask: _no_mask(picture)})
-        return ImportedFile(name, Result.IMPORTED, (generation.id,), (), tool, stated)
+        refused = " ".join(says.refusals) if says else ""
+        return ImportedFile(name, Result.IMPORTED, (generation.id,), (), tool, stated, refused or None)
 
     def _row(self, picture: Picture, key: str, says: Imported | None, name: str) -> Generation:
         size = Size(*picture.image.size)

@@ -18,7 +18,9 @@ PROMPTS = frozenset({"prompt", "negative_prompt"})
 MAX_NAME = 100
 
 KIND, SCHEMA = "inpaint-studio-presets", 1
-MAX_FILE_BYTES = 2**20
+MAX_FILE_BYTES = 32 * 2**20
+"""Room for MAX_IN_FILE presets with both prompts at their full length."""
+
 MAX_IN_FILE = 500
 
 

@@ -160,7 +160,7 @@ def _short(label: str, longest: int = LONGEST_LABEL) -> str:
 
 
 def _fitting(label: str, width: int, font) -> str:
-    longest = len(label)
+    longest = min(len(label), width)  # no letter is narrower than a pixel
     while longest > 3 and _text_width(_short(label, longest), font) > width:
         longest -= 1
     return _short(label, longest)

@@ -15,11 +15,13 @@ from core.domain.errors import StudioError
 from core.domain.generation import Generation, Status, Verdict
 from core.services.gallery import Gallery
 from pages.ui.media import address
+from pages.ui.wording import beginning
 
 STATUS_TITLES = {status: status.capitalize() for status in Status}
 
 # One picture for a screen reader needs a name, also when the artist gave no words.
 NO_PROMPT = "(no prompt: filled from its surroundings)"
+TITLE_SHOWN = 300
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +82,7 @@ def tile_of(gallery: Gallery, generation: Generation, coordinates: str) -> Tile:
     verdict = generation.verdict
     return Tile(
         id=generation.id,
-        title=generation.params.prompt.strip() or NO_PROMPT,
+        title=beginning(generation.params.prompt, TITLE_SHOWN) or NO_PROMPT,
         picture=picture,
         badge=None if succeeded else STATUS_TITLES[generation.status],
         tone=_TONES.get(generation.status, "neutral"),

@@ -13,10 +13,10 @@ from core.domain.reproduction import Verdict
 from pages.ui import state
 from pages.ui.compare import Shown, laid_over
 from pages.ui.family_tree import Twig, family_tree
-from pages.ui.gallery_grid import NO_PROMPT, STATUS_TITLES
+from pages.ui.gallery_grid import NO_PROMPT, STATUS_TITLES, TITLE_SHOWN
 from pages.ui.media import address
 from pages.ui.messages import shown_errors
-from pages.ui.wording import counted, when
+from pages.ui.wording import beginning, counted, when
 
 RELATIONS = {
     Relation.RERUN: "Run again",
@@ -95,7 +95,7 @@ def _along(studio: Studio, generation: Generation, family: Family) -> None:
     )
     size = Size(generation.width, generation.height)
     names = {"Start": "the extended picture" if first else family.chain[0].source_name or "the first picture"}
-    names |= {f"Step {n}": kin.name or NO_PROMPT for n, kin in enumerate(family.chain, 1)}
+    names |= {f"Step {n}": beginning(kin.name or "", TITLE_SHOWN) or NO_PROMPT for n, kin in enumerate(family.chain, 1)}
     left, right = (Shown(keys[at], size, at, f"{at}: {names[at]}") for at in (left_at, right_at))
     laid_over(studio.gallery, left, right, f"along-{generation.id}")
 
@@ -109,7 +109,7 @@ def _twigs(studio: Studio, family: Family, generation: Generation) -> list[Twig]
         Twig(
             id=leaf.kin.id,
             depth=leaf.depth,
-            title=leaf.kin.name or NO_PROMPT,
+            title=beginning(leaf.kin.name or "", TITLE_SHOWN) or NO_PROMPT,
             detail=_detail(leaf.kin),
             picture=_thumbnail(studio, leaf.kin, f"tree-{generation.id}.{n}"),
             is_current=leaf.kin.id == generation.id,

@@ -11,7 +11,7 @@ import streamlit as st
 
 from core.bootstrap import Studio
 from core.domain.draft import Draft
-from core.domain.imported import TOOLS
+from core.domain.imported import TOOLS, too_long_in_words
 from core.domain.params import PARAMETERS, SCHEDULERS
 from core.domain.picture import Picture
 from pages.ui import state
@@ -54,7 +54,7 @@ def _headline(studio: Studio, id: str, draft: Draft) -> None:
 
 def _offer(studio: Studio, id: str, said: Mapping[str, Any]) -> None:
     """What the picture says about how it was made, and a button that puts it into the form."""
-    if not any((said["params"], said["model"], said["seed"])):
+    if not any((said["params"], said["model"], said["seed"], said.get("too_long"))):
         st.caption(f":material/history_edu: This picture says that {_teller(said)} made it, and not how.")
         return
     with st.container(border=True):
@@ -81,6 +81,7 @@ def _in_words(said: Mapping[str, Any]) -> str:
     parts += [f"{PARAMETERS[name].title} {SCHEDULERS.get(params[name], params[name])}" for name in told]
     if said["model"] and "model" not in params:
         parts.append(f"its model, {said['model'][:WORDS_SHOWN]}, is not among the models here")
+    parts += [too_long_in_words(name) for name in said.get("too_long", ())]
     if said["seed"]:
         parts.append(f"its seed, {said['seed']}, is too large for this program")
     return " · ".join(parts)

@@ -293,3 +293,12 @@ def test_a_prompt_that_cannot_be_read_is_told_before_anything_is_queued(run, fil
 
     assert "rompt" in result.stderr
     assert studio.gallery.browse().generations == ()
+
+
+@pytest.mark.parametrize(("option", "title"), [("--prompt", "Prompt"), ("--negative-prompt", "Negative prompt")])
+def test_prompts_of_up_to_20000_characters_are_taken_and_longer_ones_refused_in_words(run, files, option, title):
+    run("inpaint", *files, option, "x" * 20_000)
+
+    refused = run("inpaint", *files, option, "x" * 20_001, code=2)
+
+    assert f"{title}: has 20001 characters; at most 20000 are taken" in refused.stderr

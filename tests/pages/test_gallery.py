@@ -16,6 +16,7 @@ from core.domain.errors import OutOfMemory
 from core.domain.generation import Relation, Status
 from core.domain.params import PARAMETERS
 from core.services.generations import Origin
+from pages.ui.gallery_grid import TITLE_SHOWN
 from tests.conftest import a_request, make_studio
 
 ROOT = Path(__file__).parents[2]
@@ -452,3 +453,14 @@ def test_what_an_artist_adds_is_kept(studio, dispatcher, gallery):
 
     kept = studio.gallery.get(id)
     assert (kept.favourite, kept.title, kept.notes) == (True, "The good one", "for the calendar")
+
+
+def test_a_long_prompt_is_cut_for_its_tile_only(gallery, studio, dispatcher, grid):
+    prompt = "a red barn, " * 1_600
+    [id] = studio.generations.submit(a_request(prompt=prompt))
+    dispatcher.drain()
+
+    gallery()
+
+    assert len(grid.tiles[0]["title"]) == TITLE_SHOWN
+    assert studio.gallery.get(id).params.prompt == prompt

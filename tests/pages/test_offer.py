@@ -9,6 +9,8 @@ import pytest
 from PIL import PngImagePlugin
 
 from tests.conftest import a_picture
+from tests.metadata.make_samples import commented
+from tests.metadata.test_labels import BOX, GENERATED, in_file
 from tests.pages.test_inpaint import draft, draft_id, upload, widget, words_on
 
 SAMPLES = Path(__file__).parents[1] / "data" / "metadata"
@@ -93,3 +95,17 @@ def test_pictures_of_every_tool_are_offered_and_taken(inpaint, name):
 
     assert not page.exception
     assert not page.error
+
+
+def test_a_prompt_that_is_too_long_is_told_and_the_rest_is_offered(inpaint):
+    page = upload(inpaint(), commented(TEXT.format(seed=42, model="x").replace("blurry", "b" * 20_001), "WEBP"))
+
+    assert "its negative prompt is longer than the 20,000 characters that are taken" in words_on(page)
+    assert not page.button(key=f"{draft_id(page)}.use-said").disabled
+
+
+def test_a_label_of_the_tool_is_told_and_nothing_is_offered(inpaint):
+    page = upload(inpaint(), in_file(BOX + b"OpenAI" + GENERATED, "PNG"))
+
+    assert "This picture says that OpenAI made it, and not how" in words_on(page)
+    assert not [button for button in page.button if str(button.key).endswith("use-said")]

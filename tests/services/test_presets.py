@@ -8,7 +8,7 @@ import pytest
 
 from core.domain.errors import InvalidInput
 from core.domain.params import InpaintParams
-from core.services.presets import KIND, SCHEMA
+from core.services.presets import KIND, MAX_FILE_BYTES, SCHEMA
 from core.settings import Settings
 from tests.conftest import make_studio
 
@@ -113,10 +113,10 @@ def a_file(presets, **changes) -> bytes:
         a_file({"Mine": {"num_inference_steps": 9999}}),
         a_file({"Mine": {"size": "large"}}),
         a_file({"Mine": {"strength": float("nan")}}),
-        a_file({"Mine": {"prompt": "x" * 2001}}),
+        a_file({"Mine": {"prompt": "x" * 20_001}}),
         a_file({"Mine": {"num_inference_steps": 1, "strength": 0.01}}),
         a_file({str(n): {} for n in range(501)}),
-        b" " * (2**20 + 1),
+        b" " * (MAX_FILE_BYTES + 1),
     ],
     ids=range(24),
 )
