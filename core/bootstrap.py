@@ -154,7 +154,7 @@ def build_studio(
     prompts = Prompts((WILDCARDS, settings.wildcards), check_weights)
     generations = Generations(repo, images, dispatching, resolve_device, now, new_id, random_seed, prompts)
     sheets, models = SheetRepo(engine), catalogue or make_catalogue(settings)
-    pictures = Pictures(int(settings.max_megapixels * 1e6))
+    pictures = Pictures(images, int(settings.max_megapixels * 1e6))
     collector = Collector(files, images, now, new_id)
     bundles = Bundles(repo, files, sheets, images, now, new_id)
     gallery = Gallery(repo, files, images, collector, now)
@@ -188,7 +188,7 @@ def build_studio(
         ),  # fmt: skip
         pictures=pictures,
         lineage=Lineage(families, repo, images, dispatching, resolve_device, now, new_id),
-        drafts=Drafts(DraftRepo(engine), images, partial(_is_usable, models), now, new_id),
+        drafts=Drafts(DraftRepo(engine), images, pictures, partial(_is_usable, models), now, new_id),
         models=models,
         worker=worker,
         dispatcher=dispatching,

@@ -21,7 +21,7 @@ from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeR
 from rich.table import Table
 
 from core.bootstrap import Studio, build_studio, keep_last, make_catalogue, make_loader
-from core.cli_output import FORCE, OUTPUT, Output, place_of, write_result
+from core.cli_output import FORCE, OUTPUT, PLACE, Output, place_of, write_result
 from core.cli_run import Running, complain, errors, exit_codes, running
 from core.dispatch.inline import WaitingDispatcher
 from core.domain.errors import EmptyMask, InvalidImage, InvalidInput, InvalidMask, StudioError
@@ -36,7 +36,7 @@ from core.domain.picture import MAX_FILE_BYTES, Picture
 from core.domain.request import InpaintRequest
 from core.files import read_regular, why
 from core.services.generations import MAX_COUNT, Origin
-from core.services.pictures import Pictures
+from core.services.pictures import read as read_picture
 from core.settings import Settings
 
 app = typer.Typer(
@@ -121,6 +121,7 @@ def inpaint(
     output: OUTPUT = None,
     force: FORCE = False,
     strip: STRIP = False,
+    gps: PLACE = False,
     as_json: JSON = False,
 ) -> None:
     """Repaint the masked part of a picture; the generation is kept in the gallery."""
@@ -142,11 +143,11 @@ def inpaint(
             errors.print(note, markup=False)
         # Loads the engine the first time: seconds in which Ctrl+C should end the command at once.
         device = studio.device(device)
+        exif = studio.pictures.keep_exif(picture)
+        origin = Origin(session="command line", source_name=source.name, source_exif=exif)
         with running(studio) as run:
-            ids = studio.generations.submit(
-                request, device=device, count=count, origin=Origin(session="command line", source_name=source.name)
-            )
-            _work_off(studio, run, ids, place, as_json, strip)
+            ids = studio.generations.submit(request, device=device, count=count, origin=origin)
+            _work_off(studio, run, ids, place, as_json, strip, gps)
 
 
 @app.command()
@@ -156,6 +157,7 @@ def rerun(
     force: FORCE = False,
     device: Annotated[str | None, typer.Option("--device", help="Another device than before.")] = None,
     strip: STRIP = False,
+    gps: PLACE = False,
     as_json: JSON = False,
 ) -> None:
     """Run a generation of the gallery again, as a new generation."""
@@ -165,7 +167,7 @@ def rerun(
         place = place_of(studio, output, (original.width, original.height), force=force)
         with running(studio) as run:
             ids = [studio.generations.rerun(id, device=device, session="command line")]
-            _work_off(studio, run, ids, place, as_json, strip)
+            _work_off(studio, run, ids, place, as_json, strip, gps)
 
 
 @app.command()
@@ -226,7 +228,7 @@ def read_file(path: Path, max_bytes: int) -> bytes:
 def _read_picture(path: Path) -> Picture:
     data = read_file(path, MAX_FILE_BYTES)
     try:
-        return Pictures(int(Settings().max_megapixels * 1e6)).read(data)
+        return read_picture(data, int(Settings().max_megapixels * 1e6))
     except InvalidImage as error:
         raise InvalidImage(f"{path}: {error}") from error
 
@@ -307,7 +309,7 @@ def _prompt_notes(studio: Studio, params: InpaintParams) -> Iterator[str]:
 
 
 def _work_off(
-    studio: Studio, run: Running, ids: Sequence[str], output: Output | None, as_json: bool, strip: bool
+    studio: Studio, run: Running, ids: Sequence[str], output: Output | None, as_json: bool, strip: bool, gps: bool
 ) -> None:
     """Work on the generations one after the other, and print each as it ends."""
     run.owns_generations(ids)
@@ -317,7 +319,7 @@ def _work_off(
         path, told = None, {}
         try:
             if output is not None and generation.output is not None:
-                path = str(write_result(studio, generation, output, strip))
+                path = str(write_result(studio, generation, output, strip, gps))
                 losses = studio.exports.losses(generation, output.type)
                 told = {"losses": list(losses)}
         except StudioError as error:

@@ -11,7 +11,7 @@ import typer
 
 from core import cli
 from core.bootstrap import Studio
-from core.cli_output import FORCE, output_of, place_of
+from core.cli_output import FORCE, PLACE, output_of, place_of
 from core.domain.errors import InvalidInput
 from core.files import open_regular, read_regular, why
 from core.services.exports import FileType
@@ -76,6 +76,7 @@ def save(
     ],
     force: FORCE = False,
     strip: Annotated[bool, typer.Option("--strip", help="Without a word on how it was made.")] = False,
+    gps: PLACE = False,
     small: Annotated[bool, typer.Option("--small", help="A WEBP that is small instead of exact.")] = False,
     as_json: cli.JSON = False,
 ) -> None:
@@ -85,7 +86,7 @@ def save(
         generation = studio.gallery.get(id)
         place = place_of(studio, output, (generation.width, generation.height), force=force)
         type = FileType.WEBP_LOSSY if small and place.type is FileType.WEBP else place.type
-        data = studio.exports.file(generation, type, metadata=not strip)
+        data = studio.exports.file(generation, type, metadata=not strip, place=gps)
         losses = studio.exports.losses(generation, type)
         file = place.write(f"{id}-{generation.params.seed}{type.suffix}", lambda file: file.write(data))
         if as_json:

@@ -31,6 +31,8 @@ OUTPUT = Annotated[
     ),
 ]
 
+PLACE = Annotated[bool, typer.Option("--gps", help="Also where the photo was taken, if its file says so.")]
+
 PICTURES = tuple(ENDINGS)
 
 
@@ -137,8 +139,8 @@ def place_of(
     return place
 
 
-def write_result(studio: Studio, generation: Generation, output: Output, strip: bool) -> Path:
-    data = studio.exports.file(generation, output.type, metadata=not strip)
+def write_result(studio: Studio, generation: Generation, output: Output, strip: bool, gps: bool) -> Path:
+    data = studio.exports.file(generation, output.type, metadata=not strip, place=gps)
     return output.write(f"{generation.id}-{generation.params.seed}.png", lambda file: file.write(data))
 
 

@@ -10,7 +10,6 @@ from core import cli
 from core.cli_output import FORCE, place_of
 from core.cli_run import running
 from core.domain.errors import InvalidInput
-from core.domain.generation import Relation
 from core.domain.queue import Move
 from core.domain.request import InpaintRequest
 from core.domain.sheet import Axis, Sheet
@@ -111,7 +110,7 @@ def sheet(
         generation = studio.gallery.get(id)
         source, mask = studio.gallery.image(generation.source), studio.gallery.mask(generation)
         request = InpaintRequest(source, mask, asked_again(generation.params))
-        origin = Origin(id, Relation.VARIATION, "command line", generation.source_name, generation.extended)
+        origin = Origin.variation_of(generation, "command line")
         with running(studio) as run:
             made = studio.sheets.submit(request, asked, device=generation.device, origin=origin)
             ids = [one.id for one in made.generations]

@@ -17,7 +17,7 @@ from db.tables import DraftRow, GalleryIdRow, GenerationRow, ReleasedFileRow, Ve
 
 Row, Released = GenerationRow, ReleasedFileRow
 
-FILES = ("source", "mask", "output", "thumbnail")
+FILES = ("source", "source_exif", "mask", "output", "thumbnail")
 BATCH = 5_000
 """Keys or rows in one statement."""
 

@@ -266,6 +266,7 @@ def _begin(session: Session, step: ReplayStepRow, ready: _Ready, now: datetime, 
         relation=Relation.CONTINUATION if before else Relation.RERUN,
         session=session.get_one(ReplayRow, step.replay_id).session,
         source_name=original.source_name,
+        source_exif=original.source_exif,
         extended=Extended(before.output, extended.by) if before and extended else extended,
     )
     add_rows(session, [again])

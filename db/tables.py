@@ -168,6 +168,7 @@ class GenerationRow(Table):
 
     source: Mapped[str] = mapped_column(String(80))
     source_name: Mapped[str | None] = mapped_column(Text)
+    source_exif: Mapped[str | None] = mapped_column(String(90))
     extended_json: Mapped[str | None] = mapped_column(Text)
     mask: Mapped[str] = mapped_column(String(80))
     width: Mapped[int]

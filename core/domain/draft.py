@@ -14,7 +14,8 @@ from core.domain.outpaint import Extended
 
 @dataclass(frozen=True, slots=True)
 class Draft:
-    """source: key of the picture in the image store. drawing: the canvas's own JSON, as text, at canvas_width px.
+    """source: key of the picture in the image store; source_exif: of what its file says about it. drawing: the canvas's
+    own JSON, as text, at canvas_width px.
 
     base_mask: key of a mask that lies under the drawing (uploaded, inverted, or taken from a generation), or, with
     the painter, the whole mask; of the picture's shape, at any size. mask_notes: what was understood of it beyond
@@ -27,6 +28,7 @@ class Draft:
     """
 
     source: str | None = None
+    source_exif: str | None = None
     source_name: str | None = None
     notes: tuple[str, ...] = ()
     drawing: str | None = None
@@ -46,7 +48,7 @@ class Draft:
     @property
     def files(self) -> tuple[str, ...]:
         """Keys of the image store."""
-        return tuple(key for key in (self.source, self.base_mask) if key)
+        return tuple(key for key in (self.source, self.source_exif, self.base_mask) if key)
 
     def changed(self, **changes: Any) -> Draft:
         return replace(self, **changes)

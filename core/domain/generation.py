@@ -117,7 +117,8 @@ class Outcome:
 class Generation:
     """One row of the gallery. Times are UTC. source, mask, output, thumbnail: keys in the image store.
 
-    extended: how the source came about, if it is a picture with more canvas around it.
+    extended: how the source came about, if it is a picture with more canvas around it. source_exif: key of what the
+    photo's file says about it, where the whole chain begins.
     favourite, rating (1 to 5), title, notes, tags: what the artist made of it afterwards. verdict: the newest one.
     """
 
@@ -138,6 +139,7 @@ class Generation:
     relation: Relation | None = None
     session: str | None = None
     source_name: str | None = None
+    source_exif: str | None = None
     extended: Extended | None = None
     dtype: str | None = None
     model_revision: str | None = None

@@ -12,6 +12,7 @@ from PIL import ExifTags, Image
 from core.domain import colour
 from core.domain.errors import ImageTooLarge, InvalidImage, OutOfMemory, StudioError
 from core.domain.picture_file import DAMAGED, facts_of
+from core.domain.source_exif import about
 
 # Pillow's own limit warns at 89 megapixels and knows nothing of our settings; _check_size comes before any decoding.
 Image.MAX_IMAGE_PIXELS = None
@@ -46,11 +47,13 @@ LOSSY_MODES = {"CMYK", "YCbCr", "LAB", "HSV"}
 class Picture:
     """A picture in one of the modes RGB, RGBA and I;16, upright, without foreign metadata.
 
-    notes: one sentence for everything that was converted on the way in.
+    notes: one sentence for everything that was converted or dropped on the way in. exif: what the file says about the
+    photo, as core.domain.source_exif keeps it.
     """
 
     image: Image.Image
     notes: tuple[str, ...] = ()
+    exif: bytes | None = None
 
 
 PEAK = {"PNG": 12, "JPEG": 12, "WEBP": 20, "AVIF": 16}
@@ -63,7 +66,8 @@ Decoding = Callable[[int, int], AbstractContextManager[None]]
 def read_picture(
     data: bytes, *, max_pixels: int = MAX_PIXELS, decoding: Decoding = lambda pixels, peak: nullcontext()
 ) -> Picture:
-    """Read a PNG, JPEG, WEBP or AVIF file. The colour profile is kept; EXIF orientation is applied and EXIF dropped.
+    """Read a PNG, JPEG, WEBP or AVIF file. The colour profile is kept, and EXIF beside the picture; its
+    orientation is applied.
 
     Raises InvalidImage or ImageTooLarge, before decoding where the header is enough to know; and what decoding raises.
     """
@@ -79,8 +83,11 @@ def read_picture(
             _check_size(opened.size, max_pixels)
             notes = _notes(opened, data)
             opened.load()
-            image = _normalised(opened)
-            return Picture(image, (*notes, *colour.profile_notes(opened, image)))
+            image, said = _normalised(opened), about(opened)
+            notes += colour.profile_notes(opened, image)
+            if said.dropped:
+                notes.append(f"Of what this file says about itself this is not kept: {', '.join(said.dropped)}.")
+            return Picture(image, tuple(notes), said.block)
 
 
 @contextmanager

@@ -114,9 +114,12 @@ def repaired(text: str) -> str:
 # Writing -------------------------------------------------------------------------------------------------------
 
 HEAD = b"Exif\0\0"
-BYTE, UNDEFINED = 1, 7
+BYTE, TEXT, UNDEFINED = 1, 2, 7
 OF_TYPE_UNDEFINED = frozenset({0x9000, 0x9101, 0x927C, 0x9286, 0xA000, 0xA300, 0xA301, 0xA302})
 """Tags whose bytes the standard calls neither text nor numbers: versions, maker note, user comment, scene."""
+
+OF_TYPE_TEXT = frozenset(range(0xA430, 0xA43D))
+"""Owner, lens, photographer and the like: Pillow knows no type for them."""
 
 
 def with_comment(user_comment: str, exif: Image.Exif | None = None) -> bytes:
@@ -133,9 +136,10 @@ def typed(block: bytes) -> bytes:
     piexif then give a list of numbers where A1111 and Forge expect text."""
     changed = bytearray(block)
     for entry, tag, kind in _entries(block):
-        if tag in OF_TYPE_UNDEFINED and kind == BYTE:
+        wanted = UNDEFINED if tag in OF_TYPE_UNDEFINED else TEXT if tag in OF_TYPE_TEXT else BYTE
+        if kind == BYTE and wanted != BYTE:
             order = ">" if block[len(HEAD) :].startswith(b"MM") else "<"
-            struct.pack_into(f"{order}H", changed, entry + 2, UNDEFINED)
+            struct.pack_into(f"{order}H", changed, entry + 2, wanted)
     return bytes(changed)
 
 

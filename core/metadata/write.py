@@ -5,13 +5,15 @@ from __future__ import annotations
 import io
 from typing import Any
 
-from PIL import Image, PngImagePlugin
+from PIL import ExifTags, Image, PngImagePlugin
 
 from core import __version__
 from core.domain.errors import InvalidImage
 from core.domain.generation import Generation
 from core.domain.hashing import canonical_json
-from core.metadata import a1111, exif, ours, xmp
+from core.domain.source_exif import dpi_of
+from core.metadata import a1111, ours, xmp
+from core.metadata.exif import typed, with_comment
 
 PROGRAM = f"{ours.PROGRAM} {__version__}"
 FORMATS = ("PNG", "WEBP", "JPEG", "AVIF")
@@ -35,16 +37,19 @@ LONGEST_IN_JPEG = 7_500
 
 
 def embedded(
-    image: Image.Image, generation: Generation, *, format: str = "PNG", metadata: bool = True, lossless: bool = True
-) -> bytes:
+    image: Image.Image, generation: Generation, *, format: str = "PNG", metadata: bool = True, lossless: bool = True,
+    exif: Image.Exif | None = None,
+) -> bytes:  # fmt: skip
     """The file for sharing. Pixels of PNG and WEBP are those of the image; its colour profile is kept.
 
     image: RGB, RGBA or I;16. metadata: False leaves out everything but the colour profile. lossless: False makes a
-    WEBP small instead of exact. JPEG has no transparency: the picture is laid on white.
+    WEBP small instead of exact. exif: what the photo's file says about it (changed here); left out of a JPEG that has
+    no room for it. JPEG has no transparency: the picture is laid on white.
 
     Raises InvalidImage if the format cannot hold the picture.
     """
-    return encoded(image, format, lossless=lossless, **(_texts(generation, format) if metadata else {}))
+    texts = _texts(generation, format, exif) if metadata else {}
+    return encoded(image, format, lossless=lossless, **texts)
 
 
 def encoded(image: Image.Image, format: str, *, lossless: bool = True, **texts: Any) -> bytes:
@@ -73,23 +78,31 @@ def _check(image: Image.Image, format: str) -> None:
         raise InvalidImage(f"{format} holds at most {MAX_SIDE[format]} pixels a side. Choose PNG.")
 
 
-def _texts(generation: Generation, format: str) -> dict[str, Any]:
+def _texts(generation: Generation, format: str, exif: Image.Exif | None) -> dict[str, Any]:
     record, parameters = ours.record_of(generation), a1111.text_of(generation)
+    if format == "AVIF" and exif is not None:
+        # Pillow takes it out, and then writes all texts anew, as ASCII. Without it a picture is upright.
+        exif.pop(ExifTags.Base.Orientation, None)
+    dpi = dpi_of(exif) if exif is not None else None
+    resolution = {"dpi": dpi} if dpi else {}
     if format == "PNG":
         chunks = PngImagePlugin.PngInfo()
         chunks.add_itxt(ours.CHUNK, canonical_json(record))
         chunks.add_text(a1111.CHUNK, parameters)
         chunks.add_itxt("XML:com.adobe.xmp", xmp.packet(None, PROGRAM))
-        return {"pnginfo": chunks}
+        return {"pnginfo": chunks, **({"exif": typed(exif.tobytes())} if exif is not None else {}), **resolution}
     if format == "JPEG":
-        return _in_jpeg(generation, record, parameters)
-    return {"exif": exif.with_comment(parameters), "xmp": xmp.packet(canonical_json(record), PROGRAM)}
+        return _in_jpeg(generation, record, parameters, exif) | resolution
+    return {"exif": with_comment(parameters, exif), "xmp": xmp.packet(canonical_json(record), PROGRAM)}
 
 
-def _in_jpeg(generation: Generation, record: dict[str, Any], parameters: str) -> dict[str, Any]:
-    block = exif.with_comment(parameters)
-    if len(block) > MAX_JPEG_BLOCK:
-        block = exif.with_comment(a1111.text_of(generation, longest=LONGEST_IN_JPEG))
+def _in_jpeg(
+    generation: Generation, record: dict[str, Any], parameters: str, exif: Image.Exif | None
+) -> dict[str, Any]:
+    shorter = a1111.text_of(generation, longest=LONGEST_IN_JPEG)
+    # What has no room goes in this order: the ends of long prompts, what the photo's file says, both.
+    blocks = (with_comment(text, said) for said in (exif, None) for text in (parameters, shorter))
+    block = next(block for block in blocks if len(block) <= MAX_JPEG_BLOCK)
     packet = xmp.packet(canonical_json(record), PROGRAM)
     if len(packet) <= MAX_JPEG_BLOCK:
         return {"exif": block, "xmp": packet}

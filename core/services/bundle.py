@@ -2,6 +2,7 @@
 
     bundle.json                 what is in it, in our own words: generations, and the sheets they belong to
     images/<sha256>.png         source, mask and result, each named by the hash of its pixels
+    exif/<sha256>.exif          what the photo's file says about it, without where it was taken
 
 No weights, no thumbnails, nothing of the machine but what the record says.
 """
@@ -34,12 +35,13 @@ from core.domain.errors import (
 from core.domain.gallery import notes_text, tag_name, title_text
 from core.domain.generation import Generation, Relation, Status
 from core.domain.geometry import Bounds
-from core.domain.hashing import canonical_json, is_named, pixels_sha256
+from core.domain.hashing import canonical_json, is_named, pixels_sha256, sha256_of
 from core.domain.imported import is_said
 from core.domain.outpaint import Extended
 from core.domain.params import InpaintParams
 from core.domain.picture import MAX_PIXELS
 from core.domain.sheet import KeptSheet, Sheet
+from core.domain.source_exif import MAX_BYTES, without_place
 from core.memory import decoding
 from core.ports import ImageStore
 from core.services.thumbnails import thumbnail
@@ -50,6 +52,7 @@ from db.sheets import SheetRepo
 SCHEMA = 1
 INDEX = "bundle.json"
 MAX_INDEX_BYTES = 64 * 2**20
+EXIF_ENDING = ".exif"
 MAX_GENERATIONS = 10_000
 MAX_IMAGE_BYTES = 8 * MAX_PIXELS
 """An uncompressed RGBA picture of the largest size, twice: no PNG that we wrote is larger."""
@@ -84,6 +87,8 @@ class Bundles:
         for generation in generations:
             if generation.output is None:
                 raise InvalidMove(f"Generation {generation.id} has no result to export. Leave it out.")
+        exif = self._exif_of(generations)
+        generations = [replace(g, source_exif=exif[g.source_exif][0]) if g.source_exif else g for g in generations]
         index = {
             "schema": SCHEMA,
             "generations": [_to_json(g) for g in generations],
@@ -97,6 +102,20 @@ class Bundles:
             bundle.writestr(INDEX, text, zipfile.ZIP_DEFLATED)
             for key in _keys(generations):
                 bundle.writestr(_name(key), self._checked(key, generations))
+            for key, block in dict(exif.values()).items():
+                if key is not None:
+                    bundle.writestr(_exif_name(key), block)
+
+    def _exif_of(self, generations: Sequence[Generation]) -> Mapping[str, tuple[str | None, bytes]]:
+        """By its key here: key and block of what is handed on, which never says where a photo was taken."""
+        found = {}
+        for key in _exif_keys(generations):
+            block = None
+            # The pictures count; they are handed on without it too.
+            with suppress(StoredImageMissing):
+                block = without_place(self.images.read_file(key))
+            found[key] = (sha256_of(block) + EXIF_ENDING, block) if block else (None, b"")
+        return found
 
     def _checked(self, key: str, generations: Sequence[Generation]) -> bytes:
         """The stored file, if it holds what its name says: a bundle that nobody can read is no backup."""
@@ -125,20 +144,26 @@ class Bundles:
                     raise InvalidBundle("The pictures of a generation in this bundle have different sizes.")
                 if found[generation.output][1] != generation.pixels_sha256:
                     raise InvalidBundle
-            keep = partial(self._keep, generations, sheets, lambda key: _read_picture(bundle, key))
+            for key in _exif_keys(generations):
+                _read_exif(bundle, key)
+            pictures, exif = partial(_read_picture, bundle), partial(_read_exif, bundle)
+            keep = partial(self._keep, generations, sheets, pictures, exif)
             # Another process may read the same bundle: what it has written is known at the next look.
             with suppress(DatabaseConflict):
                 return keep()
             return keep()
 
     def _keep(
-        self, generations: Sequence[Generation], sheets: Sequence[KeptSheet], read: Callable[[str], Image.Image]
-    ) -> ImportedBundle:
+        self, generations: Sequence[Generation], sheets: Sequence[KeptSheet], read: Callable[[str], Image.Image],
+        read_exif: Callable[[str], bytes],
+    ) -> ImportedBundle:  # fmt: skip
         new, known = [], []
         for generation in generations:
             (known if self._is_here(generation) else new).append(generation)
         # Said before they are there: should this end half way, the collector finds them.
-        self.files.release(_keys(new), self.now())
+        self.files.release([*_keys(new), *_exif_keys(new)], self.now())
+        for key in _exif_keys(new):
+            self.images.put_file(read_exif(key), EXIF_ENDING)
         thumbnails = {}
         # One picture at a time: a bundle may hold more than the memory does.
         for key in _keys(new):
@@ -162,6 +187,9 @@ class Bundles:
         for key in _keys(new):
             if not self.images.has(key):
                 self.images.put(read(key), key)
+        for key in _exif_keys(new):
+            if not self.images.has(key):
+                self.images.put_file(read_exif(key), EXIF_ENDING)
         return ImportedBundle(tuple(row.id for row in rows), tuple(g.id for g in known))
 
     def _new_sheets(self, sheets: Sequence[KeptSheet], ids: Mapping[str, str]) -> list[KeptSheet]:
@@ -306,6 +334,7 @@ class _Columns(BaseModel):
     finished_at: Time | None = None
     parent_id: Id | None = None
     source_name: str | None = None
+    source_exif: str | None = Field(None, pattern=r"^sha256:[0-9a-f]{64}\.exif$")
     dtype: str | None = Field(None, max_length=20)
     model_revision: str | None = Field(None, max_length=120)
     runtime_s: Seconds | None = None
@@ -350,6 +379,10 @@ def _keys(generations: Sequence[Generation]) -> list[str]:
     return list(dict.fromkeys(key for g in generations for key in (g.source, g.mask, g.output) if key))
 
 
+def _exif_keys(generations: Sequence[Generation]) -> list[str]:
+    return list(dict.fromkeys(g.source_exif for g in generations if g.source_exif))
+
+
 def _parents_first(rows: Sequence[Generation]) -> list[Generation]:
     """A row is added after its parent, whatever their times say; a ring of parents is cut."""
     waiting, ordered = {row.id: row for row in rows}, []
@@ -386,6 +419,14 @@ def _decoded(data: bytes, key: str) -> Image.Image:
         return image
 
 
+def _read_exif(bundle: zipfile.ZipFile, key: str) -> bytes:
+    with _said_in_words():
+        block = _read(bundle, _exif_name(key), MAX_BYTES)
+        if sha256_of(block) + EXIF_ENDING != key:
+            raise InvalidBundle
+        return block
+
+
 def _read(bundle: zipfile.ZipFile, name: str, limit: int) -> bytes:
     """One file, never more than the limit, whatever its header says."""
     with bundle.open(name) as file:
@@ -393,6 +434,10 @@ def _read(bundle: zipfile.ZipFile, name: str, limit: int) -> bytes:
     if len(data) > limit:
         raise InvalidBundle
     return data
+
+
+def _exif_name(key: str) -> str:
+    return f"exif/{key.removeprefix('sha256:')}"
 
 
 def _name(key: str) -> str:

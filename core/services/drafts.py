@@ -16,6 +16,7 @@ from core.domain.outpaint import Extended, Extension, extended, mask_of_extensio
 from core.domain.params import OF_ONE_MODEL, ORIGINAL
 from core.domain.picture import Picture
 from core.ports import ImageStore
+from core.services.pictures import Pictures
 from core.services.prompts import PROMPTS, as_written
 from db.drafts import DraftRepo
 
@@ -32,6 +33,7 @@ class Drafts:
 
     repo: DraftRepo
     images: ImageStore
+    pictures: Pictures
     is_usable: Callable[[str], bool]
     now: Callable[[], datetime]
     new_id: Callable[[], str]
@@ -60,6 +62,7 @@ class Drafts:
         """The draft with another picture; the mask and the lineage belonged to the old one and are dropped."""
         return Draft(
             source=self.images.put(picture.image),
+            source_exif=self.pictures.keep_exif(picture),
             source_name=name,
             notes=picture.notes,
             params=self._for_another_picture(draft.params),
@@ -108,6 +111,7 @@ class Drafts:
         params |= {name: as_written(params[name]) for name in PROMPTS if name in params}
         return Draft(
             source=generation.source,
+            source_exif=generation.source_exif,
             source_name=generation.source_name,
             base_mask=None if generation.is_imported_picture else generation.mask,
             params=params,
@@ -122,6 +126,7 @@ class Drafts:
             raise InvalidMove("This generation has no result to continue from. Run it again first.")
         return Draft(
             source=generation.output,
+            source_exif=generation.source_exif,
             source_name=generation.source_name,
             params=self.from_generation(generation).params,
             parent_id=generation.id,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import logging
 from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
@@ -10,11 +11,14 @@ from enum import StrEnum
 from PIL import Image
 
 from core.domain import compositing
-from core.domain.errors import InvalidImage, InvalidMove, StoredImageDamaged
+from core.domain.errors import InvalidImage, InvalidMove, StoredImageDamaged, StudioError
 from core.domain.generation import Generation
 from core.domain.geometry import Size
+from core.domain.source_exif import for_file, has_place
 from core.metadata.write import MAX_SIDE, embedded, encoded
 from core.ports import ImageStore
+
+log = logging.getLogger(__name__)
 
 
 class FileType(StrEnum):
@@ -79,9 +83,12 @@ def check_size(type: FileType, width: int, height: int) -> None:
 class Exports:
     images: ImageStore
 
-    def file(self, generation: Generation, type: FileType = FileType.PNG, *, metadata: bool = True) -> bytes:
+    def file(
+        self, generation: Generation, type: FileType = FileType.PNG, *, metadata: bool = True, place: bool = False
+    ) -> bytes:
         """The result as a file. Raises InvalidMove without a result, InvalidImage if the format cannot hold it.
 
+        metadata: how it was made, and what the photo's file says about the photo; place: also where it was taken.
         Of an imported picture never with metadata: we do not speak for the tool that made it.
         """
         if generation.output is None:
@@ -90,7 +97,27 @@ class Exports:
         if image.mode == "I;16" and type is not FileType.PNG:
             image = compositing.for_screen(image, Size(*image.size))
         says = metadata and not generation.is_imported_picture
-        return embedded(image, generation, format=_KINDS[type].format, metadata=says, lossless=type.is_lossless)
+        return embedded(
+            image, generation, format=_KINDS[type].format, metadata=says, lossless=type.is_lossless,
+            exif=self._exif(generation, image.size, place) if says else None,
+        )  # fmt: skip
+
+    def knows_place(self, generation: Generation) -> bool:
+        """Whether the photo's file says where it was taken."""
+        block = self._block(generation)
+        return block is not None and has_place(block)
+
+    def _exif(self, generation: Generation, size: tuple[int, int], place: bool) -> Image.Exif | None:
+        block = self._block(generation)
+        return for_file(block, size, with_place=place) if block else None
+
+    def _block(self, generation: Generation) -> bytes | None:
+        """What is lost here must not keep back the picture."""
+        try:
+            return self.images.read_file(generation.source_exif) if generation.source_exif else None
+        except (StudioError, OSError) as error:
+            log.warning("no EXIF for %s: %s", generation.id, error)
+            return None
 
     def sheet(self, picture: Image.Image, type: FileType) -> bytes:
         """A sheet as a file. Its pictures say how they were made, each in the gallery."""

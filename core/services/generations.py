@@ -25,7 +25,7 @@ MAX_COUNT = 64
 class Origin:
     """Where a request comes from: the generation before it, the browser session, the name of the picture's file.
 
-    extended: how its picture came about, if the canvas was extended.
+    extended: how its picture came about, if the canvas was extended. source_exif: key of what its file says about it.
     """
 
     parent_id: str | None = None
@@ -33,6 +33,15 @@ class Origin:
     session: str | None = None
     source_name: str | None = None
     extended: Extended | None = None
+    source_exif: str | None = None
+
+    @classmethod
+    def variation_of(cls, generation: Generation, session: str) -> Origin:
+        """Of something that is tried again with the same picture and mask."""
+        return cls(
+            generation.id, Relation.VARIATION, session, generation.source_name, generation.extended,
+            generation.source_exif,
+        )  # fmt: skip
 
 
 UNKNOWN_ORIGIN = Origin()
@@ -95,6 +104,7 @@ class Generations:
                 session=origin.session,
                 source_name=origin.source_name,
                 extended=origin.extended,
+                source_exif=origin.source_exif,
             )
             for params in all_params
         ]
@@ -130,6 +140,7 @@ class Generations:
             session=session,
             source_name=original.source_name,
             extended=original.extended,
+            source_exif=original.source_exif,
         )
         self.repo.add([again])
         # Its files may lie in the trash since the original was deleted a moment ago: asked for, they come back.

@@ -135,6 +135,7 @@ class Imports:
             created_at=self.now(),
             relation=Relation.IMPORT,
             source_name=name,
+            source_exif=self.pictures.keep_exif(picture),
             dtype=_text(record, "dtype", 20),
             model_revision=_text(record.get("model"), "revision", 120),
             output=key,

@@ -13,6 +13,7 @@ TRAVELS = (
     "The file says how it was made: prompts, seed, parameters, model and versions, for this program and for others. "
     "It names no person, folder or machine."
 )
+EXIF = "What the photo's own file says goes along too: camera, lens, date, author, resolution; {place}."
 FOREIGN = (
     "The file holds the pixels and their colour profile. What the other program said about it stays in this gallery."
 )
@@ -41,11 +42,21 @@ def _result(studio: Studio, generation: Generation, key: str) -> None:
         help="Leaves out prompts, seed, parameters, model and versions.",
     )  # fmt: skip
     st.caption(FOREIGN if foreign else STRIPPED if strip else TRAVELS)
+    place = not strip and generation.source_exif is not None and _about_the_photo(studio, generation, key)
     for loss in studio.exports.losses(generation, type):
         st.caption(f":material/info: {loss}")
     st.download_button(
-        "Download the result", lambda: studio.exports.file(generation, type, metadata=not strip),
+        "Download the result", lambda: studio.exports.file(generation, type, metadata=not strip, place=place),
         f"inpaint-{generation.id}{type.suffix}", type.mime, key=f"download-result-{key}",
         on_click="ignore", icon=":material/download:", type="primary", width="stretch",
         help="The whole picture in its full resolution",
     )  # fmt: skip
+
+
+def _about_the_photo(studio: Studio, generation: Generation, key: str) -> bool:
+    """Says what else goes along, and returns whether the place where the photo was taken does."""
+    place = studio.exports.knows_place(generation) and st.toggle(
+        "Say where the photo was taken", key=f"place-{key}", help="The GPS position that the camera wrote.",
+    )  # fmt: skip
+    st.caption(EXIF.format(place="and where it was taken" if place else "not where it was taken"))
+    return place

@@ -129,7 +129,9 @@ def _asked(studio: Studio, draft: Draft, choices: Choices) -> tuple[InpaintReque
         raise InvalidParams(choices.problem)
     params = choices.params.reseeded(studio.generations.random_seed()) if choices.is_random else choices.params
     request = InpaintRequest(studio.gallery.image(draft.source), mask_of(studio, draft), params)
-    return request, Origin(draft.parent_id, draft.relation, state.person(), draft.source_name, draft.extended)
+    return request, Origin(
+        draft.parent_id, draft.relation, state.person(), draft.source_name, draft.extended, draft.source_exif
+    )
 
 
 # What was refused ----------------------------------------------------------------------------------------------

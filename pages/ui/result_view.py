@@ -8,7 +8,7 @@ from typing import Any
 import streamlit as st
 
 from core.bootstrap import Studio
-from core.domain.generation import Generation, Relation, Status
+from core.domain.generation import Generation, Status
 from core.domain.request import InpaintRequest
 from core.services.generations import Origin
 from core.services.prompts import asked_again
@@ -151,7 +151,7 @@ def _try_again(studio: Studio, id: str, generation: Generation, changes: Sequenc
     """The same picture and mask under these changes of its parameters, each a generation."""
     all_params = [asked_again(generation.params).changed(**change) for change in changes]
     request = InpaintRequest(studio.gallery.image(generation.source), studio.gallery.mask(generation), all_params[0])
-    origin = Origin(generation.id, Relation.VARIATION, state.person(), generation.source_name, generation.extended)
+    origin = Origin.variation_of(generation, state.person())
     ids = studio.generations.submit_all(request, all_params, device=generation.device, origin=origin)
     state.change_draft(studio, id, generations=tuple(ids), sheet=None)
     st.rerun()

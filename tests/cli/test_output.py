@@ -16,6 +16,7 @@ from core import cli, cli_output
 from core.domain.hashing import pixels_sha256
 from core.metadata.read import read
 from tests.conftest import a_mask, a_picture, a_request
+from tests.domain.test_source_exif import camera_exif
 
 FORMATS = {
     "a.png": "PNG", "a.PNG": "PNG", "a.b.webp": "WEBP", "a.WebP": "WEBP", "a.jpg": "JPEG", "a.jpeg": "JPEG",
@@ -97,6 +98,20 @@ def test_an_exact_format_has_every_pixel_and_the_others_say_what_they_lose(run, 
         assert pixels_sha256(Image.open(made["output"])) == made["pixels_sha256"]
         assert made["losses"] == []
     assert "not pixel-exact" in " ".join(jpeg.stderr.split())
+
+
+@pytest.mark.parametrize("asked", [False, True])
+def test_what_the_camera_wrote_goes_along_and_the_place_only_if_it_is_asked_for(run, tmp_path, asked):
+    a_picture(64, 96).save("photo.png", exif=camera_exif().tobytes())
+    gps = ["--gps"] if asked else []
+
+    made = json.loads(run("inpaint", "a.jpg", "--json", *gps).stdout)
+    for command in (["rerun", made["id"]], ["gallery", "save", made["id"]]):
+        assert CliRunner().invoke(cli.app, [*command, "--output", "b.webp", "--force", *gps]).exit_code == 0
+        for name in ("a.jpg", "b.webp"):
+            written = (tmp_path / name).read_bytes()
+            assert b"EOS R5" in written
+            assert (b"1987:06:05" in written) is asked
 
 
 def test_a_jpeg_of_a_transparent_picture_tells_that_it_is_laid_on_white(run, tmp_path):

@@ -9,9 +9,12 @@ import streamlit as st
 from streamlit.testing.v1 import AppTest
 
 from core.domain.params import InpaintParams
+from core.domain.picture import Picture
 from core.domain.request import InpaintRequest
 from core.services.exports import FileType
+from core.services.generations import Origin
 from tests.conftest import a_mask, a_picture
+from tests.domain.test_source_exif import camera_exif
 
 
 @pytest.fixture
@@ -26,9 +29,10 @@ def opened(studio, monkeypatch):
 
         downloads(studio(), studio().gallery.get(id), "here")
 
-    def open_page(mode: str = "RGB") -> AppTest:
+    def open_page(mode: str = "RGB", exif: bytes | None = None) -> AppTest:
         request = InpaintRequest(a_picture(mode=mode), a_mask(), InpaintParams(prompt="a cat", size=64))
-        [id] = studio.generations.submit(request)
+        origin = Origin(source_exif=studio.pictures.keep_exif(Picture(request.image, exif=exif)))
+        [id] = studio.generations.submit(request, origin=origin)
         studio.dispatcher.drain()
         opened = AppTest.from_function(page, args=(id,), default_timeout=30).run()
         assert not opened.exception
@@ -48,6 +52,23 @@ def test_the_result_the_mask_and_the_original_can_be_taken_along(opened):
 
     assert labels == ["Download the result", "Mask as PNG", "Original as PNG"]
     assert "The file says how it was made" in words_on(page)
+
+
+def test_what_the_camera_wrote_goes_along_and_the_place_only_with_its_switch(opened):
+    page = opened(exif=camera_exif().tobytes())
+
+    assert "not where it was taken" in words_on(page)
+    page.toggle(key="place-here").set_value(True).run()
+    assert "; and where it was taken" in words_on(page)
+    page.toggle(key="strip-here").set_value(True).run()
+    assert "camera" not in words_on(page)
+
+
+def test_a_photo_that_does_not_say_where_it_was_taken_has_no_switch_for_it(opened):
+    page = opened(exif=camera_exif(place=False).tobytes())
+
+    assert [toggle.key for toggle in page.toggle] == ["strip-here"]
+    assert "camera" in words_on(page)
 
 
 def test_stripping_is_said_in_words(opened):
