@@ -28,6 +28,7 @@ SHOT = {
     Base.LensSpecification: (24.0, 70.0, 2.8, 2.8), Base.LensModel: "RF24-70mm F2.8 L IS USM",
     Base.ColorSpace: 65535,
 }  # fmt: skip
+OWNER = "Zoë Müller"
 PLACE = {0: b"\2\3\0\0", 1: "N", 2: (48.0, 12.0, 30.5), 3: "E", 4: (11.0, 34.0, 12.25), 29: "1987:06:05"}
 
 
@@ -39,6 +40,7 @@ def camera_exif(*, place: bool = True) -> Image.Exif:
     exif[Base.ImageWidth] = 4711
     inner = exif.get_ifd(Ifd.Exif)
     inner.update(SHOT)
+    inner[Base.CameraOwnerName] = OWNER.encode() + b"\0"
     inner.update(
         {Base.MakerNote: b"MAKERNOTE" * 50, Base.UserComment: b"ASCII\0\0\0OLDCOMMENT", Base.ExifImageWidth: 4711}
     )

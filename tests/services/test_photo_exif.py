@@ -18,7 +18,7 @@ from core.services.exports import FileType
 from core.services.generations import Origin
 from core.settings import Settings
 from tests.conftest import a_mask, a_request, make_studio
-from tests.domain.test_source_exif import PHOTO, PLACE, SHOT, camera_exif, file_of, text
+from tests.domain.test_source_exif import OWNER, PHOTO, PLACE, SHOT, camera_exif, file_of, text
 
 Base, Ifd = ExifTags.Base, ExifTags.IFD
 PLACE_BYTES = (b"1987:06:05", bytes.fromhex("00000030000000010000000c00000001"), bytes.fromhex("300000000100000" + "0"))
@@ -60,6 +60,9 @@ def says_all(data: bytes, size: tuple[int, int]) -> None:
     inner = exif.get_ifd(Ifd.Exif)
     for tag, value in SHOT.items():
         assert inner[tag] == pytest.approx(value) if isinstance(value, float | tuple) else inner[tag] == value, tag
+    # A text by its type, as readers expect it.
+    assert text(inner[Base.CameraOwnerName]) == OWNER
+    assert isinstance(inner[Base.CameraOwnerName], str)
     assert exif.get(Base.Orientation, 1) == 1
     assert (inner[Base.ExifImageWidth], inner[Base.ExifImageHeight]) == size
     assert dpi_of(exif) == (300, 300)
