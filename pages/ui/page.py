@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
-from pages.ui import address
+from pages.ui import address, callbacks
 from pages.ui.messages import escaped
 
 STUDIO = "Inpaint Studio"
@@ -64,6 +64,7 @@ def scroll_to_button(key: str, what: str) -> None:
 def begin_page(title: str, icon: str) -> None:
     """icon: of the browser's tab, an emoji: the other icons of Streamlit are fetched from a host of Google's."""
     tab = title if title == STUDIO else f"{title} · {STUDIO}"
+    callbacks.install()
     address.begin(title)
     st.set_page_config(page_title=tab, page_icon=icon, layout="wide", initial_sidebar_state=SIDEBAR_PX)
     st.html(_ONLY_HEARD + _SIDEBAR + _TOP + _READABLE)

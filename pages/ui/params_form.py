@@ -79,39 +79,41 @@ def params_form(studio: Studio, id: str, draft: Draft) -> tuple[Choices, DeltaGe
     values: dict[str, Any] = {}
     unused = unused_by(studio, held_model(id) or kept["model"])
     mode = _mode(studio, id, kept, takes_words="prompt" not in unused)
-    values["prompt"] = _text(id, "prompt", kept, unused, height=84)
+    values["prompt"] = _text(studio, id, "prompt", kept, unused, height=84)
     _prompt_line(values["prompt"])
-    values["negative_prompt"] = _text(id, "negative_prompt", kept, unused)
+    values["negative_prompt"] = _text(studio, id, "negative_prompt", kept, unused)
     below_prompts = st.container()
     advice, at_work = st.container(), st.container()
     values["model"] = model_picker(studio, id, kept["model"], lambda model: _apply_recommended(studio, id, model))
     problem = model_facts(studio, values["model"])
     left, right = st.columns(2)
     with left:
-        values["num_inference_steps"] = _number(id, "num_inference_steps", kept, unused)
-        values["strength"] = _number(id, "strength", kept, unused)
+        values["num_inference_steps"] = _number(studio, id, "num_inference_steps", kept, unused)
+        values["strength"] = _number(studio, id, "strength", kept, unused)
         values["seed"], is_random = _seed(id, kept)
     with right:
-        values["guidance_scale"] = _number(id, "guidance_scale", kept, unused)
+        values["guidance_scale"] = _number(studio, id, "guidance_scale", kept, unused)
         images = _images(id, kept, unused)
         _device(studio, id, kept["device"])
     if values["strength"] < 1 and "strength" not in unused:
         steps = int(values["num_inference_steps"] * values["strength"])
         st.caption(f"{steps} of {values['num_inference_steps']} steps are run at this strength.")
     with st.expander("More parameters", icon=":material/tune:"):
-        values["fill"] = _choice(id, "fill", kept, unused)
+        values["fill"] = _choice(studio, id, "fill", kept, unused)
         if values["fill"] != ORIGINAL and values["strength"] == 1:
             st.caption("At a strength of 1 the model begins with pure noise. Lower it to begin with this.")
-        values["area"] = _choice(id, "area", kept)
+        values["area"] = _choice(studio, id, "area", kept)
         is_twice = values["area"] == TWO_PASS
-        values["refine_strength"] = _number(id, "refine_strength", kept) if is_twice else kept["refine_strength"]
+        values["refine_strength"] = (
+            _number(studio, id, "refine_strength", kept) if is_twice else kept["refine_strength"]
+        )
         for name in EXPERT:
-            values[name] = _number(id, name, kept)
-        values["soft_mask"] = _toggle(id, "soft_mask", kept)
-        values["prompt_weights"] = _toggle(id, "prompt_weights", kept, unused)
-        values["long_prompt"] = _toggle(id, "long_prompt", kept, unused)
-        values |= _variation(id, kept, unused)
-        values["scheduler"] = _choice(id, "scheduler", kept, unused)
+            values[name] = _number(studio, id, name, kept)
+        values["soft_mask"] = _toggle(studio, id, "soft_mask", kept)
+        values["prompt_weights"] = _toggle(studio, id, "prompt_weights", kept, unused)
+        values["long_prompt"] = _toggle(studio, id, "long_prompt", kept, unused)
+        values |= _variation(studio, id, kept, unused)
+        values["scheduler"] = _choice(studio, id, "scheduler", kept, unused)
         st.button(
             "Reset to recommended", icon=":material/restart_alt:", key=f"{id}.reset",
             help="The values that suit the chosen model. Prompts and seed stay.",
@@ -184,14 +186,25 @@ def _first_mode(studio: Studio, model: str, *, is_fresh: bool) -> str:
         return USUAL_MODE
 
 
-def _text(id: str, name: str, kept: Mapping[str, Any], unused: Collection[str] = (), **size: Any) -> str:
+def _text(
+    studio: Studio, id: str, name: str, kept: Mapping[str, Any], unused: Collection[str] = (), **size: Any
+) -> str:
     parameter = PARAMETERS[name]
     state.begin_widget(f"{id}.{name}", str(kept[name]))
     field = st.text_area if size else st.text_input
     return field(
         # No max_chars: the browser would refuse a longer text without a word, and the one before would be painted.
-        parameter.title, key=f"{id}.{name}", help=parameter.help, disabled=name in unused, **size,
+        parameter.title, key=f"{id}.{name}", help=parameter.help, disabled=name in unused,
+        on_change=_keep, args=(studio, id, name), **size,
     )  # fmt: skip
+
+
+def _keep(studio: Studio, id: str, name: str) -> None:
+    """What was just said in a field is stored with the words themselves, and not only when the form is drawn again."""
+    params = (studio.drafts.get(id) or Draft()).params
+    # What a draft does not say is recommended for its model: a new one says nothing until its form has been drawn.
+    if params:
+        state.change_draft(studio, id, params={**params, name: state.widget_value(f"{id}.{name}")})
 
 
 def _prompt_line(prompt: str) -> None:
@@ -200,14 +213,17 @@ def _prompt_line(prompt: str) -> None:
     st.caption(f":red[{len(prompt):,} of at most {most:,} characters]" if len(prompt) > most > 0 else "&nbsp;")
 
 
-def _number(id: str, name: str, kept: Mapping[str, Any], unused: Collection[str] = ()) -> int | float:
+def _number(studio: Studio, id: str, name: str, kept: Mapping[str, Any], unused: Collection[str] = ()) -> int | float:
     parameter = PARAMETERS[name]
     kind = float if isinstance(parameter.default, float) else int
     low, high, step = kind(parameter.low), kind(parameter.high), kind(parameter.step)
     state.begin_widget(f"{id}.{name}", _within(kept[name], kind, low, high))
     title = f"{parameter.title} ({parameter.unit})" if parameter.unit else parameter.title
     field = st.slider if (high - low) / step <= SLIDER_STEPS else st.number_input
-    return field(title, low, high, step=step, key=f"{id}.{name}", help=parameter.help, disabled=name in unused)
+    return field(
+        title, low, high, step=step, key=f"{id}.{name}", help=parameter.help, disabled=name in unused,
+        on_change=_keep, args=(studio, id, name),
+    )  # fmt: skip
 
 
 def _within(value: Any, kind: type, low: float, high: float) -> int | float:
@@ -241,7 +257,7 @@ def _apply_mode(studio: Studio, id: str) -> None:
     fill_form(studio, id, values)
 
 
-def _choice(id: str, name: str, kept: Mapping[str, Any], unused: Collection[str] = ()) -> str:
+def _choice(studio: Studio, id: str, name: str, kept: Mapping[str, Any], unused: Collection[str] = ()) -> str:
     parameter = PARAMETERS[name]
     choices = parameter.choices or {}
     if name in unused:
@@ -250,21 +266,24 @@ def _choice(id: str, name: str, kept: Mapping[str, Any], unused: Collection[str]
     state.begin_widget(f"{id}.{name}", kept[name] if kept[name] in choices else parameter.default)
     return st.selectbox(
         parameter.title, list(choices), key=f"{id}.{name}", format_func=choices.get, help=parameter.help,
-        disabled=name in unused,
+        disabled=name in unused, on_change=_keep, args=(studio, id, name),
     )  # fmt: skip
 
 
-def _toggle(id: str, name: str, kept: Mapping[str, Any], unused: Collection[str] = ()) -> bool:
+def _toggle(studio: Studio, id: str, name: str, kept: Mapping[str, Any], unused: Collection[str] = ()) -> bool:
     parameter = PARAMETERS[name]
     if name in unused:
         state.fill_widget(f"{id}.{name}", parameter.default)
     state.begin_widget(f"{id}.{name}", bool(kept[name]))
-    return st.toggle(parameter.title, key=f"{id}.{name}", help=parameter.help, disabled=name in unused)
+    return st.toggle(
+        parameter.title, key=f"{id}.{name}", help=parameter.help, disabled=name in unused, on_change=_keep,
+        args=(studio, id, name),
+    )  # fmt: skip
 
 
-def _variation(id: str, kept: Mapping[str, Any], unused: Collection[str]) -> dict[str, Any]:
-    strength = _number(id, "variation_strength", kept, unused)
-    seed = _number(id, "variation_seed", kept) if strength else kept["variation_seed"]
+def _variation(studio: Studio, id: str, kept: Mapping[str, Any], unused: Collection[str]) -> dict[str, Any]:
+    strength = _number(studio, id, "variation_strength", kept, unused)
+    seed = _number(studio, id, "variation_seed", kept) if strength else kept["variation_seed"]
     return {"variation_strength": strength, "variation_seed": seed}
 
 

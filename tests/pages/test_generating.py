@@ -172,3 +172,39 @@ def test_a_drawing_of_a_canvas_that_was_changed_behind_its_back_is_not_taken(rea
     canvas.store_drawn(studio, draft_id(ready), session)
 
     assert draft(studio, ready).drawing == before
+
+
+def test_words_that_were_just_typed_are_kept_though_the_visitor_leaves_at_that_moment(ready, studio, leaving):
+    leaving()
+
+    widget(ready, "text_area", "prompt").set_value("a cat").run()
+
+    assert draft(studio, ready).params["prompt"] == "a cat"
+
+
+def test_a_request_that_is_followed_by_another_one_still_has_its_callbacks_called(monkeypatch):
+    from streamlit import config
+    from streamlit.runtime.state import SafeSessionState, SessionState
+
+    from pages.ui import callbacks
+
+    class Newer(BaseException):
+        pass
+
+    def newer_request() -> None:
+        raise Newer
+
+    called = []
+    monkeypatch.setattr(SafeSessionState, "on_script_will_rerun", SafeSessionState.on_script_will_rerun)
+    monkeypatch.setattr(SessionState, "on_script_will_rerun", lambda self, *_, **__: called.append(session["key"]))
+    monkeypatch.setattr(config, "get_option", lambda name: False)
+    session = SafeSessionState(SessionState(), lambda: None)
+    session["key"] = "said"
+    object.__setattr__(session, "_yield_callback", newer_request)
+    callbacks.install()
+
+    session.on_script_will_rerun(None)
+
+    assert called == ["said"]
+    with pytest.raises(Newer):
+        session["key"]
