@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import streamlit as st
@@ -72,8 +72,12 @@ def before_after(studio: Studio, generation: Generation, key: str) -> None:
             )  # fmt: skip
         elif view == RESULT:
             _alone(_screen(gallery, after, part), part.size if part else after.size)
+        elif view == DIFFERENCE:
+            _difference(gallery, before, after, part, key)
+        elif view == SIDE_BY_SIDE:
+            _side_by_side(gallery, before, after, part, key)
         else:
-            _VIEWS[view](gallery, before, after, part, key)
+            _slider(gallery, before, after, part, key, beside(_changed(gallery, [generation], part)))
 
 
 def comparison(studio: Studio, left_id: str, right_id: str) -> None:
@@ -93,7 +97,7 @@ def comparison(studio: Studio, left_id: str, right_id: str) -> None:
 
 def laid_over(gallery: Gallery, left: Shown, right: Shown, key: str) -> None:
     """Two pictures of one size with a divider between them, and nothing to choose."""
-    _slider(gallery, left, right, None, key)
+    _slider(gallery, left, right, None, key, 0.5)
 
 
 def _compared(studio: Studio, left: Generation, right: Generation) -> None:
@@ -110,7 +114,12 @@ def _compared(studio: Studio, left: Generation, right: Generation) -> None:
     with _controls():
         view = _choice("View", [SLIDER, SIDE_BY_SIDE, DIFFERENCE], f"view-{key}")
         part = _part(sides[0].size, painted_part(left) or painted_part(right), key)
-    _VIEWS[view](studio.gallery, *sides, part, key)
+    if view == DIFFERENCE:
+        _difference(studio.gallery, *sides, part, key)
+    elif view == SIDE_BY_SIDE:
+        _side_by_side(studio.gallery, *sides, part, key)
+    else:
+        _slider(studio.gallery, *sides, part, key, amid(_changed(studio.gallery, [left, right], part)))
 
 
 def _choices_that_differ(left: Generation, right: Generation) -> None:
@@ -208,7 +217,53 @@ def _place(label: str, at: int, most: int, key: str) -> int:
 # The views -----------------------------------------------------------------------------------------------------
 
 
-def _slider(gallery: Gallery, left: Shown, right: Shown, part: Bounds | None, key: str) -> None:
+Box = tuple[int, int, int, int]
+Reach = tuple[float, float]
+"""Where something begins and ends from left to right, as shares of the width."""
+
+NARROW = 0.02
+"""Of the width: the divider is still seen at the very edge, and stands beside a thing and not upon it."""
+
+
+def beside(reach: Reach) -> float:
+    """Where a divider shows all of this on its right: what was changed is seen at once, wherever it is."""
+    return max(NARROW, reach[0] - NARROW)
+
+
+def amid(reach: Reach) -> float:
+    """Where a divider shows half of this on either side: both of two results are seen."""
+    return (reach[0] + reach[1]) / 2
+
+
+def _changed(gallery: Gallery, generations: Sequence[Generation], part: Bounds | None) -> Reach:
+    """What was repainted in any of them, within the part that is looked at; its middle where that is not known."""
+    left, right = (part.left, part.right) if part else (0, generations[0].width)
+    found = [span for generation in generations if (span := _span(gallery, generation)) is not None]
+    inside = [(max(begins, left), min(ends, right)) for begins, ends in found if ends > left and begins < right]
+    if not inside:
+        return 0.5, 0.5
+    begins, ends = min(begins for begins, _ in inside), max(ends for _, ends in inside)
+    return (begins - left) / (right - left), (ends - left) / (right - left)
+
+
+def _span(gallery: Gallery, generation: Generation) -> tuple[int, int] | None:
+    """From which pixel to which from the left the result may differ. None for a lost or empty mask."""
+    if generation.is_imported_picture:
+        return None
+    try:
+        box = _mask_box(gallery, generation.mask)
+    except (StoredImageMissing, StoredImageDamaged):
+        return None
+    around = generation.params.mask_grow_px + generation.params.mask_feather_px
+    return box and (max(0, box[0] - around), min(generation.width, box[2] + around))
+
+
+@st.cache_data(max_entries=500, show_spinner=False)
+def _mask_box(_gallery: Gallery, mask: str) -> Box | None:
+    return _gallery.image(mask).convert("L").getbbox()
+
+
+def _slider(gallery: Gallery, left: Shown, right: Shown, part: Bounds | None, key: str, at: float) -> None:
     try:
         layers = [
             Layer(address(_screen(gallery, side, part)[0], f"{key}.{side.title}"), side.title, side.alt)
@@ -218,7 +273,7 @@ def _slider(gallery: Gallery, left: Shown, right: Shown, part: Bounds | None, ke
         # The one that is still there is shown, and of the other what became of it.
         _side_by_side(gallery, left, right, part, key)
         return
-    wipe(*layers, part.size if part else left.size, key=f"wipe-{key}")
+    wipe(*layers, part.size if part else left.size, key=f"wipe-{key}", at=at)
 
 
 def _side_by_side(gallery: Gallery, left: Shown, right: Shown, part: Bounds | None, key: str) -> None:
@@ -231,13 +286,6 @@ def _difference(gallery: Gallery, left: Shown, right: Shown, part: Bounds | None
     words = "Where they differ: black is equal, the brighter the further apart"
     _alone((heat, words, "Where the two pictures differ"), part.size if part else left.size)
     _numbers(difference, "of this part" if part else "of the picture")
-
-
-_VIEWS: dict[str, Callable[[Gallery, Shown, Shown, Bounds | None, str], None]] = {
-    SLIDER: _slider,
-    SIDE_BY_SIDE: _side_by_side,
-    DIFFERENCE: _difference,
-}
 
 
 def _numbers(difference: Difference, of: str) -> None:
@@ -271,8 +319,6 @@ def _two(left: Callable[[], Picture], right: Callable[[], Picture], size: Size, 
 
 
 # Pictures for the screen ---------------------------------------------------------------------------------------
-
-Box = tuple[int, int, int, int]
 
 
 def _screen(gallery: Gallery, shown: Shown, part: Bounds | None = None) -> Picture:

@@ -21,9 +21,9 @@ class Layer:
     alt: str
 
 
-def wipe(left: Layer, right: Layer, size: Size, *, key: str) -> None:
-    """size: of the pictures, which are of one size; only its shape counts."""
-    data = {"left": asdict(left), "right": asdict(right), "width": size.width, "height": size.height}
+def wipe(left: Layer, right: Layer, size: Size, *, key: str, at: float = 0.5) -> None:
+    """size: of the pictures, which are of one size; only its shape counts. at: where the divider is first, 0 to 1."""
+    data = {"left": asdict(left), "right": asdict(right), "width": size.width, "height": size.height, "at": 100 * at}
     _component(key=key, data=data)
 
 
@@ -98,7 +98,8 @@ function makeWipe(root) {
   const images = { left: part("img.left"), right: part("img.right") };
   const names = { left: part(".of-left"), right: part(".of-right") };
   let titles = { left: "", right: "" };
-  let at = 50;
+  // Where it was put by hand it stays, until it has to show something else first.
+  let at = null, first = null;
 
   function show(data) {
     frame.style.aspectRatio = data.width + " / " + data.height;
@@ -111,6 +112,7 @@ function makeWipe(root) {
       if (images[side].getAttribute("src") !== data[side].address) images[side].src = data[side].address;
     }
     handle.setAttribute("aria-label", "Divider: " + titles.left + " on its left, " + titles.right + " on its right");
+    if (at === null || first !== data.at) at = first = data.at;
     move(at);
   }
 

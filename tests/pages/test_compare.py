@@ -191,3 +191,38 @@ def test_one_without_a_result_cannot_be_compared(studio, dispatcher, compared):
     [right] = studio.generations.submit(a_request(prompt="not yet"))
 
     assert "“not yet”, seed 0 has no result" in words_on(compared(left, right))
+
+
+@pytest.mark.parametrize("box", [(0, 10, 20, 40), (1, 0, 96, 64), (0, 0, 96, 64), (40, 10, 50, 40), (80, 10, 96, 40)])
+def test_what_was_changed_is_on_the_side_of_the_result_at_first_wherever_it_is(
+    studio, dispatcher, compared, wipe, box
+):
+    params = InpaintParams(prompt="a cat", size=64, num_inference_steps=1, mask_grow_px=2, mask_feather_px=2)
+    [id] = studio.generations.submit(InpaintRequest(a_picture(), a_mask(box=box), params))
+    dispatcher.drain()
+
+    compared(id, id)
+
+    # 4 pixels around the mask may differ too. At the very edge the divider is still to be seen.
+    assert 2 <= wipe.data["at"] <= max(2, 100 * (box[0] - 4) / 96)
+    assert wipe.data["at"] >= 100 * (box[0] - 4) / 96 - 5
+
+
+def test_of_two_results_both_show_a_half_of_what_was_repainted(studio, dispatcher, compared, wipe):
+    left, right = painted(studio, dispatcher, prompt="a cat"), painted(studio, dispatcher, prompt="a dog")
+
+    compared(left, right)
+
+    assert 100 * 20 / 96 < wipe.data["at"] < 100 * 50 / 96
+
+
+def test_in_the_painted_part_the_divider_begins_beside_the_mask_too(studio, dispatcher, compared, wipe):
+    id = painted(studio, dispatcher)
+    page = compared(id, id)
+
+    page.segmented_control(key=f"part-compare-{id}").set_value("Painted part").run()
+
+    left, _, right, _ = studio.gallery.get(id).record["crop"]
+    params = studio.gallery.get(id).params
+    mask_begins = max(0, 20 - params.mask_grow_px - params.mask_feather_px)
+    assert wipe.data["at"] <= max(2, 100 * (mask_begins - left) / (right - left))
