@@ -83,7 +83,7 @@ class Gallery:
         """Under this name, in place of what it named before."""
         name = title_text(name)
         if not 1 <= len(name) <= 100:
-            raise InvalidInput("A saved search needs a name of 1 to 100 characters.")
+            raise InvalidInput(f"A saved search needs a name of 1 to 100 characters, not {len(name):,}.")
         self.repo.save_search(name, filter, self.now())
 
     def saved_searches(self) -> list[SavedSearch]:

@@ -37,6 +37,18 @@ def _act(presses: dict[str, float], key: str, action: Callable[..., object], giv
         presses[key] = time.monotonic()
 
 
+def kept_by(key: str, keep: Callable[[Any], object]) -> dict[str, Any]:
+    """What makes a widget of this key have each change of its value kept at once, with the change itself."""
+    return {"key": key, "on_change": _keep, "args": (key, keep)}
+
+
+def _keep(key: str, keep: Callable[[Any], object]) -> None:
+    try:
+        keep(state.widget_value(key))
+    except StudioError as error:
+        tell_problem(error)
+
+
 def is_second_click(presses: dict[str, float], key: str) -> bool:
     """Whether it comes so soon after the one before that nobody meant it, and from now on that it was clicked."""
     before, presses[key] = presses.get(key), time.monotonic()

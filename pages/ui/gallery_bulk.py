@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 import streamlit as st
@@ -13,6 +14,7 @@ from core.domain.gallery import Emptied, GalleryFilter
 from core.domain.generation import Generation, Status
 from core.services.collector import RETENTION
 from pages.ui import address, state
+from pages.ui.actions import action_button
 from pages.ui.messages import shown_errors
 from pages.ui.page import button_label
 from pages.ui.wording import RERUN, TO_TRASH, counted
@@ -66,39 +68,55 @@ def _actions(studio: Studio, selected: Sequence[Generation]) -> None:
     ids = [generation.id for generation in selected]
     results = [generation.id for generation in selected if generation.output]
     _compare_button(results)
-    if _button("rerun", "Re-run", ":material/replay:", ids, RERUN):
-        for id in ids:
-            studio.generations.rerun(id, session=state.person())
-        st.toast(f"{counted(len(ids), 'generation')} queued again with the same seed.", icon=":material/replay:")
-        st.rerun()
-    if _button("verify", "Verify", ":material/fact_check:", results, "Run again and compare, pixel by pixel"):
-        queued = studio.reproductions.verify(results)
-        st.toast(f"{counted(len(queued), 'generation')} queued to be verified.", icon=":material/fact_check:")
+    _button("rerun", "Re-run", ":material/replay:", ids, RERUN, partial(_rerun, studio, ids))
+    _button(
+        "verify", "Verify", ":material/fact_check:", results, "Run again and compare, pixel by pixel",
+        partial(studio.reproductions.verify, results),
+    )  # fmt: skip
     st.download_button(
         "Export", lambda: _bundle(studio, results), "inpaint-studio.zip", "application/zip",
         icon=":material/folder_zip:", disabled=not results, on_click="ignore", key="export-selected",
         help="One file with records, originals, masks and results, for another Inpaint Studio" if results else NOTHING,
     )  # fmt: skip
-    if _button("trash", "Move to trash", ":material/delete:", ids, TO_TRASH):
-        studio.gallery.trash(ids)
-        st.toast(f"{counted(len(ids), 'generation')} moved to the trash.", icon=":material/delete:")
-        st.rerun()
+    _button("trash", "Move to trash", ":material/delete:", ids, TO_TRASH, partial(_trash, studio, ids))
 
 
 def _trash_actions(studio: Studio, selected: Sequence[Generation], anything: bool) -> None:
     ids = [generation.id for generation in selected]
-    if _button("restore", "Restore", ":material/restore_from_trash:", ids, "Back into the gallery"):
-        studio.gallery.restore(ids)
-        st.toast(f"{counted(len(ids), 'generation')} restored.", icon=":material/restore_from_trash:")
-        st.rerun()
+    _button(
+        "restore", "Restore", ":material/restore_from_trash:", ids, "Back into the gallery",
+        partial(_restore, studio, ids),
+    )  # fmt: skip
     if _button("remove", "Delete for good", ":material/delete_forever:", ids, "They cannot be restored then"):
         _delete_for_good(studio, ids)
     if st.button("Empty trash", icon=":material/delete_sweep:", disabled=not anything, key="empty-trash"):
         _empty_trash(studio)
 
 
-def _button(deed: str, title: str, icon: str, ids: Sequence[str], help: str) -> bool:
-    return st.button(title, icon=icon, disabled=not ids, help=help if ids else NOTHING, key=f"{deed}-selected")
+def _button(
+    deed: str, title: str, icon: str, ids: Sequence[str], help: str, action: Callable[[], object] | None = None
+) -> bool:
+    look: dict[str, Any] = {"icon": icon, "disabled": not ids, "help": help if ids else NOTHING}
+    if action is None:
+        return st.button(title, key=f"{deed}-selected", **look)
+    action_button(title, action, key=f"{deed}-selected", **look)
+    return False
+
+
+def _rerun(studio: Studio, ids: Sequence[str]) -> None:
+    for id in ids:
+        studio.generations.rerun(id, session=state.person())
+    st.toast(f"{counted(len(ids), 'generation')} queued again with the same seed.", icon=":material/replay:")
+
+
+def _trash(studio: Studio, ids: Sequence[str]) -> None:
+    studio.gallery.trash(ids)
+    st.toast(f"{counted(len(ids), 'generation')} moved to the trash.", icon=":material/delete:")
+
+
+def _restore(studio: Studio, ids: Sequence[str]) -> None:
+    studio.gallery.restore(ids)
+    st.toast(f"{counted(len(ids), 'generation')} restored.", icon=":material/restore_from_trash:")
 
 
 def _compare_button(results: Sequence[str]) -> None:
@@ -127,20 +145,14 @@ def offer_to_tidy(studio: Studio, page: Sequence[Generation]) -> None:
         return
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         st.caption(f"{len(ids)} cancelled without a picture", width="content")
-        st.button(
-            button_label("Move to trash", "those cancelled on this page"), icon=":material/delete:", type="tertiary",
-            key="trash-cancelled", help=TO_TRASH, on_click=_tidy, args=(studio, ids),
+        action_button(
+            button_label("Move to trash", "those cancelled on this page"), _trash, studio, ids, key="trash-cancelled",
+            icon=":material/delete:", type="tertiary", help=TO_TRASH,
         )  # fmt: skip
 
 
 def _is_marked(generation: Generation) -> bool:
     return bool(generation.favourite or generation.rating or generation.title or generation.notes or generation.tags)
-
-
-def _tidy(studio: Studio, ids: Sequence[str]) -> None:
-    with shown_errors():
-        studio.gallery.trash(ids)
-        st.toast(f"{counted(len(ids), 'generation')} moved to the trash.", icon=":material/delete:")
 
 
 # Organise ------------------------------------------------------------------------------------------------------

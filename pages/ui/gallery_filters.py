@@ -17,6 +17,7 @@ from core.bootstrap import Studio
 from core.domain.gallery import MAX_PX, RATINGS, UNVERIFIED, VERDICTS, Count, Facets, GalleryFilter, Sort
 from core.domain.params import SCHEDULERS
 from pages.ui import address, state
+from pages.ui.actions import action_button
 from pages.ui.gallery_grid import STATUS_TITLES
 from pages.ui.gallery_import import import_panel
 from pages.ui.messages import escaped, shown_errors
@@ -277,13 +278,12 @@ def _saved_searches(studio: Studio, asked: GalleryFilter) -> None:
             st.caption("None yet. Set search words and filters, then save them here under a name.")
         with st.container(horizontal=True, vertical_alignment="bottom"):
             st.text_input("Name", key="search-name", placeholder="Name for what is set now")
-            st.button("Save", icon=":material/bookmark_add:", key="save-search", on_click=_save, args=(studio,))
+            action_button("Save", _save, studio, key="save-search", icon=":material/bookmark_add:")
 
 
 def _save(studio: Studio) -> None:
-    with shown_errors():
-        studio.gallery.save_search(str(state.widget_value("search-name")), asked_for())
-        state.fill_widget("search-name", "")
+    studio.gallery.save_search(str(state.widget_value("search-name")), asked_for())
+    state.fill_widget("search-name", "")
 
 
 def _forget(studio: Studio, name: str) -> None:

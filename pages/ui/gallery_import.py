@@ -12,6 +12,7 @@ from core.domain.imported import TOOLS
 from core.services.imports import ImportedFile, Result
 from pages.ui import state
 from pages.ui.messages import escaped
+from pages.ui.wording import counted
 
 ENDINGS = ["png", "jpg", "jpeg", "webp", "avif", "zip"]
 
@@ -58,12 +59,20 @@ def _report(done: Sequence[ImportedFile]) -> None:
     if not done:
         return
     counts = Counter(file.result for file in done)
-    st.markdown("**" + ", ".join(f"{n} {WORDS[result][0]}" for result, n in counts.items()) + "**")
+    words = [f"{counted(n, 'file')} {WORDS[result][0]}" for result, n in counts.items()]
+    st.markdown(f"**{', '.join(words)}**{_made(done)}")
     with st.container(height=240 if len(done) > 4 else "content", border=False):
         for file in done[:LISTED]:
             st.caption(_line(file))
     if len(done) > LISTED:
         st.caption(f"and {len(done) - LISTED} more")
+
+
+def _made(done: Sequence[ImportedFile]) -> str:
+    """How many generations came in, where they are not as many as the files."""
+    imported = [file for file in done if file.result is Result.IMPORTED]
+    generations = sum(len(file.ids) for file in imported)
+    return f": {counted(generations, 'generation')}" if generations != len(imported) else ""
 
 
 def _line(file: ImportedFile) -> str:

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import Any
 
 import streamlit as st
 
 from core.bootstrap import Studio
+from core.domain.draft import Draft
 from core.domain.generation import Generation, Progress, Status
 from core.domain.imported import TOOLS
 from core.domain.params import PARAMETERS
 from pages.ui import address, state
+from pages.ui.actions import action_button, kept_by
 from pages.ui.compare import before_after, painted_part
 from pages.ui.downloads import downloads
 from pages.ui.gallery_grid import STATUS_TITLES
@@ -19,13 +21,14 @@ from pages.ui.lineage import lineage_panel
 from pages.ui.messages import escaped, shown_errors
 from pages.ui.sheet_panel import sheets_of
 from pages.ui.verdict import verdict_badge, verdict_panel, verify_button
-from pages.ui.wording import RERUN, TO_TRASH, duration, when
+from pages.ui.wording import RERUN, TO_TRASH, TRASHED, duration, when
 
 GENERATION_PARAMETER = "generation"
 """In the address of the gallery: the id of the generation that is open."""
 
 GALLERY_PAGE = "pages/2_Gallery.py"
 INPAINT_PAGE = "pages/1_Inpaint.py"
+TO_INPAINT = "to-inpaint"
 
 LONGEST = 20_000
 """Characters of one text on the screen; all of it stands in the record."""
@@ -105,59 +108,75 @@ def _live(studio: Studio, id: str) -> None:
         st.progress(progress.fraction, text=in_words(progress))
         if progress.preview is not None:
             st.image(progress.preview, width=256, alt="What has been painted so far")
-        if st.button("Cancel", key=f"cancel-{id}", icon=":material/stop:", disabled=progress.cancel_requested):
-            studio.generations.cancel(id)
+        action_button(
+            "Cancel", studio.generations.cancel, id, key=f"cancel-{id}", icon=":material/stop:",
+            disabled=progress.cancel_requested,
+        )  # fmt: skip
 
 
 def _actions(studio: Studio, generation: Generation) -> None:
+    if state.news(TO_INPAINT):
+        st.switch_page(INPAINT_PAGE)
     id = generation.id
     with st.container(horizontal=True, gap="small"), shown_errors():
-        if generation.status is Status.INTERRUPTED and st.button(
-            "Continue", key=f"resume-{id}", icon=":material/play_arrow:", type="primary"
-        ):
-            studio.generations.resume(id)
-            st.rerun()
-        if st.button(
-            "Load into Inpaint", key=f"load-{id}", icon=":material/brush:", help="Same picture, mask and choices"
-        ):
-            state.open_draft(studio, studio.drafts.from_generation(generation))
-            st.switch_page(INPAINT_PAGE)
-        if generation.output and st.button(
-            "Continue from this result",
-            key=f"continue-{id}",
-            icon=":material/arrow_forward:",
-            help="Paint on over the result",
-        ):
-            state.open_draft(studio, studio.drafts.continued_from(generation))
-            st.switch_page(INPAINT_PAGE)
-        queued = None
-        if not generation.is_imported_picture and st.button(
-            "Re-run", key=f"rerun-{id}", icon=":material/replay:", help=RERUN
-        ):
-            queued = studio.generations.rerun(id, session=state.person())
+        if generation.status is Status.INTERRUPTED:
+            action_button(
+                "Continue", studio.generations.resume, id, key=f"resume-{id}", icon=":material/play_arrow:",
+                type="primary",
+            )  # fmt: skip
+        action_button(
+            "Load into Inpaint", _paint_on, studio, studio.drafts.from_generation, generation, key=f"load-{id}",
+            icon=":material/brush:", help="Same picture, mask and choices",
+        )  # fmt: skip
+        if generation.output:
+            action_button(
+                "Continue from this result", _paint_on, studio, studio.drafts.continued_from, generation,
+                key=f"continue-{id}", icon=":material/arrow_forward:", help="Paint on over the result",
+            )  # fmt: skip
+        if not generation.is_imported_picture:
+            action_button("Re-run", _rerun, studio, id, key=f"rerun-{id}", icon=":material/replay:", help=RERUN)
         verify_button(studio, generation)
         downloads(studio, generation, id)
         if generation.deleted_at is not None:
-            if st.button("Restore", key=f"restore-{id}", icon=":material/restore_from_trash:"):
-                studio.gallery.restore([id])
-                st.rerun()
-        elif st.button(
-            "Move to trash", key=f"trash-{id}", icon=":material/delete:", disabled=generation.status.is_active,
-            help=TO_TRASH,
-        ):  # fmt: skip
-            studio.gallery.trash([id])
-            address.drop(GENERATION_PARAMETER)
-            st.toast("Moved to the trash.", icon=":material/delete:")
-            st.rerun()
+            action_button(
+                "Restore", _restore, studio, id, key=f"restore-{id}", icon=":material/restore_from_trash:"
+            )  # fmt: skip
+        else:
+            action_button(
+                "Move to trash", _trash, studio, id, key=f"trash-{id}", icon=":material/delete:",
+                disabled=generation.status.is_active, help=TO_TRASH,
+            )  # fmt: skip
     if generation.is_imported_picture:
         st.caption(
             "What this picture was painted over, and where, is not known, so it cannot be run again or verified. "
             "Load it into Inpaint: the parameters that it states are filled in. Paint a mask, and press Generate."
         )
-    if queued is not None:
+    if (queued := state.news(f"rerun-{id}")) is not None:
         with st.container(horizontal=True, vertical_alignment="center"):
             st.success("Queued again with the same seed.", icon=":material/replay:")
             st.page_link(GALLERY_PAGE, label="Open the new one", query_params=address_of(queued))
+
+
+def _paint_on(studio: Studio, begin: Callable[[Generation], Draft], generation: Generation) -> None:
+    state.open_draft(studio, begin(generation))
+    state.tell_next(TO_INPAINT, True)
+
+
+def _rerun(studio: Studio, id: str) -> None:
+    queued = studio.generations.rerun(id, session=state.person())
+    state.tell_next(f"rerun-{id}", queued)
+
+
+def _restore(studio: Studio, id: str) -> None:
+    studio.gallery.restore([id])
+    st.rerun()
+
+
+def _trash(studio: Studio, id: str) -> None:
+    studio.gallery.trash([id])
+    address.drop(GENERATION_PARAMETER)
+    st.toast(TRASHED, icon=":material/delete:")
+    st.rerun()
 
 
 def _organise(studio: Studio, generation: Generation) -> None:
@@ -166,30 +185,28 @@ def _organise(studio: Studio, generation: Generation) -> None:
     with st.expander("Favourite, rating, title, tags, notes", icon=":material/label:"), shown_errors():
         left, right = st.columns(2)
         with left:
-            favourite = st.toggle("Favourite", generation.favourite, key=f"favourite-{id}")
-            if favourite != generation.favourite:
-                gallery.set_favourite([id], favourite)
+            kept = kept_by(f"favourite-{id}", lambda value: gallery.set_favourite([id], bool(value)))
+            st.toggle("Favourite", generation.favourite, **kept)
             st.caption("Rating")
             given = None if generation.rating is None else generation.rating - 1
-            stars = st.feedback("stars", key=f"rating-{id}", default=given)
-            rating = None if stars is None else stars + 1
-            if rating != generation.rating:
-                gallery.rate([id], rating)
-            title = st.text_input("Title", generation.title, key=f"title-{id}")
-            if title != generation.title:
-                gallery.rename([id], title)
+            kept = kept_by(f"rating-{id}", lambda stars: gallery.rate([id], None if stars is None else stars + 1))
+            st.feedback("stars", default=given, **kept)
+            st.text_input("Title", generation.title, **kept_by(f"title-{id}", lambda text: gallery.rename([id], text)))
         with right:
-            tags = st.multiselect(
-                "Tags", sorted({*gallery.tags(), *generation.tags}), list(generation.tags), key=f"tags-{id}",
-                accept_new_options=True,
+            st.multiselect(
+                "Tags", sorted({*gallery.tags(), *generation.tags}), list(generation.tags), accept_new_options=True,
+                **kept_by(f"tags-{id}", lambda tags: _tag(studio, id, tags)),
             )  # fmt: skip
-            if set(tags) - set(generation.tags):
-                gallery.tag([id], sorted(set(tags) - set(generation.tags)))
-            if set(generation.tags) - set(tags):
-                gallery.untag([id], sorted(set(generation.tags) - set(tags)))
-            notes = st.text_area("Notes", generation.notes, key=f"notes-{id}")
-            if notes != generation.notes:
-                gallery.note([id], notes)
+            st.text_area("Notes", generation.notes, **kept_by(f"notes-{id}", lambda text: gallery.note([id], text)))
+
+
+def _tag(studio: Studio, id: str, tags: Collection[str]) -> None:
+    """These and no others."""
+    now = set(studio.gallery.get(id).tags)
+    if set(tags) - now:
+        studio.gallery.tag([id], sorted(set(tags) - now))
+    if now - set(tags):
+        studio.gallery.untag([id], sorted(now - set(tags)))
 
 
 def _record(studio: Studio, generation: Generation) -> None:

@@ -11,6 +11,7 @@ from core.domain.geometry import Size
 from core.domain.lineage import Family, Kin, Leaf, Replay
 from core.domain.reproduction import Verdict
 from pages.ui import state
+from pages.ui.actions import action_button
 from pages.ui.compare import Shown, laid_over
 from pages.ui.family_tree import Twig, family_tree
 from pages.ui.gallery_grid import NO_PROMPT, STATUS_TITLES, TITLE_SHOWN
@@ -153,13 +154,17 @@ def _replays(studio: Studio, generation: Generation, family: Family, replays: tu
     if newest is not None:
         _going_on(studio, newest.id) if newest.ended_at is None else _outcome(studio, newest)
     can_replay = len(family.chain) > 1 and generation.output is not None and not generation.is_imported_picture
-    if can_replay and (newest is None or newest.ended_at is not None) and st.button(
-        "Replay the whole chain", icon=":material/replay:", key=f"replay-{generation.id}",
-        help=f"Paints all {len(family.chain)} steps again from the first picture, each on the new result of the one "
-        "before, and says whether the last picture comes out the same",
-    ):  # fmt: skip
-        studio.lineage.replay(generation.id, session=state.person())
-        st.rerun()
+    if can_replay and (newest is None or newest.ended_at is not None):
+        action_button(
+            "Replay the whole chain", _replay, studio, generation.id, key=f"replay-{generation.id}",
+            icon=":material/replay:",
+            help=f"Paints all {len(family.chain)} steps again from the first picture, each on the new result of the "
+            "one before, and says whether the last picture comes out the same",
+        )  # fmt: skip
+
+
+def _replay(studio: Studio, id: str) -> None:
+    studio.lineage.replay(id, session=state.person())
 
 
 @st.fragment(run_every="1s")
@@ -172,8 +177,7 @@ def _going_on(studio: Studio, replay_id: str) -> None:
         st.progress(replay.done / total, text=f"Replaying the chain: {replay.done} of {total} steps are done")
         if any(step.again is not None and step.again.status is Status.INTERRUPTED for step in replay.steps):
             st.caption("A step was interrupted several times. Open it in the gallery and press Continue.")
-        if st.button("Stop", icon=":material/stop:", key=f"stop-{replay_id}"):
-            studio.lineage.stop(replay_id)
+        action_button("Stop", studio.lineage.stop, replay_id, key=f"stop-{replay_id}", icon=":material/stop:")
 
 
 def _outcome(studio: Studio, replay: Replay) -> None:

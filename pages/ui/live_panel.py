@@ -11,6 +11,7 @@ from core.bootstrap import Studio
 from core.domain.generation import Generation, Progress, Status
 from core.domain.queue import QueueView
 from pages.ui import state
+from pages.ui.actions import action_button
 from pages.ui.generation_card import in_words
 from pages.ui.messages import escaped, shown_errors
 from pages.ui.page import scroll_to_button
@@ -69,16 +70,15 @@ def _watch(studio: Studio, ids: tuple[str, ...], finished: int, under_way: Under
             st.image(shown.preview, alt="What has been painted so far", width="stretch")
         waits = all(progress.cancel_requested for progress in active.values())
         # Before anything is drawn: if one has just ended, the page is drawn anew, and the click would be lost.
-        st.button(
-            "Cancel", icon=":material/stop:", key="live-cancel", disabled=waits, width="stretch", on_click=_cancel,
-            args=(studio, tuple(active)),
+        action_button(
+            "Cancel", _cancel, studio, tuple(active), key="live-cancel", icon=":material/stop:", disabled=waits,
+            width="stretch",
         )  # fmt: skip
 
 
 def _cancel(studio: Studio, ids: Sequence[str]) -> None:
-    with shown_errors():
-        for id in ids:
-            studio.generations.cancel(id)
+    for id in ids:
+        studio.generations.cancel(id)
 
 
 def _is_past(studio: Studio, under_way: UnderWay, running: Progress | None) -> bool:
@@ -134,13 +134,12 @@ def _again(studio: Studio, id: str, status: Status, ended: Sequence[str]) -> Non
     title, icon, help = "Re-run", ":material/replay:", RERUN
     if status is Status.INTERRUPTED:
         title, icon, help = "Continue", ":material/play_arrow:", None
-    st.button(title, icon=icon, key=f"retry-{ended[0]}", on_click=_queue_again, args=(studio, id, ended), help=help)
+    action_button(title, _queue_again, studio, id, ended, key=f"retry-{ended[0]}", icon=icon, help=help)
 
 
 def _queue_again(studio: Studio, id: str, ended: Sequence[str]) -> None:
-    with shown_errors():
-        again = {generation: studio.generations.retry(generation, session=state.person()) for generation in ended}
-        draft = studio.drafts.get(id)
-        if draft is not None:
-            now = tuple(again.get(generation, generation) for generation in draft.generations)
-            state.change_draft(studio, id, generations=now)
+    again = {generation: studio.generations.retry(generation, session=state.person()) for generation in ended}
+    draft = studio.drafts.get(id)
+    if draft is not None:
+        now = tuple(again.get(generation, generation) for generation in draft.generations)
+        state.change_draft(studio, id, generations=now)

@@ -11,6 +11,7 @@ from core.domain.geometry import Size
 from core.domain.modes import MODES
 from core.domain.outpaint import MAX_PX, OVERLAP_PX, Extension
 from pages.ui import state
+from pages.ui.actions import action_button
 from pages.ui.messages import shown_errors
 from pages.ui.model_picker import recommended_for
 from pages.ui.prepared import picture_size
@@ -18,6 +19,7 @@ from pages.ui.prepared import picture_size
 SHAPES = ("1:1", "4:3", "3:2", "16:9", "21:9", "3:4", "2:3", "9:16")
 SIDES = ("left", "right", "top", "bottom")
 STEP_PX = 64
+TO_A_SHAPE = "To a shape"
 
 
 def outpaint_panel(studio: Studio, id: str, draft: Draft) -> None:
@@ -32,16 +34,26 @@ def outpaint_panel(studio: Studio, id: str, draft: Draft) -> None:
     with st.expander("Extend the canvas", icon=":material/aspect_ratio:"), shown_errors():
         size = picture_size(studio, draft.source)
         extension, reason = _chosen(id, size)
-        overlap_px = st.slider(
+        st.slider(
             "Overlap (px)", 0, 256, OVERLAP_PX, step=8, key=f"{id}.overlap",
             help="How far the mask reaches into the picture. With some of it the model can continue lines and light.",
         )  # fmt: skip
+        # Never off: the number that makes it possible may be in the very field that is left for the button.
+        action_button("Extend", _extend, studio, id, size, key=f"{id}.extend", icon=":material/open_in_full:")
         st.caption(reason if extension is None else f"From {size} to {extension.of(size)} pixels.")
-        if st.button("Extend", icon=":material/open_in_full:", key=f"{id}.extend", disabled=extension is None):
-            max_pixels = int(studio.settings.max_megapixels * 1e6)
-            larger = studio.drafts.extended(id, extension, overlap_px=overlap_px, max_pixels=max_pixels)
-            state.open_draft(studio, _with_model(studio, larger))
-            st.rerun()
+
+
+def _extend(studio: Studio, id: str, size: Size) -> None:
+    session = state.snapshot()
+    if session.get(f"{id}.extend-by") == TO_A_SHAPE:
+        extension = _of_shape(size, session[f"{id}.extend-shape"])
+    else:
+        extension = Extension(**{side: session[f"{id}.extend-{side}"] for side in SIDES})
+    max_pixels = int(studio.settings.max_megapixels * 1e6)
+    larger = studio.drafts.extended(
+        id, extension, overlap_px=session[f"{id}.overlap"], max_pixels=max_pixels
+    )  # fmt: skip
+    state.open_draft(studio, _with_model(studio, larger))
 
 
 def _with_model(studio: Studio, draft: Draft) -> Draft:
@@ -55,9 +67,9 @@ def _with_model(studio: Studio, draft: Draft) -> Draft:
 
 def _chosen(id: str, size: Size) -> tuple[Extension | None, str]:
     """What is to be added, or why nothing can be."""
-    by = st.segmented_control("Add", ["Pixels", "To a shape"], default="Pixels", required=True, key=f"{id}.extend-by")
+    by = st.segmented_control("Add", ["Pixels", TO_A_SHAPE], default="Pixels", required=True, key=f"{id}.extend-by")
     try:
-        return (_to_shape(id, size) if by == "To a shape" else _by_pixels(id)), ""
+        return (_to_shape(id, size) if by == TO_A_SHAPE else _by_pixels(id)), ""
     except InvalidInput as error:
         return None, str(error)
 
@@ -74,5 +86,9 @@ def _by_pixels(id: str) -> Extension:
 
 def _to_shape(id: str, size: Size) -> Extension:
     shape = st.selectbox("Shape (width to height)", SHAPES, key=f"{id}.extend-shape")
+    return _of_shape(size, shape)
+
+
+def _of_shape(size: Size, shape: str) -> Extension:
     width, height = shape.split(":")
     return Extension.to_ratio(size, int(width), int(height))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
-from pages.ui import address, callbacks
+from pages.ui import address, callbacks, person
 from pages.ui.messages import escaped
 
 STUDIO = "Inpaint Studio"
@@ -69,3 +69,4 @@ def begin_page(title: str, icon: str) -> None:
     st.set_page_config(page_title=tab, page_icon=icon, layout="wide", initial_sidebar_state=SIDEBAR_PX)
     st.html(_ONLY_HEARD + _SIDEBAR + _TOP + _READABLE)
     st.title(title)
+    person.greet()

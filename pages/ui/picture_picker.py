@@ -15,6 +15,7 @@ from core.domain.imported import TOOLS, too_long_in_words
 from core.domain.params import PARAMETERS, SCHEDULERS
 from core.domain.picture import Picture
 from pages.ui import state
+from pages.ui.actions import action_button
 from pages.ui.messages import escaped, shown_errors
 from pages.ui.params_form import fill_form
 from pages.ui.prepared import picture_size, prepare
@@ -112,13 +113,17 @@ def _samples(studio: Studio, id: str) -> None:
         for sample in _bundled():
             with st.container(width=148):
                 st.image(_thumbnail(sample["file"]), alt=sample["title"], width="stretch")
-                if st.button(sample["title"], key=f"sample-{sample['file']}", width="stretch"):
-                    with shown_errors():
-                        _open(studio, id, (SAMPLES / sample["file"]).read_bytes(), sample["file"])
-                        st.rerun()
+                action_button(
+                    sample["title"], _open_sample, studio, id, sample["file"], key=f"sample-{sample['file']}",
+                    width="stretch",
+                )  # fmt: skip
                 # Not a caption: a link in it is too pale to be read.
                 licence = escaped(sample["licence"]).replace(" ", "&nbsp;")
                 st.markdown(f":small[{escaped(sample['author'])}, [{licence}]({sample['licence_url']})]")
+
+
+def _open_sample(studio: Studio, id: str, file: str) -> None:
+    _open(studio, id, (SAMPLES / file).read_bytes(), file)
 
 
 def _open(studio: Studio, id: str, data: bytes, name: str) -> None:

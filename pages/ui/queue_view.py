@@ -13,6 +13,7 @@ from core.domain.generation import Generation
 from core.domain.geometry import Size
 from core.domain.queue import Move, QueueEntry, QueueView
 from pages.ui import prepared, state
+from pages.ui.actions import action_button
 from pages.ui.generation_card import duration, in_words
 from pages.ui.messages import escaped, shown_errors
 from pages.ui.page import button_label
@@ -79,7 +80,7 @@ def _cancel_all(studio: Studio, count: int) -> None:
         st.button("Cancel all", icon=icon, disabled=True, key="queue-cancel-none")
         return
     with st.popover("Cancel all", icon=icon, key="queue-cancel-asks"):
-        st.markdown("Those of other sessions too. They stay in the gallery, and can be run again from there.")
+        st.markdown("Those of other people too. They stay in the gallery, and can be run again from there.")
         _button(
             f"Cancel {counted(count, 'generation')}", icon, "queue-cancel-all", studio.queue.cancel_all, type="primary"
         )
@@ -148,12 +149,7 @@ def _continue(studio: Studio, ids: Sequence[str]) -> None:
 
 def _button(title: str, icon: str, key: str, action: Callable[..., object], *given: Any, **look: Any) -> None:
     """It acts before the page is drawn again, so that what is drawn is how it stands."""
-    st.button(title, icon=icon, key=key, on_click=_act, args=(action, *given), **look)
-
-
-def _act(action: Callable[..., object], *given: Any) -> None:
-    with shown_errors():
-        action(*given)
+    action_button(title, action, *given, key=key, icon=icon, **look)
 
 
 def _picture(studio: Studio, generation: Generation) -> None:
@@ -171,7 +167,7 @@ def _picture(studio: Studio, generation: Generation) -> None:
 def _words(generation: Generation) -> None:
     params = generation.params
     st.markdown(escaped(_prompt(generation, PROMPT_SHOWN)))
-    whose = "this browser" if generation.session == state.person() else "another session"
+    whose = "mine" if generation.session == state.person() else "someone else’s"
     steps = f"{params.effective_steps} steps"
     facts = (params.model, steps, f"seed {params.seed}", generation.device, whose)
     st.caption(escaped(" · ".join(facts)))

@@ -13,6 +13,7 @@ import streamlit as st
 from core.bootstrap import Studio
 from core.domain.gallery import GalleryFilter
 from core.domain.reproduction import Batch, Overview, Verdict, Wanted
+from pages.ui.actions import action_button
 from pages.ui.gallery_grid import gallery_grid
 from pages.ui.generation_card import GALLERY_PAGE, INPAINT_PAGE, address_of
 from pages.ui.messages import escaped, shown_errors
@@ -82,12 +83,17 @@ def _choose(studio: Studio, overview: Overview, looking: Future[Sequence[Mapping
         _environments(overview)
     count = overview.count(wanted)
     words = counted(count, "generation")
-    if st.button(f"Verify {words}", icon=":material/fact_check:", type="primary", disabled=not count, key="verify-all"):
-        with shown_errors(), st.spinner("Queueing"):
-            queued = studio.reproductions.verify_all(wanted, looking.result() if wanted is Wanted.ELSEWHERE else ())
-            waiting = "" if queued else " They are waiting already."
-            st.toast(f"{len(queued):,} queued to be verified.{waiting}", icon=":material/fact_check:")
+    action_button(
+        f"Verify {words}", _verify_all, studio, wanted, looking, key="verify-all", icon=":material/fact_check:",
+        type="primary", disabled=not count,
+    )  # fmt: skip
     st.caption("New pictures always go first. Imported pictures of other programs cannot be run again.")
+
+
+def _verify_all(studio: Studio, wanted: Wanted, looking: Future[Sequence[Mapping[str, str]]]) -> None:
+    queued = studio.reproductions.verify_all(wanted, looking.result() if wanted is Wanted.ELSEWHERE else ())
+    waiting = "" if queued else " They are waiting already."
+    st.toast(f"{len(queued):,} queued to be verified.{waiting}", icon=":material/fact_check:")
 
 
 @st.fragment(run_every="1s")

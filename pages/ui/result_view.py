@@ -13,13 +13,14 @@ from core.domain.request import InpaintRequest
 from core.services.generations import Origin
 from core.services.prompts import asked_again
 from pages.ui import state
+from pages.ui.actions import action_button
 from pages.ui.compare import before_after
 from pages.ui.downloads import downloads
 from pages.ui.generation_card import GALLERY_PAGE, address_of, duration, outside_badge
 from pages.ui.messages import escaped, shown_errors
 from pages.ui.model_picker import unused_by
 from pages.ui.params_form import fill_form
-from pages.ui.wording import TO_TRASH
+from pages.ui.wording import TO_TRASH, TRASHED
 
 VARIATIONS = 4
 NEAR = 0.2
@@ -76,30 +77,27 @@ def _actions(studio: Studio, id: str, generation: Generation) -> None:
     with st.container(horizontal=True, gap="small", vertical_alignment="center"), shown_errors():
         _keep_or_trash(studio, id, generation)
         downloads(studio, generation, f"result-{generation.id}")
-        if st.button(
-            "Continue from this result", icon=":material/arrow_forward:", key=f"continue-{generation.id}",
-            help="Paint on: it becomes the picture, with an empty mask",
-        ):  # fmt: skip
-            _continue(studio, id, generation)
-        if st.button(
-            "Continue, same mask", icon=":material/filter_b_and_w:", key=f"continue-masked-{generation.id}",
+        action_button(
+            "Continue from this result", _continue, studio, id, generation, key=f"continue-{generation.id}",
+            icon=":material/arrow_forward:", help="Paint on: it becomes the picture, with an empty mask",
+        )  # fmt: skip
+        action_button(
+            "Continue, same mask", _continue, studio, id, generation, generation.mask,
+            key=f"continue-masked-{generation.id}", icon=":material/filter_b_and_w:",
             help="It becomes the picture, and the mask it was made with stays: to repaint the same part once more",
-        ):  # fmt: skip
-            _continue(studio, id, generation, mask=generation.mask)
+        )  # fmt: skip
         by_chance = "seed" not in unused_by(studio, generation.params.model)
-        if by_chance and st.button(
-            "Try another seed", icon=":material/casino:", key=f"again-{generation.id}",
-            help="The same picture, mask and parameters with a new seed",
-        ):  # fmt: skip
-            _try_again(studio, id, generation, [{"seed": studio.generations.random_seed()}])
+        if by_chance:
+            action_button(
+                "Try another seed", _another_seed, studio, id, generation, key=f"again-{generation.id}",
+                icon=":material/casino:", help="The same picture, mask and parameters with a new seed",
+            )  # fmt: skip
         # One that is a variation already has no noise of its own to vary: only two seeds are mixed.
-        if by_chance and not generation.params.variation_strength and st.button(
-            "Variations", icon=":material/linked_services:", key=f"vary-{generation.id}",
-            help=f"{VARIATIONS} near relatives of this picture",
-        ):  # fmt: skip
-            seeds = [studio.generations.random_seed() for _ in range(VARIATIONS)]
-            near = [{"variation_strength": NEAR, "variation_seed": seed} for seed in seeds]
-            _try_again(studio, id, generation, near)
+        if by_chance and not generation.params.variation_strength:
+            action_button(
+                "Variations", _variations, studio, id, generation, key=f"vary-{generation.id}",
+                icon=":material/linked_services:", help=f"{VARIATIONS} near relatives of this picture",
+            )  # fmt: skip
         if by_chance:
             st.button(
                 "Use this seed again", icon=":material/push_pin:", key=f"seed-{generation.id}",
@@ -114,29 +112,28 @@ def _actions(studio: Studio, id: str, generation: Generation) -> None:
 
 def _keep_or_trash(studio: Studio, id: str, generation: Generation) -> None:
     if generation.favourite:
-        st.button(
-            "Kept", icon=":material/favorite:", key=f"unkeep-{generation.id}", help="No longer a favourite",
-            on_click=studio.gallery.set_favourite, args=([generation.id], False), type="primary",
+        action_button(
+            "Kept", studio.gallery.set_favourite, [generation.id], False, key=f"unkeep-{generation.id}",
+            icon=":material/favorite:", help="No longer a favourite", type="primary",
         )  # fmt: skip
     else:
-        st.button(
-            "Keep", icon=":material/favorite_border:", key=f"keep-{generation.id}", help="Make it a favourite",
-            on_click=studio.gallery.set_favourite, args=([generation.id], True),
+        action_button(
+            "Keep", studio.gallery.set_favourite, [generation.id], True, key=f"keep-{generation.id}",
+            icon=":material/favorite_border:", help="Make it a favourite",
         )  # fmt: skip
-    st.button(
-        "Move to trash", icon=":material/delete:", key=f"trash-{generation.id}", on_click=_trash,
-        args=(studio, id, generation), help=TO_TRASH,
+    action_button(
+        "Move to trash", _trash, studio, id, generation, key=f"trash-{generation.id}", icon=":material/delete:",
+        help=TO_TRASH,
     )  # fmt: skip
 
 
 def _trash(studio: Studio, id: str, generation: Generation) -> None:
-    with shown_errors():
-        studio.gallery.trash([generation.id])
-        draft = studio.drafts.get(id)
-        if draft is not None:
-            left = tuple(other for other in draft.generations if other != generation.id)
-            state.change_draft(studio, id, generations=left)
-        st.toast("Moved to the trash.", icon=":material/delete:")
+    studio.gallery.trash([generation.id])
+    draft = studio.drafts.get(id)
+    if draft is not None:
+        left = tuple(other for other in draft.generations if other != generation.id)
+        state.change_draft(studio, id, generations=left)
+    st.toast(TRASHED, icon=":material/delete:")
 
 
 def _continue(studio: Studio, id: str, generation: Generation, mask: str | None = None) -> None:
@@ -144,7 +141,16 @@ def _continue(studio: Studio, id: str, generation: Generation, mask: str | None 
     # Chance is free again: what was varied is the picture now.
     params = {**draft.params, "random_seed": True, "variation_strength": 0.0}
     state.open_draft(studio, draft.changed(base_mask=mask, before=id, params=params))
-    st.rerun()
+
+
+def _another_seed(studio: Studio, id: str, generation: Generation) -> None:
+    _try_again(studio, id, generation, [{"seed": studio.generations.random_seed()}])
+
+
+def _variations(studio: Studio, id: str, generation: Generation) -> None:
+    seeds = [studio.generations.random_seed() for _ in range(VARIATIONS)]
+    near = [{"variation_strength": NEAR, "variation_seed": seed} for seed in seeds]
+    _try_again(studio, id, generation, near)
 
 
 def _try_again(studio: Studio, id: str, generation: Generation, changes: Sequence[Mapping[str, Any]]) -> None:
@@ -154,4 +160,3 @@ def _try_again(studio: Studio, id: str, generation: Generation, changes: Sequenc
     origin = Origin.variation_of(generation, state.person())
     ids = studio.generations.submit_all(request, all_params, device=generation.device, origin=origin)
     state.change_draft(studio, id, generations=tuple(ids), sheet=None)
-    st.rerun()

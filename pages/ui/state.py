@@ -45,13 +45,17 @@ def person() -> str:
 
     It comes in a cookie. Until the browser has one, it is this session's own, or what another tab has chosen.
     """
-    named = st.context.cookies.get(PERSON_COOKIE) or snapshot().get(_PERSON)
+    named = _cookies().get(PERSON_COOKIE) or snapshot().get(_PERSON)
     return named if _is_person(named) else st.session_state.setdefault(_PERSON, secrets.token_hex(8))
 
 
 def is_known_person() -> bool:
     """Whether the browser has said who it is."""
-    return _is_person(st.context.cookies.get(PERSON_COOKIE))
+    return _is_person(_cookies().get(PERSON_COOKIE))
+
+
+def _cookies() -> Mapping[str, str]:
+    return st.context.cookies
 
 
 def meet(named: Any) -> None:

@@ -10,6 +10,7 @@ from core.bootstrap import Studio
 from core.domain.generation import Generation, Status
 from core.domain.geometry import Size
 from core.domain.reproduction import Difference, Verdict, Verification, heat_map
+from pages.ui.actions import action_button
 from pages.ui.messages import escaped, shown_errors
 
 BADGES = {
@@ -34,18 +35,12 @@ def verdict_badge(studio: Studio, generation: Generation) -> None:
 
 
 def verify_button(studio: Studio, generation: Generation) -> None:
-    if (
-        generation.output
-        and not generation.is_imported_picture
-        and st.button(
-            "Verify",
-            key=f"verify-{generation.id}",
+    if generation.output and not generation.is_imported_picture:
+        action_button(
+            "Verify", studio.reproductions.verify, [generation.id], key=f"verify-{generation.id}",
             icon=":material/fact_check:",
             help="Run it again under the recorded conditions and compare, pixel by pixel",
-        )
-    ):
-        studio.reproductions.verify([generation.id])
-        st.rerun()
+        )  # fmt: skip
 
 
 def verdict_panel(studio: Studio, generation: Generation) -> None:

@@ -13,6 +13,9 @@ RERUN = "Queue the same picture, mask, parameters and seed once more, as a new g
 TO_TRASH = f"Out of the gallery. The trash keeps what is put there for {RETENTION.days} days."
 
 
+TRASHED = "Moved to the trash. It can be restored there."
+
+
 def beginning(text: str, most: int) -> str:
     """In one line of at most so many characters."""
     line = " ".join(text.split())

@@ -194,9 +194,7 @@ def test_one_without_a_result_cannot_be_compared(studio, dispatcher, compared):
 
 
 @pytest.mark.parametrize("box", [(0, 10, 20, 40), (1, 0, 96, 64), (0, 0, 96, 64), (40, 10, 50, 40), (80, 10, 96, 40)])
-def test_what_was_changed_is_on_the_side_of_the_result_at_first_wherever_it_is(
-    studio, dispatcher, compared, wipe, box
-):
+def test_what_was_changed_is_on_the_side_of_the_result_at_first_wherever_it_is(studio, dispatcher, compared, wipe, box):
     params = InpaintParams(prompt="a cat", size=64, num_inference_steps=1, mask_grow_px=2, mask_feather_px=2)
     [id] = studio.generations.submit(InpaintRequest(a_picture(), a_mask(box=box), params))
     dispatcher.drain()

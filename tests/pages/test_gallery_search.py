@@ -211,7 +211,7 @@ def test_a_search_without_a_name_is_refused_in_words(open_at, studio):
 
     button(page, "Save").click().run()
 
-    assert "needs a name" in page.error[0].value
+    assert "needs a name" in page.toast[0].value
 
 
 # What is done with a selection ---------------------------------------------------------------------------------

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from streamlit.runtime.scriptrunner import StopException
 from streamlit.testing.v1 import AppTest
 
 from core.domain.params import PARAMETERS
@@ -12,17 +13,14 @@ from tests.pages.test_inpaint import draft, draft_id, generate, widget
 TOO_LONG = "a" * (int(PARAMETERS["prompt"].high) + 1)
 
 
-class Left(Exception):
-    """The visitor is gone: nothing more of the page is drawn."""
-
-
 @pytest.fixture
 def leaving(monkeypatch):
     """The run of the page ends where it begins, as when the visitor goes to another page."""
 
     def leave() -> None:
         def gone(*_):
-            raise Left
+            # As Streamlit ends it: nothing more of the page is drawn.
+            raise StopException
 
         monkeypatch.setattr("pages.ui.resources.studio", gone)
 

@@ -71,9 +71,22 @@ def test_extending_is_taken_back_to_the_picture_before_with_all_that_was_painted
     assert studio.drafts.get(before).source == painted.source
 
 
-def test_without_anything_to_add_the_button_waits_and_says_why(opened):
-    assert widget(opened, "button", "extend").disabled
+def test_without_anything_to_add_the_button_says_why_and_opens_nothing(opened):
+    before = draft_id(opened)
+
+    widget(opened, "button", "extend").click().run()
+
     assert "Nothing is added on any side" in words_on(opened)
+    assert "Nothing is added on any side" in opened.toast[0].value
+    assert draft_id(opened) == before
+
+
+def test_the_number_that_comes_in_with_the_click_counts(opened, studio):
+    widget(opened, "number_input", "extend-right").set_value(64)
+
+    widget(opened, "button", "extend").click().run()
+
+    assert studio.gallery.image(draft(studio, opened).source).size == (160, 64)
 
 
 def test_a_model_of_few_words_gives_way_to_content_fill_when_the_canvas_grows(opened, studio):

@@ -10,6 +10,7 @@ from streamlit.testing.v1 import AppTest
 
 from core.domain.generation import Status
 from core.services.generations import Origin
+from pages.ui import state
 from tests.conftest import a_request
 
 ROOT = Path(__file__).parents[2]
@@ -119,6 +120,28 @@ def test_interrupted_ones_are_continued_together(queue, studio, clock):
     queue().button(key="queue-continue-all").click().run()
 
     assert sorted(waiting(studio)) == sorted(ids)
+
+
+def test_what_another_tab_of_this_browser_submitted_is_mine_and_the_rest_is_someone_else_s(queue, studio, monkeypatch):
+    name = "0123456789abcdef"
+    monkeypatch.setattr("pages.ui.state._cookies", lambda: {state.PERSON_COOKIE: name})
+    studio.generations.submit(a_request(), origin=Origin(session=name))
+    studio.generations.submit(a_request(), origin=Origin(session="fedcba9876543210"))
+
+    said = words(queue())
+
+    assert said.count("mine") == 1
+    assert said.count("someone else’s") == 1
+
+
+@pytest.mark.parametrize("sent", ["", "0123456789ABCDEF", "x" * 16, "a" * 5000, "<b>0123456789abc</b>"])
+def test_a_cookie_that_is_no_name_is_not_taken(queue, studio, monkeypatch, sent):
+    monkeypatch.setattr("pages.ui.state._cookies", lambda: {state.PERSON_COOKIE: sent})
+
+    named = queue().session_state["studio.person"]
+
+    assert len(named) == 16
+    assert named != sent
 
 
 def test_a_prompt_is_shown_as_it_is(queue, studio):
