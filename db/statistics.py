@@ -81,9 +81,11 @@ def _run(row: Any) -> Run | None:
     width, height = record.get("working_size", (0, 0))
     if not width * height:
         return None
+    # Of a mask that was painted part by part the steps, too, are told for one of them.
+    passes = len(record.get("parts", ())) or 1
     return Run(
         work=Work.of(params, width * height),
         side_px=params.size,
-        runtime_s=row.runtime_s,
+        runtime_s=row.runtime_s / passes,
         denoise_s=record.get("inpainter", {}).get("denoise_s"),
     )

@@ -81,6 +81,24 @@ class Bounds:
             and self.bottom >= other.bottom
         )
 
+    def union(self, other: Bounds) -> Bounds:
+        """The smallest box around both."""
+        return Bounds(
+            min(self.left, other.left),
+            min(self.top, other.top),
+            max(self.right, other.right),
+            max(self.bottom, other.bottom),
+        )
+
+    def scaled(self, of: Size, to: Size) -> Bounds:
+        """The same part of a picture of one size, in another size of it; a pixel that it cuts is in it."""
+        return Bounds(
+            self.left * to.width // of.width,
+            self.top * to.height // of.height,
+            -(-self.right * to.width // of.width),
+            -(-self.bottom * to.height // of.height),
+        )
+
     def grown(self, px: int, within: Size) -> Bounds:
         return Bounds(
             max(0, self.left - px),

@@ -217,7 +217,7 @@ class Mask:
         that the composite takes from the repainted picture has therefore been repainted.
         """
         rows, columns = -(-working.height // cell), -(-working.width // cell)
-        cells = _touched(_touched(self.pixels[bounds.slices] > 0, columns).T, rows).T
+        cells = touched_cells(self.pixels[bounds.slices] > 0, rows, columns)
         blocks = cells.repeat(cell, axis=0).repeat(cell, axis=1)[: working.height, : working.width]
         return Mask(np.where(blocks, 255, 0).astype(np.uint8))
 
@@ -240,6 +240,11 @@ def areas_of(on: NDArray[np.bool_], *, diagonals: bool = False) -> tuple[NDArray
     from scipy import ndimage
 
     return ndimage.label(on, np.ones((3, 3), bool) if diagonals else None)
+
+
+def touched_cells(on: NDArray[np.bool_], rows: int, columns: int) -> NDArray[np.bool_]:
+    """(H, W) -> (rows, columns): which of so many equal cells overlap, however little, with a pixel that is on."""
+    return _touched(_touched(on, columns).T, rows).T
 
 
 def _touched(on: NDArray[np.bool_], columns: int) -> NDArray[np.bool_]:

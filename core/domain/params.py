@@ -47,12 +47,13 @@ SCHEDULERS: dict[str, str] = {
 
 ORIGINAL = "original"
 
-MASKED, WHOLE, TWO_PASS = "masked", "whole", "two-pass"
+MASKED, WHOLE, TWO_PASS, SEPARATE = "masked", "whole", "two-pass", "separate"
 
 AREAS: dict[str, str] = {
     MASKED: "Only around the mask",
     WHOLE: "The whole picture",
     TWO_PASS: "Two passes",
+    SEPARATE: "Each part of the mask by itself",
 }
 """Stable keys and their titles; what they mean is in core/domain/request.py."""
 
@@ -180,7 +181,8 @@ PARAMETERS: dict[str, Parameter] = {
         "What the model sees",
         "Only around the mask: that part goes through the model at the working size, with full detail. The whole "
         "picture: the model sees the whole scene, and a small mask gets little detail. Two passes: first with much of "
-        "the scene, then once more around the mask for the detail; it takes longer and suits large pictures.",
+        "the scene, then once more around the mask for the detail; it takes longer and suits large pictures. Each part "
+        "of the mask by itself: those that lie far apart are painted one after the other, each with full detail.",
         default=MASKED,
         choices=AREAS,
     ),
@@ -363,7 +365,7 @@ class InpaintParams(BaseModel):
 
     @property
     def effective_steps(self) -> int:
-        """The steps really run, in both passes if there are two."""
+        """The steps really run, in both passes if there are two; for each part that is painted by itself."""
         second = self._steps_at(self.refine_strength) if self.area == TWO_PASS else 0
         return self._steps_at(self.strength) + second
 

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from functools import reduce
 from typing import Any
 
 from PIL import Image
 
 from core.domain import compositing, keeping, seam, soft_mask
+from core.domain.areas import Parts
 from core.domain.colour import ColourSpace, space_of
 from core.domain.errors import EmptyMask, SizeMismatch
 from core.domain.geometry import MULTIPLE, Bounds, Crop, Size, crop_around, crop_of, wide_crop_around
 from core.domain.mask import Mask
-from core.domain.params import FIRST_PROCESSING, MASKED, ORIGINAL, TWO_PASS, WHOLE, InpaintParams
+from core.domain.params import FIRST_PROCESSING, MASKED, ORIGINAL, SEPARATE, TWO_PASS, WHOLE, InpaintParams
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,13 +81,16 @@ class WorkingRequest:
 class Plan:
     """How one request goes through a model: the crop, and the mask that weighs the result.
 
-    context: the plan of the pass before this one, if there are two.
+    context: the plan of the pass before this one, if there are two. parts, part_crops: of the mask, if each is painted
+    by itself; the crop is then around all of these, and each part has a plan of its own.
     """
 
     request: InpaintRequest
     crop: Crop
     blend_mask: Mask
     context: Plan | None = None
+    parts: Parts | None = None
+    part_crops: tuple[Crop, ...] = ()
 
     @classmethod
     def of(cls, request: InpaintRequest, cell: int = MULTIPLE) -> Plan:
@@ -101,11 +106,33 @@ class Plan:
         if params.area == WHOLE:
             return cls(request, crop_of(Bounds(0, 0, *picture), native_px=params.size, cell=cell), blend_mask)
         size = {"padding_px": params.crop_padding_px, "native_px": params.size, "cell": cell}
+        if params.area == SEPARATE:
+            parts = Parts.of(grown, lambda box: crop_around(box, picture, **size).bounds)
+            crops = tuple(crop_around(box, picture, **size) for box in parts.bounds)
+            crop = Crop(reduce(Bounds.union, (one.bounds for one in crops)), crops[0].working)
+            return cls(request, crop, blend_mask, parts=parts, part_crops=crops)
         context = None
         if params.area == TWO_PASS:
             alone = replace(request, params=params.changed(area=MASKED))
             context = cls(alone, wide_crop_around(bounds, picture, **size), grown)
         return cls(request, crop_around(bounds, picture, **size), blend_mask, context)
+
+    def part(self, nth: int, picture: Image.Image, cell: int = MULTIPLE) -> Plan:
+        """The plan of a part of the mask, counted from 0. picture: with the parts before it painted.
+
+        Each has a seed of its own, as each of several images has: beside each other, equal things look copied.
+        """
+        request, params = self.request, self.request.params.nth(nth).changed(area=MASKED)
+        if request.is_soft:
+            # A part without greys is no soft mask by itself, and must not be grown either.
+            params = params.changed(mask_grow_px=0)
+        mask = self.parts.within(request.painted, nth)
+        return Plan.of(InpaintRequest(picture, mask, params), cell)
+
+    @property
+    def effective_steps(self) -> int:
+        """The steps really run, in all passes."""
+        return self.request.params.effective_steps * (len(self.parts) if self.parts else 1)
 
     def working_request(self, cell: int, start: Image.Image | None = None) -> WorkingRequest:
         """cell: pixels a side that share one latent in this model. start: what the pass before this one made."""

@@ -1,4 +1,4 @@
-"""From a plan to the finished picture: one call of the inpainter, or two of them."""
+"""From a plan to the finished picture: one call of the inpainter, or several of them."""
 
 from __future__ import annotations
 
@@ -29,6 +29,8 @@ def paint(plan: Plan, inpainter: Inpainter, on_step: OnStep, recorded: Mapping[s
     Raises whatever the inpainter or on_step raises.
     """
     recorded, cell = recorded or {}, inpainter.model.cell
+    if plan.parts is not None:
+        return _part_by_part(plan, inpainter, on_step, recorded)
     if plan.context is None:
         return _painted(plan, inpainter, plan.working_request(cell), on_step, recorded)
     in_context = plan.context.working_request(cell)
@@ -41,6 +43,25 @@ def paint(plan: Plan, inpainter: Inpainter, on_step: OnStep, recorded: Mapping[s
     return Painted(second.result, record, first.runtime_s + second.runtime_s)
 
 
+def _part_by_part(plan: Plan, inpainter: Inpainter, on_step: OnStep, recorded: Mapping[str, Any]) -> Painted:
+    """The record is that of the first part, with those of the others as "part_2", "part_3", ..."""
+    cell, steps, done, runtime_s = inpainter.model.cell, plan.request.params.effective_steps, 0, 0.0
+    picture, record, count = plan.request.image, {}, len(plan.parts)
+    for nth in range(count):
+        part = plan.part(nth, picture, cell)
+        work, before = part.working_request(cell), recorded.get(part_name(nth), {}) if nth else recorded
+        painted = _painted(part, inpainter, work, _part_of(on_step, done, (count - nth - 1) * steps), before)
+        picture, runtime_s = painted.result, runtime_s + painted.runtime_s
+        done += painted.record["effective_steps"]
+        record |= {part_name(nth): painted.record} if nth else painted.record
+    return Painted(picture, record, runtime_s)
+
+
+def part_name(nth: int) -> str:
+    """Of a part of the mask, counted from 0, in a record."""
+    return f"part_{nth + 1}"
+
+
 def _painted(
     plan: Plan, inpainter: Inpainter, work: WorkingRequest, on_step: OnStep, recorded: Mapping[str, Any]
 ) -> Painted:
@@ -51,7 +72,7 @@ def _painted(
 
 
 def _part_of(on_step: OnStep, done: int, left: int) -> OnStep:
-    """Reports of one pass, counted as a part of both. done, left: steps of the other one, before or after it."""
+    """Reports of one pass, counted as a part of all. done, left: steps of the others, before and after it."""
 
     def report(step: StepReport) -> None:
         on_step(replace(step, step=done + step.step, total=done + step.total + left))

@@ -16,13 +16,14 @@ from PIL import Image
 from core.domain import compositing
 from core.domain.errors import GenerationCancelled, StudioError
 from core.domain.generation import Generation, Outcome, Phase, Progress, Status
+from core.domain.geometry import Crop
 from core.domain.hashing import pixels_sha256
 from core.domain.mask import Mask
 from core.domain.reproduction import Verification
 from core.domain.request import InpaintRequest, Plan
 from core.ports import ImageStore, Inpainter, LoadInpainter, StepReport
 from core.services.collector import store_again
-from core.services.painting import paint
+from core.services.painting import paint, part_name
 from core.services.patience import Forgiving, Patience
 from core.services.reproduction import Rerun, judged
 from core.services.thumbnails import thumbnail
@@ -313,12 +314,18 @@ class _Reporter:
 
 def _record_of(plan: Plan, inpainter: Inpainter) -> dict[str, Any]:
     model = inpainter.model
-    first = {"first_pass": _crop_of(plan.context)} if plan.context else {}
+    first = {"first_pass": _crop_of(plan.context.crop)} if plan.context else {}
+    seeds = (plan.request.params.nth(nth) for nth in range(len(plan.part_crops)))
+    parts = {
+        part_name(nth): {**_crop_of(crop), "seed": params.seed, "variation_seed": params.variation_seed}
+        for nth, (crop, params) in enumerate(zip(plan.part_crops, seeds, strict=True))
+    }
     return {
         "processing_version": plan.request.params.processing,
-        **_crop_of(plan),
+        **_crop_of(plan.crop),
         **first,
-        "effective_steps": plan.request.params.effective_steps,
+        **({"parts": parts} if parts else {}),
+        "effective_steps": plan.effective_steps,
         "mask_coverage": plan.request.painted.coverage,
         **({"colour": plan.request.space.record} if plan.request.space else {}),
         "model": {
@@ -332,5 +339,5 @@ def _record_of(plan: Plan, inpainter: Inpainter) -> dict[str, Any]:
     }
 
 
-def _crop_of(plan: Plan) -> dict[str, Any]:
-    return {"crop": list(plan.crop.bounds.box), "working_size": list(plan.crop.working)}
+def _crop_of(crop: Crop) -> dict[str, Any]:
+    return {"crop": list(crop.bounds.box), "working_size": list(crop.working)}
