@@ -24,6 +24,7 @@ from core.bootstrap import Studio, build_studio, keep_last, make_catalogue, make
 from core.cli_output import FORCE, OUTPUT, PLACE, Output, place_of, write_result
 from core.cli_run import Running, complain, errors, exit_codes, running
 from core.dispatch.inline import WaitingDispatcher
+from core.domain.areas import advice, shares
 from core.domain.errors import EmptyMask, InvalidImage, InvalidInput, InvalidMask, StudioError
 from core.domain.generation import Generation, Status
 from core.domain.geometry import Size
@@ -139,7 +140,12 @@ def inpaint(
         request = InpaintRequest(*_picture_and_mask(picture, given, extend, overlap), params)
         keep = [source, *([mask] if mask else [])]
         place = place_of(studio, output, request.image.size, several=count > 1, force=force, keep=keep)
-        for note in (*picture.notes, *(given.notes if given else ()), *_prompt_notes(studio, params)):
+        for note in (
+            *picture.notes,
+            *(given.notes if given else ()),
+            *_few_pixels(request),
+            *_prompt_notes(studio, params),
+        ):
             errors.print(note, markup=False)
         # Loads the engine the first time: seconds in which Ctrl+C should end the command at once.
         device = studio.device(device)
@@ -247,6 +253,14 @@ def _given_mask(path: Path | None, picture: Image.Image) -> GivenMask | None:
         raise EmptyMask(f"{path}: {error}") from error
     except InvalidMask as error:
         raise InvalidMask(f"{path}: {error}") from error
+
+
+def _few_pixels(request: InpaintRequest) -> list[str]:
+    """What is to be told of a mask that the model sees in a few pixels only."""
+    said = advice(shares(request.mask, Size(*request.image.size), request.params), request.params)
+    if said is None:
+        return []
+    return [f"{said.words} Use --area {said.area}." if said.area else said.words]
 
 
 def _picture_and_mask(

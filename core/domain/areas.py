@@ -21,9 +21,9 @@ FINEST = 64
 MOST = 8
 """Parts. Of more, those that lie closest are painted together."""
 
-FEW_PX, FEW_SHARE = 32, 1 / 8
-"""A part of fewer pixels in the model, or of a smaller share of the working size, has no room for detail: in a latent
-diffusion model it is four of its cells."""
+FEW_SHARE = 1 / 6
+"""Of the working size: a part of the mask that gets less of it has no room for detail. In its own crop with the usual
+context only a mask of a dozen pixels gets so little."""
 
 WORTH = 1.5
 """So many times more pixels are worth a pass of their own."""
@@ -77,7 +77,7 @@ class Share:
     alone: Size
 
     def is_few(self, params: InpaintParams) -> bool:
-        return max(self.now) < max(FEW_PX, params.size * FEW_SHARE)
+        return max(self.now) < params.size * FEW_SHARE
 
     @property
     def gains(self) -> bool:
@@ -145,11 +145,17 @@ def _apart(on: NDArray[np.bool_], size: Size) -> NDArray[np.int32]:
 
 
 def _bounds(mask: Mask, cells: NDArray[np.int32], number: int) -> Bounds:
-    belongs = (_members(cells, mask.size, (slice(None), slice(None))) == number) & (mask.pixels > 0)
-    found = Mask(belongs.view(np.uint8)).bounds
-    if found is None:
+    found = np.nonzero(cells == number)
+    within = tuple(
+        slice(-(-int(at.min()) * side // count), -(-(int(at.max()) + 1) * side // count))
+        for at, side, count in zip(found, mask.pixels.shape, cells.shape, strict=True)
+    )
+    belongs = (_members(cells, mask.size, within) == number) & (mask.pixels[within] > 0)
+    inner = Mask(belongs.view(np.uint8)).bounds
+    if inner is None:
         raise ValueError(f"there is no part {number}")
-    return found
+    top, left = within[0].start, within[1].start
+    return Bounds(inner.left + left, inner.top + top, inner.right + left, inner.bottom + top)
 
 
 def _members(cells: NDArray[np.int32], size: Size, where: tuple[slice, slice]) -> NDArray[np.int32]:

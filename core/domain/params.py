@@ -18,7 +18,8 @@ from core.domain.geometry import MULTIPLE
 from core.domain.hashing import canonical_json
 
 SCHEMA = 5
-"""2: with fill and all that follows it. 3: with keep_threshold. 4: with long_prompt. 5: with processing.
+"""2: with fill and all that follows it. 3: with keep_threshold. 4: with long_prompt. 5: with processing, and
+with parts painted separately.
 
 A key that an older record has not means: not used, and for processing: the first rules.
 """

@@ -16,10 +16,12 @@ from core.bootstrap import Studio
 from core.domain.draft import Draft
 from core.domain.drawing import ERASE, LASSO, PAINT, Drawing, canvas_size
 from core.domain.geometry import Size
+from core.domain.mask import Mask
 from core.domain.painting import painted_size
 from core.domain.soft_mask import has_grey_parts
 from pages.ui import prepared, state
 from pages.ui.mask_numbers import mask_by_numbers
+from pages.ui.mask_parts import few_pixels_offer
 from pages.ui.mask_tools import drawing_of, mask_notes, mask_of, mask_tools, replace_mask, uploaded_mask
 from pages.ui.messages import shown_errors
 from pages.ui.painter import painter
@@ -78,7 +80,15 @@ def _painter(studio: Studio, id: str, draft: Draft, picture: Size) -> None:
         # Painted on the simple canvas, or before there was a painter.
         draft = replace_mask(studio, id, mask_of(studio, draft))
     painter(studio, id, draft, picture)
-    _soft_mask_offer(studio, id, studio.drafts.get(id) or draft, picture)
+    draft = studio.drafts.get(id) or draft
+    _soft_mask_offer(studio, id, draft, picture)
+    shown = tuple(painted_size(picture))
+    few_pixels_offer(
+        id,
+        draft,
+        prepared.small_mask(studio, draft.base_mask, shown) if draft.base_mask else Mask.empty(picture),
+        picture,
+    )
     with st.container(horizontal=True, gap="small", vertical_alignment="center"):
         mask_tools(studio, id, draft, picture)
         mask_by_numbers(studio, id, draft, picture)
@@ -152,7 +162,7 @@ def _simple_canvas(studio: Studio, id: str, draft: Draft, picture: Size) -> None
         mask_by_numbers(studio, id, draft, picture)
         st.toggle("Show the mask", key="canvas-preview", help="The picture with everything that will be repainted")
         _choice_of_canvas(studio, id, draft)
-    _outcome(studio, draft, drawing, size)
+    few_pixels_offer(id, draft, _outcome(studio, draft, drawing, size), picture)
 
 
 def _undo(studio: Studio, id: str, picture: Size) -> None:
@@ -245,7 +255,8 @@ export default function ({ parentElement, setStateValue }) {
 """
 
 
-def _outcome(studio: Studio, draft: Draft, drawing: Drawing, size: Size) -> None:
+def _outcome(studio: Studio, draft: Draft, drawing: Drawing, size: Size) -> Mask:
+    """Told below the canvas. Returns what will be repainted, at this size."""
     base = prepared.small_mask(studio, draft.base_mask, tuple(size)) if draft.base_mask else None
     mask = drawing.mask(size, base).visible
     if mask.is_empty:
@@ -254,6 +265,7 @@ def _outcome(studio: Studio, draft: Draft, drawing: Drawing, size: Size) -> None
         st.caption(f":material/brush: {_percent(mask.coverage)} of the picture will be repainted.")
     if state.held("canvas-preview"):
         st.image(prepared.preview(studio, draft.source, mask), alt="What will be repainted", width="stretch")
+    return mask
 
 
 def _percent(share: float) -> str:

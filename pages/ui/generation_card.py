@@ -307,6 +307,10 @@ def _run_facts(generation: Generation) -> Iterable[tuple[str, str]]:
         yield "Part painted", f"{crop.size} px, at {crop.left}, {crop.top}"
     if "working_size" in record:
         yield "Went through the model at", "{} x {} px".format(*record["working_size"])
+    if "parts" in record:
+        yield "Parts of the mask, one by one", str(len(record["parts"]))
+    if "colour" in record:
+        yield "Colour profile", f"{record['colour']['profile']}, seen by the model as sRGB"
     if "mask_coverage" in record:
         yield "Masked", f"{record['mask_coverage']:.1%} of the picture"
     if "processing_version" in record:

@@ -75,3 +75,23 @@ def test_a_mask_whose_white_is_1_is_refused_with_a_reason(run, photo, tmp_path):
     result, _ = run("inpaint", photo, a_mask_file(tmp_path, image), code=2)
 
     assert "brightest value is 1 of 255" in result.stderr
+
+
+def two_parts() -> Image.Image:
+    pixels = np.zeros((1200, 1800), np.uint8)
+    pixels[100:130, 100:140] = pixels[1100:1130, 1700:1740] = 255
+    return Image.fromarray(pixels)
+
+
+def test_two_small_parts_far_apart_are_told_and_can_be_painted_separately(run, tmp_path, studio, inpainter):
+    a_picture(1800, 1200).save(tmp_path / "large.png")
+    mask = a_mask_file(tmp_path, two_parts())
+
+    together, _ = run("inpaint", tmp_path / "large.png", mask, "--size", 128, "--json")
+    apart, [made] = run("inpaint", tmp_path / "large.png", mask, "--size", 128, "--area", "separate", "--json")
+
+    assert "2 parts far apart" in together.stderr
+    assert "--area separate" in together.stderr
+    assert "far apart" not in apart.stderr
+    assert len(studio.gallery.get(made["id"]).record["parts"]) == 2
+    assert [seen.image.size for seen in inpainter.requests] == [(128, 88), (128, 128), (128, 128)]

@@ -158,7 +158,7 @@ def test_a_missing_key_loads_as_its_default():
 def test_the_fifth_schema_loads_for_ever():
     chosen = InpaintParams.from_json((DATA / "params-schema-5.json").read_text(encoding="utf-8"))
 
-    assert chosen.model_dump() == InpaintParams(prompt="ein roter Ballon", seed=7).model_dump()
+    assert chosen.model_dump() == InpaintParams(prompt="ein roter Ballon", area="separate", seed=7).model_dump()
     assert chosen.processing == 2
 
 

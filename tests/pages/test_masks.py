@@ -5,10 +5,12 @@ from __future__ import annotations
 import io
 
 import numpy as np
+import pytest
 from PIL import Image
 from streamlit.testing.v1 import AppTest
 
 from core.domain.mask import Mask
+from core.domain.picture import Picture
 from tests.conftest import a_mask, a_picture
 
 
@@ -64,3 +66,34 @@ def test_the_mask_of_an_earlier_generation_that_is_nearly_black_is_not_counted(r
     page = ready.run()
 
     assert "15 % of the picture will be repainted" in captions(page)
+
+
+# Parts far apart -----------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def far_apart(studio, inpaint) -> tuple[AppTest, str]:
+    """The page with a large picture and two small parts painted, and the id of its draft."""
+    pixels = np.zeros((1200, 1800), np.uint8)
+    pixels[100:130, 100:140] = pixels[1100:1130, 1700:1740] = 255
+    id = studio.drafts.start()
+    draft = studio.drafts.open_picture(studio.drafts.get(id), Picture(a_picture(1800, 1200)), "photo.png")
+    key = studio.drafts.images.put(Mask(pixels).to_image())
+    studio.drafts.save(id, draft.changed(base_mask=key))
+    return inpaint(draft=id).run(), id
+
+
+def test_two_small_parts_far_apart_are_told_with_their_pixels_and_painted_separately_by_a_click(far_apart, studio):
+    page, id = far_apart
+    assert "2 parts far apart" in captions(page)
+    assert "pixels of the model" in captions(page)
+
+    page.button(key=f"{id}.use-area").click().run().run()
+
+    assert page.selectbox(key=f"{id}.area").value == "separate"
+    assert studio.drafts.get(id).params["area"] == "separate"
+    assert "far apart" not in captions(page)
+
+
+def test_a_mask_with_enough_pixels_is_not_talked_about(ready):
+    assert "pixels of the model" not in captions(ready.run())
