@@ -112,7 +112,7 @@ def carried_by(picture: Image.Image) -> Carried:
     if isinstance(comment, bytes) and comment:
         found["comment"] = exif.decoded(comment)
     found.pop("XML:com.adobe.xmp", None)
-    data = picture.info.get("xmp", b"")
+    data = picture.info.get("xmp", b"") or exif.profile(picture, "xmp")
     packet = data.decode("utf-8", "replace") if isinstance(data, bytes) and len(data) <= MAX_TEXT else ""
     extension = xmp.extension_in(_app1(picture), packet, MAX_TEXT)
     for part in (packet, extension):

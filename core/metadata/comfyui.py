@@ -39,10 +39,8 @@ CLASSES: Mapping[str, str] = {
     "samplereulerancestral": "euler_ancestral",
     "samplerlms": "lms",
     "karrasscheduler": "karras",
-    "exponentialscheduler": "exponential",
-    "sdturboscheduler": "normal",
 }
-"""Nodes that are a sampler or a schedule by their class, without a word for it."""
+"""Nodes that are a sampler or a schedule by their class, without a word for it. Any other is told by its class."""
 
 IS_OUTPUT = re.compile(r"save|preview|output")
 IS_LATENT = re.compile(r"latent|samples")
@@ -128,8 +126,8 @@ class _Reading:
         nodes = list(self._in_order())
         last = next(filter(_samples, nodes), None) or next(filter(_samples, self._graph.nodes.values()), None)
         if last is None:
-            details = next(filter(_mends, nodes), None)
-            return [self._pass(details)] if details else []
+            only = next(filter(_mends, nodes), None) or next(filter(_has_settings, nodes), None)
+            return [self._pass(only)] if only else []
         passes = [last]
         while (before := self._before(passes[-1])) and before not in passes:
             passes.append(before)
@@ -147,6 +145,10 @@ class _Reading:
     def _latents(self, node: Node) -> Iterator[Node]:
         """What the latents of a node were made of, nearest first."""
         starts = [link for name, link in node.links if _brings_latents(name)]
+        conditioning = self._graph.node(node.inputs.get("positive"))
+        if conditioning and "stage_c" in conditioning.inputs:
+            # Stable Cascade hands the latents of its first stage on beside the words.
+            starts.append(conditioning.inputs["stage_c"])
         for other in self._graph.upstream(*starts, follows=_brings_latents):
             if other is not node:
                 yield other
@@ -158,8 +160,10 @@ class _Reading:
             for holder in self._graph.upstream(node.inputs.get(part), follows=follows):
                 for name, value in holder.inputs.items():
                     inputs.setdefault(name, value)
-                if name := CLASSES.get(holder.kind):
-                    inputs.setdefault("scheduler" if part == "sigmas" else "sampler_name", name)
+                if part == "sigmas" and any(name in holder.inputs for name in STEPS):
+                    inputs.setdefault("scheduler", CLASSES.get(holder.kind, holder.kind))
+                elif part == "sampler":
+                    inputs.setdefault("sampler_name", CLASSES.get(holder.kind, holder.kind))
                 if holder.kind == "disablenoise":
                     inputs["noise"] = DISABLED
         own = {name: value for name, value in node.inputs.items() if inputs.get(name) is not DISABLED}
@@ -213,7 +217,7 @@ class _Reading:
         return _mends(node) or any(_is_picture(name) for one in starts if not _samples(one) for name in one.inputs)
 
     def _size(self, node: Node) -> tuple[Any, Any] | None:
-        for one in self._latents(node):
+        for one in (node, *self._latents(node)):
             for pair in SIZES:
                 size = tuple(self._graph.value(one.inputs.get(name), name) for name in pair)
                 if all(isinstance(side, int) for side in size):
@@ -260,25 +264,25 @@ class _Reading:
 def _samples(node: Node) -> bool:
     """Whether it makes latents of latents with a model. Savers have settings too, but neither of these."""
     links = {name for name, _ in node.links}
-    has_settings = any(name in node.inputs for name in STEPS) or {"sigmas", "sampler"} <= links
-    if not has_settings or IS_NO_SAMPLER.search(node.kind):
+    if not _has_settings(node):
         return False
     if any(IS_LATENT.search(name) for name in links):
-        return any(IS_MODEL.search(name) or name in PIPES for name in links)
+        return True
     has_sampler = "sampler_name" in node.inputs or "sampler" in node.inputs
     return has_sampler and any(name in PIPES for name in links) and not any(map(_is_picture, links))
 
 
 def _mends(node: Node) -> bool:
     """Whether it samples parts or tiles of a picture."""
+    return _has_settings(node) and any(_is_picture(name) for name, _ in node.links) and not _samples(node)
+
+
+def _has_settings(node: Node) -> bool:
+    """Whether it has a model and what a sampler has to know."""
     links = {name for name, _ in node.links}
-    return (
-        any(name in node.inputs for name in STEPS)
-        and any(_is_picture(name) for name in links)
-        and any(IS_MODEL.search(name) or name in PIPES for name in links)
-        and not _samples(node)
-        and not IS_NO_SAMPLER.search(node.kind)
-    )
+    is_told = any(name in node.inputs for name in STEPS) or {"sigmas", "sampler"} <= links
+    has_model = any(IS_MODEL.search(name) or name in PIPES for name in links)
+    return is_told and has_model and not IS_NO_SAMPLER.search(node.kind)
 
 
 def _brings_latents(name: str) -> bool:

@@ -23,6 +23,8 @@ NAMED = re.compile(r"([A-Za-z_]{2,30}):(?=\s*[{\[])")
 
 ENCODINGS = (b"ASCII\0\0\0", b"JIS\0\0\0\0\0")
 UNICODE = b"UNICODE\0"
+HEAD = b"Exif\0\0"
+MAX_PROFILE = 4 * 2**20
 CONTROLS = re.compile(rb"[\0-\x08\x0e-\x1f]")
 MARKS = (b"\xff\xfe", b"\xfe\xff")
 
@@ -33,7 +35,7 @@ MARKS = (b"\xff\xfe", b"\xfe\xff")
 def texts_of(picture: Image.Image) -> dict[str, str]:
     """By "exif:UserComment" and the like; what is named inside of a tag stands under that name in small letters."""
     try:
-        exif = picture.getexif() if "exif" in picture.info else {}
+        exif = _exif(picture)
         # Fooocus puts the tags of the inner directory into the outer one.
         entries = {**exif, **(exif.get_ifd(ExifTags.IFD.Exif) if exif else {})}
     except Exception:  # noqa: BLE001 - Pillow's readers raise what they meet in a stranger's file
@@ -46,6 +48,27 @@ def texts_of(picture: Image.Image) -> dict[str, str]:
         elif tag in TEXTS and text:
             texts[f"exif:{TEXTS[tag]}"] = text
     return texts
+
+
+def _exif(picture: Image.Image) -> Image.Exif | dict[int, object]:
+    if "exif" in picture.info:
+        return picture.getexif()
+    exif = Image.Exif()
+    for name in ("exif", "APP1"):
+        if (block := profile(picture, name)).startswith(HEAD):
+            exif.load(block)
+            return exif
+    return {}
+
+
+RAW_PROFILE = re.compile(r"\s*\w+\s+\d+\s+((?:[0-9a-fA-F]{2}|\s)*+)\s*")
+
+
+def profile(picture: Image.Image, name: str) -> bytes:
+    """What ImageMagick keeps of another format's block when it converts to PNG: a text of hexadecimal digits."""
+    text = picture.info.get(f"Raw profile type {name}")
+    found = RAW_PROFILE.fullmatch(text) if isinstance(text, str) and len(text) <= MAX_PROFILE else None
+    return bytes.fromhex("".join(found[1].split())) if found else b""
 
 
 def _bytes(value: object) -> bytes:
@@ -113,7 +136,6 @@ def repaired(text: str) -> str:
 
 # Writing -------------------------------------------------------------------------------------------------------
 
-HEAD = b"Exif\0\0"
 BYTE, TEXT, UNDEFINED = 1, 2, 7
 OF_TYPE_UNDEFINED = frozenset({0x9000, 0x9101, 0x927C, 0x9286, 0xA000, 0xA300, 0xA301, 0xA302})
 """Tags whose bytes the standard calls neither text nor numbers: versions, maker note, user comment, scene."""

@@ -37,6 +37,9 @@ def read(carried: Carried) -> Imported | None:
 def _imported(metadata: Mapping[str, Any]) -> Imported:
     rest = {name: value for name, value in metadata.items() if name not in FIELDS}
     found = {field: metadata.get(name) for name, field in FIELDS.items()}
+    if "txt2img" in str(metadata.get("generation_mode")):
+        # Nothing was painted over, whatever the form said.
+        rest["strength"] = found.pop("strength")
     found["scheduler"] = _scheduler(metadata.get("scheduler"))
     if found["scheduler"]:
         del rest["scheduler"]

@@ -80,7 +80,7 @@ def _plain(name: Any) -> str:
     """Without the spelling: "DPM++ 2M", "dpmpp_2m", "k_dpmpp_2m" and "dpm++2m" are one, and so are
     "EulerDiscreteScheduler" and "euler"."""
     text = str(name)[:100].strip().lower() if isinstance(name, str) else ""
-    text = NO_LETTER.sub("", text.removeprefix("k_").replace("++", "pp"))
+    text = NO_LETTER.sub("", text.removeprefix("k_").removeprefix("sample_").replace("++", "pp"))
     return text.removesuffix("scheduler").removesuffix("discrete") if _is_class(text) else text
 
 

@@ -31,10 +31,13 @@ POPULATED = ("populated_text", "populated_prompt", "processed_text", "resolved_p
 """What a template became when it ran."""
 
 IS_SHOWING = re.compile(r"show|display|preview")
-SHOWN = re.compile(r"text_\d{1,2}|preview_?(?:text|markdown)?|displayed_?text|result|output_?text")
-"""What a node showed, as its widget kept it: the last resort, for it may be from the run before."""
+SHOWN = re.compile(r"text_?\d{1,2}|preview_?(?:text|markdown)?|displayed_?text|result|output_?text")
+"""What a node showed, as its widget kept it: for words that nothing else says, for it may be from the run before."""
 
-IS_WRITTEN_BY_A_MODEL = re.compile(r"textgenerate|ollama|gpt|llm|gemini|caption|tagger|interrogat|florence")
+TEMPLATE = re.compile(r"\{[^{}]*\||__\w+__|\|\|\w+\|\|")
+IS_WRITTEN_BY_A_MODEL = re.compile(
+    r"textgenerate|ollama|gpt|llm|llava|gemini|claude|openai|caption|tagger|interrogat|florence|enhancer|superprompt"
+)
 IS_JOIN = re.compile(r"concat|join|combine|append|merge|stringfunction|\badd\b")
 PART = re.compile(r"(?P<family>string|text|str|prompt|part|input|line|s|)_?(?P<place>[a-z]|\d{1,2})")
 DELIMITERS = ("delimiter", "separator", "sep", "delim")
@@ -54,6 +57,12 @@ class Words:
     def __init__(self, graph: Graph) -> None:
         self._graph = graph
         self._known: dict[tuple[str, int, str], str | None] = {}
+        self._shown = {
+            link: text
+            for node in graph.nodes.values()
+            if IS_SHOWING.search(node.kind) and (text := _shown_by(node))
+            for _, link in node.links
+        }
 
     def of(self, value: Any, role: str, *, hops: int = MAX_HOPS, by_pipe: bool = False) -> str | None:
         """The text that this input is, or that its link leads to. None if there is none.
@@ -69,7 +78,10 @@ class Words:
         key = (node.id, link[1], role)
         if key not in self._known and len(self._known) < MOST_VISITS:
             self._known[key] = None  # while it is looked for, so that a circle ends
-            self._known[key] = self._read(node, link[1], role, hops - 1)
+            words = self._read(node, link[1], role, hops - 1)
+            if link in self._shown and (words is None or TEMPLATE.search(words)):
+                words = self._shown[link]
+            self._known[key] = words
         return self._known.get(key)
 
     def _read(self, node: Node, slot: int, role: str, hops: int) -> str | None:
@@ -86,12 +98,13 @@ class Words:
             self._joined(node, slot, role, hops),
             self._replaced(node, role, hops),
             self._first(node, ROLES[role], role, hops),
-            self._first(node, TEXTS, role, hops),
+            # A node that adds to a prompt, such as a text for a box of the picture, has one of its own beside it.
             self._first(node, tuple(name for name in node.inputs if name.startswith("conditioning")), role, hops),
+            self._first(node, TEXTS, role, hops),
             self._first(node, PIPES, role, hops, by_pipe=True),
             self._first(node, PASSED, role, hops),
             self._only_link(node, role, hops),
-            next((text for name, text in node.inputs.items() if SHOWN.fullmatch(name) and isinstance(text, str)), None),
+            _shown_by(node),
         )
         empty = None
         for words in ways:
@@ -144,6 +157,11 @@ class Words:
     def _only_link(self, node: Node, role: str, hops: int) -> str | None:
         links = [link for name, link in node.links if not NOT_WORDS.search(name)]
         return self.of(links[0], role, hops=hops) if len(links) == 1 else None
+
+
+def _shown_by(node: Node) -> str | None:
+    texts = (text for name, text in node.inputs.items() if SHOWN.fullmatch(name))
+    return next((text[:LONGEST] for text in texts if isinstance(text, str) and text.strip()), None)
 
 
 def _parts(node: Node) -> list[str]:

@@ -57,6 +57,13 @@ def png_with(kind: bytes, body: bytes) -> bytes:
     return data[:33] + chunk + data[33:]
 
 
+def raw_profile(name: str, block: bytes) -> bytes:
+    """A PNG that ImageMagick made of another format."""
+    digits = block.hex()
+    lines = "\n".join(digits[at : at + 72] for at in range(0, len(digits), 72))
+    return made.png({f"Raw profile type {name}": f"\n{name}\n{len(block):>8}\n{lines}\n"})
+
+
 def commented(data: bytes, format: str) -> bytes:
     return made.jpeg({made.EXIF_IFD: {made.USER_COMMENT: data}}, format)
 

@@ -61,6 +61,18 @@ SAME: dict[str, Graph] = {
         n37=node("BasicScheduler", model=["4", 0], scheduler="normal", steps=5, denoise=0.3),
         n8=node("VAEDecode", samples=["35", 0], vae=["4", 2]),
     ),
+    "two stages, the latents beside the words": graph(
+        n20=node("ConditioningZeroOut", conditioning=["6", 0]),
+        n21=node("StableCascade_StageB_Conditioning", conditioning=["20", 0], stage_c=["3", 0]),
+        n22=sampler(seed=5, steps=10, cfg=1.1, positive=["21", 0], negative=["20", 0], latent_image=["5", 1]),
+        n8=node("VAEDecode", samples=["22", 0], vae=["4", 2]),
+    ),
+    "latents put together": graph(
+        n20=sampler(seed=5, latent_image=["5", 0]),
+        n21=node("LatentComposite", samples_to=["3", 0], samples_from=["20", 0], x=0, y=0, feather=0),
+        n22=sampler(seed=6, steps=5, denoise=0.5, latent_image=["21", 0]),
+        n8=node("VAEDecode", samples=["22", 0], vae=["4", 2]),
+    ),
     "hires of latents": graph(
         n10=node("LatentUpscaleBy", samples=["3", 0], upscale_method="nearest", scale_by=1.5),
         n11=sampler(seed=7, steps=12, denoise=0.5, latent_image=["10", 0]),
@@ -220,6 +232,10 @@ SAME: dict[str, Graph] = {
         n4=node("CheckpointLoaderSimple", CKPT_NAME="oil.safetensors"),
         n6=node("CLIPTextEncode", Text="a red barn", CLIP=["4", 1]),
     ),
+    "a sampler that makes its own latents": graph(
+        n3=node("KSampler (Efficient)", **SETTINGS, model=["4", 0], positive=["6", 0], negative=["7", 0],
+                width=768, height=512),
+    ),
     "not saved by any node that is known": graph(n9=node("MyOwnSink", images=["8", 0])),
 }  # fmt: skip
 
@@ -288,14 +304,23 @@ def test_the_guidance_of_flux_stands_at_its_prompt():
     assert "negative_prompt" not in found.params
 
 
-def test_what_is_told_by_a_class_alone_is_understood():
-    found = said_by(
-        custom(
-            n32=node("SamplerEulerAncestral", eta=1.0, s_noise=1.0), n33=node("SDTurboScheduler", steps=1, denoise=1)
-        )
-    )
+EULER_A, DPMPP = node("SamplerEulerAncestral", eta=1.0, s_noise=1.0), node("KSamplerSelect", sampler_name="dpmpp_2m")
 
-    assert (found.params["scheduler"], found.params["num_inference_steps"]) == ("euler-ancestral", 1)
+
+@pytest.mark.parametrize(
+    ("sampler", "schedule", "key"),
+    [
+        (EULER_A, node("BasicScheduler", scheduler="normal", steps=9, denoise=1), "euler-ancestral"),
+        (DPMPP, node("KarrasScheduler", steps=9, sigma_max=14.6, sigma_min=0.03, rho=7.0), "dpmpp-2m-karras"),
+        (EULER_A, node("SDTurboScheduler", steps=9, denoise=1), None),
+        (DPMPP, node("AlignYourStepsScheduler", model_type="SD1", steps=9, denoise=1), None),
+        (node("SamplerDPMPP_SDE", eta=1.0), node("BasicScheduler", scheduler="normal", steps=9, denoise=1), None),
+    ],
+)
+def test_what_is_told_by_a_class_alone_is_understood(sampler, schedule, key):
+    found = said_by(custom(n32=sampler, n33=schedule))
+
+    assert (found.params.get("scheduler"), found.params["num_inference_steps"]) == (key, 9)
 
 
 def test_a_seed_that_is_reckoned_is_not_made_up():

@@ -218,3 +218,14 @@ def test_a_prompt_of_a_graph_that_is_too_long_is_refused_in_words():
 
     assert found.too_long == ("prompt",)
     assert found.params["negative_prompt"] == "blurry"
+
+
+@pytest.mark.parametrize(
+    "text", ["", "exif 4 zz", "exif 9 4578696600", "exif 1 " + "0" * 500_001, "exif 5 " + " 1" * 200_000]
+)
+def test_a_raw_profile_that_is_none_is_left_in_time(text):
+    started = time.process_time()
+
+    is_harmless(read(made.png({"Raw profile type exif": text, "Raw profile type xmp": text})))
+
+    assert time.process_time() - started < 1

@@ -136,6 +136,7 @@ def test_fooocus_tells_what_was_written_and_not_what_its_styles_made_of_it():
     [
         ("dpmpp_2m_karras", None, "dpmpp-2m-karras"),
         ("dpm++2m", None, "dpmpp-2m"),
+        ("sample_dpmpp_2m", "normal", "dpmpp-2m"),
         ("DPM++ 2M", "karras", "dpmpp-2m-karras"),
         ("DPM++ 2M Karras", None, "dpmpp-2m-karras"),
         ("DPM++2M Karras", "", "dpmpp-2m-karras"),

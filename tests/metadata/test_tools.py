@@ -8,10 +8,24 @@ from typing import Any
 
 import pytest
 
+from core.metadata import exif
 from core.metadata.carriers import Carried
 from core.metadata.read import read, read_text, understood
 from tests.metadata import make_samples as made
-from tests.metadata.files import A1111, BARN, EULER_A, LINE, SIZED, commented, element, is_said, png_with, with_xmp, xmp
+from tests.metadata.files import (
+    A1111,
+    BARN,
+    EULER_A,
+    LINE,
+    SIZED,
+    commented,
+    element,
+    is_said,
+    png_with,
+    raw_profile,
+    with_xmp,
+    xmp,
+)
 from tests.metadata.graphs import PLAIN, SAID, graph
 
 EXTRA = {
@@ -107,6 +121,8 @@ OBJECTS: dict[str, tuple[dict[str, Any], str, dict[str, Any], str | None]] = {
     "invokeai 2, two texts": (SD_METADATA | {"image": SD_METADATA["image"] | {"prompt": "a red barn",
                                              "negative_prompt": "blurry"}}, "invokeai", SIZED | EULER_A, "oil"),
     "invokeai": (INVOKEAI, "invokeai", SIZED | EULER_A, "oil"),
+    "invokeai, with a strength that means nothing": (
+        INVOKEAI | {"strength": 0.7, "generation_mode": "sdxl_txt2img"}, "invokeai", SIZED | EULER_A, "oil"),
     "invokeai, as chunks": ({"invokeai_metadata": json.dumps(INVOKEAI), "invokeai_graph": "{}"}, "invokeai",
                             SIZED | EULER_A, "oil"),
     "fooocus": (FOOOCUS, "fooocus", SIZED | EULER_A, "oil"),
@@ -122,6 +138,9 @@ CARRIERS = {
     "another chunk": lambda text: made.png({"Comment": text}),
     "compressed": lambda text: png_with(b"zTXt", b"parameters\0\0" + zlib.compress(text.encode())),
     "JPEG": lambda text: commented(b"UNICODE\0" + text.encode("utf-16-be"), "JPEG"),
+    "PNG, of a JPEG": lambda text: raw_profile("exif", exif.with_comment(text)),
+    "PNG, of a JPEG, long ago": lambda text: raw_profile("APP1", exif.with_comment(text)),
+    "PNG, of a WEBP": lambda text: raw_profile("xmp", xmp(element("exif:UserComment", text))),
     "JPEG, without prefix": lambda text: commented(text.encode(), "JPEG"),
     "WEBP": lambda text: commented(b"UNICODE\0" + text.encode("utf-16-le"), "WEBP"),
     "AVIF": lambda text: commented(b"ASCII\0\0\0" + text.encode(), "AVIF"),
