@@ -81,6 +81,13 @@ class Artist:
         self.studio.gallery.delete_for_good(ids)
         self.say(deleted=ids)
 
+    def be_rid_of(self) -> None:
+        """The same, with everything that lies in the trash, and the files at once."""
+        ids = [row.id for row in self._some(1, Status.SUCCEEDED)]
+        self.say(trashing=ids, deleting=ids)
+        self.studio.gallery.trash(ids)
+        self.free()
+
     def empty_trash(self) -> None:
         ids = [row.id for row in self._some(200, in_trash=True)]
         self.say(deleting=ids, emptying=True)
@@ -191,7 +198,7 @@ ALONE = {
 TOGETHER = {
     "submit": 5, "paint": 9, "rerun": 5, "trash": 3, "delete": 3, "trash_and_delete": 3, "empty_trash": 1,
     "restore": 1, "draft": 2, "import_bundle": 2, "sheet": 1, "tag": 4, "untag": 3, "verify": 1, "check": 2,
-    "files_grow_old": 1, "collect": 2, "free": 1,
+    "files_grow_old": 1, "collect": 2, "free": 1, "be_rid_of": 2,
 }  # fmt: skip
 """By several processes on one folder."""
 

@@ -1,9 +1,10 @@
 """Several processes work on one folder at once: nothing is lost, nothing is painted twice, nothing raises.
 
-First by chance: each submits, paints, trashes, deletes for good, empties the trash, sweeps drafts, checks and repairs,
-imports, and makes and drops the same tag, with random pauses around each call of the store and of the database, until
-so many rows have been submitted as --count says. Then by plan: one process is held before or after its nth such call,
-and another one does its whole deed there; as many times again.
+First by chance: all open the same folder at the same moment, in turn an empty one and one that holds old things. Each
+submits, paints, trashes, deletes for good, empties the trash, sweeps drafts, checks and repairs, imports, and makes and
+drops the same tag, with random pauses around each call of the store and of the database, until so many rows have been
+submitted as --count says. Then by plan: one process is held before or after its nth such call, and another one does
+its whole deed there; as many times again.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from collections import Counter
 from datetime import timedelta
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from tests.harness import interleaving
 from tests.harness.common import Child, Say, Tally, chances, in_child, keep, main, work_folder
@@ -28,8 +30,8 @@ ROUND_S = 120.0
 PAUSES, LONGEST_PAUSE_S = 0.1, 0.03
 
 MEANWHILE = (
-    "trash_and_delete", "delete", "empty_trash", "free", "collect", "check", "draft", "submit", "import_bundle", "tag",
-    "untag",
+    "trash_and_delete", "be_rid_of", "delete", "empty_trash", "free", "collect", "check", "draft", "submit",
+    "import_bundle", "tag", "untag",
 )  # fmt: skip
 NO_ANSWER = ("DatabaseConflict", "DatabaseUnusable", "StorageFull", "StoredImageMissing", "StoredImageDamaged")
 """Refusals that say nothing of what the artist did."""
@@ -39,11 +41,14 @@ def run(tally: Tally, options: argparse.Namespace) -> None:
     with work_folder("folder") as work:
         template = work / "bundle.zip"
         in_child(lambda say: template.write_bytes(a_template(work / "template")))
+        first = work / "first"
+        before = in_child(partial(stock, folder=first, template=template))
         number = 0
         while tally.facts["rows"] < options.count:
             folder = work / f"round-{number}"
             name = f"round {number}"
-            in_child(partial(_open, folder=folder))
+            if number % 2:
+                shutil.copytree(first, folder)
             children = [
                 Child(
                     partial(
@@ -58,19 +63,21 @@ def run(tally: Tally, options: argparse.Namespace) -> None:
             ]
             for child in children:
                 child.end(ROUND_S)
-            said = [line for child in children for line in child.said]
+            said = [*(before if number % 2 else ()), *(line for child in children for line in child.said)]
             _tell(tally, name, said)
             if checked(tally, name, folder, said):
                 keep(options, folder, f"folder-{options.seed}-{number}")
             number += 1
         tally.facts["rounds"] = number
         tally.facts["processes"] = options.processes
-        _by_plan(tally, options, work, template)
+        _by_plan(tally, options, template, first, before)
 
 
-def _by_plan(tally: Tally, options: argparse.Namespace, work: Path, template: Path) -> None:
-    first, folder = work / "first", work / "plan"
-    before = in_child(partial(stock, folder=first, template=template))
+def _by_plan(
+    tally: Tally, options: argparse.Namespace, template: Path, first: Path, before: list[dict[str, Any]]
+) -> None:
+    """first: a folder to begin with. before: what was said when it was made."""
+    folder = first.with_name("plan")
     for number in range(options.count):
         chance = chances("plan", options.seed, number)
         deed, other = chance.choice(interleaving.DEEDS), chance.choice(MEANWHILE)
@@ -87,10 +94,6 @@ def _by_plan(tally: Tally, options: argparse.Namespace, work: Path, template: Pa
         if checked(tally, name, folder, said):
             keep(options, folder, f"plan-{deed}-{nth}-{other}")
         shutil.rmtree(folder)
-
-
-def _open(say: Say, folder: Path) -> None:
-    open_studio(folder, say)
 
 
 def stock(say: Say, folder: Path, template: Path) -> None:

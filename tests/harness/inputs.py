@@ -55,12 +55,13 @@ Read = Callable[[Bench, Any], object]
 
 @dataclass(frozen=True)
 class Kind:
-    """part: of all inputs. seconds: of processor time that reading one may take."""
+    """part: of all inputs. seconds, mb: processor time, and memory beside what there was, that reading one may take."""
 
     part: float
     make: Make
     read: Read
     seconds: float = 5.0
+    mb: int = 1_000
 
 
 # Pictures --------------------------------------------------------------------------------------------------------

@@ -22,6 +22,8 @@ from tests.harness.studio import Clock, a_template, open_studio
 
 DEEDS_EACH = 14
 KILLS_A_FOLDER = 5
+STOCKED = 0.8
+"""The part of the folders that hold something already; in the others the first thing is that they are made."""
 AT_RANDOM = 0.3
 """The part of the kills that happen at any time rather than at a named point."""
 
@@ -38,7 +40,8 @@ def run(tally: Tally, options: argparse.Namespace) -> None:
                 if folder is not None:
                     shutil.rmtree(folder)
                 folder, before = work / f"folder-{number}", []
-                shutil.copytree(first, folder)
+                if chances("folder", options.seed, number).random() < STOCKED:
+                    shutil.copytree(first, folder)
             before += _kill(tally, options.seed, number, folder, template, spent, before)
             last = number % KILLS_A_FOLDER == KILLS_A_FOLDER - 1
             if checked(tally, f"kill {number}", folder, before, last=last):
