@@ -55,6 +55,9 @@ from db.statistics import StatisticsRepo
 from db.upgrade import upgrade
 from db.verifications import VerificationRepo
 
+STEP_S = 5.0
+"""How long a step is waited for when the program ends. Docker gives it ten seconds."""
+
 WILDCARDS = Path(__file__).parents[1] / "assets" / "wildcards"
 
 
@@ -88,12 +91,25 @@ class Studio:
         """Which database, without a password that its URL may hold."""
         return make_url(self.settings.url).render_as_string(hide_password=True)
 
-    def close(self) -> None:
-        """Start nothing more; what is being painted still ends and is stored."""
+    def close(self, wait_s: float = 0) -> bool:
+        """Start nothing more; what is being painted still ends and is stored, and is waited for so long.
+
+        Returns whether it has ended.
+        """
         self.housekeeping.stop()
         stop = getattr(self.dispatcher, "stop", None)
-        if stop is not None:
-            stop()
+        return stop is None or stop(wait_s)
+
+    def shut_down(self) -> bool:
+        """The program ends: what is being painted stops at its next step, or is given up. It can be continued.
+
+        Returns whether it came to its next step.
+        """
+        self.worker.halt()
+        has_ended = self.close(wait_s=STEP_S)
+        with suppress(StudioError):
+            self.worker.let_go()
+        return has_ended
 
     def devices(self) -> Sequence[Device]:
         """The devices of this machine, best first."""

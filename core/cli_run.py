@@ -6,10 +6,7 @@ a thread by join: on Python 3.11 a KeyboardInterrupt in it takes a living thread
 
 from __future__ import annotations
 
-import logging
-import os
 import signal
-import sys
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
@@ -24,14 +21,13 @@ from rich.console import Console
 
 from core import last_resort
 from core.bootstrap import Studio
+from core.dispatch.threads import leave
 from core.domain.errors import InvalidInput, StudioError
 from core.domain.generation import Status
 from core.domain.reproduction import Verification
 from core.services.patience import Forgiving
 
 T = TypeVar("T")
-
-log = logging.getLogger(__name__)
 
 errors = Console(stderr=True)
 
@@ -220,11 +216,7 @@ class Running:
             _say("The gallery's database cannot be written, so what was asked for may still stand in the queue.")
             _say("See: python -m core queue list")
         if self._is_working:
-            # Threads of torch do not survive the end of the interpreter: it would abort. All that counts is written.
-            for stream in (sys.stdout, sys.stderr):
-                with suppress(OSError, ValueError):
-                    stream.flush()
-            os._exit(_code(self._signal or signal.SIGINT))
+            leave(_code(self._signal or signal.SIGINT))
 
     def _wait_at_most(self, work: Future[Any], seconds: float, in_haste_s: float) -> None:
         """in_haste_s: after a second signal."""
@@ -251,8 +243,7 @@ def _in_thread(do: Callable[[], T]) -> Future[T]:
         except Exception as error:
             future.set_exception(error)
         except BaseException as error:
-            log.error("a thread was ended", exc_info=error)
-            future.set_exception(StudioError())
+            future.set_exception(last_resort.told(error))
 
     threading.Thread(target=work, name="work", daemon=True).start()
     return future

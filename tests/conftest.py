@@ -87,6 +87,8 @@ def _no_settings_of_this_machine(monkeypatch, tmp_path):
         if name.startswith("INPAINT_STUDIO_") and name != "INPAINT_STUDIO_REQUIRE_BROWSER":
             monkeypatch.delenv(name)
     monkeypatch.delenv("HF_TOKEN", raising=False)
+    # Where the log of what nobody foresaw is written.
+    monkeypatch.setenv("INPAINT_STUDIO_DATA", str(tmp_path / "data"))
     monkeypatch.setitem(Settings.model_config, "env_file", None)
 
 

@@ -19,6 +19,11 @@ from core.settings import Settings, variable_of
 EXAMPLE = Path(__file__).parents[1] / ".env.example"
 
 
+@pytest.fixture(autouse=True)
+def _no_folder_of_the_test(monkeypatch):
+    monkeypatch.delenv("INPAINT_STUDIO_DATA")
+
+
 def test_all_bad_values_are_told_at_once_in_words(monkeypatch):
     monkeypatch.setenv("INPAINT_STUDIO_DEVICE", "toaster")
     monkeypatch.setenv("INPAINT_STUDIO_THREADS", "none")

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import logging
+import os
+import sys
 import threading
 from collections.abc import Callable
 from contextlib import suppress
+from typing import NoReturn
 
 from core.domain.errors import StudioError
+from core.last_resort import told
 
 log = logging.getLogger(__name__)
 
@@ -32,11 +36,15 @@ class ThreadDispatcher:
     def enqueue(self, generation_id: str) -> None:
         self._wake.set()
 
-    def stop(self, wait_s: float = 0) -> None:
-        """Start nothing more. What is being worked on still ends and is recorded; it is waited for so long."""
+    def stop(self, wait_s: float = 0) -> bool:
+        """Start nothing more. What is being worked on still ends and is recorded; it is waited for so long.
+
+        Returns whether it has ended.
+        """
         self._stopping = True
         self._wake.set()
         self._thread.join(wait_s)
+        return not self._thread.is_alive()
 
     def _work(self) -> None:
         while not self._stopping:
@@ -48,5 +56,13 @@ class ThreadDispatcher:
                 # The database may be locked or away for a moment. The queue is in it, so nothing is lost. Whatever it
                 # is, a thread that ended would leave everybody waiting.
                 with suppress(Exception):
-                    log.error("the worker tries again: %s", error, exc_info=not isinstance(error, StudioError))
+                    log.error("the worker tries again: %s", error if isinstance(error, StudioError) else told(error))
             self._wake.wait(LOOK_EVERY_S)
+
+
+def leave(code: int) -> NoReturn:
+    """End the process although a thread still works: torch's do not survive the interpreter's own end, it aborts."""
+    for stream in (sys.stdout, sys.stderr):
+        with suppress(OSError, ValueError, AttributeError):
+            stream.flush()
+    os._exit(code)

@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 
 from PIL import Image
 
+from core import last_resort
 from core.domain import compositing
 from core.domain.errors import GenerationCancelled, StudioError
 from core.domain.generation import Generation, Outcome, Phase, Progress, Status
@@ -243,7 +244,7 @@ def _in_words(id: str, error: BaseException) -> tuple[str, str]:
     if isinstance(error, StudioError):
         log.warning("%s failed: %s: %s", id, error.code, error)
         return error.code, str(error)
-    log.error("%s failed", id, exc_info=error)
+    log.error("%s failed: %s", id, last_resort.told(error))
     return type(error).__name__, str(StudioError())
 
 

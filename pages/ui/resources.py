@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import threading
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -9,6 +10,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 import streamlit as st
 
 from core.bootstrap import Studio, build_studio, make_loader, warm_up
+from core.dispatch.threads import leave
 from core.domain.environment import Device
 from core.ports import Inpainter
 from core.settings import Settings
@@ -19,7 +21,14 @@ def studio() -> Studio:
     """Raises InvalidSettings or DatabaseUnusable; an error is not cached, so a reload tries again."""
     built = build_studio(Settings(), load_inpainter)
     built.housekeeping.start()
+    atexit.register(_shut_down, built)
     return built
+
+
+def _shut_down(studio: Studio) -> None:
+    """At SIGTERM and Ctrl+C Streamlit ends as a program does that is done, whatever is being painted."""
+    if not studio.shut_down():
+        leave(0)
 
 
 @st.cache_resource(max_entries=1, show_spinner=False, on_release=lambda inpainter: inpainter.close())

@@ -61,3 +61,34 @@ def test_whatever_goes_wrong_at_a_look_at_the_queue_the_thread_goes_on(error):
     assert asked.acquire(timeout=5)
     assert asked.acquire(timeout=5)
     dispatcher.stop()
+
+
+def test_when_the_program_ends_what_is_painted_stops_at_its_next_step_and_can_be_continued(studio, inpainter):
+    painting, ended = threading.Event(), threading.Event()
+    dashboard = replace(studio, dispatcher=ThreadDispatcher(studio.worker.run_next))
+    first, second = studio.generations.submit(a_request(num_inference_steps=50), count=2)
+    inpainter.after_step(1, lambda: (painting.set(), ended.wait(20)))
+    dashboard.dispatcher.enqueue(first)
+    assert painting.wait(20)
+    threading.Timer(0.2, ended.set).start()
+
+    assert dashboard.shut_down()
+
+    assert [studio.gallery.get(id).status for id in (first, second)] == [Status.INTERRUPTED, Status.QUEUED]
+
+
+def test_what_does_not_come_to_a_step_is_given_up_when_the_program_ends(studio, inpainter, monkeypatch):
+    monkeypatch.setattr("core.bootstrap.STEP_S", 0.1)
+    painting, ended = threading.Event(), threading.Event()
+    dispatcher = ThreadDispatcher(studio.worker.run_next)
+    [id] = studio.generations.submit(a_request())
+    inpainter.after_step(1, lambda: (painting.set(), ended.wait(20)))
+    dispatcher.enqueue(id)
+    assert painting.wait(20)
+
+    assert not replace(studio, dispatcher=dispatcher).shut_down()
+
+    assert studio.gallery.get(id).status is Status.INTERRUPTED
+    ended.set()
+    assert dispatcher.stop(20)
+    assert studio.gallery.get(id).status is Status.INTERRUPTED
