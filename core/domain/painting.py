@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import io
-import struct
 
 import numpy as np
-from PIL import Image, UnidentifiedImageError
+from PIL import Image
 
 from core.domain.errors import InvalidMask
 from core.domain.geometry import Size
 from core.domain.mask import Mask
+from core.domain.picture_file import facts_of
 
 LARGEST = Size(2048, 2048)
 """The painter paints at the picture's own size up to this one: a finer mask would cost a phone its memory, and a
@@ -30,13 +30,15 @@ def read_painted(png: bytes, size: Size) -> Mask:
     if len(png) > MAX_PNG_BYTES:
         raise InvalidMask("The painter sent a mask that is too large. Reload the page and paint again.")
     try:
+        facts_of(png)
         with Image.open(io.BytesIO(png), formats=("PNG",)) as opened:
             if opened.size != tuple(size) or opened.mode not in ("1", "L"):
                 raise InvalidMask("The painter sent a mask for another picture. Reload the page and paint again.")
             return Mask(np.asarray(opened.convert("L"))).visible
-    except UnidentifiedImageError as error:
-        raise InvalidMask from error
-    except (OSError, ValueError, SyntaxError, EOFError, struct.error, MemoryError, OverflowError) as error:
+    except InvalidMask:
+        raise
+    except Exception as error:
+        # A decoder raises what it meets: OSError, SyntaxError, struct.error, ...
         raise InvalidMask("The painter sent a mask that cannot be read. Reload the page and paint again.") from error
 
 

@@ -150,7 +150,9 @@ def _unpacked(name: bytes, content: bytes) -> int:
 
 _MARKER = re.compile(rb"\xff[^\x00\xff]", re.DOTALL)
 _AFTER_SCAN = re.compile(rb"\xff[^\x00\xff\xd0-\xd7]", re.DOTALL)
-_ALONE = frozenset({0x01, *range(0xD0, 0xD9)})
+_ALONE = frozenset({0xC8, *range(0xD0, 0xDA), *range(0xF0, 0xFE)})
+"""Markers after which Pillow reads on at once. Some have a length by the standard; what hides in there counts."""
+
 _FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
 
 
@@ -162,7 +164,7 @@ def _jpeg(data: bytes, counted: _Counted) -> tuple[int, int] | None:
             junk += found.start() - at
             if junk > MAX_JUNK_BYTES:
                 raise InvalidImage(DAMAGED)
-        if marker == 0xD9:
+        if marker == 0xD9 and scans:
             break
         if marker in _ALONE:
             counted.beside("markers", 2)
@@ -247,16 +249,24 @@ def _boxes(data: bytes, begin: int, end: int) -> Iterator[tuple[bytes, int, int]
 
 
 def _avif(data: bytes, counted: _Counted) -> tuple[int, int] | None:
-    for name, begin, end in _boxes(data, 0, len(data)):
+    _avif_boxes(data, 0, len(data), counted)
+    return None
+
+
+def _avif_boxes(data: bytes, begin: int, end: int, counted: _Counted, depth: int = 0) -> None:
+    """Of the file, and of the tracks of a sequence, which lie two deep."""
+    for name, at, upto in _boxes(data, begin, end):
         if name in (b"mdat", b"ftyp"):
             counted.pixels()
-            continue
-        counted.beside("boxes", end - begin)
+        elif name in (b"moov", b"trak") and depth < 2:
+            counted.beside("boxes", 8)
+            _avif_boxes(data, at, upto, counted, depth + 1)
+        else:
+            counted.beside("boxes", upto - at)
         if name == b"meta":
-            if end - begin > MAX_META_BYTES:
+            if upto - at > MAX_META_BYTES:
                 raise _too_much("data beside its pixels", MAX_META_BYTES)
-            _avif_items(data, begin + 4, end, counted)
-    return None
+            _avif_items(data, at + 4, upto, counted)
 
 
 def _avif_items(data: bytes, begin: int, end: int, counted: _Counted) -> None:

@@ -26,6 +26,7 @@ from core.domain.environment import Environment
 from core.domain.errors import (
     DatabaseConflict,
     GenerationNotFound,
+    InvalidImage,
     InvalidInput,
     InvalidMove,
     StoredImageDamaged,
@@ -40,6 +41,7 @@ from core.domain.imported import is_said
 from core.domain.outpaint import Extended
 from core.domain.params import InpaintParams
 from core.domain.picture import MAX_PIXELS
+from core.domain.picture_file import facts_of
 from core.domain.sheet import KeptSheet, Sheet
 from core.domain.source_exif import MAX_BYTES, without_place
 from core.memory import decoding
@@ -409,6 +411,10 @@ def _facts(image: Image.Image) -> tuple[tuple[int, int], str]:
 def _decoded(data: bytes, key: str) -> Image.Image:
     """Raises InvalidBundle unless these bytes are the picture of this key."""
     with _said_in_words():
+        try:
+            facts_of(data)
+        except InvalidImage as error:
+            raise InvalidBundle(f"A picture in this bundle cannot be read. {error}") from error
         image = Image.open(io.BytesIO(data), formats=("PNG",))
         if image.width * image.height > MAX_PIXELS:
             raise InvalidBundle

@@ -9,7 +9,7 @@ import zipfile
 import pytest
 from PIL import Image
 
-from core.domain.errors import InvalidInput, InvalidMove
+from core.domain.errors import InvalidInput, InvalidMove, StoredImageDamaged
 from core.domain.generation import Relation
 from core.domain.outpaint import Extended, Extension
 from core.domain.reproduction import Verdict
@@ -358,3 +358,12 @@ def test_labels_of_a_sheet_are_drawn_whatever_they_hold(studio, dispatcher):
     )
 
     assert studio.sheets.picture(made).mode == "RGB"
+
+
+def test_a_stored_picture_that_was_overwritten_is_told_by_its_generation(studio, dispatcher):
+    [id] = studio.generations.submit(a_request())
+    dispatcher.drain()
+    studio.gallery.images.path(studio.gallery.get(id).output).write_bytes(bytes(500))
+
+    with pytest.raises(StoredImageDamaged, match=f"generation {id} is damaged"):
+        studio.bundles.export([id], io.BytesIO())
