@@ -42,6 +42,18 @@ class StatisticsRepo:
             runs = (_run(row) for row in session.execute(query))
             return [run for run in runs if run is not None]
 
+    def latest_loads(self, model: str, device: str, limit: int) -> list[float]:
+        """Seconds that the newest of these successes waited for the model; next to nothing where it was loaded."""
+        query = (
+            select(Row.load_s)
+            .with_hint(Row, "INDEXED BY ix_generations_runs", "sqlite")
+            .where(OWN_RUN, Row.model == model, Row.device == device, Row.load_s.is_not(None))
+            .order_by(Row.number.desc())
+            .limit(limit)
+        )
+        with Session(self._engine) as session:
+            return list(session.scalars(query))
+
     def paces(self, filter: GalleryFilter) -> list[Pace]:
         """How long the successes of this installation took. Of the filter, text and tags are not asked."""
         bin = func.round(func.ln(Row.runtime_s) * BINS_PER_E)

@@ -310,8 +310,11 @@ class VerificationRow(Table):
     generation_id: Mapped[str] = mapped_column(ForeignKey("generations.id", ondelete="CASCADE"))
     status: Mapped[str] = mapped_column(String(16))
     requested_at: Mapped[datetime]
+    started_at: Mapped[datetime | None]
     finished_at: Mapped[datetime | None]
     heartbeat_at: Mapped[datetime | None]
+    step: Mapped[int | None]
+    total: Mapped[int | None]
     worker: Mapped[str | None] = mapped_column(String(80))
     verdict: Mapped[str | None] = mapped_column(String(16))
     output: Mapped[str | None] = mapped_column(String(80))

@@ -44,12 +44,18 @@ class VerificationRepo:
     def claim(self, id: str, worker: str, now: datetime) -> bool:
         claimed = update(Row).where(Row.id == id, Row.status == Status.QUEUED)
         with self._sessions.begin() as session:
-            values = {"status": Status.RUNNING, "worker": worker, "heartbeat_at": now}
+            values = {"status": Status.RUNNING, "worker": worker, "heartbeat_at": now, "started_at": now}
+            values |= {"step": None, "total": None}
             return session.execute(claimed.values(values)).rowcount == 1
 
     def beat(self, id: str, worker: str, now: datetime) -> None:
         with self._sessions.begin() as session:
             session.execute(update(Row).where(Row.id == id, Row.worker == worker).values(heartbeat_at=now))
+
+    def report(self, id: str, worker: str, step: int, total: int, now: datetime) -> None:
+        with self._sessions.begin() as session:
+            mine = update(Row).where(Row.id == id, Row.worker == worker)
+            session.execute(mine.values(step=step, total=total, heartbeat_at=now))
 
     def is_claimed(self, id: str, worker: str) -> bool:
         """False as soon as it was cancelled, or was given to another worker."""
@@ -93,6 +99,12 @@ class VerificationRepo:
         active = update(Row).where(Row.id == id, Row.status.in_(ACTIVE))
         with self._sessions.begin() as session:
             session.execute(active.values(status=Status.CANCELLED))
+
+    def cancel_all(self) -> int:
+        """The same for all of them. Returns how many."""
+        active = update(Row).where(Row.status.in_(ACTIVE))
+        with self._sessions.begin() as session:
+            return session.execute(active.values(status=Status.CANCELLED)).rowcount
 
     def cancel_queued(self) -> int:
         """Take back what waits. Returns how many."""
@@ -236,7 +248,10 @@ def _to_verification(row: Row) -> Verification:
         generation_id=row.generation_id,
         status=Status(row.status),
         requested_at=row.requested_at,
+        started_at=row.started_at,
         finished_at=row.finished_at,
+        step=row.step or 0,
+        total=row.total or 0,
         reproduction=reproduction,
         output=row.output,
         restored=tuple(details.get("restored", ())),

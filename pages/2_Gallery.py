@@ -17,6 +17,7 @@ from pages.ui.gallery_grid import gallery_grid
 from pages.ui.generation_card import GENERATION_PARAMETER, INPAINT_PAGE, generation_card, headline, in_words
 from pages.ui.messages import escaped, shown_errors
 from pages.ui.page import begin_page
+from pages.ui.reproduction_view import batch_progress
 from pages.ui.resources import studio
 
 
@@ -109,6 +110,7 @@ def _watch(studio: Studio, filter: GalleryFilter, cursor: Cursor | None, shown: 
         now = studio.gallery.browse(filter, cursor)
         if _state_of(now) != _state_of(shown) or not studio.gallery.is_anything_active():
             st.rerun()
+        batch_progress(studio)
         for generation in now.generations:
             if generation.status is Status.RUNNING:
                 progress = studio.generations.progress(generation.id)

@@ -173,5 +173,10 @@ class Generation:
             )
 
     @property
+    def waited_s(self) -> float | None:
+        """Seconds from when it was asked for to when it was there; None as long as it is not."""
+        return (self.finished_at - self.created_at).total_seconds() if self.finished_at else None
+
+    @property
     def queue_s(self) -> float | None:
         return (self.started_at - self.created_at).total_seconds() if self.started_at else None

@@ -95,14 +95,18 @@ class Verification:
     """One verification of a generation = one row. It is queued and worked on like a generation.
 
     output: key of the picture that the re-run made, None until then. restored: conditions that were taken from the
-    record; what could not be is among the changes. error: why it could not be done.
+    record; what could not be is among the changes. error: why it could not be done. step of total denoising steps are
+    done; total is 0 until the model is loaded.
     """
 
     id: str
     generation_id: str
     status: Status
     requested_at: datetime
+    started_at: datetime | None = None
     finished_at: datetime | None = None
+    step: int = 0
+    total: int = 0
     reproduction: Reproduction | None = None
     output: str | None = None
     restored: tuple[str, ...] = ()

@@ -116,6 +116,10 @@ class Reproductions:
         """Take back one verification, also one that is being done."""
         self.repo.cancel(id)
 
+    def cancel_all(self) -> int:
+        """Take back all that wait, and stop what is being run again at its next step. Returns how many."""
+        return self.repo.cancel_all()
+
     def cancel_waiting(self) -> int:
         """Take back the verifications that wait. Returns how many."""
         return self.repo.cancel_queued()

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from statistics import median
 
 from core.domain.gallery import GalleryFilter
 from core.domain.params import InpaintParams
-from core.domain.statistics import Made, Pace, estimate_s
+from core.domain.statistics import NEAREST, Made, Pace, estimate_s
 from db.statistics import StatisticsRepo
+
+LOADED_S = 0.05
+"""A model that is loaded already is there sooner."""
 
 RUNS = 50
 """The newest runs that an estimate looks at: what was long ago may have been another machine."""
@@ -34,6 +38,11 @@ class Statistics:
         From the newest runs of the same model on the same device; see core.domain.statistics.
         """
         return self.estimates_s([(params, device)])[0]
+
+    def load_estimate_s(self, model: str, device: str) -> float | None:
+        """Seconds until this model is loaded: the median of the newest times it was. None if it never was."""
+        loads = [load_s for load_s in self.repo.latest_loads(model, device, RUNS) if load_s >= LOADED_S]
+        return median(loads[:NEAREST]) if loads else None
 
     def estimates_s(self, asked: Sequence[tuple[InpaintParams, str]]) -> list[float | None]:
         """The same for several, with one look at the rows for each model and device among them."""

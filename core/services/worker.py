@@ -180,7 +180,17 @@ class Worker:
         inpainter = self._at_its_revision(generation, inpainter)
         recorded = generation.record.get("inpainter", {})
         go_on = _GoOn(self, lambda: not self.verifications.is_claimed(verification.id, self.name))
-        painted = paint(plan, inpainter, lambda report: go_on(), recorded)
+        forgiving, reported_at = Forgiving(self.patience.pause_s), float("-inf")
+
+        def report(step: StepReport) -> None:
+            nonlocal reported_at
+            go_on()
+            if (at := time.perf_counter()) - reported_at >= REPORT_EVERY_S:
+                reported_at = at
+                write, how_far = self.verifications.report, (step.step, step.total, self.now())
+                forgiving(lambda: write(verification.id, self.name, *how_far), None)
+
+        painted = paint(plan, inpainter, report, recorded)
         record = _record_of(plan, inpainter)
         # Loaded by its revision or by its usual name: it is the same model.
         record["model"]["key"] = generation.params.model

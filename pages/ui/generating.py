@@ -22,8 +22,11 @@ from pages.ui.messages import escaped, show_error, shown_errors
 from pages.ui.painter import store_painted
 from pages.ui.params_form import Choices, form_now, resolved_device
 from pages.ui.queue_view import queue_link
+from pages.ui.resources import is_loaded
 from pages.ui.sheet_panel import sheet_now
 from pages.ui.wording import duration
+
+WORTH_A_WORD_S = 0.5
 
 
 def generate_panel(studio: Studio, id: str, choices: Choices, generations: Sequence[Generation]) -> UnderWay | None:
@@ -58,15 +61,35 @@ def sheet_button(studio: Studio, id: str, title: str) -> None:
 
 
 def _expectation(studio: Studio, id: str, choices: Choices) -> None:
-    """How long it will take, from what earlier ones took."""
+    """How long it will take until it is there, from what earlier ones took."""
     device = resolved_device(studio, id, studio.drafts.get(id) or Draft())
     if choices.params is None or device is None:
         return
     with shown_errors():
         each_s = studio.statistics.estimate_s(choices.params, device)
-        if each_s is not None:
-            several = f", {duration(each_s * choices.count)} for {choices.count}" if choices.count > 1 else ""
-            st.caption(f":material/schedule: About {duration(each_s)} on {escaped(device)}{several}")
+        if each_s is None:
+            return
+        model = choices.params.model
+        load_s = 0.0 if is_loaded(model, device) else studio.statistics.load_estimate_s(model, device) or 0.0
+        ahead, ahead_s = _ahead(studio)
+        paint_s = each_s * choices.count
+        parts = [f"{duration(paint_s)} to paint" + (f" {choices.count}" if choices.count > 1 else "")]
+        if load_s >= WORTH_A_WORD_S:
+            parts.insert(0, f"{duration(load_s)} to load the model")
+        if ahead:
+            parts.insert(0, f"{ahead:,} in the queue first" + (f", {duration(ahead_s)}" if ahead_s else ""))
+        whole_s = paint_s + (load_s if load_s >= WORTH_A_WORD_S else 0.0) + (ahead_s or 0.0)
+        why = f": {', '.join(parts)}" if len(parts) > 1 or choices.count > 1 else ""
+        st.caption(f":material/schedule: About {duration(whole_s)} on {escaped(device)}{why}")
+
+
+def _ahead(studio: Studio) -> tuple[int, float | None]:
+    """How many are painted or wait already, and for how long at most; None if that is not known."""
+    view = studio.queue.view()
+    entries = (*view.running, *view.waiting)
+    takes = [entry.takes_s for entry in entries]
+    known = len(view.waiting) == view.waiting_count and None not in takes
+    return len(view.running) + view.waiting_count, sum(takes) if entries and known else None
 
 
 # The clicks ----------------------------------------------------------------------------------------------------

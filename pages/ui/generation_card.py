@@ -20,7 +20,7 @@ from pages.ui.gallery_grid import STATUS_TITLES
 from pages.ui.lineage import lineage_panel
 from pages.ui.messages import escaped, shown_errors
 from pages.ui.sheet_panel import sheets_of
-from pages.ui.verdict import verdict_badge, verdict_panel, verify_button
+from pages.ui.verdict import verdict_badge, verdict_line, verdict_panel, verify_button
 from pages.ui.wording import RERUN, TO_TRASH, TRASHED, duration, when
 
 GENERATION_PARAMETER = "generation"
@@ -40,6 +40,7 @@ def generation_card(studio: Studio, generation: Generation) -> None:
         _live(studio, generation.id)
     before_after(studio, generation, generation.id)
     _actions(studio, generation)
+    verdict_line(studio, generation)
     _organise(studio, generation)
     verdict_panel(studio, generation)
     _family(studio, generation)
@@ -316,6 +317,7 @@ def _run_facts(generation: Generation) -> Iterable[tuple[str, str]]:
     if "processing_version" in record:
         yield "Rules for masks and colours", f"Version {record['processing_version']}"
     for title, taken in (
+        ("Time in all", generation.waited_s if generation.started_at else None),
         ("Time in the queue", generation.queue_s),
         ("Time to load the model", generation.load_s),
         ("Time to paint", generation.runtime_s),

@@ -17,6 +17,7 @@ from pages.ui.actions import action_button
 from pages.ui.gallery_grid import gallery_grid
 from pages.ui.generation_card import GALLERY_PAGE, INPAINT_PAGE, address_of
 from pages.ui.messages import escaped, shown_errors
+from pages.ui.page import button_label
 from pages.ui.resources import looking_at_environments
 from pages.ui.verdict import MEANINGS
 from pages.ui.wording import counted
@@ -118,23 +119,29 @@ def _environments(overview: Overview) -> None:
 
 
 def _progress(studio: Studio) -> None:
-    batch = studio.reproductions.batch()
-    if batch.total:
+    if studio.reproductions.batch().total:
         _going_on(studio)
 
 
 @st.fragment(run_every="1s")
 def _going_on(studio: Studio) -> None:
     with shown_errors():
-        batch = studio.reproductions.batch()
-        if not batch.total:
+        if not batch_progress(studio):
             st.rerun()
+
+
+def batch_progress(studio: Studio) -> bool:
+    """How far all verifications are, with a way to end them; nothing, and False, if there are none."""
+    batch = studio.reproductions.batch()
+    if batch.total:
         st.progress(batch.done / batch.total, text=_in_words(batch))
         if studio.queue.is_paused():
             st.caption("The queue is paused, so nothing is verified now.")
-        if st.button("Cancel those that wait", icon=":material/stop:", disabled=not batch.waiting, key="cancel-batch"):
-            taken_back = studio.reproductions.cancel_waiting()
-            st.toast(f"{taken_back:,} taken back.", icon=":material/stop:")
+        action_button(
+            button_label("Cancel", "all verifications"), studio.reproductions.cancel_all, key="cancel-batch",
+            icon=":material/stop:",
+        )  # fmt: skip
+    return batch.total > 0
 
 
 def _in_words(batch: Batch) -> str:

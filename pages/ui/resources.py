@@ -52,6 +52,11 @@ def load_inpainter(model: str, device: str) -> Inpainter:
         return _loaded(model, device)
 
 
+def is_loaded(model: str, device: str) -> bool:
+    """Whether the pipeline of this model is in memory, or will be next."""
+    return _held == [(model, device)]
+
+
 @st.cache_resource(show_spinner=False)
 def looking_for_devices(_studio: Studio) -> Future[tuple[str, Sequence[Device]]]:
     """The device that "auto" means, and all of them. The first look loads the engine: seconds no page should wait."""

@@ -16,11 +16,12 @@ from pages.ui import state
 from pages.ui.actions import action_button
 from pages.ui.compare import before_after
 from pages.ui.downloads import downloads
-from pages.ui.generation_card import GALLERY_PAGE, address_of, duration, outside_badge
+from pages.ui.generation_card import GALLERY_PAGE, address_of, outside_badge
 from pages.ui.messages import escaped, shown_errors
 from pages.ui.model_picker import unused_by
 from pages.ui.params_form import fill_form
-from pages.ui.wording import TO_TRASH, TRASHED
+from pages.ui.verdict import verdict_line, verify_button
+from pages.ui.wording import TO_TRASH, TRASHED, waited
 
 VARIATIONS = 4
 NEAR = 0.2
@@ -43,6 +44,8 @@ def result_view(studio: Studio, id: str, generations: Sequence[Generation]) -> N
         before_after(studio, generation, f"result-{generation.id}")
     _facts(generation)
     _actions(studio, id, generation)
+    with shown_errors():
+        verdict_line(studio, generation)
 
 
 def _chosen(results: Mapping[int, Generation]) -> Generation:
@@ -68,8 +71,8 @@ def _facts(generation: Generation) -> None:
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         outside_badge(generation)
         facts = [f"Seed {generation.params.seed}", escaped(generation.device)]
-        if generation.runtime_s is not None:
-            facts.insert(1, duration(generation.runtime_s))
+        if (took := waited(generation)) is not None:
+            facts.insert(1, took)
         st.caption(" · ".join(facts), width="content")
 
 
@@ -77,6 +80,7 @@ def _actions(studio: Studio, id: str, generation: Generation) -> None:
     with st.container(horizontal=True, gap="small", vertical_alignment="center"), shown_errors():
         _keep_or_trash(studio, id, generation)
         downloads(studio, generation, f"result-{generation.id}")
+        verify_button(studio, generation)
         action_button(
             "Continue from this result", _continue, studio, id, generation, key=f"continue-{generation.id}",
             icon=":material/arrow_forward:", help="Paint on: it becomes the picture, with an empty mask",

@@ -19,9 +19,11 @@ from pages.ui.gallery_filters import VERDICT_TITLES
 from pages.ui.gallery_grid import STATUS_TITLES
 from pages.ui.generation_card import GALLERY_PAGE, INPAINT_PAGE, duration
 from pages.ui.messages import escaped, shown_errors
+from pages.ui.model_picker import unused_by
 
 PERIODS = {7: "Last 7 days", 30: "Last 30 days", 90: "Last 90 days", 365: "Last year", 0: "All time"}
 PERIOD = "days"
+STEPS = "num_inference_steps"
 """In the address, beside model and device: only what is so many days old."""
 
 SERIES = 6
@@ -50,7 +52,7 @@ def statistics_view(studio: Studio) -> None:
         st.info("Nothing was made with these choices. Choose a longer time or other models.", icon=":material/search:")
         return
     _totals(made, paces)
-    _durations(paces)
+    _durations(studio, paces)
     _days(made)
     _endings(made)
     st.caption("What lies in the trash is not counted, and durations leave out what was imported. Days are in UTC.")
@@ -122,7 +124,7 @@ def _totals(made: Sequence[Made], paces: Sequence[Pace]) -> None:
             st.metric("Time painted", duration(durations.total_s), width=200)
 
 
-def _durations(paces: Sequence[Pace]) -> None:
+def _durations(studio: Studio, paces: Sequence[Pace]) -> None:
     st.header("How long it took")
     if not paces:
         st.caption("None of these was finished here, so there are no times.")
@@ -130,7 +132,10 @@ def _durations(paces: Sequence[Pace]) -> None:
     rows = _grouped(paces, lambda pace: (pace.model, pace.device))
     left, right = st.columns(2, gap="large")
     with left:
-        _pace_chart(paces, "Steps", lambda pace: pace.steps, "By steps")
+        # One without steps, such as content fill, has a number of them on record all the same.
+        without = {model for model in {pace.model for pace in paces} if STEPS in unused_by(studio, model)}
+        stepped = [pace for pace in paces if pace.model not in without]
+        _pace_chart(stepped, "Steps", lambda pace: pace.steps, "By steps")
     with right:
         sized = [pace for pace in paces if pace.working_px]
         _pace_chart(sized, "Working size (px, side of a square)", lambda p: round(sqrt(p.working_px or 0)), "By size")
@@ -244,7 +249,8 @@ def _endings(made: Sequence[Made]) -> None:
     left, right = st.columns(2, gap="large")
     with left:
         st.header("How they ended")
-        statuses = _summed(made, lambda m: m.status)
+        # Of those that ended, as above: what still waits has not succeeded, and has not failed either.
+        statuses = _summed([m for m in made if not m.status.is_active], lambda m: m.status)
         _shares([(STATUS_TITLES[s], statuses[s], {"status": s}) for s in Status if statuses[s]])
     with right:
         st.header("What verification found")

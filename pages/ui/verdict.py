@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from datetime import UTC, datetime
 
 import streamlit as st
 
@@ -12,6 +13,8 @@ from core.domain.geometry import Size
 from core.domain.reproduction import Difference, Verdict, Verification, heat_map
 from pages.ui.actions import action_button
 from pages.ui.messages import escaped, shown_errors
+from pages.ui.page import button_label
+from pages.ui.wording import duration
 
 BADGES = {
     Verdict.EXACT: ("Reproduction: EXACT", ":material/verified:", "green"),
@@ -36,34 +39,73 @@ def verdict_badge(studio: Studio, generation: Generation) -> None:
 
 def verify_button(studio: Studio, generation: Generation) -> None:
     if generation.output and not generation.is_imported_picture:
+        is_active = any(verification.status.is_active for verification in studio.reproductions.of(generation.id)[:1])
         action_button(
-            "Verify", studio.reproductions.verify, [generation.id], key=f"verify-{generation.id}",
-            icon=":material/fact_check:",
+            "Verifying" if is_active else "Verify", studio.reproductions.verify, [generation.id],
+            key=f"verify-{generation.id}", icon=":material/fact_check:", disabled=is_active,
             help="Run it again under the recorded conditions and compare, pixel by pixel",
         )  # fmt: skip
 
 
+def verdict_line(studio: Studio, generation: Generation) -> None:
+    """Where Verify was pressed: how far it is, or in one line what came of it. Nothing if there is none."""
+    newest = next(iter(studio.reproductions.of(generation.id)), None)
+    if newest is None:
+        return
+    if newest.status.is_active:
+        _waiting(studio, newest.id, generation.runtime_s)
+    elif newest.error:
+        st.warning(f"It could not be verified. {escaped(newest.error)}", icon=":material/info:")
+    elif newest.status is Status.CANCELLED:
+        st.caption("The verification was cancelled.")
+    elif newest.reproduction is not None:
+        title, icon, colour = BADGES[newest.reproduction.verdict]
+        took = _took_s(newest)
+        with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+            st.badge(title, icon=icon, color=colour)
+            words = MEANINGS[newest.reproduction.verdict]
+            st.caption(words if took is None else f"{words} It took {duration(took)}.", width="content")
+
+
 def verdict_panel(studio: Studio, generation: Generation) -> None:
-    """The newest verification: how it stands, or what it found. Nothing if there is none."""
+    """What the newest verification found, in full. Nothing if it has found nothing."""
     verifications = studio.reproductions.of(generation.id)
     if not verifications:
         return
     newest = verifications[0]
-    if newest.status.is_active:
-        _waiting(studio, newest.id)
-    elif newest.error:
-        st.warning(f"It could not be verified. {escaped(newest.error)}", icon=":material/info:")
-    elif newest.reproduction is not None:
+    if newest.reproduction is not None:
         _found(studio, generation, newest)
 
 
 @st.fragment(run_every="500ms")
-def _waiting(studio: Studio, id: str) -> None:
+def _waiting(studio: Studio, id: str, painted_s: float | None) -> None:
     with shown_errors():
-        status = studio.reproductions.get(id).status
-        if not status.is_active:
+        verification = studio.reproductions.get(id)
+        if not verification.status.is_active:
             st.rerun()
-        st.caption("Being run again for comparison …" if status is Status.RUNNING else "Waiting to be verified …")
+        share = verification.step / verification.total if verification.total else 0.0
+        st.progress(min(1.0, share), text=_how_far(verification, painted_s, studio.queue.is_paused()))
+        action_button(
+            button_label("Cancel", "the verification"), studio.reproductions.cancel, id, key=f"cancel-{id}",
+            icon=":material/stop:",
+        )  # fmt: skip
+
+
+def _how_far(verification: Verification, painted_s: float | None, is_paused: bool) -> str:
+    """painted_s: seconds that painting it took the first time."""
+    if verification.status is Status.QUEUED or verification.started_at is None:
+        return "Waiting to be verified: the queue is paused" if is_paused else "Waiting to be verified"
+    words = "Run again for comparison"
+    words += f", step {verification.step} of {verification.total}" if verification.total else ", loading the model"
+    words += f", for {duration(max(0.0, (datetime.now(UTC) - verification.started_at).total_seconds()))}"
+    return words if painted_s is None else f"{words}; it took {duration(painted_s)} to paint"
+
+
+def _took_s(verification: Verification) -> float | None:
+    """Seconds from where it was begun to where it had been judged."""
+    if verification.started_at is None or verification.finished_at is None:
+        return None
+    return (verification.finished_at - verification.started_at).total_seconds()
 
 
 def _found(studio: Studio, generation: Generation, verification: Verification) -> None:

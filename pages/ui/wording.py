@@ -7,6 +7,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import streamlit as st
 
+from core.domain.generation import Generation
 from core.services.gallery import RETENTION
 
 RERUN = "Queue the same picture, mask, parameters and seed once more, as a new generation"
@@ -33,6 +34,20 @@ def when(moment: datetime) -> str:
     except (ZoneInfoNotFoundError, ValueError):
         zone = None
     return f"{moment.astimezone(zone):%d %b %Y, %H:%M}" if zone else f"{moment:%d %b %Y, %H:%M} UTC"
+
+
+PART_TOLD = 0.02
+"""Of all the time: less than that in the queue or for the model is not worth a word."""
+
+
+def waited(generation: Generation) -> str | None:
+    """How long it took until it was there, and what that time went into. None for one that is not there, or came so."""
+    whole, paint = generation.waited_s, generation.runtime_s
+    if whole is None or paint is None or generation.started_at is None:
+        return None
+    parts = [("in the queue", generation.queue_s), ("to load the model", generation.load_s), ("to paint", paint)]
+    told = [f"{duration(part)} {words}" for words, part in parts if part and part >= whole * PART_TOLD]
+    return f"{duration(whole)} in all" + (f": {', '.join(told)}" if len(told) > 1 or paint < whole / 2 else "")
 
 
 def duration(seconds: float) -> str:

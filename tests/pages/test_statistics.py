@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import streamlit as st
 from streamlit.testing.v1 import AppTest
 
 from core.domain.errors import OutOfMemory
+from tests.conftest import a_request
 from tests.pages.test_gallery import painted, words_on
 
 ROOT = Path(__file__).parents[2]
@@ -97,14 +99,39 @@ def test_an_address_that_makes_no_sense_is_answered_in_words(statistics, studio,
 
 
 def test_what_still_waits_has_no_times_and_no_share(statistics, studio):
-    from tests.conftest import a_request
-
     studio.generations.submit(a_request())
 
     page = statistics()
 
     assert metrics(page) == {"Generations": "1", "Succeeded": "none ended yet"}
     assert "there are no times" in words_on(page)
+
+
+def test_the_share_that_succeeded_is_the_same_above_and_below_while_others_wait(
+    statistics, studio, dispatcher, inpainter
+):
+    painted(studio, dispatcher, count=3)
+    inpainter.fail_with(OutOfMemory())
+    painted(studio, dispatcher)
+    studio.generations.submit(a_request())
+
+    page = statistics()
+
+    assert metrics(page)["Succeeded"] == "75.0%"
+    assert "3 (75.0%)" in words_on(page)
+
+
+def test_a_model_without_steps_is_not_plotted_by_steps(statistics, studio, dispatcher):
+    studio.models.specs["pocket-inpaint"] = replace(
+        studio.models.specs["pocket-inpaint"], unused=("num_inference_steps",)
+    )
+    painted(studio, dispatcher)
+    painted(studio, dispatcher, model="sd15-inpainting")
+
+    by_steps, by_size = statistics().dataframe[:2]
+
+    assert list(by_steps.value["Model"]) == ["sd15-inpainting, cpu"]
+    assert len(by_size.value) == 2
 
 
 def test_a_long_time_is_shown_in_weeks_and_months():
