@@ -10,6 +10,7 @@ from typing import Any
 from core.domain.imported import Imported
 from core.metadata import flat
 from core.metadata.carriers import Carried
+from core.metadata.drawn import as_run
 from core.metadata.graph import PASSED, PIPES, Graph, Node
 from core.metadata.json_text import is_graph, json_object
 from core.metadata.samplers import scheduler_of
@@ -17,7 +18,7 @@ from core.metadata.words import NEGATIVE, POSITIVE, ROLES, Words
 
 TOOL = "comfyui"
 CHUNK = "prompt"
-"""The graph as it was run; "workflow" is the same as drawn and is only kept."""
+"""The graph as it was run; "workflow" is the same as drawn, which is read only where there is no other."""
 
 CIVITAI = "civitai"
 EXTRA = "extraMetadata"
@@ -42,6 +43,9 @@ CLASSES: Mapping[str, str] = {
 }
 """Nodes that are a sampler or a schedule by their class, without a word for it. Any other is told by its class."""
 
+MOST_PASSES = 10
+"""That are told, from the first one on."""
+
 IS_OUTPUT = re.compile(r"save|preview|output")
 IS_LATENT = re.compile(r"latent|samples")
 IS_PICTURE = re.compile(r"pixels|image|img")
@@ -50,7 +54,7 @@ IS_NO_SAMPLER = re.compile(r"context|save|config|parameters|loader|\bto.*pipe|ed
 
 
 def read(carried: Carried) -> Imported | None:
-    """The graph may stand anywhere: in its chunk, in EXIF, in XMP, in another object."""
+    """The graph may stand anywhere: in its chunk, in EXIF, in XMP, in another object. Else the drawing of it counts."""
     for _, value in carried.objects:
         extra = value.get(EXTRA)
         extra = json_object(extra) if isinstance(extra, str) else extra
@@ -60,7 +64,9 @@ def read(carried: Carried) -> Imported | None:
             return _of_civitai(extra, found)
         if found:
             return found
-    return None
+    drawings = (as_run(value) for _, value in carried.objects if "nodes" in value and "links" in value)
+    graphs = (Graph.of(drawing) for drawing in drawings if drawing)
+    return next((found for graph in graphs if graph and (found := _Reading(graph).imported())), None)
 
 
 def _of_civitai(extra: Mapping[str, Any], graph: Imported | None) -> Imported:
@@ -128,10 +134,11 @@ class _Reading:
         if last is None:
             only = next(filter(_mends, nodes), None) or next(filter(_has_settings, nodes), None)
             return [self._pass(only)] if only else []
-        passes = [last]
-        while (before := self._before(passes[-1])) and before not in passes:
+        passes, seen = [last], {last.id}
+        while (before := self._before(passes[-1])) and before.id not in seen:
             passes.append(before)
-        return [self._pass(node) for node in reversed(passes)]
+            seen.add(before.id)
+        return [self._pass(node) for node in [*reversed(passes)][:MOST_PASSES]]
 
     def _in_order(self) -> Iterator[Node]:
         """From the saved picture upwards; previews count where nothing was saved."""

@@ -70,9 +70,18 @@ def shared_model(generation: Generation) -> str:
     key = generation.params.model.strip()
     about = generation.record.get("model")
     is_local = isinstance(about, Mapping) and not about.get("repository")
-    if _names_a_model(key) and not (is_local and "/" in key):
-        return key
-    return re.split(r"[/\\]", key.rstrip("/\\"))[-1].lstrip("~.") or "local folder"
+    if is_local and "/" in key:
+        return _last_part(key) or "local folder"
+    return model_name(key) or "local folder"
+
+
+def model_name(text: str) -> str:
+    """The name of a model as it may be shown and kept: of what could be a folder only the last part."""
+    return text if _names_a_model(text) else _last_part(text)
+
+
+def _last_part(path: str) -> str:
+    return re.split(r"[/\\]", path.rstrip("/\\"))[-1].lstrip("~.")
 
 
 def _names_a_model(key: str) -> bool:

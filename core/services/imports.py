@@ -23,6 +23,7 @@ from core.domain.imported import Imported, kept_raw
 from core.domain.mask import Mask
 from core.domain.params import PARAMETERS, InpaintParams
 from core.domain.picture import MAX_FILE_BYTES, Picture
+from core.metadata.ours import model_name
 from core.metadata.read import read, read_text
 from core.ports import ImageStore
 from core.services.bundle import Bundles
@@ -159,7 +160,8 @@ def _params(says: Imported | None) -> InpaintParams:
 
 def _model(says: Imported | None) -> str:
     named = says.raw.get("model", "").strip() if says else ""
-    return named[: int(PARAMETERS["model"].high)] or UNKNOWN
+    # A stranger's file names no folder of this machine.
+    return model_name(named)[: int(PARAMETERS["model"].high)].strip() or UNKNOWN
 
 
 def _imported(says: Imported | None) -> dict[str, Any]:

@@ -159,7 +159,7 @@ def test_many_texts_with_many_objects_are_read_at_once():
     [
         {str(n): {"class_type": "KSampler", "inputs": {name: [str(n + 1), 0] for name in
                                                       ("model", "positive", "latent_image", "steps")}}
-         for n in range(2_000)},
+         for n in range(4_900)},
         {str(n): {"class_type": "Any Switch", "inputs": {f"any_{m}": [str((n * 7 + m) % 3_000), 0] for m in range(20)}}
          for n in range(3_000)}
         | {"s": {"class_type": "KSampler", "inputs": {"steps": 1, "model": ["0", 0], "latent_image": ["0", 0],

@@ -214,10 +214,30 @@ def test_whatever_a_stranger_writes_nothing_raises_and_the_row_can_be_read(studi
     json.dumps(dict(studio.gallery.get(*done.ids).record))
 
 
-def test_a_file_cannot_name_a_model_of_this_machine_by_its_folder(studio):
-    done = imported(studio, a_file(A1111.replace("dreamy-mix", "/srv/models/private")))
+@pytest.mark.parametrize(
+    ("named", "kept"),
+    [
+        ("/srv/models/private", "private"),
+        ("../private", "private"),
+        ("~nosuchuser", "nosuchuser"),
+        ("~/private", "private"),
+        ("C:\\models\\private", "private"),
+        ("XL\\oil.safetensors", "oil.safetensors"),
+        ("a/b/c", "c"),
+        ("/", UNKNOWN),
+        ("..", UNKNOWN),
+        ("x" * 5_000, "x" * 300),
+        ("half \ud800", "half \ufffd"),
+        ("nul \x00", "nul \ufffd"),
+        ("owner/name", "owner/name"),
+        ("dreamy mix v1.2", "dreamy mix v1.2"),
+    ],
+)
+def test_a_file_cannot_name_a_model_of_this_machine_by_its_folder(studio, named, kept):
+    done = imported(studio, a_file(json.dumps({"prompt": "x", "seed": 1, "model": named})))
 
     assert "model" not in done.stated
+    assert studio.gallery.get(*done.ids).params.model == kept
 
 
 def test_running_or_verifying_an_imported_picture_says_why_it_cannot_be_done(studio):
