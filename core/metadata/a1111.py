@@ -128,6 +128,8 @@ def read(carried: Carried) -> Imported | None:
 
 def imported_from(text: str, carried: Carried) -> Imported:
     said = parse(text)
+    if (carried.texts.get("xmp:CreatorTool") or "").startswith("Draw Things"):
+        said = _of_draw_things(said)
     pairs = dict(said.pairs)
     names = {plain(key): key for key in reversed(pairs)}
     found: dict[str, Any] = {"prompt": said.prompt or None, "negative_prompt": said.negative or None}
@@ -153,6 +155,13 @@ def imported_from(text: str, carried: Carried) -> Imported:
     if said.after:
         raw["after"] = said.after
     return Imported.of(_tool(pairs, carried), found, size=size, raw=raw)
+
+
+def _of_draw_things(said: Said) -> Said:
+    """Its description writes the negative prompt behind a dash, and a strength for every picture."""
+    prompt, _, negative = said.prompt.partition("\n-")
+    pairs = {key: value for key, value in said.pairs.items() if key != "Strength" or not value.startswith("1")}
+    return Said(prompt, said.negative or negative, pairs, said.after)
 
 
 @dataclass(frozen=True, slots=True)
@@ -264,6 +273,8 @@ def _resources(pairs: Mapping[str, str]) -> dict[str, str]:
 def _tool(pairs: Mapping[str, str], carried: Carried) -> str:
     if pairs.get("App") == "SD.Next":
         return "sdnext"
+    if (carried.texts.get("xmp:CreatorTool") or "").startswith("Draw Things"):
+        return "drawthings"
     is_fooocus = (
         "fooocus_scheme" in carried.texts
         or pairs.get("Version", "").startswith("Fooocus")

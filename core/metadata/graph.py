@@ -128,8 +128,9 @@ class Graph:
             number = int(number[:6])
         if isinstance(number, int) and number in ways:
             return ways[number]
-        # Without a number it takes the first that is there.
-        return ways[min(ways)] if ways and number is None else None
+        # Without a number it takes the first that is there: what is muted is not in the graph.
+        there = (way for _, way in sorted(ways.items()) if isinstance(way, str) or self.node(way))
+        return next(there, None) if number is None else None
 
     def ways(self, node: Node) -> list[Any]:
         """All that a switch could let through; nothing if this is none."""

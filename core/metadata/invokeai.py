@@ -95,7 +95,7 @@ def _joined(prompt: Any) -> str:
 # Version 1: "Dream", the words of a command ----------------------------------------------------------------------
 
 COMMAND = re.compile(r'\s*"((?:[^"\\]|\\.)*)"(.*)', re.DOTALL)
-OPTION = re.compile(r"(?:^|\s)(--?[A-Za-z_]\w{0,30})[\s=]+([^\s-][^\s]*|-\d[^\s]*)")
+OPTION = re.compile(r"(?:^|\s)(--[a-z_]{2,30}|-[A-Za-z])(?:[\s=]+(?=[^\s-]|-\d)|(?=\d))(\S+)")
 OPTIONS = {
     "-s": "steps", "--steps": "steps", "-S": "seed", "--seed": "seed", "-C": "cfg_scale", "--cfg_scale": "cfg_scale",
     "-A": "sampler", "--sampler": "sampler", "-W": "width", "--width": "width", "-H": "height", "--height": "height",
@@ -109,7 +109,7 @@ def _of_version_1(command: str) -> Imported | None:
     if not said:
         return None
     prompt, negative = _both(said[1].replace('\\"', '"'))
-    given = {OPTIONS.get(option, option): value for option, value in OPTION.findall(said[2])}
+    given = {OPTIONS.get(option, option): value for option, value in reversed(OPTION.findall(said[2]))}
     values = {"prompt": prompt, "negative_prompt": negative or None, **given}
     strength = values.pop("strength", None)
     return flat.imported(TOOL, values, strength=strength) if flat.is_generation(values) else None

@@ -11,6 +11,7 @@ from core.metadata.carriers import Carried
 
 MIDJOURNEY = "midjourney"
 DESCRIPTIONS = ("Description", "exif:ImageDescription", "xmp:description", "comment")
+SIGNS = ("xmp:DigitalImageGUID", "xmp:DigImageGUID")
 JOB = re.compile(r"\s*Job ID: *[0-9a-f-]{32,40}", re.IGNORECASE)
 OPTIONS = re.compile(r"\s--(?:ar|aspect|v|version|niji|s|stylize|chaos|c|q|quality|seed|style|raw|no|iw|weird|tile)\b")
 SEED = re.compile(r"\s--seed +(\d{1,20})\b")
@@ -20,7 +21,8 @@ NO = re.compile(r"\s--no +([^-]{1,2000})")
 def read_midjourney(carried: Carried) -> Imported | None:
     for name in DESCRIPTIONS:
         text = carried.texts.get(name, "")[:100_000]
-        if JOB.search(text) and (OPTIONS.search(text) or carried.texts.get("Author") or name != "comment"):
+        is_signed = "Author" in carried.texts or any(sign in carried.texts for sign in SIGNS)
+        if JOB.search(text) or (is_signed and OPTIONS.search(text)):
             said = JOB.sub("", text)
             prompt = OPTIONS.split(said, maxsplit=1)[0].strip()
             seed, no = SEED.search(said), NO.search(said)

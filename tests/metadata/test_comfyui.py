@@ -222,6 +222,9 @@ SAME: dict[str, Graph] = {
     "a model with its picture": graph(
         n4=node("CheckpointLoader|pysssss", ckpt_name={"content": "oil.safetensors", "image": None})
     ),
+    "a model behind a switch with one muted": graph(
+        n10=node("Any Switch (rgthree)", any_01=["99", 0], any_02=["4", 0]), n3=sampler(model=["10", 0])
+    ),
     "a model behind a switch": graph(
         n10=node("CR Model Input Switch", Input=1, model1=["4", 0], model2=["12", 0]),
         n12=REFINER,

@@ -229,3 +229,16 @@ def test_a_raw_profile_that_is_none_is_left_in_time(text):
     is_harmless(read(made.png({"Raw profile type exif": text, "Raw profile type xmp": text})))
 
     assert time.process_time() - started < 1
+
+
+@pytest.mark.parametrize(
+    "head", [b"Exif\0\0", b"http://ns.adobe.com/xap/1.0/\0", xmp.IN_JPEG, xmp.IN_JPEG + xmp.PART.pack(b"A" * 32, 9, 0)]
+)
+def test_a_jpeg_of_nothing_but_segments_of_metadata_is_left_in_time(head):
+    data = made.jpeg({0x010F: "x"})
+    segment = b"\xff\xe1" + (65_002).to_bytes(2, "big") + head.ljust(65_000, b"x")
+    started = time.process_time()
+
+    is_harmless(read(data[:2] + segment * 600 + data[2:]))
+
+    assert time.process_time() - started < 1

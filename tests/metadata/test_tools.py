@@ -208,6 +208,18 @@ def test_draw_things_with_all_that_it_writes():
     is_said(read(with_xmp(packet, "PNG")), "drawthings", SIZED | EULER_A | {"strength": 0.6}, model="oil")
 
 
+@pytest.mark.parametrize("strength", ["1.0", "0.6"])
+def test_draw_things_with_its_description_alone(strength):
+    line = LINE.replace("CFG scale", "Guidance Scale") + f", Model: oil, Strength: {strength}, Seed Mode: Scale Alike"
+    packet = xmp(
+        element("xmp:CreatorTool", "Draw Things"),
+        element("dc:description", f"a red barn\n-blurry\n{line}", listed=True),
+    )
+
+    painted_over = {} if strength == "1.0" else {"strength": 0.6}
+    is_said(read(with_xmp(packet, "JPEG")), "drawthings", SIZED | EULER_A | painted_over, model="oil")
+
+
 def test_easy_diffusion_with_a_chunk_for_each_value():
     texts = {name: str(value) for name, value in EASY.items()}
 
@@ -241,6 +253,7 @@ def test_stability_matrix_beside_its_graph():
     "command",
     [
         '"a red barn [blurry]" -s 20 -S 42 -W 768 -H 512 -C 7.0 -A k_euler_a',
+        '"a red barn [blurry]" -s20 -S42 -W768 -H512 -C7.0 -A k_euler_a -seamless -cf 0.75',
         '"a red barn, [blurry]" --steps 20 --seed 42 --width 768 --height 512 --cfg_scale 7.0 --sampler k_euler_a',
     ],
 )  # fmt: skip

@@ -92,6 +92,7 @@ SWITCHED = {
                          "a red barn"),
     "comfyroll": (switched("CR Text Input Switch", Input=2, text1=HOUSE, text2=BARN), "a red barn"),
     "was": (switched("Text Input Switch", text_a=BARN, text_b=HOUSE, boolean=True), "a red barn"),
+    "rgthree, the first is muted": (switched("Any Switch (rgthree)", any_01=["99", 0], any_02=BARN), "a red barn"),
     "rgthree, the first that is there": (switched("Any Switch (rgthree)", any_02=BARN, any_03=HOUSE), "a red barn"),
     "the chosen one says nothing": (
         switched("ComfySwitchNode", switch=True, on_true=["25", 0], on_false=BARN)
