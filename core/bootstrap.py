@@ -32,6 +32,7 @@ from core.services.generations import Generations
 from core.services.housekeeping import Housekeeping
 from core.services.imports import Imports
 from core.services.lineage import Lineage, extend
+from core.services.patience import Patience
 from core.services.pictures import Pictures
 from core.services.presets import Presets
 from core.services.prompts import Prompts
@@ -57,6 +58,8 @@ from db.verifications import VerificationRepo
 
 STEP_S = 5.0
 """How long a step is waited for when the program ends. Docker gives it ten seconds."""
+
+PATIENT = Patience()
 
 WILDCARDS = Path(__file__).parents[1] / "assets" / "wildcards"
 
@@ -152,6 +155,7 @@ def build_studio(
     dispatcher: Callable[[Worker], Dispatcher] = lambda worker: ThreadDispatcher(worker.run_next),
     resolve_device: Callable[[str], str] | None = None,
     now: Callable[[], datetime] = lambda: datetime.now(UTC),
+    patience: Patience = PATIENT,
 ) -> Studio:
     """load_inpainter: the host's cache around make_loader(settings). The rest has a default for real use."""
     logging.getLogger("core").setLevel(settings.log_level)
@@ -161,7 +165,15 @@ def build_studio(
     verifications, queue = VerificationRepo(engine), QueueRepo(engine)
     families = LineageRepo(engine, partial(extend, images))
     worker = Worker(
-        _worker_name(), repo, verifications, queue, images, load_inpainter, now, lambda: families.advance(now(), new_id)
+        _worker_name(),
+        repo,
+        verifications,
+        queue,
+        images,
+        load_inpainter,
+        now,
+        follow_up=lambda: families.advance(now(), new_id),
+        patience=patience,
     )
     dispatching = dispatcher(worker)
     statistics = Statistics(StatisticsRepo(engine))

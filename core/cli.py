@@ -37,6 +37,7 @@ from core.domain.picture import MAX_FILE_BYTES, Picture
 from core.domain.request import InpaintRequest
 from core.files import read_regular, why
 from core.services.generations import MAX_COUNT, Origin
+from core.services.patience import Patience
 from core.services.pictures import read as read_picture
 from core.settings import Settings
 
@@ -215,7 +216,11 @@ def doctor(as_json: JSON = False) -> None:
 def make_studio() -> Studio:
     settings = Settings()
     studio = build_studio(
-        settings, keep_last(make_loader(settings)), dispatcher=lambda worker: WaitingDispatcher(worker.run)
+        settings,
+        keep_last(make_loader(settings)),
+        dispatcher=lambda worker: WaitingDispatcher(worker.run),
+        # Somebody waits for the command, and can make room and run it again.
+        patience=Patience(otherwise_s=30),
     )
     # Where there is no dashboard, nobody else notices that a process died.
     with suppress(StudioError):

@@ -32,7 +32,9 @@ def make_engine(url: str) -> Engine:
     try:
         parsed = make_url(url)
         is_sqlite = parsed.get_backend_name() == "sqlite"
-        engine = create_engine(parsed, hide_parameters=True, **(_options(parsed) if is_sqlite else {}))
+        # A server that was started again in between is not told to somebody who only turns a page.
+        options = _options_of_sqlite(parsed) if is_sqlite else {"pool_pre_ping": True}
+        engine = create_engine(parsed, hide_parameters=True, **options)
     # The causes are not kept: they repeat parts of the URL, and a password may be in it.
     except ModuleNotFoundError as error:
         raise InvalidSettings(BAD_URL.format(f"the Python package {error.name} is not installed.")) from None
@@ -46,7 +48,7 @@ def make_engine(url: str) -> Engine:
     return engine
 
 
-def _options(url: URL) -> dict[str, Any]:
+def _options_of_sqlite(url: URL) -> dict[str, Any]:
     timeout = {} if "timeout" in url.query else {"connect_args": {"timeout": BUSY_TIMEOUT_S}}
     # One connection for each thread that asks. With a limit, threads that wait for a lock would use it up, and others
     # would fail that only want to read.

@@ -52,6 +52,7 @@ _OF_SQLITE: dict[int, tuple[type[StudioError], str | None]] = {
 # By the beginning of the SQLSTATE that PostgreSQL and the standard give; the longest that fits counts.
 _OF_SQLSTATE: dict[str, tuple[type[StudioError], str | None]] = {
     "08": (DatabaseUnusable, UNREACHABLE),
+    "22": (InvalidInput, UNSTORABLE),
     "23": (DatabaseConflict, None),
     "23502": (InvalidInput, OUT_OF_RANGE),
     "23514": (InvalidInput, OUT_OF_RANGE),
@@ -66,6 +67,12 @@ _OF_SQLSTATE: dict[str, tuple[type[StudioError], str | None]] = {
     "57P": (DatabaseUnusable, UNREACHABLE),
 }
 
+_OF_CLASS: dict[str, tuple[type[StudioError], str | None]] = {
+    "OperationalError": (DatabaseUnusable, UNREACHABLE),
+    "InterfaceError": (DatabaseUnusable, UNREACHABLE),
+    "DataError": (InvalidInput, UNSTORABLE),
+}
+
 
 def in_words(context: ExceptionContext) -> None:
     """A listener for SQLAlchemy's handle_error. Raises a StudioError in place of what the driver raised."""
@@ -75,12 +82,14 @@ def in_words(context: ExceptionContext) -> None:
     if isinstance(error, UnicodeError | OverflowError):
         raise InvalidInput(UNSTORABLE)
     if context.sqlalchemy_exception is not None:
-        raise told(error)
+        raise told(error, while_connecting=context.connection is None)
 
 
-def told(error: Exception) -> StudioError:
+def told(error: Exception, *, while_connecting: bool = False) -> StudioError:
     """In place of an error of the database's driver."""
     kind, sentence = _kind_of(error)
+    if while_connecting and sentence == UNKNOWN:
+        sentence = UNREACHABLE
     if sentence in (DAMAGED, UNREACHABLE, UNKNOWN):
         log.warning("%s: %s: %s", kind.__name__, type(error).__name__, _first_line(error))
     return kind(sentence)
@@ -90,12 +99,12 @@ def _kind_of(error: Exception) -> tuple[type[StudioError], str | None]:
     code = getattr(error, "sqlite_errorcode", None)
     if code is not None:
         return _OF_SQLITE.get(code) or _OF_SQLITE.get(code & 0xFF, (DatabaseUnusable, UNKNOWN))
-    # psycopg says sqlstate, older drivers pgcode.
-    state = getattr(error, "sqlstate", None) or getattr(error, "pgcode", None)
-    if state is None:
-        return DatabaseUnusable, UNREACHABLE if type(error).__name__ == "OperationalError" else UNKNOWN
+    # psycopg says sqlstate, older drivers pgcode. What a driver finds by itself has no code, only a class.
+    state = getattr(error, "sqlstate", None) or getattr(error, "pgcode", None) or ""
     found = [start for start in _OF_SQLSTATE if state.startswith(start)]
-    return _OF_SQLSTATE[max(found, key=len)] if found else (DatabaseUnusable, UNKNOWN)
+    if found:
+        return _OF_SQLSTATE[max(found, key=len)]
+    return _OF_CLASS.get("" if state else type(error).__name__, (DatabaseUnusable, UNKNOWN))
 
 
 def _first_line(error: Exception) -> str:

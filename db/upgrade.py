@@ -20,6 +20,9 @@ from db.errors import told
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 
+UPGRADE_LOCK = 0x696E7061696E74
+"""Any number that no other program on the same database takes for a lock of its own."""
+
 log = logging.getLogger(__name__)
 
 
@@ -38,8 +41,12 @@ def upgrade(engine: Engine, *, scripts: Path = MIGRATIONS, to: str = "head") -> 
             if engine.dialect.name == "sqlite":
                 _upgrade_sqlite(connection, config, wanted)
             else:
-                config.attributes["connection"] = connection
-                command.upgrade(config, wanted)
+                if engine.dialect.name == "postgresql":
+                    # A second process that starts now waits here, and finds everything done.
+                    connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({UPGRADE_LOCK})")
+                if _revision(connection) != wanted:
+                    config.attributes["connection"] = connection
+                    command.upgrade(config, wanted)
                 connection.commit()
     except StudioError:
         raise

@@ -26,12 +26,12 @@ LONGEST_PAUSE_S = 5.0
 class Patience:
     """How long what must be written is tried. [s]
 
-    busy_s: while another program holds the database. otherwise_s: while it is full or away. pause_s: how long what
-    need not be written is left alone after it failed, as each try may wait for a lock for seconds.
+    busy_s: while another program holds the database. otherwise_s: while its disk is full, or it is away. pause_s: how
+    long what need not be written is left alone after it failed, as each try may wait for a lock for seconds.
     """
 
     busy_s: float = 300.0
-    otherwise_s: float = 30.0
+    otherwise_s: float = 600.0
     pause_s: float = 5.0
 
     def insist(self, do: Callable[[], T], given_up: threading.Event) -> T:

@@ -29,7 +29,7 @@ def load(model: str, device: str) -> FakeInpainter:
     return FakeLoader(SlowInpainter())(model, device)
 
 
-cli.build_studio = lambda settings, loader, dispatcher: build_studio(
-    settings, load, catalogue=FakeCatalogue(), dispatcher=dispatcher, resolve_device=lambda wish: "cpu"
+cli.build_studio = lambda settings, loader, **more: build_studio(
+    settings, load, catalogue=FakeCatalogue(), resolve_device=lambda wish: "cpu", **more
 )
 cli.app()

@@ -196,7 +196,7 @@ class FromPostgres(Exception):
         ("53100", StorageFull), ("53300", DatabaseBusy), ("55P03", DatabaseBusy), ("40P01", DatabaseBusy),
         ("25006", StorageFull), ("23505", DatabaseConflict), ("23514", InvalidInput), ("57P01", DatabaseUnusable),
         ("28P01", DatabaseUnusable), ("3D000", DatabaseUnusable), ("08006", DatabaseUnusable),
-        ("42P01", DatabaseUnusable),
+        ("42P01", DatabaseUnusable), ("22021", InvalidInput),
     ],
 )  # fmt: skip
 def test_other_databases_are_told_by_their_codes(sqlstate, kind):
@@ -204,6 +204,29 @@ def test_other_databases_are_told_by_their_codes(sqlstate, kind):
 
     assert type(error) is kind
     assert SECRET not in str(error)
+
+
+class DataError(Exception):
+    """What a driver finds by itself has no code."""
+
+
+class OperationalError(Exception):
+    pass
+
+
+@pytest.mark.parametrize(
+    ("error", "kind", "words"),
+    [
+        (DataError(SECRET), InvalidInput, "cannot be stored"), (OperationalError(SECRET), DatabaseUnusable, "reached"),
+        (Exception(SECRET), DatabaseUnusable, "refused"),
+    ],
+)  # fmt: skip
+def test_without_a_code_the_class_of_an_error_tells(error, kind, words):
+    found = told(error)
+
+    assert type(found) is kind
+    assert words in str(found)
+    assert SECRET not in str(found)
 
 
 @pytest.mark.parametrize(
