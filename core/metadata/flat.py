@@ -11,48 +11,24 @@ from core.domain.imported import Imported
 from core.metadata.carriers import Carried
 from core.metadata.samplers import scheduler_of
 
-NAMES: Mapping[str, str] = {
-    "prompt": "prompt",
-    "positiveprompt": "prompt",
-    "positive": "prompt",
-    "c": "prompt",
-    "textprompts": "prompt",
-    "negativeprompt": "negative_prompt",
-    "negativeprompts": "negative_prompt",
-    "negative": "negative_prompt",
-    "uc": "negative_prompt",
-    "seed": "seed",
-    "noiseseed": "seed",
-    "steps": "num_inference_steps",
-    "numinferencesteps": "num_inference_steps",
-    "numsteps": "num_inference_steps",
-    "samplingsteps": "num_inference_steps",
-    "cfg": "guidance_scale",
-    "cfgscale": "guidance_scale",
-    "scale": "guidance_scale",
-    "guidance": "guidance_scale",
-    "guidancescale": "guidance_scale",
-    "sampler": "sampler",
-    "samplername": "sampler",
-    "schedule": "schedule",
-    "scheduler": "schedule",
-    "scheduletype": "schedule",
-    "noiseschedule": "schedule",
-    "width": "width",
-    "height": "height",
-    "size": "size",
-    "resolution": "size",
-    "model": "model",
-    "modelname": "model",
-    "basemodel": "model",
-    "basemodelname": "model",
-    "usestablediffusionmodel": "model",
-    "stablediffusionmodel": "model",
-    "checkpoint": "model",
-    "ckptname": "model",
-    "ckpt": "model",
-}
-"""Names in small letters, without what stands between their words. Of a strength only its tool can say what it is."""
+NAMES: Mapping[str, tuple[str, ...]] = {
+    "prompt": ("prompt", "positiveprompt", "positive", "textprompts", "c"),
+    "negative_prompt": ("negativeprompt", "negativeprompts", "negative", "uc"),
+    "seed": ("seed", "noiseseed"),
+    "num_inference_steps": ("numinferencesteps", "steps", "numsteps", "samplingsteps"),
+    "guidance_scale": ("cfgscale", "guidancescale", "cfg", "guidance", "scale"),
+    "sampler": ("sampler", "samplername"),
+    "schedule": ("scheduler", "scheduletype", "schedule", "noiseschedule"),
+    "width": ("width",),
+    "height": ("height",),
+    "size": ("size", "resolution"),
+    "model": (
+        "model", "modelname", "usestablediffusionmodel", "stablediffusionmodel", "basemodelname", "basemodel",
+        "checkpoint", "ckptname", "ckpt",
+    ),
+}  # fmt: skip
+"""Our names with theirs, in small letters without what stands between their words. Of several for the same the first
+that says anything counts. Of a strength only its tool can say what it is."""
 
 NO_LETTER = re.compile(r"[\W_]+")
 SIZE = re.compile(r"\(?\s*(\d{1,6})\s*[x×,*]\s*(\d{1,6})\s*\)?(?:\s.*)?", re.DOTALL)
@@ -72,16 +48,18 @@ def size_of(text: Any) -> tuple[str, str] | None:
 
 
 def known(values: Mapping[str, Any]) -> dict[str, Any]:
-    """What these values say, by our names: fields of InpaintParams, and sampler, schedule, width, height, size, model.
+    """What these values say, by our names."""
+    return {field: values[name] for field, name in _chosen(values).items()}
 
-    Of several names for the same the first that says anything counts.
-    """
-    found: dict[str, Any] = {}
+
+def _chosen(values: Mapping[str, Any]) -> dict[str, str]:
+    """For each of our names the one of theirs that says it."""
+    said: dict[str, str] = {}
     for name, value in values.items():
-        field = NAMES.get(plain(str(name)[:60]))
-        if field and value is not None and value != "":
-            found.setdefault(field, value)
-    return found
+        if value is not None and value != "":
+            said.setdefault(plain(str(name)[:60]), name)
+    chosen = {field: next((said[name] for name in names if name in said), None) for field, names in NAMES.items()}
+    return {field: name for field, name in chosen.items() if name is not None}
 
 
 def is_generation(values: Mapping[str, Any]) -> bool:
@@ -92,16 +70,18 @@ def is_generation(values: Mapping[str, Any]) -> bool:
 
 def imported(tool: str, values: Mapping[str, Any], *, strength: Any = None, model: Any = None) -> Imported:
     """strength: where these values say it of an inpainting. model: the name, where it does not stand among them."""
-    found = known(values)
+    chosen = _chosen(values)
+    found = {field: values[name] for field, name in chosen.items()}
     size = size_of(found.get("size")) or (
         (found["width"], found["height"]) if {"width", "height"} <= found.keys() else None
     )
     scheduler = scheduler_of(found.get("sampler"), found.get("schedule"))
     fields = {name: found.get(name) for name in ("prompt", "negative_prompt", *NUMBERS)}
-    taken = {"model", *(name for name, value in fields.items() if value is not None)}
+    taken = {"model", *fields}
     taken |= {"sampler", "schedule"} if scheduler else set()
     taken |= {"width", "height", "size"} if size else set()
-    raw = {str(name): value for name, value in values.items() if NAMES.get(plain(str(name)[:60])) not in taken}
+    told = {name for field, name in chosen.items() if field in taken}
+    raw = {str(name): value for name, value in values.items() if name not in told}
     raw["model"] = model or _name_of(found.get("model"))
     return Imported.of(tool, {**fields, "scheduler": scheduler, "strength": strength}, size=size, raw=raw)
 
@@ -160,7 +140,11 @@ TOOLS: tuple[Tool, ...] = (
         model=lambda values: _name_of(values.get("baseModel")),
     ),
     Tool("stabilitymatrix", _has("PositivePrompt", "Steps")),
-    Tool("drawthings", _has("c", "scale", "steps"), strength=_below_one("strength")),
+    Tool(
+        "drawthings",
+        lambda name, values: isinstance(values.get("c"), str) and {"scale", "steps"} <= values.keys(),
+        strength=_below_one("strength"),
+    ),
     Tool("easydiffusion", _has("use_stable_diffusion_model"), strength=lambda values: values.get("prompt_strength")),
     Tool("easydiffusion", _has("Stable Diffusion model"), strength=lambda values: values.get("Prompt Strength")),
 )

@@ -197,6 +197,15 @@ def test_a_graph_in_xmp_is_a_chunk_of_its_name(format):
     assert found.raw["workflow"] == '{"nodes":[]}'
 
 
+def test_of_several_names_for_the_same_the_plainest_counts_and_the_others_are_kept():
+    said = {"scale": 2, "c": 1, "ckpt": "other", "negative": "other"} | PLAIN_JSON | {"model": "oil"}
+
+    found = read_text(json.dumps(said))
+
+    is_said(found, "json", BARN, model="oil")
+    assert found.raw.items() >= {"scale": "2", "c": "1", "ckpt": "other", "negative": "other"}.items()
+
+
 def test_draw_things_with_all_that_it_writes():
     text = f"a red barn\n-blurry\n{LINE}"
     packet = xmp(
