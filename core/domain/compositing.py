@@ -17,14 +17,19 @@ def for_model(picture: Image.Image, bounds: Bounds, working: Size, space: Colour
 
     space: of the picture's colours, which then become sRGB; None leaves their numbers as they are.
     """
-    part = picture.crop(bounds.box)
+    part = picture if bounds == Bounds(0, 0, *picture.size) else picture.crop(bounds.box)
     if part.mode == "I;16":
         part = Image.fromarray((np.asarray(part) >> 8).astype(np.uint8))
     if part.mode == "RGBA":
         part = Image.alpha_composite(Image.new("RGBA", part.size, "white"), part)
     if space is None:
-        return part.convert("RGB").resize(tuple(working), Image.Resampling.LANCZOS)
-    return space.to_srgb(part.convert(space.mode).resize(tuple(working), Image.Resampling.LANCZOS))
+        return _in_mode(part, "RGB").resize(tuple(working), Image.Resampling.LANCZOS)
+    return space.to_srgb(_in_mode(part, space.mode).resize(tuple(working), Image.Resampling.LANCZOS))
+
+
+def _in_mode(image: Image.Image, mode: str) -> Image.Image:
+    """Without a copy where it is in this mode: of a large picture that is as much memory again."""
+    return image if image.mode == mode else image.convert(mode)
 
 
 def for_screen(picture: Image.Image, size: Size) -> Image.Image:

@@ -8,6 +8,9 @@ from typing import Any
 
 from PIL import Image
 
+BAND = 256
+"""Rows that are hashed at once."""
+
 
 def canonical_json(value: Any) -> str:
     """The one spelling of a JSON value: sorted keys, no spaces, text as it is; NaN and infinity are refused."""
@@ -38,5 +41,7 @@ def is_named(key: str, image: Image.Image) -> bool:
 
 def _digest(image: Image.Image):
     digest = hashlib.sha256(f"{image.mode}|{image.width}|{image.height}|".encode())
-    digest.update(image.tobytes())
+    for top in range(0, image.height, BAND):
+        # Band by band: all the bytes of a large picture at once are as much memory again.
+        digest.update(image.crop((0, top, image.width, min(top + BAND, image.height))).tobytes())
     return digest

@@ -9,7 +9,6 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 from PIL import Image
 
 from core.domain.imported import Imported
@@ -85,21 +84,21 @@ def hidden_in(picture: Image.Image) -> Carried | None:
     """The texts in the lowest bits of a decoded picture, if there are any. Never written by us: it changes pixels."""
     if picture.mode not in ("RGB", "RGBA"):
         return None
-    pixels = np.asarray(picture)
     for signature, (channels, is_compressed) in SIGNATURES.items():
-        if channels[-1] >= pixels.shape[2]:
+        if channels[-1] >= len(picture.getbands()):
             continue
-        head = _lowest_bits(pixels, channels, HEAD_BYTES)
+        head = _lowest_bits(picture, channels, HEAD_BYTES)
         if head.startswith(signature) and len(head) == HEAD_BYTES:
             length = min(int.from_bytes(head[15:], "big") // 8, MAX_TEXT)
-            return _texts(_lowest_bits(pixels, channels, HEAD_BYTES + length)[HEAD_BYTES:], is_compressed)
+            return _texts(_lowest_bits(picture, channels, HEAD_BYTES + length)[HEAD_BYTES:], is_compressed)
     return None
 
 
-def _lowest_bits(pixels: NDArray[np.uint8], channels: tuple[int, ...], count: int) -> bytes:
+def _lowest_bits(picture: Image.Image, channels: tuple[int, ...], count: int) -> bytes:
     """The first bytes, read down the columns from left to right."""
-    columns = math.ceil(count * 8 / (pixels.shape[0] * len(channels)))
-    bits = pixels[:, :columns, channels[0] : channels[-1] + 1].transpose(1, 0, 2).reshape(-1)[: count * 8] & 1
+    columns = math.ceil(count * 8 / (picture.height * len(channels)))
+    pixels = np.asarray(picture.crop((0, 0, min(columns, picture.width), picture.height)))
+    bits = pixels[:, :, channels[0] : channels[-1] + 1].transpose(1, 0, 2).reshape(-1)[: count * 8] & 1
     return np.packbits(bits[: len(bits) // 8 * 8]).tobytes()
 
 

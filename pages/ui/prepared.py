@@ -11,7 +11,7 @@ from PIL import Image
 from core.bootstrap import Studio
 from core.domain import compositing
 from core.domain.geometry import Size
-from core.domain.mask import Mask
+from core.domain.mask import Mask, has_transparency
 from core.domain.painting import painted_size
 
 TINT = (225, 29, 116)
@@ -34,10 +34,10 @@ def _opened(
     """
     image = _image or _studio.gallery.image(key)
     size = Size(*image.size)
-    transparent = Mask.from_transparency(image).resized(painted_size(size))
+    transparent = Mask.from_transparency(image).resized(painted_size(size)) if has_transparency(image) else None
     painted = _fitted(image, painted_size(size))
     screen = _fitted(painted, size.fitted(SCREEN))
-    return image.size, _jpeg(screen), _jpeg(painted), None if transparent.is_empty else transparent
+    return image.size, _jpeg(screen), _jpeg(painted), transparent if transparent and not transparent.is_empty else None
 
 
 def prepare(studio: Studio, key: str, image: Image.Image) -> None:
