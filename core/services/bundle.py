@@ -159,9 +159,11 @@ class Bundles:
         self, generations: Sequence[Generation], sheets: Sequence[KeptSheet], read: Callable[[str], Image.Image],
         read_exif: Callable[[str], bytes],
     ) -> ImportedBundle:  # fmt: skip
-        new, known = [], []
-        for generation in generations:
-            (known if self._is_here(generation) else new).append(generation)
+        # One look at each, so that it stays the same answer: what another process adds meanwhile is a conflict.
+        here = {generation.id: self._pixels_here(generation.id) for generation in generations}
+        known = [g for g in generations if here[g.id] == g.pixels_sha256]
+        new = [g for g in generations if here[g.id] != g.pixels_sha256]
+        ids = {g.id: g.id if here[g.id] is None else self.new_id() for g in new}
         # Said before they are there: should this end half way, the collector finds them.
         self.files.release([*_keys(new), *_exif_keys(new)], self.now())
         for key in _exif_keys(new):
@@ -173,7 +175,7 @@ class Bundles:
             self.images.put(image, key)
             if any(g.output == key for g in new):
                 thumbnails[key] = self.images.put_file(thumbnail(image), ".webp")
-        ids = {g.id: g.id if self._is_free(g.id) else self.new_id() for g in new}
+        self.files.release(thumbnails.values(), self.now())
         rows = [
             replace(
                 g,
@@ -213,20 +215,14 @@ class Bundles:
         parent = generation.parent_id
         if parent is None or parent in ids:
             return ids.get(parent)
-        return None if self._is_free(parent) else parent
+        return None if self._pixels_here(parent) is None else parent
 
-    def _is_free(self, id: str) -> bool:
+    def _pixels_here(self, id: str) -> str | None:
+        """None if there is no generation of this id; empty if it has no result."""
         try:
-            self.repo.get(id)
+            return self.repo.get(id).pixels_sha256 or ""
         except GenerationNotFound:
-            return True
-        return False
-
-    def _is_here(self, generation: Generation) -> bool:
-        try:
-            return self.repo.get(generation.id).pixels_sha256 == generation.pixels_sha256
-        except GenerationNotFound:
-            return False
+            return None
 
 
 @contextmanager

@@ -99,3 +99,18 @@ def test_an_imported_picture_is_neither_run_again_nor_verified_and_verify_all_le
         assert result.exit_code == 1
         assert "cannot be run again" in " ".join(result.stderr.split())
     assert CliRunner().invoke(cli.app, ["verify", "--all"]).exit_code == 0
+
+
+def test_a_bundle_with_a_damaged_picture_is_not_written(run, studio, dispatcher, tmp_path):
+    ids = studio.generations.submit(a_request(), count=2)
+    dispatcher.drain()
+    damaged = studio.gallery.images.path(studio.gallery.get(ids[1]).output)
+    damaged.write_bytes(damaged.read_bytes()[:5_000])
+    before = tmp_path / "before.zip"
+    before.write_bytes(b"the one of yesterday")
+
+    result = run(studio, "export", *ids, "--output", before, "--force", code=1)
+
+    assert f"generation {ids[1]} is damaged" in " ".join(result.stderr.split())
+    assert before.read_bytes() == b"the one of yesterday"
+    assert [path.name for path in tmp_path.iterdir() if path.is_file()] == ["before.zip"]
