@@ -15,7 +15,7 @@ from core.engine import families
 
 INDEX = "model_index.json"
 
-LIBRARIES = {"diffusers", "transformers", "stable_diffusion"}
+LIBRARIES = ("diffusers", "transformers", "stable_diffusion")
 """A component from elsewhere would make diffusers import that module: such a model is refused."""
 
 WITHOUT_WEIGHTS = re.compile(r"(Tokenizer|Scheduler|Processor|FeatureExtractor)(Fast|Pil)?$")

@@ -7,7 +7,7 @@ is not closed as text, and knows no way to write a bracket that is text; here th
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -71,17 +71,28 @@ class Prompts:
 
     def wildcards(self) -> list[str]:
         """The names of all wildcards."""
-        files = (file.relative_to(folder) for folder in self.folders for file in sorted(folder.rglob("*.txt")))
+        files = (file.relative_to(folder) for folder, file in self._files())
         return sorted({file.with_suffix("").as_posix() for file in files})
+
+    def _files(self) -> Iterator[tuple[Path, Path]]:
+        """Each folder with each of its files."""
+        return ((folder, file) for folder in self.folders for file in folder.rglob("*.txt"))
 
     def _chosen(self, text: str, seed: int, title: str) -> str:
         from dynamicprompts.generators import RandomPromptGenerator
         from dynamicprompts.wildcards import WildcardManager
         from pyparsing import ParseException
 
+        if odd := next((file for _, file in self._files() if not file.is_file()), None):
+            # The library would open it, and wait for ever.
+            raise InvalidParams(f"{title}: {odd.name} in the wildcards folder is no file. Take it away.")
         manager = WildcardManager(root_map={"": [folder for folder in self.folders if folder.is_dir()]})
         try:
             return RandomPromptGenerator(manager, seed=seed).generate(text, 1)[0].strip()
+        except (OSError, UnicodeDecodeError) as error:
+            raise InvalidParams(
+                f"{title}: a file in the wildcards folder cannot be read. Save it as text in UTF-8."
+            ) from error
         except (ParseException, ValueError, IndexError, RecursionError) as error:
             raise InvalidParams(
                 f"{title}: the choices in it cannot be read. Write them as {{red|blue}}, and only a few within each "
