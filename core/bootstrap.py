@@ -43,6 +43,7 @@ from core.services.statistics import Statistics
 from core.services.worker import Worker
 from core.settings import Settings
 from core.storage.local import LocalImageStore
+from core.storage.reserve import LocalReserve
 from db.connection import make_engine, sqlite_file
 from db.drafts import DraftRepo
 from db.files import FileRepo
@@ -185,7 +186,8 @@ def build_studio(
     pictures = Pictures(images, int(settings.max_megapixels * 1e6))
     collector = Collector(files, images, now, new_id)
     bundles = Bundles(repo, files, sheets, images, now, new_id)
-    gallery = Gallery(repo, files, images, collector, now)
+    reserve = LocalReserve(settings.data / "reserve")
+    gallery = Gallery(repo, files, images, collector, reserve, now)
     backups = make_backups(settings, now)
     # Where it cannot be said now, it is said before anything is thrown away.
     with suppress(StudioError):
@@ -198,7 +200,7 @@ def build_studio(
         queue=Queue(queue, repo, dispatching, now, statistics.estimates_s),
         gallery=gallery,
         collector=collector,
-        housekeeping=Regularly(Housekeeping(gallery, collector, images, backups).run),
+        housekeeping=Regularly(Housekeeping(gallery, collector, images, backups, reserve).run),
         backups=backups,
         reproductions=Reproductions(verifications, repo, images, dispatching, now, new_id),
         statistics=statistics,

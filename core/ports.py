@@ -110,6 +110,16 @@ class ImageStore(Protocol):
         """Where the stored file is, for a person or another program: a path or an address."""
 
 
+class Reserve(Protocol):
+    """Room on the disk that is set aside for deleting something when it is full."""
+
+    def keep(self) -> None:
+        """Set it aside, if it is not and there is enough. Raises StorageFull."""
+
+    def give(self) -> bool:
+        """Give it back to the disk. False if there was none."""
+
+
 class Dispatcher(Protocol):
     """Brings the ids of queued generations to a worker."""
 

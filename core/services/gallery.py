@@ -6,12 +6,14 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
+from typing import TypeVar
 
 from PIL import Image
 
 from core.domain.errors import (
     InvalidInput,
     InvalidMove,
+    StorageFull,
     StoredImageDamaged,
     StoredImageMissing,
     StoredImageUnreadable,
@@ -36,13 +38,15 @@ from core.domain.gallery import (
 )
 from core.domain.generation import Generation
 from core.domain.mask import Mask
-from core.ports import ImageStore
+from core.ports import ImageStore, Reserve
 from core.services.collector import RETENTION, Collector
 from core.services.thumbnails import thumbnail
 from db.files import FileRepo
 from db.generations import GenerationRepo
 
 EVERYTHING = GalleryFilter()
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +57,7 @@ class Gallery:
     files: FileRepo
     images: ImageStore
     collector: Collector
+    reserve: Reserve
     now: Callable[[], datetime]
 
     # Finding
@@ -164,7 +169,7 @@ class Gallery:
 
     def trash(self, ids: Sequence[str]) -> None:
         """Out of the gallery; restore brings it back. Raises InvalidMove for one that is still being painted."""
-        if self.repo.set_deleted(ids, self.now()) < len(set(ids)):
+        if self._with_room(lambda: self.repo.set_deleted(ids, self.now())) < len(set(ids)):
             raise InvalidMove("A generation that is waiting or being painted cannot be deleted. Cancel it first.")
 
     def restore(self, ids: Sequence[str]) -> None:
@@ -177,16 +182,26 @@ class Gallery:
         RETENTION; at_once: they and all that lies there are gone on return. What was made from a removed generation
         stays, and forgets its parent.
         """
-        return self._emptied(self.repo.purge(self.now(), before=None if all else self.now() - RETENTION), at_once)
+        before = None if all else self.now() - RETENTION
+        return self._emptied(self._with_room(lambda: self.repo.purge(self.now(), before=before)), at_once)
 
     def delete_for_good(self, ids: Sequence[str], *, at_once: bool = False) -> Emptied:
         """As empty_trash, but these of the trash only; what does not lie there is left alone."""
-        return self._emptied(self.repo.purge(self.now(), ids=ids), at_once)
+        return self._emptied(self._with_room(lambda: self.repo.purge(self.now(), ids=ids)), at_once)
+
+    def _with_room(self, delete: Callable[[], T]) -> T:
+        """On a full disk even a deletion needs room at first: that which was set aside for it."""
+        try:
+            return delete()
+        except StorageFull:
+            if not self.reserve.give():
+                raise
+            return delete()
 
     def _emptied(self, purged: tuple[int, set[str]], at_once: bool) -> Emptied:
         generations, files = purged
         unused = files - self.files.used_among(files)
-        return Emptied(generations, len(unused), self.collector.free() if at_once else None)
+        return Emptied(generations, len(unused), self._with_room(self.collector.free) if at_once else None)
 
     def check(self, *, repair: bool = False, most_files: bool = False) -> Check:
         """Compare files and rows: reads every file. repair: files that nothing uses go to the folder's trash.

@@ -6,7 +6,7 @@ import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from core.ports import ImageStore
+from core.ports import ImageStore, Reserve
 from core.services.backups import Backups
 from core.services.collector import Collector
 from core.services.gallery import Gallery
@@ -20,6 +20,7 @@ class Housekeeping:
     collector: Collector
     images: ImageStore
     backups: Backups
+    reserve: Reserve
 
     def run(self) -> None:
         """Whatever fails is logged and tried again the next time: nobody waits for it."""
@@ -27,6 +28,7 @@ class Housekeeping:
             self.gallery.empty_trash,
             self.collector.collect,
             self.images.tidy,
+            self.reserve.keep,
             self.back_up,
         )
         for deed in deeds:

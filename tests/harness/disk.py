@@ -24,12 +24,12 @@ from tests.harness.folder import stock
 from tests.harness.laws import checked, each
 from tests.harness.studio import a_template, everything, open_studio
 
-SIZE = "4m"
+SIZE = "80m"
 MOST_LEFT = 300_000
 """Bytes left on the disk when it is called full: a page of the database more or less decides what fails."""
 
 DEEDS = ("submit", "paint", "sheet", "import_bundle", "draft", "tag", "presets", "verify", "rerun", "check")
-DELETIONS = ("trash", "delete", "trash_and_delete", "empty_trash")
+DELETIONS = ("trash", "delete", "trash_and_delete", "empty_trash", "free")
 LIFE_S = 60.0
 
 
@@ -44,6 +44,8 @@ def run(tally: Tally, options: argparse.Namespace) -> None:
             is_read_only = number % 3 == 2
             folder = disk.folder / "data"
             shutil.copytree(first, folder)
+            # What the dashboard does when it starts, while there is room.
+            in_child(lambda say, folder=folder: open_studio(folder).housekeeping.do())
             name = f"disk {number}, {'read-only' if is_read_only else 'full'}"
             with disk.read_only() if is_read_only else disk.full(chance.choice((0, chance.randrange(MOST_LEFT)))):
                 child = Child(partial(_live, folder=folder, template=template, seed=(options.seed, number), disk=disk,
