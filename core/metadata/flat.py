@@ -136,7 +136,7 @@ TOOLS: tuple[Tool, ...] = (
     Tool("ruinedfooocus", lambda name, values: values.get("software") == "RuinedFooocus"),
     Tool(
         "tensorart",
-        lambda name, values: name == TENSORART_CHUNK or {"baseModel", "cfgScale"} <= values.keys(),
+        lambda name, values: name == TENSORART_CHUNK or isinstance(values.get("baseModel"), Mapping),
         model=lambda values: _name_of(values.get("baseModel")),
     ),
     Tool("stabilitymatrix", _has("PositivePrompt", "Steps")),

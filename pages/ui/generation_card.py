@@ -33,6 +33,9 @@ TO_INPAINT = "to-inpaint"
 LONGEST = 20_000
 """Characters of one text on the screen; all of it stands in the record."""
 
+LONG_WORDS = 1_000
+"""Characters of a prompt that is scrolled in its place."""
+
 
 def generation_card(studio: Studio, generation: Generation) -> None:
     _trouble(generation)
@@ -371,9 +374,12 @@ def _heading(title: str) -> None:
 
 
 def _words(text: str) -> None:
-    """The artist's words exactly as they are, to be copied: a code block never reads them as Markdown."""
+    """The artist's words exactly as they are, to be copied: a code block never reads them as Markdown.
+
+    A page of words is scrolled in its place, so that the parameters below stay near.
+    """
     if text.strip():
-        st.code(text, language=None, wrap_lines=True)
+        st.code(text, language=None, wrap_lines=True, height=240 if len(text) > LONG_WORDS else "content")
     else:
         st.caption("None")
 

@@ -99,6 +99,8 @@ OBJECTS: dict[str, tuple[dict[str, Any], str, dict[str, Any], str | None]] = {
     "civitai": (PLAIN | {"extra": {"airs": ["urn:air:sd1"]}, "extraMetadata": json.dumps(EXTRA)}, "civitai",
                 SIZED | EULER_A, "oil.safetensors"),
     "civitai, nested": (PLAIN | {"extraMetadata": EXTRA}, "civitai", SIZED | EULER_A, None),
+    "civitai, with a base model": (PLAIN | {"extraMetadata": EXTRA | {"baseModel": "SDXL"}}, "civitai",
+                                   SIZED | EULER_A, None),
     "civitai, without a graph": ({"extraMetadata": json.dumps(EXTRA)}, "civitai", BARN | EULER_A, None),
     "comfyui, bare": (PLAIN, "comfyui", SAID, "oil.safetensors"),
     "comfyui, named": ({"prompt": PLAIN, "workflow": {"nodes": []}}, "comfyui", SAID, "oil.safetensors"),
