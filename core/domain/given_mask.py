@@ -11,7 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from core.domain import compositing
 from core.domain.errors import EmptyMask, InvalidMask
+from core.domain.geometry import Bounds, Size
 from core.domain.mask import FAINT, Mask, has_transparency
 
 COLOURED = "The mask is coloured: everything in it that is not black is repainted."
@@ -29,6 +31,7 @@ FEW_COLOURS = 256
 as far as 20 pixels away (measured, qualities 60 to 95). Its black ends at LOSSY_FAINT."""
 LOSSY_FAINT = 32
 
+LOOKED_AT = Size(512, 512)
 ALIKE = 8
 """Mean difference, of 255, up to which the opaque part of a mask is taken for a copy of the picture."""
 
@@ -86,12 +89,14 @@ def _with_alpha(image: Image.Image, picture: Image.Image | None) -> GivenMask:
 
 
 def _is_copy(image: Image.Image, picture: Image.Image) -> bool:
-    """Whether what is opaque of it shows the picture: the mask is then where it was erased."""
-    opaque = np.asarray(image.getchannel("A")) >= OPAQUE
-    if not opaque.any() or opaque.all():
+    """Whether what is opaque of it shows the picture: the mask is then where it was erased. Looked at while small."""
+    size = Size(*image.size).fitted(LOOKED_AT)
+    small = image.resize(tuple(size), Image.Resampling.BOX)
+    opaque = np.asarray(small.getchannel("A")) >= OPAQUE
+    if not opaque.any():
         return False
-    below = picture.convert("RGB").resize(image.size, Image.Resampling.BOX)
-    apart = np.abs(np.asarray(image.convert("RGB"))[opaque].astype(np.int16) - np.asarray(below)[opaque])
+    below = compositing.for_model(picture, Bounds(0, 0, *picture.size), size)
+    apart = np.abs(np.asarray(small.convert("RGB"))[opaque].astype(np.int16) - np.asarray(below)[opaque])
     return float(apart.mean()) <= ALIKE
 
 

@@ -115,8 +115,8 @@ class Mask:
     @property
     def visible(self) -> Mask:
         """With every value below FAINT as 0."""
-        faint = self.pixels < FAINT
-        return Mask(np.where(faint, np.uint8(0), self.pixels)) if self.pixels[faint].any() else self
+        faint = (self.pixels > 0) & (self.pixels < FAINT)
+        return Mask(np.where(faint, np.uint8(0), self.pixels)) if faint.any() else self
 
     @property
     def inverted(self) -> Mask:

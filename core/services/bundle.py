@@ -355,6 +355,9 @@ class _Record(BaseModel):
     effective_steps: int = 0
     model: dict[str, Any] = {}
     inpainter: dict[str, Any] = {}
+    parts: dict[str, Any] = {}
+    colour: dict[str, Any] = {}
+    mask_coverage: float = 0
 
 
 def _from_json(entry: Mapping[str, Any]) -> Generation:

@@ -314,7 +314,7 @@ def _run_facts(generation: Generation) -> Iterable[tuple[str, str]]:
     if "parts" in record:
         yield "Parts of the mask, one by one", str(len(record["parts"]))
     if "colour" in record:
-        yield "Colour profile", f"{record['colour']['profile']}, seen by the model as sRGB"
+        yield "Colour profile", f"{record['colour'].get('profile')}, seen by the model as sRGB"
     if "mask_coverage" in record:
         yield "Masked", f"{record['mask_coverage']:.1%} of the picture"
     if "processing_version" in record:

@@ -170,9 +170,13 @@ def test_a_black_mask_with_a_hole_is_in_its_transparency():
     assert given.notes == (TRANSPARENT,)
 
 
-def test_the_picture_itself_with_a_hole_is_a_mask_of_the_hole():
-    picture = a_picture()
-    erased = picture.convert("RGBA")
+@pytest.mark.parametrize("mode", ["RGB", "I;16"])
+@pytest.mark.parametrize("size", [(96, 64), (960, 640)])
+def test_the_picture_itself_with_a_hole_is_a_mask_of_the_hole(mode, size):
+    picture = Image.linear_gradient("L").resize(size)
+    picture = Image.fromarray(np.asarray(picture).astype(np.uint16) * 257) if mode == "I;16" else picture.convert(mode)
+    seen = Image.linear_gradient("L").resize((96, 64))
+    erased = seen.convert("RGBA")
     erased.paste((0, 0, 0, 0), (BOX[0], BOX[1], BOX[2] + 1, BOX[3] + 1))
 
     given = given_mask(opened(erased), picture)

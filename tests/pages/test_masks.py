@@ -11,7 +11,9 @@ from streamlit.testing.v1 import AppTest
 
 from core.domain.mask import Mask
 from core.domain.picture import Picture
+from pages.ui import prepared
 from tests.conftest import a_mask, a_picture
+from tests.profiles import rgb_profile
 
 
 def upload_mask(page: AppTest, id: str, image: Image.Image) -> AppTest:
@@ -97,3 +99,17 @@ def test_two_small_parts_far_apart_are_told_with_their_pixels_and_painted_separa
 
 def test_a_mask_with_enough_pixels_is_not_talked_about(ready):
     assert "pixels of the model" not in captions(ready.run())
+
+
+# Colours --------------------------------------------------------------------------------------------------------
+
+
+def test_the_painter_and_the_simple_canvas_show_a_photo_in_srgb(studio):
+    photo = Image.new("RGB", (96, 64), (200, 100, 50))
+    photo.info["icc_profile"] = rgb_profile()
+    key = studio.drafts.images.put(photo)
+
+    for file in (prepared.painter_picture(studio, key), prepared.screen_picture(studio, key)):
+        with Image.open(io.BytesIO(file)) as shown:
+            assert "icc_profile" not in shown.info
+            assert shown.getpixel((40, 30)) == pytest.approx((216, 93, 24), abs=4)
