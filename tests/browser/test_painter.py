@@ -527,3 +527,60 @@ def test_zoomed_in_the_window_follows_the_brush(mia):
     assert mask.any()
     middle = np.nonzero(mask)[1].mean() * larger + left
     assert 0 < middle < mia.stage.bounding_box()["width"]
+
+
+def test_undo_and_redo_survive_a_page_switch_and_a_reload(mia):
+    paint(mia, *LINE)
+    first = stored(mia)
+    paint(mia, (0.1, 0.8), (0.3, 0.8))
+    both = stored(mia)
+
+    mia.page.get_by_role("link", name="Gallery").first.click()
+    mia.page.get_by_role("heading", name="Gallery").wait_for()
+    mia.page.get_by_role("link", name="Inpaint", exact=True).first.click()
+    mia.see_painter()
+    choose(mia, "Undo")
+    undone = stored(mia)
+
+    assert np.array_equal(undone, first)
+    choose(mia, "Redo")
+    assert np.array_equal(stored(mia), both)
+
+    mia.page.reload()
+    mia.see_painter()
+    choose(mia, "Undo")
+    assert np.array_equal(stored(mia), first)
+    choose(mia, "Undo")
+    assert not stored(mia).any()
+
+
+def test_what_was_changed_elsewhere_meanwhile_is_a_step_of_its_own(mia):
+    paint(mia, *LINE)
+    painted = stored(mia)
+    mia.page.get_by_role("button", name="Invert").click()
+    wait_until(lambda: np.array_equal(stored(mia), ~painted), "it is inverted")
+    mia.page.reload()
+    mia.see_painter()
+
+    choose(mia, "Undo")
+
+    assert np.array_equal(stored(mia), painted)
+
+
+def test_the_list_of_keys_closes_by_esc_and_by_painting_and_lets_the_stroke_through(mia):
+    keys = mia.page.locator(".painter .keys")
+    choose(mia, "Keys of the painter")
+    keys.wait_for()
+    box, stage = keys.bounding_box(), mia.stage.bounding_box()
+    mia.page.keyboard.press("Escape")
+    keys.wait_for(state="hidden")
+
+    choose(mia, "Keys of the painter")
+    keys.wait_for()
+    # Right below the list.
+    x = (box["x"] + box["width"] / 2 - stage["x"]) / stage["width"]
+    y = (box["y"] + box["height"] / 2 - stage["y"]) / stage["height"]
+    paint(mia, (x, y), (x - 0.1, y))
+
+    keys.wait_for(state="hidden")
+    assert stored(mia)[round(y * HEIGHT), round(x * WIDTH)]

@@ -8,6 +8,7 @@ import { Canvas, FabricImage } from "fabric"
 import { Brush, Eraser, EllipseBrush, LassoBrush, PAINT, PolygonBrush, RectangleBrush, TAKE_AWAY } from "./brushes.js"
 import { Cursor } from "./cursor.js"
 import { Mask, valuesOf } from "./mask.js"
+import { recall, remember } from "./memory.js"
 import { base64, pngOf } from "./png.js"
 import { CSS, HTML, TOOLS } from "./view.js"
 import { Viewport } from "./viewport.js"
@@ -80,6 +81,7 @@ class Painter {
   }
 
   async open(data) {
+    if (this.mask) remember(this.key, this.mask)
     this.key = data.key
     this.revision = data.revision
     this.mask = null
@@ -98,8 +100,10 @@ class Painter {
       renderOnAddRemove: false,
       fireMiddleClick: false,
     })
-    this.mask = mask
     this.held = mask.values.slice()
+    const remembered = recall(data.key, mask)
+    if (remembered) mask.resume(remembered)
+    this.mask = mask
     this.canvas.remove(...this.canvas.getObjects())
     this.layer = new FabricImage(mask.canvas, {
       left: data.width / 2, top: data.height / 2, originX: "center", originY: "center",
@@ -182,6 +186,7 @@ class Painter {
 
   leave() {
     this.send()
+    if (this.mask) remember(this.key, this.mask)
     clearTimeout(this.again)
     this.left.abort()
     this.watcher?.disconnect()
@@ -290,7 +295,12 @@ class Painter {
     if (name in moves) moves[name]()
     else if (name in steps) steps[name]() && this.changed()
     else if (name === "fit") this.viewport.fit()
-    else if (name === "keys") this.find(".keys").hidden = !this.find(".keys").hidden
+    else if (name === "keys") this.showKeys(this.find(".keys").hidden)
+  }
+
+  showKeys(isShown) {
+    this.find(".keys").hidden = !isShown
+    this.find("[data-act=keys]").setAttribute("aria-expanded", String(isShown))
   }
 
   // On the screen -------------------------------------------------------------------------------------------------
@@ -391,7 +401,7 @@ class Painter {
     // Before anything else on the page hears of it.
     on(document, "pointerdown", (event) => event.composedPath().includes(this.element) || this.send(), { capture: true })
     on(document, "click", (event) => this.clickedElsewhere(event), { capture: true })
-    on(window, "pagehide", () => this.send())
+    on(window, "pagehide", () => { this.send(); if (this.mask) remember(this.key, this.mask) })
     on(window, "blur", () => { this.isSpaceHeld = false; this.isAltHeld = false; this.cursor.lift() })
   }
 
@@ -406,7 +416,10 @@ class Painter {
   }
 
   hand(event) {
-    if (event.type === "pointerdown") this.stage.focus({ preventScroll: true })
+    if (event.type === "pointerdown") {
+      this.stage.focus({ preventScroll: true })
+      this.showKeys(false)
+    }
     if (event.type === "pointerdown" || this.hasMoved(event)) this.cursor.leave()
     if (event.pointerType === "pen" && !this.hasPen) {
       this.hasPen = true
@@ -445,7 +458,7 @@ class Painter {
   }
 
   clicked(event) {
-    if (chosen.tool !== "similar" || !this.mask || this.isSpaceHeld || event.target.closest(".keys")) return
+    if (chosen.tool !== "similar" || !this.mask || this.isSpaceHeld) return
     const { x, y } = this.viewport.placeOf(event)
     this.isAltHeld = event.altKey
     this.pick(this.viewport.sceneOf(x, y))
@@ -500,6 +513,7 @@ class Painter {
       0: () => this.act("fit"), "?": () => this.act("keys"),
     }
     if (key in anywhere) return anywhere[key]
+    if (key === "Escape" && !this.find(".keys").hidden) return () => this.showKeys(false)
     return isOnStage ? this.meaningOnStage(key, event) : null
   }
 

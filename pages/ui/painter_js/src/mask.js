@@ -5,6 +5,7 @@ import { deflateSync, inflateSync } from "fflate"
 const COLOUR = [225, 29, 116] // as prepared.TINT
 const STEPS = 200
 const HISTORY_BYTES = 64e6
+const SAME = 0.0005 // share of all pixels that may differ between two masks that are the same
 
 export class Mask {
   constructor(width, height) {
@@ -50,6 +51,17 @@ export class Mask {
 
   replace(values) {
     return this.step({ x: 0, y: 0, width: this.width, height: this.height }, values)
+  }
+
+  // With what was remembered of it: what was changed elsewhere since then is one more step.
+  resume({ values, history, taken }) {
+    const now = this.values.slice()
+    const isNear = now.reduce((n, value, k) => n + (value > 127 !== values[k] > 127), 0) <= now.length * SAME
+    if (!isNear) this.load(values)
+    this.history = history
+    this.taken = taken
+    // Of a large picture the server has more pixels than the painter: at edges it may round otherwise.
+    if (!isNear) this.replace(now)
   }
 
   // From the outside, without a step to take back.

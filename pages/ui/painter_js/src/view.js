@@ -150,7 +150,7 @@ export const CSS = `
 .keys {
   position: absolute; right: .5rem; top: .5rem; margin: 0; padding: .625rem .875rem; max-width: calc(100% - 1rem);
   box-sizing: border-box; background: var(--st-background-color); border-radius: var(--st-base-radius);
-  box-shadow: 0 0 0 1px var(--st-border-color), 0 4px 16px rgb(0 0 0 / .2); font-size: .8125rem;
+  box-shadow: 0 0 0 1px var(--st-border-color), 0 4px 16px rgb(0 0 0 / .2); font-size: .8125rem; pointer-events: none;
 }
 .keys[hidden] { display: none; }
 .keys div { display: flex; gap: .75rem; justify-content: space-between; }
