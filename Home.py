@@ -5,6 +5,8 @@ from __future__ import annotations
 import streamlit as st
 
 from core.bootstrap import Studio
+from core.domain.gallery import GalleryFilter
+from core.domain.generation import Status
 from pages.ui.device_card import device_card
 from pages.ui.gallery_grid import gallery_grid
 from pages.ui.generation_card import GALLERY_PAGE, INPAINT_PAGE, address_of
@@ -13,6 +15,8 @@ from pages.ui.page import begin_page
 from pages.ui.resources import studio
 
 LATEST = 10
+SHOWN = tuple(status for status in Status if status is not Status.CANCELLED)
+"""What was cancelled has no picture, and a batch of it would be all that is seen here."""
 
 
 def home_page(studio: Studio) -> None:
@@ -42,9 +46,8 @@ def _latest(studio: Studio) -> None:
     if not count:
         st.caption("Nothing here yet: what you generate is kept in the gallery and shows up here.")
     with shown_errors():
-        opened = gallery_grid(
-            studio.gallery, studio.gallery.browse(limit=LATEST).generations, key="latest", selectable=False
-        )
+        latest = studio.gallery.browse(GalleryFilter(statuses=SHOWN), limit=LATEST)
+        opened = gallery_grid(studio.gallery, latest.generations, key="latest", selectable=False)
     if opened.opened:
         st.switch_page(GALLERY_PAGE, query_params=address_of(opened.opened))
     if count:

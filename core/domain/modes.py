@@ -110,6 +110,11 @@ _REMOVES = re.compile(
 """How a wish to take something away begins. “removed wallpaper” and “cat without a tail” name what is to be seen."""
 
 
+LOOKED_AT = 200
+
+
 def asks_to_remove(prompt: str) -> bool:
     """Whether these words ask to take something away, which a model that paints what it reads would put there."""
-    return _REMOVES.match(" ".join(prompt.replace("’", "'").split())) is not None
+    # It stands at the beginning. All of a long prompt would take seconds: what may be repeated is tried in many ways.
+    beginning = " ".join(prompt[:LOOKED_AT].replace("’", "'").split())
+    return _REMOVES.match(beginning) is not None

@@ -61,6 +61,13 @@ def scroll_to_button(key: str, what: str) -> None:
     st.html(scroll, unsafe_allow_javascript=True)
 
 
+def scroll_into_view(key: str, what: str) -> None:
+    """As little as it takes to see the container of this key, whenever this is another word than in the run before."""
+    find = f"document.querySelector('.st-key-{key}')"
+    scroll = f"<script data-for='{what}'>setTimeout(() => {find}?.scrollIntoView({{block: 'nearest'}}), 100)</script>"
+    st.html(scroll, unsafe_allow_javascript=True)
+
+
 def begin_page(title: str, icon: str) -> None:
     """icon: of the browser's tab, an emoji: the other icons of Streamlit are fetched from a host of Google's."""
     tab = title if title == STUDIO else f"{title} · {STUDIO}"

@@ -46,7 +46,7 @@ REMOVE = "remove"
 LOOKS_WEIGHTED = re.compile(
     r"(?<!\\)\([^()]*[^()\d\s]\s*:\s*[0-9.]+\s*\)"
     r"|(?<!\\)\([^()]+(?<!\\)\)(?:\d*\.?\d+|\++|-+)(?!\w)"
-    r"|[^\W\d_]{2,}(?:\++|--+)(?![\w+-])"
+    r"|(?<![^\W\d_])[^\W\d_]{2,}(?:\++|--+)(?![\w+-])"
 )
 """(red hat:1.3), (red hat)1.3, balloon++: what is written by hardly anybody who does not mean a weight.
 
@@ -79,8 +79,9 @@ def params_form(studio: Studio, id: str, draft: Draft) -> tuple[Choices, DeltaGe
     values: dict[str, Any] = {}
     unused = unused_by(studio, held_model(id) or kept["model"])
     mode = _mode(studio, id, kept, takes_words="prompt" not in unused)
-    values["prompt"] = _text(studio, id, "prompt", kept, unused, height=84)
-    _prompt_line(values["prompt"])
+    with st.container(gap=None):
+        values["prompt"] = _text(studio, id, "prompt", kept, unused, height=84)
+        _prompt_line(values["prompt"])
     values["negative_prompt"] = _text(studio, id, "negative_prompt", kept, unused)
     below_prompts = st.container()
     advice, at_work = st.container(), st.container()

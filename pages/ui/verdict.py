@@ -13,7 +13,7 @@ from core.domain.geometry import Size
 from core.domain.reproduction import Difference, Verdict, Verification, heat_map
 from pages.ui.actions import action_button
 from pages.ui.messages import escaped, shown_errors
-from pages.ui.page import button_label
+from pages.ui.page import button_label, scroll_into_view
 from pages.ui.wording import duration
 
 BADGES = {
@@ -53,7 +53,9 @@ def verdict_line(studio: Studio, generation: Generation) -> None:
     if newest is None:
         return
     if newest.status.is_active:
-        _waiting(studio, newest.id, generation.runtime_s)
+        with st.container(key="verification"):
+            _waiting(studio, newest.id, generation.runtime_s)
+        scroll_into_view("verification", newest.id)
     elif newest.error:
         st.warning(f"It could not be verified. {escaped(newest.error)}", icon=":material/info:")
     elif newest.status is Status.CANCELLED:

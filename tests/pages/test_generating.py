@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 from streamlit.runtime.scriptrunner import StopException
 from streamlit.testing.v1 import AppTest
 
+from core.domain.modes import asks_to_remove
 from core.domain.params import PARAMETERS
 from pages.ui import actions, canvas, state
+from pages.ui.params_form import LOOKS_WEIGHTED
 from tests.pages.test_inpaint import draft, draft_id, generate, widget
 
 TOO_LONG = "a" * (int(PARAMETERS["prompt"].high) + 1)
@@ -206,3 +210,16 @@ def test_a_request_that_is_followed_by_another_one_still_has_its_callbacks_calle
     assert called == ["said"]
     with pytest.raises(Newer):
         session["key"]
+
+
+@pytest.mark.parametrize("part", ["a", "a ", "(", "please ", "take the ", "a+", "__", "{", "."])
+def test_what_is_looked_for_in_a_long_prompt_is_found_without_a_wait(part):
+    prompt = part * (20_000 // len(part))
+    began = time.perf_counter()
+
+    LOOKS_WEIGHTED.search("(" + prompt)
+    LOOKS_WEIGHTED.search(prompt)
+    asks_to_remove(prompt)
+
+    # Seconds, and not milliseconds, if each of its characters is a place to begin at.
+    assert time.perf_counter() - began < 1

@@ -119,6 +119,17 @@ def test_the_latest_generations_are_shown_newest_first_and_counted(home, studio,
     assert "All 12 generations in the gallery" in [link.label for link in page.get("page_link")]
 
 
+def test_a_batch_that_was_cancelled_is_not_all_that_is_shown(home, studio, dispatcher, tiles):
+    [made] = studio.generations.submit(a_request())
+    dispatcher.drain()
+    for id in studio.generations.submit(a_request(), count=12):
+        studio.generations.cancel(id)
+
+    home()
+
+    assert [tile["id"] for tile in tiles] == [made]
+
+
 def test_clicking_one_of_the_latest_opens_it_in_the_gallery(home, studio, dispatcher, monkeypatch):
     [id] = studio.generations.submit(a_request(prompt="a green bird"))
     dispatcher.drain()

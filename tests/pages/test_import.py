@@ -65,6 +65,21 @@ def test_several_files_come_in_and_each_has_its_line(panel, studio):
     assert studio.gallery.count() == 2
 
 
+def test_a_bundle_is_one_file_and_several_generations(panel, studio, tmp_path, clock):
+    from tests.conftest import FakeInpainter, Settings, a_request, make_studio
+
+    elsewhere = make_studio(Settings(data=tmp_path / "elsewhere"), FakeInpainter(), clock)
+    ids = elsewhere.generations.submit(a_request(), count=2)
+    elsewhere.dispatcher.drain()
+    file = io.BytesIO()
+    elsewhere.bundles.export(ids, file)
+
+    words = told(give(panel, ("two.zip", file.getvalue()), sample("comfyui.png")))
+
+    assert "**2 files imported**: 3 generations" in words
+    assert studio.gallery.count() == 3
+
+
 def test_the_report_is_shown_once(panel):
     page = give(panel, sample("comfyui.png"))
 
