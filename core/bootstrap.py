@@ -50,11 +50,11 @@ from db.files import FileRepo
 from db.generations import GenerationRepo
 from db.imports import ImportRepo
 from db.lineage import LineageRepo
+from db.opening import open_database
 from db.presets import PresetRepo
 from db.queue import QueueRepo
 from db.sheets import SheetRepo
 from db.statistics import StatisticsRepo
-from db.upgrade import upgrade
 from db.verifications import VerificationRepo
 
 STEP_S = 5.0
@@ -160,8 +160,8 @@ def build_studio(
 ) -> Studio:
     """load_inpainter: the host's cache around make_loader(settings). The rest has a default for real use."""
     logging.getLogger("core").setLevel(settings.log_level)
-    engine = make_engine(settings.url)
-    upgrade(engine)
+    reserve = LocalReserve(settings.data / "reserve")
+    engine = open_database(settings.url, make_engine, reserve.give)
     repo, files, images = GenerationRepo(engine), FileRepo(engine), LocalImageStore(settings.images, now)
     verifications, queue = VerificationRepo(engine), QueueRepo(engine)
     families = LineageRepo(engine, partial(extend, images))
@@ -186,7 +186,6 @@ def build_studio(
     pictures = Pictures(images, int(settings.max_megapixels * 1e6))
     collector = Collector(files, images, now, new_id)
     bundles = Bundles(repo, files, sheets, images, now, new_id)
-    reserve = LocalReserve(settings.data / "reserve")
     gallery = Gallery(repo, files, images, collector, reserve, now)
     backups = make_backups(settings, now)
     # Where it cannot be said now, it is said before anything is thrown away.

@@ -40,12 +40,18 @@ def make_engine(url: str) -> Engine:
         raise InvalidSettings(BAD_URL.format(f"the Python package {error.name} is not installed.")) from None
     except (SQLAlchemyError, ValueError, TypeError):
         raise InvalidSettings(BAD_URL.format("it is not the address of a database.")) from None
-    event.listen(engine, "handle_error", in_words)
     if is_sqlite:
         _make_folder(parsed)
-        event.listen(engine, "connect", _set_pragmas)
-        engine.dialect.statement_compiler = _WithIndexHints
+    prepare(engine)
     return engine
+
+
+def prepare(engine: Engine, *, is_writable: bool = True) -> None:
+    """What every engine of ours needs."""
+    event.listen(engine, "handle_error", in_words)
+    if engine.dialect.name == "sqlite":
+        event.listen(engine, "connect", _for_writing if is_writable else _for_reading)
+        engine.dialect.statement_compiler = _WithIndexHints
 
 
 def _options_of_sqlite(url: URL) -> dict[str, Any]:
@@ -89,16 +95,22 @@ class _WithIndexHints(SQLiteCompiler):
         return text
 
 
-def _set_pragmas(connection, _record) -> None:
+def _for_reading(connection, _record) -> None:
     # A part of SQLite that not every build has.
     connection.create_function("ln", 1, log, deterministic=True)
+    cursor = connection.cursor()
+    # A page of a large gallery reads a few thousand entries of an index: let them stay in memory (at most 32 MiB).
+    cursor.execute("PRAGMA cache_size=-32768")
+    cursor.execute("PRAGMA temp_store=MEMORY")
+    cursor.close()
+
+
+def _for_writing(connection, record) -> None:
+    _for_reading(connection, record)
     cursor = connection.cursor()
     # WAL: readers (pages) and the one writer (worker) do not wait for each other.
     cursor.execute("PRAGMA journal_mode=WAL")
     # FULL, not NORMAL: a generation that was acknowledged must survive a power cut.
     cursor.execute("PRAGMA synchronous=FULL")
     cursor.execute("PRAGMA foreign_keys=ON")
-    # A page of a large gallery reads a few thousand entries of an index: let them stay in memory (at most 32 MiB).
-    cursor.execute("PRAGMA cache_size=-32768")
-    cursor.execute("PRAGMA temp_store=MEMORY")
     cursor.close()

@@ -61,6 +61,12 @@ def upgrade(engine: Engine, *, scripts: Path = MIGRATIONS, to: str = "head") -> 
         raise DatabaseUnusable from error
 
 
+def is_todays(engine: Engine) -> bool:
+    """Whether its tables are those that this version knows. Raises StudioError if it cannot be read."""
+    with engine.connect() as connection:
+        return _revision(connection) == _revision_named("head", MIGRATIONS)
+
+
 def _config(scripts: Path) -> Config:
     config = Config()
     config.set_main_option("script_location", str(scripts))

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
 from core.domain.draft import Draft
-from core.domain.errors import InvalidMove
+from core.domain.errors import InvalidMove, StorageFull
 from core.domain.generation import Generation, Relation
 from core.domain.geometry import Size
 from core.domain.modes import CONTENT_FILL, MODES
@@ -19,6 +20,8 @@ from core.ports import ImageStore
 from core.services.pictures import Pictures
 from core.services.prompts import PROMPTS, as_written
 from db.drafts import DraftRepo
+
+log = logging.getLogger(__name__)
 
 KEPT_FOR = timedelta(days=30)
 
@@ -44,12 +47,16 @@ class Drafts:
         The parameters used last come along, but not the prompts, the seeds and how many: those belonged to a picture.
         Nor does a model that cannot paint: its name was mistyped, or chosen for that picture only.
         """
-        self.repo.forget_older_than(self.now() - KEPT_FOR, self.now())
         last = {name: value for name, value in self.repo.latest_params().items() if name not in OF_ONE_PICTURE}
         # Content fill was taken for one deed: its form takes no words, and its values suit nothing else.
         params = {} if last.get("model") == CONTENT_FILL else self._for_another_picture(last)
         id = self.new_id()
-        self.save(id, Draft(params=params))
+        try:
+            self.repo.forget_older_than(self.now() - KEPT_FOR, self.now())
+            self.save(id, Draft(params=params))
+        except StorageFull as error:
+            # A full or read-only disk: the page opens all the same, and what is done there is refused with the reason.
+            log.warning("No draft can be stored: %s", error)
         return id
 
     def get(self, id: str) -> Draft | None:
