@@ -69,6 +69,14 @@ def test_an_empty_token_counts_as_none(monkeypatch):
     assert Settings().token is None
 
 
+def test_an_empty_value_counts_as_none(monkeypatch):
+    """Else the gallery would lie wherever the program was started."""
+    monkeypatch.setenv("INPAINT_STUDIO_DATA", "")
+    monkeypatch.setenv("INPAINT_STUDIO_THREADS", "")
+
+    assert (Settings().data, Settings().threads) == (Path("data"), None)
+
+
 # The file .env ------------------------------------------------------------------------------------------------
 
 

@@ -23,6 +23,8 @@ def checked(key: str) -> str:
     """The text, without space around it. Raises UnknownModel if it holds what is no text."""
     if any(c < " " or "\ud800" <= c <= "\udfff" for c in key.strip()):
         raise UnknownModel("The name of this model holds characters that are not text. Write it anew.")
+    if not key.strip():
+        raise UnknownModel
     return key.strip()
 
 

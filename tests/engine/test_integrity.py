@@ -373,6 +373,7 @@ def test_the_address_of_a_models_page_means_its_id(settings, address, id):
         ("a\nb", "not text"),
         ("\udcff", "not text"),
         ("dream shaper!!", "no such model"),
+        ("  ", "no such model"),
     ],
 )
 def test_a_name_that_means_no_model_is_told_in_words(settings, key, told):
