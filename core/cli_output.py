@@ -145,7 +145,7 @@ def write_result(studio: Studio, generation: Generation, output: Output, strip: 
 
 
 def _check(output: Output, endings: Collection[str], several: bool, keep: Sequence[Path]) -> None:
-    path, there = output.path, output.place.exists()
+    path, there = output.path, os.path.lexists(output.place)
     if output.is_folder:
         if there and not output.place.is_dir():
             raise InvalidInput(

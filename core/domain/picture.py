@@ -86,7 +86,7 @@ def read_picture(
             image, said = _normalised(opened), about(opened)
             notes += colour.profile_notes(opened, image)
             if said.dropped:
-                notes.append(f"Of what this file says about itself this is not kept: {', '.join(said.dropped)}.")
+                notes.append(f"Metadata of this file that is not kept: {', '.join(said.dropped)}.")
             return Picture(image, tuple(notes), said.block)
 
 

@@ -195,8 +195,18 @@ def test_the_picture_and_the_mask_are_never_overwritten_by_whatever_name(run, st
 def test_where_nothing_can_be_written_one_sentence_says_so_and_nothing_is_done(run, studio, tmp_path, command):
     ending, before = ending_of(command), studio.gallery.count()
     os.mkfifo(tmp_path / f"pipe{ending}")
+    (tmp_path / f"loop{ending}").symlink_to(f"loop{ending}")
 
-    for name in (f"photo.png/x{ending}", f"x\0{ending}", "", " ", "n" * 300 + ending, f"pipe{ending}", "a/" * 3000):
+    for name in (
+        f"loop{ending}",
+        f"photo.png/x{ending}",
+        f"x\0{ending}",
+        "",
+        " ",
+        "n" * 300 + ending,
+        f"pipe{ending}",
+        "a/" * 3000,
+    ):
         result = run(command, name, "--force", code=2)
 
         assert result.stdout == ""

@@ -89,7 +89,7 @@ def test_what_belongs_to_the_old_file_is_left_out_and_said():
     kept = read_back(picture.exif)
     assert not {Base.Orientation, Base.ImageWidth} & set(kept)
     assert not {Base.MakerNote, Base.UserComment, Base.ExifImageWidth} & set(kept.get_ifd(Ifd.Exif))
-    assert picture.notes == ("Of what this file says about itself this is not kept: maker notes.",)
+    assert picture.notes == ("Metadata of this file that is not kept: maker notes.",)
 
 
 def test_a_file_is_upright_has_its_own_size_and_says_where_only_if_asked():
@@ -172,6 +172,16 @@ def test_author_and_copyright_of_iptc_are_kept():
     assert (text(kept[Base.Artist]), text(kept[Base.Copyright])) == ("Zoë", "(c) Zoe")
     assert "IPTC beyond author and copyright" in picture.notes[0]
     assert b"Munich" not in picture.exif
+
+
+def test_author_and_copyright_of_a_pngs_texts_are_kept():
+    chunks = PngImagePlugin.PngInfo()
+    chunks.add_itxt("Author", "Zoë")
+    chunks.add_text("Copyright", "CC0")
+
+    kept = read_back(read_picture(file_of("PNG", pnginfo=chunks)).exif)
+
+    assert (text(kept[Base.Artist]), text(kept[Base.Copyright])) == ("Zoë", "CC0")
 
 
 def test_exif_says_the_author_before_anything_else_does():
