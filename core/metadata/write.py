@@ -102,7 +102,7 @@ def _in_jpeg(
     shorter = a1111.text_of(generation, longest=LONGEST_IN_JPEG)
     # What has no room goes in this order: the ends of long prompts, what the photo's file says, both.
     blocks = (with_comment(text, said) for said in (exif, None) for text in (parameters, shorter))
-    block = next(block for block in blocks if len(block) <= MAX_JPEG_BLOCK)
+    block = next((block for block in blocks if len(block) <= MAX_JPEG_BLOCK), b"")
     packet = xmp.packet(canonical_json(record), PROGRAM)
     if len(packet) <= MAX_JPEG_BLOCK:
         return {"exif": block, "xmp": packet}

@@ -9,7 +9,7 @@ from dataclasses import replace
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
-from PIL import Image
+from PIL import ExifTags, Image
 
 from core import __version__
 from core.domain.errors import InvalidImage
@@ -323,3 +323,17 @@ def test_avif_keeps_transparency():
 def test_what_a_format_cannot_hold_is_refused_in_words(image, format, words):
     with pytest.raises(InvalidImage, match=words):
         embedded(image, GENERATION, format=format)
+
+
+@pytest.mark.parametrize("letter", ["x", "é", "🙂"])
+@pytest.mark.parametrize("length", [10, 7_000, 20_000])
+def test_a_jpeg_holds_what_has_room_beside_the_photos_own_words_and_the_record_always(letter, length):
+    generation = a_generation(prompt=letter * length, negative_prompt=letter * length)
+    exif = Image.Exif()
+    exif[ExifTags.Base.Make] = "Canon"
+    exif[ExifTags.Base.Copyright] = b"c" * 30_000
+
+    data = embedded(a_picture(), generation, format="JPEG", exif=exif)
+
+    assert read(data).params == generation.params.model_dump()
+    assert (ExifTags.Base.Make in opened(data).getexif()) is (letter != "🙂" or length == 10)
