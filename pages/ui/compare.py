@@ -339,7 +339,7 @@ def _picture(_gallery: Gallery, key: str, box: Box | None) -> bytes:
 def _masked(_gallery: Gallery, source: str, mask: str, box: Box | None) -> bytes:
     """The original with the mask laid over it in red."""
     original = eight_bit(_gallery.image(source))
-    weight = _gallery.image(mask).convert("L").point(lambda value: value * 6 // 10)
+    weight = Mask.from_image(_gallery.image(mask)).to_image().point(lambda value: value * 6 // 10)
     return _for_screen(Image.composite(Image.new("RGB", original.size, TINT), original, weight), box)
 
 

@@ -7,7 +7,9 @@ import pytest
 
 from core.domain.compositing import unchanged_outside
 from core.domain.generation import Phase, Status
+from core.domain.geometry import Size
 from core.domain.mask import Mask
+from core.domain.outpaint import Extension, extended, mask_of_extension
 from core.domain.params import SEPARATE, InpaintParams
 from core.domain.reproduction import Verdict
 from core.domain.request import InpaintRequest, Plan
@@ -96,6 +98,22 @@ def test_what_was_painted_part_by_part_is_recorded_and_verifies_exact(studio, di
     reproduction = studio.reproductions.get(verification).reproduction
     assert (reproduction.verdict, reproduction.changes) == (Verdict.EXACT, ())
     assert studio.gallery.get(again).pixels_sha256 == generation.pixels_sha256
+
+
+def test_more_canvas_on_two_sides_is_two_parts(studio, dispatcher):
+    extension = Extension(left=64, right=64)
+    picture = extended(a_picture(640, 240), extension)
+    params = InpaintParams(size=64, num_inference_steps=4, area=SEPARATE, mask_grow_px=0, crop_padding_px=16)
+    request = InpaintRequest(picture, mask_of_extension(Size(640, 240), extension, 8), params)
+
+    [id] = studio.generations.submit(request)
+    dispatcher.drain()
+
+    generation = studio.gallery.get(id)
+    assert len(generation.record["parts"]) == 2
+    assert generation.record["outside_mask_unchanged"] is True
+    kept = np.asarray(studio.gallery.image(generation.output))[:, 72:-72]
+    assert np.array_equal(kept, np.asarray(a_picture(640, 240))[:, 8:-8])
 
 
 def test_the_conditions_of_each_part_are_restored():
