@@ -122,7 +122,7 @@ class StorageFull(StudioError):
 
 
 class ModelUnavailable(StudioError):
-    """This model cannot be loaded."""
+    """This model cannot be loaded. Choose another one, or look at the log for the reason."""
 
 
 class ModelNotDownloaded(ModelUnavailable):
@@ -148,7 +148,7 @@ class NoNetwork(ModelUnavailable):
 
 
 class UnsafeWeights(ModelUnavailable):
-    """This model has no weights in the safetensors format. Others can run code when loaded, so they are refused."""
+    """This model has no weights in the safetensors format; others can run code when loaded. Choose another model."""
 
 
 class NotAnInpaintingModel(ModelUnavailable):

@@ -58,7 +58,9 @@ def _told(error: Exception, spec: ModelSpec, token: str | None, cache: Path) -> 
 
     if isinstance(error, errors.HfHubHTTPError):
         return _told_of_answer(error, spec, token)
-    if isinstance(error, errors.OfflineModeIsEnabled | errors.LocalEntryNotFoundError | httpx2.TransportError):
+    if isinstance(error, errors.OfflineModeIsEnabled):
+        return NoNetwork("HF_HUB_OFFLINE is set, so nothing is downloaded. Unset it and start again.")
+    if isinstance(error, errors.LocalEntryNotFoundError | httpx2.TransportError):
         if isinstance(error.__cause__, errors.HfHubHTTPError):
             return _told_of_answer(error.__cause__, spec, token)
         return NoNetwork(f"{NoNetwork()}{_proxy_hint()}", link=spec.url)

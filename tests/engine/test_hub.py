@@ -542,10 +542,11 @@ def test_a_token_that_cannot_be_sent_is_told_without_showing_it(hub, settings, t
     assert hub.requests == []
 
 
-@pytest.mark.parametrize("place", ["cache", "repository", "a file of it"])
+@pytest.mark.parametrize("place", ["cache", "repository", "a file of it", "locks"])
 def test_a_file_in_the_place_of_the_cache_is_told_in_words(hub, settings, tmp_path, place):
     file = {
         "cache": tmp_path / "cache",
+        "locks": tmp_path / "cache" / ".locks",
         "repository": tmp_path / "cache" / f"models--{MODEL.replace('/', '--')}",
         "a file of it": tmp_path / "cache" / f"models--{MODEL.replace('/', '--')}" / "blobs",
     }[place]

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from core.domain.errors import ModelUnavailable, StudioError, UnknownModel
+from core.domain.errors import ModelUnavailable, StudioError
 from core.engine.models import ROOT, Catalogue
 from tests.engine.tiny import a_working_request, save_pipeline, save_xl_pipeline
 from tests.engine.tiny_kandinsky import save_prior
@@ -331,72 +331,7 @@ def test_in_the_hubs_cache_a_text_that_is_not_the_hubs_is_noticed(whole, setting
         catalogue.locate(key)
 
 
-# Names --------------------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    ("address", "id"),
-    [
-        ("https://huggingface.co/owner/name", "owner/name"),
-        ("https://huggingface.co/owner/name/", "owner/name"),
-        ("http://www.huggingface.co/owner/name?library=diffusers#usage", "owner/name"),
-        ("huggingface.co/owner/name", "owner/name"),
-        ("hf.co/owner/name", "owner/name"),
-        ("https://huggingface.co/owner/name.git", "owner/name"),
-        ("https://huggingface.co/owner/name/tree/main", "owner/name"),
-        ("https://huggingface.co/owner/name/tree/fp16", "owner/name@fp16"),
-        ("https://huggingface.co/owner/name/tree/main/unet", "owner/name"),
-        ("https://huggingface.co/owner/name/tree/refs%2Fpr%2F3", "owner/name@refs/pr/3"),
-        ("https://huggingface.co/owner/name/commit/" + "a" * 40, "owner/name@" + "a" * 40),
-        ("https://huggingface.co/owner/name/blob/main/model_index.json", "owner/name"),
-        ("https://huggingface.co/owner/name/discussions/5", "owner/name"),
-    ],
-)
-def test_the_address_of_a_models_page_means_its_id(settings, address, id):
-    assert Catalogue(settings).find(address).key == id
-
-
-@pytest.mark.parametrize(
-    ("key", "told"),
-    [
-        ("https://huggingface.co/datasets/owner/name", "no model's page"),
-        ("https://huggingface.co/owner", "no model's page"),
-        ("https://huggingface.co/owner/name/blob/main/v1.safetensors", "one file"),
-        ("https://example.org/models/1234", "no model's page"),
-        ("https://[::1/owner/name", "no model's page"),
-        ("~nosuchuser", "There is no such model|cannot be looked at"),
-        ("~nosuchuser/model", "cannot be looked at"),
-        ("/" + "x" * 400, "cannot be looked at"),
-        ("x" * 300, "no such model"),
-        ("owner/" + "x" * 200, "no such model"),
-        ("a\x00b", "not text"),
-        ("a\nb", "not text"),
-        ("\udcff", "not text"),
-        ("dream shaper!!", "no such model"),
-        ("  ", "no such model"),
-    ],
-)
-def test_a_name_that_means_no_model_is_told_in_words(settings, key, told):
-    with pytest.raises(UnknownModel, match=told):
-        Catalogue(settings).find(key)
-
-
-@pytest.mark.parametrize(
-    ("name", "told"),
-    [
-        ("dreamshaper.safetensors", "single-file checkpoint"),
-        ("old.ckpt", "can run code"),
-        ("old.pt", "can run code"),
-        ("picture.png", "is a file"),
-    ],
-)
-def test_a_file_that_is_there_is_told_for_what_it_is(settings, tmp_path, monkeypatch, name, told):
-    (tmp_path / name).write_bytes(b"0")
-    monkeypatch.chdir(tmp_path)
-
-    for key in (str(tmp_path / name), f"./{name}", name):
-        with pytest.raises(UnknownModel, match=told):
-            Catalogue(settings).find(key)
+# Words ---------------------------------------------------------------------------------------------------------
 
 
 def test_a_file_of_words_that_is_damaged_hides_no_other_model(copy, settings):
