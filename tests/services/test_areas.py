@@ -141,3 +141,11 @@ def test_cancelling_in_the_second_part_leaves_nothing_half_painted(studio, dispa
     generation = studio.gallery.get(id)
     assert generation.status is Status.CANCELLED
     assert generation.output is None
+
+
+def test_the_time_to_expect_is_told_by_the_time_of_a_part(studio, dispatcher):
+    [two] = studio.generations.submit(a_request())
+    dispatcher.drain()
+
+    took_s = studio.gallery.get(two).runtime_s
+    assert studio.statistics.estimate_s(a_request(area="masked").params, "cpu") == pytest.approx(took_s / 2)
