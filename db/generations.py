@@ -139,6 +139,7 @@ class GenerationRepo(GalleryRepo):
             if session.execute(
                 waiting.values(status=Status.CANCELLED, cancel_requested_at=now, finished_at=now)
             ).rowcount:
+                session.execute(delete(ProgressRow).where(ProgressRow.generation_id == id))
                 return
             running = update(Row).where(Row.id == id, Row.status == Status.RUNNING)
             session.execute(running.values(cancel_requested_at=func.coalesce(Row.cancel_requested_at, now)))

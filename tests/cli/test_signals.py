@@ -133,7 +133,7 @@ def test_a_second_ctrl_c_does_not_wait(place):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("after_s", [0.3, 0.6, 1, 1.5, 2, 3, 4, 6, 8])
+@pytest.mark.parametrize("after_s", [0.3, 1, 2, 4, 8])
 def test_ctrl_c_at_any_moment_from_the_start_leaves_no_row_behind(place, after_s):
     """While Python's libraries are imported, torch among them, and while the model is loaded."""
     process = place.start("inpaint", place.photo, place.mask, "--count", 3, "--steps", 150, program=CORE)
@@ -238,13 +238,17 @@ def painted(tmp_path_factory) -> tuple[Place, str]:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-@pytest.mark.parametrize("command", ["inpaint", "rerun", "sheet", "verify", "replay"])
+@pytest.mark.parametrize(
+    ("command", "number"),
+    [
+        ("inpaint", signal.SIGINT), ("inpaint", signal.SIGTERM), ("sheet", signal.SIGINT), ("verify", signal.SIGTERM),
+        ("replay", signal.SIGINT),
+    ],
+)  # fmt: skip
 def test_no_thread_of_torch_aborts_a_process_that_is_ended(painted, tmp_path, command, number):
     place, id = painted
     words = {
         "inpaint": ["inpaint", place.photo, place.mask, "--steps", 150, "--size", 512],
-        "rerun": ["rerun", id],
         "sheet": ["sheet", id, "--columns", "seed=1-3", "--output", tmp_path / "sheet.png"],
         "verify": ["verify", id],
         "replay": ["replay", id],

@@ -308,6 +308,18 @@ def test_what_is_let_go_is_interrupted_at_once_and_its_late_result_counts_for_no
     assert studio.gallery.get(id).status is Status.INTERRUPTED
 
 
+def test_one_that_was_given_up_leaves_nothing_when_it_is_cancelled(studio, worker, inpainter):
+    [id] = studio.generations.submit(a_request())
+    inpainter.after_step(2, worker.let_go)
+    worker.run(id)
+    assert studio.generations.progress(id).preview
+
+    studio.generations.cancel(id)
+
+    progress = studio.generations.progress(id)
+    assert (progress.status, progress.step, progress.preview) == (Status.CANCELLED, 0, None)
+
+
 def test_a_verification_that_is_halted_waits_again(studio, dispatcher, worker, inpainter):
     [id] = studio.generations.submit(a_request())
     dispatcher.drain()
