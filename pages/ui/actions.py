@@ -17,7 +17,7 @@ from core.domain.errors import StudioError
 from pages.ui import state
 from pages.ui.messages import escaped
 
-DOUBLE_CLICK_S = 0.5
+DOUBLE_CLICK_S = 0.8
 
 
 def action_button(title: str, action: Callable[..., object], *given: Any, key: str, **look: Any) -> None:

@@ -260,7 +260,8 @@ def _span(gallery: Gallery, generation: Generation) -> tuple[int, int] | None:
 
 @st.cache_data(max_entries=500, show_spinner=False)
 def _mask_box(_gallery: Gallery, mask: str) -> Box | None:
-    return _gallery.image(mask).convert("L").getbbox()
+    bounds = Mask.from_image(_gallery.image(mask)).visible.bounds
+    return bounds and bounds.box
 
 
 def _slider(gallery: Gallery, left: Shown, right: Shown, part: Bounds | None, key: str, at: float) -> None:
