@@ -6,7 +6,7 @@ import re
 import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from core.domain.errors import InvalidInput, StorageFull
@@ -14,6 +14,7 @@ from db import backup
 from db.copying import copy
 
 NAME, KEPT = "studio", "before-restoring"
+LEFT_BEHIND = timedelta(days=1)
 TIME = "%Y-%m-%dT%H-%M-%S.%fZ"
 _NAME = re.compile(rf"({NAME}|{KEPT})-(\d{{4}}-\d\d-\d\dT\d\d-\d\d-\d\d\.\d{{6}}Z)\.db")
 
@@ -108,6 +109,10 @@ class Backups:
         kept = sorted({day for _, day in made}, reverse=True)[: self.days]
         for file, day in made:
             if day not in kept:
+                file.unlink(missing_ok=True)
+        # What a program that was killed had begun; none takes a day.
+        for file in self.folder.glob(".new-*"):
+            if self.now().timestamp() - file.stat().st_mtime > LEFT_BEHIND.total_seconds():
                 file.unlink(missing_ok=True)
 
     def _files(self) -> list[tuple[Path, datetime, bool]]:

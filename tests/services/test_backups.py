@@ -125,6 +125,18 @@ def test_a_copy_does_not_take_the_last_room(studio, monkeypatch):
     assert studio.backups.all() == []
 
 
+def test_a_copy_that_was_begun_by_a_killed_program_goes_and_one_that_is_being_made_stays(studio, clock):
+    studio.backups.folder.mkdir()
+    old, new = (studio.backups.folder / name for name in (".new-studio-old.db", ".new-studio-young.db"))
+    for file, at in ((old, 0), (new, clock().timestamp())):
+        file.write_bytes(b"half")
+        os.utime(file, (at, at))
+
+    studio.backups.daily()
+
+    assert (old.exists(), new.exists()) == (False, True)
+
+
 def damage(file) -> None:
     """In the middle of the file, and not in the header."""
     with file.open("rb+") as opened:
