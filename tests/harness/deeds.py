@@ -11,6 +11,7 @@ from datetime import timedelta
 from pathlib import Path
 
 from core.bootstrap import Studio
+from core.domain.draft import Draft
 from core.domain.errors import StudioError
 from core.domain.gallery import GalleryFilter
 from core.domain.generation import Status
@@ -114,11 +115,11 @@ class Artist:
         id = drafts.start()
         mask = drafts.images.put(a_request(self._seed()).mask.to_image())
         picture = Picture(a_picture(self.chance.randrange(100)))
-        drafts.save(id, drafts.open_picture(drafts.get(id), picture, "photo.png").changed(base_mask=mask))
+        drafts.save(id, drafts.open_picture(drafts.get(id) or Draft(), picture, "photo.png").changed(base_mask=mask))
         self.say(draft=id)
         self.days_pass()
         other = Picture(a_picture(self.chance.randrange(100)))
-        drafts.save(id, drafts.open_picture(drafts.get(id), other, "other.png"))
+        drafts.save(id, drafts.open_picture(drafts.get(id) or Draft(), other, "other.png"))
 
     def import_bundle(self) -> None:
         bundle = a_bundle(self.template, self.chance)

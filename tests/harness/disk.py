@@ -17,6 +17,7 @@ from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 
+from core.dispatch.threads import ThreadDispatcher
 from core.domain.gallery import GalleryFilter
 from tests.harness.common import Child, Say, Tally, chances, in_child, keep, main, work_folder
 from tests.harness.deeds import Artist
@@ -28,7 +29,11 @@ SIZE = "80m"
 MOST_LEFT = 300_000
 """Bytes left on the disk when it is called full: a page of the database more or less decides what fails."""
 
-DEEDS = ("submit", "paint", "sheet", "import_bundle", "draft", "tag", "presets", "verify", "rerun", "check")
+SHARED = 32_768
+"""Bytes of the index of SQLite's log. A limit counts for each file of the process, wherever it is: below this one no
+database can be opened at all, which is more than what a full disk does."""
+
+DEEDS = ("submit", "sheet", "import_bundle", "draft", "tag", "presets", "verify", "rerun", "check")
 DELETIONS = ("trash", "delete", "trash_and_delete", "empty_trash", "free")
 LIFE_S = 60.0
 
@@ -45,7 +50,7 @@ def run(tally: Tally, options: argparse.Namespace) -> None:
             folder = disk.folder / "data"
             shutil.copytree(first, folder)
             # What the dashboard does when it starts, while there is room.
-            in_child(lambda say, folder=folder: open_studio(folder).housekeeping.do())
+            in_child(partial(_started, folder=folder, is_closed=chance.random() < 0.5))
             name = f"disk {number}, {'read-only' if is_read_only else 'full'}"
             with disk.read_only() if is_read_only else disk.full(chance.choice((0, chance.randrange(MOST_LEFT)))):
                 child = Child(partial(_live, folder=folder, template=template, seed=(options.seed, number), disk=disk,
@@ -60,10 +65,19 @@ def run(tally: Tally, options: argparse.Namespace) -> None:
             shutil.rmtree(folder)
 
 
+def _started(say: Say, folder: Path, is_closed: bool) -> None:
+    """is_closed: in an orderly way, so that the files beside the database are gone; else as after a power cut."""
+    studio = open_studio(folder, say)
+    studio.housekeeping.do()
+    if is_closed:
+        studio.gallery.repo._engine.dispose()
+
+
 def _live(say: Say, folder: Path, template: Path, seed: Sequence[int], disk: Disk, is_read_only: bool) -> None:
     """A new process on the full disk: it looks, works, and deletes."""
     disk.enter(is_read_only)
-    studio = open_studio(folder, say)
+    # The worker insists until there is room: beside all else, as in the dashboard.
+    studio = open_studio(folder, say, dispatcher=lambda worker: ThreadDispatcher(worker.run_next))
     rows = everything(studio)
     for row in rows:
         studio.gallery.image(row.source)
@@ -138,7 +152,7 @@ class LimitedFiles(Disk):
 
     @contextmanager
     def full(self, left: int) -> Iterator[None]:
-        self._limit = left
+        self._limit = max(left, SHARED)
         yield
 
     @contextmanager
@@ -149,7 +163,7 @@ class LimitedFiles(Disk):
         try:
             yield
         finally:
-            for part in parts:
+            for part in filter(Path.exists, parts):
                 part.chmod(0o755 if part.is_dir() else 0o644)
 
 
