@@ -15,6 +15,7 @@ NOISE = {
     "diffusers.pipelines.kandinsky2_2.pipeline_kandinsky2_2_prior": (
         "The following part of your input was truncated",  # the record says so
     ),
+    "diffusers.pipelines.pipeline_loading_utils": ("You have passed a non-standard module",),  # the safety checker
     "diffusers.pipelines.pipeline_utils": ("Expected types for vae",),
     "diffusers.pipelines.stable_diffusion.pipeline_stable_diffusion_inpaint": (
         "You have disabled the safety checker",  # our setting says so
