@@ -87,3 +87,20 @@ def test_a_double_click_on_generate_submits_once(mia):
     wait_until(lambda: mia.rows, "it is submitted")
     end(mia)
     assert len(mia.all_rows(mia.draft["source"])) == before + 1
+
+
+def test_the_tabs_of_one_browser_are_one_person_and_another_browser_is_someone_else(mia, artist):
+    mia.page.get_by_role("button", name="Generate", exact=True).click()
+    wait_until(lambda: mia.rows, "it is submitted")
+    named = {cookie["name"]: cookie["value"] for cookie in mia.page.context.cookies()}["inpaint_studio_person"]
+    tab = Artist(mia.page.context.new_page(), mia.address, mia.data)
+    tab.open_photo()
+    paint(tab, (0.5, 0.5), (0.6, 0.5))
+    tab.page.locator(".painter[data-stored=true]").wait_for()
+    tab.page.get_by_role("button", name="Generate", exact=True).click()
+    wait_until(lambda: tab.rows, "it is submitted in the other tab")
+
+    assert {row["session"] for row in (*mia.rows, *tab.rows)} == {named}
+    other = artist()
+    other.open_photo()
+    assert {c["name"]: c["value"] for c in other.page.context.cookies()}["inpaint_studio_person"] != named
