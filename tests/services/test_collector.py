@@ -492,5 +492,7 @@ class Keeping(RuleBasedStateMachine):
             assert generation.status != "failed", generation.error
 
 
-Keeping.TestCase.settings = hypothesis_settings(max_examples=25, stateful_step_count=30)
+Keeping.TestCase.settings = hypothesis_settings(
+    max_examples=hypothesis_settings.default.max_examples // 4, stateful_step_count=30
+)
 test_no_file_that_anything_needs_is_ever_missing = Keeping.TestCase
