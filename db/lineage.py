@@ -58,6 +58,9 @@ class LineageRepo:
             if not upwards:
                 raise GenerationNotFound
             kin = _kin(session, {*upwards, *_children(session, id), *_downwards(session, upwards[-1])})
+        if id not in kin:
+            # Another process deleted it between the two questions.
+            raise GenerationNotFound
         ancestors = [kin[ancestor] for ancestor in upwards[1:] if ancestor in kin]
         return family_of(kin[id], ancestors, tuple(kin.values()))
 

@@ -53,6 +53,18 @@ def work_off(studio) -> None:
 # Families ------------------------------------------------------------------------------------------------------
 
 
+def test_one_that_another_process_deletes_while_its_family_is_looked_up_is_not_found(studio, chain, monkeypatch):
+    def deleted_meanwhile(session, id):
+        studio.gallery.trash([id])
+        studio.gallery.delete_for_good([id])
+        return []
+
+    monkeypatch.setattr("db.lineage._children", deleted_meanwhile)
+
+    with pytest.raises(GenerationNotFound):
+        studio.lineage.family(chain[3])
+
+
 def test_the_chain_leads_from_the_first_source_to_the_generation(studio, chain):
     assert [kin.id for kin in studio.lineage.family(chain[3]).chain] == chain
     assert [kin.id for kin in studio.lineage.family(chain[1]).chain] == chain[:2]
