@@ -11,7 +11,7 @@ from datetime import date, datetime
 from sqlalchemy import ColumnElement, Engine, func, insert, select, tuple_, update
 from sqlalchemy.orm import Session, aliased, sessionmaker
 
-from core.domain.errors import GenerationNotFound
+from core.domain.errors import DatabaseConflict, GenerationNotFound
 from core.domain.generation import Status
 from core.domain.hashing import canonical_json
 from core.domain.reproduction import Batch, Change, Difference, Reproduction, Stage, Stock, Verdict, Verification
@@ -33,13 +33,18 @@ class VerificationRepo:
         self._sessions = sessionmaker(engine)
 
     def add(self, verifications: Sequence[Verification]) -> None:
+        """Raises GenerationNotFound if one of the generations was deleted for good."""
         rows = [
             {"id": v.id, "generation_id": v.generation_id, "status": v.status, "requested_at": v.requested_at}
             for v in verifications
         ]
-        with self._sessions.begin() as session:
-            for at in range(0, len(rows), BATCH):
-                session.execute(insert(Row), rows[at : at + BATCH])
+        try:
+            with self._sessions.begin() as session:
+                for at in range(0, len(rows), BATCH):
+                    session.execute(insert(Row), rows[at : at + BATCH])
+        except DatabaseConflict as error:
+            # Their ids are new: what is missing is the row that they point to.
+            raise GenerationNotFound from error
 
     def claim(self, id: str, worker: str, now: datetime) -> bool:
         claimed = update(Row).where(Row.id == id, Row.status == Status.QUEUED)

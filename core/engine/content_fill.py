@@ -19,11 +19,12 @@ from core.domain.generation import Phase
 from core.domain.model import LoadedModel
 from core.domain.request import WorkingRequest
 from core.engine import device as devices
+from core.engine.shift_map import shift_map
 from core.ports import OnStep, Repainted, StepReport
 from core.settings import Settings
 
-CALL_VERSION = 1
-"""Raised when a change here makes other pixels of the same request."""
+CALL_VERSION = 2
+"""Raised when a change here makes other pixels of the same request. 2: in a process of its own, see shift_map.py."""
 
 RADIUS_PX = 3
 """How far Telea's method looks, for pixels that found no place to be taken from."""
@@ -97,9 +98,7 @@ def _filled(image: NDArray[np.uint8], hole: NDArray[np.bool_]) -> NDArray[np.uin
     if hole.all():
         return np.broadcast_to(image.reshape(-1, 3).mean(axis=0).round().astype(np.uint8), image.shape).copy()
     lab = cv2.cvtColor(image, cv2.COLOR_RGB2LAB)
-    filled = np.zeros_like(lab)
-    cv2.setRNGSeed(0)
-    cv2.xphoto.inpaint(lab, np.where(hole, np.uint8(0), np.uint8(255)), filled, cv2.xphoto.INPAINT_SHIFTMAP)
+    filled = shift_map(lab, hole)
     # No colour is all zeros in Lab: there, nothing was found.
     left = hole & ~filled.any(axis=2)
     result = cv2.cvtColor(filled, cv2.COLOR_LAB2RGB)

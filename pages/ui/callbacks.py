@@ -2,7 +2,7 @@
 
 Streamlit looks for a newer request before it calls the callbacks of the one at hand, and again whenever one of them
 touches the session. If there is one, or the browser has gone, it leaves the callbacks out: who clicked on Generate and
-then on another page had not clicked at all (in 8 of 10 tries on a busy machine, decision 18). Nothing public changes
+then on another page had not clicked at all (5 to 7 of 10 tries on a busy machine, decision 18). Nothing public changes
 that, so its look is put off until they are done. A release in which these names are gone behaves as it does by itself.
 """
 

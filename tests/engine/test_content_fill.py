@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
+
 import numpy as np
 import pytest
 from PIL import Image
@@ -12,7 +14,7 @@ from core.domain.params import InpaintParams
 from core.domain.request import InpaintRequest, Plan, WorkingRequest
 from core.engine import loading
 from core.engine.content_fill import ContentFill
-from core.engine.models import Catalogue
+from core.engine.models import ROOT, Catalogue
 
 SIZE = 96
 
@@ -113,3 +115,19 @@ def test_the_catalogue_lists_it_as_ready_and_has_nothing_to_download(settings):
     assert catalogue.is_ready("content-fill")
     assert catalogue.vocabulary("content-fill") is None
     catalogue.download("content-fill", lambda done, total: None)
+
+
+@pytest.mark.parametrize("size", [(40, 40), (64, 64), (88, 88), (256, 40)])
+def test_a_small_picture_is_filled_alike_whatever_the_process_did_before(filler, size):
+    """OpenCV reads behind its table of offsets where it finds few; each thread has other memory there."""
+    picture = Image.open(ROOT / "assets/samples/mountain-meadow.jpg").convert("RGB").resize(size)
+    y, x = np.mgrid[: size[1], : size[0]]
+    hole = (((x / size[0] - 0.5) ** 2 + (y / size[1] - 0.45) ** 2) < 0.05) * np.uint8(255)
+
+    def filled() -> bytes:
+        return fill(filler, picture, Mask(hole)).tobytes()
+
+    with ThreadPoolExecutor(1) as one, ThreadPoolExecutor(1) as other:
+        results = {filled(), one.submit(filled).result(), other.submit(filled).result()}
+
+    assert len(results) == 1

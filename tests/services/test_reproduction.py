@@ -7,9 +7,9 @@ from dataclasses import replace
 
 import pytest
 
-from core.domain.errors import InvalidMove, ModelNotDownloaded, OutOfMemory
+from core.domain.errors import GenerationNotFound, InvalidMove, ModelNotDownloaded, OutOfMemory
 from core.domain.generation import Status
-from core.domain.reproduction import Batch, Reason, Stage, Verdict, Wanted
+from core.domain.reproduction import Batch, Reason, Stage, Verdict, Verification, Wanted
 from core.engine.fake import CUDA, FakeInpainter, fake_environment
 from core.services.worker import DEAD_AFTER
 from tests.conftest import a_picture, a_request
@@ -100,6 +100,13 @@ def test_a_generation_without_a_result_cannot_be_verified(studio):
 
     with pytest.raises(InvalidMove, match="no result"):
         studio.reproductions.verify([id])
+
+
+def test_what_was_deleted_for_good_while_it_was_asked_for_is_not_found(studio, painted, clock):
+    waiting = Verification("abc", "deleted", Status.QUEUED, clock())
+
+    with pytest.raises(GenerationNotFound):
+        studio.reproductions.repo.add([waiting])
 
 
 def test_a_verification_that_cannot_be_done_says_why(studio, painted):
