@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import signal
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -35,6 +36,10 @@ NEEDS_TORCH = ("tests/engine/", "tests/training/", "tests/cli/test_cli.py::test_
 
 
 def pytest_configure(config):
+    # Of a script in the background, the shell lets signals be ignored, by all that it starts: Ctrl+C is tested here.
+    for number in (signal.SIGINT, signal.SIGHUP):
+        if signal.getsignal(number) is signal.SIG_IGN:
+            signal.signal(number, signal.default_int_handler if number == signal.SIGINT else signal.SIG_DFL)
     """A law is tried with 30 examples in everyday work, and with Hypothesis' own 100 in the full run, as in CI."""
     hypothesis_settings.load_profile("quick" if config.option.markexpr == "not slow" else "thorough")
 

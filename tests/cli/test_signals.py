@@ -148,6 +148,7 @@ def test_ctrl_c_at_any_moment_from_the_start_leaves_no_row_behind(place, after_s
 
 @pytest.mark.slow
 def test_a_command_in_the_background_that_is_to_ignore_ctrl_c_goes_on(place):
+    place.environment["PAINTING_LOAD_S"] = "1"
     process = place.start(
         "inpaint", place.photo, place.mask, preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_IGN)
     )
