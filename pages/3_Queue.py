@@ -10,6 +10,6 @@ from pages.ui.queue_view import queue_view
 from pages.ui.resources import studio
 
 begin_page("Queue", "⏳")
-st.caption("It is kept on disk: after a restart everything that waits is still here. Browser sessions take turns.")
+st.caption("It is kept on disk: after a restart everything that waits is still here. People take turns.")
 with shown_errors():
     queue_view(studio())

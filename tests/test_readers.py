@@ -143,6 +143,7 @@ def test_a_file_that_is_imported(shared, name, data):
 WILDCARD_TEXTS = st.sampled_from(["__a__", "__a/b__", "__*__", "__**__", "{a|__a__}", "__../a__", "__a", "{2$$__a__}"])
 
 
+@pytest.mark.slow
 @settings(max_examples=10)
 @given(content=st.binary(max_size=60), text=WILDCARD_TEXTS | TEXTS)
 @example(content=b"\xff\xfe\x00", text="__a__")

@@ -28,6 +28,9 @@ context only a mask of a dozen pixels gets so little."""
 WORTH = 1.5
 """So many times more pixels are worth a pass of their own."""
 
+SOFT = 4.0
+"""So many pixels of the picture for one of the model, along a side, are seen as blur beside the picture's own."""
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Parts:
@@ -71,10 +74,14 @@ class Parts:
 
 @dataclass(frozen=True, slots=True)
 class Share:
-    """How many pixels of the model a part of the mask gets: now: as the parameters are; alone: in its own crop."""
+    """How many pixels of the model a part of the mask gets: now: as the parameters are; alone: in its own crop.
+
+    enlarged: pixels of the picture for one of the model, along a side, as the parameters are.
+    """
 
     now: Size
     alone: Size
+    enlarged: float = 1.0
 
     def is_few(self, params: InpaintParams) -> bool:
         return max(self.now) < params.size * FEW_SHARE
@@ -100,10 +107,12 @@ def shares(mask: Mask, picture: Size, params: InpaintParams) -> tuple[Share, ...
     together = crop(large(mask.bounds))
     if params.area == WHOLE:
         together = crop_of(Bounds(0, 0, *picture), native_px=params.size)
-    return tuple(
-        Share(_in_model(box, crop(box) if params.area == SEPARATE else together), _in_model(box, crop(box)))
-        for box in map(large, parts.bounds)
-    )
+    found = []
+    for box in map(large, parts.bounds):
+        now = crop(box) if params.area == SEPARATE else together
+        enlarged = now.bounds.size.width / now.working.width
+        found.append(Share(_in_model(box, now), _in_model(box, crop(box)), enlarged))
+    return tuple(found)
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,10 +124,10 @@ class Advice:
 
 
 def advice(found: tuple[Share, ...], params: InpaintParams) -> Advice | None:
-    """For a mask of which a part gets too few pixels for any detail; None if each gets enough."""
+    """For a mask of which a part gets too few pixels for any detail, or comes out blurred; None if each gets enough."""
     few = [share for share in found if share.is_few(params)]
     if not few:
-        return None
+        return _softness(found)
     least = min(few, key=lambda share: max(share.now))
     which = f"The mask has {len(found)} parts far apart: the smallest" if len(found) > 1 else "The painted part"
     words = f"{which} gets {least.now} pixels of the model, too few for detail."
@@ -126,6 +135,17 @@ def advice(found: tuple[Share, ...], params: InpaintParams) -> Advice | None:
         return Advice(f"{words} Less context or a larger working size gives it more.", None)
     instead = SEPARATE if len(found) > 1 else MASKED
     return Advice(f"{words} With “{AREAS[instead]}” it gets {least.alone}.", instead)
+
+
+def _softness(found: tuple[Share, ...]) -> Advice | None:
+    times = max((share.enlarged for share in found), default=1.0)
+    if times < SOFT:
+        return None
+    return Advice(
+        f"What the model paints here is enlarged {times:.0f} times, so it will be softer than the picture around it. "
+        "A smaller mask or a larger working size makes it sharper.",
+        None,
+    )
 
 
 def _in_model(bounds: Bounds, crop: Crop) -> Size:

@@ -108,6 +108,7 @@ def test_after_the_lock_the_same_engine_writes_again(engine, file):
     assert GenerationRepo(engine).get("b").id == "b"
 
 
+@pytest.mark.slow
 def test_many_threads_that_wait_for_a_lock_keep_nobody_from_reading(engine, file):
     """A pool of connections has a limit, beyond which it fails in its own way."""
     errors = []

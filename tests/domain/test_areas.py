@@ -135,3 +135,16 @@ def test_a_small_mask_with_too_much_context_is_told():
 @pytest.mark.parametrize("area", ["masked", "two-pass", "whole", SEPARATE])
 def test_an_empty_mask_is_not_talked_about(area):
     assert told(Mask.empty(LARGE), area=area) is None
+
+
+def test_what_comes_out_softer_than_the_picture_around_it_is_told_with_how_much():
+    """A wide band beside a large picture, as the canvas is extended: one pixel of the model for many of the picture."""
+    band = boxes(LARGE, (0, 0, 400, LARGE.height))
+    small, large = InpaintParams(size=128), InpaintParams(size=1024)
+
+    said = advice(shares(band, LARGE, small), small)
+
+    assert said is not None
+    assert said.area is None
+    assert "softer than the picture around it" in said.words
+    assert advice(shares(band, LARGE, large), large) is None

@@ -331,6 +331,7 @@ def test_whatever_is_sent_gives_a_mask_or_a_sentence(objects):
     assert sentence.endswith(".")
 
 
+@pytest.mark.slow
 def test_a_hundred_strokes_on_24_megapixels_take_seconds_at_most():
     xs = np.linspace(20, 880, 40)
     drawing = Drawing(

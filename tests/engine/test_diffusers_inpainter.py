@@ -55,6 +55,7 @@ def inpainter(channels: str, request: pytest.FixtureRequest):
 # What comes back ---------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @both
 def test_the_result_has_the_working_size_whatever_the_model_was_trained_at(inpainter):
     result = inpainter.inpaint(a_working_request(96, 40), lambda report: None)

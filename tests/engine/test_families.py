@@ -143,6 +143,7 @@ def test_guidance_and_prompt_have_their_effect(tiny, name):
     assert not np.array_equal(plain, pixels(tiny(name), guidance_scale=6.0))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", GUIDED)
 def test_a_negative_prompt_has_its_effect(tiny, name):
     assert not np.array_equal(pixels(tiny(name)), pixels(tiny(name), negative_prompt="blurred"))
@@ -162,6 +163,7 @@ def test_near_seeds_start_from_near_noise(tiny, name):
     assert 0 < np.abs(near - plain).mean() < np.abs(far - plain).mean()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", SOME)
 def test_a_soft_mask_keeps_more_the_less_may_change(tiny, name):
     hard = paint(tiny(name), num_inference_steps=8)

@@ -162,6 +162,7 @@ def test_a_disk_without_room_for_both_repositories_is_told_before_the_first(
     assert hub.fetched() == {"model_index.json"}
 
 
+@pytest.mark.slow
 def test_of_a_model_in_two_repositories_only_what_is_missing_is_fetched(hub, catalogue, kandinsky, prior):
     hub.add("somebody/kandinsky", Path(kandinsky.model.key))
     hub.add(PRIOR, prior)
@@ -213,6 +214,7 @@ def test_only_the_files_that_the_pipeline_needs_are_fetched(hub, catalogue):
     }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("dtype", "half", "expected"),
     [
@@ -235,6 +237,7 @@ def test_half_precision_is_fetched_for_cards_only_and_never_beside_the_plain_wei
     assert fetched == (set(halves.values()) if expected else WEIGHTS)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("wanted", [True, False])
 def test_the_safety_checker_is_fetched_only_if_it_is_wanted(hub, catalogue, settings, models, wanted):
     hub.add(MODEL, models(in_channels=9, safety_checker=True))
@@ -584,6 +587,7 @@ def _spoil_the_link(file: Path) -> None:
 TEXT, WEIGHTS_OF_UNET = "scheduler/scheduler_config.json", "unet/diffusion_pytorch_model.safetensors"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "spoil"),
     [

@@ -127,6 +127,7 @@ def test_weights_are_checked_without_torch():
 HOSTILE = ["(((a)))" * 33, "(((" + "a " * 700 + ")))", '"(a)" ' * 50, "((a, b.)1.1 c)1.1 " * 45, "a.b++ " * 300]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("prompt", HOSTILE)
 def test_the_work_of_reading_weights_grows_with_the_length_of_the_prompt(prompt, monkeypatch):
     tried = 0
@@ -153,6 +154,7 @@ def test_a_prompt_without_any_sign_of_weights_is_not_parsed(monkeypatch):
     prompts.check(InpaintParams(prompt="a red barn, " * 1_600, prompt_weights=True))
 
 
+@pytest.mark.slow
 def test_a_prompt_with_weights_that_takes_too_long_to_read_is_refused_in_words():
     prompts.check(InpaintParams(prompt="(a)1.1" + " b" * 2_497, prompt_weights=True))
     prompts.check(InpaintParams(prompt="(a)1.1" + " b" * 9_000))

@@ -30,6 +30,7 @@ def test_a_killed_process_loses_nothing_that_was_acknowledged(count):
     assert line["failed"] == 0, line
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("count", [3, pytest.param(50, marks=pytest.mark.slow)])
 def test_several_processes_on_one_folder_lose_nothing_and_paint_nothing_twice(count):
     line = found("folder", count, "--seed", "3")
@@ -39,6 +40,7 @@ def test_several_processes_on_one_folder_lose_nothing_and_paint_nothing_twice(co
     assert line["failed"] == 0, line
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("count", [2, pytest.param(10, marks=pytest.mark.slow)])
 def test_a_locked_database_costs_no_picture(count):
     line = found("locks", count, "--seed", "1", "--waits-ms", "200")
@@ -47,6 +49,7 @@ def test_a_locked_database_costs_no_picture(count):
     assert line["failed"] == 0, line
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("count", [3, pytest.param(20, marks=pytest.mark.slow)])
 def test_on_a_full_or_read_only_disk_the_gallery_opens_and_nothing_is_half_written(count):
     line = found("disk", count)
@@ -55,6 +58,7 @@ def test_on_a_full_or_read_only_disk_the_gallery_opens_and_nothing_is_half_writt
     assert line["failed"] == 0, line
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("count", "kinds"),
     [

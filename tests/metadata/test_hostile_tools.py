@@ -113,6 +113,7 @@ def nested(levels: int) -> str:
     return text
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "text",
     [

@@ -191,6 +191,7 @@ def test_what_was_tampered_with_is_refused_and_leaves_no_row(studio, elsewhere, 
     assert elsewhere.gallery.count() == 0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "values",
     [
@@ -306,6 +307,7 @@ def test_how_a_canvas_was_extended_comes_along(studio, elsewhere, dispatcher):
     assert elsewhere.gallery.get(id).extended == extended
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "spoil",
     [
