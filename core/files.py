@@ -1,4 +1,4 @@
-"""Reading files that others have put there: what is no regular file is never opened for longer than a moment."""
+"""Files of this machine. What others have put there is read only if it is a regular file, and never waited for."""
 
 from __future__ import annotations
 
@@ -47,3 +47,14 @@ def why(error: OSError) -> str:
 
 def _in_words(size: int) -> str:
     return f"{size // 2**20} MiB" if size >= 2**20 else f"{size} bytes"
+
+
+def sync_folder(folder: Path) -> None:
+    """A file can be on the disk and its name not yet. Windows keeps its names in a journal, and opens no folders."""
+    if os.name == "nt":
+        return
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

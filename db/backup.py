@@ -9,8 +9,9 @@ from contextlib import closing, suppress
 from pathlib import Path
 
 from core.domain.errors import DatabaseBusy, DatabaseUnusable
+from core.files import sync_folder
 from db.connection import make_engine
-from db.copying import LOGS, copy, in_words, opened, sync, sync_folder
+from db.copying import LOGS, copy, in_words, opened, sync
 from db.errors import told
 from db.upgrade import upgrade
 

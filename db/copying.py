@@ -9,6 +9,7 @@ from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 
 from core.domain.errors import StorageFull, StudioError
+from core.files import sync_folder
 from db.errors import told
 
 LOGS = ("-wal", "-shm")
@@ -36,17 +37,6 @@ def opened(file: Path) -> sqlite3.Connection:
 def sync(file: Path) -> None:
     with file.open("rb+") as written:
         os.fsync(written.fileno())
-
-
-def sync_folder(folder: Path) -> None:
-    """A file can be on the disk and its name not yet. Windows keeps its names in a journal, and opens no folders."""
-    if os.name == "nt":
-        return
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
 
 
 @contextmanager

@@ -7,7 +7,8 @@ import shutil
 from contextlib import suppress
 from pathlib import Path
 
-from core.storage.files import sync_folder, synced, unwritable
+from core.files import sync_folder
+from core.storage.files import synced, unwritable
 
 SIZE = 16 * 2**20
 """Bytes. SQLite writes what it changes beside the database first, up to 4 MB before it begins at the front again."""
