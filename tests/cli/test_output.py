@@ -12,7 +12,8 @@ import pytest
 from PIL import Image
 from typer.testing import CliRunner
 
-from core import cli, cli_output
+from core import cli
+from core.cli import output as cli_output
 from core.domain.hashing import pixels_sha256
 from core.metadata.read import read
 from tests.conftest import a_mask, a_picture, a_request

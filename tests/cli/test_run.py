@@ -13,7 +13,8 @@ from dataclasses import replace
 import pytest
 from typer.testing import CliRunner
 
-from core import cli, cli_run
+from core import cli
+from core.cli import running as cli_run
 from core.domain.errors import OutOfMemory, StorageFull
 from core.domain.generation import Status
 from core.services.patience import Patience

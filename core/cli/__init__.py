@@ -21,8 +21,9 @@ from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeR
 from rich.table import Table
 
 from core.bootstrap import Studio, build_studio, keep_last, make_catalogue, make_loader
-from core.cli_output import FORCE, OUTPUT, PLACE, Output, place_of, write_result
-from core.cli_run import Running, complain, errors, exit_codes, running
+from core.cli import running
+from core.cli.output import FORCE, OUTPUT, PLACE, Output, place_of, write_result
+from core.cli.running import Running, complain, errors, exit_codes
 from core.dispatch.inline import WaitingDispatcher
 from core.domain.areas import advice, shares
 from core.domain.errors import EmptyMask, InvalidImage, InvalidInput, InvalidMask, StudioError
@@ -152,7 +153,7 @@ def inpaint(
         device = studio.device(device)
         exif = studio.pictures.keep_exif(picture)
         origin = Origin(session="command line", source_name=source.name, source_exif=exif)
-        with running(studio) as run:
+        with running.running(studio) as run:
             ids = studio.generations.submit(request, device=device, count=count, origin=origin)
             _work_off(studio, run, ids, place, as_json, strip, gps)
 
@@ -172,7 +173,7 @@ def rerun(
         studio = make_studio()
         original = studio.gallery.get(id)
         place = place_of(studio, output, (original.width, original.height), force=force)
-        with running(studio) as run:
+        with running.running(studio) as run:
             ids = [studio.generations.rerun(id, device=device, session="command line")]
             _work_off(studio, run, ids, place, as_json, strip, gps)
 
@@ -424,4 +425,4 @@ def print_json(value: dict[str, Any]) -> None:
     print(json.dumps(value, ensure_ascii=False), flush=True)
 
 
-from core import cli_bundle, cli_gallery, cli_keeping, cli_presets, cli_queue, cli_verify  # noqa: E402, F401 - of the above
+from core.cli import files, gallery, presets, queue, storage, verify  # noqa: E402, F401 - of the above

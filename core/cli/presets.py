@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from core import cli
-from core.cli_output import FORCE, output_of
+from core.cli.output import FORCE, output_of
 from core.services.presets import MAX_FILE_BYTES
 
 app = typer.Typer(help="Parameters under a name.", no_args_is_help=True, rich_markup_mode=None)

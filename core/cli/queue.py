@@ -7,8 +7,8 @@ from typing import Annotated
 import typer
 
 from core import cli
-from core.cli_output import FORCE, place_of
-from core.cli_run import running
+from core.cli.output import FORCE, place_of
+from core.cli.running import running
 from core.domain.errors import InvalidInput
 from core.domain.queue import Move
 from core.domain.request import InpaintRequest

@@ -11,7 +11,7 @@ import typer
 
 from core import cli
 from core.bootstrap import Studio
-from core.cli_run import running
+from core.cli.running import running
 from core.domain.errors import InvalidInput
 from core.domain.gallery import GalleryFilter
 from core.domain.generation import Status

@@ -11,7 +11,7 @@ import typer
 
 from core import cli
 from core.bootstrap import Studio
-from core.cli_output import FORCE, PLACE, output_of, place_of
+from core.cli.output import FORCE, PLACE, output_of, place_of
 from core.domain.errors import InvalidInput
 from core.files import open_regular, read_regular, why
 from core.services.exports import FileType
