@@ -7,12 +7,12 @@ import streamlit as st
 from core.bootstrap import Studio
 from core.domain.gallery import GalleryFilter
 from core.domain.generation import Status
+from pages.ui.components.gallery_grid import gallery_grid
 from pages.ui.device_card import device_card
-from pages.ui.gallery_grid import gallery_grid
-from pages.ui.generation_card import GALLERY_PAGE, INPAINT_PAGE, address_of
-from pages.ui.messages import shown_errors
-from pages.ui.page import begin_page
-from pages.ui.resources import studio
+from pages.ui.generation.card import GALLERY_PAGE, INPAINT_PAGE, address_of
+from pages.ui.shell.messages import shown_errors
+from pages.ui.shell.page import begin_page
+from pages.ui.shell.resources import studio
 
 LATEST = 10
 SHOWN = tuple(status for status in Status if status is not Status.CANCELLED)

@@ -237,7 +237,7 @@ def _is_usable(models: ModelCatalogue, model: str) -> bool:
 
 
 def make_catalogue(settings: Settings) -> ModelCatalogue:
-    from core.engine.models import Catalogue
+    from core.engine.models.catalogue import Catalogue
 
     return Catalogue(settings)
 
@@ -254,7 +254,7 @@ def make_loader(settings: Settings) -> LoadInpainter:
 
 
 def check_weights(params: InpaintParams) -> None:
-    from core.engine.prompts import check
+    from core.engine.run.prompts import check
 
     check(params)
 

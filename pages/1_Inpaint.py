@@ -10,19 +10,19 @@ from core.bootstrap import Studio
 from core.domain.draft import Draft
 from core.domain.errors import GenerationNotFound
 from core.domain.generation import Generation
-from pages.ui import state
-from pages.ui.canvas import mask_canvas
-from pages.ui.generating import generate_panel, sheet_button
-from pages.ui.live_panel import live_panel
-from pages.ui.messages import shown_errors
-from pages.ui.outpaint import outpaint_panel
-from pages.ui.page import begin_page, scroll_up_for
-from pages.ui.params_form import params_form, resolved_device
-from pages.ui.picture_picker import picture_picker
-from pages.ui.presets import presets_popover, prompts_popover
-from pages.ui.resources import studio, warming_up
-from pages.ui.result_view import result_view
-from pages.ui.sheet_panel import sheet_panel, sheet_view
+from pages.ui.inpaint.canvas import mask_canvas
+from pages.ui.inpaint.generating import generate_panel, sheet_button
+from pages.ui.inpaint.live_panel import live_panel
+from pages.ui.inpaint.outpaint import outpaint_panel
+from pages.ui.inpaint.params_form import params_form, resolved_device
+from pages.ui.inpaint.picture_picker import picture_picker
+from pages.ui.inpaint.presets import presets_popover, prompts_popover
+from pages.ui.inpaint.result_view import result_view
+from pages.ui.inpaint.sheet_panel import sheet_panel, sheet_view
+from pages.ui.shell import state
+from pages.ui.shell.messages import shown_errors
+from pages.ui.shell.page import begin_page, scroll_up_for
+from pages.ui.shell.resources import studio, warming_up
 
 
 def inpaint_page(studio: Studio) -> None:

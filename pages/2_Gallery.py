@@ -9,16 +9,16 @@ import streamlit as st
 from core.bootstrap import Studio
 from core.domain.gallery import Cursor, GalleryFilter, GallerySlice, Sort
 from core.domain.generation import Status
-from pages.ui import address, state
-from pages.ui.compare import comparison
-from pages.ui.gallery_bulk import COMPARE, bulk_bar, offer_to_tidy
-from pages.ui.gallery_filters import AFTER, clear, filter_bar
-from pages.ui.gallery_grid import gallery_grid
-from pages.ui.generation_card import GENERATION_PARAMETER, INPAINT_PAGE, generation_card, headline, in_words
-from pages.ui.messages import escaped, shown_errors
-from pages.ui.page import begin_page
-from pages.ui.reproduction_view import batch_progress
-from pages.ui.resources import studio
+from pages.ui.components.gallery_grid import gallery_grid
+from pages.ui.gallery.bulk import COMPARE, bulk_bar, offer_to_tidy
+from pages.ui.gallery.filters import AFTER, clear, filter_bar
+from pages.ui.generation.card import GENERATION_PARAMETER, INPAINT_PAGE, generation_card, headline, in_words
+from pages.ui.generation.compare import comparison
+from pages.ui.reproduction import batch_progress
+from pages.ui.shell import address, state
+from pages.ui.shell.messages import escaped, shown_errors
+from pages.ui.shell.page import begin_page
+from pages.ui.shell.resources import studio
 
 
 def gallery_page(studio: Studio) -> None:

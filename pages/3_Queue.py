@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import streamlit as st
 
-from pages.ui.messages import shown_errors
-from pages.ui.page import begin_page
-from pages.ui.queue_view import queue_view
-from pages.ui.resources import studio
+from pages.ui.queue import queue_view
+from pages.ui.shell.messages import shown_errors
+from pages.ui.shell.page import begin_page
+from pages.ui.shell.resources import studio
 
 begin_page("Queue", "⏳")
 st.caption("It is kept on disk: after a restart everything that waits is still here. People take turns.")

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from pages.ui.messages import shown_errors
-from pages.ui.page import begin_page
-from pages.ui.resources import studio
-from pages.ui.statistics_view import statistics_view
+from pages.ui.shell.messages import shown_errors
+from pages.ui.shell.page import begin_page
+from pages.ui.shell.resources import studio
+from pages.ui.statistics import statistics_view
 
 begin_page("Statistics", "📊")
 with shown_errors():

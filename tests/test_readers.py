@@ -24,12 +24,12 @@ from core.domain.geometry import Size
 from core.domain.painting import read_painted
 from core.domain.params import PARAMETERS, InpaintParams
 from core.domain.sheet import WORDS, Axis
-from core.engine.models import Catalogue, native_size
-from core.engine.weights import Components, choose
-from core.engine.words import Words
+from core.engine.models.catalogue import Catalogue, native_size
+from core.engine.models.weights import Components, choose
+from core.engine.models.words import Words
 from core.services.prompts import Prompts
 from core.settings import Settings
-from pages.ui.painter import Painted
+from pages.ui.inpaint.painter import Painted
 
 NUMBERS = st.integers() | st.floats() | st.sampled_from([10**400, -1, 2**64, 2**31, True])
 TEXTS = st.text(max_size=12) | st.sampled_from(

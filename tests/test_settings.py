@@ -115,7 +115,7 @@ def test_the_hubs_library_takes_what_env_says(env):
     """In a process of its own, as the library reads the environment once."""
     env.write_text("HF_HOME=/somewhere\nHF_ENDPOINT=https://mirror.invalid\nHF_TOKEN=hf_secret\n")
     code = (
-        "from core.settings import Settings; from core.engine.models import Catalogue\n"
+        "from core.settings import Settings; from core.engine.models.catalogue import Catalogue\n"
         "catalogue = Catalogue(Settings())\n"
         "from huggingface_hub import constants; import os\n"
         "print(constants.HF_HUB_CACHE, constants.ENDPOINT, os.environ.get('HF_TOKEN'), catalogue._hub._cache_folder())"

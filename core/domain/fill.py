@@ -1,6 +1,6 @@
 """What the masked part starts from, before a model repaints it: blurred, neutral noise, colours of the border.
 
-The classical fills of OpenCV stand in core/engine/filling.py, which chooses among all of them.
+The classical fills of OpenCV stand in core/engine/run/filling.py, which chooses among all of them.
 """
 
 from __future__ import annotations

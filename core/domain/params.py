@@ -44,7 +44,7 @@ SCHEDULERS: dict[str, str] = {
     "pndm": "PNDM",
     "lcm": "LCM (few steps, for models made for it)",
 }
-"""Stable keys and their titles; the classes behind them are named in core/engine/schedulers.py."""
+"""Stable keys and their titles; the classes behind them are named in core/engine/run/schedulers.py."""
 
 ORIGINAL = "original"
 
@@ -66,7 +66,7 @@ FILLS: dict[str, str] = {
     "telea": "Classical fill (Telea)",
     "navier-stokes": "Classical fill (Navier-Stokes)",
 }
-"""Stable keys and their titles; made by core/engine/filling.py."""
+"""Stable keys and their titles; made by core/engine/run/filling.py."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,6 @@
 """Soft masks: how grey a mask is says how much may change there, not how much of the new pixel is laid over.
 
-Differential diffusion (Levin and Fried, 2023, arXiv 2306.00950); the part inside the model is core/engine/soft.py.
+Differential diffusion (Levin and Fried, 2023, arXiv 2306.00950); the part inside the model is core/engine/run/soft.py.
 """
 
 from __future__ import annotations

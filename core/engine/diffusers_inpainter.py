@@ -19,13 +19,15 @@ from core.domain.model import LoadedModel
 from core.domain.params import MODEL_DEFAULT, SCHEDULERS
 from core.domain.request import WorkingRequest
 from core.engine import device as devices
-from core.engine import families, filling, fingerprint, memory, pipelines, prompts
+from core.engine import memory, pipelines
 from core.engine.calm import calm
-from core.engine.families import Family
-from core.engine.models import Catalogue, native_size, read_index
-from core.engine.preview import Colours, colours_of
-from core.engine.run import Run
-from core.engine.weights import SAFETY_CHECKER
+from core.engine.models import families, fingerprint
+from core.engine.models.catalogue import Catalogue, native_size, read_index
+from core.engine.models.families import Family
+from core.engine.models.weights import SAFETY_CHECKER
+from core.engine.run import filling, prompts
+from core.engine.run.pipeline_run import Run
+from core.engine.run.preview import Colours, colours_of
 from core.ports import OnStep, Repainted, StepReport
 from core.settings import Settings
 

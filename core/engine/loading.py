@@ -6,7 +6,7 @@ import logging
 import threading
 
 from core.engine.calm import calm
-from core.engine.models import Catalogue
+from core.engine.models.catalogue import Catalogue
 from core.ports import Inpainter
 from core.settings import Settings
 

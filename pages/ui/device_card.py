@@ -10,8 +10,8 @@ import streamlit as st
 from core.bootstrap import Studio
 from core.domain.environment import Device
 from core.domain.errors import StudioError
-from pages.ui.messages import escaped, show_error
-from pages.ui.resources import looking_for_devices
+from pages.ui.shell.messages import escaped, show_error
+from pages.ui.shell.resources import looking_for_devices
 
 Found = Future[tuple[str, Sequence[Device]]]
 

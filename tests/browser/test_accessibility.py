@@ -12,7 +12,7 @@ from core.bootstrap import Studio
 from core.domain.gallery import GalleryFilter
 from core.domain.generation import Relation
 from core.services.generations import Origin
-from pages.ui.page import SIDEBAR_PX
+from pages.ui.shell.page import SIDEBAR_PX
 from tests.browser.artist import dashboard, filled_studio, wait_until
 from tests.conftest import a_request
 

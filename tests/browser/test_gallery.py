@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import pytest
 
 from core.bootstrap import Studio
-from pages.ui.address import UNDER_WAY_S
+from pages.ui.shell.address import UNDER_WAY_S
 from tests.browser.artist import dashboard, filled_studio, wait_until
 from tests.conftest import a_request
 

@@ -13,7 +13,7 @@ import pytest
 from PIL import Image, ImageDraw
 
 from core.domain.mask import Mask
-from pages.ui.address import UNDER_WAY_S
+from pages.ui.shell.address import UNDER_WAY_S
 from tests.browser.artist import PHOTO, Artist, wait_until
 
 BRUSH_PX = 40

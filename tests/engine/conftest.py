@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from core.engine.diffusers_inpainter import DiffusersInpainter, load
-from core.engine.models import Catalogue
+from core.engine.models.catalogue import Catalogue
 from core.settings import Settings
 from tests.engine.tiny import save_pipeline
 from tests.engine.tiny_kandinsky import save as save_kandinsky

@@ -14,7 +14,7 @@ from core.domain.params import InpaintParams
 from core.domain.request import InpaintRequest, Plan, WorkingRequest
 from core.engine import loading
 from core.engine.content_fill import ContentFill
-from core.engine.models import ROOT, Catalogue
+from core.engine.models.catalogue import ROOT, Catalogue
 
 SIZE = 96
 

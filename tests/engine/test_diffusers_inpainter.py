@@ -35,7 +35,7 @@ from core.domain.mask import Mask
 from core.domain.params import InpaintParams
 from core.domain.request import InpaintRequest, Plan, WorkingRequest
 from core.engine.diffusers_inpainter import load
-from core.engine.models import Catalogue
+from core.engine.models.catalogue import Catalogue
 from tests.engine.tiny import LONGEST_PROMPT, a_mask, a_picture, a_working_request
 
 
@@ -323,7 +323,7 @@ def test_a_record_that_does_not_fit_is_left_aside(nine, recorded):
 def test_a_new_process_gives_the_same_bits(models, nine):
     code = f"""
 from core.engine.diffusers_inpainter import load
-from core.engine.models import Catalogue
+from core.engine.models.catalogue import Catalogue
 from core.settings import Settings
 from core.domain.hashing import pixels_sha256
 from tests.engine.tiny import a_working_request

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from core.domain.params import FILLS, InpaintParams
-from core.engine import filling
+from core.engine.run import filling
 from tests.engine.tiny import a_mask, a_picture, a_working_request
 
 FILLED = sorted(set(FILLS) - {"original"})

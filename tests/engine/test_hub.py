@@ -23,9 +23,9 @@ from core.domain.errors import (
     UnsafeWeights,
 )
 from core.domain.hashing import pixels_sha256
-from core.engine import hub as hub_module
 from core.engine.diffusers_inpainter import load
-from core.engine.models import Catalogue
+from core.engine.models import hub as hub_module
+from core.engine.models.catalogue import Catalogue
 from tests.engine.loopback_hub import COMMIT, TOKEN, LoopbackHub, serving
 from tests.engine.tiny import a_working_request
 from tests.engine.tiny_kandinsky import PRIOR, cached_prior, save

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from core.domain.errors import ModelUnavailable, StudioError
-from core.engine.models import ROOT, Catalogue
+from core.engine.models.catalogue import ROOT, Catalogue
 from tests.engine.tiny import a_working_request, save_pipeline, save_xl_pipeline
 from tests.engine.tiny_kandinsky import save_prior
 from tests.engine.tiny_transformers import save

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from core.engine.latents import Layout
+from core.engine.run.latents import Layout
 from tests.engine.tiny import a_mask, a_picture
 from tests.engine.tiny_transformers import PIPELINES
 

@@ -13,8 +13,9 @@ from hypothesis import strategies as st
 
 from core.domain.errors import DamagedModel, InvalidParams
 from core.domain.params import InpaintParams
-from core.engine import families, prompts, tokens
-from core.engine.models import ROOT, Catalogue
+from core.engine.models import families
+from core.engine.models.catalogue import ROOT, Catalogue
+from core.engine.run import prompts, tokens
 from tests.engine.tiny import LONGEST_PROMPT, a_working_request, save_xl_pipeline
 
 SD = families.named("Stable Diffusion")
@@ -75,7 +76,7 @@ def test_a_prompt_is_counted_without_loading_the_model():
     code = (
         "import sys\n"
         "from core.domain.params import InpaintParams\n"
-        "from core.engine.models import Catalogue\n"
+        "from core.engine.models.catalogue import Catalogue\n"
         "from core.settings import Settings\n"
         "lengths = Catalogue(Settings(_env_file=None)).prompt_lengths(InpaintParams(prompt='a cat ' * 20))\n"
         "print(lengths['prompt'].tokens, lengths['prompt'].limit, 'torch' in sys.modules)"

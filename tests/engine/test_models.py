@@ -10,8 +10,8 @@ import pytest
 from core.domain.errors import DamagedModel, ModelNotDownloaded, UnknownModel
 from core.domain.model import ModelSpec
 from core.domain.params import InpaintParams
-from core.engine import models as table
-from core.engine.models import MODELS, Catalogue
+from core.engine.models import catalogue as table
+from core.engine.models.catalogue import MODELS, Catalogue
 from core.ports import ModelCatalogue
 
 WORDS = {

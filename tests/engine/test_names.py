@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from core.domain.errors import UnknownModel
-from core.engine.models import Catalogue
+from core.engine.models.catalogue import Catalogue
 
 
 @pytest.mark.parametrize(

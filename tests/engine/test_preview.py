@@ -9,9 +9,9 @@ from PIL import Image
 
 from core.domain.params import InpaintParams
 from core.domain.request import WorkingRequest
-from core.engine import preview
-from core.engine.latents import Layout
-from core.engine.models import ROOT
+from core.engine.models.catalogue import ROOT
+from core.engine.run import preview
+from core.engine.run.latents import Layout
 from tests.engine.tiny import a_mask, a_picture, a_working_request
 
 

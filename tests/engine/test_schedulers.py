@@ -8,7 +8,7 @@ from core.domain.errors import InvalidParams
 from core.domain.generation import Phase
 from core.domain.hashing import canonical_json, pixels_sha256
 from core.domain.params import MODEL_DEFAULT, SCHEDULERS
-from core.engine import schedulers
+from core.engine.run import schedulers
 from tests.engine.tiny import a_working_request
 
 KINDS = {

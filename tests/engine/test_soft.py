@@ -92,7 +92,7 @@ def _decoded_original(inpainter) -> np.ndarray:
     """What the autoencoder makes of the picture: nearer to it than that no run can come."""
     import torch
 
-    from core.engine.latents import Layout
+    from core.engine.run.latents import Layout
 
     vae = inpainter._pipe.vae
     with torch.no_grad():

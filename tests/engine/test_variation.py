@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.engine.variation import slerp
+from core.engine.run.variation import slerp
 from tests.engine.tiny import a_working_request
 
 one, other = (np.random.default_rng(seed).standard_normal((4, 8, 8)) for seed in (1, 2))

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from core.domain.errors import DamagedModel, NotAnInpaintingModel, UnsafeWeights
-from core.engine.weights import Components, choose
+from core.engine.models.weights import Components, choose
 
 INDEX = {
     "_class_name": "StableDiffusionInpaintPipeline",

@@ -121,7 +121,7 @@ def _warm(bench: Bench, name: str) -> None:
     bench.studio.generations.submit(a_request(1), count=3)
     drain(bench.studio)
     if name == "messages":
-        import pages.ui.painter  # noqa: F401
+        import pages.ui.inpaint.painter  # noqa: F401
     if name == "loading":
         from core.bootstrap import warm_up
 

@@ -254,7 +254,7 @@ def read_message(bench: Bench, message: Any) -> None:
     if isinstance(message, str):
         Drawing.from_json(message, Size(SIDE, SIDE)).mask(Size(SIDE, SIDE))
         return
-    from pages.ui.painter import Painted, with_similar
+    from pages.ui.inpaint.painter import Painted, with_similar
 
     painted = Painted.read(message)
     mask = read_painted(painted.png, Size(SIDE, SIDE))

@@ -17,8 +17,9 @@ from streamlit.testing.v1 import AppTest
 from core.domain.drawing import ERASE, PAINT
 from core.domain.picture import Picture
 from core.engine.fake import fake_devices
-from pages.ui import canvas, state
-from pages.ui.messages import NOT_FORESEEN
+from pages.ui.inpaint import canvas
+from pages.ui.shell import state
+from pages.ui.shell.messages import NOT_FORESEEN
 from tests.conftest import a_picture
 
 ROOT = Path(__file__).parents[2]
@@ -63,7 +64,7 @@ class Hand:
 @pytest.fixture(autouse=True)
 def _no_engine(monkeypatch):
     """The libraries of the engine have no part in these tests."""
-    monkeypatch.setattr("pages.ui.resources.warm_up", lambda: None)
+    monkeypatch.setattr("pages.ui.shell.resources.warm_up", lambda: None)
     monkeypatch.setattr("core.engine.device.devices", fake_devices)
 
 
@@ -80,7 +81,7 @@ def _nothing_unforeseen(request, caplog):
 @pytest.fixture(autouse=True)
 def _quick_hands(monkeypatch):
     """A test clicks twice on purpose within a moment in which a hand does so by mistake only."""
-    monkeypatch.setattr("pages.ui.actions.DOUBLE_CLICK_S", 0)
+    monkeypatch.setattr("pages.ui.shell.actions.DOUBLE_CLICK_S", 0)
 
 
 @pytest.fixture(autouse=True)
@@ -97,7 +98,7 @@ def _no_repeated_work_of_the_driver(monkeypatch):
 def hand(monkeypatch) -> Hand:
     hand = Hand()
     monkeypatch.setitem(sys.modules, "streamlit_drawable_canvas", SimpleNamespace(st_canvas=hand))
-    monkeypatch.setattr("pages.ui.canvas._ruler", lambda: lambda **_: {"width": ROOM_PX})
+    monkeypatch.setattr("pages.ui.inpaint.canvas._ruler", lambda: lambda **_: {"width": ROOM_PX})
     session = state.snapshot
     monkeypatch.setattr(state, "snapshot", lambda: {**session(), **hand.held()})
     # The painter has no drawing to hand in: who paints with this hand does so on the simple canvas.
@@ -108,8 +109,8 @@ def hand(monkeypatch) -> Hand:
 @pytest.fixture
 def inpaint(studio, hand, monkeypatch) -> Callable[..., AppTest]:
     """Open the Inpaint page in a new browser session, at an address."""
-    monkeypatch.setattr("pages.ui.resources.studio", lambda: studio)
-    monkeypatch.setattr("pages.ui.gallery_grid._component", lambda **_: {})
+    monkeypatch.setattr("pages.ui.shell.resources.studio", lambda: studio)
+    monkeypatch.setattr("pages.ui.components.gallery_grid._component", lambda **_: {})
     st.cache_resource.clear()
 
     def open_page(**query: str) -> AppTest:

@@ -3,13 +3,13 @@ from __future__ import annotations
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from pages.ui import address
+from pages.ui.shell import address
 
 
 def page() -> None:
     import streamlit as st
 
-    from pages.ui import address
+    from pages.ui.shell import address
 
     address.begin("Gallery")
     for name in ("first", "second"):

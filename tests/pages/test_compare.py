@@ -28,19 +28,19 @@ class Wipe:
 @pytest.fixture
 def wipe(monkeypatch) -> Wipe:
     wipe = Wipe()
-    monkeypatch.setattr("pages.ui.wipe._component", wipe)
+    monkeypatch.setattr("pages.ui.components.comparison_slider._component", wipe)
     return wipe
 
 
 @pytest.fixture
 def compared(studio, wipe, monkeypatch):
     """Open a page with nothing but the comparison of these two."""
-    monkeypatch.setattr("pages.ui.resources.studio", lambda: studio)
+    monkeypatch.setattr("pages.ui.shell.resources.studio", lambda: studio)
     st.cache_data.clear()
 
     def page(left: str, right: str) -> None:
-        from pages.ui.compare import comparison
-        from pages.ui.resources import studio
+        from pages.ui.generation.compare import comparison
+        from pages.ui.shell.resources import studio
 
         comparison(studio(), left, right)
 

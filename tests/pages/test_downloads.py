@@ -20,12 +20,12 @@ from tests.domain.test_source_exif import camera_exif
 @pytest.fixture
 def opened(studio, monkeypatch):
     """Open a page with nothing but the downloads of a new generation with a picture of this kind."""
-    monkeypatch.setattr("pages.ui.resources.studio", lambda: studio)
+    monkeypatch.setattr("pages.ui.shell.resources.studio", lambda: studio)
     st.cache_data.clear()
 
     def page(id: str) -> None:
-        from pages.ui.downloads import downloads
-        from pages.ui.resources import studio
+        from pages.ui.generation.downloads import downloads
+        from pages.ui.shell.resources import studio
 
         downloads(studio(), studio().gallery.get(id), "here")
 

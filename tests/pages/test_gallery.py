@@ -16,7 +16,7 @@ from core.domain.errors import OutOfMemory
 from core.domain.generation import Relation, Status
 from core.domain.params import PARAMETERS
 from core.services.generations import Origin
-from pages.ui.gallery_grid import TITLE_SHOWN
+from pages.ui.components.gallery_grid import TITLE_SHOWN
 from tests.conftest import a_request, make_studio
 
 ROOT = Path(__file__).parents[2]
@@ -43,14 +43,14 @@ class Grid:
 @pytest.fixture
 def grid(monkeypatch) -> Grid:
     grid = Grid()
-    monkeypatch.setattr("pages.ui.gallery_grid._component", grid)
+    monkeypatch.setattr("pages.ui.components.gallery_grid._component", grid)
     return grid
 
 
 @pytest.fixture
 def gallery(studio, grid, monkeypatch):
     """Open the gallery at this query and return the page."""
-    monkeypatch.setattr("pages.ui.resources.studio", lambda: studio)
+    monkeypatch.setattr("pages.ui.shell.resources.studio", lambda: studio)
     st.cache_data.clear()
 
     def open_at(**query: str) -> AppTest:
@@ -103,7 +103,7 @@ def test_pages_follow_each_other_without_gap_or_overlap_also_when_all_times_are_
     settings, inpainter, grid, gallery, monkeypatch
 ):
     studio = make_studio(settings, inpainter, lambda: datetime(2026, 1, 1, tzinfo=UTC))
-    monkeypatch.setattr("pages.ui.resources.studio", lambda: studio)
+    monkeypatch.setattr("pages.ui.shell.resources.studio", lambda: studio)
     made = {id for n in range(3) for id in studio.generations.submit(a_request(prompt=f"batch {n}"), count=45)}
     page = gallery()
     first = grid.ids

@@ -241,7 +241,9 @@ def test_a_selection_is_made_favourite_rated_and_tagged(open_at, studio, dispatc
 
 def test_exactly_two_can_be_compared_the_older_on_the_left(gallery, studio, dispatcher, grid, monkeypatch):
     compared = []
-    monkeypatch.setattr("pages.ui.compare.comparison", lambda studio, left, right: compared.append((left, right)))
+    monkeypatch.setattr(
+        "pages.ui.generation.compare.comparison", lambda studio, left, right: compared.append((left, right))
+    )
     [old] = painted(studio, dispatcher)
     [new] = painted(studio, dispatcher)
     grid.answer = {"selected": [old]}
@@ -275,7 +277,8 @@ def dialog(name: str, *arguments) -> AppTest:
     """One of the dialogs by itself: in a test's run of the whole page it would be closed again at once."""
 
     def script(name: str, arguments: tuple) -> None:
-        from pages.ui import gallery_bulk, resources
+        from pages.ui.gallery import bulk as gallery_bulk
+        from pages.ui.shell import resources
 
         getattr(gallery_bulk, name)(resources.studio(), *arguments)
 

@@ -10,8 +10,9 @@ from streamlit.testing.v1 import AppTest
 
 from core.domain.modes import asks_to_remove
 from core.domain.params import PARAMETERS
-from pages.ui import actions, canvas, state
-from pages.ui.params_form import LOOKS_WEIGHTED
+from pages.ui.inpaint import canvas
+from pages.ui.inpaint.params_form import LOOKS_WEIGHTED
+from pages.ui.shell import actions, state
 from tests.pages.test_inpaint import draft, draft_id, generate, widget
 
 TOO_LONG = "a" * (int(PARAMETERS["prompt"].high) + 1)
@@ -26,7 +27,7 @@ def leaving(monkeypatch):
             # As Streamlit ends it: nothing more of the page is drawn.
             raise StopException
 
-        monkeypatch.setattr("pages.ui.resources.studio", gone)
+        monkeypatch.setattr("pages.ui.shell.resources.studio", gone)
 
     return leave
 
@@ -188,7 +189,7 @@ def test_a_request_that_is_followed_by_another_one_still_has_its_callbacks_calle
     from streamlit import config
     from streamlit.runtime.state import SafeSessionState, SessionState
 
-    from pages.ui import callbacks
+    from pages.ui.shell import callbacks
 
     class Newer(BaseException):
         pass

@@ -12,7 +12,7 @@ from streamlit.testing.v1 import AppTest
 
 from core.domain.errors import DatabaseUnusable, DeviceUnavailable, InvalidSettings
 from core.engine.fake import CUDA, fake_devices
-from pages.ui.resources import looking_for_devices
+from pages.ui.shell.resources import looking_for_devices
 from tests.conftest import a_request
 
 ROOT = Path(__file__).parents[2]
@@ -30,7 +30,7 @@ def home(studio, monkeypatch):
                 raise error
             return studio
 
-        monkeypatch.setattr("pages.ui.resources.studio", resource)
+        monkeypatch.setattr("pages.ui.shell.resources.studio", resource)
         if wait_for_devices:
             wait([looking_for_devices(studio)])
         page = AppTest.from_file(ROOT / "Home.py", default_timeout=30).run()
@@ -49,7 +49,7 @@ def tiles(monkeypatch):
         given[:] = data["tiles"]
         return {}
 
-    monkeypatch.setattr("pages.ui.gallery_grid._component", component)
+    monkeypatch.setattr("pages.ui.components.gallery_grid._component", component)
     return given
 
 
@@ -134,7 +134,7 @@ def test_clicking_one_of_the_latest_opens_it_in_the_gallery(home, studio, dispat
     [id] = studio.generations.submit(a_request(prompt="a green bird"))
     dispatcher.drain()
     clicks = iter([{"open": id}])
-    monkeypatch.setattr("pages.ui.gallery_grid._component", lambda **_: next(clicks, {}))
+    monkeypatch.setattr("pages.ui.components.gallery_grid._component", lambda **_: next(clicks, {}))
     st.cache_data.clear()
 
     page = home()

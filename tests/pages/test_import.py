@@ -20,12 +20,12 @@ SAMPLES = Path(__file__).parents[1] / "data" / "metadata"
 @pytest.fixture
 def panel(studio, monkeypatch):
     """A page with nothing but the import panel."""
-    monkeypatch.setattr("pages.ui.resources.studio", lambda: studio)
+    monkeypatch.setattr("pages.ui.shell.resources.studio", lambda: studio)
     st.cache_data.clear()
 
     def page() -> None:
-        from pages.ui.gallery_import import import_panel
-        from pages.ui.resources import studio
+        from pages.ui.gallery.import_panel import import_panel
+        from pages.ui.shell.resources import studio
 
         import_panel(studio())
 

@@ -151,7 +151,7 @@ def test_the_canvas_gets_a_small_jpeg_that_fits_the_room(inpaint, hand):
 
 def test_the_canvas_waits_until_the_browser_has_told_how_much_room_there_is(opened, hand, monkeypatch):
     hand.calls.clear()
-    monkeypatch.setattr("pages.ui.canvas._ruler", lambda: lambda **_: {})
+    monkeypatch.setattr("pages.ui.inpaint.canvas._ruler", lambda: lambda **_: {})
 
     opened.run()
 
@@ -423,7 +423,7 @@ def test_cancel_ends_what_waits(ready, studio):
 
 
 def test_cancel_counts_also_in_the_moment_in_which_one_of_several_ends(ready, studio, monkeypatch):
-    from pages.ui import live_panel
+    from pages.ui.inpaint import live_panel
 
     widget(ready, "number_input", "count").set_value(2).run()
     generate(ready)
@@ -589,7 +589,7 @@ def test_picture_drawing_and_parameters_survive_a_page_switch(ready, hand, studi
     ready.switch_page("pages/2_Gallery.py").run()
     hand.key = None  # the browser has thrown the canvas away
     widths = iter([{}])  # and measures its room anew
-    monkeypatch.setattr("pages.ui.canvas._ruler", lambda: lambda **_: next(widths, {"width": ROOM_PX}))
+    monkeypatch.setattr("pages.ui.inpaint.canvas._ruler", lambda: lambda **_: next(widths, {"width": ROOM_PX}))
     ready.switch_page("pages/1_Inpaint.py").run()
     ready.run()
 
@@ -614,7 +614,7 @@ def test_a_refresh_brings_picture_drawing_parameters_and_generations_back(ready,
 
 
 def test_going_back_in_the_browser_opens_the_draft_of_that_address(painted, studio, monkeypatch):
-    monkeypatch.setattr("pages.ui.address.UNDER_WAY_S", 0)
+    monkeypatch.setattr("pages.ui.shell.address.UNDER_WAY_S", 0)
     [row] = studio.gallery.browse().generations
     before = draft_id(painted)
     painted.button(key=f"continue-{row.id}").click().run()
@@ -635,7 +635,7 @@ def test_an_address_of_no_draft_starts_a_new_one(inpaint, studio):
 
 
 def test_a_drawing_from_a_wider_canvas_is_scaled_to_the_room_there_is_now(ready, inpaint, hand, studio, monkeypatch):
-    monkeypatch.setattr("pages.ui.canvas._ruler", lambda: lambda **_: {"width": 240})
+    monkeypatch.setattr("pages.ui.inpaint.canvas._ruler", lambda: lambda **_: {"width": 240})
 
     hand.key = None
     again = inpaint(draft=draft_id(ready))

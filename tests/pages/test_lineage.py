@@ -31,14 +31,14 @@ class Tree:
 @pytest.fixture
 def tree(monkeypatch) -> Tree:
     tree = Tree()
-    monkeypatch.setattr("pages.ui.family_tree._component", tree)
+    monkeypatch.setattr("pages.ui.components.family_tree._component", tree)
     return tree
 
 
 @pytest.fixture
 def wipe(monkeypatch) -> Wipe:
     wipe = Wipe()
-    monkeypatch.setattr("pages.ui.wipe._component", wipe)
+    monkeypatch.setattr("pages.ui.components.comparison_slider._component", wipe)
     return wipe
 
 

@@ -11,7 +11,7 @@ from streamlit.testing.v1 import AppTest
 
 from core.domain.mask import Mask
 from core.domain.picture import Picture
-from pages.ui import prepared
+from pages.ui.shell import prepared
 from tests.conftest import a_mask, a_picture
 from tests.profiles import rgb_profile
 

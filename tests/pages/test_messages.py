@@ -19,7 +19,7 @@ def log(tmp_path, monkeypatch):
 def in_a_part_of_the_page():
     import streamlit as st
 
-    from pages.ui.messages import shown_errors
+    from pages.ui.shell.messages import shown_errors
 
     with shown_errors():
         raise ValueError("secret")
@@ -29,7 +29,7 @@ def in_a_part_of_the_page():
 def outside_of_all_parts():
     import streamlit as st
 
-    import pages.ui.messages  # noqa: F401
+    import pages.ui.shell.messages  # noqa: F401
 
     st.write("the rest")
     raise ValueError("secret")
@@ -38,7 +38,7 @@ def outside_of_all_parts():
 def in_a_callback():
     import streamlit as st
 
-    import pages.ui.messages  # noqa: F401
+    import pages.ui.shell.messages  # noqa: F401
 
     def fail():
         raise ValueError("secret")
@@ -50,7 +50,7 @@ def in_a_callback():
 def in_a_fragment():
     import streamlit as st
 
-    from pages.ui.messages import shown_errors
+    from pages.ui.shell.messages import shown_errors
 
     @st.fragment
     def part():
@@ -65,7 +65,7 @@ def in_a_fragment():
 def in_a_dialog():
     import streamlit as st
 
-    from pages.ui.messages import shown_errors
+    from pages.ui.shell.messages import shown_errors
 
     @st.dialog("Title")
     def part():
@@ -97,7 +97,7 @@ def test_an_error_that_nobody_has_foreseen_is_one_sentence_with_its_number_in_th
 def ends_and_repeats():
     import streamlit as st
 
-    from pages.ui.messages import shown_errors
+    from pages.ui.shell.messages import shown_errors
 
     with shown_errors():
         if "seen" not in st.session_state:
@@ -118,7 +118,7 @@ def test_what_ends_or_repeats_a_run_of_the_page_passes(log):
 
 def foreseen():
     from core.domain.errors import StudioError
-    from pages.ui.messages import shown_errors
+    from pages.ui.shell.messages import shown_errors
 
     with shown_errors():
         raise StudioError("Words.", link="https://example.org")

@@ -58,7 +58,7 @@ def test_what_is_typed_under_another_belongs_to_this_draft_only(studio, opened, 
 
 def test_a_usual_model_that_cannot_paint_is_told_and_another_can_be_chosen(studio, pictured, inpaint, monkeypatch):
     settings = studio.settings.model_copy(update={"model": "~nosuchuser"})
-    monkeypatch.setattr("pages.ui.resources.studio", lambda: replace(studio, settings=settings))
+    monkeypatch.setattr("pages.ui.shell.resources.studio", lambda: replace(studio, settings=settings))
     studio.drafts.save(pictured, studio.drafts.get(pictured).changed(params={}))
 
     page = inpaint(draft=pictured)

@@ -16,7 +16,8 @@ from core.domain.draft import Draft
 from core.domain.geometry import Bounds, Size
 from core.domain.mask import Mask
 from core.domain.selection import ellipse, rectangle
-from pages.ui import canvas, painter, state
+from pages.ui.inpaint import canvas, painter
+from pages.ui.shell import state
 from tests.conftest import a_mask, a_picture
 from tests.pages.test_inpaint import draft, draft_id, generate, png, upload, words_on
 

@@ -10,7 +10,7 @@ from streamlit.testing.v1 import AppTest
 
 from core.domain.generation import Status
 from core.services.generations import Origin
-from pages.ui import state
+from pages.ui.shell import state
 from tests.conftest import a_request
 
 ROOT = Path(__file__).parents[2]
@@ -20,7 +20,7 @@ HOSTILE = "<b onclick=alert(1)>bold</b> [link](http://example.org)"
 @pytest.fixture
 def queue(studio, monkeypatch):
     """Open the page."""
-    monkeypatch.setattr("pages.ui.resources.studio", lambda: studio)
+    monkeypatch.setattr("pages.ui.shell.resources.studio", lambda: studio)
     st.cache_data.clear()
 
     def open_page() -> AppTest:
@@ -124,7 +124,7 @@ def test_interrupted_ones_are_continued_together(queue, studio, clock):
 
 def test_what_another_tab_of_this_browser_submitted_is_mine_and_the_rest_is_someone_else_s(queue, studio, monkeypatch):
     name = "0123456789abcdef"
-    monkeypatch.setattr("pages.ui.state._cookies", lambda: {state.PERSON_COOKIE: name})
+    monkeypatch.setattr("pages.ui.shell.state._cookies", lambda: {state.PERSON_COOKIE: name})
     studio.generations.submit(a_request(), origin=Origin(session=name))
     studio.generations.submit(a_request(), origin=Origin(session="fedcba9876543210"))
 
@@ -136,7 +136,7 @@ def test_what_another_tab_of_this_browser_submitted_is_mine_and_the_rest_is_some
 
 @pytest.mark.parametrize("sent", ["", "0123456789ABCDEF", "x" * 16, "a" * 5000, "<b>0123456789abc</b>"])
 def test_a_cookie_that_is_no_name_is_not_taken(queue, studio, monkeypatch, sent):
-    monkeypatch.setattr("pages.ui.state._cookies", lambda: {state.PERSON_COOKIE: sent})
+    monkeypatch.setattr("pages.ui.shell.state._cookies", lambda: {state.PERSON_COOKIE: sent})
 
     named = queue().session_state["studio.person"]
 

@@ -22,8 +22,8 @@ def read_only(studio, dispatcher, hand, monkeypatch):
     engine = studio.gallery.repo._engine
     engine.dispose()
     event.listen(engine, "connect", lambda connection, _: connection.execute("PRAGMA query_only=ON"))
-    monkeypatch.setattr("pages.ui.resources.studio", lambda: studio)
-    monkeypatch.setattr("pages.ui.gallery_grid._component", lambda **_: {})
+    monkeypatch.setattr("pages.ui.shell.resources.studio", lambda: studio)
+    monkeypatch.setattr("pages.ui.components.gallery_grid._component", lambda **_: {})
     st.cache_resource.clear()
     return studio
 

@@ -10,7 +10,7 @@ import pytest
 from core.domain.errors import GenerationNotFound
 from core.domain.gallery import GalleryFilter
 from core.engine.fake import FakeInpainter, fake_devices
-from pages.ui import resources
+from pages.ui.shell import resources
 from tests.conftest import a_request
 
 
@@ -83,7 +83,7 @@ def test_the_trash_forgets_at_each_start_what_lay_there_for_too_long(studio, dis
 def test_the_engine_is_imported_after_the_look_for_devices(studio, monkeypatch):
     order = []
     monkeypatch.setattr("core.engine.device.devices", lambda: order.append("devices") or fake_devices())
-    monkeypatch.setattr("pages.ui.resources.warm_up", lambda: order.append("engine"))
+    monkeypatch.setattr("pages.ui.shell.resources.warm_up", lambda: order.append("engine"))
     resources.looking_for_devices.clear()
     resources.warming_up.clear()
 

@@ -26,8 +26,8 @@ def statistics(studio, clock, monkeypatch):
         def now(cls, zone=None):
             return clock.at
 
-    monkeypatch.setattr("pages.ui.resources.studio", lambda: studio)
-    monkeypatch.setattr("pages.ui.statistics_view.datetime", Today)
+    monkeypatch.setattr("pages.ui.shell.resources.studio", lambda: studio)
+    monkeypatch.setattr("pages.ui.statistics.datetime", Today)
     st.cache_data.clear()
 
     def open_at(**query) -> AppTest:
@@ -135,7 +135,7 @@ def test_a_model_without_steps_is_not_plotted_by_steps(statistics, studio, dispa
 
 
 def test_a_long_time_is_shown_in_weeks_and_months():
-    from pages.ui.statistics_view import _unit
+    from pages.ui.statistics import _unit
 
     first = datetime(2024, 1, 3, tzinfo=UTC).date()
 

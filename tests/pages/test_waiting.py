@@ -10,7 +10,7 @@ import pytest
 
 from core.domain.generation import Generation, Status
 from core.domain.params import InpaintParams
-from pages.ui.wording import waited
+from pages.ui.shell.wording import waited
 from tests.conftest import a_request
 from tests.pages.test_gallery import gallery, grid, painted  # noqa: F401
 from tests.pages.test_inpaint import draft, generate, words_on
@@ -69,7 +69,7 @@ def test_the_estimate_counts_the_queue_and_the_model_that_is_not_loaded(ready, s
         r"About 3[2-9]\.\d s on cpu: 2 in the queue first, .* s, 30\.0 s to load the model", words_on(ready)
     )
 
-    monkeypatch.setattr("pages.ui.generating.is_loaded", lambda *_: True)
+    monkeypatch.setattr("pages.ui.inpaint.generating.is_loaded", lambda *_: True)
     ready.run()
     assert re.search(r"About 2\.\d s on cpu: 2 in the queue first, .* s, 2\.0 s to paint", words_on(ready))
 

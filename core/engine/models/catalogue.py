@@ -1,0 +1,381 @@
+"""The models that can be chosen: the table, and the catalogue that also takes folders and hub ids."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import core
+from core.domain.errors import DamagedModel, ModelNotDownloaded, ModelUnavailable, UnknownModel
+from core.domain.geometry import MULTIPLE
+from core.domain.model import ModelSpec, Vocabulary
+from core.domain.params import PARAMETERS, InpaintParams
+from core.domain.prompt_length import PromptLength
+from core.engine.models import families, hub, integrity, names
+from core.engine.models.weights import INDEX, Choice, Components, choose
+from core.engine.models.words import Words
+from core.engine.run import prompts, tokens
+from core.ports import OnDownload
+from core.settings import Settings
+
+ROOT = Path(core.__file__).parent.parent
+"""Folders in the table are relative to the repository."""
+
+MODELS: tuple[ModelSpec, ...] = (
+    ModelSpec(
+        key="pocket-inpaint",
+        title="Pocket (bundled)",
+        description=(
+            "A very small inpainting model, trained for this program on drawn pictures. It is here to try everything "
+            "in seconds on any machine; it knows only the words it lists."
+        ),
+        native_px=128,
+        folder="assets/models/pocket-inpaint",
+        licence="MIT",
+        licence_url="https://opensource.org/license/mit",
+        memory_gb=0.6,
+        recommended={"size": 128},
+    ),
+    ModelSpec(
+        key="content-fill",
+        title="Content fill, for removing (bundled)",
+        description=(
+            "No model: it continues what surrounds the mask, with grain and texture, at once and without words. "
+            "Prompt, seed, steps and guidance have no part in it."
+        ),
+        native_px=256,
+        licence="Apache 2.0 (OpenCV)",
+        licence_url="https://opencv.org/license/",
+        memory_gb=0.3,
+        recommended={
+            "size": 256,
+            "num_inference_steps": 10,
+            "guidance_scale": 1.0,
+            "strength": 1.0,
+            "keep_threshold": 0.0,
+        },
+        unused=(
+            "prompt",
+            "negative_prompt",
+            "num_inference_steps",
+            "guidance_scale",
+            "strength",
+            "seed",
+            "fill",
+            "scheduler",
+            "prompt_weights",
+            "long_prompt",
+            "variation_strength",
+        ),
+        engine="content-fill",
+    ),
+    ModelSpec(
+        key="sd15-inpainting",
+        title="Stable Diffusion 1.5 inpainting",
+        description="Made for inpainting: it sees the picture around the mask and continues it.",
+        native_px=512,
+        repository="stable-diffusion-v1-5/stable-diffusion-inpainting",
+        licence="CreativeML Open RAIL-M",
+        licence_url="https://huggingface.co/spaces/CompVis/stable-diffusion-license",
+        download_gb=5.5,
+        memory_gb=7.0,
+        recommended={"num_inference_steps": 50, "guidance_scale": 7.5, "strength": 1.0, "size": 512},
+    ),
+    ModelSpec(
+        key="sd14",
+        title="Stable Diffusion 1.4",
+        description=(
+            "The general model of the first release. At a strength below 1 it keeps shapes and colours of what was "
+            "there; an inpainting model fits better into the surroundings."
+        ),
+        native_px=512,
+        repository="CompVis/stable-diffusion-v1-4",
+        licence="CreativeML Open RAIL-M",
+        licence_url="https://huggingface.co/spaces/CompVis/stable-diffusion-license",
+        download_gb=5.5,
+        memory_gb=7.0,
+        recommended={"num_inference_steps": 50, "guidance_scale": 7.5, "strength": 0.8, "size": 512},
+    ),
+    ModelSpec(
+        key="sdxl-inpainting",
+        title="Stable Diffusion XL inpainting",
+        description="Made for inpainting, at twice the size of Stable Diffusion 1.5. Keep the strength just below 1.",
+        native_px=1024,
+        repository="diffusers/stable-diffusion-xl-1.0-inpainting-0.1",
+        licence="CreativeML Open RAIL++-M",
+        licence_url="https://huggingface.co/diffusers/stable-diffusion-xl-1.0-inpainting-0.1",
+        download_gb=13.9,
+        memory_gb=15.0,
+        recommended={"num_inference_steps": 50, "guidance_scale": 7.5, "strength": 0.99, "size": 1024},
+    ),
+    ModelSpec(
+        key="sd3-medium",
+        title="Stable Diffusion 3 medium",
+        description="A general model with a better grasp of sentences. Its makers ask to accept their licence first.",
+        native_px=1024,
+        repository="stabilityai/stable-diffusion-3-medium-diffusers",
+        licence_url="https://huggingface.co/stabilityai/stable-diffusion-3-medium-diffusers",
+        recommended={"num_inference_steps": 50, "guidance_scale": 7.0, "strength": 0.8, "size": 1024},
+        unused=families.named("Stable Diffusion 3").unused,
+    ),
+    ModelSpec(
+        key="flux1-fill",
+        title="FLUX.1 Fill [dev]",
+        description="Made for inpainting, with 12 billion parameters. For a large graphics card, or much patience.",
+        native_px=1024,
+        repository="black-forest-labs/FLUX.1-Fill-dev",
+        licence="FLUX.1 [dev] Non-Commercial",
+        licence_url="https://huggingface.co/black-forest-labs/FLUX.1-Fill-dev",
+        download_gb=34.0,
+        memory_gb=34.0,
+        recommended={"num_inference_steps": 50, "guidance_scale": 30.0, "strength": 1.0, "size": 1024},
+        unused=families.named("FLUX.1 Fill").unused,
+    ),
+    ModelSpec(
+        key="z-image-turbo",
+        title="Z-Image Turbo",
+        description="A general model with 6 billion parameters that needs eight steps only. For a graphics card.",
+        native_px=1024,
+        repository="Tongyi-MAI/Z-Image-Turbo",
+        licence_url="https://huggingface.co/Tongyi-MAI/Z-Image-Turbo",
+        recommended={"num_inference_steps": 8, "guidance_scale": 0.0, "strength": 1.0, "size": 1024},
+        unused=families.named("Z-Image").unused,
+    ),
+    ModelSpec(
+        key="qwen-image",
+        title="Qwen-Image",
+        description="A large general model that can also write words into a picture. For a large graphics card.",
+        native_px=1024,
+        repository="Qwen/Qwen-Image",
+        licence_url="https://huggingface.co/Qwen/Qwen-Image",
+        recommended={"num_inference_steps": 50, "guidance_scale": 4.0, "strength": 0.8, "size": 1024},
+        unused=families.named("Qwen-Image").unused,
+    ),
+    ModelSpec(
+        key="kandinsky-22-inpaint",
+        title="Kandinsky 2.2 inpainting",
+        description=(
+            "Made for inpainting. A second model, which is downloaded with it, first imagines what the words look "
+            "like. It always begins with pure noise."
+        ),
+        native_px=512,
+        repository="kandinsky-community/kandinsky-2-2-decoder-inpaint",
+        licence="Apache 2.0",
+        licence_url="https://huggingface.co/kandinsky-community/kandinsky-2-2-decoder-inpaint",
+        recommended={"num_inference_steps": 50, "guidance_scale": 4.0, "strength": 1.0, "size": 512},
+        unused=families.named("Kandinsky 2.2").unused,
+    ),
+)
+
+
+class Catalogue:
+    """A ports.ModelCatalogue over the table, folders and the hub's cache on this machine.
+
+    root: where folders of the table are. cache: folder of the hub's files; default: the hub library's own.
+    endpoint: address of the hub; default: the hub library's own. dtype: what the device in use computes in.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        *,
+        models: Sequence[ModelSpec] = MODELS,
+        root: Path = ROOT,
+        cache: Path | None = None,
+        endpoint: str | None = None,
+        dtype: str | None = None,
+    ) -> None:
+        self._settings = settings
+        self._models = {spec.key: spec for spec in models}
+        self._root = root
+        self._hub = hub.Hub(token=settings.token, offline=settings.offline, cache=cache, endpoint=endpoint)
+        self._dtype = dtype
+
+    def listed(self) -> Sequence[ModelSpec]:
+        return tuple(self._completed(spec) for spec in self._models.values())
+
+    def find(self, key: str) -> ModelSpec:
+        """A row of the table, a folder with a model_index.json, a hub id or an address on the hub.
+
+        Raises UnknownModel, of a folder also DamagedModel.
+        """
+        key = names.as_hub_id(names.checked(key))
+        if key in self._models:
+            return self._completed(self._models[key])
+        folder = names.folder_of(key)
+        return self._of_folder(key, folder) if folder else self._of_hub(key)
+
+    def is_ready(self, key: str) -> bool:
+        try:
+            return not self.find(key).has_files or self.locate(key).is_dir()
+        except ModelUnavailable:
+            return False
+
+    def download(self, key: str, on_progress: OnDownload) -> None:
+        """Bring the files of a model here, and of what it needs beside it; what was broken off is continued."""
+        spec = self.find(key)
+        if not spec.has_files:
+            return
+        if spec.repository is None:
+            self.locate(key)
+            return
+        self._hub.download(
+            spec, on_progress, dtype=self._download_dtype(), safety_checker=self._settings.safety_checker
+        )
+
+    def vocabulary(self, key: str) -> Vocabulary | None:
+        spec = self.find(key)
+        return Words.of(self._folder(spec)).vocabulary if spec.folder else None
+
+    def prompt_lengths(self, params: InpaintParams) -> Mapping[str, PromptLength]:
+        if not self.find(params.model).has_files:
+            return {}
+        try:
+            folder = self.locate(params.model)
+        except ModelNotDownloaded:
+            return {}
+        family = families.of(read_index(folder))
+        reading = self.beside(folder) or folder
+        tokenizer = tokens.reader_of_folder(reading, read_index(reading), family)
+        if tokenizer is None:
+            return {}
+        return {name: tokens.measure(tokenizer, family, text) for name, text in prompts.words(params).items()}
+
+    def locate(self, key: str) -> Path:
+        """The folder that the model is loaded from. Raises ModelNotDownloaded or another ModelUnavailable.
+
+        Also if what it needs beside it is not there.
+        """
+        spec = self.find(key)
+        folder = self._folder(spec) if spec.folder else self._hub.snapshot(spec)
+        if folder is None or not (folder / INDEX).is_file():
+            raise ModelNotDownloaded(
+                None
+                if spec.repository
+                else f"The folder of this model ({spec.folder}) is missing. Get a complete copy of this program."
+            )
+        try:
+            self.choice(folder, "float32")
+            Words.of(folder)
+        except DamagedModel as error:
+            if spec.repository:
+                problem = str(error).partition(". ")[0]
+                raise ModelNotDownloaded(
+                    f"The download of this model is not complete. {problem}. Download it again: what is whole is kept."
+                ) from None
+            raise
+        self.beside(folder)
+        return folder
+
+    def beside(self, folder: Path) -> Path | None:
+        """The folder of what the model in this one needs beside it, if it does. Raises ModelNotDownloaded."""
+        beside = families.of(read_index(folder)).beside
+        if beside is None:
+            return None
+        try:
+            return self.locate(beside)
+        except ModelNotDownloaded:
+            raise ModelNotDownloaded(
+                f"This model also needs {beside}, which is not on this machine, or not complete. Download it too."
+            ) from None
+
+    def choice(self, folder: Path, dtype: str) -> Choice:
+        """The files of a model folder to load for this dtype, each whole. Raises UnsafeWeights or DamagedModel."""
+        components = Components.of(read_index(folder), safety_checker=self._settings.safety_checker)
+        files = [path.relative_to(folder).as_posix() for path in folder.glob("*")]
+        files += [path.relative_to(folder).as_posix() for path in folder.glob("*/*")]
+        choice = choose(files, components, dtype=dtype)
+        integrity.check(folder, choice)
+        return choice
+
+    def _download_dtype(self) -> str:
+        if self._dtype is None:
+            from core.engine import device
+
+            self._dtype = device.resolve(self._settings.device).dtype
+        return self._dtype
+
+    def _folder(self, spec: ModelSpec) -> Path:
+        return self._root / (spec.folder or "")
+
+    def _completed(self, spec: ModelSpec) -> ModelSpec:
+        """With what the model's own folder says about it."""
+        try:
+            recommended = Words.of(self._folder(spec)).values if spec.folder else {}
+        except DamagedModel:
+            return spec  # it is told where its words are needed: one damaged model must not hide the others
+        return replace(spec, recommended={**spec.recommended, **recommended}) if recommended else spec
+
+    def _of_folder(self, key: str, folder: Path) -> ModelSpec:
+        native_px, family = native_size(folder), _family(folder)
+        spec = ModelSpec(
+            key=key,
+            title=folder.name,
+            description=f"A folder on this machine: {folder}",
+            native_px=native_px,
+            folder=str(folder),
+            licence="see the folder",
+            recommended=_recommended(family, native_px),
+            unused=family.unused if family else (),
+        )
+        return self._completed(spec)
+
+    def _of_hub(self, key: str) -> ModelSpec:
+        match = names.HUB_ID.fullmatch(key)
+        if match is None or ".." in key or "--" in match["repository"] or len(match["repository"]) > names.LONGEST_ID:
+            raise UnknownModel
+        for spec in self._models.values():
+            if spec.repository == match["repository"]:
+                return replace(spec, key=key, revision=match["revision"] or spec.revision)
+        spec = ModelSpec(
+            key=key,
+            title=match["repository"],
+            description="A model from the hub.",
+            native_px=512,
+            repository=match["repository"],
+            revision=match["revision"] or "main",
+        )
+        here = self._hub.snapshot(spec)
+        if here is None:
+            return replace(spec, recommended={"size": spec.native_px})
+        native_px, family = native_size(here), _family(here)
+        unused = family.unused if family else ()
+        return replace(spec, native_px=native_px, recommended=_recommended(family, native_px), unused=unused)
+
+
+def read_index(folder: Path) -> Mapping[str, Any]:
+    """The content of model_index.json. Raises DamagedModel."""
+    index = integrity.read_object(folder / INDEX)
+    if index is None:
+        raise DamagedModel("The model_index.json of this model is missing. Get a complete copy of it.")
+    return index
+
+
+def native_size(folder: Path) -> int:
+    """The size a pipeline was trained at, in pixels: its latents' side times the pixels a side of one latent.
+
+    That of its family, where the folder says none that could be chosen.
+    """
+    family = _family(folder) or families.FAMILIES[0]
+    denoiser = integrity.read_object(folder / family.denoiser / "config.json") or {}
+    vae = integrity.read_object(folder / family.autoencoder / "config.json") or {}
+    blocks = vae.get("block_out_channels") or vae.get("decoder_block_out_channels") or [0] * 4
+    side = denoiser.get("sample_size")
+    if not isinstance(side, int) or not isinstance(blocks, list):
+        return family.native_px
+    px = side * 2 ** (len(blocks) - 1)
+    return px if px in PARAMETERS["size"] and px % MULTIPLE == 0 else family.native_px
+
+
+def _family(folder: Path) -> families.Family | None:
+    try:
+        return families.of(read_index(folder))
+    except ModelUnavailable:
+        # Told when it is to be loaded; a folder can be looked at before.
+        return None
+
+
+def _recommended(family: families.Family | None, native_px: int) -> Mapping[str, Any]:
+    return {**(family.recommended if family else {}), "size": native_px}

@@ -1,0 +1,373 @@
+"""Models from the Hugging Face hub: what is in the cache on this machine, and the download of the rest.
+
+Nothing else in this program reaches for the hub. Its errors are put into words here.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+import shutil
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import BinaryIO
+
+from core.domain.errors import (
+    DamagedModel,
+    ModelUnavailable,
+    NoNetwork,
+    NotAnInpaintingModel,
+    StorageFull,
+)
+from core.domain.model import ModelSpec
+from core.engine.models import families, hub_errors
+from core.engine.models.integrity import git_hash, is_described, read_object
+from core.engine.models.weights import INDEX, Components, choose
+from core.files import read_regular, why
+from core.ports import OnDownload
+
+COMMIT = re.compile(r"[0-9a-f]{40}")
+CHUNK = 1024 * 1024
+TIMEOUT_S = 30
+ATTEMPTS = 5
+WAIT_S = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class RemoteFile:
+    """sha256: of its bytes, for the large files; small ones have only a hash of git's."""
+
+    name: str
+    size: int
+    sha256: str | None
+    git_hash: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """What is wanted of one repository, of one commit."""
+
+    spec: ModelSpec
+    commit: str
+    files: Sequence[RemoteFile]
+
+
+class Hub:
+    """cache: the folder that models are kept in, laid out as the hub's own library does. token: never shown."""
+
+    def __init__(
+        self, *, token: str | None = None, offline: bool = False, cache: Path | None = None, endpoint: str | None = None
+    ) -> None:
+        self._token = token
+        self._offline = offline
+        self._cache = cache
+        self._endpoint = endpoint
+
+    def snapshot(self, spec: ModelSpec) -> Path | None:
+        """The folder of this revision in the cache, complete or not. Reads no network. Raises ModelUnavailable."""
+        try:
+            repository = self._repository_folder(spec)
+            commit = spec.revision
+            if not COMMIT.fullmatch(commit):
+                commit = read_regular(repository / "refs" / commit, 1000).decode("ascii", "replace").strip()
+            folder = repository / "snapshots" / commit
+            return folder if COMMIT.fullmatch(commit) and folder.is_dir() else None
+        except (FileNotFoundError, NotADirectoryError):
+            return None
+        except (OSError, ValueError) as error:
+            told = why(error) if isinstance(error, OSError) else type(error).__name__
+            raise ModelUnavailable(
+                f"The folder of downloaded models cannot be read ({told}). Allow this program to read it, or "
+                "set HF_HOME to another folder."
+            ) from error
+
+    def download(self, spec: ModelSpec, on_progress: OnDownload, *, dtype: str, safety_checker: bool) -> None:
+        """Fetch the files that the pipeline needs and that are not here yet, also of a repository that it needs beside.
+
+        on_progress gets bytes done and in all, those already here included; it may raise to stop. What was fetched
+        by then is kept and the next call continues in the middle of the file.
+        """
+        if self._offline:
+            raise NoNetwork(
+                "This program is set to stay offline (INPAINT_STUDIO_OFFLINE), so nothing is downloaded. "
+                "Change that, or choose a model that is already here."
+            )
+        progress = _Progress(on_progress)
+        try:
+            with self._errors_in_words(spec):
+                orders = self._orders(spec, dtype, safety_checker=safety_checker)
+                progress.total = sum(file.size for order in orders for file in order.files)
+                self._check_room(orders)
+            for order in orders:
+                with self._errors_in_words(order.spec):
+                    self._fetch(order, progress)
+                    self._remember(order)
+        except _Stopped as stopped:
+            raise stopped.reason from None
+
+    def _orders(self, spec: ModelSpec, dtype: str, *, safety_checker: bool) -> list[Order]:
+        with self._errors_in_words(spec):
+            commit, files = self._list(spec)
+            if INDEX not in files:
+                raise NotAnInpaintingModel(link=spec.url)
+            self._drop_if_damaged(spec, commit, files[INDEX])
+            index = read_object(Path(self._fetch_small(spec, commit, INDEX))) or {}
+            components = Components.of(index, safety_checker=safety_checker)
+            order = Order(spec, commit, [files[name] for name in choose(files, components, dtype=dtype).files])
+        repository = families.of(index).beside
+        if repository is None:
+            return [order]
+        beside = replace(spec, key=repository, repository=repository, revision="main")
+        return [order, *self._orders(beside, dtype, safety_checker=safety_checker)]
+
+    def _list(self, spec: ModelSpec) -> tuple[str, dict[str, RemoteFile]]:
+        from huggingface_hub import HfApi
+
+        api = HfApi(endpoint=self._endpoint, token=self._token)
+        about = api.model_info(spec.repository, revision=spec.revision, files_metadata=True, timeout=20)
+        files = [
+            RemoteFile(s.rfilename, s.size or 0, s.lfs.sha256 if s.lfs else None, s.blob_id)
+            for s in about.siblings or ()
+            if "\\" not in s.rfilename  # a folder on Windows
+        ]
+        return about.sha, {file.name: file for file in files}
+
+    def _fetch(self, order: Order, progress: _Progress) -> None:
+        progress.report()
+        with self._alone(order.spec, progress):
+            self._fetch_each(order, progress)
+
+    def _fetch_each(self, order: Order, progress: _Progress) -> None:
+        spec, commit = order.spec, order.commit
+        # The small ones first: an unreadable repository shows before gigabytes are spent on it.
+        for file in sorted(order.files, key=lambda file: (file.sha256 is not None, file.size)):
+            with progress.file(file):
+                self._drop_if_damaged(spec, commit, file)
+                if file.sha256 and not self._is_here(spec, commit, file):
+                    self._fetch_large(spec, commit, file, progress)
+                self._fetch_small(spec, commit, file.name)
+
+    @contextmanager
+    def _alone(self, spec: ModelSpec, progress: _Progress) -> Iterator[None]:
+        """One download of a model at a time, in all processes; who waits can still be stopped."""
+        from filelock import Timeout
+        from huggingface_hub.utils import WeakFileLock
+
+        lock = self._cache_folder() / ".locks" / self._repository_folder(spec).name / "download.lock"
+        lock.parent.mkdir(parents=True, exist_ok=True)
+        with ExitStack() as held:
+            while True:
+                try:
+                    held.enter_context(WeakFileLock(lock, timeout=0.5))
+                    break
+                except Timeout:
+                    progress.report()
+            yield
+
+    def _check_room(self, orders: Sequence[Order]) -> None:
+        needed = sum(self._missing_bytes(order) for order in orders)
+        free = shutil.disk_usage(self._cache_folder()).free
+        if needed > free:
+            raise StorageFull(
+                f"This model needs {needed / 1e9:.1f} GB more on the disk, and {free / 1e9:.1f} GB are free in "
+                f"{self._cache_folder()}. Make room, or set HF_HOME to a folder on another disk."
+            )
+
+    def _missing_bytes(self, order: Order) -> int:
+        missing = [file for file in order.files if not self._is_here(order.spec, order.commit, file)]
+        # Of another commit with the same weights they are in the store already.
+        missing = [file for file in missing if not (file.sha256 and self._stored(order.spec, file).exists())]
+        parts = [self._part(order.spec, file) for file in missing if file.sha256]
+        return sum(file.size for file in missing) - sum(_size(part) for part in parts)
+
+    def _is_here(self, spec: ModelSpec, commit: str, file: RemoteFile) -> bool:
+        return _is_whole(self._in_snapshot(spec, commit, file), file)
+
+    def _in_snapshot(self, spec: ModelSpec, commit: str, file: RemoteFile) -> Path:
+        return self._repository_folder(spec) / "snapshots" / commit / file.name
+
+    def _drop_if_damaged(self, spec: ModelSpec, commit: str, file: RemoteFile) -> None:
+        """Out of the way what stands in the place of this file and is not it: the library takes whatever is there."""
+        shown = self._in_snapshot(spec, commit, file)
+        for path in (shown.resolve(), shown, self._stored(spec, file)):
+            if not os.path.lexists(path) or _is_whole(path, file):
+                continue
+            if path.is_dir() and not path.is_symlink():
+                shutil.rmtree(path)
+            else:
+                path.unlink()
+
+    def _stored(self, spec: ModelSpec, file: RemoteFile) -> Path:
+        return self._repository_folder(spec) / "blobs" / (file.sha256 or file.git_hash or "unknown")
+
+    def _part(self, spec: ModelSpec, file: RemoteFile) -> Path:
+        return self._stored(spec, file).with_suffix(".part")
+
+    def _fetch_small(self, spec: ModelSpec, commit: str, name: str) -> str:
+        """Also links a large file that is in the cache's store already into the snapshot."""
+        from huggingface_hub import hf_hub_download
+
+        return hf_hub_download(
+            spec.repository,
+            name,
+            revision=commit,
+            cache_dir=self._cache_folder(),
+            token=self._token,
+            endpoint=self._endpoint,
+            tqdm_class=_silent(),
+        )
+
+    def _fetch_large(self, spec: ModelSpec, commit: str, file: RemoteFile, progress: _Progress) -> None:
+        """Into the cache's store, continuing a part that is there.
+
+        The library itself (2.x) starts a broken download anew in a file of another name: with weights of
+        gigabytes and a home connection that never ends.
+        """
+        import httpx2
+
+        stored = self._stored(spec, file)
+        if stored.exists():
+            return
+        stored.parent.mkdir(parents=True, exist_ok=True)
+        part = self._part(spec, file)
+        with part.open("ab") as sink:
+            progress.advance(sink.tell())
+            attempts = ATTEMPTS
+            while sink.tell() < file.size:
+                before = sink.tell()
+                try:
+                    self._stream(spec, commit, file, sink, progress)
+                    if sink.tell() == before:
+                        raise httpx2.RemoteProtocolError("an answer without any content")
+                except (httpx2.TimeoutException, httpx2.NetworkError, httpx2.RemoteProtocolError):
+                    # Whoever gets further each time may go on; who does not has no network.
+                    attempts = ATTEMPTS if sink.tell() > before else attempts - 1
+                    if not attempts:
+                        raise
+                    time.sleep(WAIT_S)
+        if _sha256(part) != file.sha256:
+            part.unlink()
+            raise DamagedModel(f"The file {file.name} arrived damaged. Download the model again.")
+        os.replace(part, stored)
+
+    def _stream(self, spec: ModelSpec, commit: str, file: RemoteFile, sink: BinaryIO, progress: _Progress) -> None:
+        from huggingface_hub import hf_hub_url
+        from huggingface_hub.utils import build_hf_headers, hf_raise_for_status, http_stream_backoff
+
+        headers = build_hf_headers(token=self._token)
+        headers["Accept-Encoding"] = "identity"  # the bytes on the wire are the bytes of the file
+        if sink.tell():
+            headers["Range"] = f"bytes={sink.tell()}-"
+        url = hf_hub_url(spec.repository, file.name, revision=commit, endpoint=self._endpoint)
+        with http_stream_backoff("GET", url, headers=headers, timeout=TIMEOUT_S, retry_on_exceptions=()) as response:
+            hf_raise_for_status(response)
+            if sink.tell() and response.status_code != 206:
+                # The server sends the whole file instead of the rest of it.
+                progress.advance(-sink.tell())
+                sink.truncate(0)
+                sink.seek(0)
+            for chunk in response.iter_bytes(CHUNK):
+                sink.write(chunk)
+                sink.flush()  # what is counted is on the disk
+                progress.advance(len(chunk))
+
+    def _remember(self, order: Order) -> None:
+        """Note which commit the branch or tag stood at, as the hub's library does."""
+        if not COMMIT.fullmatch(order.spec.revision):
+            ref = self._repository_folder(order.spec) / "refs" / order.spec.revision
+            ref.parent.mkdir(parents=True, exist_ok=True)
+            ref.write_text(order.commit, "utf-8")
+
+    def _cache_folder(self) -> Path:
+        if self._cache is None:
+            from huggingface_hub import constants
+
+            return Path(constants.HF_HUB_CACHE)
+        return self._cache
+
+    def _repository_folder(self, spec: ModelSpec) -> Path:
+        return self._cache_folder() / f"models--{str(spec.repository).replace('/', '--')}"
+
+    @contextmanager
+    def _errors_in_words(self, spec: ModelSpec) -> Iterator[None]:
+        with hub_errors.in_words(spec, token=self._token, cache=self._cache_folder()):
+            yield
+
+
+class _Progress:
+    """Counts the bytes of all files; a file that was here already, or was linked, counts whole at its end."""
+
+    def __init__(self, on_progress: OnDownload) -> None:
+        self._on_progress = on_progress
+        self.total = 0
+        self._finished = 0
+        self._current = 0
+
+    @contextmanager
+    def file(self, file: RemoteFile) -> Iterator[None]:
+        self._current = 0
+        yield
+        self._finished += file.size
+        self._current = 0
+        self.report()
+
+    def advance(self, size: int) -> None:
+        self._current += size
+        self.report()
+
+    def report(self) -> None:
+        try:
+            self._on_progress(min(self._finished + self._current, self.total), self.total)
+        except Exception as error:
+            raise _Stopped(error) from error
+
+
+class _Stopped(BaseException):
+    """on_progress has raised: what that means is its caller's matter, and none of the libraries'."""
+
+    def __init__(self, reason: Exception) -> None:
+        self.reason = reason
+
+
+def _silent() -> type:
+    """A progress bar that draws nothing."""
+    from tqdm import tqdm
+
+    class Silent(tqdm):
+        # Else each class begins a thread that redraws its bars, for ever.
+        monitor_interval = 0
+
+        def __init__(self, *args, **kwargs) -> None:
+            super().__init__(*args, **{**kwargs, "disable": True})
+
+    return Silent
+
+
+def _is_whole(path: Path, file: RemoteFile) -> bool:
+    """Whether this is the file, as far as can be told without reading gigabytes."""
+    try:
+        if not path.is_file() or path.stat().st_size != file.size:
+            return False
+        if file.name.endswith(".safetensors"):
+            return is_described(path)
+        if file.sha256 is not None:
+            return _sha256(path) == file.sha256
+        return file.git_hash is None or git_hash(path.read_bytes()) == file.git_hash
+    except OSError:
+        return False
+
+
+def _size(path: Path) -> int:
+    try:
+        return path.stat().st_size
+    except FileNotFoundError:
+        return 0  # not begun, or finished just now by another download
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -1,0 +1,91 @@
+"""What a model may be called: a folder of this machine, a hub id, or the address of a model's page on the hub."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from core.domain import model_address
+from core.domain.errors import UnknownModel
+from core.engine.models.weights import INDEX, UNSAFE
+
+HUB_ID = re.compile(r"(?P<repository>[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*)(?:@(?P<revision>[\w./-]+))?", re.ASCII)
+LONGEST_ID = 96
+"""As the hub's own library checks it."""
+
+SINGLE_FILE = (
+    "is a single-file checkpoint, which cannot be loaded yet. Choose the same model as a diffusers folder or by its "
+    "hub id; the diffusers library makes such a folder of the file (from_single_file, then save_pretrained)."
+)
+
+
+def checked(key: str) -> str:
+    """The text, without space around it. Raises UnknownModel if it holds what is no text."""
+    if any(c < " " or "\ud800" <= c <= "\udfff" for c in key.strip()):
+        raise UnknownModel("The name of this model holds characters that are not text. Write it anew.")
+    if not key.strip():
+        raise UnknownModel
+    return key.strip()
+
+
+def folder_of(key: str) -> Path | None:
+    """The model's folder, if the text names one that is there; None if it can only be meant as a hub id.
+
+    Raises UnknownModel where it can only be meant as something on this machine that is no model.
+    """
+    try:
+        path = Path(key).expanduser()
+        if (path / INDEX).is_file():
+            return path.absolute()
+        is_folder, is_file = path.is_dir(), path.exists() and not path.is_dir()
+    except (OSError, RuntimeError, ValueError) as error:
+        # Too long, not allowed to be looked at, no such user, or holding what no name can.
+        if _is_path(key) or isinstance(error, PermissionError):
+            raise UnknownModel(f"The folder {_short(key)} cannot be looked at. Check how it is written.") from error
+        raise UnknownModel from error
+    if is_file:
+        raise UnknownModel(_told_of_file(key))
+    if is_folder:
+        raise UnknownModel(f"The folder {key} has no {INDEX}. Choose a folder that holds a diffusers pipeline.")
+    if _is_path(key):
+        kind = "file" if key.endswith((".safetensors", *UNSAFE)) else "folder"
+        raise UnknownModel(f"The {kind} {_short(key)} does not exist. Choose a folder that holds a diffusers pipeline.")
+    return None
+
+
+def as_hub_id(key: str) -> str:
+    """The text itself, or the hub id that an address on the hub means. Raises UnknownModel of another address."""
+    if not model_address.is_address(key):
+        return key
+    id = model_address.id_of(key)
+    if id is None:
+        raise UnknownModel(
+            "This address is no model's page on the Hugging Face hub, and models come from nowhere else. Give a hub "
+            "id such as owner/name, or a folder that holds a diffusers pipeline."
+        )
+    if model_address.names_single_file(key):
+        raise UnknownModel(
+            "This address leads to one file, and a single-file checkpoint cannot be loaded yet. If the repository "
+            f"also holds a diffusers pipeline, give its id: {id}."
+        )
+    return id
+
+
+def _is_path(key: str) -> bool:
+    too_deep_for_an_id = key.count("/") > 1 and "@" not in key
+    return key.startswith((".", "/", "~")) or "\\" in key or key[1:2] == ":" or too_deep_for_an_id
+
+
+def _told_of_file(key: str) -> str:
+    if key.endswith(".safetensors"):
+        return f"{key} {SINGLE_FILE}"
+    if key.endswith(UNSAFE):
+        return (
+            f"{key} is in a format that can run code when it is loaded, so it is refused. Use the same model in the "
+            "safetensors format, as a diffusers folder or by its hub id."
+        )
+    return f"{key} is a file. Choose the folder of a diffusers pipeline, which holds a {INDEX}."
+
+
+def _short(key: str) -> str:
+    return key if len(key) <= 80 else f"{key[:80]}…"

@@ -1,0 +1,242 @@
+"""What can be done with the generations that are selected, and with the whole trash."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Any
+
+import streamlit as st
+
+from core.bootstrap import Studio
+from core.domain.gallery import Emptied, GalleryFilter
+from core.domain.generation import Generation, Status
+from core.services.collector import RETENTION
+from pages.ui.shell import address, state
+from pages.ui.shell.actions import action_button
+from pages.ui.shell.messages import shown_errors
+from pages.ui.shell.page import button_label
+from pages.ui.shell.wording import RERUN, TO_TRASH, counted
+
+COMPARE = "compare"
+"""In the address: the ids of the two generations that are compared."""
+
+NEWS = "trash"
+NOTHING = "Select pictures below first."
+MANY_CANCELLED = 3
+"""So many tiles without a picture on one page are in the way."""
+
+
+def bulk_bar(studio: Studio, filter: GalleryFilter, selected: Sequence[Generation]) -> None:
+    count = studio.gallery.count(filter)
+    if news := state.news(NEWS):
+        st.toast(str(news), icon=":material/delete_forever:")
+    with st.container(horizontal=True, vertical_alignment="center", gap="small"), shown_errors():
+        st.markdown(counted(count, "generation"), width="stretch")
+        if filter.in_trash:
+            _trash_actions(studio, selected, bool(count))
+        elif state.is_phone():
+            _folded_actions(studio, selected)
+        else:
+            _organise_popover(studio, [generation.id for generation in selected])
+            _actions(studio, selected)
+
+
+def _folded_actions(studio: Studio, selected: Sequence[Generation]) -> None:
+    """All of them behind one button: on a phone they would take three rows above the pictures."""
+    with st.popover(
+        "With the selected", icon=":material/checklist:", disabled=not selected, key="with-selected",
+        on_change="rerun", help="Organise, compare, run again, verify, export, move to trash" if selected else NOTHING,
+    ) as folded:  # fmt: skip
+        if folded.open and selected:
+            with st.container(horizontal=True, gap="small"):
+                _actions(studio, selected)
+            _organise(studio, [generation.id for generation in selected])
+
+
+def _organise_popover(studio: Studio, ids: Sequence[str]) -> None:
+    with st.popover(
+        "Organise", icon=":material/label:", disabled=not ids, key="organise", on_change="rerun",
+        help="Favourite, rating and tags of what is selected",
+    ) as organise:  # fmt: skip
+        if organise.open and ids:
+            _organise(studio, ids)
+
+
+def _actions(studio: Studio, selected: Sequence[Generation]) -> None:
+    ids = [generation.id for generation in selected]
+    results = [generation.id for generation in selected if generation.output]
+    _compare_button(results)
+    _button("rerun", "Re-run", ":material/replay:", ids, RERUN, partial(_rerun, studio, ids))
+    _button(
+        "verify", "Verify", ":material/fact_check:", results, "Run again and compare, pixel by pixel",
+        partial(studio.reproductions.verify, results),
+    )  # fmt: skip
+    st.download_button(
+        "Export", lambda: _bundle(studio, results), "inpaint-studio.zip", "application/zip",
+        icon=":material/folder_zip:", disabled=not results, on_click="ignore", key="export-selected",
+        help="One file with records, originals, masks and results, for another Inpaint Studio" if results else NOTHING,
+    )  # fmt: skip
+    _button("trash", "Move to trash", ":material/delete:", ids, TO_TRASH, partial(_trash, studio, ids))
+
+
+def _trash_actions(studio: Studio, selected: Sequence[Generation], anything: bool) -> None:
+    ids = [generation.id for generation in selected]
+    _button(
+        "restore", "Restore", ":material/restore_from_trash:", ids, "Back into the gallery",
+        partial(_restore, studio, ids),
+    )  # fmt: skip
+    if _button("remove", "Delete for good", ":material/delete_forever:", ids, "They cannot be restored then"):
+        _delete_for_good(studio, ids)
+    if st.button("Empty trash", icon=":material/delete_sweep:", disabled=not anything, key="empty-trash"):
+        _empty_trash(studio)
+
+
+def _button(
+    deed: str, title: str, icon: str, ids: Sequence[str], help: str, action: Callable[[], object] | None = None
+) -> bool:
+    look: dict[str, Any] = {"icon": icon, "disabled": not ids, "help": help if ids else NOTHING}
+    if action is None:
+        return st.button(title, key=f"{deed}-selected", **look)
+    action_button(title, action, key=f"{deed}-selected", **look)
+    return False
+
+
+def _rerun(studio: Studio, ids: Sequence[str]) -> None:
+    for id in ids:
+        studio.generations.rerun(id, session=state.person())
+    st.toast(f"{counted(len(ids), 'generation')} queued again with the same seed.", icon=":material/replay:")
+
+
+def _trash(studio: Studio, ids: Sequence[str]) -> None:
+    studio.gallery.trash(ids)
+    st.toast(f"{counted(len(ids), 'generation')} moved to the trash.", icon=":material/delete:")
+
+
+def _restore(studio: Studio, ids: Sequence[str]) -> None:
+    studio.gallery.restore(ids)
+    st.toast(f"{counted(len(ids), 'generation')} restored.", icon=":material/restore_from_trash:")
+
+
+def _compare_button(results: Sequence[str]) -> None:
+    two = len(results) == 2
+    if st.button(
+        "Compare", icon=":material/compare:", disabled=not two, key="compare-selected",
+        help="The older one on the left" if two else "Select exactly two that have a result.",
+    ):  # fmt: skip
+        address.put(**{COMPARE: list(reversed(results))})
+        st.rerun()
+
+
+def _bundle(studio: Studio, ids: Sequence[str]) -> bytes:
+    file = io.BytesIO()
+    studio.bundles.export(ids, file)
+    return file.getvalue()
+
+
+def offer_to_tidy(studio: Studio, page: Sequence[Generation]) -> None:
+    """After a batch was cancelled, its empty tiles stand before all pictures: they go with one click.
+
+    One that the artist has marked in any way is not in the way.
+    """
+    ids = [g.id for g in page if g.status is Status.CANCELLED and g.output is None and not _is_marked(g)]
+    if len(ids) < MANY_CANCELLED:
+        return
+    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+        st.caption(f"{len(ids)} cancelled without a picture", width="content")
+        action_button(
+            button_label("Move to trash", "those cancelled on this page"), _trash, studio, ids, key="trash-cancelled",
+            icon=":material/delete:", type="tertiary", help=TO_TRASH,
+        )  # fmt: skip
+
+
+def _is_marked(generation: Generation) -> bool:
+    return bool(generation.favourite or generation.rating or generation.title or generation.notes or generation.tags)
+
+
+# Organise ------------------------------------------------------------------------------------------------------
+
+
+def _organise(studio: Studio, ids: Sequence[str]) -> None:
+    gallery = studio.gallery
+    st.caption(f"For {counted(len(ids), 'generation')}")
+    with st.container(horizontal=True, gap="small"):
+        _deed("Favourite", ":material/star:", lambda: gallery.set_favourite(ids))
+        _deed("No favourite", ":material/close:", lambda: gallery.set_favourite(ids, False))
+    st.caption("Rating")
+    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+        st.feedback("stars", key="rate-selected", on_change=_rate, args=(studio, ids))
+        _deed("No rating", ":material/backspace:", lambda: gallery.rate(ids, None))
+    st.multiselect(
+        "Tags", gallery.tags(), key="tags-of-selected", accept_new_options=True, placeholder="Choose or write tags"
+    )
+    with st.container(horizontal=True, gap="small"):
+        _deed("Add tags", ":material/new_label:", lambda: gallery.tag(ids, _chosen_tags()))
+        _deed("Remove tags", ":material/label_off:", lambda: gallery.untag(ids, _chosen_tags()))
+
+
+def _deed(title: str, icon: str, do: Callable[[], Any]) -> None:
+    """A callback, so that the page shows its effect at once."""
+    st.button(title, icon=icon, key=f"{title}-selected", on_click=_done, args=(title, do))
+
+
+def _done(title: str, do: Callable[[], Any]) -> None:
+    with shown_errors():
+        do()
+        st.toast(f"{title}: done.", icon=":material/check:")
+
+
+def _chosen_tags() -> list[str]:
+    return list(state.widget_value("tags-of-selected"))
+
+
+def _rate(studio: Studio, ids: Sequence[str]) -> None:
+    stars = state.widget_value("rate-selected")
+    if stars is not None:
+        _done(f"Rated {stars + 1}", lambda: studio.gallery.rate(ids, stars + 1))
+        state.fill_widget("rate-selected", None)
+
+
+# For good ------------------------------------------------------------------------------------------------------
+
+
+@st.dialog("Delete for good", width="small")
+def _delete_for_good(studio: Studio, ids: Sequence[str]) -> None:
+    st.markdown(
+        f"{counted(len(ids), 'generation')} will be removed. This cannot be undone. What was made from them stays."
+    )
+    at_once = _free_at_once()
+    _confirm("Delete for good", lambda: studio.gallery.delete_for_good(ids, at_once=at_once))
+
+
+@st.dialog("Empty trash", width="small")
+def _empty_trash(studio: Studio) -> None:
+    st.markdown(
+        f"Everything in the trash will be removed: {studio.gallery.count(GalleryFilter(in_trash=True)):,} in all. "
+        "This cannot be undone. What was made from them stays."
+    )
+    only_old = st.checkbox(f"Only what has been there for more than {RETENTION.days} days", key="only-old")
+    at_once = _free_at_once()
+    _confirm("Empty trash", lambda: studio.gallery.empty_trash(all=not only_old, at_once=at_once))
+
+
+def _free_at_once() -> bool:
+    st.caption(
+        f"Picture files that nothing else uses are kept in the data folder for another {RETENTION.days} days, in case "
+        "something went wrong."
+    )
+    return st.checkbox("Free the space at once", key="free-at-once", help="Remove these files, and those kept before.")
+
+
+def _confirm(title: str, do: Callable[[], Emptied]) -> None:
+    with st.container(horizontal=True):
+        sure = st.button(title, type="primary", icon=":material/delete_forever:", key="confirm")
+        if st.button("Cancel", key="do-not"):
+            st.rerun()
+    if sure:
+        with shown_errors():
+            emptied = do()
+            freed = f", {emptied.freed.bytes / 1e6:,.1f} MB freed" if emptied.freed else ""
+            state.tell_next(NEWS, f"{counted(emptied.generations, 'generation')} removed for good{freed}.")
+            st.rerun()

@@ -1,0 +1,392 @@
+"""Everything about one generation: its pictures, what can be done with it, and its whole record."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable, Mapping
+from typing import Any
+
+import streamlit as st
+
+from core.bootstrap import Studio
+from core.domain.draft import Draft
+from core.domain.generation import Generation, Progress, Status
+from core.domain.imported import TOOLS
+from core.domain.params import PARAMETERS
+from pages.ui.components.gallery_grid import STATUS_TITLES
+from pages.ui.generation.compare import before_after, painted_part
+from pages.ui.generation.downloads import downloads
+from pages.ui.generation.lineage import lineage_panel
+from pages.ui.generation.verdict import verdict_badge, verdict_line, verdict_panel, verify_button
+from pages.ui.inpaint.sheet_panel import sheets_of
+from pages.ui.shell import address, state
+from pages.ui.shell.actions import action_button, kept_by
+from pages.ui.shell.messages import escaped, shown_errors
+from pages.ui.shell.wording import RERUN, TO_TRASH, TRASHED, duration, when
+
+GENERATION_PARAMETER = "generation"
+"""In the address of the gallery: the id of the generation that is open."""
+
+GALLERY_PAGE = "pages/2_Gallery.py"
+INPAINT_PAGE = "pages/1_Inpaint.py"
+TO_INPAINT = "to-inpaint"
+
+LONGEST = 20_000
+"""Characters of one text on the screen; all of it stands in the record."""
+
+LONG_WORDS = 1_000
+"""Characters of a prompt that is scrolled in its place."""
+
+
+def generation_card(studio: Studio, generation: Generation) -> None:
+    _trouble(generation)
+    if generation.status.is_active:
+        _live(studio, generation.id)
+    before_after(studio, generation, generation.id)
+    _actions(studio, generation)
+    verdict_line(studio, generation)
+    _organise(studio, generation)
+    verdict_panel(studio, generation)
+    _family(studio, generation)
+    sheets_of(studio, generation)
+    _record(studio, generation)
+
+
+def address_of(id: str) -> dict[str, str | list[str]]:
+    """The query that opens this generation on the gallery page: its filters stay set, a draft stays behind."""
+    stays = {name: values for name, values in address.as_dict().items() if name != state.DRAFT_PARAMETER}
+    return stays | {GENERATION_PARAMETER: id}
+
+
+# The parts, from top to bottom ---------------------------------------------------------------------------------
+
+
+def headline(studio: Studio, generation: Generation) -> None:
+    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+        if generation.status is not Status.SUCCEEDED:
+            st.badge(STATUS_TITLES[generation.status], color=_COLOURS[generation.status])
+        if generation.deleted_at is not None:
+            st.badge("In the trash", icon=":material/delete:", color="gray")
+        outside_badge(generation)
+        if generation.is_imported_picture:
+            st.badge(f"Imported from {_maker(generation)}", icon=":material/download_for_offline:", color="blue")
+        verdict_badge(studio, generation)
+        st.caption(when(generation.created_at), width="content")
+
+
+def outside_badge(generation: Generation) -> None:
+    """What was computed when the result was laid into the picture; nothing if it was not."""
+    unchanged = generation.record.get("outside_mask_unchanged")
+    if unchanged is True:
+        st.badge("Outside the mask: unchanged, checked", icon=":material/verified:", color="green")
+    elif unchanged is False:
+        st.badge("Outside the mask: changed", icon=":material/warning:", color="red")
+
+
+def _maker(generation: Generation) -> str:
+    """The program that an imported picture comes from."""
+    return escaped(TOOLS.get(generation.record["imported"].get("tool") or "", "elsewhere"))
+
+
+def _trouble(generation: Generation) -> None:
+    if generation.status is Status.INTERRUPTED:
+        st.warning("The program ended before this was done. Press Continue to queue it again.", icon=":material/info:")
+    elif generation.error:
+        st.warning(escaped(generation.error), icon=":material/info:")
+
+
+_COLOURS = {
+    Status.QUEUED: "blue",
+    Status.RUNNING: "blue",
+    Status.FAILED: "red",
+    Status.CANCELLED: "gray",
+    Status.INTERRUPTED: "orange",
+}
+
+
+@st.fragment(run_every="500ms")
+def _live(studio: Studio, id: str) -> None:
+    with shown_errors():
+        progress = studio.generations.progress(id)
+        if not progress.status.is_active:
+            st.rerun()
+        st.progress(progress.fraction, text=in_words(progress))
+        if progress.preview is not None:
+            st.image(progress.preview, width=256, alt="What has been painted so far")
+        action_button(
+            "Cancel", studio.generations.cancel, id, key=f"cancel-{id}", icon=":material/stop:",
+            disabled=progress.cancel_requested,
+        )  # fmt: skip
+
+
+def _actions(studio: Studio, generation: Generation) -> None:
+    if state.news(TO_INPAINT):
+        st.switch_page(INPAINT_PAGE)
+    id = generation.id
+    with st.container(horizontal=True, gap="small"), shown_errors():
+        if generation.status is Status.INTERRUPTED:
+            action_button(
+                "Continue", studio.generations.resume, id, key=f"resume-{id}", icon=":material/play_arrow:",
+                type="primary",
+            )  # fmt: skip
+        action_button(
+            "Load into Inpaint", _paint_on, studio, studio.drafts.from_generation, generation, key=f"load-{id}",
+            icon=":material/brush:", help="Same picture, mask and choices",
+        )  # fmt: skip
+        if generation.output:
+            action_button(
+                "Continue from this result", _paint_on, studio, studio.drafts.continued_from, generation,
+                key=f"continue-{id}", icon=":material/arrow_forward:", help="Paint on over the result",
+            )  # fmt: skip
+        if not generation.is_imported_picture:
+            action_button("Re-run", _rerun, studio, id, key=f"rerun-{id}", icon=":material/replay:", help=RERUN)
+        verify_button(studio, generation)
+        downloads(studio, generation, id)
+        if generation.deleted_at is not None:
+            action_button(
+                "Restore", _restore, studio, id, key=f"restore-{id}", icon=":material/restore_from_trash:"
+            )  # fmt: skip
+        else:
+            action_button(
+                "Move to trash", _trash, studio, id, key=f"trash-{id}", icon=":material/delete:",
+                disabled=generation.status.is_active, help=TO_TRASH,
+            )  # fmt: skip
+    if generation.is_imported_picture:
+        st.caption(
+            "What this picture was painted over, and where, is not known, so it cannot be run again or verified. "
+            "Load it into Inpaint: the parameters that it states are filled in. Paint a mask, and press Generate."
+        )
+    if (queued := state.news(f"rerun-{id}")) is not None:
+        with st.container(horizontal=True, vertical_alignment="center"):
+            st.success("Queued again with the same seed.", icon=":material/replay:")
+            st.page_link(GALLERY_PAGE, label="Open the new one", query_params=address_of(queued))
+
+
+def _paint_on(studio: Studio, begin: Callable[[Generation], Draft], generation: Generation) -> None:
+    state.open_draft(studio, begin(generation))
+    state.tell_next(TO_INPAINT, True)
+
+
+def _rerun(studio: Studio, id: str) -> None:
+    queued = studio.generations.rerun(id, session=state.person())
+    state.tell_next(f"rerun-{id}", queued)
+
+
+def _restore(studio: Studio, id: str) -> None:
+    studio.gallery.restore([id])
+    st.rerun()
+
+
+def _trash(studio: Studio, id: str) -> None:
+    studio.gallery.trash([id])
+    address.drop(GENERATION_PARAMETER)
+    st.toast(TRASHED, icon=":material/delete:")
+    st.rerun()
+
+
+def _organise(studio: Studio, generation: Generation) -> None:
+    """Favourite, rating, title, tags and notes: each is kept as soon as it is changed."""
+    id, gallery = generation.id, studio.gallery
+    with st.expander("Favourite, rating, title, tags, notes", icon=":material/label:"), shown_errors():
+        left, right = st.columns(2)
+        with left:
+            kept = kept_by(f"favourite-{id}", lambda value: gallery.set_favourite([id], bool(value)))
+            st.toggle("Favourite", generation.favourite, **kept)
+            st.caption("Rating")
+            given = None if generation.rating is None else generation.rating - 1
+            kept = kept_by(f"rating-{id}", lambda stars: gallery.rate([id], None if stars is None else stars + 1))
+            st.feedback("stars", default=given, **kept)
+            st.text_input("Title", generation.title, **kept_by(f"title-{id}", lambda text: gallery.rename([id], text)))
+        with right:
+            st.multiselect(
+                "Tags", sorted({*gallery.tags(), *generation.tags}), list(generation.tags), accept_new_options=True,
+                **kept_by(f"tags-{id}", lambda tags: _tag(studio, id, tags)),
+            )  # fmt: skip
+            st.text_area("Notes", generation.notes, **kept_by(f"notes-{id}", lambda text: gallery.note([id], text)))
+
+
+def _tag(studio: Studio, id: str, tags: Collection[str]) -> None:
+    """These and no others."""
+    now = set(studio.gallery.get(id).tags)
+    if set(tags) - now:
+        studio.gallery.tag([id], sorted(set(tags) - now))
+    if now - set(tags):
+        studio.gallery.untag([id], sorted(now - set(tags)))
+
+
+def _record(studio: Studio, generation: Generation) -> None:
+    params = generation.params
+    left, right = st.columns(2)
+    with left:
+        _heading(PARAMETERS["prompt"].title)
+        _words(params.prompt)
+        if params.negative_prompt:
+            _heading(PARAMETERS["negative_prompt"].title)
+            _words(params.negative_prompt)
+        _facts("Parameters", parameter_facts(generation))
+    with right:
+        _facts("How it was made", _run_facts(generation))
+    with st.expander("Environment and fingerprints", icon=":material/fingerprint:"):
+        left, right = st.columns(2)
+        with left:
+            _facts("Environment", _environment_facts(generation) or [("", "Not recorded")])
+        with right:
+            _heading("Fingerprints")
+            for name, fingerprint in _fingerprints(generation):
+                st.caption(name)
+                st.code(fingerprint, language=None, wrap_lines=True)
+    if generation.is_imported_picture:
+        _foreign_words(generation)
+    if generation.record:
+        with st.expander("Everything that was recorded", icon=":material/data_object:"):
+            st.json(_without_raw(generation.record))
+
+
+def _family(studio: Studio, generation: Generation) -> None:
+    relative = lineage_panel(studio, generation)
+    if relative not in (None, generation.id):
+        address.put(**{GENERATION_PARAMETER: relative})
+        st.rerun()
+
+
+def _foreign_words(generation: Generation) -> None:
+    """What another program wrote into the file and has no place in our parameters, as it was."""
+    said = generation.record["imported"]
+    named = [("Model", said.get("model")), ("Seed", said.get("seed"))]
+    texts = {**{name: value for name, value in named if value}, **said.get("raw", {})}
+    if texts:
+        with st.expander("What else the file says", icon=":material/history_edu:"):
+            for name, text in texts.items():
+                _heading(escaped(name))
+                _words(text if len(text) <= LONGEST else text[:LONGEST] + " …")
+
+
+def _without_raw(record: Mapping[str, Any]) -> dict[str, Any]:
+    """What other programs wrote can have a million characters, and stands in a place of its own."""
+    imported = record.get("imported")
+    if imported is None:
+        return dict(record)
+    return {**record, "imported": {name: value for name, value in imported.items() if name != "raw"}}
+
+
+# Facts in words ------------------------------------------------------------------------------------------------
+
+
+def parameter_facts(generation: Generation) -> list[tuple[str, str]]:
+    """Every parameter but the two prompts, which have a place of their own; of an imported picture what it states."""
+    values = generation.params.model_dump()
+    if generation.is_imported_picture:
+        stated = generation.record["imported"].get("stated", ())
+        values = {name: value for name, value in values.items() if name in stated}
+    facts = [
+        (parameter.title, _in_unit(name, values[name], parameter.unit))
+        for name, parameter in PARAMETERS.items()
+        if name in values and name not in ("prompt", "negative_prompt")
+    ]
+    return facts or [("", "None are stated")]
+
+
+def _in_unit(name: str, value: object, unit: str) -> str:
+    if choices := PARAMETERS[name].choices:
+        return choices.get(str(value), str(value))
+    if isinstance(value, bool):
+        return "On" if value else "Off"
+    text = f"{value:g}" if isinstance(value, float) else str(value)
+    return f"{text} {unit}" if unit == "px" else text
+
+
+def _run_facts(generation: Generation) -> Iterable[tuple[str, str]]:
+    record = generation.record
+    yield "Status", STATUS_TITLES[generation.status]
+    yield (
+        "Picture",
+        f"{generation.width} x {generation.height} px"
+        + (f", {generation.source_name}" if generation.source_name else ""),
+    )
+    yield "Device", generation.device + (f", {generation.dtype}" if generation.dtype else "")
+    if generation.model_revision:
+        yield "Model revision", _short(generation.model_revision)
+    if "effective_steps" in record:
+        yield "Steps really run", str(record["effective_steps"])
+    if (crop := painted_part(generation)) is not None:
+        yield "Part painted", f"{crop.size} px, at {crop.left}, {crop.top}"
+    if "working_size" in record:
+        yield "Went through the model at", "{} x {} px".format(*record["working_size"])
+    if "parts" in record:
+        yield "Parts of the mask, one by one", str(len(record["parts"]))
+    if "colour" in record:
+        yield "Colour profile", f"{record['colour'].get('profile')}, seen by the model as sRGB"
+    if "mask_coverage" in record:
+        yield "Masked", f"{record['mask_coverage']:.1%} of the picture"
+    if "processing_version" in record:
+        yield "Rules for masks and colours", f"Version {record['processing_version']}"
+    for title, taken in (
+        ("Time in all", generation.waited_s if generation.started_at else None),
+        ("Time in the queue", generation.queue_s),
+        ("Time to load the model", generation.load_s),
+        ("Time to paint", generation.runtime_s),
+    ):
+        if taken is not None:
+            yield title, duration(taken)
+    if generation.finished_at:
+        yield "Finished", when(generation.finished_at)
+    if generation.error_code:
+        yield "Error", generation.error_code
+
+
+def _environment_facts(generation: Generation) -> list[tuple[str, str]]:
+    """A fingerprint among them is shortened, or the table would be wider than a phone."""
+    return [(name, value if " " in value else _short(value)) for name, value in generation.environment.items()]
+
+
+def _fingerprints(generation: Generation) -> Iterable[tuple[str, str]]:
+    yield "Id", generation.id
+    yield "Original", generation.source
+    yield "Mask", generation.mask
+    if generation.pixels_sha256:
+        yield "Result", generation.pixels_sha256
+    if generation.model_revision:
+        yield "Model", generation.model_revision
+    noise = generation.record.get("inpainter", {}).get("noise_sha256")
+    if noise:
+        yield "First noise", noise
+    if generation.environment.get("app_commit"):
+        yield "App commit", generation.environment["app_commit"]
+
+
+def _short(revision: str) -> str:
+    """Enough of a hash to tell two apart; the whole one stands among the fingerprints."""
+    return revision if len(revision) <= 24 else revision[:19] + "…"
+
+
+def in_words(progress: Progress) -> str:
+    if progress.status is Status.QUEUED:
+        return f"Waiting, {progress.ahead} ahead" if progress.ahead else "Waiting, next in line"
+    if progress.cancel_requested:
+        return "Cancelling at the next step"
+    text = progress.phase.capitalize()
+    if progress.total:
+        text += f", step {progress.step} of {progress.total}"
+    return text + (f", about {duration(progress.eta_s)} left" if progress.eta_s else "")
+
+
+def _heading(title: str) -> None:
+    st.markdown(f"**{title}**")
+
+
+def _words(text: str) -> None:
+    """The artist's words exactly as they are, to be copied: a code block never reads them as Markdown.
+
+    A page of words is scrolled in its place, so that the parameters below stay near.
+    """
+    if text.strip():
+        st.code(text, language=None, wrap_lines=True, height=240 if len(text) > LONG_WORDS else "content")
+    else:
+        st.caption("None")
+
+
+def _facts(title: str, facts: Iterable[tuple[str, str]]) -> None:
+    _heading(title)
+    names, values = zip(*facts, strict=True)
+    shown = [escaped(" ".join(value.split())) for value in values]
+    table: Mapping[str, list[str]] = {"What": [escaped(name.replace("_", " ")) for name in names], "Value": shown}
+    st.table(table, hide_header=True, hide_index=True, border="horizontal", alt=title)

@@ -1,0 +1,272 @@
+"""Where the mask is painted: on our painter, or on the simple canvas. The only file that knows the canvas component.
+
+Every stroke is one rerun of the fragment here, and is stored in the draft: by the painter as a mask, by the simple
+canvas as a drawing, from which the mask is made at the picture's full size when it is needed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import streamlit as st
+
+from core.bootstrap import Studio
+from core.domain.draft import Draft
+from core.domain.drawing import ERASE, LASSO, PAINT, Drawing, canvas_size
+from core.domain.geometry import Size
+from core.domain.mask import Mask
+from core.domain.painting import painted_size
+from core.domain.soft_mask import has_grey_parts
+from pages.ui.inpaint.mask_numbers import mask_by_numbers
+from pages.ui.inpaint.mask_parts import few_pixels_offer
+from pages.ui.inpaint.mask_tools import drawing_of, mask_notes, mask_of, mask_tools, replace_mask, uploaded_mask
+from pages.ui.inpaint.painter import painter
+from pages.ui.shell import prepared, state
+from pages.ui.shell.messages import shown_errors
+
+__all__ = ["mask_canvas", "mask_of"]
+
+BOX = Size(900, 700)
+LINE_PX = 2
+"""Of the lasso: enough to see it."""
+
+PHONE = Size(900, 440)
+"""Lower, so that a finger finds room beside the canvas to scroll on: upon it, it paints."""
+
+
+@dataclass(frozen=True, slots=True)
+class Tool:
+    title: str
+    icon: str
+    mode: str
+    colour: str = PAINT
+    touch: bool = False
+
+    @property
+    def is_brush(self) -> bool:
+        return self.mode == "freedraw" and self.colour != LASSO
+
+
+TOOLS = {
+    "brush": Tool("Brush", ":material/brush:", "freedraw", touch=True),
+    "eraser": Tool("Eraser", ":material/ink_eraser:", "freedraw", ERASE, touch=True),
+    "lasso": Tool("Lasso", ":material/lasso_select:", "freedraw", LASSO, touch=True),
+    "rectangle": Tool("Rectangle", ":material/rectangle:", "rect"),
+    "circle": Tool("Circle", ":material/circle:", "circle"),
+    "polygon": Tool("Polygon", ":material/pentagon:", "polygon"),
+}
+
+
+@st.fragment
+def mask_canvas(studio: Studio, id: str) -> None:
+    """The open picture of this draft, to paint its mask on. Raises nothing: errors are shown."""
+    with shown_errors():
+        draft = studio.drafts.get(id) or Draft()
+        if draft.source is None:
+            return
+        picture = prepared.picture_size(studio, draft.source)
+        draft = uploaded_mask(studio, id, draft, picture)
+        if draft.has_simple_canvas:
+            _simple_canvas(studio, id, draft, picture)
+        else:
+            _painter(studio, id, draft, picture)
+        mask_notes(studio.drafts.get(id) or draft)
+
+
+def _painter(studio: Studio, id: str, draft: Draft, picture: Size) -> None:
+    if draft.drawing is not None:
+        # Painted on the simple canvas, or before there was a painter.
+        draft = replace_mask(studio, id, mask_of(studio, draft))
+    painter(studio, id, draft, picture)
+    draft = studio.drafts.get(id) or draft
+    _soft_mask_offer(studio, id, draft, picture)
+    shown = tuple(painted_size(picture))
+    few_pixels_offer(
+        id,
+        draft,
+        prepared.small_mask(studio, draft.base_mask, shown) if draft.base_mask else Mask.empty(picture),
+        picture,
+    )
+    with st.container(horizontal=True, gap="small", vertical_alignment="center"):
+        mask_tools(studio, id, draft, picture)
+        mask_by_numbers(studio, id, draft, picture)
+        _choice_of_canvas(studio, id, draft)
+
+
+def _soft_mask_offer(studio: Studio, id: str, draft: Draft, picture: Size) -> None:
+    """Who paints in grey means it, and the parameter that makes it count stands far away."""
+    key = f"{id}.soft_mask"
+    if state.news(key):
+        # In a run of the whole page, before its form is drawn: what a fragment says of a field outside is forgotten.
+        state.fill_widget(key, True)
+    is_on = state.held(key)
+    if draft.base_mask is None or (draft.params.get("soft_mask") if is_on is None else is_on):
+        return
+    if not has_grey_parts(prepared.small_mask(studio, draft.base_mask, tuple(painted_size(picture)))):
+        return
+    with st.container(horizontal=True, gap="small", vertical_alignment="center"):
+        st.caption("Parts of the mask are grey: new and old are mixed there.", width="content")
+        if st.button(
+            "Use as a soft mask", icon=":material/gradient:", key=f"{id}.use-soft-mask",
+            help="Grey parts are repainted, and change only by their degree. It is also among the parameters.",
+        ):  # fmt: skip
+            state.tell_next(key, True)
+            st.rerun()
+
+
+def _choice_of_canvas(studio: Studio, id: str, draft: Draft) -> None:
+    st.toggle(
+        "Simple canvas", draft.has_simple_canvas, key=f"{id}.simple-canvas",
+        on_change=_change_canvas, args=(studio, id),
+        help="Paint without zoom, pressure and shortcuts, should the painter not work in your browser. "
+        "What is painted stays.",
+    )  # fmt: skip
+
+
+def _change_canvas(studio: Studio, id: str) -> None:
+    state.leave_seat()
+    state.change_draft(studio, id, has_simple_canvas=bool(state.widget_value(f"{id}.simple-canvas")))
+
+
+# The simple canvas ---------------------------------------------------------------------------------------------
+
+
+def _simple_canvas(studio: Studio, id: str, draft: Draft, picture: Size) -> None:
+    if not state.is_on_screen("canvas-tool"):
+        # The canvas has gone away with its page, and what it held is only in the draft.
+        state.leave_seat()
+    tool, brush_px = _tools()
+    room = _measured_width()
+    if room is None:
+        # The answer comes at once, and with it the next run.
+        st.skeleton(height=400)
+        return
+    size = _fitting(picture, room)
+    drawing = _draw(studio, draft, size, tool, brush_px)
+    if drawing.to_json() != (draft.drawing or Drawing((), size).to_json()) or draft.canvas_width != size.width:
+        text = None if drawing.is_empty else drawing.to_json()
+        draft = state.change_draft(studio, id, drawing=text, canvas_width=size.width)
+    with st.container(horizontal=True, gap="small", vertical_alignment="center"):
+        st.button(
+            "Undo", icon=":material/undo:", disabled=draft.drawing is None, help="Take back the last stroke",
+            on_click=_undo, args=(studio, id, picture), key="canvas-undo",
+        )  # fmt: skip
+        st.button(
+            "Clear", icon=":material/delete_sweep:", help="Remove the whole mask",
+            on_click=replace_mask, args=(studio, id, None), key="canvas-clear",
+            disabled=draft.drawing is None and draft.base_mask is None,
+        )  # fmt: skip
+        mask_tools(studio, id, draft, picture)
+        mask_by_numbers(studio, id, draft, picture)
+        st.toggle("Show the mask", key="canvas-preview", help="The picture with everything that will be repainted")
+        _choice_of_canvas(studio, id, draft)
+    few_pixels_offer(id, draft, _outcome(studio, draft, drawing, size), picture)
+
+
+def _undo(studio: Studio, id: str, picture: Size) -> None:
+    with shown_errors():
+        drawing = drawing_of(studio.drafts.get(id) or Draft(), picture).without_last
+        state.change_draft(studio, id, drawing=None if drawing.is_empty else drawing.to_json())
+        state.leave_seat()
+
+
+def _tools() -> tuple[Tool, int]:
+    choices = [key for key, tool in TOOLS.items() if tool.touch or not state.is_phone()]
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        chosen = st.segmented_control(
+            "Tool", choices, default="brush", required=True, key="canvas-tool",
+            format_func=lambda key: f"{TOOLS[key].icon} {TOOLS[key].title}",
+        )  # fmt: skip
+        brush_px = st.slider("Brush size", 4, 120, 40, key="canvas-brush", format="%d px", width=200)
+    return TOOLS[chosen or "brush"], brush_px
+
+
+def _draw(studio: Studio, draft: Draft, size: Size, tool: Tool, brush_px: int) -> Drawing:
+    # Imported here: its component can only be registered while a server runs.
+    from streamlit_drawable_canvas import st_canvas
+
+    shows = (draft.source, draft.base_mask, tuple(size))
+    seat = state.seat()
+    if seat is None or seat.shows != shows:
+        kept = drawing_of(draft, prepared.picture_size(studio, draft.source)).scaled_to(size)
+        seat = state.take_seat(shows, None if kept.is_empty else kept.to_json())
+    initial = Drawing.from_json(seat.initial, size)
+    result = st_canvas(
+        fill_color=tool.colour,
+        stroke_color=tool.colour,
+        stroke_width=brush_px if tool.is_brush else LINE_PX if tool.colour == LASSO else 0,
+        # Bytes of a small JPEG: an image object would be encoded again on each stroke, 30 s for a large photo.
+        background_image=prepared.canvas_picture(studio, draft.source, draft.base_mask, tuple(size)),
+        width=size.width,
+        height=size.height,
+        drawing_mode=tool.mode,
+        initial_drawing={"objects": list(initial.objects)} if initial.objects else None,
+        key=f"canvas-{seat.number}",
+    )
+    return Drawing.from_canvas(result.json_data, size)
+
+
+def store_drawn(studio: Studio, id: str, session: Mapping[str, Any]) -> None:
+    """Store what stands on the simple canvas in this snapshot of the session: strokes that came with a click."""
+    draft, seat = studio.drafts.get(id) or Draft(), state.seat(session)
+    sent = seat and (session.get(f"canvas-{seat.number}") or {}).get("drawing")
+    if not sent or draft.source is None or draft.canvas_width is None:
+        return
+    size = canvas_size(prepared.picture_size(studio, draft.source), draft.canvas_width)
+    if seat.shows != (draft.source, draft.base_mask, tuple(size)):
+        # It has gone away, or was changed behind its back.
+        return
+    drawing = Drawing.from_canvas(sent.get("raw"), size)
+    state.change_draft(studio, id, drawing=None if drawing.is_empty else drawing.to_json())
+
+
+def _fitting(picture: Size, width: int) -> Size:
+    """As wide as there is room, and no higher than a screen. Small pictures are enlarged: a stroke needs some room."""
+    box = PHONE if state.is_phone() else BOX
+    return canvas_size(picture, max(16, min(width, box.width, box.height * picture.width // picture.height)))
+
+
+def _measured_width() -> int | None:
+    """The room that the page has for the canvas, in pixels; None until the browser has told."""
+    return _ruler()(key="canvas-ruler", data={}, on_width_change=lambda: None).get("width")
+
+
+def _ruler():
+    """A line without height that tells how wide it is: Streamlit does not know the size of the window."""
+    return st.components.v2.component("inpaint_ruler", html="<div></div>", js=_RULER_JS)
+
+
+_RULER_JS = """
+export default function ({ parentElement, setStateValue }) {
+  let told = 0, waiting
+  const tell = () => {
+    const width = Math.floor(parentElement.clientWidth ?? parentElement.host?.clientWidth ?? 0)
+    // A scroll bar that comes or goes is no reason to make another canvas.
+    if (width < 100 || Math.abs(width - told) < 24) return
+    told = width
+    setStateValue("width", width)
+  }
+  const observer = new ResizeObserver(() => { clearTimeout(waiting); waiting = setTimeout(tell, 250) })
+  observer.observe(parentElement.host ?? parentElement)
+  return () => { clearTimeout(waiting); observer.disconnect() }
+}
+"""
+
+
+def _outcome(studio: Studio, draft: Draft, drawing: Drawing, size: Size) -> Mask:
+    """Told below the canvas. Returns what will be repainted, at this size."""
+    base = prepared.small_mask(studio, draft.base_mask, tuple(size)) if draft.base_mask else None
+    mask = drawing.mask(size, base).visible
+    if mask.is_empty:
+        st.caption(":material/info: Nothing is painted yet. Paint over what should change.")
+    else:
+        st.caption(f":material/brush: {_percent(mask.coverage)} of the picture will be repainted.")
+    if state.held("canvas-preview"):
+        st.image(prepared.preview(studio, draft.source, mask), alt="What will be repainted", width="stretch")
+    return mask
+
+
+def _percent(share: float) -> str:
+    return "Less than 1 %" if share < 0.01 else f"{share:.0%}".replace("%", " %")

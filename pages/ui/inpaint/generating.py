@@ -1,0 +1,175 @@
+"""Generate: the click itself submits what the form and the canvas hold. What is refused is told below the button."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import streamlit as st
+
+from core.bootstrap import Studio
+from core.domain.draft import Draft
+from core.domain.errors import InvalidParams, StudioError
+from core.domain.generation import Generation
+from core.domain.request import InpaintRequest
+from core.services.generations import Origin
+from pages.ui.inpaint.canvas import store_drawn
+from pages.ui.inpaint.live_panel import UnderWay
+from pages.ui.inpaint.mask_tools import mask_of
+from pages.ui.inpaint.painter import store_painted
+from pages.ui.inpaint.params_form import Choices, form_now, resolved_device
+from pages.ui.inpaint.sheet_panel import sheet_now
+from pages.ui.queue import queue_link
+from pages.ui.shell import state
+from pages.ui.shell.actions import action_button
+from pages.ui.shell.messages import escaped, show_error, shown_errors
+from pages.ui.shell.resources import is_loaded
+from pages.ui.shell.wording import duration
+
+WORTH_A_WORD_S = 0.5
+
+
+def generate_panel(studio: Studio, id: str, choices: Choices, generations: Sequence[Generation]) -> UnderWay | None:
+    """Returns what is said about those of them that are not done yet."""
+    mine = sum(generation.status.is_active for generation in generations)
+    view = studio.queue.view(limit=0) if mine else None
+    under_way = UnderWay.of(generations, view) if view else None
+    # Off only while it paints: what makes it impossible may be mended by the very field that is left for the button.
+    action_button(
+        under_way or "Generate", _generate, studio, id, key="generate", type="primary",
+        icon=":material/auto_awesome:", width="stretch", disabled=bool(mine),
+    )  # fmt: skip
+    if mine:
+        action_button(
+            "Queue another", _generate_another, studio, id, key="generate-another", icon=":material/add:",
+            width="stretch",
+            help="With the mask and the parameters as they stand now. It is painted after those that wait already.",
+        )  # fmt: skip
+    _refusal(studio, id, "generate", choices.problem)
+    if choices.problem is None:
+        _expectation(studio, id, choices)
+    if view:
+        queue_link(view, mine)
+    return under_way
+
+
+def sheet_button(studio: Studio, id: str, title: str) -> None:
+    action_button(
+        title, _make_sheet, studio, id, key=f"{id}.sheet", width="stretch", icon=":material/grid_on:"
+    )  # fmt: skip
+    _refusal(studio, id, "sheet")
+
+
+def _expectation(studio: Studio, id: str, choices: Choices) -> None:
+    """How long it will take until it is there, from what earlier ones took."""
+    device = resolved_device(studio, id, studio.drafts.get(id) or Draft())
+    if choices.params is None or device is None:
+        return
+    with shown_errors():
+        each_s = studio.statistics.estimate_s(choices.params, device)
+        if each_s is None:
+            return
+        model = choices.params.model
+        load_s = 0.0 if is_loaded(model, device) else studio.statistics.load_estimate_s(model, device) or 0.0
+        ahead, ahead_s = _ahead(studio)
+        paint_s = each_s * choices.count
+        parts = [f"{duration(paint_s)} to paint" + (f" {choices.count}" if choices.count > 1 else "")]
+        if load_s >= WORTH_A_WORD_S:
+            parts.insert(0, f"{duration(load_s)} to load the model")
+        if ahead:
+            parts.insert(0, f"{ahead:,} in the queue first" + (f", {duration(ahead_s)}" if ahead_s else ""))
+        whole_s = paint_s + (load_s if load_s >= WORTH_A_WORD_S else 0.0) + (ahead_s or 0.0)
+        why = f": {', '.join(parts)}" if len(parts) > 1 or choices.count > 1 else ""
+        st.caption(f":material/schedule: About {duration(whole_s)} on {escaped(device)}{why}")
+
+
+def _ahead(studio: Studio) -> tuple[int, float | None]:
+    """How many are painted or wait already, and for how long at most; None if that is not known."""
+    view = studio.queue.view()
+    entries = (*view.running, *view.waiting)
+    takes = [entry.takes_s for entry in entries]
+    known = len(view.waiting) == view.waiting_count and None not in takes
+    return len(view.running) + view.waiting_count, sum(takes) if entries and known else None
+
+
+# The clicks ----------------------------------------------------------------------------------------------------
+
+
+def _generate(studio: Studio, id: str) -> None:
+    # Another tab may have begun meanwhile.
+    if not any(studio.generations.is_active(one) for one in (studio.drafts.get(id) or Draft()).generations):
+        _submitting(studio, id, "generate", _submit)
+
+
+def _generate_another(studio: Studio, id: str) -> None:
+    _submitting(studio, id, "generate", lambda *given: _submit(*given, is_added=True))
+
+
+def _make_sheet(studio: Studio, id: str) -> None:
+    _submitting(studio, id, "sheet", _submit_sheet)
+
+
+Session = dict[str, Any]
+
+
+def _submitting(studio: Studio, id: str, place: str, submit: Callable[..., None]) -> None:
+    """Take the stroke and the words that came with this click, and submit. Looks into the session only afterwards."""
+    session, taken, problem = dict(state.snapshot()), None, None
+    try:
+        taken = store_painted(studio, id, session)
+        store_drawn(studio, id, session)
+        if taken is not None and taken.problem is not None:
+            raise taken.problem
+        choices, stored = form_now(studio, id, studio.drafts.get(id) or Draft(), session)
+        draft = state.change_draft(studio, id, params=stored)
+        submit(studio, id, draft, choices, session)
+    except StudioError as error:
+        problem = error
+    if taken is not None:
+        state.keep_painter_seat(taken.key, taken.seat)
+    state.refuse(f"{id}.{place}", problem and (str(problem), problem.link, _answered(studio, id)))
+
+
+def _submit(
+    studio: Studio, id: str, draft: Draft, choices: Choices, session: Session, *, is_added: bool = False
+) -> None:
+    request, origin = _asked(studio, draft, choices)
+    ids = studio.generations.submit(request, device=draft.params["device"], count=choices.count, origin=origin)
+    generations = (*draft.generations, *ids) if is_added else tuple(ids)
+    state.change_draft(studio, id, generations=generations, sheet=None)
+
+
+def _submit_sheet(studio: Studio, id: str, draft: Draft, choices: Choices, session: Session) -> None:
+    request, origin = _asked(studio, draft, choices)
+    sheet = sheet_now(studio, id, request.params, session)
+    made = studio.sheets.submit(request, sheet, device=draft.params["device"], origin=origin)
+    ids = tuple(generation.id for generation in made.generations)
+    state.change_draft(studio, id, generations=ids, sheet=made.id)
+
+
+def _asked(studio: Studio, draft: Draft, choices: Choices) -> tuple[InpaintRequest, Origin]:
+    if choices.problem is not None:
+        raise InvalidParams(choices.problem)
+    params = choices.params.reseeded(studio.generations.random_seed()) if choices.is_random else choices.params
+    request = InpaintRequest(studio.gallery.image(draft.source), mask_of(studio, draft), params)
+    return request, Origin(
+        draft.parent_id, draft.relation, state.person(), draft.source_name, draft.extended, draft.source_exif
+    )
+
+
+# What was refused ----------------------------------------------------------------------------------------------
+
+
+def _refusal(studio: Studio, id: str, place: str, problem: str | None = None) -> None:
+    """Why the last click came to nothing, as long as nothing was changed since. problem: why the next one will."""
+    refused = state.refused(f"{id}.{place}")
+    if refused is not None and refused[2] == _answered(studio, id):
+        show_error(refused[0], refused[1])
+    elif problem is not None:
+        st.warning(escaped(problem), icon=":material/error:")
+
+
+def _answered(studio: Studio, id: str) -> str:
+    """What was asked for, to see whether it is still the same."""
+    draft = studio.drafts.get(id) or Draft()
+    return repr((draft.source, draft.base_mask, draft.drawing, sorted(draft.params.items())))

@@ -1,0 +1,90 @@
+"""A part of the mask by numbers instead of by hand: without a mouse, to the pixel, on either canvas."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import streamlit as st
+
+from core.bootstrap import Studio
+from core.domain.draft import Draft
+from core.domain.geometry import Bounds, Size
+from core.domain.mask import Mask
+from core.domain.painting import painted_size
+from core.domain.selection import ellipse, rectangle
+from pages.ui.inpaint.mask_tools import change_mask
+from pages.ui.inpaint.painter import Place, with_similar
+
+SHAPES = {"Rectangle": rectangle, "Ellipse": ellipse}
+SIMILAR = "Similar colour"
+TOLERANCE = 24
+
+
+def mask_by_numbers(studio: Studio, id: str, draft: Draft, picture: Size) -> None:
+    """The button, in the row that stands open."""
+    with st.popover("By numbers", icon=":material/straighten:"):
+        kind = st.segmented_control("Shape", [*SHAPES, SIMILAR], default="Rectangle", required=True, key="numbers-kind")
+        if kind == SIMILAR:
+            change = _similar(studio, draft, picture)
+        else:
+            change = _shape(draft, picture, SHAPES[kind or "Rectangle"])
+        with st.container(horizontal=True, gap="small"):
+            st.button(
+                "Add", icon=":material/add:", type="primary", help="Repaint this part as well", key="numbers-add",
+                on_click=change_mask, args=(studio, id, lambda mask: change(mask, False)),
+            )  # fmt: skip
+            st.button(
+                "Take away", icon=":material/remove:", help="Keep this part as it is", key="numbers-take-away",
+                on_click=change_mask, args=(studio, id, lambda mask: change(mask, True)),
+            )  # fmt: skip
+
+
+Change = Callable[[Mask, bool], Mask]
+"""(the mask, whether to take away from it) -> the mask."""
+
+
+def _shape(draft: Draft, picture: Size, shape: Callable[[Size, Bounds], Mask]) -> Change:
+    left, top = _place(draft, picture, Size(picture.width // 4, picture.height // 4))
+    with st.container(horizontal=True):
+        width = _pixels("Width", draft, max(1, picture.width // 2), 1, picture.width)
+        height = _pixels("Height", draft, max(1, picture.height // 2), 1, picture.height)
+
+    def change(mask: Mask, takes_away: bool) -> Mask:
+        # At the picture's size, where the numbers are exact.
+        made = shape(picture, Bounds(left, top, left + width, top + height))
+        mask = mask.resized(picture)
+        return mask.without(made) if takes_away else mask.union(made)
+
+    return change
+
+
+def _similar(studio: Studio, draft: Draft, picture: Size) -> Change:
+    left, top = _place(draft, picture, Size(picture.width // 2, picture.height // 2))
+    tolerance = st.slider(
+        "Tolerance", 0, 128, TOLERANCE, key="numbers-tolerance",
+        help="By how much the colour may differ from the one at this place",
+    )  # fmt: skip
+    connected = st.toggle(
+        "Connected", value=True, key="numbers-connected", help="Only what hangs together with this place"
+    )
+
+    def change(mask: Mask, takes_away: bool) -> Mask:
+        size = painted_size(picture)
+        x, y = left * size.width // picture.width, top * size.height // picture.height
+        return with_similar(studio, draft.source, mask, Place(x, y, tolerance, connected, takes_away))
+
+    return change
+
+
+def _place(draft: Draft, picture: Size, at: Size) -> tuple[int, int]:
+    with st.container(horizontal=True):
+        left = _pixels("From the left", draft, at.width, 0, picture.width - 1)
+        top = _pixels("From the top", draft, at.height, 0, picture.height - 1)
+    return left, top
+
+
+def _pixels(title: str, draft: Draft, value: int, lowest: int, highest: int) -> int:
+    # Of this picture: what was typed for another may lie outside of it.
+    return st.number_input(
+        title, lowest, highest, value, key=f"numbers-{title}-{draft.source}", help="In pixels of the picture", width=136
+    )

@@ -1,0 +1,48 @@
+"""What is told of a mask that gets too few pixels of the model: how many, and what gives it more."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from core.domain.areas import advice, shares
+from core.domain.draft import Draft
+from core.domain.errors import InvalidParams
+from core.domain.geometry import Size
+from core.domain.mask import Mask
+from core.domain.params import AREAS, InpaintParams
+from pages.ui.shell import state
+from pages.ui.shell.messages import escaped
+
+DECIDE = ("area", "size", "crop_padding_px", "mask_grow_px")
+"""Parameters that decide how many pixels a mask gets."""
+
+
+def few_pixels_offer(id: str, draft: Draft, mask: Mask, picture: Size) -> None:
+    """mask: of the picture's shape, at any size."""
+    key = f"{id}.area"
+    if (chosen := state.news(key)) is not None:
+        # In a run of the whole page, before its form is drawn, as the field stands outside of this fragment.
+        state.fill_widget(key, chosen)
+    params = _params(id, draft)
+    said = advice(shares(mask, picture, params), params) if params else None
+    if said is None:
+        return
+    with st.container(horizontal=True, gap="small", vertical_alignment="center"):
+        st.caption(f":material/info: {escaped(said.words)}", width="content")
+        if said.area is not None and st.button(
+            AREAS[said.area], icon=":material/center_focus_strong:", key=f"{id}.use-area",
+            help="It is also among the parameters: What the model sees.",
+        ):  # fmt: skip
+            state.tell_next(key, said.area)
+            st.rerun()
+
+
+def _params(id: str, draft: Draft) -> InpaintParams | None:
+    """As the form holds them; None before it was drawn for the first time."""
+    values = {name: draft.params.get(name) if (held := state.held(f"{id}.{name}")) is None else held for name in DECIDE}
+    if None in values.values():
+        return None
+    try:
+        return InpaintParams(**values)
+    except InvalidParams:
+        return None  # the form says so

@@ -1,0 +1,230 @@
+"""What can be done to the whole mask, whichever canvas it was painted on, and masks that come from elsewhere."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable, Sequence
+
+import streamlit as st
+from PIL import Image
+
+from core.bootstrap import Studio
+from core.domain.draft import Draft
+from core.domain.drawing import Drawing, canvas_size
+from core.domain.errors import SizeMismatch, StudioError
+from core.domain.gallery import GalleryFilter
+from core.domain.generation import Generation
+from core.domain.geometry import Size
+from core.domain.given_mask import given_mask
+from core.domain.mask import Mask
+from core.domain.painting import painted_size
+from pages.ui.inpaint.painter import take_painted
+from pages.ui.inpaint.picture_picker import FILE_TYPES
+from pages.ui.shell import prepared, state
+from pages.ui.shell.messages import escaped, shown_errors
+from pages.ui.shell.page import button_label
+from pages.ui.shell.wording import beginning
+
+SAME_SHAPE = 0.02
+"""By how much the shapes of a mask and its picture may differ: a pixel or two of a small one."""
+
+LOOKED_THROUGH = 60
+OFFERED = 8
+THUMBNAIL = Size(120, 120)
+
+
+def mask_of(studio: Studio, draft: Draft) -> Mask:
+    """The mask of this draft at the full size of its picture. Raises InvalidMask."""
+    picture = prepared.picture_size(studio, draft.source)
+    base = _base_of(studio, draft).resized(picture) if draft.base_mask else None
+    return drawing_of(draft, picture).mask(picture, base)
+
+
+def drawing_of(draft: Draft, picture: Size) -> Drawing:
+    return Drawing.from_json(draft.drawing, canvas_size(picture, draft.canvas_width or picture.width))
+
+
+def replace_mask(studio: Studio, id: str, mask: Mask | None, notes: Sequence[str] = ()) -> Draft:
+    """The mask, painted or not, gives way to this one; None: to nothing. notes: what is to be told about it."""
+    state.leave_seat()
+    key = None if mask is None or mask.is_empty else studio.drafts.images.put(mask.to_image())
+    return state.change_draft(studio, id, drawing=None, base_mask=key, mask_notes=tuple(notes))
+
+
+def mask_notes(draft: Draft) -> None:
+    """What was understood of a mask from elsewhere, as long as it is there."""
+    for note in draft.mask_notes if draft.base_mask else ():
+        st.caption(f":material/info: {escaped(note)}")
+
+
+def mask_tools(studio: Studio, id: str, draft: Draft, picture: Size) -> None:
+    """The buttons, in the row that stands open."""
+    is_empty = draft.drawing is None and draft.base_mask is None
+    st.button(
+        "Invert", icon=":material/invert_colors:", help="Repaint what is kept now, and keep the rest",
+        on_click=change_mask, args=(studio, id, lambda mask: mask.inverted), key="canvas-invert",
+    )  # fmt: skip
+    with st.popover("Adjust", icon=":material/tune:", disabled=is_empty):
+        _changes(studio, id, picture)
+    with st.popover("Mask from", icon=":material/draft:"):
+        _sources(studio, id, draft, picture)
+
+
+def uploaded_mask(studio: Studio, id: str, draft: Draft, picture: Size) -> Draft:
+    """Taken before the canvas is drawn, though its widget stands below: the mask goes under the drawing."""
+    file = state.held(_upload_key(id))
+    if file is not None and state.is_new_file("mask", file.file_id):
+        with shown_errors():
+            given = given_mask(studio.pictures.read(file.getvalue()).image, studio.gallery.image(draft.source))
+            return replace_mask(studio, id, _fitting(given.mask, picture), given.notes)
+    return draft
+
+
+# Changes -------------------------------------------------------------------------------------------------------
+
+
+def _changes(studio: Studio, id: str, picture: Size) -> None:
+    px = st.number_input(
+        "Pixels of the picture", 1, 256, 8, key="canvas-px", help="By how much the mask grows or shrinks on every side"
+    )
+    tools: dict[str, tuple[str, str, Callable[[Mask], Mask]]] = {
+        "Grow": ("zoom_out_map", "Widen the mask on every side", lambda mask: mask.grown(_at(mask, picture, px))),
+        "Shrink": ("zoom_in_map", "Narrow the mask on every side", lambda mask: mask.shrunk(_at(mask, picture, px))),
+        "Fill holes": ("format_color_fill", "Repaint what the mask encloses", lambda mask: mask.holes_filled),
+        "Remove specks": (
+            "cleaning_services", "Drop spots that are smaller than a square of so many pixels",
+            lambda mask: mask.without_specks(_at(mask, picture, px) ** 2),
+        ),
+    }  # fmt: skip
+    with st.container(horizontal=True, gap="small"):
+        for title, (icon, words, change) in tools.items():
+            st.button(
+                title, icon=f":material/{icon}:", help=words, on_click=change_mask, args=(studio, id, change),
+                key=f"canvas-{title.lower().replace(' ', '-')}",
+            )  # fmt: skip
+    st.caption("How soft the edge is blended you choose beside, with the parameters: Feather.")
+
+
+def change_mask(studio: Studio, id: str, change: Callable[[Mask], Mask]) -> None:
+    """The stroke that came in with this very click goes first."""
+    take_painted(studio, id)
+    with shown_errors():
+        draft = studio.drafts.get(id) or Draft()
+        replace_mask(studio, id, change(_as_stored(studio, draft)))
+
+
+def _as_stored(studio: Studio, draft: Draft) -> Mask:
+    """The mask at the size at which it was made: nothing is gained by enlarging it before it is changed."""
+    if draft.drawing is not None:
+        return mask_of(studio, draft)
+    if draft.base_mask is not None:
+        return _base_of(studio, draft)
+    return Mask.empty(painted_size(prepared.picture_size(studio, draft.source)))
+
+
+def _base_of(studio: Studio, draft: Draft) -> Mask:
+    return Mask.from_image(studio.gallery.image(draft.base_mask))
+
+
+def _at(mask: Mask, picture: Size, px: int) -> int:
+    """Pixels of the picture as pixels of the mask."""
+    return max(1, round(px * mask.size.width / picture.width))
+
+
+# Masks from elsewhere ------------------------------------------------------------------------------------------
+
+
+def _sources(studio: Studio, id: str, draft: Draft, picture: Size) -> None:
+    st.file_uploader(
+        "Upload a mask", FILE_TYPES, key=_upload_key(id),
+        help="White is repainted, black is kept; in a coloured mask everything that is not black is repainted. It "
+        "replaces what is painted now.",
+    )  # fmt: skip
+    st.download_button(
+        "Download the mask", lambda: _png(mask_of(studio, studio.drafts.get(id) or draft)),
+        "mask.png", "image/png", on_click="ignore", icon=":material/download:", key="canvas-download",
+        width="stretch",
+    )  # fmt: skip
+    transparent = prepared.transparent_part(studio, draft.source)
+    if transparent is not None:
+        st.button(
+            "What is transparent", icon=":material/opacity:", width="stretch", key="canvas-transparent",
+            help="Repaint the transparent part of the picture. It replaces what is painted now.",
+            on_click=change_mask, args=(studio, id, lambda _: transparent),
+        )  # fmt: skip
+    if st.toggle("Masks of earlier generations", key="canvas-earlier"):
+        _earlier(studio, id, picture)
+
+
+def _earlier(studio: Studio, id: str, picture: Size) -> None:
+    found = _of_this_shape(studio, picture)
+    if not found:
+        st.caption("No earlier generation had a picture of this shape.")
+        return
+    with st.container(horizontal=True, gap="small"):
+        for generation in found:
+            with st.container(width=THUMBNAIL.width), shown_errors():
+                st.image(_thumbnail(studio, generation), alt=f"Mask: {generation.params.prompt}", width="stretch")
+                st.button(
+                    button_label("Take", beginning(generation.params.prompt, 60) or "without a prompt"),
+                    help=escaped(generation.params.prompt) or None, width="stretch",
+                    key=f"canvas-take-{generation.id}", on_click=_take, args=(studio, id, generation),
+                )  # fmt: skip
+
+
+def _of_this_shape(studio: Studio, picture: Size) -> list[Generation]:
+    """The latest generations, each mask once, whose pictures have this one's shape at whatever size."""
+    latest = studio.gallery.browse(GalleryFilter(), limit=LOOKED_THROUGH).generations
+    masks = {g.mask: g for g in reversed(latest) if _is_same_shape(Size(g.width, g.height), picture)}
+    return list(reversed(masks.values()))[:OFFERED]
+
+
+def _thumbnail(studio: Studio, generation: Generation) -> bytes:
+    """The result, small, with its mask laid over it; the mask alone where there is no result."""
+    size = Size(generation.width, generation.height).fitted(THUMBNAIL)
+    mask = prepared.small_mask(studio, generation.mask, tuple(size))
+    image = mask.to_image()
+    if generation.thumbnail is not None:
+        try:
+            with Image.open(io.BytesIO(studio.gallery.thumbnail(generation.id, generation.thumbnail))) as opened:
+                image = prepared.tinted(opened.convert("RGB").resize(tuple(size)), mask)
+        except StudioError:
+            # Its file is gone; the mask says enough.
+            pass
+    return _png_of(image)
+
+
+def _take(studio: Studio, id: str, generation: Generation) -> None:
+    take_painted(studio, id)
+    with shown_errors():
+        draft = studio.drafts.get(id) or Draft()
+        picture = prepared.picture_size(studio, draft.source)
+        replace_mask(studio, id, _fitting(studio.gallery.mask(generation), picture))
+
+
+def _fitting(mask: Mask, picture: Size) -> Mask:
+    """The mask at the size of the picture. Raises SizeMismatch."""
+    if not _is_same_shape(mask.size, picture):
+        raise SizeMismatch(
+            f"The mask is {mask.size} pixels and the picture {picture}: they differ in shape. "
+            "Use a mask of the picture's size."
+        )
+    return mask.resized(picture)
+
+
+def _is_same_shape(one: Size, other: Size) -> bool:
+    return abs(one.width * other.height / (one.height * other.width) - 1) <= SAME_SHAPE
+
+
+def _upload_key(id: str) -> str:
+    return f"{id}.mask"
+
+
+def _png(mask: Mask) -> bytes:
+    return _png_of(mask.to_image())
+
+
+def _png_of(image: Image.Image) -> bytes:
+    file = io.BytesIO()
+    image.save(file, "PNG")
+    return file.getvalue()

@@ -1,0 +1,155 @@
+"""Which model paints: the table, or another one by folder or hub id; its facts, its words, its download."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from typing import Any
+
+import streamlit as st
+
+from core.bootstrap import Studio
+from core.domain.errors import StudioError
+from core.domain.model import ModelSpec, Vocabulary
+from core.domain.params import OF_ONE_MODEL, PARAMETERS
+from pages.ui.shell import state
+from pages.ui.shell.messages import escaped, show_error, shown_errors
+
+OTHER = "another"
+
+
+def recommended(spec: ModelSpec) -> dict[str, Any]:
+    """The values that suit this model best, for every parameter that depends on the model."""
+    defaults = {name: PARAMETERS[name].default for name in OF_ONE_MODEL}
+    return {**defaults, "size": spec.native_px, **spec.recommended}
+
+
+def recommended_for(studio: Studio, model: str) -> Mapping[str, Any]:
+    try:
+        return recommended(studio.models.find(model))
+    except StudioError:
+        return {}
+
+
+def unused_by(studio: Studio, model: str) -> Collection[str]:
+    """The parameters that have no effect with this model."""
+    try:
+        return studio.models.find(model).unused
+    except StudioError:
+        return ()
+
+
+def model_picker(studio: Studio, id: str, chosen: str, apply: Any) -> str:
+    """The key of the chosen model, or the text typed in. apply: called with the key when another one is chosen."""
+    parameter = PARAMETERS["model"]
+    titles = {spec.key: spec.title for spec in studio.models.listed()}
+    key, other = f"{id}.model", f"{id}.model-other"
+    state.begin_widget(key, chosen if chosen in titles else OTHER)
+    state.begin_widget(other, "" if chosen in titles else chosen)
+
+    def on_change() -> None:
+        apply(held_model(id))
+
+    st.selectbox(
+        parameter.title, [*titles, OTHER], key=key, help=parameter.help, on_change=on_change,
+        format_func=lambda key: titles.get(key, "Another: folder or hub id"),
+    )  # fmt: skip
+    if state.held(key) != OTHER:
+        return state.held(key)
+    return st.text_input(
+        "Folder or hub id", key=other, placeholder="owner/name, or a folder on the machine that runs this program",
+        on_change=on_change,
+    ).strip()  # fmt: skip
+
+
+def held_model(id: str, session: Mapping[str, Any] | None = None) -> str:
+    """For a callback: the model that the picker shows now. session: a snapshot to look for it in."""
+    held = state.held if session is None else session.get
+    model = held(f"{id}.model")
+    return model if model != OTHER else str(held(f"{id}.model-other") or "").strip()
+
+
+def fill_model(studio: Studio, id: str, model: str) -> None:
+    """For a callback: the picker shows this model."""
+    is_listed = model in {spec.key for spec in studio.models.listed()}
+    state.fill_widget(f"{id}.model", model if is_listed else OTHER)
+    state.fill_widget(f"{id}.model-other", "" if is_listed else model)
+
+
+def model_facts(studio: Studio, model: str) -> str | None:
+    """Show the model. Returns why it cannot paint yet, or None."""
+    if not model:
+        return "Name a model first."
+    try:
+        spec = studio.models.find(model)
+        is_ready = studio.models.is_ready(model)
+    except StudioError as error:
+        show_error(str(error), error.link)
+        return "Choose another model first."
+    # Not a caption: a link in it is too pale to be read.
+    st.markdown(f":small[{' · '.join(_facts(spec))}]")
+    if is_ready:
+        return None
+    return _download(studio, spec, model)
+
+
+def model_problem(studio: Studio, model: str) -> str | None:
+    """The same without showing anything."""
+    try:
+        studio.models.find(model)
+        return None if studio.models.is_ready(model) else "This model is not on this machine yet. Download it first."
+    except StudioError as error:
+        return str(error)
+
+
+def _facts(spec: ModelSpec) -> list[str]:
+    licence = escaped(spec.licence)
+    facts = [f"Licence: [{licence}]({spec.licence_url})" if spec.licence_url else f"Licence: {licence}"]
+    if spec.url:
+        facts.append(f"[{escaped(spec.repository or spec.url)}]({spec.url})")
+    if spec.download_gb:
+        facts.append(f"download {spec.download_gb:g} GB")
+    if spec.memory_gb:
+        facts.append(f"about {spec.memory_gb:g} GB of memory")
+    return facts
+
+
+def _download(studio: Studio, spec: ModelSpec, model: str) -> str | None:
+    if spec.repository is None:
+        with shown_errors():
+            # Nothing to fetch for a folder: this says what is missing in it.
+            studio.models.download(model, lambda done, total: None)
+        return "The files of this model are missing."
+    size = f" ({spec.download_gb:g} GB)" if spec.download_gb else ""
+    st.caption("This model is not on this machine yet. It is downloaded only when you ask for it.")
+    if st.button(f"Download{size}", key="model-download", icon=":material/download:"):
+        bar = st.progress(0.0, text="Asking the hub")
+        with shown_errors():
+            studio.models.download(model, lambda done, total: bar.progress(_share(done, total), _bytes(done, total)))
+            st.rerun()
+    return "Download the model first."
+
+
+def _share(done: int, total: int) -> float:
+    return min(1.0, done / total) if total else 0.0
+
+
+def _bytes(done: int, total: int) -> str:
+    return f"{done / 1e9:.2f} of {total / 1e9:.2f} GB"
+
+
+def vocabulary_advice(vocabulary: Vocabulary | None, prompt: str) -> None:
+    """For a model that knows only some words: which, and a warning when the prompt has none of them."""
+    if vocabulary is None:
+        return
+    if not vocabulary.knows(prompt):
+        st.warning(
+            "This small model knows nothing of what the prompt names, so it may paint anything. "
+            "Use one of its words, or leave the prompt empty to fill from the surroundings.",
+            icon=":material/lightbulb:",
+        )
+    with st.popover("Words this model knows", icon=":material/menu_book:"):
+        st.markdown(f"**Things:** {escaped(', '.join(sorted(vocabulary.objects)))}")
+        if vocabulary.colours:
+            st.markdown(f"**Colours:** {escaped(', '.join(vocabulary.colours))}")
+        if vocabulary.background_words:
+            st.markdown(f"**Backgrounds:** {escaped(', '.join(vocabulary.background_words))}")

@@ -1,0 +1,94 @@
+"""More canvas around the open picture: the new part is masked, and the picture before stays within reach."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from core.bootstrap import Studio
+from core.domain.draft import Draft
+from core.domain.errors import InvalidInput
+from core.domain.geometry import Size
+from core.domain.modes import MODES
+from core.domain.outpaint import MAX_PX, OVERLAP_PX, Extension
+from pages.ui.inpaint.model_picker import recommended_for
+from pages.ui.shell import state
+from pages.ui.shell.actions import action_button
+from pages.ui.shell.messages import shown_errors
+from pages.ui.shell.prepared import picture_size
+
+SHAPES = ("1:1", "4:3", "3:2", "16:9", "21:9", "3:4", "2:3", "9:16")
+SIDES = ("left", "right", "top", "bottom")
+STEP_PX = 64
+TO_A_SHAPE = "To a shape"
+
+
+def outpaint_panel(studio: Studio, id: str, draft: Draft) -> None:
+    """Extending makes a draft of its own: to take it back is to go back to the one before."""
+    if draft.source is None:
+        return
+    if draft.before is not None and studio.drafts.get(draft.before) is not None:
+        st.button(
+            "Back to the picture before", icon=":material/undo:", key=f"{id}.before", on_click=state.return_to_draft,
+            args=(draft.before,), help="With its mask and its results",
+        )  # fmt: skip
+    with st.expander("Extend the canvas", icon=":material/aspect_ratio:"), shown_errors():
+        size = picture_size(studio, draft.source)
+        extension, reason = _chosen(id, size)
+        st.slider(
+            "Overlap (px)", 0, 256, OVERLAP_PX, step=8, key=f"{id}.overlap",
+            help="How far the mask reaches into the picture. With some of it the model can continue lines and light.",
+        )  # fmt: skip
+        # Never off: the number that makes it possible may be in the very field that is left for the button.
+        action_button("Extend", _extend, studio, id, size, key=f"{id}.extend", icon=":material/open_in_full:")
+        st.caption(reason if extension is None else f"From {size} to {extension.of(size)} pixels.")
+
+
+def _extend(studio: Studio, id: str, size: Size) -> None:
+    session = state.snapshot()
+    if session.get(f"{id}.extend-by") == TO_A_SHAPE:
+        extension = _of_shape(size, session[f"{id}.extend-shape"])
+    else:
+        extension = Extension(**{side: session[f"{id}.extend-{side}"] for side in SIDES})
+    max_pixels = int(studio.settings.max_megapixels * 1e6)
+    larger = studio.drafts.extended(
+        id, extension, overlap_px=session[f"{id}.overlap"], max_pixels=max_pixels
+    )  # fmt: skip
+    state.open_draft(studio, _with_model(studio, larger))
+
+
+def _with_model(studio: Studio, draft: Draft) -> Draft:
+    """A model of few words cannot continue a photograph: another one is chosen, with what suits it."""
+    model = draft.params.get("model") or studio.settings.model
+    better = studio.model_for(MODES["edges"], model)
+    if better == model:
+        return draft
+    return draft.changed(params={**draft.params, **recommended_for(studio, better), "model": better})
+
+
+def _chosen(id: str, size: Size) -> tuple[Extension | None, str]:
+    """What is to be added, or why nothing can be."""
+    by = st.segmented_control("Add", ["Pixels", TO_A_SHAPE], default="Pixels", required=True, key=f"{id}.extend-by")
+    try:
+        return (_to_shape(id, size) if by == TO_A_SHAPE else _by_pixels(id)), ""
+    except InvalidInput as error:
+        return None, str(error)
+
+
+def _by_pixels(id: str) -> Extension:
+    chosen = {}
+    for column, side in zip(st.columns(4), SIDES, strict=True):
+        with column:
+            chosen[side] = st.number_input(
+                f"{side.capitalize()} (px)", 0, MAX_PX, 0, step=STEP_PX, key=f"{id}.extend-{side}"
+            )
+    return Extension(**chosen)
+
+
+def _to_shape(id: str, size: Size) -> Extension:
+    shape = st.selectbox("Shape (width to height)", SHAPES, key=f"{id}.extend-shape")
+    return _of_shape(size, shape)
+
+
+def _of_shape(size: Size, shape: str) -> Extension:
+    width, height = shape.split(":")
+    return Extension.to_ratio(size, int(width), int(height))

@@ -1,0 +1,199 @@
+"""Our painter: the mask, painted over the picture in the browser (painter/ is its other half).
+
+The browser sends the whole mask as a small PNG, a moment after a stroke and at once when the hand turns to anything
+else on the page; it is stored before any other part of that run. A mask that is changed here, by a tool or by another
+tab, is shown to the browser by a new revision; what it painted meanwhile it lays over that and sends again.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import io
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import streamlit as st
+from PIL import Image
+
+from core.bootstrap import Studio
+from core.domain.draft import Draft
+from core.domain.errors import InvalidMask
+from core.domain.geometry import Size
+from core.domain.mask import Mask
+from core.domain.painting import MAX_PNG_BYTES, painted_size, read_painted, repainted
+from core.domain.selection import similar
+from pages.ui.shell import prepared, state
+from pages.ui.shell.media import address
+from pages.ui.shell.messages import shown_errors
+from pages.ui.shell.state import PainterSeat
+
+CODE = Path(__file__).parent / "painter.js"
+MAX_STAMP = 40
+
+
+def painter(studio: Studio, id: str, draft: Draft, picture: Size) -> None:
+    """The picture of this draft with its mask, to paint on. The drawing of the draft, if any, must be in its mask."""
+    size = painted_size(picture)
+    key = _key(id, draft)
+    # Once more: the run before may have been cut short by this one.
+    take_painted(studio, id)
+    draft = studio.drafts.get(id) or draft
+    seat = state.painter_seat(key)
+    if seat.shown != draft.base_mask:
+        seat = replace(seat, shown=draft.base_mask, revision=seat.revision + 1)
+        state.keep_painter_seat(key, seat)
+    mask = draft.base_mask and address(
+        prepared.painter_mask(studio, draft.base_mask, tuple(size)), f"{key}.mask", "image/png"
+    )
+    _component(
+        key=key,
+        data={
+            "code": address(_code(), "painter.code", "text/javascript"),
+            "key": key,
+            "picture": address(prepared.painter_picture(studio, draft.source), f"{key}.picture", "image/jpeg"),
+            "picture_width": picture.width,
+            "width": size.width,
+            "height": size.height,
+            "mask": mask,
+            "revision": seat.revision,
+            "seen": seat.heard,
+        },
+        on_painted_change=lambda: take_painted(studio, id),
+    )
+
+
+def _key(id: str, draft: Draft) -> str:
+    return f"painter.{id}.{draft.source}"
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where similar colours were asked for, in pixels of the painter."""
+
+    x: int
+    y: int
+    tolerance: int
+    connected: bool
+    subtract: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Painted:
+    """What the browser sent. revision: of the mask that it painted on. place: of similar colours, if it asked."""
+
+    png: bytes
+    stamp: str
+    revision: int
+    place: Place | None = None
+
+    @classmethod
+    def read(cls, sent: Any) -> Painted:
+        """Raises InvalidMask: anybody can send anything."""
+        try:
+            stamp, revision = sent["stamp"], sent["revision"]
+            if not isinstance(stamp, str) or len(stamp) > MAX_STAMP or not isinstance(revision, int):
+                raise InvalidMask
+            if len(sent["png"]) > MAX_PNG_BYTES * 4 / 3 + 4:
+                raise InvalidMask("The painter sent a mask that is too large. Reload the page and paint again.")
+            place = sent.get("place")
+            if place is not None:
+                numbers = (int(place[name]) for name in ("x", "y", "tolerance"))
+                place = Place(*numbers, bool(place["connected"]), bool(place["subtract"]))
+            return cls(base64.b64decode(sent["png"], validate=True), stamp, revision, place)
+        except (TypeError, KeyError, AttributeError, ValueError, OverflowError, binascii.Error) as error:
+            raise InvalidMask("The painter sent something else than a mask. Reload the page and try again.") from error
+
+
+def take_painted(studio: Studio, id: str) -> None:
+    """Store what the browser sent last, if it is news. To be called before anything else changes the mask."""
+    with shown_errors():
+        keep_taken(store_painted(studio, id, state.snapshot()))
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """What became of what the browser sent: the seat to be kept for the painter of this key, or why it is no mask."""
+
+    key: str
+    seat: PainterSeat
+    problem: InvalidMask | None = None
+
+
+def keep_taken(taken: Taken | None) -> None:
+    """Said last: the run may end here for the next one, and then the browser sends it again. Raises InvalidMask."""
+    if taken is None:
+        return
+    # Heard also if it was none: the browser would send it for ever.
+    state.keep_painter_seat(taken.key, taken.seat)
+    if taken.problem is not None:
+        raise taken.problem
+
+
+def store_painted(studio: Studio, id: str, session: Mapping[str, Any]) -> Taken | None:
+    """The same without a look into the session, of which this is a snapshot. None: there was no news.
+
+    Left out if it was painted on another mask than is stored: it will be sent again. Raises InvalidMask for what is
+    nothing of the painter's.
+    """
+    draft = studio.drafts.get(id) or Draft()
+    key = _key(id, draft)
+    sent = (session.get(key) or {}).get("painted")
+    if sent is None:
+        return None
+    painted = Painted.read(sent)
+    seat = state.painter_seat(key, session)
+    is_outdated = painted.revision != seat.revision or draft.base_mask != seat.shown
+    if draft.source is None or painted.stamp == seat.heard or is_outdated:
+        return None
+    heard = replace(seat, heard=painted.stamp)
+    try:
+        mask = _painted_over(studio, draft, painted.png)
+    except InvalidMask as problem:
+        return Taken(key, heard, problem)
+    taken = Taken(key, replace(heard, shown=_store(studio, id, mask)))
+    if painted.place is not None:
+        _store(studio, id, with_similar(studio, draft.source, mask, painted.place))
+    return taken
+
+
+def _painted_over(studio: Studio, draft: Draft, png: bytes) -> Mask:
+    """The mask in the PNG, as fine as the one that it was painted over."""
+    mask = read_painted(png, painted_size(prepared.picture_size(studio, draft.source)))
+    if draft.base_mask is None:
+        return mask
+    return repainted(Mask.from_image(studio.gallery.image(draft.base_mask)), mask)
+
+
+def _store(studio: Studio, id: str, mask: Mask) -> str | None:
+    key = None if mask.is_empty else studio.drafts.images.put(mask.to_image())
+    state.change_draft(studio, id, drawing=None, base_mask=key)
+    return key
+
+
+def with_similar(studio: Studio, source: str, mask: Mask, place: Place) -> Mask:
+    """The mask with the similar colours of this picture added, or taken away."""
+    with Image.open(io.BytesIO(prepared.painter_picture(studio, source))) as image:
+        found = similar(image, (place.x, place.y), tolerance=place.tolerance, connected=place.connected)
+    found = found.resized(mask.size)
+    return mask.without(found) if place.subtract else mask.union(found)
+
+
+@cache
+def _code() -> bytes:
+    return CODE.read_bytes()
+
+
+# The code itself is a file: as a string it would travel in each answer, 330 kB a stroke.
+_LOADER = """
+export default function (component) {
+  const code = import(new URL(component.data.code, document.baseURI).href)
+  const leaving = code.then(({ mount }) => mount(component))
+  return () => leaving.then((leave) => leave())
+}
+"""
+
+_component = st.components.v2.component("inpaint_painter", html="<div></div>", js=_LOADER)

@@ -1,0 +1,165 @@
+"""Opening a picture: one's own file, or a sample."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import streamlit as st
+
+from core.bootstrap import Studio
+from core.domain.draft import Draft
+from core.domain.imported import TOOLS, too_long_in_words
+from core.domain.params import PARAMETERS, SCHEDULERS
+from core.domain.picture import Picture
+from pages.ui.inpaint.params_form import fill_form
+from pages.ui.shell import state
+from pages.ui.shell.actions import action_button
+from pages.ui.shell.messages import escaped, shown_errors
+from pages.ui.shell.prepared import picture_size, prepare
+
+SAMPLES = Path(__file__).parents[3] / "assets" / "samples"
+FILE_TYPES = ["png", "jpg", "jpeg", "webp", "avif"]
+WORDS_SHOWN = 120
+
+
+def picture_picker(studio: Studio, id: str, draft: Draft) -> None:
+    """What is open, and how to open another one: that starts the page anew."""
+    if draft.source is None:
+        _own_picture(studio, id)
+        _samples(studio, id)
+        return
+    _headline(studio, id, draft)
+    # By its key it is closed again when another one has been opened.
+    with st.expander(
+        "Open another picture", icon=":material/image:", key=f"{id}.another", on_change="rerun"
+    ) as another:
+        _own_picture(studio, id)
+        # Their pictures take a tenth of each run of the page.
+        if another.open:
+            _samples(studio, id)
+
+
+def _headline(studio: Studio, id: str, draft: Draft) -> None:
+    width, height = picture_size(studio, draft.source)
+    name = escaped(draft.source_name or "Picture")
+    megapixels = f" · {width * height / 1e6:.1f} megapixels" if width * height >= 100_000 else ""
+    st.markdown(f"**{name}** · {width:,} x {height:,} pixels{megapixels}")
+    for note in draft.notes:
+        st.caption(f":material/info: {escaped(note)}")
+    if draft.said:
+        _offer(studio, id, draft.said)
+
+
+def _offer(studio: Studio, id: str, said: Mapping[str, Any]) -> None:
+    """What the picture says about how it was made, and a button that puts it into the form."""
+    if not any((said["params"], said["model"], said["seed"], said.get("too_long"))):
+        st.caption(f":material/history_edu: This picture says that {_teller(said)} made it, and not how.")
+        return
+    with st.container(border=True):
+        st.markdown(f":material/history_edu: **This picture says how it was made**, by {_teller(said)}.")
+        st.caption(escaped(_in_words(said)))
+        with st.container(horizontal=True):
+            st.button(
+                "Use these parameters", icon=":material/input:", key=f"{id}.use-said", on_click=_use,
+                args=(studio, id, said["params"]), disabled=not said["params"],
+                help="Fills the form with what the picture says, the seed too. The rest stays as it is.",
+            )  # fmt: skip
+            st.button("Not now", type="tertiary", key=f"{id}.leave-said", on_click=_use, args=(studio, id, {}))
+
+
+def _teller(said: Mapping[str, Any]) -> str:
+    return escaped(TOOLS.get(said["tool"], "another program"))
+
+
+def _in_words(said: Mapping[str, Any]) -> str:
+    params = said["params"]
+    words = " ".join(str(params.get("prompt", "")).split())
+    parts = [f"“{words[:WORDS_SHOWN]}{'…' if len(words) > WORDS_SHOWN else ''}”"] if words else []
+    told = [name for name in PARAMETERS if name in params and name not in ("prompt", "negative_prompt")]
+    parts += [f"{PARAMETERS[name].title} {SCHEDULERS.get(params[name], params[name])}" for name in told]
+    if said["model"] and "model" not in params:
+        parts.append(f"its model, {said['model'][:WORDS_SHOWN]}, is not among the models here")
+    parts += [too_long_in_words(name) for name in said.get("too_long", ())]
+    if said["seed"]:
+        parts.append(f"its seed, {said['seed']}, is too large for this program")
+    return " · ".join(parts)
+
+
+def _use(studio: Studio, id: str, params: Mapping[str, Any]) -> None:
+    fill_form(studio, id, params)
+    state.change_draft(studio, id, said={})
+
+
+def _own_picture(studio: Studio, id: str) -> None:
+    file = st.file_uploader(
+        "Your picture",
+        FILE_TYPES,
+        key=f"{id}.picture",
+        help="PNG, JPEG, WEBP or AVIF. It stays on the machine that runs this program.",
+    )
+    if file is not None and state.is_new_file("picture", file.file_id):
+        with shown_errors(), st.spinner("Opening the picture"):
+            _open(studio, id, file.getvalue(), file.name)
+            st.rerun()
+
+
+def _samples(studio: Studio, id: str) -> None:
+    st.markdown("Or begin with a sample:")
+    phone = state.is_phone()
+    with st.container(horizontal=True, horizontal_alignment="distribute" if phone else "left"):
+        for sample in _bundled():
+            with st.container(width=148):
+                st.image(_thumbnail(sample["file"]), alt=sample["title"], width="stretch")
+                action_button(
+                    sample["title"], _open_sample, studio, id, sample["file"], key=f"sample-{sample['file']}",
+                    width="stretch",
+                )  # fmt: skip
+                # Not a caption: a link in it is too pale to be read.
+                licence = escaped(sample["licence"]).replace(" ", "&nbsp;")
+                st.markdown(f":small[{escaped(sample['author'])}, [{licence}]({sample['licence_url']})]")
+
+
+def _open_sample(studio: Studio, id: str, file: str) -> None:
+    _open(studio, id, (SAMPLES / file).read_bytes(), file)
+
+
+def _open(studio: Studio, id: str, data: bytes, name: str) -> None:
+    picture = studio.pictures.read(data)
+    before = studio.drafts.get(id) or Draft()
+    draft = studio.drafts.open_picture(before, picture, name).changed(said=_said(studio, data, picture))
+    prepare(studio, draft.source, picture.image)
+    if before.source is None:
+        studio.drafts.save(id, draft)
+    else:
+        # The mask and the results of the picture before are one step back.
+        state.open_draft(studio, draft.changed(before=id))
+
+
+def _said(studio: Studio, data: bytes, picture: Picture) -> Mapping[str, Any]:
+    says = studio.imports.read(data, picture)
+    if says is None:
+        return {}
+    said = says.said
+    if says.params.get("model") not in {spec.key for spec in studio.models.listed()}:
+        said["model"] = said["params"].pop("model", said["model"])
+    return said
+
+
+@st.cache_data(show_spinner=False)
+def _bundled() -> list[dict[str, str]]:
+    return json.loads((SAMPLES / "samples.json").read_text(encoding="utf-8"))
+
+
+@st.cache_data(show_spinner=False)
+def _thumbnail(file: str) -> bytes:
+    import io
+
+    from PIL import Image, ImageOps
+
+    made = io.BytesIO()
+    with Image.open(SAMPLES / file) as image:
+        ImageOps.fit(image.convert("RGB"), (352, 232)).save(made, "JPEG", quality=85)
+    return made.getvalue()

@@ -1,0 +1,101 @@
+"""Presets of parameters, and the prompts that were used last: to be put into the form with one click."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from core.bootstrap import Studio
+from core.domain.draft import Draft
+from core.domain.errors import InvalidParams
+from pages.ui.inpaint.params_form import fill_form, form_now
+from pages.ui.shell import state
+from pages.ui.shell.actions import action_button
+from pages.ui.shell.messages import escaped, shown_errors
+
+LATEST_LOOKED_AT = 60
+PROMPTS_SHOWN = 12
+LONGEST_LABEL = 60
+
+
+def presets_popover(studio: Studio, id: str) -> None:
+    """What the form of this draft says can be saved, and what is saved fills it."""
+    with st.popover("Presets", icon=":material/bookmarks:", help="Parameters under a name"), shown_errors():
+        presets = studio.presets.all()
+        for nth, (name, values) in enumerate(presets.items()):
+            with st.container(horizontal=True, vertical_alignment="center"):
+                st.button(
+                    _label(name), key=f"preset-use-{nth}", width="stretch", icon=":material/tune:",
+                    on_click=fill_form, args=(studio, id, values),
+                )  # fmt: skip
+                action_button(
+                    "Delete", studio.presets.delete, name, key=f"preset-delete-{nth}", icon=":material/delete:",
+                    help=f"Forget {_label(name)}",
+                )  # fmt: skip
+        if not presets:
+            st.caption("None yet. Save the parameters as they stand now under a name of your own.")
+        st.text_input("Name", key="preset-name", placeholder="for example: fine detail")
+        st.toggle("With the prompts", key="preset-prompts")
+        action_button(
+            "Save", _save, studio, id, key="preset-save", icon=":material/save:", width="stretch",
+            help="In place of one of the same name. The seed is not part of it.",
+        )  # fmt: skip
+        _hand_on(studio, has_any=bool(presets))
+
+
+def prompts_popover(studio: Studio, id: str) -> None:
+    """The prompts of the newest generations, each once."""
+    with st.popover("Prompts", icon=":material/history:", help="What was asked for before"), shown_errors():
+        latest = studio.gallery.browse(limit=LATEST_LOOKED_AT).generations
+        pairs = {(g.params.prompt, g.params.negative_prompt): None for g in latest if g.params.prompt.strip()}
+        if not pairs:
+            st.caption("Prompts that you have used will be here.")
+        for nth, (prompt, negative_prompt) in enumerate(list(pairs)[:PROMPTS_SHOWN]):
+            values = {"prompt": prompt, "negative_prompt": negative_prompt}
+            st.button(
+                _label(prompt), key=f"prompt-use-{nth}", width="stretch", on_click=fill_form, args=(studio, id, values),
+                help="Also takes its negative prompt" if negative_prompt else None,
+            )  # fmt: skip
+        wildcards = studio.generations.prompts.wildcards()
+        # Not captions: code in them is too pale to be read.
+        st.markdown(":small[Choices are made anew for each picture, by its seed: `{red|blue}` takes one of the words.]")
+        if wildcards:
+            st.markdown(f":small[Wildcards: {' '.join(f'`__{name}__`' for name in wildcards)}]")
+
+
+def _hand_on(studio: Studio, *, has_any: bool) -> None:
+    """To a file, and from one."""
+    st.download_button(
+        "Download all", studio.presets.export(), "presets.json", "application/json", key="presets-export",
+        icon=":material/download:", disabled=not has_any, width="stretch", on_click="ignore",
+        help="One small file with all presets, for another machine",
+    )  # fmt: skip
+    st.file_uploader(
+        "Take presets from a file", "json", key="presets-import", max_upload_size=1, on_change=_import, args=(studio,),
+        help="A file that was downloaded here. None of your presets is replaced.",
+    )  # fmt: skip
+
+
+def _import(studio: Studio) -> None:
+    file = state.held("presets-import")
+    if file is None:
+        return
+    with shown_errors():
+        done = studio.presets.import_(file.getvalue())
+        told = f"{len(done.new)} taken" + (f", {len(done.known)} were here already" if done.known else "")
+        st.toast(f"Presets: {told}.", icon=":material/bookmark_added:")
+
+
+def _save(studio: Studio, id: str) -> None:
+    session = state.snapshot()
+    choices, _ = form_now(studio, id, studio.drafts.get(id) or Draft(), session)
+    if choices.params is None:
+        raise InvalidParams(choices.problem)
+    studio.presets.save(session["preset-name"], choices.params, with_prompts=session["preset-prompts"])
+    state.fill_widget("preset-name", "")
+    st.toast("Saved as a preset.", icon=":material/bookmark_added:")
+
+
+def _label(text: str) -> str:
+    """For a button, whose label is read as Markdown."""
+    words = " ".join(text.split())
+    return escaped(words if len(words) <= LONGEST_LABEL else words[: LONGEST_LABEL - 1] + "…")

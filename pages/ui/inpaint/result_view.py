@@ -1,0 +1,166 @@
+"""What came out, beside what was there before, and what can be done with it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import streamlit as st
+
+from core.bootstrap import Studio
+from core.domain.generation import Generation, Status
+from core.domain.request import InpaintRequest
+from core.services.generations import Origin
+from core.services.prompts import asked_again
+from pages.ui.generation.card import GALLERY_PAGE, address_of, outside_badge
+from pages.ui.generation.compare import before_after
+from pages.ui.generation.downloads import downloads
+from pages.ui.generation.verdict import verdict_line, verify_button
+from pages.ui.inpaint.model_picker import unused_by
+from pages.ui.inpaint.params_form import fill_form
+from pages.ui.shell import state
+from pages.ui.shell.actions import action_button
+from pages.ui.shell.messages import escaped, shown_errors
+from pages.ui.shell.wording import TO_TRASH, TRASHED, waited
+
+VARIATIONS = 4
+NEAR = 0.2
+"""How far a variation turns from the picture it came from."""
+
+
+def numbered_results(generations: Sequence[Generation]) -> dict[int, Generation]:
+    """Those that succeeded, by their number among all of one press of Generate, from 1."""
+    return {nth: g for nth, g in enumerate(generations, 1) if g.status is Status.SUCCEEDED}
+
+
+def result_view(studio: Studio, id: str, generations: Sequence[Generation]) -> None:
+    """generations: all of one press of Generate; what did not succeed is told beside its button."""
+    results = numbered_results(generations)
+    if not results:
+        return
+    st.header("Result" if len(results) == 1 else f"{len(results)} results")
+    generation = _chosen(results)
+    with shown_errors():
+        before_after(studio, generation, f"result-{generation.id}")
+    _facts(generation)
+    _actions(studio, id, generation)
+    with shown_errors():
+        verdict_line(studio, generation)
+
+
+def _chosen(results: Mapping[int, Generation]) -> Generation:
+    first = next(iter(results.values()))
+    if len(results) == 1:
+        return first
+    by_id = {generation.id: generation for generation in results.values()}
+    # As they are numbered below Generate. Streamlit tells choices apart by their words: variations share a seed.
+    titles = {generation.id: f"{nth} · {_seed(generation)}" for nth, generation in results.items()}
+    chosen = st.segmented_control(
+        "Which one", list(by_id), default=first.id, required=True, key=f"result-{first.id}", format_func=titles.get
+    )
+    return by_id.get(chosen or "", first)
+
+
+def _seed(generation: Generation) -> str:
+    """In words: what chance decided about this picture."""
+    params = generation.params
+    return f"Variation {params.variation_seed}" if params.variation_strength else f"Seed {params.seed}"
+
+
+def _facts(generation: Generation) -> None:
+    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+        outside_badge(generation)
+        facts = [f"Seed {generation.params.seed}", escaped(generation.device)]
+        if (took := waited(generation)) is not None:
+            facts.insert(1, took)
+        st.caption(" · ".join(facts), width="content")
+
+
+def _actions(studio: Studio, id: str, generation: Generation) -> None:
+    with st.container(horizontal=True, gap="small", vertical_alignment="center"), shown_errors():
+        _keep_or_trash(studio, id, generation)
+        downloads(studio, generation, f"result-{generation.id}")
+        verify_button(studio, generation)
+        action_button(
+            "Continue from this result", _continue, studio, id, generation, key=f"continue-{generation.id}",
+            icon=":material/arrow_forward:", help="Paint on: it becomes the picture, with an empty mask",
+        )  # fmt: skip
+        action_button(
+            "Continue, same mask", _continue, studio, id, generation, generation.mask,
+            key=f"continue-masked-{generation.id}", icon=":material/filter_b_and_w:",
+            help="It becomes the picture, and the mask it was made with stays: to repaint the same part once more",
+        )  # fmt: skip
+        by_chance = "seed" not in unused_by(studio, generation.params.model)
+        if by_chance:
+            action_button(
+                "Try another seed", _another_seed, studio, id, generation, key=f"again-{generation.id}",
+                icon=":material/casino:", help="The same picture, mask and parameters with a new seed",
+            )  # fmt: skip
+        # One that is a variation already has no noise of its own to vary: only two seeds are mixed.
+        if by_chance and not generation.params.variation_strength:
+            action_button(
+                "Variations", _variations, studio, id, generation, key=f"vary-{generation.id}",
+                icon=":material/linked_services:", help=f"{VARIATIONS} near relatives of this picture",
+            )  # fmt: skip
+        if by_chance:
+            st.button(
+                "Use this seed again", icon=":material/push_pin:", key=f"seed-{generation.id}",
+                help=f"Put {generation.params.seed} into the form, to change something else",
+                on_click=fill_form, args=(studio, id, {"seed": generation.params.seed}),
+            )  # fmt: skip
+        st.page_link(
+            GALLERY_PAGE, label="All its details", icon=":material/photo_library:",
+            query_params=address_of(generation.id), width="content",
+        )  # fmt: skip
+
+
+def _keep_or_trash(studio: Studio, id: str, generation: Generation) -> None:
+    if generation.favourite:
+        action_button(
+            "Kept", studio.gallery.set_favourite, [generation.id], False, key=f"unkeep-{generation.id}",
+            icon=":material/favorite:", help="No longer a favourite", type="primary",
+        )  # fmt: skip
+    else:
+        action_button(
+            "Keep", studio.gallery.set_favourite, [generation.id], True, key=f"keep-{generation.id}",
+            icon=":material/favorite_border:", help="Make it a favourite",
+        )  # fmt: skip
+    action_button(
+        "Move to trash", _trash, studio, id, generation, key=f"trash-{generation.id}", icon=":material/delete:",
+        help=TO_TRASH,
+    )  # fmt: skip
+
+
+def _trash(studio: Studio, id: str, generation: Generation) -> None:
+    studio.gallery.trash([generation.id])
+    draft = studio.drafts.get(id)
+    if draft is not None:
+        left = tuple(other for other in draft.generations if other != generation.id)
+        state.change_draft(studio, id, generations=left)
+    st.toast(TRASHED, icon=":material/delete:")
+
+
+def _continue(studio: Studio, id: str, generation: Generation, mask: str | None = None) -> None:
+    draft = studio.drafts.continued_from(generation)
+    # Chance is free again: what was varied is the picture now.
+    params = {**draft.params, "random_seed": True, "variation_strength": 0.0}
+    state.open_draft(studio, draft.changed(base_mask=mask, before=id, params=params))
+
+
+def _another_seed(studio: Studio, id: str, generation: Generation) -> None:
+    _try_again(studio, id, generation, [{"seed": studio.generations.random_seed()}])
+
+
+def _variations(studio: Studio, id: str, generation: Generation) -> None:
+    seeds = [studio.generations.random_seed() for _ in range(VARIATIONS)]
+    near = [{"variation_strength": NEAR, "variation_seed": seed} for seed in seeds]
+    _try_again(studio, id, generation, near)
+
+
+def _try_again(studio: Studio, id: str, generation: Generation, changes: Sequence[Mapping[str, Any]]) -> None:
+    """The same picture and mask under these changes of its parameters, each a generation."""
+    all_params = [asked_again(generation.params).changed(**change) for change in changes]
+    request = InpaintRequest(studio.gallery.image(generation.source), studio.gallery.mask(generation), all_params[0])
+    origin = Origin.variation_of(generation, state.person())
+    ids = studio.generations.submit_all(request, all_params, device=generation.device, origin=origin)
+    state.change_draft(studio, id, generations=tuple(ids), sheet=None)

@@ -1,0 +1,190 @@
+"""Sheets on the Inpaint page: choose what to vary, make every combination, look at all of them with labels."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable, Collection, Mapping
+from typing import Any
+
+import streamlit as st
+
+from core.bootstrap import Studio
+from core.domain.errors import InvalidInput, StudioError
+from core.domain.generation import Generation
+from core.domain.params import PARAMETERS, SCHEDULERS, InpaintParams
+from core.domain.sheet import AXES, WORDS, Axis, Sheet
+from core.services.sheets import MadeSheet
+from pages.ui.inpaint.model_picker import unused_by
+from pages.ui.shell import state
+from pages.ui.shell.messages import escaped, shown_errors
+from pages.ui.shell.wording import duration
+
+NOTHING = "nothing"
+PANEL = "sheets"
+"""One key for all cards: who goes from picture to picture keeps it open."""
+
+EXAMPLES = {
+    WORDS: "red, blue, green",
+    "seed": "1-4",
+    "num_inference_steps": "4, 10, 20",
+    "guidance_scale": "1-7 (+2)",
+    "strength": "0.4-1 (+0.2)",
+}
+
+
+def sheet_panel(
+    studio: Studio, id: str, params: InpaintParams | None, device: str | None, button: Callable[[str], None]
+) -> None:
+    """The choice of what to vary. button: draws the one that makes the sheet, under this title."""
+    with st.expander("Sheet: vary one or two parameters", icon=":material/grid_on:"):
+        columns, rows = st.columns(2)
+        with columns:
+            across = _axis(studio, id, "columns", list(AXES))
+        with rows:
+            down = _axis(studio, id, "rows", [NOTHING, *AXES])
+        sheet, problem = _sheet(across, down, params, _unused(studio, params, across, down))
+        # What comes and goes with the values stands below, so that it does not move the button that is being pressed.
+        button(f"Make {sheet.cells} pictures" if sheet else "Make the sheet")
+        if problem:
+            st.caption(escaped(problem))
+        elif sheet is not None and params is not None:
+            st.caption(_cost(studio, sheet, params, device))
+
+
+def sheet_now(studio: Studio, id: str, params: InpaintParams, session: Mapping[str, Any]) -> Sheet:
+    """For a callback, which runs before the panel is drawn: what it says in this snapshot of the session.
+
+    Raises InvalidInput for what cannot be varied, or makes no sheet.
+    """
+    across, down = (_axis_now(session, f"{id}.sheet.{side}") for side in ("columns", "rows"))
+    sheet, problem = _sheet(across, down, params, _unused(studio, params, across, down))
+    if problem:
+        raise InvalidInput(problem)
+    return sheet
+
+
+def _axis_now(session: Mapping[str, Any], key: str) -> Axis | str | None:
+    name = session.get(key, NOTHING)
+    if name == NOTHING:
+        return None
+    held = session.get(f"{key}.{name}", ())
+    try:
+        return Axis.parse(name, held) if isinstance(held, str) else Axis(name, tuple(held))
+    except StudioError as error:
+        return str(error)
+
+
+def _axis(studio: Studio, id: str, side: str, names: list[str]) -> Axis | str | None:
+    """An axis, words on what is wrong with it, or None for no axis at all."""
+    name = st.selectbox(
+        "Columns" if side == "columns" else "Rows", names, key=f"{id}.sheet.{side}", format_func=_title,
+        index=names.index("guidance_scale") if side == "columns" else 0,
+    )  # fmt: skip
+    if name == NOTHING:
+        return None
+    try:
+        return _values(studio, f"{id}.sheet.{side}.{name}", name)
+    except StudioError as error:
+        return str(error)
+
+
+def _values(studio: Studio, key: str, name: str) -> Axis:
+    if name == "scheduler":
+        chosen = st.multiselect("Schedulers", list(SCHEDULERS), key=key, format_func=SCHEDULERS.get)
+        return Axis(name, tuple(chosen))
+    if name == "model":
+        ready = [spec.key for spec in studio.models.listed() if studio.models.is_ready(spec.key)]
+        return Axis(name, tuple(st.multiselect("Models", ready, key=key)))
+    state.begin_widget(key, "" if name == WORDS else EXAMPLES[name])
+    help = (
+        "The first is a part of your prompt; the others take its place."
+        if name == WORDS
+        else "Numbers with commas between them, or ranges such as 10-50 (+10)."
+    )
+    return Axis.parse(name, st.text_input("Values", key=key, placeholder=EXAMPLES[name], help=help))
+
+
+def _title(name: str) -> str:
+    return {NOTHING: "Nothing", WORDS: "Words of the prompt"}.get(name) or PARAMETERS[name].title
+
+
+def _unused(studio: Studio, params: InpaintParams | None, *axes: Axis | str | None) -> Collection[str]:
+    varies_model = any(isinstance(axis, Axis) and axis.name == "model" for axis in axes)
+    return () if params is None or varies_model else unused_by(studio, params.model)
+
+
+def _sheet(
+    across: Axis | str | None, down: Axis | str | None, params: InpaintParams | None, unused: Collection[str]
+) -> tuple[Any, str | None]:
+    for axis in (across, down):
+        if isinstance(axis, str):
+            return None, axis
+        if axis is not None and axis.name in unused:
+            return None, f"{PARAMETERS[axis.name].title} has no effect with this model: all pictures would be alike."
+    if params is None:
+        return None, None
+    try:
+        sheet = Sheet(across, down)
+        sheet.all_params(params)
+    except StudioError as error:
+        return None, str(error)
+    return sheet, None
+
+
+def _cost(studio: Studio, sheet: Sheet, params: InpaintParams, device: str | None) -> str:
+    cells = [(cell, device) for line in sheet.all_params(params) for cell in line] if device else []
+    takes = studio.statistics.estimates_s(cells)
+    if not takes or None in takes:
+        return f"{sheet.cells} pictures with the same picture and mask."
+    return f"{sheet.cells} pictures, about {duration(sum(takes))} in all."
+
+
+def sheet_view(studio: Studio, sheet_id: str) -> None:
+    """The sheet as one picture, and its download. Cells that are not ready yet are empty fields."""
+    with shown_errors():
+        st.header("Sheet")
+        _laid_out(studio, studio.sheets.get(sheet_id))
+
+
+def sheets_of(studio: Studio, generation: Generation) -> None:
+    """The sheets that this generation is part of; nothing if there are none."""
+    with shown_errors():
+        sheets = studio.sheets.of(generation.id)
+        if not sheets:
+            return
+        panel = st.expander("Sheet", icon=":material/grid_on:", key=PANEL, on_change="rerun")
+        if not panel.open:
+            return
+        with panel:
+            for made in sheets:
+                _laid_out(studio, made)
+
+
+def _laid_out(studio: Studio, made: MadeSheet) -> None:
+    picture = _picture(studio, made)
+    st.image(picture, alt=_words(made), width="content")
+    done = sum(generation.output is not None for generation in made.generations)
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.caption(f"{done} of {made.sheet.cells} are done. Each is in the gallery by itself.", width="stretch")
+        st.download_button(
+            "Download the sheet", picture, f"sheet-{made.id}.png", "image/png", key=f"sheet-{made.id}",
+            on_click="ignore", icon=":material/download:",
+        )  # fmt: skip
+
+
+def _picture(studio: Studio, made: MadeSheet) -> bytes:
+    outputs = tuple(g.output or str(g.status) if g else "" for line in made.cells for g in line)
+    return _drawn(studio, made, made.id, outputs)
+
+
+@st.cache_data(max_entries=8, show_spinner="Laying out the sheet")
+def _drawn(_studio: Studio, _made: MadeSheet, id: str, outputs: tuple[str, ...]) -> bytes:
+    file = io.BytesIO()
+    _studio.sheets.picture(_made).save(file, "PNG")
+    return file.getvalue()
+
+
+def _words(made: MadeSheet) -> str:
+    columns = ", ".join(made.sheet.columns.labels)
+    rows = f"; rows: {', '.join(made.sheet.rows.labels)}" if made.sheet.rows else ""
+    return f"A sheet of {made.sheet.cells} results. Columns: {columns}{rows}"

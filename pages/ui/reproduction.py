@@ -1,0 +1,221 @@
+"""Verifying many generations: which ones, how far it is, what was found, and why something came out otherwise."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from concurrent.futures import Future
+from contextlib import suppress
+from datetime import date
+
+import streamlit as st
+
+from core.bootstrap import Studio
+from core.domain.gallery import GalleryFilter
+from core.domain.reproduction import Batch, Overview, Verdict, Wanted
+from pages.ui.components.gallery_grid import gallery_grid
+from pages.ui.generation.card import GALLERY_PAGE, INPAINT_PAGE, address_of
+from pages.ui.generation.verdict import MEANINGS
+from pages.ui.shell.actions import action_button
+from pages.ui.shell.messages import escaped, shown_errors
+from pages.ui.shell.page import button_label
+from pages.ui.shell.resources import looking_at_environments
+from pages.ui.shell.wording import counted
+
+WANTED = {
+    Wanted.UNVERIFIED: "Not yet verified",
+    Wanted.ELSEWHERE: "Made in another environment",
+    Wanted.ALL: "All",
+}
+COLOURS = {Verdict.EXACT: "#0e857a", Verdict.CLOSE: "#3566c9", Verdict.DIFFERENT: "#e0952f"}
+ENVIRONMENTS_SHOWN = 5
+CHANGES_SHOWN = 6
+REASONS_SHOWN = 30
+PICTURES_SHOWN = 24
+
+
+def reproduction_view(studio: Studio) -> None:
+    looking = looking_at_environments(studio)
+    here = _here(looking)
+    overview = studio.reproductions.overview(here or ())
+    st.markdown(
+        "A verification paints a picture again under its recorded conditions, and compares every pixel. Do it after "
+        "an update of PyTorch or diffusers, or when you move to another machine."
+    )
+    if not overview.total:
+        st.info("There is nothing to verify yet. Paint something first.", icon=":material/fact_check:")
+        st.page_link(INPAINT_PAGE, label="Paint the first one", icon=":material/arrow_forward:")
+        return
+    _counts(overview)
+    _choose(studio, overview, looking)
+    _progress(studio)
+    _why(studio)
+    _pictures(studio, overview)
+    _history(studio)
+
+
+def _here(looking: Future[Sequence[Mapping[str, str]]]) -> Sequence[Mapping[str, str]] | None:
+    """None as long as the engine is still being loaded, and where it cannot be."""
+    with suppress(TimeoutError), shown_errors():
+        return looking.result(timeout=0.05)
+    return None
+
+
+def _counts(overview: Overview) -> None:
+    with st.container(horizontal=True):
+        for verdict in Verdict:
+            st.metric(verdict, f"{overview.verdict(verdict):,}", help=MEANINGS[verdict], border=True, width=155)
+        st.metric("Not yet verified", f"{overview.verdict(None):,}", border=True, width=155)
+
+
+# Which ones ----------------------------------------------------------------------------------------------------
+
+
+def _choose(studio: Studio, overview: Overview, looking: Future[Sequence[Mapping[str, str]]]) -> None:
+    st.header("Verify")
+    wanted = st.segmented_control(
+        "Which", list(WANTED), default=Wanted.UNVERIFIED, required=True, key="wanted",
+        format_func=lambda wanted: WANTED[wanted], label_visibility="collapsed",
+    )  # fmt: skip
+    if wanted is Wanted.ELSEWHERE:
+        if not looking.done():
+            _wait_for(looking)
+            return
+        _environments(overview)
+    count = overview.count(wanted)
+    words = counted(count, "generation")
+    action_button(
+        f"Verify {words}", _verify_all, studio, wanted, looking, key="verify-all", icon=":material/fact_check:",
+        type="primary", disabled=not count,
+    )  # fmt: skip
+    st.caption("New pictures always go first. Imported pictures of other programs cannot be run again.")
+
+
+def _verify_all(studio: Studio, wanted: Wanted, looking: Future[Sequence[Mapping[str, str]]]) -> None:
+    queued = studio.reproductions.verify_all(wanted, looking.result() if wanted is Wanted.ELSEWHERE else ())
+    waiting = "" if queued else " They are waiting already."
+    st.toast(f"{len(queued):,} queued to be verified.{waiting}", icon=":material/fact_check:")
+
+
+@st.fragment(run_every="1s")
+def _wait_for(looking: Future) -> None:
+    if looking.done():
+        st.rerun()
+    st.caption("Looking at this machine")
+
+
+def _environments(overview: Overview) -> None:
+    if not overview.elsewhere:
+        st.caption("Everything was made under the versions and switches of this machine.")
+    for elsewhere in overview.elsewhere[:ENVIRONMENTS_SHOWN]:
+        changes = [escaped(str(change)) for change in elsewhere.changes]
+        more = f", and {len(changes) - CHANGES_SHOWN} more" if len(changes) > CHANGES_SHOWN else ""
+        st.markdown(f"- **{elsewhere.stock.count:,}**: {'; '.join(changes[:CHANGES_SHOWN])}{more}")
+    if len(overview.elsewhere) > ENVIRONMENTS_SHOWN:
+        st.caption(f"and {len(overview.elsewhere) - ENVIRONMENTS_SHOWN} other environments")
+
+
+# How far it is -------------------------------------------------------------------------------------------------
+
+
+def _progress(studio: Studio) -> None:
+    if studio.reproductions.batch().total:
+        _going_on(studio)
+
+
+@st.fragment(run_every="1s")
+def _going_on(studio: Studio) -> None:
+    with shown_errors():
+        if not batch_progress(studio):
+            st.rerun()
+
+
+def batch_progress(studio: Studio) -> bool:
+    """How far all verifications are, with a way to end them; nothing, and False, if there are none."""
+    batch = studio.reproductions.batch()
+    if batch.total:
+        st.progress(batch.done / batch.total, text=_in_words(batch))
+        if studio.queue.is_paused():
+            st.caption("The queue is paused, so nothing is verified now.")
+        action_button(
+            button_label("Cancel", "all verifications"), studio.reproductions.cancel_all, key="cancel-batch",
+            icon=":material/stop:",
+        )  # fmt: skip
+    return batch.total > 0
+
+
+def _in_words(batch: Batch) -> str:
+    running = f", {batch.running} being run again" if batch.running else ""
+    return f"{batch.done:,} of {batch.total:,} verified{running}, {batch.waiting:,} waiting"
+
+
+# What was found ------------------------------------------------------------------------------------------------
+
+
+def _why(studio: Studio) -> None:
+    reasons, failures = studio.reproductions.reasons(), studio.reproductions.failures()
+    if not reasons and not failures:
+        return
+    st.header("What was not as it had been")
+    if reasons:
+        rows = reasons[:REASONS_SHOWN]
+        table = {"What": [escaped(reason.words) for reason in rows], "In": [f"{reason.count:,}" for reason in rows]}
+        table |= {verdict: [f"{reason.verdicts.get(verdict, 0):,}" for reason in rows] for verdict in Verdict}
+        alt = "Changes, and in how many verifications of each verdict"
+        st.table(table, hide_index=True, border="horizontal", alt=alt)
+        if len(reasons) > REASONS_SHOWN:
+            st.caption(f"and {len(reasons) - REASONS_SHOWN} more")
+    if failures:
+        st.markdown("**Could not be verified**")
+        st.markdown("\n".join(f"- {n:,}: {escaped(error)}" for error, n in failures))
+
+
+def _pictures(studio: Studio, overview: Overview) -> None:
+    found = [verdict for verdict in reversed(Verdict) if overview.verdict(verdict)]
+    if not found:
+        return
+    st.header("Pictures")
+    chosen = st.segmented_control(
+        "Verdict", found, default=found[0], required=True, key="shown-verdict", label_visibility="collapsed",
+        format_func=lambda verdict: f"{verdict} ({overview.verdict(verdict):,})",
+    )  # fmt: skip
+    filter = GalleryFilter(verdicts=(chosen,))
+    with shown_errors():
+        page = studio.gallery.browse(filter, limit=PICTURES_SHOWN)
+        answer = gallery_grid(studio.gallery, page.generations, key="reproduction", selectable=False)
+        if answer.opened:
+            st.switch_page(GALLERY_PAGE, query_params=address_of(answer.opened))
+    label, icon = "All of them in the gallery", ":material/photo_library:"
+    st.page_link(GALLERY_PAGE, label=label, icon=icon, query_params=filter.to_query())
+
+
+def _history(studio: Studio) -> None:
+    history = studio.reproductions.history()
+    if not history:
+        return
+    st.header("History")
+    points = [{"day": day.isoformat(), "verdict": str(verdict), "n": n} for day, verdict, n in history]
+    spec = {
+        "data": {"values": points},
+        "mark": {"type": "bar", "cornerRadius": 2},
+        "encoding": {
+            "x": {"field": "day", "type": "ordinal", "title": None, "axis": {"labelAngle": 0, "labelOverlap": True}},
+            "y": {"field": "n", "type": "quantitative", "title": "Verifications", "axis": {"tickMinStep": 1}},
+            "color": {
+                "field": "verdict", "type": "nominal", "title": None, "legend": {"orient": "bottom"},
+                "scale": {"domain": [str(v) for v in COLOURS], "range": list(COLOURS.values())},
+            },
+        },
+    }  # fmt: skip
+    first, last = history[-1][0], history[0][0]
+    st.vega_lite_chart(
+        spec=spec, height=260,
+        alt=f"Verifications from {first:%d %b %Y} to {last:%d %b %Y} by verdict. As a table below.",
+    )  # fmt: skip
+    with st.expander("As a table"):
+        rows: dict[date, dict[str, int]] = defaultdict(dict)
+        for day, verdict, n in history:
+            rows[day][verdict] = n
+        columns: dict[str, list[str]] = {"Day (UTC)": [day.isoformat() for day in rows]}
+        columns |= {verdict: [f"{row.get(verdict, 0):,}" for row in rows.values()] for verdict in Verdict}
+        st.table(columns, hide_index=True, border="horizontal", alt="Verifications of each day by verdict")

@@ -1,0 +1,301 @@
+"""The gallery in numbers: durations, days, endings and verdicts. Each picture of numbers is also there as a table."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Callable, Hashable, Mapping, Sequence
+from datetime import UTC, date, datetime, timedelta
+from math import sqrt
+from typing import Any
+
+import streamlit as st
+
+from core.bootstrap import Studio
+from core.domain.gallery import UNVERIFIED, GalleryFilter
+from core.domain.generation import Status
+from core.domain.statistics import Durations, Made, Pace
+from pages.ui.components.gallery_grid import STATUS_TITLES
+from pages.ui.gallery.filters import VERDICT_TITLES
+from pages.ui.generation.card import GALLERY_PAGE, INPAINT_PAGE, duration
+from pages.ui.inpaint.model_picker import unused_by
+from pages.ui.shell import address, state
+from pages.ui.shell.messages import escaped, shown_errors
+
+PERIODS = {7: "Last 7 days", 30: "Last 30 days", 90: "Last 90 days", 365: "Last year", 0: "All time"}
+PERIOD = "days"
+STEPS = "num_inference_steps"
+"""In the address, beside model and device: only what is so many days old."""
+
+SERIES = 6
+"""Lines in a chart; more cannot be told apart."""
+
+FRESH_S = 30
+"""Counting a million rows takes two seconds: the numbers of half a minute ago are shown as long."""
+
+WIDE_RANGE = 30
+"""From this ratio on, the larger values of a chart would press the smaller ones flat: its scale is logarithmic."""
+
+LEGEND = {"orient": "bottom", "columns": 1, "labelLimit": 280}
+COLOURS = {
+    Status.SUCCEEDED: "#0e857a", Status.FAILED: "#d9483b", Status.CANCELLED: "#9aa5a3", Status.INTERRUPTED: "#e0952f",
+    Status.QUEUED: "#5b8def", Status.RUNNING: "#3566c9",
+}  # fmt: skip
+
+
+def statistics_view(studio: Studio) -> None:
+    if not studio.gallery.count():
+        _nothing_yet()
+        return
+    asked = _asked_for(studio)
+    made, paces = _counted(studio, asked, studio.database_title, studio.gallery.count())
+    if not made:
+        st.info("Nothing was made with these choices. Choose a longer time or other models.", icon=":material/search:")
+        return
+    _totals(made, paces)
+    _durations(studio, paces)
+    _days(made)
+    _endings(made)
+    st.caption("What lies in the trash is not counted, and durations leave out what was imported. Days are in UTC.")
+
+
+@st.cache_data(ttl=FRESH_S, max_entries=32, show_spinner="Counting", hash_funcs={GalleryFilter: repr})
+def _counted(_studio: Studio, asked: GalleryFilter, database: str, count: int) -> tuple[Sequence[Made], Sequence[Pace]]:
+    """database, count: another gallery, or one with a new row, is counted anew."""
+    return _studio.statistics.made(asked), _studio.statistics.paces(asked)
+
+
+def _nothing_yet() -> None:
+    st.info(
+        "Nothing to count yet. As soon as you have painted something, you see here how long it took with which model, "
+        "steps and size, what was made when, and how much of it could be reproduced.",
+        icon=":material/bar_chart:",
+    )
+    st.page_link(INPAINT_PAGE, label="Paint the first one", icon=":material/arrow_forward:")
+
+
+# What is asked for, in the address -----------------------------------------------------------------------------
+
+
+def _asked_for(studio: Studio) -> GalleryFilter:
+    asked, days = GalleryFilter(), _period()
+    with shown_errors():
+        asked = GalleryFilter(models=tuple(address.get_all("model")), devices=tuple(address.get_all("device")))
+    facets = studio.gallery.facets()
+    with st.container(horizontal=True):
+        for label, key, chosen in (("Model", "model", asked.models), ("Device", "device", asked.devices)):
+            options = dict.fromkeys((*(value for value, _ in facets[key]), *chosen))
+            state.fill_widget(f"statistics-{key}", list(chosen))
+            st.multiselect(label, list(options), placeholder="Any", key=f"statistics-{key}", on_change=_ask, width=300)
+        state.fill_widget("statistics-days", days)
+        st.selectbox(
+            "Time", list(PERIODS), format_func=PERIODS.__getitem__, key="statistics-days", on_change=_ask, width=160
+        )
+    since = datetime.now(UTC).date() - timedelta(days=days - 1) if days else None
+    return GalleryFilter(models=asked.models, devices=asked.devices, since=since)
+
+
+def _period() -> int:
+    days = address.get(PERIOD) or ""
+    return int(days) if days.isascii() and days.isdigit() and int(days) in PERIODS else 0
+
+
+def _ask() -> None:
+    days = state.widget_value("statistics-days")
+    address.put(
+        model=list(state.widget_value("statistics-model")),
+        device=list(state.widget_value("statistics-device")),
+        **{PERIOD: [str(days)] if days else []},
+    )
+
+
+# The parts, from top to bottom ---------------------------------------------------------------------------------
+
+
+def _totals(made: Sequence[Made], paces: Sequence[Pace]) -> None:
+    statuses = _summed(made, lambda m: m.status)
+    all_of_it, succeeded = sum(statuses.values()), statuses[Status.SUCCEEDED]
+    ended = sum(n for status, n in statuses.items() if not status.is_active)
+    durations = Durations.together(pace.durations for pace in paces)
+    with st.container(horizontal=True):
+        st.metric("Generations", f"{all_of_it:,}", width=160)
+        st.metric("Succeeded", f"{succeeded / ended:.1%}" if ended else "none ended yet", width=160)
+        if durations.count:
+            st.metric("Half took less than", duration(durations.within_s(0.5)), width=160)
+            st.metric("Time painted", duration(durations.total_s), width=200)
+
+
+def _durations(studio: Studio, paces: Sequence[Pace]) -> None:
+    st.header("How long it took")
+    if not paces:
+        st.caption("None of these was finished here, so there are no times.")
+        return
+    rows = _grouped(paces, lambda pace: (pace.model, pace.device))
+    left, right = st.columns(2, gap="large")
+    with left:
+        # One without steps, such as content fill, has a number of them on record all the same.
+        without = {model for model in {pace.model for pace in paces} if STEPS in unused_by(studio, model)}
+        stepped = [pace for pace in paces if pace.model not in without]
+        _pace_chart(stepped, "Steps", lambda pace: pace.steps, "By steps")
+    with right:
+        sized = [pace for pace in paces if pace.working_px]
+        _pace_chart(sized, "Working size (px, side of a square)", lambda p: round(sqrt(p.working_px or 0)), "By size")
+    if len(rows) > SERIES:
+        st.caption(f"The charts show the {SERIES} most used; the table shows all.")
+    st.table(
+        [
+            {
+                "Model": escaped(model),
+                "Device": escaped(device),
+                "Runs": f"{durations.count:,}",
+                "Half within": duration(durations.within_s(0.5)),
+                "Nine of ten within": duration(durations.within_s(0.9)),
+                "All together": duration(durations.total_s),
+            }
+            for (model, device), durations in rows.items()
+        ],
+        hide_index=True, border="horizontal", alt="How long generations took, by model and device",
+    )  # fmt: skip
+
+
+def _pace_chart(paces: Sequence[Pace], title: str, x: Callable[[Pace], int], heading: str) -> None:
+    """The median of each model on each device, over what x takes from a pace."""
+    shown = list(_grouped(paces, _series))[:SERIES]
+    found = _grouped([pace for pace in paces if _series(pace) in shown], lambda pace: (_series(pace), x(pace)))
+    points = [
+        {"of": series, "x": at, "seconds": round(durations.within_s(0.5), 3), "runs": durations.count}
+        for (series, at), durations in sorted(found.items())
+    ]
+    st.markdown(f"**{heading}**: the median of each model and device")
+    if not points:
+        st.caption("Not recorded.")
+        return
+    seconds = [point["seconds"] for point in points]
+    scale = {"type": "log"} if min(seconds) * WIDE_RANGE < max(seconds) else {"zero": True}
+    spec = {
+        "data": {"values": points},
+        "mark": {"type": "line", "point": {"size": 70, "filled": True}},
+        "encoding": {
+            "x": {"field": "x", "type": "quantitative", "title": title, "axis": {"format": "d", "tickMinStep": 1}},
+            "y": {"field": "seconds", "type": "quantitative", "title": "Seconds", "scale": scale},
+            "color": {"field": "of", "type": "nominal", "title": None, "legend": LEGEND},
+            "tooltip": [
+                {"field": "of", "title": "Model"},
+                {"field": "x", "title": title},
+                {"field": "seconds", "title": "Median, s"},
+                {"field": "runs", "title": "Runs"},
+            ],
+        },
+    }
+    st.vega_lite_chart(spec=spec, height=400, alt=f"Seconds a run took. {heading}. As a table below.")
+    with st.expander("As a table"):
+        columns = {"of": "Model", "x": title, "seconds": "Seconds", "runs": "Runs"}
+        _table([{columns[name]: value for name, value in point.items()} for point in points], heading)
+
+
+def _series(pace: Pace) -> str:
+    return f"{pace.model}, {pace.device}"
+
+
+def _days(made: Sequence[Made]) -> None:
+    first, last = made[0].day, made[-1].day
+    unit, begins = _unit(first, last)
+    counts = _summed(made, lambda m: (begins(m.day), m.status))
+    st.header("What was made when")
+    bars = [
+        {"day": day.isoformat(), "status": STATUS_TITLES[status], "n": n} for (day, status), n in sorted(counts.items())
+    ]
+    titles = {
+        STATUS_TITLES[status]: colour for status, colour in COLOURS.items() if any(s is status for _, s in counts)
+    }
+    spec = {
+        "data": {"values": bars},
+        "mark": {"type": "bar", "width": {"band": 0.85}},
+        "encoding": {
+            "x": {"field": "day", "type": "temporal", "timeUnit": f"utc{unit}", "title": None, "bandPosition": 0.5},
+            "y": {"field": "n", "type": "quantitative", "title": "Generations", "aggregate": "sum"},
+            "color": {
+                "field": "status", "type": "nominal", "title": None, "legend": LEGEND | {"columns": 3},
+                "scale": {"domain": list(titles), "range": list(titles.values())},
+            },
+            "tooltip": [
+                {"field": "day", "type": "temporal", "timeUnit": f"utc{unit}", "title": "Day"},
+                {"field": "status", "title": "Status"},
+                {"field": "n", "title": "Generations", "aggregate": "sum"},
+            ],
+        },
+    }  # fmt: skip
+    st.vega_lite_chart(
+        spec=spec, height=320,
+        alt=f"Generations from {first:%d %b %Y} to {last:%d %b %Y} by how they ended. As a table below.",
+    )  # fmt: skip
+    with st.expander("As a table"):
+        rows: dict[date, dict[str, Any]] = defaultdict(dict)
+        for (day, status), n in sorted(counts.items(), reverse=True):
+            rows[day][STATUS_TITLES[status]] = n
+        _table([{"From": day.isoformat(), **{t: row.get(t, 0) for t in titles}} for day, row in rows.items()], "Days")
+
+
+def _unit(first: date, last: date) -> tuple[str, Callable[[date], date]]:
+    """As many bars as can be told apart. Weeks begin on Sunday, as the chart has them."""
+    days = (last - first).days
+    if days <= 120:
+        return "yearmonthdate", lambda day: day
+    if days <= 730:
+        return "yearweek", lambda day: day - timedelta(days=(day.weekday() + 1) % 7)
+    return "yearmonth", lambda day: day.replace(day=1)
+
+
+def _endings(made: Sequence[Made]) -> None:
+    left, right = st.columns(2, gap="large")
+    with left:
+        st.header("How they ended")
+        # Of those that ended, as above: what still waits has not succeeded, and has not failed either.
+        statuses = _summed([m for m in made if not m.status.is_active], lambda m: m.status)
+        _shares([(STATUS_TITLES[s], statuses[s], {"status": s}) for s in Status if statuses[s]])
+    with right:
+        st.header("What verification found")
+        verdicts = _summed([m for m in made if m.status is Status.SUCCEEDED], lambda m: m.verdict or UNVERIFIED)
+        _shares(
+            [(title, verdicts[v], {"status": Status.SUCCEEDED, "verdict": v}) for v, title in VERDICT_TITLES.items()
+             if verdicts[v]]
+        )  # fmt: skip
+
+
+def _shares(values: Sequence[tuple[str, int, Mapping[str, str]]]) -> None:
+    """Each with its share and the way to those of all time in the gallery."""
+    if not values:
+        st.caption("None was finished yet.")
+    total = sum(n for _, n, _ in values)
+    for title, n, query in sorted(values, key=lambda value: -value[1]):
+        with st.container(horizontal=True, vertical_alignment="center"):
+            st.page_link(GALLERY_PAGE, label=escaped(title), query_params=_with_choices(query), width=140)
+            st.progress(n / total, width="stretch")
+            st.markdown(f"{n:,} ({n / total:.1%})", width=130)
+
+
+def _with_choices(query: Mapping[str, str]) -> dict[str, str | list[str]]:
+    chosen = {key: address.get_all(key) for key in ("model", "device")}
+    return {key: values for key, values in chosen.items() if values} | dict(query)
+
+
+# What they are made of -----------------------------------------------------------------------------------------
+
+
+def _summed(made: Sequence[Made], key: Callable[[Made], Hashable]) -> Counter:
+    counts: Counter = Counter()
+    for m in made:
+        counts[key(m)] += m.count
+    return counts
+
+
+def _grouped(paces: Sequence[Pace], key: Callable[[Pace], Any]) -> dict[Any, Durations]:
+    """The most used first."""
+    groups: dict[Any, list[Durations]] = defaultdict(list)
+    for pace in paces:
+        groups[key(pace)].append(pace.durations)
+    together = {group: Durations.together(durations) for group, durations in groups.items()}
+    return dict(sorted(together.items(), key=lambda item: -item[1].count))
+
+
+def _table(rows: Sequence[Mapping[str, Any]], title: str) -> None:
+    st.dataframe(list(rows), hide_index=True, height="auto", key=f"table-{title}")
