@@ -9,7 +9,7 @@ from core.domain.gallery import GalleryFilter
 from core.domain.generation import Status
 from pages.ui.components.gallery_grid import gallery_grid
 from pages.ui.device_card import device_card
-from pages.ui.generation.card import GALLERY_PAGE, INPAINT_PAGE, address_of
+from pages.ui.shell.links import GALLERY_PAGE, INPAINT_PAGE, address_of
 from pages.ui.shell.messages import shown_errors
 from pages.ui.shell.page import begin_page
 from pages.ui.shell.resources import studio

@@ -10,6 +10,7 @@ from core.bootstrap import Studio
 from core.domain.draft import Draft
 from core.domain.errors import GenerationNotFound
 from core.domain.generation import Generation
+from pages.ui.generation.sheets import sheet_view
 from pages.ui.inpaint.canvas import mask_canvas
 from pages.ui.inpaint.generating import generate_panel, sheet_button
 from pages.ui.inpaint.live_panel import live_panel
@@ -18,7 +19,7 @@ from pages.ui.inpaint.params_form import params_form, resolved_device
 from pages.ui.inpaint.picture_picker import picture_picker
 from pages.ui.inpaint.presets import presets_popover, prompts_popover
 from pages.ui.inpaint.result_view import result_view
-from pages.ui.inpaint.sheet_panel import sheet_panel, sheet_view
+from pages.ui.inpaint.sheet_form import sheet_panel
 from pages.ui.shell import state
 from pages.ui.shell.messages import shown_errors
 from pages.ui.shell.page import begin_page, scroll_up_for

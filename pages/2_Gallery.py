@@ -12,10 +12,11 @@ from core.domain.generation import Status
 from pages.ui.components.gallery_grid import gallery_grid
 from pages.ui.gallery.bulk import COMPARE, bulk_bar, offer_to_tidy
 from pages.ui.gallery.filters import AFTER, clear, filter_bar
-from pages.ui.generation.card import GENERATION_PARAMETER, INPAINT_PAGE, generation_card, headline, in_words
+from pages.ui.generation.card import generation_card, headline, in_words
 from pages.ui.generation.compare import comparison
 from pages.ui.reproduction import batch_progress
 from pages.ui.shell import address, state
+from pages.ui.shell.links import GENERATION_PARAMETER, INPAINT_PAGE
 from pages.ui.shell.messages import escaped, shown_errors
 from pages.ui.shell.page import begin_page
 from pages.ui.shell.resources import studio

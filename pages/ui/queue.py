@@ -12,14 +12,12 @@ from core.domain.errors import StudioError
 from core.domain.generation import Generation
 from core.domain.geometry import Size
 from core.domain.queue import Move, QueueEntry, QueueView
-from pages.ui.generation.card import duration, in_words
+from pages.ui.generation.card import in_words
 from pages.ui.shell import prepared, state
 from pages.ui.shell.actions import action_button
 from pages.ui.shell.messages import escaped, shown_errors
 from pages.ui.shell.page import button_label
-from pages.ui.shell.wording import beginning, counted
-
-QUEUE_PAGE = "pages/3_Queue.py"
+from pages.ui.shell.wording import beginning, counted, duration
 
 SHOWN = 20
 PICTURE = Size(112, 112)
@@ -186,14 +184,3 @@ def _when(entry: QueueEntry) -> str:
         return ""
     starts = f", begins in about {duration(entry.starts_in_s)}" if entry.starts_in_s >= 1 else ", begins soon"
     return starts + (f", takes about {duration(entry.takes_s)}" if entry.takes_s is not None else "")
-
-
-def queue_link(view: QueueView, mine: int) -> None:
-    """Below Generate: who else is in the queue."""
-    others = len(view.running) + view.waiting_count - mine
-    if view.is_paused:
-        st.warning("The queue is paused: nothing new begins.", icon=":material/pause_circle:")
-    if others > 0 or view.is_paused:
-        st.page_link(
-            QUEUE_PAGE, label=f"Queue: {others} others" if others else "Open the queue", icon=":material/queue:"
-        )

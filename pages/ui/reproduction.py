@@ -14,9 +14,9 @@ from core.bootstrap import Studio
 from core.domain.gallery import GalleryFilter
 from core.domain.reproduction import Batch, Overview, Verdict, Wanted
 from pages.ui.components.gallery_grid import gallery_grid
-from pages.ui.generation.card import GALLERY_PAGE, INPAINT_PAGE, address_of
 from pages.ui.generation.verdict import MEANINGS
 from pages.ui.shell.actions import action_button
+from pages.ui.shell.links import GALLERY_PAGE, INPAINT_PAGE, address_of
 from pages.ui.shell.messages import escaped, shown_errors
 from pages.ui.shell.page import button_label
 from pages.ui.shell.resources import looking_at_environments

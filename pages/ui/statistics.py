@@ -15,11 +15,11 @@ from core.domain.gallery import UNVERIFIED, GalleryFilter
 from core.domain.generation import Status
 from core.domain.statistics import Durations, Made, Pace
 from pages.ui.components.gallery_grid import STATUS_TITLES
-from pages.ui.gallery.filters import VERDICT_TITLES
-from pages.ui.generation.card import GALLERY_PAGE, INPAINT_PAGE, duration
-from pages.ui.inpaint.model_picker import unused_by
 from pages.ui.shell import address, state
+from pages.ui.shell.links import GALLERY_PAGE, INPAINT_PAGE
 from pages.ui.shell.messages import escaped, shown_errors
+from pages.ui.shell.resources import unused_by
+from pages.ui.shell.wording import VERDICT_TITLES, duration
 
 PERIODS = {7: "Last 7 days", 30: "Last 30 days", 90: "Last 90 days", 365: "Last year", 0: "All time"}
 PERIOD = "days"

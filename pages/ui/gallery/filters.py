@@ -14,13 +14,14 @@ from typing import Any
 import streamlit as st
 
 from core.bootstrap import Studio
-from core.domain.gallery import MAX_PX, RATINGS, UNVERIFIED, VERDICTS, Count, Facets, GalleryFilter, Sort
+from core.domain.gallery import MAX_PX, RATINGS, Count, Facets, GalleryFilter, Sort
 from core.domain.params import SCHEDULERS
 from pages.ui.components.gallery_grid import STATUS_TITLES
 from pages.ui.gallery.import_panel import import_panel
 from pages.ui.shell import address, state
 from pages.ui.shell.actions import action_button
 from pages.ui.shell.messages import escaped, shown_errors
+from pages.ui.shell.wording import VERDICT_TITLES
 
 SORTS = {
     Sort.NEWEST: "Newest first",
@@ -30,7 +31,6 @@ SORTS = {
     Sort.SLOWEST: "Slowest first",
     Sort.FASTEST: "Fastest first",
 }
-VERDICT_TITLES = {verdict: verdict for verdict in VERDICTS} | {UNVERIFIED: "Not verified"}
 FAVOURITE_TITLES = {True: "Favourites", False: "Others"}
 PARENT_TITLES = {True: "Made from another", False: "First of its line"}
 

@@ -16,18 +16,14 @@ from pages.ui.components.gallery_grid import STATUS_TITLES
 from pages.ui.generation.compare import before_after, painted_part
 from pages.ui.generation.downloads import downloads
 from pages.ui.generation.lineage import lineage_panel
+from pages.ui.generation.sheets import sheets_of
 from pages.ui.generation.verdict import verdict_badge, verdict_line, verdict_panel, verify_button
-from pages.ui.inpaint.sheet_panel import sheets_of
 from pages.ui.shell import address, state
 from pages.ui.shell.actions import action_button, kept_by
+from pages.ui.shell.links import GALLERY_PAGE, GENERATION_PARAMETER, INPAINT_PAGE, address_of
 from pages.ui.shell.messages import escaped, shown_errors
 from pages.ui.shell.wording import RERUN, TO_TRASH, TRASHED, duration, when
 
-GENERATION_PARAMETER = "generation"
-"""In the address of the gallery: the id of the generation that is open."""
-
-GALLERY_PAGE = "pages/2_Gallery.py"
-INPAINT_PAGE = "pages/1_Inpaint.py"
 TO_INPAINT = "to-inpaint"
 
 LONGEST = 20_000
@@ -49,12 +45,6 @@ def generation_card(studio: Studio, generation: Generation) -> None:
     _family(studio, generation)
     sheets_of(studio, generation)
     _record(studio, generation)
-
-
-def address_of(id: str) -> dict[str, str | list[str]]:
-    """The query that opens this generation on the gallery page: its filters stay set, a draft stays behind."""
-    stays = {name: values for name, values in address.as_dict().items() if name != state.DRAFT_PARAMETER}
-    return stays | {GENERATION_PARAMETER: id}
 
 
 # The parts, from top to bottom ---------------------------------------------------------------------------------

@@ -15,6 +15,7 @@ from pages.ui.components.gallery_grid import NO_PROMPT, STATUS_TITLES, TITLE_SHO
 from pages.ui.generation.compare import Shown, laid_over
 from pages.ui.shell import state
 from pages.ui.shell.actions import action_button
+from pages.ui.shell.links import GALLERY_PAGE
 from pages.ui.shell.media import address
 from pages.ui.shell.messages import shown_errors
 from pages.ui.shell.wording import beginning, counted, when
@@ -25,7 +26,6 @@ RELATIONS = {
     Relation.CONTINUATION: "Painted on",
     Relation.IMPORT: "Imported",
 }
-GALLERY_PAGE = "pages/2_Gallery.py"
 PANEL = "lineage"
 """One key for all cards: who steps along a chain keeps it open."""
 

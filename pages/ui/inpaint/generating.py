@@ -11,6 +11,7 @@ from core.bootstrap import Studio
 from core.domain.draft import Draft
 from core.domain.errors import InvalidParams, StudioError
 from core.domain.generation import Generation
+from core.domain.queue import QueueView
 from core.domain.request import InpaintRequest
 from core.services.generations import Origin
 from pages.ui.inpaint.canvas import store_drawn
@@ -18,10 +19,10 @@ from pages.ui.inpaint.live_panel import UnderWay
 from pages.ui.inpaint.mask_tools import mask_of
 from pages.ui.inpaint.painter import store_painted
 from pages.ui.inpaint.params_form import Choices, form_now, resolved_device
-from pages.ui.inpaint.sheet_panel import sheet_now
-from pages.ui.queue import queue_link
+from pages.ui.inpaint.sheet_form import sheet_now
 from pages.ui.shell import state
 from pages.ui.shell.actions import action_button
+from pages.ui.shell.links import QUEUE_PAGE
 from pages.ui.shell.messages import escaped, show_error, shown_errors
 from pages.ui.shell.resources import is_loaded
 from pages.ui.shell.wording import duration
@@ -173,3 +174,14 @@ def _answered(studio: Studio, id: str) -> str:
     """What was asked for, to see whether it is still the same."""
     draft = studio.drafts.get(id) or Draft()
     return repr((draft.source, draft.base_mask, draft.drawing, sorted(draft.params.items())))
+
+
+def queue_link(view: QueueView, mine: int) -> None:
+    """Below Generate: who else is in the queue."""
+    others = len(view.running) + view.waiting_count - mine
+    if view.is_paused:
+        st.warning("The queue is paused: nothing new begins.", icon=":material/pause_circle:")
+    if others > 0 or view.is_paused:
+        st.page_link(
+            QUEUE_PAGE, label=f"Queue: {others} others" if others else "Open the queue", icon=":material/queue:"
+        )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import streamlit as st
@@ -28,14 +28,6 @@ def recommended_for(studio: Studio, model: str) -> Mapping[str, Any]:
         return recommended(studio.models.find(model))
     except StudioError:
         return {}
-
-
-def unused_by(studio: Studio, model: str) -> Collection[str]:
-    """The parameters that have no effect with this model."""
-    try:
-        return studio.models.find(model).unused
-    except StudioError:
-        return ()
 
 
 def model_picker(studio: Studio, id: str, chosen: str, apply: Any) -> str:

@@ -26,13 +26,12 @@ from pages.ui.inpaint.model_picker import (
     model_picker,
     model_problem,
     recommended_for,
-    unused_by,
     vocabulary_advice,
 )
 from pages.ui.inpaint.prompt_length import prompt_length_line
 from pages.ui.shell import state
 from pages.ui.shell.messages import escaped, show_error
-from pages.ui.shell.resources import looking_for_devices
+from pages.ui.shell.resources import looking_for_devices, unused_by
 from pages.ui.shell.wording import beginning
 
 MAX_IMAGES = 8

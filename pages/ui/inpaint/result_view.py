@@ -12,15 +12,16 @@ from core.domain.generation import Generation, Status
 from core.domain.request import InpaintRequest
 from core.services.generations import Origin
 from core.services.prompts import asked_again
-from pages.ui.generation.card import GALLERY_PAGE, address_of, outside_badge
+from pages.ui.generation.card import outside_badge
 from pages.ui.generation.compare import before_after
 from pages.ui.generation.downloads import downloads
 from pages.ui.generation.verdict import verdict_line, verify_button
-from pages.ui.inpaint.model_picker import unused_by
 from pages.ui.inpaint.params_form import fill_form
 from pages.ui.shell import state
 from pages.ui.shell.actions import action_button
+from pages.ui.shell.links import GALLERY_PAGE, address_of
 from pages.ui.shell.messages import escaped, shown_errors
+from pages.ui.shell.resources import unused_by
 from pages.ui.shell.wording import TO_TRASH, TRASHED, waited
 
 VARIATIONS = 4

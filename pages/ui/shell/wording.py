@@ -7,8 +7,11 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import streamlit as st
 
+from core.domain.gallery import UNVERIFIED, VERDICTS
 from core.domain.generation import Generation
 from core.services.gallery import RETENTION
+
+VERDICT_TITLES = {verdict: verdict for verdict in VERDICTS} | {UNVERIFIED: "Not verified"}
 
 RERUN = "Queue the same picture, mask, parameters and seed once more, as a new generation"
 TO_TRASH = f"Out of the gallery. The trash keeps what is put there for {RETENTION.days} days."

@@ -1,8 +1,7 @@
-"""Sheets on the Inpaint page: choose what to vary, make every combination, look at all of them with labels."""
+"""The form of a sheet on the Inpaint page: choose one or two parameters to vary, and make every combination."""
 
 from __future__ import annotations
 
-import io
 from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
@@ -10,19 +9,14 @@ import streamlit as st
 
 from core.bootstrap import Studio
 from core.domain.errors import InvalidInput, StudioError
-from core.domain.generation import Generation
 from core.domain.params import PARAMETERS, SCHEDULERS, InpaintParams
 from core.domain.sheet import AXES, WORDS, Axis, Sheet
-from core.services.sheets import MadeSheet
-from pages.ui.inpaint.model_picker import unused_by
 from pages.ui.shell import state
-from pages.ui.shell.messages import escaped, shown_errors
+from pages.ui.shell.messages import escaped
+from pages.ui.shell.resources import unused_by
 from pages.ui.shell.wording import duration
 
 NOTHING = "nothing"
-PANEL = "sheets"
-"""One key for all cards: who goes from picture to picture keeps it open."""
-
 EXAMPLES = {
     WORDS: "red, blue, green",
     "seed": "1-4",
@@ -137,54 +131,3 @@ def _cost(studio: Studio, sheet: Sheet, params: InpaintParams, device: str | Non
     if not takes or None in takes:
         return f"{sheet.cells} pictures with the same picture and mask."
     return f"{sheet.cells} pictures, about {duration(sum(takes))} in all."
-
-
-def sheet_view(studio: Studio, sheet_id: str) -> None:
-    """The sheet as one picture, and its download. Cells that are not ready yet are empty fields."""
-    with shown_errors():
-        st.header("Sheet")
-        _laid_out(studio, studio.sheets.get(sheet_id))
-
-
-def sheets_of(studio: Studio, generation: Generation) -> None:
-    """The sheets that this generation is part of; nothing if there are none."""
-    with shown_errors():
-        sheets = studio.sheets.of(generation.id)
-        if not sheets:
-            return
-        panel = st.expander("Sheet", icon=":material/grid_on:", key=PANEL, on_change="rerun")
-        if not panel.open:
-            return
-        with panel:
-            for made in sheets:
-                _laid_out(studio, made)
-
-
-def _laid_out(studio: Studio, made: MadeSheet) -> None:
-    picture = _picture(studio, made)
-    st.image(picture, alt=_words(made), width="content")
-    done = sum(generation.output is not None for generation in made.generations)
-    with st.container(horizontal=True, vertical_alignment="center"):
-        st.caption(f"{done} of {made.sheet.cells} are done. Each is in the gallery by itself.", width="stretch")
-        st.download_button(
-            "Download the sheet", picture, f"sheet-{made.id}.png", "image/png", key=f"sheet-{made.id}",
-            on_click="ignore", icon=":material/download:",
-        )  # fmt: skip
-
-
-def _picture(studio: Studio, made: MadeSheet) -> bytes:
-    outputs = tuple(g.output or str(g.status) if g else "" for line in made.cells for g in line)
-    return _drawn(studio, made, made.id, outputs)
-
-
-@st.cache_data(max_entries=8, show_spinner="Laying out the sheet")
-def _drawn(_studio: Studio, _made: MadeSheet, id: str, outputs: tuple[str, ...]) -> bytes:
-    file = io.BytesIO()
-    _studio.sheets.picture(_made).save(file, "PNG")
-    return file.getvalue()
-
-
-def _words(made: MadeSheet) -> str:
-    columns = ", ".join(made.sheet.columns.labels)
-    rows = f"; rows: {', '.join(made.sheet.rows.labels)}" if made.sheet.rows else ""
-    return f"A sheet of {made.sheet.cells} results. Columns: {columns}{rows}"

@@ -1,0 +1,66 @@
+"""Finished sheets as one picture each: by their address, and on the card of a generation that is part of one."""
+
+from __future__ import annotations
+
+import io
+
+import streamlit as st
+
+from core.bootstrap import Studio
+from core.domain.generation import Generation
+from core.services.sheets import MadeSheet
+from pages.ui.shell.messages import shown_errors
+
+PANEL = "sheets"
+"""One key for all cards: who goes from picture to picture keeps it open."""
+
+
+def sheet_view(studio: Studio, sheet_id: str) -> None:
+    """The sheet as one picture, and its download. Cells that are not ready yet are empty fields."""
+    with shown_errors():
+        st.header("Sheet")
+        _laid_out(studio, studio.sheets.get(sheet_id))
+
+
+def sheets_of(studio: Studio, generation: Generation) -> None:
+    """The sheets that this generation is part of; nothing if there are none."""
+    with shown_errors():
+        sheets = studio.sheets.of(generation.id)
+        if not sheets:
+            return
+        panel = st.expander("Sheet", icon=":material/grid_on:", key=PANEL, on_change="rerun")
+        if not panel.open:
+            return
+        with panel:
+            for made in sheets:
+                _laid_out(studio, made)
+
+
+def _laid_out(studio: Studio, made: MadeSheet) -> None:
+    picture = _picture(studio, made)
+    st.image(picture, alt=_words(made), width="content")
+    done = sum(generation.output is not None for generation in made.generations)
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.caption(f"{done} of {made.sheet.cells} are done. Each is in the gallery by itself.", width="stretch")
+        st.download_button(
+            "Download the sheet", picture, f"sheet-{made.id}.png", "image/png", key=f"sheet-{made.id}",
+            on_click="ignore", icon=":material/download:",
+        )  # fmt: skip
+
+
+def _picture(studio: Studio, made: MadeSheet) -> bytes:
+    outputs = tuple(g.output or str(g.status) if g else "" for line in made.cells for g in line)
+    return _drawn(studio, made, made.id, outputs)
+
+
+@st.cache_data(max_entries=8, show_spinner="Laying out the sheet")
+def _drawn(_studio: Studio, _made: MadeSheet, id: str, outputs: tuple[str, ...]) -> bytes:
+    file = io.BytesIO()
+    _studio.sheets.picture(_made).save(file, "PNG")
+    return file.getvalue()
+
+
+def _words(made: MadeSheet) -> str:
+    columns = ", ".join(made.sheet.columns.labels)
+    rows = f"; rows: {', '.join(made.sheet.rows.labels)}" if made.sheet.rows else ""
+    return f"A sheet of {made.sheet.cells} results. Columns: {columns}{rows}"
