@@ -214,7 +214,7 @@ def build_studio(
             now,
             new_id,
             pictures,
-        ),  # fmt: skip
+        ),
         pictures=pictures,
         lineage=Lineage(families, repo, images, dispatching, resolve_device, now, new_id),
         drafts=Drafts(DraftRepo(engine), images, pictures, partial(_is_usable, models), now, new_id),

@@ -259,9 +259,14 @@ def _numbers(
 
 
 def _read(
-    session: Session, filter: GalleryFilter, by: str, cursor: Cursor | None, limit: int, back: bool,
+    session: Session,
+    filter: GalleryFilter,
+    by: str,
+    cursor: Cursor | None,
+    limit: int,
+    back: bool,
     without: str | None = None,
-) -> list[int]:  # fmt: skip
+) -> list[int]:
     """without: a column that must have no value."""
     found = search.source(session, filter, by)
     query = found.numbers().order_by(*search.order(filter, found, by, back=back)).limit(limit)
@@ -280,9 +285,13 @@ def _read(
 # Counting ------------------------------------------------------------------------------------------------------
 
 _READ = {
-    "status": Status, "favourite": lambda v: bool(int(v)), "has_parent": lambda v: bool(int(v)),
-    "in_trash": lambda v: bool(int(v)), "rating": lambda v: int(v) or None, "verdict": lambda v: v or UNVERIFIED,
-}  # fmt: skip
+    "status": Status,
+    "favourite": lambda v: bool(int(v)),
+    "has_parent": lambda v: bool(int(v)),
+    "in_trash": lambda v: bool(int(v)),
+    "rating": lambda v: int(v) or None,
+    "verdict": lambda v: v or UNVERIFIED,
+}
 
 
 def _known_tag(session: Session, filter: GalleryFilter) -> int | None:

@@ -202,9 +202,14 @@ class GenerationRepo(GalleryRepo):
             if at is None:
                 return Progress(Status(row.status), cancel_requested=cancel_requested)
             return Progress(
-                Status(row.status), Phase(at.phase), at.step, at.total, at.eta_s, at.preview,
+                Status(row.status),
+                Phase(at.phase),
+                at.step,
+                at.total,
+                at.eta_s,
+                at.preview,
                 cancel_requested=cancel_requested,
-            )  # fmt: skip
+            )
 
     def _keep(self, environment: Environment) -> None:
         with Session(self._engine) as session:

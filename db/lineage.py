@@ -32,9 +32,18 @@ MAX_INTERRUPTIONS = 3
 """So often a step is queued again by itself after its worker died. Then it waits for a word: it may be the culprit."""
 
 _KIN = (
-    "id", "parent_id", "prompt", "title", "seed", "source", "source_name", "output", "pixels_sha256", "thumbnail",
+    "id",
+    "parent_id",
+    "prompt",
+    "title",
+    "seed",
+    "source",
+    "source_name",
+    "output",
+    "pixels_sha256",
+    "thumbnail",
     "created_at",
-)  # fmt: skip
+)
 
 
 Extend = Callable[[str, Generation], str]

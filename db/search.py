@@ -45,9 +45,11 @@ def conditions(filter: GalleryFilter) -> list[ColumnElement[bool]]:
     """All but text, tags and dates."""
     asked = [Row.deleted_at.is_not(None) if filter.in_trash else Row.deleted_at.is_(None)]
     for column_, values in (
-        (Row.status, filter.statuses), (Row.model, filter.models), (Row.device, filter.devices),
+        (Row.status, filter.statuses),
+        (Row.model, filter.models),
+        (Row.device, filter.devices),
         (Row.scheduler, filter.schedulers),
-    ):  # fmt: skip
+    ):
         if values:
             asked.append(_one_of(column_, values))
     if filter.verdicts:
@@ -163,18 +165,25 @@ def _from_text(filter: GalleryFilter, asked: list, tags: list[int]) -> Source:
     """The search index yields its rows in the order of the gallery, either way round, and stops when told."""
     number = TEXTS.c.rowid
     every = and_(
-        _matches_text(filter), Row.number == _unindexed(number), *asked, *within_days(filter, number),
+        _matches_text(filter),
+        Row.number == _unindexed(number),
+        *asked,
+        *within_days(filter, number),
         *(_has_tag(tag) for tag in tags),
-    )  # fmt: skip
+    )
     return Source(_hinted(select(number).select_from(TEXTS, Row), _narrow(filter)).where(every), number)
 
 
 def _from_tag(filter: GalleryFilter, asked: list, tag: int, tags: list[int]) -> Source:
     number = GenerationTagRow.number
     every = and_(
-        GenerationTagRow.tag_id == tag, Row.number == _unindexed(number), *asked, *within_days(filter, number),
-        *(_has_tag(other) for other in tags if other != tag), *_probe(filter),
-    )  # fmt: skip
+        GenerationTagRow.tag_id == tag,
+        Row.number == _unindexed(number),
+        *asked,
+        *within_days(filter, number),
+        *(_has_tag(other) for other in tags if other != tag),
+        *_probe(filter),
+    )
     return Source(_hinted(select(number).select_from(GenerationTagRow, Row), _narrow(filter)).where(every), number)
 
 
@@ -186,9 +195,13 @@ def _from_index(filter: GalleryFilter, asked: list, tags: list[int], index: str)
     first = aliased(Row)
     number = first.number
     every = and_(
-        *_index_conditions(first, filter, index), Row.number == _unindexed(number), *asked,
-        *within_days(filter, number), *(_has_tag(tag) for tag in tags), *_probe(filter),
-    )  # fmt: skip
+        *_index_conditions(first, filter, index),
+        Row.number == _unindexed(number),
+        *asked,
+        *within_days(filter, number),
+        *(_has_tag(tag) for tag in tags),
+        *_probe(filter),
+    )
     query = select(number).select_from(first, Row).with_hint(first, f"INDEXED BY ix_generations_{index}", "sqlite")
     return Source(_hinted(query, _narrow(filter)).where(every), number, first)
 
@@ -240,8 +253,17 @@ def _choose(session: Session, filter: GalleryFilter, tags: list[int], by: str) -
     if filter.parent_id is not None:
         return "parent_id"
     in_order = "trash" if filter.in_trash else {"rating": "ratings", "runtime_s": "runtimes"}.get(by, "gallery")
-    if not (filter.text or tags or filter.statuses or filter.models or filter.devices or filter.schedulers
-            or filter.rating or filter.favourite or filter.verdicts):  # fmt: skip
+    if not (
+        filter.text
+        or tags
+        or filter.statuses
+        or filter.models
+        or filter.devices
+        or filter.schedulers
+        or filter.rating
+        or filter.favourite
+        or filter.verdicts
+    ):
         return in_order
     # What the counts know: without text, dates, sizes, which may leave fewer.
     singles = [] if filter.in_trash else list(_single_filters(filter))
@@ -300,9 +322,14 @@ def _count_text(session: Session, filter: GalleryFilter) -> int:
 def counts_know(session: Session, filter: GalleryFilter) -> bool:
     """Whether the counts answer this question without a look at the rows."""
     return is_sqlite(session) and not (
-        filter.text or filter.since or filter.until or filter.min_px or filter.max_px or filter.parent_id
+        filter.text
+        or filter.since
+        or filter.until
+        or filter.min_px
+        or filter.max_px
+        or filter.parent_id
         or len(filter.tags) > 1
-    )  # fmt: skip
+    )
 
 
 def in_cube(filter: GalleryFilter, tag: int = 0, skip: str = "") -> list[ColumnElement[bool]]:
@@ -311,9 +338,11 @@ def in_cube(filter: GalleryFilter, tag: int = 0, skip: str = "") -> list[ColumnE
     if skip != "in_trash":
         asked.append(Cube.in_trash.is_(filter.in_trash))
     for name, values in (
-        ("status", filter.statuses), ("model", filter.models), ("device", filter.devices),
+        ("status", filter.statuses),
+        ("model", filter.models),
+        ("device", filter.devices),
         ("scheduler", filter.schedulers),
-    ):  # fmt: skip
+    ):
         if values and name != skip:
             asked.append(_one_of(getattr(Cube, name), values))
     if filter.verdicts and skip != "verdict":
@@ -338,9 +367,15 @@ def without(filter: GalleryFilter, facet: str) -> GalleryFilter:
     from dataclasses import replace
 
     empty = {
-        "status": {"statuses": ()}, "model": {"models": ()}, "device": {"devices": ()},
-        "scheduler": {"schedulers": ()}, "favourite": {"favourite": None}, "rating": {"rating": None},
-        "has_parent": {"has_parent": None}, "verdict": {"verdicts": ()}, "tag": {},
+        "status": {"statuses": ()},
+        "model": {"models": ()},
+        "device": {"devices": ()},
+        "scheduler": {"schedulers": ()},
+        "favourite": {"favourite": None},
+        "rating": {"rating": None},
+        "has_parent": {"has_parent": None},
+        "verdict": {"verdicts": ()},
+        "tag": {},
         "in_trash": {"in_trash": not filter.in_trash},
-    }[facet]  # fmt: skip
+    }[facet]
     return replace(filter, sort=Sort.NEWEST, **empty)

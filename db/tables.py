@@ -81,9 +81,19 @@ def _constant(value: object):
 
 
 LOOKED_AT = (
-    "number", "status", "model", "device", "scheduler", "favourite", "rating", "width", "height", "runtime_s",
-    "parent_id", "verdict",
-)  # fmt: skip
+    "number",
+    "status",
+    "model",
+    "device",
+    "scheduler",
+    "favourite",
+    "rating",
+    "width",
+    "height",
+    "runtime_s",
+    "parent_id",
+    "verdict",
+)
 """What filters look at."""
 
 # Successes of this installation, whose times are known.

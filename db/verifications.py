@@ -198,9 +198,12 @@ class VerificationRepo:
         number = func.count()
         failed = select(Row.error, number).where(Row.status == Status.FAILED, Row.error.is_not(None))
         with Session(self._engine) as session:
-            return [(error, n) for error, n in session.execute(
-                failed.group_by(Row.error).order_by(number.desc(), Row.error).limit(limit)
-            )]  # fmt: skip
+            return [
+                (error, n)
+                for error, n in session.execute(
+                    failed.group_by(Row.error).order_by(number.desc(), Row.error).limit(limit)
+                )
+            ]
 
     def history(self, days: int) -> list[tuple[date, Verdict, int]]:
         """How many verdicts of each kind were found on each day (UTC), newest first, over so many days that had any."""

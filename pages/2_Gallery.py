@@ -156,9 +156,13 @@ def _neighbours(page: list[str], at: int) -> None:
         if st.button("Newer", icon=":material/chevron_left:", disabled=at == 0, key="detail-newer", type="tertiary"):
             _open(page[at - 1])
         if st.button(
-            "Older", icon=":material/chevron_right:", icon_position="right", disabled=at == len(page) - 1,
-            key="detail-older", type="tertiary",
-        ):  # fmt: skip
+            "Older",
+            icon=":material/chevron_right:",
+            icon_position="right",
+            disabled=at == len(page) - 1,
+            key="detail-older",
+            type="tertiary",
+        ):
             _open(page[at + 1])
 
 

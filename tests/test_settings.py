@@ -123,9 +123,12 @@ def test_the_hubs_library_takes_what_env_says(env):
     clean = {k: v for k, v in os.environ.items() if not env_file.HANDED_ON.fullmatch(k) and k != "HF_TOKEN"}
 
     run = subprocess.run(
-        [sys.executable, "-c", code], cwd=env.parent, env={**clean, "PYTHONPATH": str(EXAMPLE.parent)},
-        capture_output=True, text=True,
-    )  # fmt: skip
+        [sys.executable, "-c", code],
+        cwd=env.parent,
+        env={**clean, "PYTHONPATH": str(EXAMPLE.parent)},
+        capture_output=True,
+        text=True,
+    )
 
     assert run.stdout.split() == ["/somewhere/hub", "https://mirror.invalid", "None", "/somewhere/hub"], run.stderr
 

@@ -352,9 +352,12 @@ def _cubic(at: list[float], letter: str, numbers: list[float]) -> list[float]:
     if letter == "L":
         return at + at + end + end
     control = numbers[:2]
-    return at + [(a + 2 * c) / 3 for a, c in zip(at, control, strict=True)] + [
-        (e + 2 * c) / 3 for e, c in zip(end, control, strict=True)
-    ] + end  # fmt: skip
+    return (
+        at
+        + [(a + 2 * c) / 3 for a, c in zip(at, control, strict=True)]
+        + [(e + 2 * c) / 3 for e, c in zip(end, control, strict=True)]
+        + end
+    )
 
 
 def _flattened(curves: Points) -> Points:

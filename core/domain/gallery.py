@@ -255,9 +255,15 @@ def _as_day(text: str, key: str) -> date:
 
 
 _READERS = {
-    "rating": _as_int, "min_px": _as_int, "max_px": _as_int, "favourite": _as_bool, "has_parent": _as_bool,
-    "in_trash": _as_bool, "since": _as_day, "until": _as_day,
-}  # fmt: skip
+    "rating": _as_int,
+    "min_px": _as_int,
+    "max_px": _as_int,
+    "favourite": _as_bool,
+    "has_parent": _as_bool,
+    "in_trash": _as_bool,
+    "since": _as_day,
+    "until": _as_day,
+}
 
 
 def day(text: str) -> date:
@@ -387,8 +393,17 @@ Facets = dict[str, list[tuple[Any, Count]]]
 """For each of FACETS its values that occur, most frequent first, with how many there are of each."""
 
 FACETS = (
-    "status", "model", "device", "scheduler", "favourite", "rating", "has_parent", "verdict", "in_trash", "tag",
-)  # fmt: skip
+    "status",
+    "model",
+    "device",
+    "scheduler",
+    "favourite",
+    "rating",
+    "has_parent",
+    "verdict",
+    "in_trash",
+    "tag",
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -272,9 +272,15 @@ PARAMETERS: dict[str, Parameter] = {
 
 
 OF_ONE_MODEL = (
-    "num_inference_steps", "guidance_scale", "strength", "scheduler", "size",
-    "mask_grow_px", "mask_feather_px", "crop_padding_px",
-)  # fmt: skip
+    "num_inference_steps",
+    "guidance_scale",
+    "strength",
+    "scheduler",
+    "size",
+    "mask_grow_px",
+    "mask_feather_px",
+    "crop_padding_px",
+)
 """What suits one model and not another."""
 
 

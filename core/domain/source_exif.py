@@ -22,19 +22,40 @@ Base, Ifd = ExifTags.Base, ExifTags.IFD
 
 OUTER = frozenset(
     {
-        Base.ImageDescription, Base.Make, Base.Model, Base.XResolution, Base.YResolution, Base.ResolutionUnit,
-        Base.Software, Base.DateTime, Base.Artist, Base.HostComputer, Base.Copyright, Base.Rating, Base.RatingPercent,
-        Base.XPTitle, Base.XPComment, Base.XPAuthor, Base.XPKeywords, Base.XPSubject,
+        Base.ImageDescription,
+        Base.Make,
+        Base.Model,
+        Base.XResolution,
+        Base.YResolution,
+        Base.ResolutionUnit,
+        Base.Software,
+        Base.DateTime,
+        Base.Artist,
+        Base.HostComputer,
+        Base.Copyright,
+        Base.Rating,
+        Base.RatingPercent,
+        Base.XPTitle,
+        Base.XPComment,
+        Base.XPAuthor,
+        Base.XPKeywords,
+        Base.XPSubject,
     }
-)  # fmt: skip
+)
 """What else stands in the outer directory tells how the pixels lie in the file, which is another one now."""
 
 NOT_INNER = frozenset(
     {
-        Base.MakerNote, Base.UserComment, Base.ExifImageWidth, Base.ExifImageHeight, Base.ExifInteroperabilityOffset,
-        Base.RelatedSoundFile, Base.ImageUniqueID, Base.CompressedBitsPerPixel,
+        Base.MakerNote,
+        Base.UserComment,
+        Base.ExifImageWidth,
+        Base.ExifImageHeight,
+        Base.ExifInteroperabilityOffset,
+        Base.RelatedSoundFile,
+        Base.ImageUniqueID,
+        Base.CompressedBitsPerPixel,
     }
-)  # fmt: skip
+)
 """Maker notes hold places in the old file, and anything else; the comment is where our own record stands."""
 
 INNER = frozenset(tag for tag in Base if 0x829A <= tag <= 0xA500) - NOT_INNER - OUTER

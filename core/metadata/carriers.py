@@ -28,8 +28,13 @@ MAX_PIXELS_OPENED = 500_000_000
 PARAMETERS = "parameters"
 CHUNKS = frozenset({"prompt", "workflow", PARAMETERS})
 SPOKEN = (
-    "exif:UserComment", "xmp:UserComment", "comment", "exif:ImageDescription", "xmp:description", "exif:XPComment",
-)  # fmt: skip
+    "exif:UserComment",
+    "xmp:UserComment",
+    "comment",
+    "exif:ImageDescription",
+    "xmp:description",
+    "exif:XPComment",
+)
 """Where tools write what they have no chunk for, in the order in which they are believed."""
 
 

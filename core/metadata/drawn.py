@@ -12,7 +12,14 @@ from typing import Any
 FIELDS: Mapping[str, tuple[str, ...]] = {
     "KSampler": ("seed", "steps", "cfg", "sampler_name", "scheduler", "denoise"),
     "KSamplerAdvanced": (
-        "add_noise", "noise_seed", "steps", "cfg", "sampler_name", "scheduler", "start_at_step", "end_at_step",
+        "add_noise",
+        "noise_seed",
+        "steps",
+        "cfg",
+        "sampler_name",
+        "scheduler",
+        "start_at_step",
+        "end_at_step",
     ),
     "SamplerCustom": ("add_noise", "noise_seed", "cfg"),
     "RandomNoise": ("noise_seed",),
@@ -29,7 +36,7 @@ FIELDS: Mapping[str, tuple[str, ...]] = {
     "EmptySD3LatentImage": ("width", "height"),
     "VAEEncodeForInpaint": ("grow_mask_by",),
     "StringConcatenate": ("string_a", "string_b", "delimiter"),
-}  # fmt: skip
+}
 VALUE = ("PrimitiveNode", "PrimitiveInt", "PrimitiveFloat", "PrimitiveString", "PrimitiveStringMultiline")
 
 AFTER_A_SEED = frozenset({"fixed", "increment", "decrement", "randomize"})

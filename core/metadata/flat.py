@@ -23,10 +23,17 @@ NAMES: Mapping[str, tuple[str, ...]] = {
     "height": ("height",),
     "size": ("size", "resolution"),
     "model": (
-        "model", "modelname", "usestablediffusionmodel", "stablediffusionmodel", "basemodelname", "basemodel",
-        "checkpoint", "ckptname", "ckpt",
+        "model",
+        "modelname",
+        "usestablediffusionmodel",
+        "stablediffusionmodel",
+        "basemodelname",
+        "basemodel",
+        "checkpoint",
+        "ckptname",
+        "ckpt",
     ),
-}  # fmt: skip
+}
 """Our names with theirs, in small letters without what stands between their words. Of several for the same the first
 that says anything counts. Of a strength only its tool can say what it is."""
 
@@ -121,10 +128,20 @@ def _has(*names: str) -> Callable[[str, Values], bool]:
 
 
 TENSORART_CHUNK = "generation_data"
-CHUNKS = frozenset({
-    TENSORART_CHUNK, "parameters-json", "negative_prompt", "seed", "num_inference_steps", "guidance_scale",
-    "sampler_name", "width", "height", "use_stable_diffusion_model",
-})  # fmt: skip
+CHUNKS = frozenset(
+    {
+        TENSORART_CHUNK,
+        "parameters-json",
+        "negative_prompt",
+        "seed",
+        "num_inference_steps",
+        "guidance_scale",
+        "sampler_name",
+        "width",
+        "height",
+        "use_stable_diffusion_model",
+    }
+)
 
 TOOLS: tuple[Tool, ...] = (
     Tool(

@@ -14,9 +14,21 @@ MAX_NODES = 5_000
 MAX_HOPS = 24
 
 VALUES = (
-    "value", "seed", "noise_seed", "seed_num", "int", "float", "number", "text", "string", "string_a", "prompt",
-    "boolean", "bool", "choice",
-)  # fmt: skip
+    "value",
+    "seed",
+    "noise_seed",
+    "seed_num",
+    "int",
+    "float",
+    "number",
+    "text",
+    "string",
+    "string_a",
+    "prompt",
+    "boolean",
+    "bool",
+    "choice",
+)
 """Inputs under which nodes that only pass a value on hold it."""
 
 PIPES = ("pipe", "basic_pipe", "detailer_pipe", "base_ctx", "ctx", "context", "sdxl_tuple", "refiner_pipe")
@@ -26,10 +38,19 @@ PASSED = ("", "source", "anything", "any", "input", "in", "a", "*")
 """Inputs of nodes that hand on what they are given."""
 
 IS_SWITCH = re.compile(r"switch|if ?else|conditional ?branch|selector|mux", re.IGNORECASE)
-BY_TRUTH = (("on_true", "on_false"), ("tt_value", "ff_value"), ("if_true", "if_false"), ("true_value", "false_value"),
-            ("true", "false"), ("text_a", "text_b"), ("text_input_a", "text_input_b"),
-            ("conditioning_a", "conditioning_b"), ("model_a", "model_b"), ("latent_a", "latent_b"),
-            ("image_a", "image_b"))  # fmt: skip
+BY_TRUTH = (
+    ("on_true", "on_false"),
+    ("tt_value", "ff_value"),
+    ("if_true", "if_false"),
+    ("true_value", "false_value"),
+    ("true", "false"),
+    ("text_a", "text_b"),
+    ("text_input_a", "text_input_b"),
+    ("conditioning_a", "conditioning_b"),
+    ("model_a", "model_b"),
+    ("latent_a", "latent_b"),
+    ("image_a", "image_b"),
+)
 TRUTHS = ("switch", "boolean", "boolean_number", "condition", "cond", "bool", "toggle", "value")
 NUMBERS = ("select", "input", "index", "selected", "switch_number", "choice", "selection")
 NUMBERED = re.compile(r"(?P<family>[a-z_ ]*?)_?0*(?P<number>\d{1,3})")

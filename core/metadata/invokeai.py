@@ -97,10 +97,21 @@ def _joined(prompt: Any) -> str:
 COMMAND = re.compile(r'\s*"((?:[^"\\]|\\.)*)"(.*)', re.DOTALL)
 OPTION = re.compile(r"(?:^|\s)(--[a-z_]{2,30}|-[A-Za-z])(?:[\s=]+(?=[^\s-]|-\d)|(?=\d))(\S+)")
 OPTIONS = {
-    "-s": "steps", "--steps": "steps", "-S": "seed", "--seed": "seed", "-C": "cfg_scale", "--cfg_scale": "cfg_scale",
-    "-A": "sampler", "--sampler": "sampler", "-W": "width", "--width": "width", "-H": "height", "--height": "height",
-    "-f": "strength", "--strength": "strength",
-}  # fmt: skip
+    "-s": "steps",
+    "--steps": "steps",
+    "-S": "seed",
+    "--seed": "seed",
+    "-C": "cfg_scale",
+    "--cfg_scale": "cfg_scale",
+    "-A": "sampler",
+    "--sampler": "sampler",
+    "-W": "width",
+    "--width": "width",
+    "-H": "height",
+    "--height": "height",
+    "-f": "strength",
+    "--strength": "strength",
+}
 NEGATIVE = re.compile(r"\[([^\[\]]*)\]")
 
 

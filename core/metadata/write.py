@@ -37,9 +37,14 @@ LONGEST_IN_JPEG = 7_500
 
 
 def embedded(
-    image: Image.Image, generation: Generation, *, format: str = "PNG", metadata: bool = True, lossless: bool = True,
+    image: Image.Image,
+    generation: Generation,
+    *,
+    format: str = "PNG",
+    metadata: bool = True,
+    lossless: bool = True,
     exif: Image.Exif | None = None,
-) -> bytes:  # fmt: skip
+) -> bytes:
     """The file for sharing. Pixels of PNG and WEBP are those of the image; its colour profile is kept.
 
     image: RGB, RGBA or I;16. metadata: False leaves out everything but the colour profile. lossless: False makes a

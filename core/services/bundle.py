@@ -156,9 +156,12 @@ class Bundles:
             return keep()
 
     def _keep(
-        self, generations: Sequence[Generation], sheets: Sequence[KeptSheet], read: Callable[[str], Image.Image],
+        self,
+        generations: Sequence[Generation],
+        sheets: Sequence[KeptSheet],
+        read: Callable[[str], Image.Image],
         read_exif: Callable[[str], bytes],
-    ) -> ImportedBundle:  # fmt: skip
+    ) -> ImportedBundle:
         # One look at each, so that it stays the same answer: what another process adds meanwhile is a conflict.
         here = {generation.id: self._pixels_here(generation.id) for generation in generations}
         known = [g for g in generations if here[g.id] == g.pixels_sha256]

@@ -98,9 +98,13 @@ class Exports:
             image = compositing.for_screen(image, Size(*image.size))
         says = metadata and not generation.is_imported_picture
         return embedded(
-            image, generation, format=_KINDS[type].format, metadata=says, lossless=type.is_lossless,
+            image,
+            generation,
+            format=_KINDS[type].format,
+            metadata=says,
+            lossless=type.is_lossless,
             exif=self._exif(generation, image.size, place) if says else None,
-        )  # fmt: skip
+        )
 
     def knows_place(self, generation: Generation) -> bool:
         """Whether the photo's file says where it was taken."""

@@ -39,9 +39,13 @@ class Origin:
     def variation_of(cls, generation: Generation, session: str) -> Origin:
         """Of something that is tried again with the same picture and mask."""
         return cls(
-            generation.id, Relation.VARIATION, session, generation.source_name, generation.extended,
+            generation.id,
+            Relation.VARIATION,
+            session,
+            generation.source_name,
+            generation.extended,
             generation.source_exif,
-        )  # fmt: skip
+        )
 
 
 UNKNOWN_ORIGIN = Origin()

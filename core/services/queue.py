@@ -45,9 +45,13 @@ class Queue:
             in_line.append(QueueEntry(generation, None, ahead_s, takes_s))
             ahead_s = _sum(ahead_s, takes_s)
         return QueueView(
-            tuple(at_work), tuple(in_line), len(ids), self.repo.verifications_waiting(), self.repo.is_paused(),
+            tuple(at_work),
+            tuple(in_line),
+            len(ids),
+            self.repo.verifications_waiting(),
+            self.repo.is_paused(),
             tuple(self.repo.unfinished(UNFINISHED_SHOWN)),
-        )  # fmt: skip
+        )
 
     def move(self, id: str, move: Move) -> None:
         """Nothing happens to one that no longer waits."""

@@ -62,9 +62,12 @@ def _headline(studio: Studio, view: QueueView) -> None:
                 _button("Resume", ":material/play_arrow:", "queue-resume", studio.queue.resume, type="primary")
             else:
                 _button(
-                    "Pause", ":material/pause:", "queue-pause", studio.queue.pause,
+                    "Pause",
+                    ":material/pause:",
+                    "queue-pause",
+                    studio.queue.pause,
                     help="What is being painted still ends; nothing else begins until you resume, also after a restart",
-                )  # fmt: skip
+                )
             _cancel_all(studio, len(view.running) + view.waiting_count)
     if view.is_paused:
         st.warning("The queue is paused: nothing new begins.", icon=":material/pause_circle:")
@@ -92,9 +95,13 @@ def _running(studio: Studio, entry: QueueEntry) -> None:
             st.progress(entry.progress.fraction, text=in_words(entry.progress))
         id = entry.generation.id
         _button(
-            button_label("Cancel", _name(entry.generation)), ":material/stop:",
-            f"queue-stop-{id}", studio.generations.cancel, id, disabled=entry.progress.cancel_requested,
-        )  # fmt: skip
+            button_label("Cancel", _name(entry.generation)),
+            ":material/stop:",
+            f"queue-stop-{id}",
+            studio.generations.cancel,
+            id,
+            disabled=entry.progress.cancel_requested,
+        )
 
 
 def _waiting(studio: Studio, nth: int, entry: QueueEntry, *, is_last: bool, is_paused: bool) -> None:
@@ -116,9 +123,7 @@ def _waiting(studio: Studio, nth: int, entry: QueueEntry, *, is_last: bool, is_p
                 _button(
                     title, icon, f"queue-{move}-{id}", studio.queue.move, id, move, disabled=cannot, width="stretch"
                 )
-        _button(
-            button_label("Cancel", name), ":material/close:", f"queue-cancel-{id}", studio.generations.cancel, id
-        )  # fmt: skip
+        _button(button_label("Cancel", name), ":material/close:", f"queue-cancel-{id}", studio.generations.cancel, id)
 
 
 def _unfinished(studio: Studio, view: QueueView) -> None:
@@ -135,9 +140,13 @@ def _unfinished(studio: Studio, view: QueueView) -> None:
             with st.container(width="stretch"):
                 _words(generation)
             _button(
-                button_label("Continue", _name(generation)), ":material/play_arrow:",
-                f"queue-continue-{generation.id}", _continue, studio, [generation.id],
-            )  # fmt: skip
+                button_label("Continue", _name(generation)),
+                ":material/play_arrow:",
+                f"queue-continue-{generation.id}",
+                _continue,
+                studio,
+                [generation.id],
+            )
 
 
 def _continue(studio: Studio, ids: Sequence[str]) -> None:

@@ -74,9 +74,14 @@ def _counts(overview: Overview) -> None:
 def _choose(studio: Studio, overview: Overview, looking: Future[Sequence[Mapping[str, str]]]) -> None:
     st.header("Verify")
     wanted = st.segmented_control(
-        "Which", list(WANTED), default=Wanted.UNVERIFIED, required=True, key="wanted",
-        format_func=lambda wanted: WANTED[wanted], label_visibility="collapsed",
-    )  # fmt: skip
+        "Which",
+        list(WANTED),
+        default=Wanted.UNVERIFIED,
+        required=True,
+        key="wanted",
+        format_func=lambda wanted: WANTED[wanted],
+        label_visibility="collapsed",
+    )
     if wanted is Wanted.ELSEWHERE:
         if not looking.done():
             _wait_for(looking)
@@ -85,9 +90,16 @@ def _choose(studio: Studio, overview: Overview, looking: Future[Sequence[Mapping
     count = overview.count(wanted)
     words = counted(count, "generation")
     action_button(
-        f"Verify {words}", _verify_all, studio, wanted, looking, key="verify-all", icon=":material/fact_check:",
-        type="primary", disabled=not count,
-    )  # fmt: skip
+        f"Verify {words}",
+        _verify_all,
+        studio,
+        wanted,
+        looking,
+        key="verify-all",
+        icon=":material/fact_check:",
+        type="primary",
+        disabled=not count,
+    )
     st.caption("New pictures always go first. Imported pictures of other programs cannot be run again.")
 
 
@@ -138,9 +150,11 @@ def batch_progress(studio: Studio) -> bool:
         if studio.queue.is_paused():
             st.caption("The queue is paused, so nothing is verified now.")
         action_button(
-            button_label("Cancel", "all verifications"), studio.reproductions.cancel_all, key="cancel-batch",
+            button_label("Cancel", "all verifications"),
+            studio.reproductions.cancel_all,
+            key="cancel-batch",
             icon=":material/stop:",
-        )  # fmt: skip
+        )
     return batch.total > 0
 
 
@@ -176,9 +190,14 @@ def _pictures(studio: Studio, overview: Overview) -> None:
         return
     st.header("Pictures")
     chosen = st.segmented_control(
-        "Verdict", found, default=found[0], required=True, key="shown-verdict", label_visibility="collapsed",
+        "Verdict",
+        found,
+        default=found[0],
+        required=True,
+        key="shown-verdict",
+        label_visibility="collapsed",
         format_func=lambda verdict: f"{verdict} ({overview.verdict(verdict):,})",
-    )  # fmt: skip
+    )
     filter = GalleryFilter(verdicts=(chosen,))
     with shown_errors():
         page = studio.gallery.browse(filter, limit=PICTURES_SHOWN)
@@ -202,16 +221,20 @@ def _history(studio: Studio) -> None:
             "x": {"field": "day", "type": "ordinal", "title": None, "axis": {"labelAngle": 0, "labelOverlap": True}},
             "y": {"field": "n", "type": "quantitative", "title": "Verifications", "axis": {"tickMinStep": 1}},
             "color": {
-                "field": "verdict", "type": "nominal", "title": None, "legend": {"orient": "bottom"},
+                "field": "verdict",
+                "type": "nominal",
+                "title": None,
+                "legend": {"orient": "bottom"},
                 "scale": {"domain": [str(v) for v in COLOURS], "range": list(COLOURS.values())},
             },
         },
-    }  # fmt: skip
+    }
     first, last = history[-1][0], history[0][0]
     st.vega_lite_chart(
-        spec=spec, height=260,
+        spec=spec,
+        height=260,
         alt=f"Verifications from {first:%d %b %Y} to {last:%d %b %Y} by verdict. As a table below.",
-    )  # fmt: skip
+    )
     with st.expander("As a table"):
         rows: dict[date, dict[str, int]] = defaultdict(dict)
         for day, verdict, n in history:

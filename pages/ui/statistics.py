@@ -37,9 +37,13 @@ WIDE_RANGE = 30
 
 LEGEND = {"orient": "bottom", "columns": 1, "labelLimit": 280}
 COLOURS = {
-    Status.SUCCEEDED: "#0e857a", Status.FAILED: "#d9483b", Status.CANCELLED: "#9aa5a3", Status.INTERRUPTED: "#e0952f",
-    Status.QUEUED: "#5b8def", Status.RUNNING: "#3566c9",
-}  # fmt: skip
+    Status.SUCCEEDED: "#0e857a",
+    Status.FAILED: "#d9483b",
+    Status.CANCELLED: "#9aa5a3",
+    Status.INTERRUPTED: "#e0952f",
+    Status.QUEUED: "#5b8def",
+    Status.RUNNING: "#3566c9",
+}
 
 
 def statistics_view(studio: Studio) -> None:
@@ -153,8 +157,10 @@ def _durations(studio: Studio, paces: Sequence[Pace]) -> None:
             }
             for (model, device), durations in rows.items()
         ],
-        hide_index=True, border="horizontal", alt="How long generations took, by model and device",
-    )  # fmt: skip
+        hide_index=True,
+        border="horizontal",
+        alt="How long generations took, by model and device",
+    )
 
 
 def _pace_chart(paces: Sequence[Pace], title: str, x: Callable[[Pace], int], heading: str) -> None:
@@ -214,7 +220,10 @@ def _days(made: Sequence[Made]) -> None:
             "x": {"field": "day", "type": "temporal", "timeUnit": f"utc{unit}", "title": None, "bandPosition": 0.5},
             "y": {"field": "n", "type": "quantitative", "title": "Generations", "aggregate": "sum"},
             "color": {
-                "field": "status", "type": "nominal", "title": None, "legend": LEGEND | {"columns": 3},
+                "field": "status",
+                "type": "nominal",
+                "title": None,
+                "legend": LEGEND | {"columns": 3},
                 "scale": {"domain": list(titles), "range": list(titles.values())},
             },
             "tooltip": [
@@ -223,11 +232,12 @@ def _days(made: Sequence[Made]) -> None:
                 {"field": "n", "title": "Generations", "aggregate": "sum"},
             ],
         },
-    }  # fmt: skip
+    }
     st.vega_lite_chart(
-        spec=spec, height=320,
+        spec=spec,
+        height=320,
         alt=f"Generations from {first:%d %b %Y} to {last:%d %b %Y} by how they ended. As a table below.",
-    )  # fmt: skip
+    )
     with st.expander("As a table"):
         rows: dict[date, dict[str, Any]] = defaultdict(dict)
         for (day, status), n in sorted(counts.items(), reverse=True):
@@ -256,9 +266,12 @@ def _endings(made: Sequence[Made]) -> None:
         st.header("What verification found")
         verdicts = _summed([m for m in made if m.status is Status.SUCCEEDED], lambda m: m.verdict or UNVERIFIED)
         _shares(
-            [(title, verdicts[v], {"status": Status.SUCCEEDED, "verdict": v}) for v, title in VERDICT_TITLES.items()
-             if verdicts[v]]
-        )  # fmt: skip
+            [
+                (title, verdicts[v], {"status": Status.SUCCEEDED, "verdict": v})
+                for v, title in VERDICT_TITLES.items()
+                if verdicts[v]
+            ]
+        )
 
 
 def _shares(values: Sequence[tuple[str, int, Mapping[str, str]]]) -> None:

@@ -37,7 +37,11 @@ def test_no_file_of_tests_loads_torch_before_one_of_its_tests_runs():
 
 def test_imports_keep_to_the_contracts():
     pytest.importorskip("importlinter")
-    run = subprocess.run([sys.executable, "-c", "from importlinter.cli import lint_imports_command as c; c()"],
-                         cwd=ROOT, capture_output=True, text=True)  # fmt: skip
+    run = subprocess.run(
+        [sys.executable, "-c", "from importlinter.cli import lint_imports_command as c; c()"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+    )
 
     assert run.returncode == 0, run.stdout + run.stderr

@@ -88,26 +88,40 @@ class Rows:
         status = some(STATUSES, chance)
         width, height = chance.choice(SIZES)
         params = {
-            "prompt": chance.choice(self.prompts), "negative_prompt": chance.choice(NEGATIVES),
-            "model": some(MODELS, chance), "scheduler": some(SCHEDULERS, chance),
-            "num_inference_steps": chance.choice((4, 8, 20, 50)), "guidance_scale": 7.5, "strength": 1.0,
+            "prompt": chance.choice(self.prompts),
+            "negative_prompt": chance.choice(NEGATIVES),
+            "model": some(MODELS, chance),
+            "scheduler": some(SCHEDULERS, chance),
+            "num_inference_steps": chance.choice((4, 8, 20, 50)),
+            "guidance_scale": 7.5,
+            "strength": 1.0,
             "seed": chance.getrandbits(32),
-        }  # fmt: skip
+        }
         created_at = START + timedelta(seconds=n * EVERY_S, microseconds=chance.randrange(1_000_000))
         return params | {
-            "number": number_at(created_at), "id": f"{n:012x}", "status": status, "created_at": created_at,
-            "params": params, "source": _key(chance), "mask": _key(chance), "width": width, "height": height,
-            "output": _key(chance) if status == "succeeded" else None, "thumbnail": _key(chance) + ".webp",
-            "pixels_sha256": _key(chance), "device": some(DEVICES, chance),
+            "number": number_at(created_at),
+            "id": f"{n:012x}",
+            "status": status,
+            "created_at": created_at,
+            "params": params,
+            "source": _key(chance),
+            "mask": _key(chance),
+            "width": width,
+            "height": height,
+            "output": _key(chance) if status == "succeeded" else None,
+            "thumbnail": _key(chance) + ".webp",
+            "pixels_sha256": _key(chance),
+            "device": some(DEVICES, chance),
             "runtime_s": chance.expovariate(0.1) if status == "succeeded" else None,
             "parent_id": f"{chance.randrange(max(0, n - 50), n):012x}" if n and chance.random() < 0.3 else None,
-            "relation": None, "favourite": chance.random() < 0.02,
+            "relation": None,
+            "favourite": chance.random() < 0.02,
             "rating": chance.randint(1, 5) if chance.random() < 0.1 else None,
             "deleted_at": created_at if status != "running" and chance.random() < 0.01 else None,
             "tags": chance.sample(TAGS, chance.randint(1, 3)) if chance.random() < 0.1 else [],
             "verdict": some(VERDICTS, chance) if status == "succeeded" and chance.random() < 0.1 else None,
             "working_px": 512 * 512,
-        }  # fmt: skip
+        }
 
 
 def _key(chance: random.Random) -> str:
@@ -117,15 +131,20 @@ def _key(chance: random.Random) -> str:
 # About as long as a real one.
 RECORD = json.dumps(
     {
-        "processing_version": 1, "crop": [100, 100, 612, 612], "working_size": [512, 512], "effective_steps": 20,
-        "mask_coverage": 0.1, "outside_mask_unchanged": True,
+        "processing_version": 1,
+        "crop": [100, 100, 612, 612],
+        "working_size": [512, 512],
+        "effective_steps": 20,
+        "mask_coverage": 0.1,
+        "outside_mask_unchanged": True,
         "model": {"key": "sd15-inpainting", "repository": "owner/name", "revision": "0" * 40, "native_px": 512},
         "inpainter": {
-            "noise_sha256": "sha256:" + "0" * 64, "weights": {f"file-{n}.safetensors": "0" * 64 for n in range(6)},
+            "noise_sha256": "sha256:" + "0" * 64,
+            "weights": {f"file-{n}.safetensors": "0" * 64 for n in range(6)},
             "scheduler": {f"option_{n}": n / 7 for n in range(20)},
         },
     }
-)  # fmt: skip
+)
 
 
 # Ours ----------------------------------------------------------------------------------------------------------
@@ -196,9 +215,16 @@ def our_questions(repo: GenerationRepo, rows: Rows, chance: random.Random) -> di
     def a_new_one() -> Generation:
         row = rows.row(next(added))
         return Generation(
-            id=f"{chance.getrandbits(48):012x}", status=Status.QUEUED, params=InpaintParams(**row["params"]),
-            device="cpu", source=row["source"], mask=row["mask"], width=512, height=512, created_at=row["created_at"],
-        )  # fmt: skip
+            id=f"{chance.getrandbits(48):012x}",
+            status=Status.QUEUED,
+            params=InpaintParams(**row["params"]),
+            device="cpu",
+            source=row["source"],
+            mask=row["mask"],
+            width=512,
+            height=512,
+            created_at=row["created_at"],
+        )
 
     def any_id() -> str:
         return f"{chance.randrange(rows.count):012x}"
@@ -285,14 +311,33 @@ def fill_peer(file: Path, rows: Rows) -> sqlite3.Connection:
 
 def _peer_row(row: dict[str, Any]) -> tuple:
     metadata = {
-        "app_version": "6.14.2", "generation_mode": "inpaint", "positive_prompt": row["prompt"],
-        "negative_prompt": row["negative_prompt"], "width": 512, "height": 512, "seed": row["seed"],
-        "steps": row["num_inference_steps"], "cfg_scale": 7.5, "scheduler": row["scheduler"],
+        "app_version": "6.14.2",
+        "generation_mode": "inpaint",
+        "positive_prompt": row["prompt"],
+        "negative_prompt": row["negative_prompt"],
+        "width": 512,
+        "height": 512,
+        "seed": row["seed"],
+        "steps": row["num_inference_steps"],
+        "cfg_scale": 7.5,
+        "scheduler": row["scheduler"],
         "model": {"key": row["id"], "hash": "blake3:" + "0" * 64, "name": row["model"], "base": "sd-1", "type": "main"},
-    }  # fmt: skip
+    }
     at = row["created_at"].strftime("%Y-%m-%d %H:%M:%S.%f")[:-3]
-    return (row["id"] + ".png", "internal", "general", row["width"], row["height"], row["id"], "n",
-            json.dumps(metadata), False, row["favourite"], at, "user")  # fmt: skip
+    return (
+        row["id"] + ".png",
+        "internal",
+        "general",
+        row["width"],
+        row["height"],
+        row["id"],
+        "n",
+        json.dumps(metadata),
+        False,
+        row["favourite"],
+        at,
+        "user",
+    )
 
 
 PEER_INSERT = (
@@ -397,8 +442,9 @@ def run(count: int, folder: Path, times: int, only: str, with_peer: bool) -> Non
         fill(engine, rows)
         print(
             f"ours: {count:,} rows in {time.perf_counter() - at:.0f} s (of the CPU {time.process_time() - cpu:.0f}), "
-            f"{(folder / f'ours-{count}.db').stat().st_size / count:.0f} bytes a row", flush=True,
-        )  # fmt: skip
+            f"{(folder / f'ours-{count}.db').stat().st_size / count:.0f} bytes a row",
+            flush=True,
+        )
     peers: dict[str, Callable[[], Any]] = {}
     if with_peer:
         at = time.perf_counter()
@@ -408,8 +454,9 @@ def run(count: int, folder: Path, times: int, only: str, with_peer: bool) -> Non
         peers = peer_questions(connection, rows, random.Random(3))
     print(
         f"\n| {count:,} rows, ms | median | p95 | CPU | CPU p95 | InvokeAI median | p95 | CPU | CPU p95 |"
-        "\n|---|---|---|---|---|---|---|---|---|", flush=True,
-    )  # fmt: skip
+        "\n|---|---|---|---|---|---|---|---|---|",
+        flush=True,
+    )
     for name, ask in our_questions(GenerationRepo(engine), rows, random.Random(2)).items():
         if only in name:
             line = f"| {name} |{measure(ask, times)}"

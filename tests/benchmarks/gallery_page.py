@@ -101,8 +101,11 @@ def server(folder: Path) -> Iterator[tuple[str, Times]]:
     options = ["--server.port", str(port), "--server.headless", "true", "--server.fileWatcherType", "none"]
     process = subprocess.Popen(
         [sys.executable, "-m", "tests.benchmarks.gallery_page", "--serve", *options],
-        cwd=ROOT, stdout=subprocess.PIPE, text=True, env=os.environ | {"INPAINT_STUDIO_DATA": str(folder)},
-    )  # fmt: skip
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        text=True,
+        env=os.environ | {"INPAINT_STUDIO_DATA": str(folder)},
+    )
     times = Times([], [])
 
     def listen() -> None:

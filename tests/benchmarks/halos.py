@@ -75,8 +75,9 @@ class Case:
         core = ndimage.binary_erosion(self.object, iterations=RIM_PX)
         plan = self.plan(threshold)
         result, plain = self.part(plan.finish(self.painted)), self.part(self.plan(0).finish(self.painted))
-        before, after, full = (oklab(self.part(image) if image is self.picture else image)
-                               for image in (self.picture, result, plain))  # fmt: skip
+        before, after, full = (
+            oklab(self.part(image) if image is self.picture else image) for image in (self.picture, result, plain)
+        )
         near, drawn = (_enlarged(on, result.size) for on in (beside, core))
         tint = np.sqrt(((after - before) ** 2).sum(axis=2))[near].mean()
         taken = np.abs(after - before)[drawn].sum() / np.abs(full - before)[drawn].sum()

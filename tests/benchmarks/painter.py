@@ -280,8 +280,9 @@ def main() -> None:
     sizes = [Size(*map(int, text.split("x"))) for text in parser.parse_args().size or ["1280x852", "6000x4000"]]
     print(
         "| picture | canvas | brush, screen px | likeness, worst | mean | caption ms | stored ms | kB up | kB down |"
-        "\n|---|---|---|---|---|---|---|---|---|", flush=True,
-    )  # fmt: skip
+        "\n|---|---|---|---|---|---|---|---|---|",
+        flush=True,
+    )
     with tempfile.TemporaryDirectory() as folder, dashboard(Path(folder)) as address, chromium() as browser:
         for size in sizes:
             run(size, Path(folder), browser, address)

@@ -39,9 +39,22 @@ PLACES = {
 }
 
 NAMED = {
-    "button", "checkbox", "combobox", "img", "image", "link", "listbox", "option", "radio", "searchbox", "slider",
-    "spinbutton", "switch", "tab", "textbox",
-}  # fmt: skip
+    "button",
+    "checkbox",
+    "combobox",
+    "img",
+    "image",
+    "link",
+    "listbox",
+    "option",
+    "radio",
+    "searchbox",
+    "slider",
+    "spinbutton",
+    "switch",
+    "tab",
+    "textbox",
+}
 """Roles that nobody can use, or see, without a name."""
 
 

@@ -71,9 +71,12 @@ def test_a_folder_of_other_tools_pictures_comes_in_with_one_line_a_file(run, stu
 
     told = {Path(line["file"]).name: line for line in map(json.loads, result.stdout.splitlines())}
     assert {name: line["result"] for name, line in told.items()} == {
-        "a1111.jpg": "imported", "comfyui.webp": "imported", "invokeai.png": "imported",
-        "silent.png": "says nothing", "broken.webp": "refused",
-    }  # fmt: skip
+        "a1111.jpg": "imported",
+        "comfyui.webp": "imported",
+        "invokeai.png": "imported",
+        "silent.png": "says nothing",
+        "broken.webp": "refused",
+    }
     assert told["comfyui.webp"]["tool"] == "comfyui"
     assert "prompt" in told["invokeai.png"]["stated"]
     assert studio.gallery.get(told["a1111.jpg"]["id"]).source_name == "a1111.jpg"

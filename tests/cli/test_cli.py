@@ -18,8 +18,17 @@ from core.services.generations import Generations
 from tests.conftest import a_mask, a_picture
 
 FIELDS = {
-    "id", "status", "seed", "model", "device", "runtime_s", "source_sha256", "mask_sha256", "pixels_sha256", "output",
-}  # fmt: skip
+    "id",
+    "status",
+    "seed",
+    "model",
+    "device",
+    "runtime_s",
+    "source_sha256",
+    "mask_sha256",
+    "pixels_sha256",
+    "output",
+}
 
 
 @pytest.fixture
@@ -204,11 +213,28 @@ def test_a_mode_sets_what_suits_it_and_other_options_go_before_it(run, files, in
 def test_every_choice_of_the_repaint_can_be_given(run, files, studio):
     [made] = lines(
         run(
-            "inpaint", *files, "--fill", "noise", "--area", "two-pass", "--refine-strength", 0.5,
-            "--colour-match", 0.25, "--keep", 0.12, "--soft-mask", "--prompt-weights", "--long-prompt",
-            "--variation-strength", 0.1, "--variation-seed", 7, "--json",
+            "inpaint",
+            *files,
+            "--fill",
+            "noise",
+            "--area",
+            "two-pass",
+            "--refine-strength",
+            0.5,
+            "--colour-match",
+            0.25,
+            "--keep",
+            0.12,
+            "--soft-mask",
+            "--prompt-weights",
+            "--long-prompt",
+            "--variation-strength",
+            0.1,
+            "--variation-seed",
+            7,
+            "--json",
         )
-    )  # fmt: skip
+    )
 
     params = studio.gallery.get(made["id"]).params
     assert (params.fill, params.area, params.refine_strength, params.colour_match) == ("noise", "two-pass", 0.5, 0.25)

@@ -50,8 +50,9 @@ def test_search_finds_words_under_filters_newest_first(run, ids):
 
 def test_what_was_organised_is_found_again(run, ids):
     assert lines(run("tag", *ids[:2], "--add", "Pets", "--add", "print", "--json"))[0] == {
-        "id": ids[0], "tags": ["Pets", "print"],
-    }  # fmt: skip
+        "id": ids[0],
+        "tags": ["Pets", "print"],
+    }
     assert lines(run("tag", ids[0], "--remove", "print", "--json")) == [{"id": ids[0], "tags": ["Pets"]}]
     assert lines(run("rate", *ids[1:], 4, "--json")) == [{"id": id, "rating": 4} for id in ids[1:]]
     assert lines(run("favourite", ids[2], "--json")) == [{"id": ids[2], "favourite": True}]

@@ -20,9 +20,15 @@ from tests.conftest import a_mask, a_picture, a_request
 from tests.domain.test_source_exif import camera_exif
 
 FORMATS = {
-    "a.png": "PNG", "a.PNG": "PNG", "a.b.webp": "WEBP", "a.WebP": "WEBP", "a.jpg": "JPEG", "a.jpeg": "JPEG",
-    "a.JPG": "JPEG", "a.avif": "AVIF",
-}  # fmt: skip
+    "a.png": "PNG",
+    "a.PNG": "PNG",
+    "a.b.webp": "WEBP",
+    "a.WebP": "WEBP",
+    "a.jpg": "JPEG",
+    "a.jpeg": "JPEG",
+    "a.JPG": "JPEG",
+    "a.avif": "AVIF",
+}
 PICTURE_COMMANDS = ["inpaint", "rerun", "save", "sheet"]
 COMMANDS = [*PICTURE_COMMANDS, "export", "presets"]
 BEFORE = b"what was there"
@@ -175,9 +181,13 @@ def test_the_picture_and_the_mask_are_never_overwritten_by_whatever_name(run, st
     file = tmp_path / f"{name}.png"
     before, rows = file.read_bytes(), studio.gallery.count()
     given = {
-        "itself": file, "relative": f"./x/../{name}.png", "symlink": "link.png", "hard link": "hard.png",
-        "symlinked folder": f"folder/{name}.png", "other case": f"{name.upper()}.PNG",
-    }[way]  # fmt: skip
+        "itself": file,
+        "relative": f"./x/../{name}.png",
+        "symlink": "link.png",
+        "hard link": "hard.png",
+        "symlinked folder": f"folder/{name}.png",
+        "other case": f"{name.upper()}.PNG",
+    }[way]
     (tmp_path / "x").mkdir()
     (tmp_path / "folder").symlink_to(tmp_path)
     (tmp_path / "link.png").symlink_to(file)

@@ -39,9 +39,14 @@ class Place:
 
     def start(self, *words: object, program: list[str] = SLOWLY, **more: object) -> subprocess.Popen[str]:
         return subprocess.Popen(
-            [sys.executable, *program, *map(str, words)], cwd=ROOT, env=self.environment, text=True,
-            stdout=subprocess.PIPE, stderr=subprocess.PIPE, **more,
-        )  # fmt: skip
+            [sys.executable, *program, *map(str, words)],
+            cwd=ROOT,
+            env=self.environment,
+            text=True,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            **more,
+        )
 
     def run(self, *words: object, program: list[str] = SLOWLY) -> str:
         process = self.start(*words, program=program)
@@ -198,9 +203,13 @@ def test_on_a_full_disk_a_command_ends_with_a_sentence(place):
     a_mask(700, 700).to_image().save(place.mask)
 
     process = place.start(
-        "inpaint", place.photo, place.mask, "--count", 3,
+        "inpaint",
+        place.photo,
+        place.mask,
+        "--count",
+        3,
         preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (size, size)),
-    )  # fmt: skip
+    )
     out, err = process.communicate(timeout=180)
 
     assert process.returncode == 1, (out, err)
@@ -242,10 +251,13 @@ def painted(tmp_path_factory) -> tuple[Place, str]:
 @pytest.mark.parametrize(
     ("command", "number"),
     [
-        ("inpaint", signal.SIGINT), ("inpaint", signal.SIGTERM), ("sheet", signal.SIGINT), ("verify", signal.SIGTERM),
+        ("inpaint", signal.SIGINT),
+        ("inpaint", signal.SIGTERM),
+        ("sheet", signal.SIGINT),
+        ("verify", signal.SIGTERM),
         ("replay", signal.SIGINT),
     ],
-)  # fmt: skip
+)
 def test_no_thread_of_torch_aborts_a_process_that_is_ended(painted, tmp_path, command, number):
     place, id = painted
     words = {

@@ -39,9 +39,16 @@ SECRET = "a secret prompt"
 
 def a_generation(id: str) -> Generation:
     return Generation(
-        id=id, status=Status.QUEUED, params=InpaintParams(prompt=SECRET), device="cpu", source="s", mask="m",
-        width=8, height=8, created_at=AT,
-    )  # fmt: skip
+        id=id,
+        status=Status.QUEUED,
+        params=InpaintParams(prompt=SECRET),
+        device="cpu",
+        source="s",
+        mask="m",
+        width=8,
+        height=8,
+        created_at=AT,
+    )
 
 
 @pytest.fixture
@@ -194,12 +201,21 @@ class FromPostgres(Exception):
 @pytest.mark.parametrize(
     ("sqlstate", "kind"),
     [
-        ("53100", StorageFull), ("53300", DatabaseBusy), ("55P03", DatabaseBusy), ("40P01", DatabaseBusy),
-        ("25006", StorageFull), ("23505", DatabaseConflict), ("23514", InvalidInput), ("57P01", DatabaseUnusable),
-        ("28P01", DatabaseUnusable), ("3D000", DatabaseUnusable), ("08006", DatabaseUnusable),
-        ("42P01", DatabaseUnusable), ("22021", InvalidInput),
+        ("53100", StorageFull),
+        ("53300", DatabaseBusy),
+        ("55P03", DatabaseBusy),
+        ("40P01", DatabaseBusy),
+        ("25006", StorageFull),
+        ("23505", DatabaseConflict),
+        ("23514", InvalidInput),
+        ("57P01", DatabaseUnusable),
+        ("28P01", DatabaseUnusable),
+        ("3D000", DatabaseUnusable),
+        ("08006", DatabaseUnusable),
+        ("42P01", DatabaseUnusable),
+        ("22021", InvalidInput),
     ],
-)  # fmt: skip
+)
 def test_other_databases_are_told_by_their_codes(sqlstate, kind):
     error = told(FromPostgres(sqlstate))
 
@@ -218,10 +234,11 @@ class OperationalError(Exception):
 @pytest.mark.parametrize(
     ("error", "kind", "words"),
     [
-        (DataError(SECRET), InvalidInput, "cannot be stored"), (OperationalError(SECRET), DatabaseUnusable, "reached"),
+        (DataError(SECRET), InvalidInput, "cannot be stored"),
+        (OperationalError(SECRET), DatabaseUnusable, "reached"),
         (Exception(SECRET), DatabaseUnusable, "refused"),
     ],
-)  # fmt: skip
+)
 def test_without_a_code_the_class_of_an_error_tells(error, kind, words):
     found = told(error)
 
@@ -233,11 +250,19 @@ def test_without_a_code_the_class_of_an_error_tells(error, kind, words):
 @pytest.mark.parametrize(
     "url",
     [
-        "", "nonsense", "foo://x", "postgresql+psycopg_nowhere://u:hunter2@h/db", "mysql+nowhere://u:hunter2@h/db",
-        "postgresql://u:hunter2@h:port/db", "postgresql://u:x@hunter2:y@h:z/db", "sqlite://u:hunter2@h/x",
-        "sqlite:///x.db?timeout=soon", "sqlite+nowhere:///x.db", "oracle://u:hunter2@h/db",
+        "",
+        "nonsense",
+        "foo://x",
+        "postgresql+psycopg_nowhere://u:hunter2@h/db",
+        "mysql+nowhere://u:hunter2@h/db",
+        "postgresql://u:hunter2@h:port/db",
+        "postgresql://u:x@hunter2:y@h:z/db",
+        "sqlite://u:hunter2@h/x",
+        "sqlite:///x.db?timeout=soon",
+        "sqlite+nowhere:///x.db",
+        "oracle://u:hunter2@h/db",
     ],
-)  # fmt: skip
+)
 def test_an_address_that_is_none_is_refused_in_words_that_do_not_repeat_it(url):
     with pytest.raises(InvalidSettings, match="INPAINT_STUDIO_DATABASE_URL") as raised:
         make_engine(url)

@@ -30,9 +30,10 @@ EXAMPLES = int(os.environ.get("EXAMPLES", "10"))
 """For a thorough look after a change to db/search.py: EXAMPLES=500."""
 
 laws = settings(
-    max_examples=EXAMPLES, deadline=None,
+    max_examples=EXAMPLES,
+    deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow, HealthCheck.data_too_large],
-)  # fmt: skip
+)
 
 
 @pytest.fixture(scope="session")
@@ -80,20 +81,31 @@ def galleries(draw, max_size: int = 25) -> list[Generation]:
         created_at = START + timedelta(hours=draw(st.integers(0, 80)), milliseconds=draw(st.integers(0, 2)))
         generations.append(
             Generation(
-                id=f"{n:03}", status=status, device=draw(st.sampled_from(["cpu", "cuda:0"])), source="s", mask="m",
+                id=f"{n:03}",
+                status=status,
+                device=draw(st.sampled_from(["cpu", "cuda:0"])),
+                source="s",
+                mask="m",
                 params=InpaintParams(
-                    prompt=draw(texts), negative_prompt=draw(texts), model=draw(st.sampled_from(["m1", "m2"])),
+                    prompt=draw(texts),
+                    negative_prompt=draw(texts),
+                    model=draw(st.sampled_from(["m1", "m2"])),
                     scheduler=draw(st.sampled_from(["ddim", "lcm"])),
                 ),
-                width=draw(st.sampled_from([64, 512, 2000])), height=draw(st.sampled_from([64, 512])),
-                created_at=created_at, parent_id=draw(st.sampled_from(parents)),
+                width=draw(st.sampled_from([64, 512, 2000])),
+                height=draw(st.sampled_from([64, 512])),
+                created_at=created_at,
+                parent_id=draw(st.sampled_from(parents)),
                 deleted_at=None if status.is_active else draw(st.sampled_from([None, None, START])),
-                favourite=draw(st.booleans()), rating=draw(st.sampled_from([None, None, 1, 3, 5])),
-                runtime_s=draw(st.sampled_from([None, 0.0, 0.1, 2.5])), title=draw(texts), notes=draw(texts),
+                favourite=draw(st.booleans()),
+                rating=draw(st.sampled_from([None, None, 1, 3, 5])),
+                runtime_s=draw(st.sampled_from([None, 0.0, 0.1, 2.5])),
+                title=draw(texts),
+                notes=draw(texts),
                 tags=tuple(sorted(draw(st.sets(st.sampled_from(["red", "blue sky"]), max_size=2)))),
                 verdict=draw(st.sampled_from([None, None, Verdict.EXACT, Verdict.DIFFERENT])),
             )
-        )  # fmt: skip
+        )
     return generations
 
 
@@ -172,10 +184,14 @@ WAYS = {
     "through tags": {"QUICK_US": 0.0, "FOUND_US": 1e-6, "STEP_US": 1e6, "PROBE_US": 0.0},
     "through one filter": {"QUICK_US": 0.0, "FOUND_US": 1e-6, "STEP_US": 1e6, "PROBE_US": 0.0},
     "through the favourites": {
-        "QUICK_US": 0.0, "FOUND_US": 1e6, "STEP_US": 1e6, "PROBE_US": 0.0, "EACH_US": {"favourites": 0.0},
+        "QUICK_US": 0.0,
+        "FOUND_US": 1e6,
+        "STEP_US": 1e6,
+        "PROBE_US": 0.0,
+        "EACH_US": {"favourites": 0.0},
     },
     "in the gallery's order": {"QUICK_US": 0.0, "FOUND_US": 1e6, "STEP_US": 0.0, "PROBE_US": 0.0},
-}  # fmt: skip
+}
 
 
 @pytest.mark.slow
@@ -200,11 +216,17 @@ def test_any_question_is_answered_as_by_a_plain_look_at_every_row(repo, monkeypa
 
 def assert_facets_agree(repo: GenerationRepo, filter: GalleryFilter, generations: list[Generation]) -> None:
     values = {
-        "status": lambda g: [g.status], "model": lambda g: [g.params.model], "device": lambda g: [g.device],
-        "scheduler": lambda g: [g.params.scheduler], "favourite": lambda g: [g.favourite],
-        "rating": lambda g: [g.rating], "has_parent": lambda g: [g.parent_id is not None], "tag": lambda g: g.tags,
-        "in_trash": lambda g: [g.deleted_at is not None], "verdict": lambda g: [g.verdict or UNVERIFIED],
-    }  # fmt: skip
+        "status": lambda g: [g.status],
+        "model": lambda g: [g.params.model],
+        "device": lambda g: [g.device],
+        "scheduler": lambda g: [g.params.scheduler],
+        "favourite": lambda g: [g.favourite],
+        "rating": lambda g: [g.rating],
+        "has_parent": lambda g: [g.parent_id is not None],
+        "tag": lambda g: g.tags,
+        "in_trash": lambda g: [g.deleted_at is not None],
+        "verdict": lambda g: [g.verdict or UNVERIFIED],
+    }
     for facet, counts in repo.facets(filter).items():
         expected: dict = {}
         for open_filter in (
@@ -260,9 +282,17 @@ def test_a_page_does_not_move_when_rows_are_added_meanwhile(repo):
 def a_generation(n: int, **values) -> Generation:
     params = InpaintParams(prompt=values.pop("prompt", f"picture {n}"))
     return Generation(
-        id=f"{n:03}", status=values.pop("status", Status.SUCCEEDED), params=params, device="cpu", source="s", mask="m",
-        width=64, height=64, created_at=START + timedelta(seconds=n), **values,
-    )  # fmt: skip
+        id=f"{n:03}",
+        status=values.pop("status", Status.SUCCEEDED),
+        params=params,
+        device="cpu",
+        source="s",
+        mask="m",
+        width=64,
+        height=64,
+        created_at=START + timedelta(seconds=n),
+        **values,
+    )
 
 
 # Search text ---------------------------------------------------------------------------------------------------

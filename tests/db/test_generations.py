@@ -26,9 +26,17 @@ START = datetime(2026, 1, 1, tzinfo=UTC)
 
 def a_generation(id: str, created_at: datetime = START, **values) -> Generation:
     return Generation(
-        id=id, status=Status.QUEUED, params=values.pop("params", InpaintParams(prompt=id)), device="cpu",
-        source="sha256:s", mask="sha256:m", width=10, height=20, created_at=created_at, **values,
-    )  # fmt: skip
+        id=id,
+        status=Status.QUEUED,
+        params=values.pop("params", InpaintParams(prompt=id)),
+        device="cpu",
+        source="sha256:s",
+        mask="sha256:m",
+        width=10,
+        height=20,
+        created_at=created_at,
+        **values,
+    )
 
 
 @pytest.fixture
@@ -70,9 +78,14 @@ def test_paging_shows_every_row_once_also_when_many_share_one_instant(tmp_path_f
 def test_a_row_comes_back_as_it_was_put(repo):
     repo.add([a_generation("parent")])
     generation = a_generation(
-        "child", parent_id="parent", relation=Relation.VARIATION, session="s", source_name="ünïcode.png",
-        params=InpaintParams(prompt="'; DROP TABLE generations; --", seed=2**32 - 1), record={"crop": [1, 2, 3, 4]},
-    )  # fmt: skip
+        "child",
+        parent_id="parent",
+        relation=Relation.VARIATION,
+        session="s",
+        source_name="ünïcode.png",
+        params=InpaintParams(prompt="'; DROP TABLE generations; --", seed=2**32 - 1),
+        record={"crop": [1, 2, 3, 4]},
+    )
 
     repo.add([generation])
 
@@ -192,8 +205,15 @@ def test_a_wrong_cursor_is_told_in_words():
 
 def test_a_draft_comes_back_as_it_was_saved(engine):
     drafts = DraftRepo(engine)
-    draft = Draft(source="sha256:x", notes=("a", "b"), drawing='{"objects":[]}', params={"seed": 3}, generations=("g",),
-                  relation=Relation.CONTINUATION, parent_id="p")  # fmt: skip
+    draft = Draft(
+        source="sha256:x",
+        notes=("a", "b"),
+        drawing='{"objects":[]}',
+        params={"seed": 3},
+        generations=("g",),
+        relation=Relation.CONTINUATION,
+        parent_id="p",
+    )
 
     drafts.save("d", Draft(), START)
     drafts.save("d", draft, START)

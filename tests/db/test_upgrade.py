@@ -37,11 +37,26 @@ def insert(engine, id: str, microsecond: int, **values) -> None:
     """A row as the first version wrote it."""
     params = InpaintParams(prompt=values.pop("prompt", "a cat"))
     row = {
-        "id": id, "status": "succeeded", "created_at": AT.format(microsecond), "params_json": params.to_json(),
-        "prompt": params.prompt, "negative_prompt": "", "model": params.model, "scheduler": params.scheduler,
-        "num_inference_steps": 50, "guidance_scale": 7.5, "strength": 1.0, "seed": 0, "source": "sha256:s",
-        "mask": "sha256:m", "width": 10, "height": 20, "device": "cpu", "record_json": "{}", **values,
-    }  # fmt: skip
+        "id": id,
+        "status": "succeeded",
+        "created_at": AT.format(microsecond),
+        "params_json": params.to_json(),
+        "prompt": params.prompt,
+        "negative_prompt": "",
+        "model": params.model,
+        "scheduler": params.scheduler,
+        "num_inference_steps": 50,
+        "guidance_scale": 7.5,
+        "strength": 1.0,
+        "seed": 0,
+        "source": "sha256:s",
+        "mask": "sha256:m",
+        "width": 10,
+        "height": 20,
+        "device": "cpu",
+        "record_json": "{}",
+        **values,
+    }
     with engine.begin() as connection:
         names = ", ".join(row)
         connection.execute(text(f"INSERT INTO generations ({names}) VALUES (:{', :'.join(row)})"), row)

@@ -23,9 +23,18 @@ CANVAS = Size(60, 40)
 
 def a_rect(left: float, top: float, width: float, height: float, colour: str = PAINT, **more) -> dict:
     return {
-        "type": "Rect", "originX": "left", "originY": "top", "left": left, "top": top, "width": width,
-        "height": height, "fill": colour, "stroke": colour, "strokeWidth": 0, **more,
-    }  # fmt: skip
+        "type": "Rect",
+        "originX": "left",
+        "originY": "top",
+        "left": left,
+        "top": top,
+        "width": width,
+        "height": height,
+        "fill": colour,
+        "stroke": colour,
+        "strokeWidth": 0,
+        **more,
+    }
 
 
 def a_stroke(*points: tuple[float, float], width: float = 6, colour: str = PAINT, **more) -> dict:
@@ -215,9 +224,18 @@ def test_a_rotated_rectangle_turns_around_its_corner():
 
 def test_a_scaled_circle_is_an_ellipse():
     circle = {
-        "type": "Circle", "radius": 5, "left": 30, "top": 20, "scaleX": 4, "scaleY": 2, "fill": PAINT,
-        "stroke": PAINT, "strokeWidth": 0, "originX": "center", "originY": "center",
-    }  # fmt: skip
+        "type": "Circle",
+        "radius": 5,
+        "left": 30,
+        "top": 20,
+        "scaleX": 4,
+        "scaleY": 2,
+        "fill": PAINT,
+        "stroke": PAINT,
+        "strokeWidth": 0,
+        "originX": "center",
+        "originY": "center",
+    }
 
     pixels = painted(circle, picture=Size(600, 400))
 

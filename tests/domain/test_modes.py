@@ -27,13 +27,29 @@ def test_replacing_is_what_happens_without_a_choice():
 @pytest.mark.parametrize(
     "words",
     [
-        "remove the dog", "REMOVE: dog", "Please remove the dog", "can you remove the person?", "delete the sign.",
-        "I want to remove the man on the left", "I'd like to erase it", "Erase him", "erasing the wire",
-        "get rid of the cables", "could you please get rid of her", "take away the car", "take the red car away",
-        "without people", "without the dog", "clear away the leaves", "edit out the wire", "“remove the dog”",
-        "  remove\nthe dog", "make the dog disappear", "let’s remove the pole",
+        "remove the dog",
+        "REMOVE: dog",
+        "Please remove the dog",
+        "can you remove the person?",
+        "delete the sign.",
+        "I want to remove the man on the left",
+        "I'd like to erase it",
+        "Erase him",
+        "erasing the wire",
+        "get rid of the cables",
+        "could you please get rid of her",
+        "take away the car",
+        "take the red car away",
+        "without people",
+        "without the dog",
+        "clear away the leaves",
+        "edit out the wire",
+        "“remove the dog”",
+        "  remove\nthe dog",
+        "make the dog disappear",
+        "let’s remove the pole",
     ],
-)  # fmt: skip
+)
 def test_words_that_ask_for_something_to_go_away_are_told_from_a_description(words):
     assert asks_to_remove(words)
 
@@ -41,11 +57,28 @@ def test_words_that_ask_for_something_to_go_away_are_told_from_a_description(wor
 @pytest.mark.parametrize(
     "words",
     [
-        "", "a dog", "removed wallpaper", "a delete key", "delete key on a keyboard", "erased pencil drawing",
-        "remover of stains", "cat without a tail", "take a walk", "a man taking out the trash", "clear sky",
-        "clean kitchen", "remove-before-flight tag", "deleted scene", "cut flowers", "make a dog", "no parking sign",
-        "takeaway food", "erasers", "get well card", "cutout of a star",
+        "",
+        "a dog",
+        "removed wallpaper",
+        "a delete key",
+        "delete key on a keyboard",
+        "erased pencil drawing",
+        "remover of stains",
+        "cat without a tail",
+        "take a walk",
+        "a man taking out the trash",
+        "clear sky",
+        "clean kitchen",
+        "remove-before-flight tag",
+        "deleted scene",
+        "cut flowers",
+        "make a dog",
+        "no parking sign",
+        "takeaway food",
+        "erasers",
+        "get well card",
+        "cutout of a star",
     ],
-)  # fmt: skip
+)
 def test_words_that_name_what_is_to_be_seen_are_no_wish_to_remove(words):
     assert not asks_to_remove(words)

@@ -204,17 +204,31 @@ def test_a_phones_photo_with_a_depth_or_gain_map_is_no_animation():
 @pytest.mark.parametrize(
     ("beginning", "name"),
     [
-        (b"\0\0\0\x18ftypheic\0\0\0\0mif1heic", "HEIC"), (b"\0\0\0\x18ftypmif1\0\0\0\0mif1heic", "HEIC"),
-        (b"II*\0\x08\0\0\0", "TIFF"), (b"MM\0*\0\0\0\x08", "TIFF"), (b"II*\0\x10\0\0\0CR\2\0", "raw"),
-        (b"GIF89a", "GIF"), (b"BM", "BMP"), (b"\xff\x0a", "JPEG XL"), (b"\0\0\0\x0cJXL \r\n\x87\n", "JPEG XL"),
-        (b"\0\0\0\x0cjP  \r\n\x87\n", "JPEG 2000"), (b"8BPS\0\1", "PSD"), (b"FUJIFILMCCD-RAW ", "raw"),
-        (b"\0\0\0\x18ftypcrx \0\0\0\1", "raw"), (b"<svg xmlns='http://www.w3.org/2000/svg'/>", "SVG"),
-        (b"<?xml version='1.0'?>\n<!-- by hand -->\n<svg width='9'/>", "SVG"), (b"<!DOCTYPE html><p>404", "web page"),
-        (b"%PDF-1.7", "PDF"), (b"\0\0\0\x20ftypisom\0\0\2\0", "video"), (b"gimp xcf v011", "GIMP"),
-        (b"version https://git-lfs.github.com/spec/v1\n", "LFS"), (b"PK\3\4" + bytes(30), "zip"), (b"", "empty"),
+        (b"\0\0\0\x18ftypheic\0\0\0\0mif1heic", "HEIC"),
+        (b"\0\0\0\x18ftypmif1\0\0\0\0mif1heic", "HEIC"),
+        (b"II*\0\x08\0\0\0", "TIFF"),
+        (b"MM\0*\0\0\0\x08", "TIFF"),
+        (b"II*\0\x10\0\0\0CR\2\0", "raw"),
+        (b"GIF89a", "GIF"),
+        (b"BM", "BMP"),
+        (b"\xff\x0a", "JPEG XL"),
+        (b"\0\0\0\x0cJXL \r\n\x87\n", "JPEG XL"),
+        (b"\0\0\0\x0cjP  \r\n\x87\n", "JPEG 2000"),
+        (b"8BPS\0\1", "PSD"),
+        (b"FUJIFILMCCD-RAW ", "raw"),
+        (b"\0\0\0\x18ftypcrx \0\0\0\1", "raw"),
+        (b"<svg xmlns='http://www.w3.org/2000/svg'/>", "SVG"),
+        (b"<?xml version='1.0'?>\n<!-- by hand -->\n<svg width='9'/>", "SVG"),
+        (b"<!DOCTYPE html><p>404", "web page"),
+        (b"%PDF-1.7", "PDF"),
+        (b"\0\0\0\x20ftypisom\0\0\2\0", "video"),
+        (b"gimp xcf v011", "GIMP"),
+        (b"version https://git-lfs.github.com/spec/v1\n", "LFS"),
+        (b"PK\3\4" + bytes(30), "zip"),
+        (b"", "empty"),
         (b"hello", "cannot be read as a picture"),
     ],
-)  # fmt: skip
+)
 def test_a_file_of_another_kind_is_called_by_its_name_and_told_what_to_do(beginning, name):
     with pytest.raises(InvalidImage) as refused:
         read_picture(beginning + bytes(200) if beginning else b"")

@@ -20,8 +20,11 @@ colours = arrays(np.uint8, (7, 9, 3))
 areas = arrays(np.uint8, (7, 9), elements=st.sampled_from([0, 40, 200])).map(lambda grey: np.stack([grey] * 3, axis=2))
 boxes = st.builds(
     lambda left, top, width, height: Bounds(left, top, left + width, top + height),
-    st.integers(-5, 12), st.integers(-5, 12), st.integers(1, 15), st.integers(1, 15),
-)  # fmt: skip
+    st.integers(-5, 12),
+    st.integers(-5, 12),
+    st.integers(1, 15),
+    st.integers(1, 15),
+)
 places = st.tuples(st.integers(0, 8), st.integers(0, 6))
 
 

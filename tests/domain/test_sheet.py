@@ -17,8 +17,10 @@ def test_every_row_meets_every_column():
     found = sheet.all_params(InpaintParams(prompt="a cat"))
 
     assert [[(p.guidance_scale, p.seed) for p in line] for line in found] == [
-        [(1.0, 1), (1.0, 2)], [(5.0, 1), (5.0, 2)], [(9.0, 1), (9.0, 2)],
-    ]  # fmt: skip
+        [(1.0, 1), (1.0, 2)],
+        [(5.0, 1), (5.0, 2)],
+        [(9.0, 1), (9.0, 2)],
+    ]
 
 
 def test_the_first_words_of_an_axis_are_replaced_by_the_others():

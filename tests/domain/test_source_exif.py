@@ -17,17 +17,31 @@ from tests.conftest import a_picture
 Base, Ifd = ExifTags.Base, ExifTags.IFD
 
 PHOTO = {
-    Base.Make: "Canon", Base.Model: "EOS R5", Base.Software: "Lightroom", Base.DateTime: "2024:05:06 09:00:00",
-    Base.Artist: "Zoë Müller", Base.Copyright: "© Zoë Müller", Base.XResolution: 300.0, Base.YResolution: 300.0,
+    Base.Make: "Canon",
+    Base.Model: "EOS R5",
+    Base.Software: "Lightroom",
+    Base.DateTime: "2024:05:06 09:00:00",
+    Base.Artist: "Zoë Müller",
+    Base.Copyright: "© Zoë Müller",
+    Base.XResolution: 300.0,
+    Base.YResolution: 300.0,
     Base.ResolutionUnit: 2,
-}  # fmt: skip
+}
 SHOT = {
-    Base.ExposureTime: IFDRational(1, 250), Base.FNumber: IFDRational(28, 10), Base.ISOSpeedRatings: 400,
-    Base.DateTimeOriginal: "2024:05:06 07:08:09", Base.OffsetTimeOriginal: "+02:00", Base.SubsecTimeOriginal: "12",
-    Base.ExifVersion: b"0232", Base.ExposureBiasValue: IFDRational(-1, 3), Base.FocalLength: 35.0, Base.Flash: 16,
-    Base.LensSpecification: (24.0, 70.0, 2.8, 2.8), Base.LensModel: "RF24-70mm F2.8 L IS USM",
+    Base.ExposureTime: IFDRational(1, 250),
+    Base.FNumber: IFDRational(28, 10),
+    Base.ISOSpeedRatings: 400,
+    Base.DateTimeOriginal: "2024:05:06 07:08:09",
+    Base.OffsetTimeOriginal: "+02:00",
+    Base.SubsecTimeOriginal: "12",
+    Base.ExifVersion: b"0232",
+    Base.ExposureBiasValue: IFDRational(-1, 3),
+    Base.FocalLength: 35.0,
+    Base.Flash: 16,
+    Base.LensSpecification: (24.0, 70.0, 2.8, 2.8),
+    Base.LensModel: "RF24-70mm F2.8 L IS USM",
     Base.ColorSpace: 65535,
-}  # fmt: skip
+}
 OWNER = "Zoë Müller"
 PLACE = {0: b"\2\3\0\0", 1: "N", 2: (48.0, 12.0, 30.5), 3: "E", 4: (11.0, 34.0, 12.25), 29: "1987:06:05"}
 

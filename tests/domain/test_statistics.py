@@ -24,9 +24,13 @@ def a_run(asked: InpaintParams, runtime_s: float, *, filled: float = 1.0, denois
 
 
 some_params = st.builds(
-    params, st.integers(1, 150), st.sampled_from([1.0, 7.5]), st.sampled_from([64, 256, 512, 1024]),
-    strength=st.just(1.0), scheduler=st.sampled_from(["ddim", "heun"]),
-)  # fmt: skip
+    params,
+    st.integers(1, 150),
+    st.sampled_from([1.0, 7.5]),
+    st.sampled_from([64, 256, 512, 1024]),
+    strength=st.just(1.0),
+    scheduler=st.sampled_from(["ddim", "heun"]),
+)
 seconds = st.floats(0.01, 1000)
 some_runs = st.lists(st.builds(a_run, some_params, seconds), min_size=1, max_size=30)
 

@@ -67,10 +67,26 @@ def test_the_environment_names_everything_that_decides_bits(no_cards):
     facts = device.environment(device.resolve("cpu")).facts
 
     assert {
-        "python", "torch", "diffusers", "transformers", "tokenizers", "safetensors", "accelerate", "huggingface_hub",
-        "numpy", "pillow", "os", "machine", "cpu", "cpu_capability", "threads", "device", "dtype",
-        "deterministic_algorithms", "tf32",
-    } <= set(facts)  # fmt: skip
+        "python",
+        "torch",
+        "diffusers",
+        "transformers",
+        "tokenizers",
+        "safetensors",
+        "accelerate",
+        "huggingface_hub",
+        "numpy",
+        "pillow",
+        "os",
+        "machine",
+        "cpu",
+        "cpu_capability",
+        "threads",
+        "device",
+        "dtype",
+        "deterministic_algorithms",
+        "tf32",
+    } <= set(facts)
     assert all(isinstance(value, str) and value for value in facts.values())
     assert device.environment(device.resolve("cpu")).id == device.environment(device.resolve("cpu")).id
 

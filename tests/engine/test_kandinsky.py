@@ -33,10 +33,17 @@ def test_it_paints_what_the_pair_of_diffusers_paints(kandinsky, negative_prompt)
     ours = kandinsky.inpaint(request, lambda report: None).image
 
     theirs = pair(
-        prompt=request.params.prompt, negative_prompt=negative_prompt or None, image=request.image,
-        mask_image=request.mask.to_image(), width=SIDE, height=SIDE, num_inference_steps=4, guidance_scale=3.0,
-        generator=torch.Generator().manual_seed(request.params.seed), output_type="np",
-    ).images[0]  # fmt: skip
+        prompt=request.params.prompt,
+        negative_prompt=negative_prompt or None,
+        image=request.image,
+        mask_image=request.mask.to_image(),
+        width=SIDE,
+        height=SIDE,
+        num_inference_steps=4,
+        guidance_scale=3.0,
+        generator=torch.Generator().manual_seed(request.params.seed),
+        output_type="np",
+    ).images[0]
     assert np.array_equal(np.asarray(ours), (theirs * 255).round().astype(np.uint8))
 
 

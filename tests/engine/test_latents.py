@@ -39,10 +39,16 @@ def test_a_picture_is_encoded_as_its_pipeline_does_it(transformer, family, monke
     monkeypatch.setattr(pipe, "scheduler", scheduler)
     channels = "num_latents_channels" if family == "FLUX.2 klein" else "num_channels_latents"
     arguments = {
-        "image": pipe.image_processor.preprocess(picture, height=64, width=64), "timestep": scheduler.timesteps[:1],
-        "batch_size": 1, channels: ours.shape[1], "height": 64, "width": 64, "dtype": torch.float32, "device": "cpu",
+        "image": pipe.image_processor.preprocess(picture, height=64, width=64),
+        "timestep": scheduler.timesteps[:1],
+        "batch_size": 1,
+        channels: ours.shape[1],
+        "height": 64,
+        "width": 64,
+        "dtype": torch.float32,
+        "device": "cpu",
         "generator": torch.Generator().manual_seed(0),
-    }  # fmt: skip
+    }
     if family == "Stable Diffusion 3":
         arguments["is_strength_max"] = False
 

@@ -38,12 +38,20 @@ def save_prior(folder: Path) -> Path:
 
     tokenizer = _tokenizer()
     vision = CLIPVisionConfig(
-        hidden_size=WIDTH, intermediate_size=WIDTH, projection_dim=WIDTH, num_attention_heads=2, num_hidden_layers=1,
-        image_size=32, patch_size=16,
-    )  # fmt: skip
+        hidden_size=WIDTH,
+        intermediate_size=WIDTH,
+        projection_dim=WIDTH,
+        num_attention_heads=2,
+        num_hidden_layers=1,
+        image_size=32,
+        patch_size=16,
+    )
     pipe = KandinskyV22PriorPipeline(
         prior=PriorTransformer(
-            num_attention_heads=2, attention_head_dim=8, num_layers=1, embedding_dim=WIDTH,
+            num_attention_heads=2,
+            attention_head_dim=8,
+            num_layers=1,
+            embedding_dim=WIDTH,
             num_embeddings=LONGEST_PROMPT,
         ),
         image_encoder=CLIPVisionModelWithProjection(vision).eval(),
@@ -51,7 +59,7 @@ def save_prior(folder: Path) -> Path:
         tokenizer=tokenizer,
         scheduler=UnCLIPScheduler(clip_sample_range=5.0, prediction_type="sample"),
         image_processor=CLIPImageProcessor(size={"shortest_edge": 32}, crop_size={"height": 32, "width": 32}),
-    )  # fmt: skip
+    )
     # Without training all it says would be nothing.
     torch.nn.init.ones_(pipe.prior.clip_std)
     pipe.save_pretrained(folder)

@@ -41,10 +41,17 @@ def _flux(kind: str = "FluxPipeline", in_channels: int = WIDTH, *, guidance_embe
         text_encoder_2=_t5(),
         tokenizer_2=_t5_tokenizer(),
         transformer=diffusers.FluxTransformer2DModel(
-            in_channels=in_channels, out_channels=WIDTH, num_layers=1, num_single_layers=1, joint_attention_dim=WIDTH,
-            pooled_projection_dim=WIDTH, axes_dims_rope=ROPE, guidance_embeds=guidance_embeds, **TWO_HEADS,
+            in_channels=in_channels,
+            out_channels=WIDTH,
+            num_layers=1,
+            num_single_layers=1,
+            joint_attention_dim=WIDTH,
+            pooled_projection_dim=WIDTH,
+            axes_dims_rope=ROPE,
+            guidance_embeds=guidance_embeds,
+            **TWO_HEADS,
         ),
-    )  # fmt: skip
+    )
 
 
 def _flux_fill() -> Any:
@@ -63,10 +70,16 @@ def _klein() -> Any:
         text_encoder=Qwen3ForCausalLM(_qwen3(layers=28)).eval(),
         tokenizer=_qwen_tokenizer(),
         transformer=Flux2Transformer2DModel(
-            in_channels=WIDTH, num_layers=1, num_single_layers=1, joint_attention_dim=3 * WIDTH,
-            timestep_guidance_channels=WIDTH, axes_dims_rope=(4, 4, 4, 4), guidance_embeds=False, **TWO_HEADS,
+            in_channels=WIDTH,
+            num_layers=1,
+            num_single_layers=1,
+            joint_attention_dim=3 * WIDTH,
+            timestep_guidance_channels=WIDTH,
+            axes_dims_rope=(4, 4, 4, 4),
+            guidance_embeds=False,
+            **TWO_HEADS,
         ),
-    )  # fmt: skip
+    )
 
 
 def _sd3() -> Any:
@@ -75,8 +88,14 @@ def _sd3() -> Any:
     tokenizer = _tokenizer()
     return StableDiffusion3Pipeline(
         transformer=SD3Transformer2DModel(
-            sample_size=8, in_channels=16, out_channels=16, num_layers=1, joint_attention_dim=2 * WIDTH,
-            caption_projection_dim=2 * WIDTH, pooled_projection_dim=2 * WIDTH, **TWO_HEADS,
+            sample_size=8,
+            in_channels=16,
+            out_channels=16,
+            num_layers=1,
+            joint_attention_dim=2 * WIDTH,
+            caption_projection_dim=2 * WIDTH,
+            pooled_projection_dim=2 * WIDTH,
+            **TWO_HEADS,
         ),
         scheduler=FlowMatchEulerDiscreteScheduler(shift=3.0),
         vae=_vae(latent_channels=16, shift_factor=0.1, scaling_factor=0.4),
@@ -86,7 +105,7 @@ def _sd3() -> Any:
         tokenizer_2=_tokenizer(),
         text_encoder_3=_t5(2 * WIDTH),
         tokenizer_3=_t5_tokenizer(),
-    )  # fmt: skip
+    )
 
 
 def _chroma() -> Any:
@@ -98,10 +117,17 @@ def _chroma() -> Any:
         text_encoder=_t5(),
         tokenizer=_t5_tokenizer(),
         transformer=ChromaTransformer2DModel(
-            in_channels=WIDTH, num_layers=1, num_single_layers=1, joint_attention_dim=WIDTH, axes_dims_rope=ROPE,
-            approximator_num_channels=8, approximator_hidden_dim=8, approximator_layers=1, **TWO_HEADS,
+            in_channels=WIDTH,
+            num_layers=1,
+            num_single_layers=1,
+            joint_attention_dim=WIDTH,
+            axes_dims_rope=ROPE,
+            approximator_num_channels=8,
+            approximator_hidden_dim=8,
+            approximator_layers=1,
+            **TWO_HEADS,
         ),
-    )  # fmt: skip
+    )
 
 
 def _qwen(kind: str = "QwenImagePipeline", **more: Any) -> Any:
@@ -117,21 +143,34 @@ def _qwen(kind: str = "QwenImagePipeline", **more: Any) -> Any:
     }
     config = Qwen2_5_VLConfig(
         text_config={
-            "vocab_size": len(tokenizer), "hidden_size": WIDTH, "intermediate_size": WIDTH, "num_hidden_layers": 1,
-            "num_attention_heads": 2, "num_key_value_heads": 2, "max_position_embeddings": 4096,
+            "vocab_size": len(tokenizer),
+            "hidden_size": WIDTH,
+            "intermediate_size": WIDTH,
+            "num_hidden_layers": 1,
+            "num_attention_heads": 2,
+            "num_key_value_heads": 2,
+            "max_position_embeddings": 4096,
             "rope_parameters": {"rope_type": "default", "rope_theta": 1e4, "mrope_section": [1, 1, 2]},
         },
         vision_config={
-            "depth": 1, "hidden_size": WIDTH, "intermediate_size": WIDTH, "num_heads": 2, "out_hidden_size": WIDTH,
+            "depth": 1,
+            "hidden_size": WIDTH,
+            "intermediate_size": WIDTH,
+            "num_heads": 2,
+            "out_hidden_size": WIDTH,
             "fullatt_block_indexes": [0],
         },
         **ids,
-    )  # fmt: skip
+    )
     return getattr(diffusers, kind)(
         scheduler=_shifted(),
         vae=diffusers.AutoencoderKLQwenImage(
-            base_dim=4, z_dim=4, dim_mult=[1, 1, 2, 2], num_res_blocks=1,
-            latents_mean=[0.1, -0.2, 0.0, 0.3], latents_std=[1.0, 2.0, 0.5, 1.5],
+            base_dim=4,
+            z_dim=4,
+            dim_mult=[1, 1, 2, 2],
+            num_res_blocks=1,
+            latents_mean=[0.1, -0.2, 0.0, 0.3],
+            latents_std=[1.0, 2.0, 0.5, 1.5],
         ),
         text_encoder=Qwen2_5_VLForConditionalGeneration(config).eval(),
         tokenizer=tokenizer,
@@ -139,7 +178,7 @@ def _qwen(kind: str = "QwenImagePipeline", **more: Any) -> Any:
             in_channels=WIDTH, out_channels=4, num_layers=1, joint_attention_dim=WIDTH, axes_dims_rope=ROPE, **TWO_HEADS
         ),
         **more,
-    )  # fmt: skip
+    )
 
 
 def qwen_edit() -> Any:
@@ -172,10 +211,17 @@ def _z_image() -> Any:
         text_encoder=Qwen3Model(_qwen3(layers=2)).eval(),
         tokenizer=_qwen_tokenizer(),
         transformer=ZImageTransformer2DModel(
-            in_channels=4, dim=2 * WIDTH, n_layers=1, n_refiner_layers=1, n_heads=2, n_kv_heads=2, cap_feat_dim=WIDTH,
-            axes_dims=ROPE, axes_lens=(1024, 64, 64),
+            in_channels=4,
+            dim=2 * WIDTH,
+            n_layers=1,
+            n_refiner_layers=1,
+            n_heads=2,
+            n_kv_heads=2,
+            cap_feat_dim=WIDTH,
+            axes_dims=ROPE,
+            axes_lens=(1024, 64, 64),
         ),
-    )  # fmt: skip
+    )
 
 
 PIPELINES: dict[str, Callable[[], Any]] = {
@@ -223,9 +269,15 @@ def _qwen3(layers: int) -> Any:
     from transformers import Qwen3Config
 
     return Qwen3Config(
-        vocab_size=len(_qwen_tokenizer()), hidden_size=WIDTH, intermediate_size=WIDTH, num_hidden_layers=layers,
-        num_attention_heads=2, num_key_value_heads=2, head_dim=8, max_position_embeddings=4096,
-    )  # fmt: skip
+        vocab_size=len(_qwen_tokenizer()),
+        hidden_size=WIDTH,
+        intermediate_size=WIDTH,
+        num_hidden_layers=layers,
+        num_attention_heads=2,
+        num_key_value_heads=2,
+        head_dim=8,
+        max_position_embeddings=4096,
+    )
 
 
 def _qwen_tokenizer() -> Any:

@@ -100,15 +100,26 @@ TEXTS = {
     "lines": lambda: "\n" * 1_000_000 + "Steps: 1, Sampler: x, Seed: 5",
     "brackets": lambda: "(" * 1_000_000 + "\nSteps: 1, Sampler: x",
     "a graph of 20,000 nodes": lambda: json.dumps(
-        {str(n): {"class_type": "KSampler", "inputs": {"positive": [str(n + 1), 0], "model": [str(n + 1), 0]}}
-         for n in range(20_000)}
+        {
+            str(n): {"class_type": "KSampler", "inputs": {"positive": [str(n + 1), 0], "model": [str(n + 1), 0]}}
+            for n in range(20_000)
+        }
     ),
     "a graph that doubles": lambda: json.dumps(
-        {str(n): {"class_type": "ConditioningCombine", "inputs": {
-            "conditioning_1": [str(n + 1), 0], "conditioning_2": [str(n + 1), 0], "positive": [str(n + 1), 0]}}
-         for n in range(200)} | {"k": {"class_type": "KSampler", "inputs": {"positive": ["0", 0], "steps": 5}}}
+        {
+            str(n): {
+                "class_type": "ConditioningCombine",
+                "inputs": {
+                    "conditioning_1": [str(n + 1), 0],
+                    "conditioning_2": [str(n + 1), 0],
+                    "positive": [str(n + 1), 0],
+                },
+            }
+            for n in range(200)
+        }
+        | {"k": {"class_type": "KSampler", "inputs": {"positive": ["0", 0], "steps": 5}}}
     ),
-}  # fmt: skip
+}
 BUNDLES = {
     "an index of 256 MB": lambda: _zip(0, "bundle.json", 2**28),
     "100,000 files": lambda: _zip(100_000, "bundle.json", 2**20),

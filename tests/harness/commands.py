@@ -29,25 +29,59 @@ COMMANDS = (
     "inpaint {photo} --extend 16:9 --overlap 8 --steps 1 --size 64 --guidance-scale 2.5 --grow 4 --feather 2",
     "inpaint {photo} {mask} --mode remove --fill blur --area whole --keep 0.1 --colour-match 0.5 --padding 9",
     "inpaint {photo} {mask} --model {folder} --variation-strength 0.3 --variation-seed 4 --soft-mask --strip",
-    "rerun {id} --output {out}", "sheet {id} --columns guidance_scale=1,2 --rows seed=1-2 --output {out}",
-    "verify {id}", "verify --all --json", "replay {id} --json",
-    "gallery list --limit 5 --status succeeded --after abc", "gallery show {id}",
+    "rerun {id} --output {out}",
+    "sheet {id} --columns guidance_scale=1,2 --rows seed=1-2 --output {out}",
+    "verify {id}",
+    "verify --all --json",
+    "replay {id} --json",
+    "gallery list --limit 5 --status succeeded --after abc",
+    "gallery show {id}",
     "gallery search cat* --rating 4 --since 2026-01-31 --until 2026-02-01 --min-px 4 --sort newest --save mine",
     "gallery search --tag a --model b --device cpu --verdict EXACT --parent {id} --saved mine cat",
-    "gallery tag {id} --add portrait --remove sea", "gallery rename {id} --title x", "gallery note {id} --text x",
-    "gallery rate {id} 3", "gallery favourite {id} --off", "gallery trash {id}", "gallery restore {id}",
-    "gallery delete {id}", "gallery check --json", "gallery empty-trash", "gallery forget-search mine",
-    "gallery export {id} --output {out}", "gallery import {bundle} {photo} --without-metadata --json",
-    "gallery import {folder}", "gallery save {id} --output {out} --strip --small",
-    "queue list --json", "queue move {id} next", "queue cancel {id}", "queue cancel --all",
-    "presets list", "presets export --output {out}", "presets import {photo}", "download {folder}", "--help",
-)  # fmt: skip
+    "gallery tag {id} --add portrait --remove sea",
+    "gallery rename {id} --title x",
+    "gallery note {id} --text x",
+    "gallery rate {id} 3",
+    "gallery favourite {id} --off",
+    "gallery trash {id}",
+    "gallery restore {id}",
+    "gallery delete {id}",
+    "gallery check --json",
+    "gallery empty-trash",
+    "gallery forget-search mine",
+    "gallery export {id} --output {out}",
+    "gallery import {bundle} {photo} --without-metadata --json",
+    "gallery import {folder}",
+    "gallery save {id} --output {out} --strip --small",
+    "queue list --json",
+    "queue move {id} next",
+    "queue cancel {id}",
+    "queue cancel --all",
+    "presets list",
+    "presets export --output {out}",
+    "presets import {photo}",
+    "download {folder}",
+    "--help",
+)
 VARIABLES = tuple(field.upper() for field in Settings.model_fields if field != "hf_token")
 DATABASES = (
-    "sqlite://", "sqlite:///", "sqlite:///x.db", "sqlite:///no/such/x.db", "sqlite:///photo.png", "sqlite:///.",
-    "postgresql://u:secret@localhost:1/x", "mysql://x", "nonsense://x", "sqlite+x:///y", "://", "sqlite:///x.db?mode=ro",
-    "sqlite:///x.db?timeout=x", "postgresql://[::1", "sqlite:///" + "x" * 300, "oracle://secret@x",
-)  # fmt: skip
+    "sqlite://",
+    "sqlite:///",
+    "sqlite:///x.db",
+    "sqlite:///no/such/x.db",
+    "sqlite:///photo.png",
+    "sqlite:///.",
+    "postgresql://u:secret@localhost:1/x",
+    "mysql://x",
+    "nonsense://x",
+    "sqlite+x:///y",
+    "://",
+    "sqlite:///x.db?mode=ro",
+    "sqlite:///x.db?timeout=x",
+    "postgresql://[::1",
+    "sqlite:///" + "x" * 300,
+    "oracle://secret@x",
+)
 SECRET = "secret"
 
 
@@ -173,9 +207,12 @@ def _studio() -> Any:
     """Everything of the command line's own but the engine: whatever model is found, a stand-in paints."""
     settings = Settings()
     return build_studio(
-        settings, FakeLoader(), catalogue=make_catalogue(settings), resolve_device=lambda wish: "cpu",
+        settings,
+        FakeLoader(),
+        catalogue=make_catalogue(settings),
+        resolve_device=lambda wish: "cpu",
         dispatcher=lambda worker: WaitingDispatcher(worker.run),
-    )  # fmt: skip
+    )
 
 
 KINDS = {

@@ -70,9 +70,14 @@ class Tally:
 
 
 def main(
-    harness: str, run: Callable[[Tally, argparse.Namespace], object], *, count: int, about: str,
-    more: Callable[[argparse.ArgumentParser], object] = lambda parser: None, arguments: list[str] | None = None,
-) -> int:  # fmt: skip
+    harness: str,
+    run: Callable[[Tally, argparse.Namespace], object],
+    *,
+    count: int,
+    about: str,
+    more: Callable[[argparse.ArgumentParser], object] = lambda parser: None,
+    arguments: list[str] | None = None,
+) -> int:
     """Read the command line, run, print one object; 1 if anything failed."""
     parser = argparse.ArgumentParser(f"python -m tests.harness.{harness}", description=about)
     parser.add_argument("--count", type=int, default=count, help=f"how many are tried (default {count})")

@@ -190,17 +190,50 @@ DEEDS: dict[str, Callable[[Artist], None]] = {
 }
 
 ALONE = {
-    "submit": 5, "paint": 8, "rerun": 3, "trash": 3, "delete": 2, "trash_and_delete": 1, "empty_trash": 1,
-    "restore": 1, "draft": 2, "import_bundle": 2, "sheet": 2, "tag": 2, "untag": 1, "verify": 1, "check": 1,
-    "presets": 1, "replay": 1, "days_pass": 1, "collect": 2, "free": 1,
-}  # fmt: skip
+    "submit": 5,
+    "paint": 8,
+    "rerun": 3,
+    "trash": 3,
+    "delete": 2,
+    "trash_and_delete": 1,
+    "empty_trash": 1,
+    "restore": 1,
+    "draft": 2,
+    "import_bundle": 2,
+    "sheet": 2,
+    "tag": 2,
+    "untag": 1,
+    "verify": 1,
+    "check": 1,
+    "presets": 1,
+    "replay": 1,
+    "days_pass": 1,
+    "collect": 2,
+    "free": 1,
+}
 """How often each, by one artist whose clock may run."""
 
 TOGETHER = {
-    "submit": 5, "paint": 9, "rerun": 5, "trash": 3, "delete": 3, "trash_and_delete": 3, "empty_trash": 1,
-    "restore": 1, "draft": 2, "import_bundle": 2, "sheet": 1, "tag": 4, "untag": 3, "verify": 1, "check": 2,
-    "files_grow_old": 1, "collect": 2, "free": 1, "be_rid_of": 2,
-}  # fmt: skip
+    "submit": 5,
+    "paint": 9,
+    "rerun": 5,
+    "trash": 3,
+    "delete": 3,
+    "trash_and_delete": 3,
+    "empty_trash": 1,
+    "restore": 1,
+    "draft": 2,
+    "import_bundle": 2,
+    "sheet": 1,
+    "tag": 4,
+    "untag": 3,
+    "verify": 1,
+    "check": 2,
+    "files_grow_old": 1,
+    "collect": 2,
+    "free": 1,
+    "be_rid_of": 2,
+}
 """By several processes on one folder."""
 
 

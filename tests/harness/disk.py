@@ -53,8 +53,16 @@ def run(tally: Tally, options: argparse.Namespace) -> None:
             in_child(partial(_started, folder=folder, is_closed=chance.random() < 0.5))
             name = f"disk {number}, {'read-only' if is_read_only else 'full'}"
             with disk.read_only() if is_read_only else disk.full(chance.choice((0, chance.randrange(MOST_LEFT)))):
-                child = Child(partial(_live, folder=folder, template=template, seed=(options.seed, number), disk=disk,
-                                      is_read_only=is_read_only))  # fmt: skip
+                child = Child(
+                    partial(
+                        _live,
+                        folder=folder,
+                        template=template,
+                        seed=(options.seed, number),
+                        disk=disk,
+                        is_read_only=is_read_only,
+                    )
+                )
                 child.end(LIFE_S)
             tally.tried += 1
             tally.facts["read-only" if is_read_only else "full"] += 1

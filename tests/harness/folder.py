@@ -30,9 +30,19 @@ ROUND_S = 120.0
 PAUSES, LONGEST_PAUSE_S = 0.1, 0.03
 
 MEANWHILE = (
-    "trash_and_delete", "be_rid_of", "delete", "empty_trash", "free", "collect", "check", "draft", "submit",
-    "import_bundle", "tag", "untag",
-)  # fmt: skip
+    "trash_and_delete",
+    "be_rid_of",
+    "delete",
+    "empty_trash",
+    "free",
+    "collect",
+    "check",
+    "draft",
+    "submit",
+    "import_bundle",
+    "tag",
+    "untag",
+)
 NO_ANSWER = ("DatabaseConflict", "DatabaseUnusable", "StorageFull", "StoredImageMissing", "StoredImageDamaged")
 """Refusals that say nothing of what the artist did."""
 
@@ -85,8 +95,9 @@ def _by_plan(
         name = f"{deed} held at its call {nth}, meanwhile {other}"
         shutil.copytree(first, folder)
         meanwhile = interleaving.in_another_process(other, template)
-        child = Child(partial(interleaving.held, folder=folder, template=template, deed=deed, nth=nth,
-                              meanwhile=meanwhile))  # fmt: skip
+        child = Child(
+            partial(interleaving.held, folder=folder, template=template, deed=deed, nth=nth, meanwhile=meanwhile)
+        )
         child.end(ROUND_S)
         tally.facts["interleaved"] += len(each(child.said, "held"))
         said = [*before, *child.said]

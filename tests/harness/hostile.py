@@ -46,8 +46,11 @@ def _try_all(tally: Tally, options: argparse.Namespace, folder: Path, template: 
     number = 0
     while number < count:
         folder.mkdir(exist_ok=True)
-        child = Child(partial(_read_all, folder=folder, template=template, name=name, seed=options.seed,
-                              numbers=range(number, count)))  # fmt: skip
+        child = Child(
+            partial(
+                _read_all, folder=folder, template=template, name=name, seed=options.seed, numbers=range(number, count)
+            )
+        )
         heard = -1
         while len(child.said) > heard:
             heard = len(child.said)

@@ -79,9 +79,15 @@ def _kill(
 
 
 def _work(
-    say: Say, folder: Path, template: Path, seed: str, clock: Clock, points: Points | None = None, *,
+    say: Say,
+    folder: Path,
+    template: Path,
+    seed: str,
+    clock: Clock,
+    points: Points | None = None,
+    *,
     beside: bool = False,
-) -> None:  # fmt: skip
+) -> None:
     """The life of one child. beside: a worker's thread paints, and two others do all the rest."""
     if points is not None:
         points.watch()

@@ -55,9 +55,7 @@ def run(tally: Tally, options: argparse.Namespace) -> None:
             child = Child(
                 partial(_painting, folder=folder, nth=nth, meanwhile=locked)
                 if deed == "painting"
-                else partial(
-                    interleaving.held, folder=folder, template=template, deed=deed, nth=nth, meanwhile=locked
-                )  # fmt: skip
+                else partial(interleaving.held, folder=folder, template=template, deed=deed, nth=nth, meanwhile=locked)
             )
             child.end(PAINTED_WITHIN_S * 2)
             tally.tried += bool(each(child.said, "locked"))

@@ -24,12 +24,10 @@ PLAIN: Graph = {
     "5": node("EmptyLatentImage", width=768, height=512, batch_size=1),
     "6": node("CLIPTextEncode", text="a red barn", clip=["4", 1]),
     "7": node("CLIPTextEncode", text="blurry", clip=["4", 1]),
-    "3": node(
-        "KSampler", **SETTINGS, model=["4", 0], positive=["6", 0], negative=["7", 0], latent_image=["5", 0]
-    ),
+    "3": node("KSampler", **SETTINGS, model=["4", 0], positive=["6", 0], negative=["7", 0], latent_image=["5", 0]),
     "8": node("VAEDecode", samples=["3", 0], vae=["4", 2]),
     "9": node("SaveImage", images=["8", 0], filename_prefix="x"),
-}  # fmt: skip
+}
 SAID = {
     "prompt": "a red barn",
     "negative_prompt": "blurry",

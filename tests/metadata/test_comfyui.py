@@ -9,34 +9,60 @@ import pytest
 from tests.metadata.graphs import PLAIN, SAID, SETTINGS, Graph, graph, node, said_by, sampler
 
 ADVANCED = {
-    "steps": 25, "cfg": 7.0, "sampler_name": "euler", "scheduler": "normal", "positive": ["6", 0],
+    "steps": 25,
+    "cfg": 7.0,
+    "sampler_name": "euler",
+    "scheduler": "normal",
+    "positive": ["6", 0],
     "negative": ["7", 0],
-}  # fmt: skip
+}
 REFINER = node("CheckpointLoaderSimple", ckpt_name="refiner.safetensors")
 
 
 def base_and_refiner(off: object, on: object) -> Graph:
     return graph(
-        n3=node("KSamplerAdvanced", **ADVANCED, add_noise=on, noise_seed=42, start_at_step=0, end_at_step=20,
-                model=["4", 0], latent_image=["5", 0]),
+        n3=node(
+            "KSamplerAdvanced",
+            **ADVANCED,
+            add_noise=on,
+            noise_seed=42,
+            start_at_step=0,
+            end_at_step=20,
+            model=["4", 0],
+            latent_image=["5", 0],
+        ),
         n12=REFINER,
-        n11=node("KSamplerAdvanced", **ADVANCED, add_noise=off, noise_seed=0, start_at_step=20, end_at_step=10000,
-                 model=["12", 0], latent_image=["3", 0]),
+        n11=node(
+            "KSamplerAdvanced",
+            **ADVANCED,
+            add_noise=off,
+            noise_seed=0,
+            start_at_step=20,
+            end_at_step=10000,
+            model=["12", 0],
+            latent_image=["3", 0],
+        ),
         n8=node("VAEDecode", samples=["11", 0], vae=["4", 2]),
-    )  # fmt: skip
+    )
 
 
 def custom(**parts: object) -> Graph:
     """The custom sampler of Flux, with these nodes changed."""
     made = {
         "n4": node("UNETLoader", unet_name="oil.safetensors"),
-        "n3": node("SamplerCustomAdvanced", noise=["30", 0], guider=["31", 0], sampler=["32", 0], sigmas=["33", 0],
-                   latent_image=["5", 0]),
+        "n3": node(
+            "SamplerCustomAdvanced",
+            noise=["30", 0],
+            guider=["31", 0],
+            sampler=["32", 0],
+            sigmas=["33", 0],
+            latent_image=["5", 0],
+        ),
         "n30": node("RandomNoise", noise_seed=42),
         "n31": node("CFGGuider", model=["4", 0], positive=["6", 0], negative=["7", 0], cfg=7.0),
         "n32": node("KSamplerSelect", sampler_name="euler"),
         "n33": node("BasicScheduler", model=["4", 0], scheduler="normal", steps=20, denoise=1.0),
-    }  # fmt: skip
+    }
     return graph(**made | parts)
 
 
@@ -257,9 +283,14 @@ def test_the_second_pass_is_kept_beside_it():
     found = said_by(SAME["hires of latents"])
 
     assert json.loads(found.raw["second pass"]) == {
-        "node": "ksampler", "seed": 7, "steps": 12, "cfg": 7.0, "denoise": 0.5, "sampler_name": "euler",
+        "node": "ksampler",
+        "seed": 7,
+        "steps": 12,
+        "cfg": 7.0,
+        "denoise": 0.5,
+        "sampler_name": "euler",
         "scheduler": "normal",
-    }  # fmt: skip
+    }
 
 
 def test_loras_are_named():
@@ -267,9 +298,16 @@ def test_loras_are_named():
 
 
 MENDED = {
-    "seed": 5, "steps": 8, "cfg": 2.0, "sampler_name": "euler", "scheduler": "normal", "denoise": 0.25,
-    "model": ["4", 0], "positive": ["6", 0], "negative": ["7", 0],
-}  # fmt: skip
+    "seed": 5,
+    "steps": 8,
+    "cfg": 2.0,
+    "sampler_name": "euler",
+    "scheduler": "normal",
+    "denoise": 0.25,
+    "model": ["4", 0],
+    "positive": ["6", 0],
+    "negative": ["7", 0],
+}
 
 
 @pytest.mark.parametrize(
@@ -277,17 +315,46 @@ MENDED = {
     [
         ({"n5": node("VAEEncode", pixels=["10", 0], vae=["4", 2]), "n3": sampler(denoise=0.6)}, 0.6),
         ({"n5": node("VAEEncodeForInpaint", pixels=["10", 0], mask=["10", 1], vae=["4", 2], grow_mask_by=6)}, 1.0),
-        ({"n5": node("SetLatentNoiseMask", samples=["11", 0], mask=["10", 1]),
-          "n11": node("VAEEncode", pixels=["10", 0], vae=["4", 2]), "n3": sampler(denoise=0.8)}, 0.8),
-        ({"n5": node("InpaintModelConditioning", positive=["6", 0], negative=["7", 0], pixels=["10", 0],
-                     mask=["10", 1], vae=["4", 2]),
-          "n3": sampler(positive=["5", 0], negative=["5", 1], latent_image=["5", 2], denoise=0.9)}, 0.9),
-        ({"n3": node("FaceDetailer", image=["10", 0], **MENDED), "n8": None,
-          "n9": node("SaveImage", images=["3", 0])}, 0.25),
-        ({"n3": node("UltimateSDUpscale", image=["10", 0], **MENDED), "n8": None,
-          "n9": node("SaveImage", images=["3", 0])}, 0.25),
+        (
+            {
+                "n5": node("SetLatentNoiseMask", samples=["11", 0], mask=["10", 1]),
+                "n11": node("VAEEncode", pixels=["10", 0], vae=["4", 2]),
+                "n3": sampler(denoise=0.8),
+            },
+            0.8,
+        ),
+        (
+            {
+                "n5": node(
+                    "InpaintModelConditioning",
+                    positive=["6", 0],
+                    negative=["7", 0],
+                    pixels=["10", 0],
+                    mask=["10", 1],
+                    vae=["4", 2],
+                ),
+                "n3": sampler(positive=["5", 0], negative=["5", 1], latent_image=["5", 2], denoise=0.9),
+            },
+            0.9,
+        ),
+        (
+            {
+                "n3": node("FaceDetailer", image=["10", 0], **MENDED),
+                "n8": None,
+                "n9": node("SaveImage", images=["3", 0]),
+            },
+            0.25,
+        ),
+        (
+            {
+                "n3": node("UltimateSDUpscale", image=["10", 0], **MENDED),
+                "n8": None,
+                "n9": node("SaveImage", images=["3", 0]),
+            },
+            0.25,
+        ),
     ],
-)  # fmt: skip
+)
 def test_of_a_picture_that_is_painted_over_the_denoising_is_the_strength(changes, strength):
     found = said_by(graph(**changes, n10=node("LoadImage", image="x.png")))
 
@@ -354,9 +421,12 @@ def test_the_size_is_that_of_the_first_latents(kind, said):
 
 LINE = "Steps: 20, Sampler: Euler, CFG scale: 7, Seed: 42, Size: 768x512, Model: oil.safetensors, Version: ComfyUI"
 OPAQUE = graph(
-    n6=node("MyEncoder", clip=["4", 1]), n7=node("MyEncoder", clip=["4", 1]),
-    n3=sampler(seed=["10", 0], cfg=None), n10=node("MySeed"), n4=node("MyLoader"),
-)  # fmt: skip
+    n6=node("MyEncoder", clip=["4", 1]),
+    n7=node("MyEncoder", clip=["4", 1]),
+    n3=sampler(seed=["10", 0], cfg=None),
+    n10=node("MySeed"),
+    n4=node("MyLoader"),
+)
 
 
 def test_what_the_graph_does_not_say_is_taken_from_the_text_beside_it():

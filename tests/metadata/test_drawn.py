@@ -32,8 +32,15 @@ def drawn(run: Graph, *, named: bool = True, modes: dict[str, int] | None = None
             if named:
                 inputs.append({"name": name, "type": "*", "link": None, "widget": {"name": name}})
             values += [value, "randomize"] if name in ("seed", "noise_seed") else [value]
-        nodes.append({"id": id, "type": one["class_type"], "inputs": inputs, "widgets_values": values,
-                      "mode": (modes or {}).get(id, 0)})  # fmt: skip
+        nodes.append(
+            {
+                "id": id,
+                "type": one["class_type"],
+                "inputs": inputs,
+                "widgets_values": values,
+                "mode": (modes or {}).get(id, 0),
+            }
+        )
     return {"nodes": nodes, "links": links, "version": 0.4}
 
 
@@ -62,8 +69,12 @@ def test_links_as_objects_and_values_by_name_are_read_too():
 
 
 def test_fields_that_are_linked_take_what_they_are_linked_to():
-    run = graph(n6=encoded(["20", 0]), n20=node("PrimitiveStringMultiline", value="a red barn"),
-                n3=sampler(steps=["21", 0]), n21=node("PrimitiveInt", value=20))  # fmt: skip
+    run = graph(
+        n6=encoded(["20", 0]),
+        n20=node("PrimitiveStringMultiline", value="a red barn"),
+        n3=sampler(steps=["21", 0]),
+        n21=node("PrimitiveInt", value=20),
+    )
 
     assert dict(said_by(drawn(run)).params) == SAID
 
@@ -108,13 +119,17 @@ parts = st.fixed_dictionaries(
     {"id": st.sampled_from([1, 2, "3", None]), "type": st.sampled_from([*FIELDS, "X", "PrimitiveNode"])},
     optional={
         "inputs": st.lists(
-            st.fixed_dictionaries({"name": st.sampled_from(["model", "latent_image", "positive", "images", "x"])},
-                                  optional={"link": st.integers(0, 4) | json_values, "widget": json_values}),
-            max_size=4) | json_values,
+            st.fixed_dictionaries(
+                {"name": st.sampled_from(["model", "latent_image", "positive", "images", "x"])},
+                optional={"link": st.integers(0, 4) | json_values, "widget": json_values},
+            ),
+            max_size=4,
+        )
+        | json_values,
         "widgets_values": st.lists(json_values, max_size=8) | json_values,
         "mode": json_values,
     },
-)  # fmt: skip
+)
 
 
 @settings(max_examples=80, deadline=None)

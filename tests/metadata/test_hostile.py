@@ -132,9 +132,18 @@ def test_what_cannot_run_together_is_not_offered_together():
 
 @pytest.mark.parametrize(
     ("seed", "seed_text"),
-    [(2**32 - 1, None), (2**32, "4294967296"), ("18446744073709551615", "18446744073709551615"), (-1, None),
-     ("9" * 41, None), (10**400, None), (True, None), (1.5, None), ("x", None)],
-)  # fmt: skip
+    [
+        (2**32 - 1, None),
+        (2**32, "4294967296"),
+        ("18446744073709551615", "18446744073709551615"),
+        (-1, None),
+        ("9" * 41, None),
+        (10**400, None),
+        (True, None),
+        (1.5, None),
+        ("x", None),
+    ],
+)
 def test_a_seed_too_large_for_us_is_kept_as_text(seed, seed_text):
     assert Imported.of("a1111", {"seed": seed}).seed_text == seed_text
 
@@ -216,8 +225,16 @@ def test_an_entity_bomb_in_xmp_is_not_expanded():
 
 
 def test_a_graph_that_bites_its_tail_is_left_in_time():
-    node = {"class_type": "KSampler", "inputs": {"steps": ["1", 0], "sampler_name": "euler", "positive": ["2", 0],
-            "model": ["1", 0], "latent_image": ["1", 0]}}  # fmt: skip
+    node = {
+        "class_type": "KSampler",
+        "inputs": {
+            "steps": ["1", 0],
+            "sampler_name": "euler",
+            "positive": ["2", 0],
+            "model": ["1", 0],
+            "latent_image": ["1", 0],
+        },
+    }
     graph = {"1": node, "2": {"class_type": "Any", "inputs": {"conditioning": ["2", 0], "positive": ["1", 0]}}}
 
     assert understood(Carried({"prompt": json.dumps(graph)})).params == {"scheduler": "euler"}

@@ -20,21 +20,68 @@ from tests.metadata.graphs import encoded, graph, said_by
 from tests.metadata.test_hostile import is_harmless, json_values
 
 names = st.sampled_from(
-    ["prompt", "Prompt", "negative_prompt", "seed", "steps", "cfg_scale", "model", "sampler", "size", "strength",
-     "c", "uc", "scale", "sui_image_params", "use_stable_diffusion_model", "extraMetadata", "image", "app_id",
-     "PositivePrompt", "Steps", "baseModel", "cfgScale", "software", "class_type", "inputs", "Comment", "parameters",
-     "positive_prompt", "metadata_scheme", "schema", "params", "nodes", "resources"]
-)  # fmt: skip
+    [
+        "prompt",
+        "Prompt",
+        "negative_prompt",
+        "seed",
+        "steps",
+        "cfg_scale",
+        "model",
+        "sampler",
+        "size",
+        "strength",
+        "c",
+        "uc",
+        "scale",
+        "sui_image_params",
+        "use_stable_diffusion_model",
+        "extraMetadata",
+        "image",
+        "app_id",
+        "PositivePrompt",
+        "Steps",
+        "baseModel",
+        "cfgScale",
+        "software",
+        "class_type",
+        "inputs",
+        "Comment",
+        "parameters",
+        "positive_prompt",
+        "metadata_scheme",
+        "schema",
+        "params",
+        "nodes",
+        "resources",
+    ]
+)
 objects = st.recursive(
     json_values | st.sampled_from(["RuinedFooocus", "a red barn", '{"prompt": "x", "seed": 1}', "{", '{"a":' * 70]),
     lambda inner: st.dictionaries(names, inner, max_size=5) | st.lists(inner, max_size=3),
     max_leaves=12,
 )
 chunks = st.sampled_from(
-    ["parameters", "prompt", "exif:UserComment", "comment", "Comment", "Description", "Dream", "sd-metadata",
-     "generation_data", "parameters-json", "xmp:UserComment", "invokeai_graph", "invokeai_metadata", "Software",
-     "use_stable_diffusion_model", "fooocus_scheme", "extraMetadata"]
-)  # fmt: skip
+    [
+        "parameters",
+        "prompt",
+        "exif:UserComment",
+        "comment",
+        "Comment",
+        "Description",
+        "Dream",
+        "sd-metadata",
+        "generation_data",
+        "parameters-json",
+        "xmp:UserComment",
+        "invokeai_graph",
+        "invokeai_metadata",
+        "Software",
+        "use_stable_diffusion_model",
+        "fooocus_scheme",
+        "extraMetadata",
+    ]
+)
 
 
 @settings(max_examples=120, deadline=None)
@@ -46,16 +93,70 @@ def test_any_json_under_any_name_never_raises(texts):
 
 
 kinds = st.sampled_from(
-    ["KSampler", "KSamplerAdvanced", "SamplerCustomAdvanced", "FaceDetailer", "CLIPTextEncode", "StringConcatenate",
-     "Text Concatenate", "ImpactSwitch", "ComfySwitchNode", "Efficient Loader", "SDXLPromptStyler", "SaveImage",
-     "CheckpointLoaderSimple", "EmptyLatentImage", "ToBasicPipe", "ShowText|pysssss", "StringReplace", "", "\x00"]
-)  # fmt: skip
+    [
+        "KSampler",
+        "KSamplerAdvanced",
+        "SamplerCustomAdvanced",
+        "FaceDetailer",
+        "CLIPTextEncode",
+        "StringConcatenate",
+        "Text Concatenate",
+        "ImpactSwitch",
+        "ComfySwitchNode",
+        "Efficient Loader",
+        "SDXLPromptStyler",
+        "SaveImage",
+        "CheckpointLoaderSimple",
+        "EmptyLatentImage",
+        "ToBasicPipe",
+        "ShowText|pysssss",
+        "StringReplace",
+        "",
+        "\x00",
+    ]
+)
 inputs = st.sampled_from(
-    ["model", "positive", "negative", "latent_image", "samples", "images", "text", "text_0", "string_a", "string_b",
-     "delimiter", "find", "replace", "select", "input1", "switch", "on_true", "on_false", "steps", "seed", "cfg",
-     "sampler_name", "sigmas", "sampler", "guider", "noise", "pipe", "basic_pipe", "ckpt_name", "width", "height",
-     "denoise", "conditioning", "populated_text", "POSITIVE", "", "dimensions", "lora_1"]
-)  # fmt: skip
+    [
+        "model",
+        "positive",
+        "negative",
+        "latent_image",
+        "samples",
+        "images",
+        "text",
+        "text_0",
+        "string_a",
+        "string_b",
+        "delimiter",
+        "find",
+        "replace",
+        "select",
+        "input1",
+        "switch",
+        "on_true",
+        "on_false",
+        "steps",
+        "seed",
+        "cfg",
+        "sampler_name",
+        "sigmas",
+        "sampler",
+        "guider",
+        "noise",
+        "pipe",
+        "basic_pipe",
+        "ckpt_name",
+        "width",
+        "height",
+        "denoise",
+        "conditioning",
+        "populated_text",
+        "POSITIVE",
+        "",
+        "dimensions",
+        "lora_1",
+    ]
+)
 links = st.tuples(st.sampled_from("123456"), st.integers(-1, 3)).map(list)
 nodes = st.fixed_dictionaries({"class_type": kinds, "inputs": st.dictionaries(inputs, links | json_values, max_size=8)})
 
@@ -158,19 +259,47 @@ def test_many_texts_with_many_objects_are_read_at_once():
 @pytest.mark.parametrize(
     "graph",
     [
-        {str(n): {"class_type": "KSampler", "inputs": {name: [str(n + 1), 0] for name in
-                                                      ("model", "positive", "latent_image", "steps")}}
-         for n in range(4_900)},
-        {str(n): {"class_type": "Any Switch", "inputs": {f"any_{m}": [str((n * 7 + m) % 3_000), 0] for m in range(20)}}
-         for n in range(3_000)}
-        | {"s": {"class_type": "KSampler", "inputs": {"steps": 1, "model": ["0", 0], "latent_image": ["0", 0],
-                                                      "positive": ["0", 0], "negative": ["1", 0]}}},
-        {str(n): {"class_type": "Text Concatenate", "inputs": {"delimiter": "x", **{f"text_{m}": [str((n + m) % 400), 0]
-                                                               for m in range(1, 30)}}} for n in range(400)}
-        | {"s": {"class_type": "KSampler", "inputs": {"steps": 1, "model": ["0", 0], "latent_image": ["0", 0],
-                                                      "positive": ["0", 0]}}},
+        {
+            str(n): {
+                "class_type": "KSampler",
+                "inputs": {name: [str(n + 1), 0] for name in ("model", "positive", "latent_image", "steps")},
+            }
+            for n in range(4_900)
+        },
+        {
+            str(n): {
+                "class_type": "Any Switch",
+                "inputs": {f"any_{m}": [str((n * 7 + m) % 3_000), 0] for m in range(20)},
+            }
+            for n in range(3_000)
+        }
+        | {
+            "s": {
+                "class_type": "KSampler",
+                "inputs": {
+                    "steps": 1,
+                    "model": ["0", 0],
+                    "latent_image": ["0", 0],
+                    "positive": ["0", 0],
+                    "negative": ["1", 0],
+                },
+            }
+        },
+        {
+            str(n): {
+                "class_type": "Text Concatenate",
+                "inputs": {"delimiter": "x", **{f"text_{m}": [str((n + m) % 400), 0] for m in range(1, 30)}},
+            }
+            for n in range(400)
+        }
+        | {
+            "s": {
+                "class_type": "KSampler",
+                "inputs": {"steps": 1, "model": ["0", 0], "latent_image": ["0", 0], "positive": ["0", 0]},
+            }
+        },
     ],
-)  # fmt: skip
+)
 def test_graphs_made_to_take_for_ever_are_read_in_time(graph):
     started = time.process_time()
 

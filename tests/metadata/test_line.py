@@ -69,8 +69,9 @@ def test_a_prompt_may_have_a_line_about_steps():
     ],
 )
 def test_every_spelling_of_the_line_is_understood(line):
-    is_said(understood(Carried({"parameters": f"a red barn\nNegative prompt: blurry\n{line}"})), "a1111",
-            SIZED | EULER_A)  # fmt: skip
+    is_said(
+        understood(Carried({"parameters": f"a red barn\nNegative prompt: blurry\n{line}"})), "a1111", SIZED | EULER_A
+    )
 
 
 @pytest.mark.parametrize(

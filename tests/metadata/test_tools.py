@@ -29,70 +29,180 @@ from tests.metadata.files import (
 from tests.metadata.graphs import PLAIN, SAID, graph
 
 EXTRA = {
-    "prompt": "a red barn", "negativePrompt": "blurry", "steps": 20, "cfgScale": 7, "sampler": "Euler a", "seed": 42,
+    "prompt": "a red barn",
+    "negativePrompt": "blurry",
+    "steps": 20,
+    "cfgScale": 7,
+    "sampler": "Euler a",
+    "seed": 42,
     "resources": [{"modelVersionId": 1, "strength": 1}],
-}  # fmt: skip
+}
 BUSY = graph(n6={"class_type": "CLIPTextEncode", "inputs": {"text": "a red barn, style: oil, x: y", "clip": ["4", 1]}})
 NOVELAI = {
-    "prompt": "a red barn", "uc": "blurry", "steps": 20, "scale": 7.0, "seed": 42, "sampler": "k_euler_ancestral",
-    "noise_schedule": "native", "width": 768, "height": 512, "request_type": "PromptGenerateRequest", "strength": 0.7,
-}  # fmt: skip
+    "prompt": "a red barn",
+    "uc": "blurry",
+    "steps": 20,
+    "scale": 7.0,
+    "seed": 42,
+    "sampler": "k_euler_ancestral",
+    "noise_schedule": "native",
+    "width": 768,
+    "height": 512,
+    "request_type": "PromptGenerateRequest",
+    "strength": 0.7,
+}
 SWARM = {
     "sui_image_params": {
-        "prompt": "a red barn", "negativeprompt": "blurry", "model": "oil", "seed": 42, "steps": 20, "cfgscale": 7.0,
-        "aspectratio": "3:2", "width": 768, "height": 512, "sampler": "euler_ancestral", "scheduler": "normal",
+        "prompt": "a red barn",
+        "negativeprompt": "blurry",
+        "model": "oil",
+        "seed": 42,
+        "steps": 20,
+        "cfgscale": 7.0,
+        "aspectratio": "3:2",
+        "width": 768,
+        "height": 512,
+        "sampler": "euler_ancestral",
+        "scheduler": "normal",
         "swarm_version": "0.9.6.2",
     },
     "sui_extra_data": {"date": "2026-01-02", "original_prompt": "a <wildcard:red> barn"},
     "sui_models": [{"name": "oil", "param": "model", "hash": "0x00"}],
-}  # fmt: skip
+}
 SPACE = {
-    "prompt": "a red barn", "negative_prompt": "blurry", "resolution": "768 x 512", "guidance_scale": 7,
-    "num_inference_steps": 20, "seed": 42, "sampler": "Euler a", "use_upscaler": None,
+    "prompt": "a red barn",
+    "negative_prompt": "blurry",
+    "resolution": "768 x 512",
+    "guidance_scale": 7,
+    "num_inference_steps": 20,
+    "seed": 42,
+    "sampler": "Euler a",
+    "use_upscaler": None,
     "Model": {"Model": "oil", "Model hash": "00"},
-}  # fmt: skip
+}
 RUINED = {
-    "Prompt": "a red barn", "Negative": "blurry", "steps": 20, "cfg": 7, "width": 768, "height": 512, "seed": 42,
-    "sampler_name": "euler_ancestral", "scheduler": "normal", "base_model_name": "oil", "base_model_hash": "00",
-    "loras": [], "start_step": 0, "denoise": "", "clip_skip": 1, "software": "RuinedFooocus",
-}  # fmt: skip
+    "Prompt": "a red barn",
+    "Negative": "blurry",
+    "steps": 20,
+    "cfg": 7,
+    "width": 768,
+    "height": 512,
+    "seed": 42,
+    "sampler_name": "euler_ancestral",
+    "scheduler": "normal",
+    "base_model_name": "oil",
+    "base_model_hash": "00",
+    "loras": [],
+    "start_step": 0,
+    "denoise": "",
+    "clip_skip": 1,
+    "software": "RuinedFooocus",
+}
 EASY = {
-    "prompt": "a red barn", "negative_prompt": "blurry", "seed": 42, "use_stable_diffusion_model": "oil",
-    "sampler_name": "euler_a", "num_inference_steps": 20, "guidance_scale": 7, "width": 768, "height": 512,
-}  # fmt: skip
+    "prompt": "a red barn",
+    "negative_prompt": "blurry",
+    "seed": 42,
+    "use_stable_diffusion_model": "oil",
+    "sampler_name": "euler_a",
+    "num_inference_steps": 20,
+    "guidance_scale": 7,
+    "width": 768,
+    "height": 512,
+}
 EASY_TITLES = {
-    "Prompt": "a red barn", "Negative Prompt": "blurry", "Seed": 42, "Stable Diffusion model": "oil",
-    "Sampler": "euler_a", "Steps": 20, "Guidance Scale": 7, "Width": 768, "Height": 512,
-}  # fmt: skip
+    "Prompt": "a red barn",
+    "Negative Prompt": "blurry",
+    "Seed": 42,
+    "Stable Diffusion model": "oil",
+    "Sampler": "euler_a",
+    "Steps": 20,
+    "Guidance Scale": 7,
+    "Width": 768,
+    "Height": 512,
+}
 DRAW_THINGS = {
-    "c": "a red barn", "uc": "blurry", "seed": 42, "steps": 20, "scale": 7, "sampler": "Euler a", "size": "768x512",
-    "model": "oil", "strength": 1, "v2": {"hiresFix": False, "width": 768},
-}  # fmt: skip
+    "c": "a red barn",
+    "uc": "blurry",
+    "seed": 42,
+    "steps": 20,
+    "scale": 7,
+    "sampler": "Euler a",
+    "size": "768x512",
+    "model": "oil",
+    "strength": 1,
+    "v2": {"hiresFix": False, "width": 768},
+}
 TENSORART = {
-    "prompt": "a red barn", "negativePrompt": "blurry", "width": 768, "height": 512, "seed": "42", "steps": 20,
-    "cfgScale": 7, "samplerName": "Euler a", "clipSkip": 2, "baseModel": {"label": "Oil", "modelFileName": "oil"},
-    "models": [{"label": "Brush", "type": "LORA", "weight": 0.8}], "workEngine": "TAMS_V1",
-}  # fmt: skip
+    "prompt": "a red barn",
+    "negativePrompt": "blurry",
+    "width": 768,
+    "height": 512,
+    "seed": "42",
+    "steps": 20,
+    "cfgScale": 7,
+    "samplerName": "Euler a",
+    "clipSkip": 2,
+    "baseModel": {"label": "Oil", "modelFileName": "oil"},
+    "models": [{"label": "Brush", "type": "LORA", "weight": 0.8}],
+    "workEngine": "TAMS_V1",
+}
 MATRIX = {
-    "PositivePrompt": "a red barn", "NegativePrompt": "blurry", "Width": 768, "Height": 512, "Seed": 42, "Steps": 20,
-    "CfgScale": 7, "Sampler": "Euler a", "ModelName": "oil", "ModelHash": "00",
-}  # fmt: skip
+    "PositivePrompt": "a red barn",
+    "NegativePrompt": "blurry",
+    "Width": 768,
+    "Height": 512,
+    "Seed": 42,
+    "Steps": 20,
+    "CfgScale": 7,
+    "Sampler": "Euler a",
+    "ModelName": "oil",
+    "ModelHash": "00",
+}
 SD_METADATA = {
-    "model": "stable diffusion", "model_weights": "oil", "model_hash": "00", "app_id": "invoke-ai/InvokeAI",
+    "model": "stable diffusion",
+    "model_weights": "oil",
+    "model_hash": "00",
+    "app_id": "invoke-ai/InvokeAI",
     "app_version": "2.3.5",
-    "image": {"prompt": [{"prompt": "a red barn [blurry]", "weight": 1.0}], "steps": 20, "cfg_scale": 7.0, "seed": 42,
-              "width": 768, "height": 512, "sampler": "k_euler_a", "type": "txt2img", "strength": 0.75},
-}  # fmt: skip
+    "image": {
+        "prompt": [{"prompt": "a red barn [blurry]", "weight": 1.0}],
+        "steps": 20,
+        "cfg_scale": 7.0,
+        "seed": 42,
+        "width": 768,
+        "height": 512,
+        "sampler": "k_euler_a",
+        "type": "txt2img",
+        "strength": 0.75,
+    },
+}
 INVOKEAI = {
-    "generation_mode": "txt2img", "positive_prompt": "a red barn", "negative_prompt": "blurry", "width": 768,
-    "height": 512, "seed": 42, "cfg_scale": 7.0, "steps": 20, "scheduler": "euler_a",
-    "model": {"name": "oil", "key": "k"}, "app_version": "6.1.0",
-}  # fmt: skip
+    "generation_mode": "txt2img",
+    "positive_prompt": "a red barn",
+    "negative_prompt": "blurry",
+    "width": 768,
+    "height": 512,
+    "seed": 42,
+    "cfg_scale": 7.0,
+    "steps": 20,
+    "scheduler": "euler_a",
+    "model": {"name": "oil", "key": "k"},
+    "app_version": "6.1.0",
+}
 FOOOCUS = {
-    "prompt": "a red barn", "negative_prompt": "blurry", "full_prompt": ["a red barn", "cinematic"], "steps": 20,
-    "guidance_scale": 7, "seed": "42", "resolution": "(768, 512)", "sampler": "euler_ancestral", "scheduler": "normal",
-    "base_model": "oil", "performance": "Speed", "metadata_scheme": "fooocus",
-}  # fmt: skip
+    "prompt": "a red barn",
+    "negative_prompt": "blurry",
+    "full_prompt": ["a red barn", "cinematic"],
+    "steps": 20,
+    "guidance_scale": 7,
+    "seed": "42",
+    "resolution": "(768, 512)",
+    "sampler": "euler_ancestral",
+    "scheduler": "normal",
+    "base_model": "oil",
+    "performance": "Speed",
+    "metadata_scheme": "fooocus",
+}
 PLAIN_JSON = {"prompt": "a red barn", "negative_prompt": "blurry", "cfg_scale": 7, "steps": 20, "seed": 42}
 
 OBJECTS: dict[str, tuple[dict[str, Any], str, dict[str, Any], str | None]] = {
@@ -241,8 +351,12 @@ def test_easy_diffusion_with_a_chunk_for_each_value():
 
 
 def test_easy_diffusion_with_titles_for_each_value():
-    is_said(read(made.png({name: str(value) for name, value in EASY_TITLES.items()})), "easydiffusion",
-            SIZED | EULER_A, model="oil")  # fmt: skip
+    is_said(
+        read(made.png({name: str(value) for name, value in EASY_TITLES.items()})),
+        "easydiffusion",
+        SIZED | EULER_A,
+        model="oil",
+    )
 
 
 def test_tensorart_beside_its_graph():
@@ -267,7 +381,7 @@ def test_stability_matrix_beside_its_graph():
         '"a red barn [blurry]" -s20 -S42 -W768 -H512 -C7.0 -A k_euler_a -seamless -cf 0.75',
         '"a red barn, [blurry]" --steps 20 --seed 42 --width 768 --height 512 --cfg_scale 7.0 --sampler k_euler_a',
     ],
-)  # fmt: skip
+)
 def test_the_first_invokeai_wrote_a_command(command):
     is_said(read(made.png({"Dream": command})), "invokeai", SIZED | EULER_A)
 

@@ -88,16 +88,20 @@ SWITCHED = {
     "easy use, by number": (switched("easy textIndexSwitch", index=1, text0=HOUSE, text1=BARN), "a red barn"),
     "impact": (switched("ImpactSwitch", select=2, sel_mode=False, input1=HOUSE, input2=BARN), "a red barn"),
     "impact, by a link": (switched("ImpactSwitch", select=["24", 0], input1=HOUSE, input2=BARN), "a red barn"),
-    "impact, by truth": (switched("ImpactConditionalBranch", cond=["23", 0], tt_value=HOUSE, ff_value=BARN),
-                         "a red barn"),
+    "impact, by truth": (
+        switched("ImpactConditionalBranch", cond=["23", 0], tt_value=HOUSE, ff_value=BARN),
+        "a red barn",
+    ),
     "comfyroll": (switched("CR Text Input Switch", Input=2, text1=HOUSE, text2=BARN), "a red barn"),
     "was": (switched("Text Input Switch", text_a=BARN, text_b=HOUSE, boolean=True), "a red barn"),
     "rgthree, the first is muted": (switched("Any Switch (rgthree)", any_01=["99", 0], any_02=BARN), "a red barn"),
     "rgthree, the first that is there": (switched("Any Switch (rgthree)", any_02=BARN, any_03=HOUSE), "a red barn"),
     "the chosen one says nothing": (
         switched("ComfySwitchNode", switch=True, on_true=["25", 0], on_false=BARN)
-        | {"25": node("TextGenerate", prompt="Write a prompt about", clip=["4", 1])}, "a red barn"),
-}  # fmt: skip
+        | {"25": node("TextGenerate", prompt="Write a prompt about", clip=["4", 1])},
+        "a red barn",
+    ),
+}
 
 
 @pytest.mark.parametrize("name", list(SWITCHED))

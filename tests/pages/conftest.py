@@ -48,10 +48,18 @@ class Hand:
     def paint(self, left: float, top: float, right: float, bottom: float, colour: str = PAINT) -> None:
         self.strokes.append(
             {
-                "type": "Rect", "originX": "left", "originY": "top", "left": left, "top": top,
-                "width": right - left, "height": bottom - top, "fill": colour, "stroke": colour, "strokeWidth": 0,
+                "type": "Rect",
+                "originX": "left",
+                "originY": "top",
+                "left": left,
+                "top": top,
+                "width": right - left,
+                "height": bottom - top,
+                "fill": colour,
+                "stroke": colour,
+                "strokeWidth": 0,
             }
-        )  # fmt: skip
+        )
 
     def held(self) -> dict[str, Any]:
         """What a browser would have sent along with a click, strokes that no run has seen yet included."""

@@ -72,8 +72,11 @@ def painted(studio, dispatcher, count: int = 1, **params) -> list[str]:
 
 def words_on(page: AppTest) -> str:
     """Every text of the page, tables included, as Markdown shows it."""
-    parts = [element.value for kind in ("markdown", "caption", "text", "code", "info", "warning", "error", "success")
-             for element in page.get(kind)]  # fmt: skip
+    parts = [
+        element.value
+        for kind in ("markdown", "caption", "text", "code", "info", "warning", "error", "success")
+        for element in page.get(kind)
+    ]
     parts += [" ".join(map(str, row)) for table in page.table for row in table.value.itertuples(index=False)]
     return re.sub(r"\\(\W)", r"\1", "\n".join(map(str, parts)))
 
@@ -253,9 +256,17 @@ def test_clicking_a_tile_opens_it_and_puts_it_into_the_address(gallery, studio, 
 
 def test_the_address_of_a_generation_shows_its_whole_record(gallery, studio, dispatcher):
     request = a_request(
-        prompt="a green bird", negative_prompt="blurry", seed=123456, num_inference_steps=2, guidance_scale=3.5,
-        scheduler="ddim", strength=0.5, mask_grow_px=3, mask_feather_px=5, crop_padding_px=24,
-    )  # fmt: skip
+        prompt="a green bird",
+        negative_prompt="blurry",
+        seed=123456,
+        num_inference_steps=2,
+        guidance_scale=3.5,
+        scheduler="ddim",
+        strength=0.5,
+        mask_grow_px=3,
+        mask_feather_px=5,
+        crop_padding_px=24,
+    )
     [id] = studio.generations.submit(request, origin=Origin(source_name="holiday.png"))
     dispatcher.drain()
     generation = studio.gallery.get(id)

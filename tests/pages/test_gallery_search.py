@@ -151,9 +151,14 @@ def test_names_that_are_alike_and_days_far_away_do_no_harm(open_at, studio, disp
         studio.gallery.save_search(name, GalleryFilter())
 
     page = open_at(
-        "filters", "searches", status="succeeded", tag=["Succeeded", "Favourites"], favourite="true",
-        since="0001-01-01", until="9999-12-31",
-    )  # fmt: skip
+        "filters",
+        "searches",
+        status="succeeded",
+        tag=["Succeeded", "Favourites"],
+        favourite="true",
+        since="0001-01-01",
+        until="9999-12-31",
+    )
     assert chips(page) == ["Succeeded", "Favourites", "Succeeded", "Favourites", "From 01 Jan 1", "Until 31 Dec 9999"]
 
     page = open_at("filters", until="0001-01-01")

@@ -247,8 +247,11 @@ def test_titles_explanations_and_limits_are_those_of_the_domain(opened):
     for name in ("num_inference_steps", "guidance_scale", "strength"):
         parameter, slider = PARAMETERS[name], widget(opened, "slider", name)
         assert (slider.label, slider.min, slider.max, slider.step) == (
-            parameter.title, parameter.low, parameter.high, parameter.step,
-        )  # fmt: skip
+            parameter.title,
+            parameter.low,
+            parameter.high,
+            parameter.step,
+        )
         assert slider.help == parameter.help
 
 

@@ -75,8 +75,10 @@ def test_the_tree_shows_the_family_with_the_open_one_marked(card, tree, wipe, st
     card(chain[1])
 
     assert [(t["id"], t["depth"], t["is_current"], t["is_step"]) for t in tree.twigs[:3]] == [
-        (chain[0], 0, False, True), (chain[1], 1, True, True), (chain[2], 2, False, False),
-    ]  # fmt: skip
+        (chain[0], 0, False, True),
+        (chain[1], 1, True, True),
+        (chain[2], 2, False, False),
+    ]
     assert tree.twigs[0]["title"] == "a first *one*"
     assert tree.twigs[0]["picture"]
     assert tree.twigs[1]["detail"].startswith("Painted on · seed 1 · ")

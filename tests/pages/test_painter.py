@@ -164,16 +164,21 @@ HOSTILE = {
     "no stamp": {"png": "", "revision": 1},
     "a list": [1],
     "a place far away": {
-        "png": base64.b64encode(png(a_mask().to_image())).decode(), "stamp": "x", "revision": 1,
+        "png": base64.b64encode(png(a_mask().to_image())).decode(),
+        "stamp": "x",
+        "revision": 1,
         "place": {"x": 10**400, "y": -1, "tolerance": 3, "connected": 1, "subtract": 0},
     },
     **{
         f"{place!r} as the place": {
-            "png": base64.b64encode(png(a_mask().to_image())).decode(), "stamp": "x", "revision": 1, "place": place,
+            "png": base64.b64encode(png(a_mask().to_image())).decode(),
+            "stamp": "x",
+            "revision": 1,
+            "place": place,
         }
         for place in ({}, [], "", 0, False)
     },
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("name", sorted(HOSTILE))
@@ -191,9 +196,17 @@ def test_what_is_no_mask_shows_a_sentence_and_changes_nothing(page, browser, stu
 
 def test_a_drawing_of_the_simple_canvas_becomes_the_mask(page, browser, studio):
     rectangle = {
-        "type": "Rect", "originX": "left", "originY": "top", "left": 100, "top": 50, "width": 150, "height": 150,
-        "fill": "red", "stroke": "red", "strokeWidth": 0,
-    }  # fmt: skip
+        "type": "Rect",
+        "originX": "left",
+        "originY": "top",
+        "left": 100,
+        "top": 50,
+        "width": 150,
+        "height": 150,
+        "fill": "red",
+        "stroke": "red",
+        "strokeWidth": 0,
+    }
     state_before = draft(studio, page)
     old = state_before.changed(drawing=f'{{"objects":[{str(rectangle).replace(chr(39), chr(34))}]}}', canvas_width=480)
     studio.drafts.save(draft_id(page), old)

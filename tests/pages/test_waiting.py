@@ -36,7 +36,7 @@ def took(queue_s: float, whole_s: float, **known: float) -> Generation:
         (took(0, 20, load_s=0.1, runtime_s=4), "20.0 s in all: 4.0 s to paint"),
         (took(60, 64, load_s=0, runtime_s=4), "1 min 4 s in all: 1 min 0 s in the queue, 4.0 s to paint"),
     ],
-)  # fmt: skip
+)
 def test_the_time_that_is_told_is_the_time_that_was_waited(generation, words):
     assert waited(generation) == words
 

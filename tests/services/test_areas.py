@@ -32,8 +32,11 @@ def painted(request: InpaintRequest):
 
 
 CHOICES = [
-    {}, {"colour_match": 1.0, "keep_threshold": 0.02}, {"soft_mask": True}, {"mask_grow_px": 40, "mask_feather_px": 20},
-]  # fmt: skip
+    {},
+    {"colour_match": 1.0, "keep_threshold": 0.02},
+    {"soft_mask": True},
+    {"mask_grow_px": 40, "mask_feather_px": 20},
+]
 
 
 @pytest.mark.parametrize("params", CHOICES)

@@ -68,8 +68,24 @@ def test_a_bundle_is_read_elsewhere_with_its_whole_record_and_verified_there(stu
     for id in made:
         here, there = studio.gallery.get(id), elsewhere.gallery.get(id)
         assert there.relation is Relation.IMPORT
-        for name in ("params", "source", "mask", "output", "pixels_sha256", "environment", "record", "created_at",
-                     "tags", "rating", "parent_id", "width", "height", "device", "dtype", "runtime_s"):  # fmt: skip
+        for name in (
+            "params",
+            "source",
+            "mask",
+            "output",
+            "pixels_sha256",
+            "environment",
+            "record",
+            "created_at",
+            "tags",
+            "rating",
+            "parent_id",
+            "width",
+            "height",
+            "device",
+            "dtype",
+            "runtime_s",
+        ):
             assert getattr(there, name) == getattr(here, name), name
         assert elsewhere.gallery.image(there.output).tobytes() == studio.gallery.image(here.output).tobytes()
         assert elsewhere.gallery.file(there.thumbnail)
@@ -176,11 +192,27 @@ def tampered(file: io.BytesIO, how: str) -> io.BytesIO:
 @pytest.mark.slow
 @pytest.mark.parametrize(
     "how",
-    ["another picture", "no picture", "not a picture", "no zip", "cut off", "no index", "index is a list",
-     "nested index", "a path as a key", "another hash", "a wrong seed", "a hostile id", "another size",
-     "a rating of 9", "no time",
-     "a time without zone", "a newer schema", "twice the same"],
-)  # fmt: skip
+    [
+        "another picture",
+        "no picture",
+        "not a picture",
+        "no zip",
+        "cut off",
+        "no index",
+        "index is a list",
+        "nested index",
+        "a path as a key",
+        "another hash",
+        "a wrong seed",
+        "a hostile id",
+        "another size",
+        "a rating of 9",
+        "no time",
+        "a time without zone",
+        "a newer schema",
+        "twice the same",
+    ],
+)
 def test_what_was_tampered_with_is_refused_and_leaves_no_row(studio, elsewhere, made, how):
     file = tampered(exported(studio, made), how)
 

@@ -273,8 +273,10 @@ def test_another_database_on_the_folder_takes_nothing_out_of_it(studio, settings
 
     assert "python -m core gallery adopt" in other.collector.problem()
     for deed in (
-        other.collector.collect, other.collector.free, lambda: other.gallery.check(repair=True, most_files=True),
-    ):  # fmt: skip
+        other.collector.collect,
+        other.collector.free,
+        lambda: other.gallery.check(repair=True, most_files=True),
+    ):
         with pytest.raises(ForeignFolder):
             deed()
     other.housekeeping.do()
@@ -415,8 +417,13 @@ class Keeping(RuleBasedStateMachine):
         def late(*arguments):
             if not happened:
                 happened.append(1)
-                {"trash": self.empty_trash, "collect": self.collect, "free": self.free,
-                 "hours": lambda: self.wait(2), "month": lambda: self.wait(24 * 40)}[deed]()  # fmt: skip
+                {
+                    "trash": self.empty_trash,
+                    "collect": self.collect,
+                    "free": self.free,
+                    "hours": lambda: self.wait(2),
+                    "month": lambda: self.wait(24 * 40),
+                }[deed]()
                 self.studio.collector.collect()
             return finish(*arguments)
 

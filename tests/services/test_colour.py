@@ -23,9 +23,12 @@ from tests.services.negative import Negative
 @pytest.fixture
 def negatives(settings, clock):
     return build_studio(
-        settings, lambda model, device: Negative(), dispatcher=lambda worker: WaitingDispatcher(worker.run), now=clock,
+        settings,
+        lambda model, device: Negative(),
+        dispatcher=lambda worker: WaitingDispatcher(worker.run),
+        now=clock,
         resolve_device=lambda wish: "cpu",
-    )  # fmt: skip
+    )
 
 
 def a_photo(profile: bytes | None = rgb_profile(), colour=(200, 100, 50)) -> Image.Image:

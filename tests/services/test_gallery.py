@@ -53,8 +53,10 @@ def test_the_newest_verdict_stands_on_the_generation_and_is_found(studio, inpain
         return [g.id for g in studio.gallery.browse(GalleryFilter(verdicts=verdicts)).generations]
 
     assert [studio.gallery.get(id).verdict for id in (first, second, third)] == [
-        Verdict.EXACT, Verdict.DIFFERENT, None,
-    ]  # fmt: skip
+        Verdict.EXACT,
+        Verdict.DIFFERENT,
+        None,
+    ]
     assert (found("EXACT"), found("different"), found("CLOSE")) == ([first], [second], [])
     assert found("EXACT", UNVERIFIED) == [third, first]
     assert dict(studio.gallery.facets()["verdict"]) == {"EXACT": 1, "DIFFERENT": 1, UNVERIFIED: 1}

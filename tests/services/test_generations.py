@@ -90,8 +90,10 @@ def test_a_rerun_is_a_row_of_its_own_that_names_its_parent(studio, dispatcher):
 
     assert (again.parent_id, again.relation) == (id, Relation.RERUN)
     assert (again.params, again.source, again.mask) == (
-        studio.gallery.get(id).params, studio.gallery.get(id).source, studio.gallery.get(id).mask
-    )  # fmt: skip
+        studio.gallery.get(id).params,
+        studio.gallery.get(id).source,
+        studio.gallery.get(id).mask,
+    )
 
 
 def test_cancelling_a_running_generation_stops_it_at_the_next_step(studio, dispatcher, inpainter):

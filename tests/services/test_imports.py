@@ -66,8 +66,14 @@ def test_stated_values_land_in_typed_fields_and_the_rest_is_kept_as_raw(studio):
     assert generation.params.model == "dreamy-mix"
     assert generation.source_name == "hat.png"
     assert set(done.stated) == {
-        "prompt", "negative_prompt", "num_inference_steps", "guidance_scale", "seed", "scheduler", "size",
-    }  # fmt: skip
+        "prompt",
+        "negative_prompt",
+        "num_inference_steps",
+        "guidance_scale",
+        "seed",
+        "scheduler",
+        "size",
+    }
     assert generation.record["imported"]["raw"]["model"] == "dreamy-mix"
     assert generation.record["imported"]["size"] == [512, 768]
 

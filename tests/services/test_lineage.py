@@ -77,8 +77,12 @@ def test_the_tree_holds_ancestors_and_descendants_each_below_its_parent(studio, 
     tree = studio.lineage.family(chain[2]).tree
 
     assert [(leaf.kin.id, leaf.depth) for leaf in tree] == [
-        (chain[0], 0), (chain[1], 1), (chain[2], 2), (chain[3], 3), (again, 2),
-    ]  # fmt: skip
+        (chain[0], 0),
+        (chain[1], 1),
+        (chain[2], 2),
+        (chain[3], 3),
+        (again, 2),
+    ]
     assert tree[-1].kin.relation is Relation.RERUN
     assert not any(leaf.hidden for leaf in tree)
 
@@ -115,8 +119,9 @@ def test_a_very_large_family_is_cut_and_still_holds_the_way_to_the_generation(st
 
 def test_a_ring_of_parents_cannot_hang_it(studio, chain):
     with studio.lineage.repo._engine.begin() as connection:
-        connection.execute(text("UPDATE generations SET parent_id = :last WHERE id = :first"),
-                           {"last": chain[3], "first": chain[0]})  # fmt: skip
+        connection.execute(
+            text("UPDATE generations SET parent_id = :last WHERE id = :first"), {"last": chain[3], "first": chain[0]}
+        )
 
     family = studio.lineage.family(chain[1])
 

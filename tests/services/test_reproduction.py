@@ -254,8 +254,10 @@ def test_verdicts_reasons_and_history_are_counted(studio, dispatcher, clock):
     overview = studio.reproductions.overview()
 
     assert {verdict: overview.verdict(verdict) for verdict in Verdict} == {
-        Verdict.EXACT: 2, Verdict.CLOSE: 1, Verdict.DIFFERENT: 0,
-    }  # fmt: skip
+        Verdict.EXACT: 2,
+        Verdict.CLOSE: 1,
+        Verdict.DIFFERENT: 0,
+    }
     assert studio.reproductions.reasons() == (Reason("torch: 0.0.fake then, 2.14.1 now", {Verdict.CLOSE: 1}),)
     days = studio.reproductions.history()
     assert [(verdict, n) for _, verdict, n in days] == [(Verdict.CLOSE, 1), (Verdict.EXACT, 3)]

@@ -21,8 +21,9 @@ def test_a_sheet_is_found_again_after_a_restart_with_every_picture_in_its_place(
 
     assert found.is_done
     assert [[(g.params.num_inference_steps, g.params.seed) for g in line] for line in found.cells] == [
-        [(4, 1), (4, 2), (4, 3)], [(8, 1), (8, 2), (8, 3)],
-    ]  # fmt: skip
+        [(4, 1), (4, 2), (4, 3)],
+        [(8, 1), (8, 2), (8, 3)],
+    ]
 
 
 def test_cells_of_one_model_are_worked_on_one_after_the_other(studio):

@@ -115,11 +115,15 @@ def test_paces_and_days_follow_the_filter_and_leave_the_trash_and_what_was_impor
 
     assert made() == [(1, "succeeded", "EXACT", 1), (3, "failed", None, 1), (3, "succeeded", None, 3)]
     assert made(since=date(2026, 1, 2), models=("pocket-inpaint",)) == [
-        (3, "failed", None, 1), (3, "succeeded", None, 2),
-    ]  # fmt: skip
+        (3, "failed", None, 1),
+        (3, "succeeded", None, 2),
+    ]
     assert (runs(), runs(since=date(2026, 1, 2)), runs(models=("sd15-inpainting",)), runs(devices=("cuda:0",))) == (
-        3, 2, 1, 0,
-    )  # fmt: skip
+        3,
+        2,
+        1,
+        0,
+    )
     studio.gallery.trash([second, third, failed])
     assert (runs(), made(until=date(2026, 1, 2))) == (1, [(1, "succeeded", "EXACT", 1)])
 

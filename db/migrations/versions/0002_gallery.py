@@ -26,7 +26,7 @@ MICROSECONDS = {
 
 PARENT = sa.ForeignKeyConstraint(
     ["parent_id"], ["generations.id"], name="fk_generations_parent_id", ondelete="SET NULL"
-)  # fmt: skip
+)
 
 TEXTS = "prompt, negative_prompt, notes, title, tags"
 DIMENSIONS = "in_trash, status, model, device, scheduler, favourite, rating, has_parent"
@@ -144,15 +144,26 @@ def _index_generations() -> None:
     live, in_trash = sa.column("deleted_at").is_(None), sa.column("deleted_at").is_not(None)
     partial = {
         "gallery": (
-            ["number", "status", "model", "device", "scheduler", "favourite", "rating", "width", "height", "runtime_s",
-             "parent_id"],
+            [
+                "number",
+                "status",
+                "model",
+                "device",
+                "scheduler",
+                "favourite",
+                "rating",
+                "width",
+                "height",
+                "runtime_s",
+                "parent_id",
+            ],
             live,
         ),
         "trash": (["number", "deleted_at"], in_trash),
         "favourites": (["number"], live & sa.column("favourite").is_(sa.true())),
         "ratings": (["rating", "number"], live & sa.column("rating").is_not(None)),
         "runtimes": (["runtime_s", "number"], live & sa.column("runtime_s").is_not(None)),
-    }  # fmt: skip
+    }
     for name, (columns, where) in partial.items():
         op.create_index(f"ix_generations_{name}", "generations", columns, sqlite_where=where, postgresql_where=where)
     for column in ("status", "model", "device", "scheduler", "parent_id"):
@@ -173,15 +184,13 @@ def _make_new_tables() -> None:
         "generation_tags",
         sa.Column("tag_id", sa.Integer(), nullable=False),
         sa.Column("number", number, autoincrement=False, nullable=False),
-        sa.ForeignKeyConstraint(
-            ["tag_id"], ["tags.id"], name=op.f("fk_generation_tags_tag_id"), ondelete="CASCADE"
-        ),
+        sa.ForeignKeyConstraint(["tag_id"], ["tags.id"], name=op.f("fk_generation_tags_tag_id"), ondelete="CASCADE"),
         sa.ForeignKeyConstraint(
             ["number"], ["generations.number"], name=op.f("fk_generation_tags_number"), ondelete="CASCADE"
         ),
         sa.PrimaryKeyConstraint("tag_id", "number", name=op.f("pk_generation_tags")),
         sqlite_with_rowid=False,
-    )  # fmt: skip
+    )
     op.create_index("ix_generation_tags_number", "generation_tags", ["number"])
     op.create_table(
         "saved_searches",
@@ -221,9 +230,7 @@ def _make_search_index() -> None:
     columns = TEXTS.split(", ")
     new = ", ".join(f"new.{c}" for c in columns)
     old = ", ".join(f"old.{c}" for c in columns)
-    forget = (
-        f"INSERT INTO generation_texts (generation_texts, rowid, {TEXTS}) VALUES ('delete', old.number, {old}); "
-    )  # fmt: skip
+    forget = f"INSERT INTO generation_texts (generation_texts, rowid, {TEXTS}) VALUES ('delete', old.number, {old}); "
     learn = f"INSERT INTO generation_texts (rowid, {TEXTS}) VALUES (new.number, {new}); "
     changed = " OR ".join(f"old.{c} <> new.{c}" for c in columns)
     for name, event, body in (
@@ -237,8 +244,9 @@ def _make_search_index() -> None:
 def _make_facet_counts() -> None:
     """A row of numbers for each combination that occurs, so that counts never read the gallery itself."""
     for tag, table in (
-        ("0", "generations AS g"), ("t.tag_id", "generation_tags AS t JOIN generations AS g USING (number)"),
-    ):  # fmt: skip
+        ("0", "generations AS g"),
+        ("t.tag_id", "generation_tags AS t JOIN generations AS g USING (number)"),
+    ):
         op.execute(
             f"INSERT INTO facet_counts (tag_id, {DIMENSIONS}, n) "
             f"SELECT {tag}, {', '.join(_dimensions('g'))}, count(*) FROM {table} GROUP BY 1, 2, 3, 4, 5, 6, 7, 8, 9"
@@ -256,11 +264,9 @@ def _make_facet_counts() -> None:
             _count("old", "-1", tags_of.format("old")) + _count("new", "+1", tags_of.format("new")),
         ),
         # Before, as its tags are counted by what the row holds.
-        "untag": (
-            "BEFORE DELETE ON generations", "DELETE FROM generation_tags WHERE number = old.number; "
-        ),
+        "untag": ("BEFORE DELETE ON generations", "DELETE FROM generation_tags WHERE number = old.number; "),
         "remove": ("AFTER DELETE ON generations", _count("old", "-1", "SELECT 0 AS tag_id")),
-    }  # fmt: skip
+    }
     for name, (event, body) in triggers.items():
         op.execute(f"CREATE TRIGGER facet_counts_{name} {event} BEGIN {body}END")
     for name, event, row, by in (("tagged", "INSERT", "new", "+1"), ("untagged", "DELETE", "old", "-1")):
@@ -270,9 +276,15 @@ def _make_facet_counts() -> None:
 
 def _dimensions(row: str) -> list[str]:
     return [
-        f"{row}.deleted_at IS NOT NULL", f"{row}.status", f"{row}.model", f"{row}.device", f"{row}.scheduler",
-        f"{row}.favourite", f"coalesce({row}.rating, 0)", f"{row}.parent_id IS NOT NULL",
-    ]  # fmt: skip
+        f"{row}.deleted_at IS NOT NULL",
+        f"{row}.status",
+        f"{row}.model",
+        f"{row}.device",
+        f"{row}.scheduler",
+        f"{row}.favourite",
+        f"coalesce({row}.rating, 0)",
+        f"{row}.parent_id IS NOT NULL",
+    ]
 
 
 def _count(row: str, by: str, tags: str, joined: str = "") -> str:

@@ -51,13 +51,25 @@ def _index() -> None:
     op.drop_index("ix_generations_gallery", "generations")
     partial = {
         "gallery": (
-            ["number", "status", "model", "device", "scheduler", "favourite", "rating", "width", "height", "runtime_s",
-             "parent_id", "verdict"],
+            [
+                "number",
+                "status",
+                "model",
+                "device",
+                "scheduler",
+                "favourite",
+                "rating",
+                "width",
+                "height",
+                "runtime_s",
+                "parent_id",
+                "verdict",
+            ],
             live,
         ),
         "verdicts": (["verdict", "number"], live & sa.column("verdict").is_not(None)),
         "runs": (["model", "device", "number", "num_inference_steps", "working_px", "runtime_s"], own_run),
-    }  # fmt: skip
+    }
     for name, (columns, where) in partial.items():
         op.create_index(f"ix_generations_{name}", "generations", columns, sqlite_where=where, postgresql_where=where)
 
@@ -107,11 +119,9 @@ def _make_triggers() -> None:
             _count("old", "-1", tags_of.format("old")) + _count("new", "+1", tags_of.format("new")),
         ),
         # Before, as its tags are counted by what the row holds.
-        "untag": (
-            "BEFORE DELETE ON generations", "DELETE FROM generation_tags WHERE number = old.number; "
-        ),
+        "untag": ("BEFORE DELETE ON generations", "DELETE FROM generation_tags WHERE number = old.number; "),
         "remove": ("AFTER DELETE ON generations", _count("old", "-1", "SELECT 0 AS tag_id")),
-    }  # fmt: skip
+    }
     for name, (event, body) in triggers.items():
         op.execute(f"CREATE TRIGGER facet_counts_{name} {event} BEGIN {body}END")
     for name, event, row, by in (("tagged", "INSERT", "new", "+1"), ("untagged", "DELETE", "old", "-1")):
@@ -121,10 +131,16 @@ def _make_triggers() -> None:
 
 def _dimensions(row: str) -> list[str]:
     return [
-        f"{row}.deleted_at IS NOT NULL", f"{row}.status", f"{row}.model", f"{row}.device", f"{row}.scheduler",
-        f"{row}.favourite", f"coalesce({row}.rating, 0)", f"{row}.parent_id IS NOT NULL",
+        f"{row}.deleted_at IS NOT NULL",
+        f"{row}.status",
+        f"{row}.model",
+        f"{row}.device",
+        f"{row}.scheduler",
+        f"{row}.favourite",
+        f"coalesce({row}.rating, 0)",
+        f"{row}.parent_id IS NOT NULL",
         f"coalesce({row}.verdict, '')",
-    ]  # fmt: skip
+    ]
 
 
 def _count(row: str, by: str, tags: str, joined: str = "") -> str:

@@ -13,9 +13,19 @@ branch_labels = None
 depends_on = None
 
 LOOKED_AT = [
-    "number", "status", "model", "device", "scheduler", "favourite", "rating", "width", "height", "runtime_s",
-    "parent_id", "verdict",
-]  # fmt: skip
+    "number",
+    "status",
+    "model",
+    "device",
+    "scheduler",
+    "favourite",
+    "rating",
+    "width",
+    "height",
+    "runtime_s",
+    "parent_id",
+    "verdict",
+]
 
 
 def upgrade() -> None:

@@ -46,9 +46,13 @@ def bulk_bar(studio: Studio, filter: GalleryFilter, selected: Sequence[Generatio
 def _folded_actions(studio: Studio, selected: Sequence[Generation]) -> None:
     """All of them behind one button: on a phone they would take three rows above the pictures."""
     with st.popover(
-        "With the selected", icon=":material/checklist:", disabled=not selected, key="with-selected",
-        on_change="rerun", help="Organise, compare, run again, verify, export, move to trash" if selected else NOTHING,
-    ) as folded:  # fmt: skip
+        "With the selected",
+        icon=":material/checklist:",
+        disabled=not selected,
+        key="with-selected",
+        on_change="rerun",
+        help="Organise, compare, run again, verify, export, move to trash" if selected else NOTHING,
+    ) as folded:
         if folded.open and selected:
             with st.container(horizontal=True, gap="small"):
                 _actions(studio, selected)
@@ -57,9 +61,13 @@ def _folded_actions(studio: Studio, selected: Sequence[Generation]) -> None:
 
 def _organise_popover(studio: Studio, ids: Sequence[str]) -> None:
     with st.popover(
-        "Organise", icon=":material/label:", disabled=not ids, key="organise", on_change="rerun",
+        "Organise",
+        icon=":material/label:",
+        disabled=not ids,
+        key="organise",
+        on_change="rerun",
         help="Favourite, rating and tags of what is selected",
-    ) as organise:  # fmt: skip
+    ) as organise:
         if organise.open and ids:
             _organise(studio, ids)
 
@@ -70,23 +78,37 @@ def _actions(studio: Studio, selected: Sequence[Generation]) -> None:
     _compare_button(results)
     _button("rerun", "Re-run", ":material/replay:", ids, RERUN, partial(_rerun, studio, ids))
     _button(
-        "verify", "Verify", ":material/fact_check:", results, "Run again and compare, pixel by pixel",
+        "verify",
+        "Verify",
+        ":material/fact_check:",
+        results,
+        "Run again and compare, pixel by pixel",
         partial(studio.reproductions.verify, results),
-    )  # fmt: skip
+    )
     st.download_button(
-        "Export", lambda: _bundle(studio, results), "inpaint-studio.zip", "application/zip",
-        icon=":material/folder_zip:", disabled=not results, on_click="ignore", key="export-selected",
+        "Export",
+        lambda: _bundle(studio, results),
+        "inpaint-studio.zip",
+        "application/zip",
+        icon=":material/folder_zip:",
+        disabled=not results,
+        on_click="ignore",
+        key="export-selected",
         help="One file with records, originals, masks and results, for another Inpaint Studio" if results else NOTHING,
-    )  # fmt: skip
+    )
     _button("trash", "Move to trash", ":material/delete:", ids, TO_TRASH, partial(_trash, studio, ids))
 
 
 def _trash_actions(studio: Studio, selected: Sequence[Generation], anything: bool) -> None:
     ids = [generation.id for generation in selected]
     _button(
-        "restore", "Restore", ":material/restore_from_trash:", ids, "Back into the gallery",
+        "restore",
+        "Restore",
+        ":material/restore_from_trash:",
+        ids,
+        "Back into the gallery",
         partial(_restore, studio, ids),
-    )  # fmt: skip
+    )
     if _button("remove", "Delete for good", ":material/delete_forever:", ids, "They cannot be restored then"):
         _delete_for_good(studio, ids)
     if st.button("Empty trash", icon=":material/delete_sweep:", disabled=not anything, key="empty-trash"):
@@ -122,9 +144,12 @@ def _restore(studio: Studio, ids: Sequence[str]) -> None:
 def _compare_button(results: Sequence[str]) -> None:
     two = len(results) == 2
     if st.button(
-        "Compare", icon=":material/compare:", disabled=not two, key="compare-selected",
+        "Compare",
+        icon=":material/compare:",
+        disabled=not two,
+        key="compare-selected",
         help="The older one on the left" if two else "Select exactly two that have a result.",
-    ):  # fmt: skip
+    ):
         address.put(**{COMPARE: list(reversed(results))})
         st.rerun()
 
@@ -146,9 +171,15 @@ def offer_to_tidy(studio: Studio, page: Sequence[Generation]) -> None:
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         st.caption(f"{len(ids)} cancelled without a picture", width="content")
         action_button(
-            button_label("Move to trash", "those cancelled on this page"), _trash, studio, ids, key="trash-cancelled",
-            icon=":material/delete:", type="tertiary", help=TO_TRASH,
-        )  # fmt: skip
+            button_label("Move to trash", "those cancelled on this page"),
+            _trash,
+            studio,
+            ids,
+            key="trash-cancelled",
+            icon=":material/delete:",
+            type="tertiary",
+            help=TO_TRASH,
+        )
 
 
 def _is_marked(generation: Generation) -> bool:

@@ -85,15 +85,20 @@ def filter_bar(studio: Studio) -> GalleryFilter:
     row_of_its_own, row = st.container(), st.container(horizontal=True, vertical_alignment="bottom")
     with row_of_its_own if phone else row:
         st.text_input(
-            "Search", placeholder="Words of prompt, title, notes or tags", width="stretch" if phone else 300,
+            "Search",
+            placeholder="Words of prompt, title, notes or tags",
+            width="stretch" if phone else 300,
             help='All words must be found. cas* finds beginnings, "red balloon" a phrase.',
             **_follow("text", asked.text),
-        )  # fmt: skip
+        )
     with row:
         st.selectbox(
-            "Order", list(Sort), format_func=SORTS.__getitem__, width="stretch" if phone else 190,
+            "Order",
+            list(Sort),
+            format_func=SORTS.__getitem__,
+            width="stretch" if phone else 190,
             **_follow("sort", asked.sort),
-        )  # fmt: skip
+        )
         # Nothing of a popover may change while it is open: another label is another popover, and closed.
         with st.popover("Filters", icon=":material/filter_list:", key="filters", on_change="rerun") as filters:
             if filters.open:
@@ -117,9 +122,14 @@ def _chips(asked: GalleryFilter) -> None:
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         for words, parts in active:
             st.button(
-                escaped(words), icon=":material/close:", icon_position="right", key=f"chip-{next(iter(parts))}-{words}",
-                help="Take this filter away", on_click=_change, kwargs=parts,
-            )  # fmt: skip
+                escaped(words),
+                icon=":material/close:",
+                icon_position="right",
+                key=f"chip-{next(iter(parts))}-{words}",
+                help="Take this filter away",
+                on_click=_change,
+                kwargs=parts,
+            )
         if len(active) > 1:
             st.button("Clear all", type="tertiary", key="clear-filters", on_click=clear, args=(asked.text,))
 
@@ -133,9 +143,13 @@ def clear(text: str = "") -> None:
 def _active(asked: GalleryFilter) -> Iterator[tuple[str, dict[str, Any]]]:
     """Each filter in words, with what takes it away."""
     for part, titles in (
-        ("statuses", STATUS_TITLES), ("verdicts", VERDICT_TITLES), ("models", {}), ("devices", {}),
-        ("schedulers", SCHEDULERS), ("tags", {}),
-    ):  # fmt: skip
+        ("statuses", STATUS_TITLES),
+        ("verdicts", VERDICT_TITLES),
+        ("models", {}),
+        ("devices", {}),
+        ("schedulers", SCHEDULERS),
+        ("tags", {}),
+    ):
         values = getattr(asked, part)
         for value in values:
             yield titles.get(value, value), {part: tuple(v for v in values if v != value)}
@@ -178,24 +192,28 @@ def _filters(studio: Studio, asked: GalleryFilter) -> None:
         _sizes(asked)
 
 
-def _pills(
-    label: str, part: str, chosen: Sequence[str], titles: dict[str, str], facets: Facets, facet: str
-) -> None:  # fmt: skip
+def _pills(label: str, part: str, chosen: Sequence[str], titles: dict[str, str], facets: Facets, facet: str) -> None:
     counts = dict(facets[facet])
     options = [value for value in titles if counts.get(value) or value in chosen]
     st.pills(
-        label, options, selection_mode="multi", wrap=True,
+        label,
+        options,
+        selection_mode="multi",
+        wrap=True,
         format_func=lambda value: _counted(titles[value], counts.get(value)),
         **_follow(part, [value for value in options if value in chosen], tuple),
-    )  # fmt: skip
+    )
 
 
 def _either(label: str, part: str, chosen: bool | None, titles: dict[bool, str], facets: Facets) -> None:
     counts = dict(facets[part])
     st.pills(
-        label, list(titles), wrap=True, format_func=lambda value: _counted(titles[value], counts.get(value)),
+        label,
+        list(titles),
+        wrap=True,
+        format_func=lambda value: _counted(titles[value], counts.get(value)),
         **_follow(part, chosen),
-    )  # fmt: skip
+    )
 
 
 def _rating(asked: GalleryFilter, facets: Facets) -> None:
@@ -219,15 +237,23 @@ def _sum(counts: Sequence[Count]) -> Count:
 
 
 def _several(
-    label: str, part: str, chosen: Sequence[str], facets: Facets, facet: str,
-    titles: dict[str, str] | None = None, help: str | None = None,
-) -> None:  # fmt: skip
+    label: str,
+    part: str,
+    chosen: Sequence[str],
+    facets: Facets,
+    facet: str,
+    titles: dict[str, str] | None = None,
+    help: str | None = None,
+) -> None:
     counts = {str(value): count for value, count in facets[facet]}
     st.multiselect(
-        label, list(dict.fromkeys((*counts, *chosen))), placeholder="Any", help=help,
+        label,
+        list(dict.fromkeys((*counts, *chosen))),
+        placeholder="Any",
+        help=help,
         format_func=lambda value: _counted((titles or {}).get(value, value), counts.get(value)),
         **_follow(part, list(chosen), tuple),
-    )  # fmt: skip
+    )
 
 
 def _counted(title: str, count: Count | None) -> str:
@@ -241,20 +267,33 @@ def _days(asked: GalleryFilter) -> None:
         ("From day", "Until day"), ("since", "until"), (asked.since, asked.until), st.columns(2), strict=True
     ):
         column.date_input(
-            label, min_value=min(days), max_value=max(days), format="YYYY-MM-DD", help="Both days count, in UTC.",
+            label,
+            min_value=min(days),
+            max_value=max(days),
+            format="YYYY-MM-DD",
+            help="Both days count, in UTC.",
             **_follow(part, shown),
-        )  # fmt: skip
+        )
 
 
 def _sizes(asked: GalleryFilter) -> None:
     for label, part, shown, column in zip(
-        ("Smallest size", "Largest size"), ("min_px", "max_px"), (asked.min_px, asked.max_px), st.columns(2),
+        ("Smallest size", "Largest size"),
+        ("min_px", "max_px"),
+        (asked.min_px, asked.max_px),
+        st.columns(2),
         strict=True,
-    ):  # fmt: skip
+    ):
         column.number_input(
-            label, min_value=1, max_value=MAX_PX, value=None, step=64, placeholder="px",
-            help="The longer side of the picture, in pixels.", **_follow(part, shown),
-        )  # fmt: skip
+            label,
+            min_value=1,
+            max_value=MAX_PX,
+            value=None,
+            step=64,
+            placeholder="px",
+            help="The longer side of the picture, in pixels.",
+            **_follow(part, shown),
+        )
 
 
 # Saved searches ------------------------------------------------------------------------------------------------
@@ -266,14 +305,22 @@ def _saved_searches(studio: Studio, asked: GalleryFilter) -> None:
         for search in searches:
             with st.container(horizontal=True, vertical_alignment="center", gap="small"):
                 st.button(
-                    escaped(search.name), key=f"open-search-{search.name}", width="stretch",
-                    type="primary" if search.filter == asked else "secondary", help=escaped(in_words(search.filter)),
-                    on_click=ask, args=(search.filter,),
-                )  # fmt: skip
+                    escaped(search.name),
+                    key=f"open-search-{search.name}",
+                    width="stretch",
+                    type="primary" if search.filter == asked else "secondary",
+                    help=escaped(in_words(search.filter)),
+                    on_click=ask,
+                    args=(search.filter,),
+                )
                 st.button(
-                    "Delete", icon=":material/delete:", type="tertiary", key=f"forget-{search.name}",
-                    on_click=_forget, args=(studio, search.name),
-                )  # fmt: skip
+                    "Delete",
+                    icon=":material/delete:",
+                    type="tertiary",
+                    key=f"forget-{search.name}",
+                    on_click=_forget,
+                    args=(studio, search.name),
+                )
         if not searches:
             st.caption("None yet. Set search words and filters, then save them here under a name.")
         with st.container(horizontal=True, vertical_alignment="bottom"):

@@ -30,14 +30,18 @@ def import_panel(studio: Studio) -> None:
     """A form that takes files, and below it what became of each."""
     with st.form("import", clear_on_submit=True, border=False):
         files = st.file_uploader(
-            "Pictures and bundles", ENDINGS, accept_multiple_files=True, key="import-files",
+            "Pictures and bundles",
+            ENDINGS,
+            accept_multiple_files=True,
+            key="import-files",
             help="PNG, JPEG, WEBP and AVIF of A1111, ComfyUI, InvokeAI, Fooocus, SD.Next, NovelAI and this program, "
             "and bundles (zip) that were exported here or elsewhere. The same picture comes in once.",
-        )  # fmt: skip
+        )
         silent = st.toggle(
-            "Also pictures that say nothing", key="import-silent",
+            "Also pictures that say nothing",
+            key="import-silent",
             help="Pictures without a word on how they were made are left out otherwise.",
-        )  # fmt: skip
+        )
         pressed = st.form_submit_button("Import", icon=":material/upload:", type="primary", width="stretch")
     if pressed and files:
         state.tell_next(REPORT, _import(studio, files, silent))

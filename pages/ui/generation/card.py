@@ -103,9 +103,13 @@ def _live(studio: Studio, id: str) -> None:
         if progress.preview is not None:
             st.image(progress.preview, width=256, alt="What has been painted so far")
         action_button(
-            "Cancel", studio.generations.cancel, id, key=f"cancel-{id}", icon=":material/stop:",
+            "Cancel",
+            studio.generations.cancel,
+            id,
+            key=f"cancel-{id}",
+            icon=":material/stop:",
             disabled=progress.cancel_requested,
-        )  # fmt: skip
+        )
 
 
 def _actions(studio: Studio, generation: Generation) -> None:
@@ -115,31 +119,51 @@ def _actions(studio: Studio, generation: Generation) -> None:
     with st.container(horizontal=True, gap="small"), shown_errors():
         if generation.status is Status.INTERRUPTED:
             action_button(
-                "Continue", studio.generations.resume, id, key=f"resume-{id}", icon=":material/play_arrow:",
+                "Continue",
+                studio.generations.resume,
+                id,
+                key=f"resume-{id}",
+                icon=":material/play_arrow:",
                 type="primary",
-            )  # fmt: skip
+            )
         action_button(
-            "Load into Inpaint", _paint_on, studio, studio.drafts.from_generation, generation, key=f"load-{id}",
-            icon=":material/brush:", help="Same picture, mask and choices",
-        )  # fmt: skip
+            "Load into Inpaint",
+            _paint_on,
+            studio,
+            studio.drafts.from_generation,
+            generation,
+            key=f"load-{id}",
+            icon=":material/brush:",
+            help="Same picture, mask and choices",
+        )
         if generation.output:
             action_button(
-                "Continue from this result", _paint_on, studio, studio.drafts.continued_from, generation,
-                key=f"continue-{id}", icon=":material/arrow_forward:", help="Paint on over the result",
-            )  # fmt: skip
+                "Continue from this result",
+                _paint_on,
+                studio,
+                studio.drafts.continued_from,
+                generation,
+                key=f"continue-{id}",
+                icon=":material/arrow_forward:",
+                help="Paint on over the result",
+            )
         if not generation.is_imported_picture:
             action_button("Re-run", _rerun, studio, id, key=f"rerun-{id}", icon=":material/replay:", help=RERUN)
         verify_button(studio, generation)
         downloads(studio, generation, id)
         if generation.deleted_at is not None:
-            action_button(
-                "Restore", _restore, studio, id, key=f"restore-{id}", icon=":material/restore_from_trash:"
-            )  # fmt: skip
+            action_button("Restore", _restore, studio, id, key=f"restore-{id}", icon=":material/restore_from_trash:")
         else:
             action_button(
-                "Move to trash", _trash, studio, id, key=f"trash-{id}", icon=":material/delete:",
-                disabled=generation.status.is_active, help=TO_TRASH,
-            )  # fmt: skip
+                "Move to trash",
+                _trash,
+                studio,
+                id,
+                key=f"trash-{id}",
+                icon=":material/delete:",
+                disabled=generation.status.is_active,
+                help=TO_TRASH,
+            )
     if generation.is_imported_picture:
         st.caption(
             "What this picture was painted over, and where, is not known, so it cannot be run again or verified. "
@@ -188,9 +212,12 @@ def _organise(studio: Studio, generation: Generation) -> None:
             st.text_input("Title", generation.title, **kept_by(f"title-{id}", lambda text: gallery.rename([id], text)))
         with right:
             st.multiselect(
-                "Tags", sorted({*gallery.tags(), *generation.tags}), list(generation.tags), accept_new_options=True,
+                "Tags",
+                sorted({*gallery.tags(), *generation.tags}),
+                list(generation.tags),
+                accept_new_options=True,
                 **kept_by(f"tags-{id}", lambda tags: _tag(studio, id, tags)),
-            )  # fmt: skip
+            )
             st.text_area("Notes", generation.notes, **kept_by(f"notes-{id}", lambda text: gallery.note([id], text)))
 
 

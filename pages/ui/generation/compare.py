@@ -68,8 +68,9 @@ def before_after(studio: Studio, generation: Generation, key: str) -> None:
             _two(
                 lambda: _screen(gallery, after, part),
                 lambda: _masked_screen(gallery, generation, part),
-                after.size, part,
-            )  # fmt: skip
+                after.size,
+                part,
+            )
         elif view == RESULT:
             _alone(_screen(gallery, after, part), part.size if part else after.size)
         elif view == DIFFERENCE:
@@ -135,8 +136,10 @@ def _choices_that_differ(left: Generation, right: Generation) -> None:
             "Left": [_value(one[name]) for name in differ],
             "Right": [_value(other[name]) for name in differ],
         },
-        hide_index=True, border="horizontal", alt="Parameters that differ",
-    )  # fmt: skip
+        hide_index=True,
+        border="horizontal",
+        alt="Parameters that differ",
+    )
 
 
 def _value(value: object) -> str:
@@ -180,8 +183,14 @@ def _controls() -> DeltaGenerator:
 
 def _choice(label: str, options: list[str], key: str) -> str:
     return st.segmented_control(
-        label, options, default=options[0], required=True, key=key, label_visibility="collapsed", wrap=True,
-    )  # fmt: skip
+        label,
+        options,
+        default=options[0],
+        required=True,
+        key=key,
+        label_visibility="collapsed",
+        wrap=True,
+    )
 
 
 def _part(picture: Size, painted: Bounds | None, key: str) -> Bounds | None:

@@ -28,35 +28,48 @@ def downloads(studio: Studio, generation: Generation, key: str) -> None:
                 _result(studio, generation, key)
         for title, stored in (("Mask", generation.mask), ("Original", generation.source)):
             st.download_button(
-                f"{title} as PNG", lambda stored=stored: studio.gallery.file(stored),
-                f"inpaint-{generation.id}-{title.lower()}.png", "image/png",
-                key=f"download-{title}-{key}", on_click="ignore", width="stretch",
-            )  # fmt: skip
+                f"{title} as PNG",
+                lambda stored=stored: studio.gallery.file(stored),
+                f"inpaint-{generation.id}-{title.lower()}.png",
+                "image/png",
+                key=f"download-{title}-{key}",
+                on_click="ignore",
+                width="stretch",
+            )
 
 
 def _result(studio: Studio, generation: Generation, key: str) -> None:
     type = st.selectbox("Format", list(FileType), format_func=lambda type: type.title, key=f"format-{key}")
     foreign = generation.is_imported_picture
     strip = foreign or st.toggle(
-        "Strip metadata for sharing", key=f"strip-{key}",
+        "Strip metadata for sharing",
+        key=f"strip-{key}",
         help="Leaves out prompts, seed, parameters, model and versions.",
-    )  # fmt: skip
+    )
     st.caption(FOREIGN if foreign else STRIPPED if strip else TRAVELS)
     place = not strip and generation.source_exif is not None and _about_the_photo(studio, generation, key)
     for loss in studio.exports.losses(generation, type):
         st.caption(f":material/info: {loss}")
     st.download_button(
-        "Download the result", lambda: studio.exports.file(generation, type, metadata=not strip, place=place),
-        f"inpaint-{generation.id}{type.suffix}", type.mime, key=f"download-result-{key}",
-        on_click="ignore", icon=":material/download:", type="primary", width="stretch",
+        "Download the result",
+        lambda: studio.exports.file(generation, type, metadata=not strip, place=place),
+        f"inpaint-{generation.id}{type.suffix}",
+        type.mime,
+        key=f"download-result-{key}",
+        on_click="ignore",
+        icon=":material/download:",
+        type="primary",
+        width="stretch",
         help="The whole picture in its full resolution",
-    )  # fmt: skip
+    )
 
 
 def _about_the_photo(studio: Studio, generation: Generation, key: str) -> bool:
     """Says what else goes along, and returns whether the place where the photo was taken does."""
     place = studio.exports.knows_place(generation) and st.toggle(
-        "Say where the photo was taken", key=f"place-{key}", help="The GPS position that the camera wrote.",
-    )  # fmt: skip
+        "Say where the photo was taken",
+        key=f"place-{key}",
+        help="The GPS position that the camera wrote.",
+    )
     st.caption(EXIF.format(place="and where it was taken" if place else "not where it was taken"))
     return place

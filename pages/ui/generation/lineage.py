@@ -67,9 +67,10 @@ def _steps(family: Family, generation: Generation) -> str | None:
     """Older and newer: along the chain, and on to what was painted on this result."""
     older = family.chain[-2].id if len(family.chain) > 1 else None
     onward = [
-        leaf.kin for leaf in family.tree
+        leaf.kin
+        for leaf in family.tree
         if leaf.kin.parent_id == generation.id and leaf.kin.relation is Relation.CONTINUATION
-    ]  # fmt: skip
+    ]
     newer = onward[-1].id if onward else None
     if older is None and newer is None:
         return None
@@ -77,9 +78,13 @@ def _steps(family: Family, generation: Generation) -> str | None:
         if st.button("Step before", icon=":material/chevron_left:", disabled=older is None, key="chain-older"):
             return older
         if st.button(
-            "Step after", icon=":material/chevron_right:", icon_position="right", disabled=newer is None,
-            key="chain-newer", help="The newest of what was painted on this result" if len(onward) > 1 else None,
-        ):  # fmt: skip
+            "Step after",
+            icon=":material/chevron_right:",
+            icon_position="right",
+            disabled=newer is None,
+            key="chain-newer",
+            help="The newest of what was painted on this result" if len(onward) > 1 else None,
+        ):
             return newer
     return None
 
@@ -156,11 +161,15 @@ def _replays(studio: Studio, generation: Generation, family: Family, replays: tu
     can_replay = len(family.chain) > 1 and generation.output is not None and not generation.is_imported_picture
     if can_replay and (newest is None or newest.ended_at is not None):
         action_button(
-            "Replay the whole chain", _replay, studio, generation.id, key=f"replay-{generation.id}",
+            "Replay the whole chain",
+            _replay,
+            studio,
+            generation.id,
+            key=f"replay-{generation.id}",
             icon=":material/replay:",
             help=f"Paints all {len(family.chain)} steps again from the first picture, each on the new result of the "
             "one before, and says whether the last picture comes out the same",
-        )  # fmt: skip
+        )
 
 
 def _replay(studio: Studio, id: str) -> None:
@@ -205,6 +214,9 @@ def _outcome(studio: Studio, replay: Replay) -> None:
         )
     if last.original is not None and last.again is not None:
         st.page_link(
-            GALLERY_PAGE, label="Compare the old and the new picture", icon=":material/compare:",
-            query_params={COMPARE_PARAMETER: [last.original.id, last.again.id]}, width="content",
-        )  # fmt: skip
+            GALLERY_PAGE,
+            label="Compare the old and the new picture",
+            icon=":material/compare:",
+            query_params={COMPARE_PARAMETER: [last.original.id, last.again.id]},
+            width="content",
+        )

@@ -43,9 +43,14 @@ def _laid_out(studio: Studio, made: MadeSheet) -> None:
     with st.container(horizontal=True, vertical_alignment="center"):
         st.caption(f"{done} of {made.sheet.cells} are done. Each is in the gallery by itself.", width="stretch")
         st.download_button(
-            "Download the sheet", picture, f"sheet-{made.id}.png", "image/png", key=f"sheet-{made.id}",
-            on_click="ignore", icon=":material/download:",
-        )  # fmt: skip
+            "Download the sheet",
+            picture,
+            f"sheet-{made.id}.png",
+            "image/png",
+            key=f"sheet-{made.id}",
+            on_click="ignore",
+            icon=":material/download:",
+        )
 
 
 def _picture(studio: Studio, made: MadeSheet) -> bytes:

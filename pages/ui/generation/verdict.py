@@ -41,10 +41,14 @@ def verify_button(studio: Studio, generation: Generation) -> None:
     if generation.output and not generation.is_imported_picture:
         is_active = any(verification.status.is_active for verification in studio.reproductions.of(generation.id)[:1])
         action_button(
-            "Verifying" if is_active else "Verify", studio.reproductions.verify, [generation.id],
-            key=f"verify-{generation.id}", icon=":material/fact_check:", disabled=is_active,
+            "Verifying" if is_active else "Verify",
+            studio.reproductions.verify,
+            [generation.id],
+            key=f"verify-{generation.id}",
+            icon=":material/fact_check:",
+            disabled=is_active,
             help="Run it again under the recorded conditions and compare, pixel by pixel",
-        )  # fmt: skip
+        )
 
 
 def verdict_line(studio: Studio, generation: Generation) -> None:
@@ -88,9 +92,12 @@ def _waiting(studio: Studio, id: str, painted_s: float | None) -> None:
         share = verification.step / verification.total if verification.total else 0.0
         st.progress(min(1.0, share), text=_how_far(verification, painted_s, studio.queue.is_paused()))
         action_button(
-            button_label("Cancel", "the verification"), studio.reproductions.cancel, id, key=f"cancel-{id}",
+            button_label("Cancel", "the verification"),
+            studio.reproductions.cancel,
+            id,
+            key=f"cancel-{id}",
             icon=":material/stop:",
-        )  # fmt: skip
+        )
 
 
 def _how_far(verification: Verification, painted_s: float | None, is_paused: bool) -> str:

@@ -109,20 +109,25 @@ def _soft_mask_offer(studio: Studio, id: str, draft: Draft, picture: Size) -> No
     with st.container(horizontal=True, gap="small", vertical_alignment="center"):
         st.caption("Parts of the mask are grey: new and old are mixed there.", width="content")
         if st.button(
-            "Use as a soft mask", icon=":material/gradient:", key=f"{id}.use-soft-mask",
+            "Use as a soft mask",
+            icon=":material/gradient:",
+            key=f"{id}.use-soft-mask",
             help="Grey parts are repainted, and change only by their degree. It is also among the parameters.",
-        ):  # fmt: skip
+        ):
             state.tell_next(key, True)
             st.rerun()
 
 
 def _choice_of_canvas(studio: Studio, id: str, draft: Draft) -> None:
     st.toggle(
-        "Simple canvas", draft.has_simple_canvas, key=f"{id}.simple-canvas",
-        on_change=_change_canvas, args=(studio, id),
+        "Simple canvas",
+        draft.has_simple_canvas,
+        key=f"{id}.simple-canvas",
+        on_change=_change_canvas,
+        args=(studio, id),
         help="Paint without zoom, pressure and shortcuts, should the painter not work in your browser. "
         "What is painted stays.",
-    )  # fmt: skip
+    )
 
 
 def _change_canvas(studio: Studio, id: str) -> None:
@@ -150,14 +155,23 @@ def _simple_canvas(studio: Studio, id: str, draft: Draft, picture: Size) -> None
         draft = state.change_draft(studio, id, drawing=text, canvas_width=size.width)
     with st.container(horizontal=True, gap="small", vertical_alignment="center"):
         st.button(
-            "Undo", icon=":material/undo:", disabled=draft.drawing is None, help="Take back the last stroke",
-            on_click=_undo, args=(studio, id, picture), key="canvas-undo",
-        )  # fmt: skip
+            "Undo",
+            icon=":material/undo:",
+            disabled=draft.drawing is None,
+            help="Take back the last stroke",
+            on_click=_undo,
+            args=(studio, id, picture),
+            key="canvas-undo",
+        )
         st.button(
-            "Clear", icon=":material/delete_sweep:", help="Remove the whole mask",
-            on_click=replace_mask, args=(studio, id, None), key="canvas-clear",
+            "Clear",
+            icon=":material/delete_sweep:",
+            help="Remove the whole mask",
+            on_click=replace_mask,
+            args=(studio, id, None),
+            key="canvas-clear",
             disabled=draft.drawing is None and draft.base_mask is None,
-        )  # fmt: skip
+        )
         mask_tools(studio, id, draft, picture)
         mask_by_numbers(studio, id, draft, picture)
         st.toggle("Show the mask", key="canvas-preview", help="The picture with everything that will be repainted")
@@ -176,9 +190,13 @@ def _tools() -> tuple[Tool, int]:
     choices = [key for key, tool in TOOLS.items() if tool.touch or not state.is_phone()]
     with st.container(horizontal=True, vertical_alignment="bottom"):
         chosen = st.segmented_control(
-            "Tool", choices, default="brush", required=True, key="canvas-tool",
+            "Tool",
+            choices,
+            default="brush",
+            required=True,
+            key="canvas-tool",
             format_func=lambda key: f"{TOOLS[key].icon} {TOOLS[key].title}",
-        )  # fmt: skip
+        )
         brush_px = st.slider("Brush size", 4, 120, 40, key="canvas-brush", format="%d px", width=200)
     return TOOLS[chosen or "brush"], brush_px
 

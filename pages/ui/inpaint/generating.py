@@ -37,15 +37,27 @@ def generate_panel(studio: Studio, id: str, choices: Choices, generations: Seque
     under_way = UnderWay.of(generations, view) if view else None
     # Off only while it paints: what makes it impossible may be mended by the very field that is left for the button.
     action_button(
-        under_way or "Generate", _generate, studio, id, key="generate", type="primary",
-        icon=":material/auto_awesome:", width="stretch", disabled=bool(mine),
-    )  # fmt: skip
+        under_way or "Generate",
+        _generate,
+        studio,
+        id,
+        key="generate",
+        type="primary",
+        icon=":material/auto_awesome:",
+        width="stretch",
+        disabled=bool(mine),
+    )
     if mine:
         action_button(
-            "Queue another", _generate_another, studio, id, key="generate-another", icon=":material/add:",
+            "Queue another",
+            _generate_another,
+            studio,
+            id,
+            key="generate-another",
+            icon=":material/add:",
             width="stretch",
             help="With the mask and the parameters as they stand now. It is painted after those that wait already.",
-        )  # fmt: skip
+        )
     _refusal(studio, id, "generate", choices.problem)
     if choices.problem is None:
         _expectation(studio, id, choices)
@@ -55,9 +67,7 @@ def generate_panel(studio: Studio, id: str, choices: Choices, generations: Seque
 
 
 def sheet_button(studio: Studio, id: str, title: str) -> None:
-    action_button(
-        title, _make_sheet, studio, id, key=f"{id}.sheet", width="stretch", icon=":material/grid_on:"
-    )  # fmt: skip
+    action_button(title, _make_sheet, studio, id, key=f"{id}.sheet", width="stretch", icon=":material/grid_on:")
     _refusal(studio, id, "sheet")
 
 

@@ -71,9 +71,15 @@ def _watch(studio: Studio, ids: tuple[str, ...], finished: int, under_way: Under
         waits = all(progress.cancel_requested for progress in active.values())
         # Before anything is drawn: if one has just ended, the page is drawn anew, and the click would be lost.
         action_button(
-            "Cancel", _cancel, studio, tuple(active), key="live-cancel", icon=":material/stop:", disabled=waits,
+            "Cancel",
+            _cancel,
+            studio,
+            tuple(active),
+            key="live-cancel",
+            icon=":material/stop:",
+            disabled=waits,
             width="stretch",
-        )  # fmt: skip
+        )
 
 
 def _cancel(studio: Studio, ids: Sequence[str]) -> None:

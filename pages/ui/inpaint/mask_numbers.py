@@ -30,13 +30,22 @@ def mask_by_numbers(studio: Studio, id: str, draft: Draft, picture: Size) -> Non
             change = _shape(draft, picture, SHAPES[kind or "Rectangle"])
         with st.container(horizontal=True, gap="small"):
             st.button(
-                "Add", icon=":material/add:", type="primary", help="Repaint this part as well", key="numbers-add",
-                on_click=change_mask, args=(studio, id, lambda mask: change(mask, False)),
-            )  # fmt: skip
+                "Add",
+                icon=":material/add:",
+                type="primary",
+                help="Repaint this part as well",
+                key="numbers-add",
+                on_click=change_mask,
+                args=(studio, id, lambda mask: change(mask, False)),
+            )
             st.button(
-                "Take away", icon=":material/remove:", help="Keep this part as it is", key="numbers-take-away",
-                on_click=change_mask, args=(studio, id, lambda mask: change(mask, True)),
-            )  # fmt: skip
+                "Take away",
+                icon=":material/remove:",
+                help="Keep this part as it is",
+                key="numbers-take-away",
+                on_click=change_mask,
+                args=(studio, id, lambda mask: change(mask, True)),
+            )
 
 
 Change = Callable[[Mask, bool], Mask]
@@ -61,9 +70,13 @@ def _shape(draft: Draft, picture: Size, shape: Callable[[Size, Bounds], Mask]) -
 def _similar(studio: Studio, draft: Draft, picture: Size) -> Change:
     left, top = _place(draft, picture, Size(picture.width // 2, picture.height // 2))
     tolerance = st.slider(
-        "Tolerance", 0, 128, TOLERANCE, key="numbers-tolerance",
+        "Tolerance",
+        0,
+        128,
+        TOLERANCE,
+        key="numbers-tolerance",
         help="By how much the colour may differ from the one at this place",
-    )  # fmt: skip
+    )
     connected = st.toggle(
         "Connected", value=True, key="numbers-connected", help="Only what hangs together with this place"
     )

@@ -30,9 +30,11 @@ def few_pixels_offer(id: str, draft: Draft, mask: Mask, picture: Size) -> None:
     with st.container(horizontal=True, gap="small", vertical_alignment="center"):
         st.caption(f":material/info: {escaped(said.words)}", width="content")
         if said.area is not None and st.button(
-            AREAS[said.area], icon=":material/center_focus_strong:", key=f"{id}.use-area",
+            AREAS[said.area],
+            icon=":material/center_focus_strong:",
+            key=f"{id}.use-area",
             help="It is also among the parameters: What the model sees.",
-        ):  # fmt: skip
+        ):
             state.tell_next(key, said.area)
             st.rerun()
 

@@ -61,9 +61,13 @@ def mask_tools(studio: Studio, id: str, draft: Draft, picture: Size) -> None:
     """The buttons, in the row that stands open."""
     is_empty = draft.drawing is None and draft.base_mask is None
     st.button(
-        "Invert", icon=":material/invert_colors:", help="Repaint what is kept now, and keep the rest",
-        on_click=change_mask, args=(studio, id, lambda mask: mask.inverted), key="canvas-invert",
-    )  # fmt: skip
+        "Invert",
+        icon=":material/invert_colors:",
+        help="Repaint what is kept now, and keep the rest",
+        on_click=change_mask,
+        args=(studio, id, lambda mask: mask.inverted),
+        key="canvas-invert",
+    )
     with st.popover("Adjust", icon=":material/tune:", disabled=is_empty):
         _changes(studio, id, picture)
     with st.popover("Mask from", icon=":material/draft:"):
@@ -92,16 +96,21 @@ def _changes(studio: Studio, id: str, picture: Size) -> None:
         "Shrink": ("zoom_in_map", "Narrow the mask on every side", lambda mask: mask.shrunk(_at(mask, picture, px))),
         "Fill holes": ("format_color_fill", "Repaint what the mask encloses", lambda mask: mask.holes_filled),
         "Remove specks": (
-            "cleaning_services", "Drop spots that are smaller than a square of so many pixels",
+            "cleaning_services",
+            "Drop spots that are smaller than a square of so many pixels",
             lambda mask: mask.without_specks(_at(mask, picture, px) ** 2),
         ),
-    }  # fmt: skip
+    }
     with st.container(horizontal=True, gap="small"):
         for title, (icon, words, change) in tools.items():
             st.button(
-                title, icon=f":material/{icon}:", help=words, on_click=change_mask, args=(studio, id, change),
+                title,
+                icon=f":material/{icon}:",
+                help=words,
+                on_click=change_mask,
+                args=(studio, id, change),
                 key=f"canvas-{title.lower().replace(' ', '-')}",
-            )  # fmt: skip
+            )
     st.caption("How soft the edge is blended you choose beside, with the parameters: Feather.")
 
 
@@ -136,22 +145,33 @@ def _at(mask: Mask, picture: Size, px: int) -> int:
 
 def _sources(studio: Studio, id: str, draft: Draft, picture: Size) -> None:
     st.file_uploader(
-        "Upload a mask", FILE_TYPES, key=_upload_key(id),
+        "Upload a mask",
+        FILE_TYPES,
+        key=_upload_key(id),
         help="White is repainted, black is kept; in a coloured mask everything that is not black is repainted. It "
         "replaces what is painted now.",
-    )  # fmt: skip
+    )
     st.download_button(
-        "Download the mask", lambda: _png(mask_of(studio, studio.drafts.get(id) or draft)),
-        "mask.png", "image/png", on_click="ignore", icon=":material/download:", key="canvas-download",
+        "Download the mask",
+        lambda: _png(mask_of(studio, studio.drafts.get(id) or draft)),
+        "mask.png",
+        "image/png",
+        on_click="ignore",
+        icon=":material/download:",
+        key="canvas-download",
         width="stretch",
-    )  # fmt: skip
+    )
     transparent = prepared.transparent_part(studio, draft.source)
     if transparent is not None:
         st.button(
-            "What is transparent", icon=":material/opacity:", width="stretch", key="canvas-transparent",
+            "What is transparent",
+            icon=":material/opacity:",
+            width="stretch",
+            key="canvas-transparent",
             help="Repaint the transparent part of the picture. It replaces what is painted now.",
-            on_click=change_mask, args=(studio, id, lambda _: transparent),
-        )  # fmt: skip
+            on_click=change_mask,
+            args=(studio, id, lambda _: transparent),
+        )
     if st.toggle("Masks of earlier generations", key="canvas-earlier"):
         _earlier(studio, id, picture)
 
@@ -167,9 +187,12 @@ def _earlier(studio: Studio, id: str, picture: Size) -> None:
                 st.image(_thumbnail(studio, generation), alt=f"Mask: {generation.params.prompt}", width="stretch")
                 st.button(
                     button_label("Take", beginning(generation.params.prompt, 60) or "without a prompt"),
-                    help=escaped(generation.params.prompt) or None, width="stretch",
-                    key=f"canvas-take-{generation.id}", on_click=_take, args=(studio, id, generation),
-                )  # fmt: skip
+                    help=escaped(generation.params.prompt) or None,
+                    width="stretch",
+                    key=f"canvas-take-{generation.id}",
+                    on_click=_take,
+                    args=(studio, id, generation),
+                )
 
 
 def _of_this_shape(studio: Studio, picture: Size) -> list[Generation]:

@@ -42,15 +42,21 @@ def model_picker(studio: Studio, id: str, chosen: str, apply: Any) -> str:
         apply(held_model(id))
 
     st.selectbox(
-        parameter.title, [*titles, OTHER], key=key, help=parameter.help, on_change=on_change,
+        parameter.title,
+        [*titles, OTHER],
+        key=key,
+        help=parameter.help,
+        on_change=on_change,
         format_func=lambda key: titles.get(key, "Another: folder or hub id"),
-    )  # fmt: skip
+    )
     if state.held(key) != OTHER:
         return state.held(key)
     return st.text_input(
-        "Folder or hub id", key=other, placeholder="owner/name, or a folder on the machine that runs this program",
+        "Folder or hub id",
+        key=other,
+        placeholder="owner/name, or a folder on the machine that runs this program",
         on_change=on_change,
-    ).strip()  # fmt: skip
+    ).strip()
 
 
 def held_model(id: str, session: Mapping[str, Any] | None = None) -> str:

@@ -28,16 +28,25 @@ def outpaint_panel(studio: Studio, id: str, draft: Draft) -> None:
         return
     if draft.before is not None and studio.drafts.get(draft.before) is not None:
         st.button(
-            "Back to the picture before", icon=":material/undo:", key=f"{id}.before", on_click=state.return_to_draft,
-            args=(draft.before,), help="With its mask and its results",
-        )  # fmt: skip
+            "Back to the picture before",
+            icon=":material/undo:",
+            key=f"{id}.before",
+            on_click=state.return_to_draft,
+            args=(draft.before,),
+            help="With its mask and its results",
+        )
     with st.expander("Extend the canvas", icon=":material/aspect_ratio:"), shown_errors():
         size = picture_size(studio, draft.source)
         extension, reason = _chosen(id, size)
         st.slider(
-            "Overlap (px)", 0, 256, OVERLAP_PX, step=8, key=f"{id}.overlap",
+            "Overlap (px)",
+            0,
+            256,
+            OVERLAP_PX,
+            step=8,
+            key=f"{id}.overlap",
             help="How far the mask reaches into the picture. With some of it the model can continue lines and light.",
-        )  # fmt: skip
+        )
         # Never off: the number that makes it possible may be in the very field that is left for the button.
         action_button("Extend", _extend, studio, id, size, key=f"{id}.extend", icon=":material/open_in_full:")
         st.caption(reason if extension is None else f"From {size} to {extension.of(size)} pixels.")
@@ -50,9 +59,7 @@ def _extend(studio: Studio, id: str, size: Size) -> None:
     else:
         extension = Extension(**{side: session[f"{id}.extend-{side}"] for side in SIDES})
     max_pixels = int(studio.settings.max_megapixels * 1e6)
-    larger = studio.drafts.extended(
-        id, extension, overlap_px=session[f"{id}.overlap"], max_pixels=max_pixels
-    )  # fmt: skip
+    larger = studio.drafts.extended(id, extension, overlap_px=session[f"{id}.overlap"], max_pixels=max_pixels)
     state.open_draft(studio, _with_model(studio, larger))
 
 

@@ -115,10 +115,13 @@ def params_form(studio: Studio, id: str, draft: Draft) -> tuple[Choices, DeltaGe
         values |= _variation(studio, id, kept, unused)
         values["scheduler"] = _choice(studio, id, "scheduler", kept, unused)
         st.button(
-            "Reset to recommended", icon=":material/restart_alt:", key=f"{id}.reset",
+            "Reset to recommended",
+            icon=":material/restart_alt:",
+            key=f"{id}.reset",
             help="The values that suit the chosen model. Prompts and seed stay.",
-            on_click=_apply_recommended, args=(studio, id, values["model"]),
-        )  # fmt: skip
+            on_click=_apply_recommended,
+            args=(studio, id, values["model"]),
+        )
     with advice:
         _advice(studio, values)
         _advise_weights(studio, id, values, unused)
@@ -194,9 +197,14 @@ def _text(
     field = st.text_area if size else st.text_input
     return field(
         # No max_chars: the browser would refuse a longer text without a word, and the one before would be painted.
-        parameter.title, key=f"{id}.{name}", help=parameter.help, disabled=name in unused,
-        on_change=_keep, args=(studio, id, name), **size,
-    )  # fmt: skip
+        parameter.title,
+        key=f"{id}.{name}",
+        help=parameter.help,
+        disabled=name in unused,
+        on_change=_keep,
+        args=(studio, id, name),
+        **size,
+    )
 
 
 def _keep(studio: Studio, id: str, name: str) -> None:
@@ -221,9 +229,16 @@ def _number(studio: Studio, id: str, name: str, kept: Mapping[str, Any], unused:
     title = f"{parameter.title} ({parameter.unit})" if parameter.unit else parameter.title
     field = st.slider if (high - low) / step <= SLIDER_STEPS else st.number_input
     return field(
-        title, low, high, step=step, key=f"{id}.{name}", help=parameter.help, disabled=name in unused,
-        on_change=_keep, args=(studio, id, name),
-    )  # fmt: skip
+        title,
+        low,
+        high,
+        step=step,
+        key=f"{id}.{name}",
+        help=parameter.help,
+        disabled=name in unused,
+        on_change=_keep,
+        args=(studio, id, name),
+    )
 
 
 def _within(value: Any, kind: type, low: float, high: float) -> int | float:
@@ -235,10 +250,17 @@ def _mode(studio: Studio, id: str, kept: Mapping[str, Any], *, takes_words: bool
     key = f"{id}.{MODE}"
     state.begin_widget(key, kept[MODE] if kept[MODE] in MODES else USUAL_MODE)
     chosen = st.segmented_control(
-        "What to do", list(MODES), key=key, required=True, format_func=lambda mode: MODES[mode].title, width="stretch",
-        wrap=True, help="\n\n".join(f"**{mode.title}**: {mode.help}" for mode in MODES.values()),
-        on_change=_apply_mode, args=(studio, id),
-    )  # fmt: skip
+        "What to do",
+        list(MODES),
+        key=key,
+        required=True,
+        format_func=lambda mode: MODES[mode].title,
+        width="stretch",
+        wrap=True,
+        help="\n\n".join(f"**{mode.title}**: {mode.help}" for mode in MODES.values()),
+        on_change=_apply_mode,
+        args=(studio, id),
+    )
     mode = MODES[chosen or USUAL_MODE]
     st.caption(f"{mode.advice if takes_words else ''} {mode.painting}".strip())
     return chosen or USUAL_MODE
@@ -265,9 +287,15 @@ def _choice(studio: Studio, id: str, name: str, kept: Mapping[str, Any], unused:
         state.fill_widget(f"{id}.{name}", parameter.default)
     state.begin_widget(f"{id}.{name}", kept[name] if kept[name] in choices else parameter.default)
     return st.selectbox(
-        parameter.title, list(choices), key=f"{id}.{name}", format_func=choices.get, help=parameter.help,
-        disabled=name in unused, on_change=_keep, args=(studio, id, name),
-    )  # fmt: skip
+        parameter.title,
+        list(choices),
+        key=f"{id}.{name}",
+        format_func=choices.get,
+        help=parameter.help,
+        disabled=name in unused,
+        on_change=_keep,
+        args=(studio, id, name),
+    )
 
 
 def _toggle(studio: Studio, id: str, name: str, kept: Mapping[str, Any], unused: Collection[str] = ()) -> bool:
@@ -276,9 +304,13 @@ def _toggle(studio: Studio, id: str, name: str, kept: Mapping[str, Any], unused:
         state.fill_widget(f"{id}.{name}", parameter.default)
     state.begin_widget(f"{id}.{name}", bool(kept[name]))
     return st.toggle(
-        parameter.title, key=f"{id}.{name}", help=parameter.help, disabled=name in unused, on_change=_keep,
+        parameter.title,
+        key=f"{id}.{name}",
+        help=parameter.help,
+        disabled=name in unused,
+        on_change=_keep,
         args=(studio, id, name),
-    )  # fmt: skip
+    )
 
 
 def _variation(studio: Studio, id: str, kept: Mapping[str, Any], unused: Collection[str]) -> dict[str, Any]:
@@ -296,9 +328,14 @@ def _seed(id: str, kept: Mapping[str, Any]) -> tuple[int, bool]:
     is_varied = bool(kept["variation_strength"] if held is None else held)
     is_random = bool(state.held(f"{id}.random"))
     seed = st.number_input(
-        parameter.title, int(parameter.low), int(parameter.high), step=int(parameter.step), key=f"{id}.seed",
-        help=parameter.help, disabled=is_random and not is_varied,
-    )  # fmt: skip
+        parameter.title,
+        int(parameter.low),
+        int(parameter.high),
+        step=int(parameter.step),
+        key=f"{id}.seed",
+        help=parameter.help,
+        disabled=is_random and not is_varied,
+    )
     # One word more does not fit beside its help on a tablet.
     st.toggle("Random", key=f"{id}.random", help="A new seed each time. The one used is shown with the result.")
     return seed, is_random
@@ -310,9 +347,13 @@ def _images(id: str, kept: Mapping[str, Any], unused: Collection[str]) -> int:
         state.fill_widget(f"{id}.count", 1)
     state.begin_widget(f"{id}.count", _within(kept["count"], int, 1, MAX_IMAGES))
     return st.number_input(
-        "Images", 1, MAX_IMAGES, key=f"{id}.count", help="How many to make, each with a seed of its own.",
+        "Images",
+        1,
+        MAX_IMAGES,
+        key=f"{id}.count",
+        help="How many to make, each with a seed of its own.",
         disabled="seed" in unused,
-    )  # fmt: skip
+    )
 
 
 def _device(studio: Studio, id: str, kept: str) -> None:
@@ -392,9 +433,12 @@ def _advise_weights(studio: Studio, id: str, values: Mapping[str, Any], unused: 
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         st.caption(f":material/info: “{written}” is read as text.", width="content")
         st.button(
-            "Use weights", key=f"{id}.weigh", on_click=fill_form, args=(studio, id, {"prompt_weights": True}),
+            "Use weights",
+            key=f"{id}.weigh",
+            on_click=fill_form,
+            args=(studio, id, {"prompt_weights": True}),
             help=f"Switches {PARAMETERS['prompt_weights'].title} on, which stands below More parameters.",
-        )  # fmt: skip
+        )
 
 
 def _offer_to_remove(studio: Studio, id: str, mode: str, prompt: str) -> None:
@@ -404,9 +448,12 @@ def _offer_to_remove(studio: Studio, id: str, mode: str, prompt: str) -> None:
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         st.caption(f":material/info: {MODES[mode].title} paints what the prompt names.", width="content")
         st.button(
-            f"Switch to {MODES[REMOVE].title}", key=f"{id}.to-remove", on_click=_switch_to_remove, args=(studio, id),
+            f"Switch to {MODES[REMOVE].title}",
+            key=f"{id}.to-remove",
+            on_click=_switch_to_remove,
+            args=(studio, id),
             help="What is painted over goes away, and its surroundings are continued. The prompt stays.",
-        )  # fmt: skip
+        )
 
 
 def _switch_to_remove(studio: Studio, id: str) -> None:

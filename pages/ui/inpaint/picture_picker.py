@@ -63,10 +63,14 @@ def _offer(studio: Studio, id: str, said: Mapping[str, Any]) -> None:
         st.caption(escaped(_in_words(said)))
         with st.container(horizontal=True):
             st.button(
-                "Use these parameters", icon=":material/input:", key=f"{id}.use-said", on_click=_use,
-                args=(studio, id, said["params"]), disabled=not said["params"],
+                "Use these parameters",
+                icon=":material/input:",
+                key=f"{id}.use-said",
+                on_click=_use,
+                args=(studio, id, said["params"]),
+                disabled=not said["params"],
                 help="Fills the form with what the picture says, the seed too. The rest stays as it is.",
-            )  # fmt: skip
+            )
             st.button("Not now", type="tertiary", key=f"{id}.leave-said", on_click=_use, args=(studio, id, {}))
 
 
@@ -114,9 +118,14 @@ def _samples(studio: Studio, id: str) -> None:
             with st.container(width=148):
                 st.image(_thumbnail(sample["file"]), alt=sample["title"], width="stretch")
                 action_button(
-                    sample["title"], _open_sample, studio, id, sample["file"], key=f"sample-{sample['file']}",
+                    sample["title"],
+                    _open_sample,
+                    studio,
+                    id,
+                    sample["file"],
+                    key=f"sample-{sample['file']}",
                     width="stretch",
-                )  # fmt: skip
+                )
                 # Not a caption: a link in it is too pale to be read.
                 licence = escaped(sample["licence"]).replace(" ", "&nbsp;")
                 st.markdown(f":small[{escaped(sample['author'])}, [{licence}]({sample['licence_url']})]")

@@ -24,21 +24,35 @@ def presets_popover(studio: Studio, id: str) -> None:
         for nth, (name, values) in enumerate(presets.items()):
             with st.container(horizontal=True, vertical_alignment="center"):
                 st.button(
-                    _label(name), key=f"preset-use-{nth}", width="stretch", icon=":material/tune:",
-                    on_click=fill_form, args=(studio, id, values),
-                )  # fmt: skip
+                    _label(name),
+                    key=f"preset-use-{nth}",
+                    width="stretch",
+                    icon=":material/tune:",
+                    on_click=fill_form,
+                    args=(studio, id, values),
+                )
                 action_button(
-                    "Delete", studio.presets.delete, name, key=f"preset-delete-{nth}", icon=":material/delete:",
+                    "Delete",
+                    studio.presets.delete,
+                    name,
+                    key=f"preset-delete-{nth}",
+                    icon=":material/delete:",
                     help=f"Forget {_label(name)}",
-                )  # fmt: skip
+                )
         if not presets:
             st.caption("None yet. Save the parameters as they stand now under a name of your own.")
         st.text_input("Name", key="preset-name", placeholder="for example: fine detail")
         st.toggle("With the prompts", key="preset-prompts")
         action_button(
-            "Save", _save, studio, id, key="preset-save", icon=":material/save:", width="stretch",
+            "Save",
+            _save,
+            studio,
+            id,
+            key="preset-save",
+            icon=":material/save:",
+            width="stretch",
             help="In place of one of the same name. The seed is not part of it.",
-        )  # fmt: skip
+        )
         _hand_on(studio, has_any=bool(presets))
 
 
@@ -52,9 +66,13 @@ def prompts_popover(studio: Studio, id: str) -> None:
         for nth, (prompt, negative_prompt) in enumerate(list(pairs)[:PROMPTS_SHOWN]):
             values = {"prompt": prompt, "negative_prompt": negative_prompt}
             st.button(
-                _label(prompt), key=f"prompt-use-{nth}", width="stretch", on_click=fill_form, args=(studio, id, values),
+                _label(prompt),
+                key=f"prompt-use-{nth}",
+                width="stretch",
+                on_click=fill_form,
+                args=(studio, id, values),
                 help="Also takes its negative prompt" if negative_prompt else None,
-            )  # fmt: skip
+            )
         wildcards = studio.generations.prompts.wildcards()
         # Not captions: code in them is too pale to be read.
         st.markdown(":small[Choices are made anew for each picture, by its seed: `{red|blue}` takes one of the words.]")
@@ -65,14 +83,26 @@ def prompts_popover(studio: Studio, id: str) -> None:
 def _hand_on(studio: Studio, *, has_any: bool) -> None:
     """To a file, and from one."""
     st.download_button(
-        "Download all", studio.presets.export(), "presets.json", "application/json", key="presets-export",
-        icon=":material/download:", disabled=not has_any, width="stretch", on_click="ignore",
+        "Download all",
+        studio.presets.export(),
+        "presets.json",
+        "application/json",
+        key="presets-export",
+        icon=":material/download:",
+        disabled=not has_any,
+        width="stretch",
+        on_click="ignore",
         help="One small file with all presets, for another machine",
-    )  # fmt: skip
+    )
     st.file_uploader(
-        "Take presets from a file", "json", key="presets-import", max_upload_size=1, on_change=_import, args=(studio,),
+        "Take presets from a file",
+        "json",
+        key="presets-import",
+        max_upload_size=1,
+        on_change=_import,
+        args=(studio,),
         help="A file that was downloaded here. None of your presets is replaced.",
-    )  # fmt: skip
+    )
 
 
 def _import(studio: Studio) -> None:

@@ -83,53 +83,100 @@ def _actions(studio: Studio, id: str, generation: Generation) -> None:
         downloads(studio, generation, f"result-{generation.id}")
         verify_button(studio, generation)
         action_button(
-            "Continue from this result", _continue, studio, id, generation, key=f"continue-{generation.id}",
-            icon=":material/arrow_forward:", help="Paint on: it becomes the picture, with an empty mask",
-        )  # fmt: skip
+            "Continue from this result",
+            _continue,
+            studio,
+            id,
+            generation,
+            key=f"continue-{generation.id}",
+            icon=":material/arrow_forward:",
+            help="Paint on: it becomes the picture, with an empty mask",
+        )
         action_button(
-            "Continue, same mask", _continue, studio, id, generation, generation.mask,
-            key=f"continue-masked-{generation.id}", icon=":material/filter_b_and_w:",
+            "Continue, same mask",
+            _continue,
+            studio,
+            id,
+            generation,
+            generation.mask,
+            key=f"continue-masked-{generation.id}",
+            icon=":material/filter_b_and_w:",
             help="It becomes the picture, and the mask it was made with stays: to repaint the same part once more",
-        )  # fmt: skip
+        )
         by_chance = "seed" not in unused_by(studio, generation.params.model)
         if by_chance:
             action_button(
-                "Try another seed", _another_seed, studio, id, generation, key=f"again-{generation.id}",
-                icon=":material/casino:", help="The same picture, mask and parameters with a new seed",
-            )  # fmt: skip
+                "Try another seed",
+                _another_seed,
+                studio,
+                id,
+                generation,
+                key=f"again-{generation.id}",
+                icon=":material/casino:",
+                help="The same picture, mask and parameters with a new seed",
+            )
         # One that is a variation already has no noise of its own to vary: only two seeds are mixed.
         if by_chance and not generation.params.variation_strength:
             action_button(
-                "Variations", _variations, studio, id, generation, key=f"vary-{generation.id}",
-                icon=":material/linked_services:", help=f"{VARIATIONS} near relatives of this picture",
-            )  # fmt: skip
+                "Variations",
+                _variations,
+                studio,
+                id,
+                generation,
+                key=f"vary-{generation.id}",
+                icon=":material/linked_services:",
+                help=f"{VARIATIONS} near relatives of this picture",
+            )
         if by_chance:
             st.button(
-                "Use this seed again", icon=":material/push_pin:", key=f"seed-{generation.id}",
+                "Use this seed again",
+                icon=":material/push_pin:",
+                key=f"seed-{generation.id}",
                 help=f"Put {generation.params.seed} into the form, to change something else",
-                on_click=fill_form, args=(studio, id, {"seed": generation.params.seed}),
-            )  # fmt: skip
+                on_click=fill_form,
+                args=(studio, id, {"seed": generation.params.seed}),
+            )
         st.page_link(
-            GALLERY_PAGE, label="All its details", icon=":material/photo_library:",
-            query_params=address_of(generation.id), width="content",
-        )  # fmt: skip
+            GALLERY_PAGE,
+            label="All its details",
+            icon=":material/photo_library:",
+            query_params=address_of(generation.id),
+            width="content",
+        )
 
 
 def _keep_or_trash(studio: Studio, id: str, generation: Generation) -> None:
     if generation.favourite:
         action_button(
-            "Kept", studio.gallery.set_favourite, [generation.id], False, key=f"unkeep-{generation.id}",
-            icon=":material/favorite:", help="No longer a favourite", type="primary",
-        )  # fmt: skip
+            "Kept",
+            studio.gallery.set_favourite,
+            [generation.id],
+            False,
+            key=f"unkeep-{generation.id}",
+            icon=":material/favorite:",
+            help="No longer a favourite",
+            type="primary",
+        )
     else:
         action_button(
-            "Keep", studio.gallery.set_favourite, [generation.id], True, key=f"keep-{generation.id}",
-            icon=":material/favorite_border:", help="Make it a favourite",
-        )  # fmt: skip
+            "Keep",
+            studio.gallery.set_favourite,
+            [generation.id],
+            True,
+            key=f"keep-{generation.id}",
+            icon=":material/favorite_border:",
+            help="Make it a favourite",
+        )
     action_button(
-        "Move to trash", _trash, studio, id, generation, key=f"trash-{generation.id}", icon=":material/delete:",
+        "Move to trash",
+        _trash,
+        studio,
+        id,
+        generation,
+        key=f"trash-{generation.id}",
+        icon=":material/delete:",
         help=TO_TRASH,
-    )  # fmt: skip
+    )
 
 
 def _trash(studio: Studio, id: str, generation: Generation) -> None:

@@ -71,9 +71,12 @@ def _axis_now(session: Mapping[str, Any], key: str) -> Axis | str | None:
 def _axis(studio: Studio, id: str, side: str, names: list[str]) -> Axis | str | None:
     """An axis, words on what is wrong with it, or None for no axis at all."""
     name = st.selectbox(
-        "Columns" if side == "columns" else "Rows", names, key=f"{id}.sheet.{side}", format_func=_title,
+        "Columns" if side == "columns" else "Rows",
+        names,
+        key=f"{id}.sheet.{side}",
+        format_func=_title,
         index=names.index("guidance_scale") if side == "columns" else 0,
-    )  # fmt: skip
+    )
     if name == NOTHING:
         return None
     try:
