@@ -101,8 +101,7 @@ class Studio:
         Returns whether it has ended.
         """
         self.housekeeping.stop()
-        stop = getattr(self.dispatcher, "stop", None)
-        return stop is None or stop(wait_s)
+        return self.dispatcher.stop(wait_s)
 
     def shut_down(self) -> bool:
         """The program ends: what is being painted stops at its next step, or is given up. It can be continued.

@@ -12,7 +12,7 @@ from typing import Any, Protocol
 
 from PIL import Image
 
-from core.domain.environment import Device, Environment
+from core.domain.environment import Environment
 from core.domain.generation import Phase
 from core.domain.model import LoadedModel, ModelSpec, Vocabulary
 from core.domain.params import InpaintParams
@@ -125,6 +125,12 @@ class Dispatcher(Protocol):
 
     def enqueue(self, generation_id: str) -> None: ...
 
+    def stop(self, wait_s: float = 0) -> bool:
+        """Start nothing more. What is being worked on still ends and is recorded; it is waited for so many seconds.
+
+        Returns whether it has ended.
+        """
+
 
 OnDownload = Callable[[int, int], None]
 """(bytes done, bytes in all); it may raise to stop the download."""
@@ -152,7 +158,3 @@ class ModelCatalogue(Protocol):
 
         Raises UnknownModel, DamagedModel, or InvalidParams for weights that cannot be read.
         """
-
-
-Devices = Callable[[], Sequence[Device]]
-"""The devices of this machine, best first."""

@@ -24,7 +24,7 @@ from core.bootstrap import Studio, build_studio, keep_last, make_catalogue, make
 from core.cli import running
 from core.cli.output import FORCE, OUTPUT, PLACE, Output, place_of, write_result
 from core.cli.running import Running, complain, errors, exit_codes
-from core.dispatch.inline import WaitingDispatcher
+from core.dispatch.none import NoDispatcher
 from core.domain.areas import advice, shares
 from core.domain.errors import EmptyMask, InvalidImage, InvalidInput, InvalidMask, StudioError
 from core.domain.generation import Generation, Status
@@ -219,7 +219,7 @@ def make_studio() -> Studio:
     studio = build_studio(
         settings,
         keep_last(make_loader(settings)),
-        dispatcher=lambda worker: WaitingDispatcher(worker.run),
+        dispatcher=lambda worker: NoDispatcher(),
         # Somebody waits for the command, and can make room and run it again.
         patience=Patience(otherwise_s=30),
     )

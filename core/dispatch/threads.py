@@ -37,10 +37,6 @@ class ThreadDispatcher:
         self._wake.set()
 
     def stop(self, wait_s: float = 0) -> bool:
-        """Start nothing more. What is being worked on still ends and is recorded; it is waited for so long.
-
-        Returns whether it has ended.
-        """
         self._stopping = True
         self._wake.set()
         self._thread.join(wait_s)
