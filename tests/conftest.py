@@ -19,14 +19,13 @@ from PIL import Image, ImageFile
 from sqlalchemy import Engine, event
 
 from core.bootstrap import Studio, build_studio
-from core.dispatch.inline import WaitingDispatcher
 from core.domain.mask import Mask
 from core.domain.params import InpaintParams
 from core.domain.request import InpaintRequest
-from core.engine.fake import FakeCatalogue, FakeInpainter, FakeLoader
 from core.settings import Settings
 from db.connection import make_engine
 from db.upgrade import upgrade
+from tests.fakes import FakeCatalogue, FakeInpainter, FakeLoader, WaitingDispatcher
 
 # A machine that also does other things is slow now and then; that is no failure of what is tested.
 hypothesis_settings.register_profile("thorough", deadline=None, suppress_health_check=[HealthCheck.too_slow])

@@ -92,7 +92,7 @@ def shared(tmp_path_factory):
     from tests.conftest import Clock, make_studio
 
     folder = tmp_path_factory.mktemp("gallery")
-    from core.engine.fake import FakeInpainter
+    from tests.fakes import FakeInpainter
 
     return make_studio(Settings(_env_file=None, data=folder), FakeInpainter(), Clock())
 

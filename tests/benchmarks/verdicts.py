@@ -24,7 +24,6 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFilter
 
 from core.bootstrap import Studio, build_studio, keep_last, make_loader
-from core.dispatch.inline import InlineDispatcher
 from core.domain.gallery import GalleryFilter
 from core.domain.generation import Status
 from core.domain.mask import Mask
@@ -32,6 +31,7 @@ from core.domain.params import AREAS, FILLS, SCHEDULERS, InpaintParams
 from core.domain.picture import read_picture
 from core.domain.request import InpaintRequest
 from core.settings import Settings
+from tests.fakes import InlineDispatcher
 
 ROOT = Path(__file__).parents[2]
 SAMPLES = sorted((ROOT / "assets" / "samples").glob("*.jpg"))

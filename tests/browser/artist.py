@@ -19,9 +19,8 @@ from typing import Any
 from PIL import Image
 
 from core.bootstrap import Studio, build_studio
-from core.dispatch.inline import InlineDispatcher
-from core.engine.fake import FakeCatalogue, FakeLoader
 from core.settings import Settings
+from tests.fakes import FakeCatalogue, FakeLoader, InlineDispatcher
 
 ROOT = Path(__file__).parents[2]
 PHOTO = ROOT / "assets" / "samples" / "mountain-meadow.jpg"

@@ -12,7 +12,7 @@ sys.path.insert(0, str(Path(__file__).parents[2]))
 
 from core import cli
 from core.bootstrap import build_studio
-from core.engine.fake import FakeCatalogue, FakeInpainter, FakeLoader
+from tests.fakes import FakeCatalogue, FakeInpainter, FakeLoader
 
 
 class SlowInpainter(FakeInpainter):

@@ -9,8 +9,8 @@ from typer.testing import CliRunner
 
 from core import cli
 from core.domain.errors import OutOfMemory
-from core.engine.fake import fake_environment
 from tests.conftest import a_request
+from tests.fakes import fake_environment
 from tests.services.test_lineage import continued
 
 

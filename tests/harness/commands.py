@@ -15,9 +15,8 @@ from typing import Any
 
 from core import cli
 from core.bootstrap import build_studio, make_catalogue
-from core.dispatch.inline import WaitingDispatcher
-from core.engine.fake import FakeLoader
 from core.settings import PREFIX, Settings
+from tests.fakes import FakeLoader, WaitingDispatcher
 from tests.harness.inputs import Bench, Kind, a_picture_file
 from tests.harness.mutations import NUMBERS, TEXTS, mutated_text
 

@@ -19,18 +19,17 @@ import numpy as np
 from PIL import Image
 
 from core.bootstrap import Studio, build_studio
-from core.dispatch.inline import WaitingDispatcher
 from core.domain.gallery import GalleryFilter
 from core.domain.generation import Generation, Status
 from core.domain.mask import Mask
 from core.domain.params import InpaintParams
 from core.domain.request import InpaintRequest
 from core.domain.sheet import Axis, Sheet
-from core.engine.fake import FakeCatalogue, FakeInpainter, FakeLoader
 from core.ports import Dispatcher, OnStep, Repainted
 from core.services.generations import Origin
 from core.services.worker import Worker
 from core.settings import Settings
+from tests.fakes import FakeCatalogue, FakeInpainter, FakeLoader, WaitingDispatcher
 from tests.harness.common import Say
 
 PICTURES, PAINTINGS = 5, 4

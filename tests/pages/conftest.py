@@ -16,11 +16,11 @@ from streamlit.testing.v1 import AppTest
 
 from core.domain.drawing import ERASE, PAINT
 from core.domain.picture import Picture
-from core.engine.fake import fake_devices
 from pages.ui.inpaint import canvas
 from pages.ui.shell import state
 from pages.ui.shell.messages import NOT_FORESEEN
 from tests.conftest import a_picture
+from tests.fakes import fake_devices
 
 ROOT = Path(__file__).parents[2]
 ROOM_PX = 480

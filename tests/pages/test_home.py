@@ -11,9 +11,9 @@ import streamlit as st
 from streamlit.testing.v1 import AppTest
 
 from core.domain.errors import DatabaseUnusable, DeviceUnavailable, InvalidSettings
-from core.engine.fake import CUDA, fake_devices
 from pages.ui.shell.resources import looking_for_devices
 from tests.conftest import a_request
+from tests.fakes import CUDA, fake_devices
 
 ROOT = Path(__file__).parents[2]
 

@@ -15,8 +15,8 @@ from core.domain.errors import GateNotAccepted, ResultWithheld
 from core.domain.generation import Relation, Status
 from core.domain.mask import Mask
 from core.domain.params import PARAMETERS
-from core.engine.fake import POCKET, REMOTE
 from tests.conftest import a_mask, a_picture, a_request
+from tests.fakes import POCKET, REMOTE
 from tests.pages.conftest import ROOM_PX
 
 

@@ -10,8 +10,8 @@ import streamlit as st
 from streamlit.testing.v1 import AppTest
 
 from core.domain.reproduction import Batch
-from core.engine.fake import FakeInpainter, fake_environment
 from tests.conftest import a_request
+from tests.fakes import FakeInpainter, fake_environment
 from tests.pages.test_gallery import Grid
 from tests.services.test_reproduction import verified, work_off
 

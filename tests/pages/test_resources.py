@@ -9,9 +9,9 @@ import pytest
 
 from core.domain.errors import GenerationNotFound
 from core.domain.gallery import GalleryFilter
-from core.engine.fake import FakeInpainter, fake_devices
 from pages.ui.shell import resources
 from tests.conftest import a_request
+from tests.fakes import FakeInpainter, fake_devices
 
 
 @pytest.fixture

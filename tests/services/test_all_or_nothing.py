@@ -10,9 +10,9 @@ import pytest
 
 from core.domain.errors import StoredImageDamaged
 from core.domain.sheet import Axis, Sheet
-from core.engine.fake import FakeInpainter
 from core.settings import Settings
 from tests.conftest import Clock, a_request, make_studio
+from tests.fakes import FakeInpainter
 
 SHEET = Sheet(Axis("seed", (1, 2)))
 

@@ -13,9 +13,9 @@ from core.domain.outpaint import Extension, extended, mask_of_extension
 from core.domain.params import SEPARATE, InpaintParams
 from core.domain.reproduction import Verdict
 from core.domain.request import InpaintRequest, Plan
-from core.engine.fake import FakeInpainter
 from core.services.painting import paint
 from tests.conftest import a_picture
+from tests.fakes import FakeInpainter
 
 
 def a_request(**params) -> InpaintRequest:

@@ -13,12 +13,12 @@ from typer.testing import CliRunner
 
 from core import cli
 from core.domain.errors import DatabaseBusy, DatabaseUnusable, InvalidInput, StorageFull
-from core.engine.fake import FakeInpainter
 from core.services.backups import Backups
 from core.settings import Settings
 from db.connection import make_engine
 from db.upgrade import upgrade
 from tests.conftest import a_request, make_studio
+from tests.fakes import FakeInpainter
 
 
 def painted(studio, **params) -> str:

@@ -18,7 +18,6 @@ from core.domain.errors import ForeignFolder, GenerationNotFound
 from core.domain.gallery import GalleryFilter
 from core.domain.mask import Mask
 from core.domain.request import InpaintRequest
-from core.engine.fake import FakeInpainter
 from core.services.collector import RETENTION, SETTLED
 from core.services.drafts import KEPT_FOR
 from core.settings import Settings
@@ -26,6 +25,7 @@ from db.connection import make_engine
 from db.files import FileRepo
 from db.upgrade import upgrade
 from tests.conftest import Clock, a_mask, a_picture, a_request, make_studio
+from tests.fakes import FakeInpainter
 
 
 def painted(studio, **params) -> str:

@@ -14,11 +14,11 @@ import pytest
 
 from core.domain.errors import StorageFull, StudioError
 from core.domain.gallery import GalleryFilter
-from core.engine.fake import FakeInpainter
 from core.settings import Settings
 from db.connection import make_engine
 from tests.conftest import Clock, a_picture, a_request, make_studio
 from tests.db.test_upgrade import of_the_first_version
+from tests.fakes import FakeInpainter
 
 
 def painted(studio, count: int = 1) -> list[str]:

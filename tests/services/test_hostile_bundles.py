@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 
 from core.domain.errors import InvalidInput, StudioError
 from core.domain.sheet import Axis, Sheet
-from core.engine.fake import FakeInpainter
 from core.settings import Settings
 from tests.conftest import Clock, a_request, make_studio
+from tests.fakes import FakeInpainter
 
 ONE_STUDIO = settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
 

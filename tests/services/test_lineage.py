@@ -14,11 +14,11 @@ from core.domain.outpaint import Extension
 from core.domain.params import InpaintParams
 from core.domain.reproduction import Verdict
 from core.domain.request import InpaintRequest
-from core.engine.fake import FakeInpainter
 from core.services.generations import Origin
 from core.services.worker import DEAD_AFTER
 from db.lineage import MAX_INTERRUPTIONS, MAX_KIN
 from tests.conftest import a_mask, a_request, make_studio
+from tests.fakes import FakeInpainter
 
 BOXES = [(5, 5, 20, 20), (30, 10, 50, 40), (60, 20, 80, 50), (10, 40, 40, 60)]
 

@@ -11,9 +11,9 @@ from core.domain.compositing import unchanged_outside
 from core.domain.generation import Phase
 from core.domain.reproduction import Verdict
 from core.domain.request import Plan
-from core.engine.fake import FakeInpainter, colour_of
 from core.services.painting import paint
 from tests.conftest import a_mask, a_picture, a_request
+from tests.fakes import FakeInpainter, colour_of
 
 AREAS = ["masked", "two-pass", "whole"]
 

@@ -9,7 +9,6 @@ import numpy as np
 import pytest
 
 from core.bootstrap import build_studio, make_loader
-from core.dispatch.inline import WaitingDispatcher
 from core.domain.mask import Mask
 from core.domain.params import FIRST_PROCESSING, PROCESSING, InpaintParams
 from core.domain.reproduction import Verdict
@@ -17,6 +16,7 @@ from core.domain.request import InpaintRequest
 from core.services.generations import Origin
 from core.services.prompts import asked_again
 from tests.conftest import a_mask, a_picture, a_request
+from tests.fakes import WaitingDispatcher
 from tests.services.negative import Negative
 
 BEFORE = Path(__file__).parents[1] / "data" / "painted-by-processing-1.zip"

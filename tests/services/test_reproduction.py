@@ -10,9 +10,9 @@ import pytest
 from core.domain.errors import GenerationNotFound, InvalidMove, ModelNotDownloaded, OutOfMemory
 from core.domain.generation import Status
 from core.domain.reproduction import Batch, Reason, Stage, Verdict, Verification, Wanted
-from core.engine.fake import CUDA, FakeInpainter, fake_environment
 from core.services.worker import DEAD_AFTER
 from tests.conftest import a_picture, a_request
+from tests.fakes import CUDA, FakeInpainter, fake_environment
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ from core.domain.geometry import Size
 from core.domain.mask import Mask
 from core.domain.params import InpaintParams
 from core.domain.request import WorkingRequest
-from core.engine.fake import FakeCatalogue, FakeInpainter, FakeLoader, colour_of
+from tests.fakes import FakeCatalogue, FakeInpainter, FakeLoader, colour_of
 
 SIZE = Size(64, 64)
 

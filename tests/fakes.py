@@ -1,4 +1,4 @@
-"""Stand-ins for the engine, for tests only: deterministic, instant, scriptable, without torch.
+"""Stand-ins for what stands behind the ports: deterministic, instant, scriptable, without torch.
 
 FakeInpainter paints one flat colour that follows from the params, so equal params give equal pixels.
 """
@@ -232,3 +232,31 @@ def _preview(image: Image.Image) -> bytes:
     data = io.BytesIO()
     image.resize((16, 16)).save(data, "JPEG")
     return data.getvalue()
+
+
+class InlineDispatcher:
+    """run: works on one generation, in the caller's own thread, and returns when it has ended."""
+
+    def __init__(self, run: Callable[[str], None]) -> None:
+        self._run = run
+
+    def enqueue(self, generation_id: str) -> None:
+        self._run(generation_id)
+
+    def stop(self, wait_s: float = 0) -> bool:
+        return True
+
+
+class WaitingDispatcher(InlineDispatcher):
+    """Keeps the ids until drain() is called: for tests that look at what is queued, or cancel in between."""
+
+    def __init__(self, run: Callable[[str], None]) -> None:
+        super().__init__(run)
+        self.waiting: list[str] = []
+
+    def enqueue(self, generation_id: str) -> None:
+        self.waiting.append(generation_id)
+
+    def drain(self) -> None:
+        while self.waiting:
+            self._run(self.waiting.pop(0))
