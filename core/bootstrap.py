@@ -182,7 +182,7 @@ def build_studio(
     prompts = Prompts((WILDCARDS, settings.wildcards), check_weights)
     generations = Generations(repo, images, dispatching, resolve_device, now, new_id, random_seed, prompts)
     sheets, models = SheetRepo(engine), catalogue or make_catalogue(settings)
-    pictures = Pictures(images, int(settings.max_megapixels * 1e6))
+    pictures = Pictures(images, settings.max_pixels)
     collector = Collector(files, images, now, new_id)
     bundles = Bundles(repo, files, sheets, images, now, new_id)
     gallery = Gallery(repo, files, images, collector, reserve, now)

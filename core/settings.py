@@ -70,6 +70,10 @@ class Settings(BaseSettings):
         env_file.hand_on(said)
 
     @property
+    def max_pixels(self) -> int:
+        return int(self.max_megapixels * 1e6)
+
+    @property
     def url(self) -> str:
         """The database as an SQLAlchemy URL."""
         return self.database_url or f"sqlite:///{(self.data / 'studio.db').absolute()}"

@@ -12,12 +12,12 @@ from sqlalchemy.orm import Session, sessionmaker
 
 from core.domain.draft import Draft
 from core.domain.errors import DatabaseConflict
+from core.domain.generation import FILES
 from db.connection import writing
 from db.tables import DraftRow, GalleryIdRow, GenerationRow, ReleasedFileRow, VerificationRow
 
 Row, Released = GenerationRow, ReleasedFileRow
 
-FILES = ("source", "source_exif", "mask", "output", "thumbnail")
 BATCH = 5_000
 """Keys or rows in one statement."""
 

@@ -38,11 +38,11 @@ from core.domain.gallery import (
     SavedSearch,
     folded,
 )
-from core.domain.generation import Status
+from core.domain.generation import FILES, Status
 from core.domain.hashing import canonical_json
 from db import search
 from db.connection import writing
-from db.files import FILES, release
+from db.files import release
 from db.mapping import to_generation, whole_rows
 from db.tables import FacetCountRow, GenerationRow, GenerationTagRow, SavedSearchRow, TagRow, VerificationRow
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from sqlalchemy import Engine, func, literal, select, update
@@ -264,23 +264,15 @@ def _advance(
 def _begin(session: Session, step: ReplayStepRow, ready: _Ready, now: datetime, new_id: Callable[[], str]) -> list[str]:
     """The first step runs its original again; each further one continues the new result of the step before."""
     original, before, extended = ready.original, ready.before, ready.original.extended
-    again = Generation(
-        id=new_id(),
-        status=Status.QUEUED,
-        params=original.params,
-        device=step.device,
-        source=ready.source,
-        mask=original.mask,
-        width=original.width,
-        height=original.height,
-        created_at=now,
-        parent_id=before.id if before else original.id,
-        relation=Relation.CONTINUATION if before else Relation.RERUN,
-        session=session.get_one(ReplayRow, step.replay_id).session,
-        source_name=original.source_name,
-        source_exif=original.source_exif,
-        extended=Extended(before.output, extended.by) if before and extended else extended,
-    )
+    again = original.again(new_id(), now, step.device, session.get_one(ReplayRow, step.replay_id).session)
+    if before:
+        again = replace(
+            again,
+            source=ready.source,
+            parent_id=before.id,
+            relation=Relation.CONTINUATION,
+            extended=Extended(before.output, extended.by) if extended else None,
+        )
     add_rows(session, [again])
     session.flush()
     step.generation_id = again.id

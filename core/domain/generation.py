@@ -9,6 +9,7 @@ from enum import StrEnum
 from typing import Any
 
 from core.domain.errors import InvalidMove
+from core.domain.geometry import Size
 from core.domain.outpaint import Extended
 from core.domain.params import InpaintParams
 
@@ -114,6 +115,41 @@ class Outcome:
 
 
 @dataclass(frozen=True, slots=True)
+class Origin:
+    """Where a request comes from: the generation before it, the browser session, the name of the picture's file.
+
+    extended: how its picture came about, if the canvas was extended. source_exif: key of what its file says about it.
+    """
+
+    parent_id: str | None = None
+    relation: Relation | None = None
+    session: str | None = None
+    source_name: str | None = None
+    extended: Extended | None = None
+    source_exif: str | None = None
+
+    @classmethod
+    def variation_of(cls, generation: Generation, session: str) -> Origin:
+        """Of something that is tried again with the same picture and mask."""
+        return cls._after(generation, Relation.VARIATION, session)
+
+    @classmethod
+    def rerun_of(cls, generation: Generation, session: str | None) -> Origin:
+        return cls._after(generation, Relation.RERUN, session)
+
+    @classmethod
+    def _after(cls, generation: Generation, relation: Relation, session: str | None) -> Origin:
+        return cls(
+            generation.id, relation, session, generation.source_name, generation.extended, generation.source_exif
+        )
+
+
+PICTURES = ("source", "mask", "output")
+FILES = (*PICTURES, "source_exif", "thumbnail")
+"""Fields of a generation that name files of the image store."""
+
+
+@dataclass(frozen=True, slots=True)
 class Generation:
     """One row of the gallery. Times are UTC. source, mask, output, thumbnail: keys in the image store.
 
@@ -158,6 +194,61 @@ class Generation:
     verdict: Verdict | None = None
     environment: Mapping[str, str] = field(default_factory=dict)
     record: Mapping[str, Any] = field(default_factory=dict)
+
+    @classmethod
+    def queued(
+        cls,
+        id: str,
+        at: datetime,
+        params: InpaintParams,
+        device: str,
+        *,
+        source: str,
+        mask: str,
+        size: Size,
+        origin: Origin,
+    ) -> Generation:
+        """What is asked for at this moment. device: a key, no wish such as "auto". source, mask: stored already."""
+        return cls(
+            id=id,
+            status=Status.QUEUED,
+            params=params,
+            device=device,
+            source=source,
+            mask=mask,
+            width=size.width,
+            height=size.height,
+            created_at=at,
+            parent_id=origin.parent_id,
+            relation=origin.relation,
+            session=origin.session,
+            source_name=origin.source_name,
+            source_exif=origin.source_exif,
+            extended=origin.extended,
+        )
+
+    def again(self, id: str, at: datetime, device: str, session: str | None) -> Generation:
+        """The same request as a new row: same picture, mask, parameters and seed; nothing of what became of it."""
+        return Generation.queued(
+            id,
+            at,
+            self.params,
+            device,
+            source=self.source,
+            mask=self.mask,
+            size=Size(self.width, self.height),
+            origin=Origin.rerun_of(self, session),
+        )
+
+    @property
+    def pictures(self) -> tuple[str, ...]:
+        """Keys of the pictures that it is made of, as far as they are there: source, mask, result."""
+        return tuple(key for name in PICTURES if (key := getattr(self, name)))
+
+    @property
+    def files(self) -> tuple[str, ...]:
+        """Keys of all files that it needs, as far as they are there."""
+        return tuple(key for name in FILES if (key := getattr(self, name)))
 
     @property
     def is_imported_picture(self) -> bool:

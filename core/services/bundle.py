@@ -125,7 +125,7 @@ class Bundles:
             data = self.images.read_file(key)
             _decoded(data, key)
         except (InvalidBundle, StoredImageMissing) as error:
-            [id, *_] = [g.id for g in generations if key in (g.source, g.mask, g.output)]
+            [id, *_] = [g.id for g in generations if key in g.pictures]
             what = "missing" if isinstance(error, StoredImageMissing) else "damaged"
             raise StoredImageDamaged(
                 f"A stored picture of generation {id} is {what}, so no bundle was written. Leave that one out, or "
@@ -142,7 +142,7 @@ class Bundles:
             generations, sheets = _read_index(bundle)
             found = {key: _facts(_read_picture(bundle, key)) for key in _keys(generations)}
             for generation in generations:
-                if any(found[key][0] != (generation.width, generation.height) for key in _keys([generation])):
+                if any(found[key][0] != (generation.width, generation.height) for key in generation.pictures):
                     raise InvalidBundle("The pictures of a generation in this bundle have different sizes.")
                 if found[generation.output][1] != generation.pixels_sha256:
                     raise InvalidBundle
@@ -380,7 +380,7 @@ def _from_json(entry: Mapping[str, Any]) -> Generation:
 
 
 def _keys(generations: Sequence[Generation]) -> list[str]:
-    return list(dict.fromkeys(key for g in generations for key in (g.source, g.mask, g.output) if key))
+    return list(dict.fromkeys(key for g in generations for key in g.pictures))
 
 
 def _exif_keys(generations: Sequence[Generation]) -> list[str]:

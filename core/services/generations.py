@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from core.domain.errors import GenerationNotFound, InvalidMove, InvalidParams
-from core.domain.generation import Generation, Progress, Relation, Status
-from core.domain.outpaint import Extended
+from core.domain.generation import Generation, Progress, Status
+from core.domain.generation import Origin as Origin
+from core.domain.geometry import Size
 from core.domain.params import InpaintParams
 from core.domain.request import InpaintRequest
 from core.domain.sheet import KeptSheet
@@ -19,33 +20,6 @@ from db.generations import GenerationRepo
 
 MAX_COUNT = 64
 """Images of one submission. More is a matter of submitting again."""
-
-
-@dataclass(frozen=True, slots=True)
-class Origin:
-    """Where a request comes from: the generation before it, the browser session, the name of the picture's file.
-
-    extended: how its picture came about, if the canvas was extended. source_exif: key of what its file says about it.
-    """
-
-    parent_id: str | None = None
-    relation: Relation | None = None
-    session: str | None = None
-    source_name: str | None = None
-    extended: Extended | None = None
-    source_exif: str | None = None
-
-    @classmethod
-    def variation_of(cls, generation: Generation, session: str) -> Origin:
-        """Of something that is tried again with the same picture and mask."""
-        return cls(
-            generation.id,
-            Relation.VARIATION,
-            session,
-            generation.source_name,
-            generation.extended,
-            generation.source_exif,
-        )
 
 
 UNKNOWN_ORIGIN = Origin()
@@ -92,23 +66,10 @@ class Generations:
         all_params = [self.prompts.made(params) for params in all_params]
         device = self.resolve_device(device)
         source, mask = self.images.put(request.image), self.images.put(request.mask.to_image())
+        size = Size(*request.image.size)
         generations = [
-            Generation(
-                id=self.new_id(),
-                status=Status.QUEUED,
-                params=params,
-                device=device,
-                source=source,
-                mask=mask,
-                width=request.image.width,
-                height=request.image.height,
-                created_at=self.now(),
-                parent_id=origin.parent_id,
-                relation=origin.relation,
-                session=origin.session,
-                source_name=origin.source_name,
-                extended=origin.extended,
-                source_exif=origin.source_exif,
+            Generation.queued(
+                self.new_id(), self.now(), params, device, source=source, mask=mask, size=size, origin=origin
             )
             for params in all_params
         ]
@@ -129,26 +90,10 @@ class Generations:
         """
         original = self.repo.get(id)
         original.check_can_run_again()
-        again = Generation(
-            id=self.new_id(),
-            status=Status.QUEUED,
-            params=original.params,
-            device=self.resolve_device(device or original.device),
-            source=original.source,
-            mask=original.mask,
-            width=original.width,
-            height=original.height,
-            created_at=self.now(),
-            parent_id=id,
-            relation=Relation.RERUN,
-            session=session,
-            source_name=original.source_name,
-            extended=original.extended,
-            source_exif=original.source_exif,
-        )
+        again = original.again(self.new_id(), self.now(), self.resolve_device(device or original.device), session)
         self.repo.add([again])
         # Its files may lie in the trash since the original was deleted a moment ago: asked for, they come back.
-        for key in (again.source, again.mask):
+        for key in again.files:
             self.images.has(key)
         self.dispatcher.enqueue(again.id)
         return again.id

@@ -2,14 +2,42 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from core.domain.errors import InvalidMove
-from core.domain.generation import MOVES, Phase, Progress, Status
+from core.domain.generation import MOVES, Generation, Origin, Phase, Progress, Relation, Status, Verdict
+from core.domain.geometry import Size
+from core.domain.outpaint import Extended, Extension
+from core.domain.params import InpaintParams
 
 statuses = st.sampled_from(Status)
+
+AT = datetime(2026, 11, 26, 12, tzinfo=UTC)
+
+ORIGIN = Origin("parent", Relation.VARIATION, "browser", "photo.jpg", Extended("first", (Extension(8),)), "exif")
+
+PAINTED = replace(
+    Generation.queued(
+        "a", AT, InpaintParams(seed=7), "cpu", source="source", mask="mask", size=Size(64, 48), origin=ORIGIN
+    ),
+    status=Status.SUCCEEDED,
+    finished_at=AT,
+    output="output",
+    thumbnail="thumbnail",
+    pixels_sha256="output",
+    runtime_s=2.0,
+    rating=5,
+    title="Best of all",
+    tags=("sea",),
+    verdict=Verdict.EXACT,
+    environment={"torch": "2"},
+    record={"crop": [0, 0, 64, 48]},
+)
 
 
 @given(statuses, statuses)
@@ -51,3 +79,27 @@ def test_the_bar_does_not_fall_back_while_the_result_is_stored():
             (Phase.STORING, 0, 0),
         ]
     ] == [0.0, 0.25, 1.0, 1.0]
+
+
+def test_what_runs_again_is_the_same_request_with_nothing_of_what_became_of_it():
+    later = AT + timedelta(hours=1)
+
+    again = PAINTED.again("b", later, "cuda:0", "another browser")
+
+    fresh = Generation.queued(
+        "b",
+        later,
+        PAINTED.params,
+        "cuda:0",
+        source="source",
+        mask="mask",
+        size=Size(64, 48),
+        origin=replace(ORIGIN, parent_id="a", relation=Relation.RERUN, session="another browser"),
+    )
+    assert again == fresh
+    assert again.files == ("source", "mask", "exif")
+
+
+def test_a_generation_names_each_file_that_it_needs_and_none_twice():
+    assert sorted(PAINTED.files) == ["exif", "mask", "output", "source", "thumbnail"]
+    assert PAINTED.pictures == ("source", "mask", "output")

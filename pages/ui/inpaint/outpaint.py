@@ -58,7 +58,7 @@ def _extend(studio: Studio, id: str, size: Size) -> None:
         extension = _of_shape(size, session[f"{id}.extend-shape"])
     else:
         extension = Extension(**{side: session[f"{id}.extend-{side}"] for side in SIDES})
-    max_pixels = int(studio.settings.max_megapixels * 1e6)
+    max_pixels = studio.settings.max_pixels
     larger = studio.drafts.extended(id, extension, overlap_px=session[f"{id}.overlap"], max_pixels=max_pixels)
     state.open_draft(studio, _with_model(studio, larger))
 
