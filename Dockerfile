@@ -24,8 +24,10 @@ RUN useradd --create-home --user-group --uid 1000 studio \
 WORKDIR /app
 
 # Before the code, so that a change of code does not install everything again.
-COPY requirements.txt ./
-RUN PIP_EXTRA_INDEX_URL="${TORCH_INDEX}" pip install --no-cache-dir -r requirements.txt
+# The lock, by hash, holds all but torch, whose build is the choice above.
+COPY requirements.txt requirements.lock ./
+RUN pip install --no-cache-dir --no-deps --require-hashes -r requirements.lock \
+    && PIP_EXTRA_INDEX_URL="${TORCH_INDEX}" pip install --no-cache-dir -r requirements.txt
 
 COPY LICENSE Home.py ./
 COPY .streamlit/ .streamlit/
