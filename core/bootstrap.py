@@ -19,7 +19,6 @@ from core.dispatch.regularly import Regularly
 from core.dispatch.threads import ThreadDispatcher
 from core.domain.environment import Device
 from core.domain.errors import StudioError
-from core.domain.modes import CONTENT_FILL, Mode
 from core.domain.params import PARAMETERS, InpaintParams
 from core.ports import Dispatcher, LoadInpainter, ModelCatalogue
 from core.services.backups import Backups
@@ -37,6 +36,7 @@ from core.services.pictures import Pictures
 from core.services.presets import Presets
 from core.services.prompts import Prompts
 from core.services.queue import Queue
+from core.services.recommendations import Recommendations
 from core.services.reproduction import Reproductions
 from core.services.sheets import Sheets
 from core.services.statistics import Statistics
@@ -86,6 +86,7 @@ class Studio:
     lineage: Lineage
     pictures: Pictures
     drafts: Drafts
+    recommendations: Recommendations
     models: ModelCatalogue
     worker: Worker
     dispatcher: Dispatcher
@@ -125,22 +126,6 @@ class Studio:
         from core.engine.device import environment
 
         return [environment(device).facts for device in self.devices()]
-
-    def model_for(self, mode: Mode, model: str) -> str:
-        """The model to take when this mode is chosen.
-
-        A model of few words gives way to one that suits the mode; that one gives way again to the usual one.
-        """
-        listed = {spec.key for spec in self.models.listed()}
-        if mode.instead in listed and self._knows_few_words(model):
-            return mode.instead
-        return self.settings.model if model == CONTENT_FILL and mode.instead != CONTENT_FILL else model
-
-    def _knows_few_words(self, model: str) -> bool:
-        try:
-            return self.models.vocabulary(model) is not None
-        except StudioError:
-            return False
 
     def device(self, wish: str = "auto") -> str:
         """The key of the device that a wish comes to. Raises DeviceUnavailable."""
@@ -182,6 +167,7 @@ def build_studio(
     prompts = Prompts((WILDCARDS, settings.wildcards), check_weights)
     generations = Generations(repo, images, dispatching, resolve_device, now, new_id, random_seed, prompts)
     sheets, models = SheetRepo(engine), catalogue or make_catalogue(settings)
+    recommendations = Recommendations(models, settings.model)
     pictures = Pictures(images, settings.max_pixels)
     collector = Collector(files, images, now, new_id)
     bundles = Bundles(repo, files, sheets, images, now, new_id)
@@ -216,7 +202,8 @@ def build_studio(
         ),
         pictures=pictures,
         lineage=Lineage(families, repo, images, dispatching, resolve_device, now, new_id),
-        drafts=Drafts(DraftRepo(engine), images, pictures, partial(_is_usable, models), now, new_id),
+        drafts=Drafts(DraftRepo(engine), images, pictures, recommendations, now, new_id),
+        recommendations=recommendations,
         models=models,
         worker=worker,
         dispatcher=dispatching,
@@ -226,13 +213,6 @@ def build_studio(
 def make_backups(settings: Settings, now: Callable[[], datetime] = lambda: datetime.now(UTC)) -> Backups:
     """Apart from the studio, which a damaged database keeps from opening. Raises InvalidSettings."""
     return Backups(sqlite_file(settings.url), settings.backup_folder, settings.backups, now)
-
-
-def _is_usable(models: ModelCatalogue, model: str) -> bool:
-    try:
-        return models.is_ready(model)
-    except StudioError:
-        return False
 
 
 def make_catalogue(settings: Settings) -> ModelCatalogue:

@@ -304,15 +304,8 @@ def _extension(text: str, size: Size) -> Extension:
 
 def _params(studio: Studio, model: str | None, mode: str | None, **chosen: Any) -> InpaintParams:
     """What was given, then what suits the mode and the model, then the defaults; a seed by chance if none was given."""
-    if mode is not None and mode not in MODES:
-        raise InvalidInput(f"There is no mode {mode!r}. Choose one of {', '.join(MODES)}.")
-    if model is None:
-        usual = studio.settings.model
-        model = studio.model_for(MODES[mode], usual) if mode else usual
-    spec = studio.models.find(model)
-    values = {"size": spec.native_px, **spec.recommended, "model": spec.key}
-    values |= dict(MODES[mode].values) if mode else {}
-    values |= {name: value for name, value in chosen.items() if value is not None}
+    chosen = {name: value for name, value in chosen.items() if value is not None}
+    values = studio.recommendations.for_request(model, mode, chosen)
     if "seed" not in values:
         values["seed"] = studio.generations.random_seed()
     return InpaintParams(**values)

@@ -11,6 +11,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+REPLACE, ADD, REMOVE, EDGES = "replace", "add", "remove", "edges"
+"""The keys of MODES."""
+
 CONTENT_FILL = "content-fill"
 """Key of the model table: continues the surroundings without any model (docs/decisions/0010-content-fill.md)."""
 
@@ -31,7 +34,7 @@ class Mode:
 
 
 MODES: dict[str, Mode] = {
-    "replace": Mode(
+    REPLACE: Mode(
         "Replace",
         "Something else in the place of what is there. It begins with pure noise: what was there is forgotten.",
         "Say what should be there instead.",
@@ -44,7 +47,7 @@ MODES: dict[str, Mode] = {
             "keep_threshold": 0.0,
         },
     ),
-    "add": Mode(
+    ADD: Mode(
         "Add",
         "Something new on what is there. It begins with the colours around the mask, so that the new thing stands in "
         "the light of its place; beside it the picture stays as it is.",
@@ -59,7 +62,7 @@ MODES: dict[str, Mode] = {
         },
         painting="Paint its outline generously.",
     ),
-    "remove": Mode(
+    REMOVE: Mode(
         "Remove",
         "What is there goes away, and its surroundings are continued. It begins with a classical fill, which the model "
         "then repaints.",
@@ -75,7 +78,7 @@ MODES: dict[str, Mode] = {
         painting="Paint over its shadow, too.",
         instead=CONTENT_FILL,
     ),
-    "edges": Mode(
+    EDGES: Mode(
         "Fill edges",
         "New canvas around a picture, or a torn border. It begins with the colours of the border, and is matched to "
         "them.",

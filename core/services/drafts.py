@@ -3,41 +3,33 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
 
 from core.domain.draft import Draft
 from core.domain.errors import InvalidMove, StorageFull
 from core.domain.generation import Generation, Relation
 from core.domain.geometry import Size
-from core.domain.modes import CONTENT_FILL, MODES
 from core.domain.outpaint import Extended, Extension, extended, mask_of_extension
-from core.domain.params import OF_ONE_MODEL, ORIGINAL
 from core.domain.picture import Picture
 from core.ports import ImageStore
 from core.services.pictures import Pictures
 from core.services.prompts import PROMPTS, as_written
+from core.services.recommendations import Recommendations
 from db.drafts import DraftRepo
 
 log = logging.getLogger(__name__)
 
 KEPT_FOR = timedelta(days=30)
 
-OF_ONE_PICTURE = frozenset(
-    {"prompt", "negative_prompt", "seed", "random_seed", "count", "variation_strength", "variation_seed"}
-)
-
 
 @dataclass(frozen=True, slots=True)
 class Drafts:
-    """is_usable: whether a model is on this machine and can be loaded."""
-
     repo: DraftRepo
     images: ImageStore
     pictures: Pictures
-    is_usable: Callable[[str], bool]
+    recommendations: Recommendations
     now: Callable[[], datetime]
     new_id: Callable[[], str]
 
@@ -45,11 +37,8 @@ class Drafts:
         """A new draft without a picture; old ones that nobody touched for a month are forgotten.
 
         The parameters used last come along, but not the prompts, the seeds and how many: those belonged to a picture.
-        Nor does a model that cannot paint: its name was mistyped, or chosen for that picture only.
         """
-        last = {name: value for name, value in self.repo.latest_params().items() if name not in OF_ONE_PICTURE}
-        # Content fill was taken for one deed: its form takes no words, and its values suit nothing else.
-        params = {} if last.get("model") == CONTENT_FILL else self._for_another_picture(last)
+        params = self.recommendations.for_new_draft(self.repo.latest_params())
         id = self.new_id()
         try:
             self.repo.forget_older_than(self.now() - KEPT_FOR, self.now())
@@ -72,15 +61,9 @@ class Drafts:
             source_exif=self.pictures.keep_exif(picture),
             source_name=name,
             notes=picture.notes,
-            params=self._for_another_picture(draft.params),
+            params=self.recommendations.for_another_picture(draft.params),
             has_simple_canvas=draft.has_simple_canvas,
         )
-
-    def _for_another_picture(self, params: Mapping[str, Any]) -> Mapping[str, Any]:
-        """Without a model that cannot paint now, and what was chosen for that one."""
-        if "model" not in params or self.is_usable(str(params["model"])):
-            return params
-        return {name: value for name, value in params.items() if name not in ("model", *OF_ONE_MODEL)}
 
     def extended(self, id: str, extension: Extension, *, overlap_px: int, max_pixels: int) -> Draft:
         """The draft of this id with more canvas around its picture, all of it masked, and parameters that suit it.
@@ -98,8 +81,7 @@ class Drafts:
             source=self.images.put(larger),
             base_mask=self.images.put(mask.to_image()),
             drawing=None,
-            # The new part holds the border's colours already, and the overlap the picture itself.
-            params={**draft.params, **MODES["edges"].values, "fill": ORIGINAL, "mode": "edges"},
+            params=self.recommendations.for_extended(draft.params),
             extended=draft.extended.once_more(extension) if draft.extended else Extended(draft.source, (extension,)),
             before=id,
             said={},

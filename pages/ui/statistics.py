@@ -18,7 +18,6 @@ from pages.ui.components.gallery_grid import STATUS_TITLES
 from pages.ui.shell import address, state
 from pages.ui.shell.links import GALLERY_PAGE, INPAINT_PAGE
 from pages.ui.shell.messages import escaped, shown_errors
-from pages.ui.shell.resources import unused_by
 from pages.ui.shell.wording import VERDICT_TITLES, duration
 
 PERIODS = {7: "Last 7 days", 30: "Last 30 days", 90: "Last 90 days", 365: "Last year", 0: "All time"}
@@ -137,7 +136,7 @@ def _durations(studio: Studio, paces: Sequence[Pace]) -> None:
     left, right = st.columns(2, gap="large")
     with left:
         # One without steps, such as content fill, has a number of them on record all the same.
-        without = {model for model in {pace.model for pace in paces} if STEPS in unused_by(studio, model)}
+        without = {model for model in {pace.model for pace in paces} if STEPS in studio.recommendations.unused(model)}
         stepped = [pace for pace in paces if pace.model not in without]
         _pace_chart(stepped, "Steps", lambda pace: pace.steps, "By steps")
     with right:

@@ -57,8 +57,8 @@ def test_what_is_typed_under_another_belongs_to_this_draft_only(studio, opened, 
 
 
 def test_a_usual_model_that_cannot_paint_is_told_and_another_can_be_chosen(studio, pictured, inpaint, monkeypatch):
-    settings = studio.settings.model_copy(update={"model": "~nosuchuser"})
-    monkeypatch.setattr("pages.ui.shell.resources.studio", lambda: replace(studio, settings=settings))
+    suits = replace(studio.recommendations, usual_model="~nosuchuser")
+    monkeypatch.setattr("pages.ui.shell.resources.studio", lambda: replace(studio, recommendations=suits))
     studio.drafts.save(pictured, studio.drafts.get(pictured).changed(params={}))
 
     page = inpaint(draft=pictured)

@@ -10,24 +10,11 @@ import streamlit as st
 from core.bootstrap import Studio
 from core.domain.errors import StudioError
 from core.domain.model import ModelSpec, Vocabulary
-from core.domain.params import OF_ONE_MODEL, PARAMETERS
+from core.domain.params import PARAMETERS
 from pages.ui.shell import state
 from pages.ui.shell.messages import escaped, show_error, shown_errors
 
 OTHER = "another"
-
-
-def recommended(spec: ModelSpec) -> dict[str, Any]:
-    """The values that suit this model best, for every parameter that depends on the model."""
-    defaults = {name: PARAMETERS[name].default for name in OF_ONE_MODEL}
-    return {**defaults, "size": spec.native_px, **spec.recommended}
-
-
-def recommended_for(studio: Studio, model: str) -> Mapping[str, Any]:
-    try:
-        return recommended(studio.models.find(model))
-    except StudioError:
-        return {}
 
 
 def model_picker(studio: Studio, id: str, chosen: str, apply: Any) -> str:

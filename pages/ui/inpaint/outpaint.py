@@ -8,9 +8,7 @@ from core.bootstrap import Studio
 from core.domain.draft import Draft
 from core.domain.errors import InvalidInput
 from core.domain.geometry import Size
-from core.domain.modes import MODES
 from core.domain.outpaint import MAX_PX, OVERLAP_PX, Extension
-from pages.ui.inpaint.model_picker import recommended_for
 from pages.ui.shell import state
 from pages.ui.shell.actions import action_button
 from pages.ui.shell.messages import shown_errors
@@ -60,16 +58,7 @@ def _extend(studio: Studio, id: str, size: Size) -> None:
         extension = Extension(**{side: session[f"{id}.extend-{side}"] for side in SIDES})
     max_pixels = studio.settings.max_pixels
     larger = studio.drafts.extended(id, extension, overlap_px=session[f"{id}.overlap"], max_pixels=max_pixels)
-    state.open_draft(studio, _with_model(studio, larger))
-
-
-def _with_model(studio: Studio, draft: Draft) -> Draft:
-    """A model of few words cannot continue a photograph: another one is chosen, with what suits it."""
-    model = draft.params.get("model") or studio.settings.model
-    better = studio.model_for(MODES["edges"], model)
-    if better == model:
-        return draft
-    return draft.changed(params={**draft.params, **recommended_for(studio, better), "model": better})
+    state.open_draft(studio, larger)
 
 
 def _chosen(id: str, size: Size) -> tuple[Extension | None, str]:

@@ -17,31 +17,28 @@ from core.bootstrap import Studio
 from core.domain.draft import Draft
 from core.domain.environment import Device
 from core.domain.errors import InvalidParams, StudioError
-from core.domain.modes import CONTENT_FILL, MODES, asks_to_remove
+from core.domain.modes import MODES, REMOVE, REPLACE, asks_to_remove
 from core.domain.params import ORIGINAL, PARAMETERS, TWO_PASS, InpaintParams
+from core.services.recommendations import AUTOMATIC
 from pages.ui.inpaint.model_picker import (
     fill_model,
     held_model,
     model_facts,
     model_picker,
     model_problem,
-    recommended_for,
     vocabulary_advice,
 )
 from pages.ui.inpaint.prompt_length import prompt_length_line
 from pages.ui.shell import state
 from pages.ui.shell.messages import escaped, show_error
-from pages.ui.shell.resources import looking_for_devices, unused_by
+from pages.ui.shell.resources import looking_for_devices
 from pages.ui.shell.wording import beginning
 
 MAX_IMAGES = 8
-AUTOMATIC = "auto"
 SLIDER_STEPS = 300
 """A slider for as many places as a hand can still hit; a number field above."""
 
 MODE = "mode"
-USUAL_MODE = "replace"
-REMOVE = "remove"
 LOOKS_WEIGHTED = re.compile(
     r"(?<!\\)\([^()]*[^()\d\s]\s*:\s*[0-9.]+\s*\)"
     r"|(?<!\\)\([^()]+(?<!\\)\)(?:\d*\.?\d+|\++|-+)(?!\w)"
@@ -74,9 +71,9 @@ def params_form(studio: Studio, id: str, draft: Draft) -> tuple[Choices, DeltaGe
     Whatever comes and goes with the words stands below it: a line that appears when a field is left must not move the
     button that is just being pressed. The third is the place below those lines.
     """
-    kept = _kept(studio, draft)
+    kept = studio.recommendations.for_form(draft.params)
     values: dict[str, Any] = {}
-    unused = unused_by(studio, held_model(id) or kept["model"])
+    unused = studio.recommendations.unused(held_model(id) or kept["model"])
     mode = _mode(studio, id, kept, takes_words="prompt" not in unused)
     with st.container(gap=None):
         values["prompt"] = _text(studio, id, "prompt", kept, unused, height=84)
@@ -141,7 +138,7 @@ def form_now(studio: Studio, id: str, draft: Draft, session: Mapping[str, Any]) 
 
     The second result is what the draft keeps of it.
     """
-    kept = _kept(studio, draft)
+    kept = studio.recommendations.for_form(draft.params)
     model = held_model(id, session) or kept["model"]
     fields = {name: session.get(f"{id}.{name}", kept[name]) for name in (*PARAMETERS, "count", "device", MODE)}
     is_random = bool(session.get(f"{id}.random", kept["random_seed"]))
@@ -164,29 +161,6 @@ def resolved_device(studio: Studio, id: str, draft: Draft) -> str | None:
 
 
 # The fields ----------------------------------------------------------------------------------------------------
-
-
-def _kept(studio: Studio, draft: Draft) -> Mapping[str, Any]:
-    """What the draft says; what it does not say is recommended for its model."""
-    model = draft.params.get("model") or studio.settings.model
-    known = {name: value for name, value in draft.params.items() if value is not None}
-    # A seed without a word on chance comes from a generation that is to be tried again: it is kept.
-    mode = _first_mode(studio, model, is_fresh=not known)
-    extras = {MODE: mode, "random_seed": "seed" not in known, "count": 1, "device": AUTOMATIC, "model": model}
-    defaults = {name: parameter.default for name, parameter in PARAMETERS.items()}
-    of_mode = MODES[mode].values if mode != USUAL_MODE else {}
-    return {**defaults, **recommended_for(studio, model), **of_mode, **extras, **known}
-
-
-def _first_mode(studio: Studio, model: str, *, is_fresh: bool) -> str:
-    """What a draft is for that does not say it."""
-    if model == CONTENT_FILL:
-        return REMOVE
-    try:
-        # A model that knows some things only is there to put them into pictures, rather than in the place of others.
-        return "add" if is_fresh and studio.models.vocabulary(model) else USUAL_MODE
-    except StudioError:
-        return USUAL_MODE
 
 
 def _text(
@@ -248,7 +222,7 @@ def _within(value: Any, kind: type, low: float, high: float) -> int | float:
 def _mode(studio: Studio, id: str, kept: Mapping[str, Any], *, takes_words: bool) -> str:
     """What is to be done. Choosing sets the parameters that suit it; they can be changed afterwards."""
     key = f"{id}.{MODE}"
-    state.begin_widget(key, kept[MODE] if kept[MODE] in MODES else USUAL_MODE)
+    state.begin_widget(key, kept[MODE] if kept[MODE] in MODES else REPLACE)
     chosen = st.segmented_control(
         "What to do",
         list(MODES),
@@ -261,22 +235,14 @@ def _mode(studio: Studio, id: str, kept: Mapping[str, Any], *, takes_words: bool
         on_change=_apply_mode,
         args=(studio, id),
     )
-    mode = MODES[chosen or USUAL_MODE]
+    mode = MODES[chosen or REPLACE]
     st.caption(f"{mode.advice if takes_words else ''} {mode.painting}".strip())
-    return chosen or USUAL_MODE
+    return chosen or REPLACE
 
 
 def _apply_mode(studio: Studio, id: str) -> None:
-    chosen, model = state.held(f"{id}.{MODE}") or USUAL_MODE, held_model(id)
-    values = dict(MODES[chosen].values)
-    better = studio.model_for(MODES[chosen], model)
-    if better != model:
-        fill_model(studio, id, better)
-        values = {**recommended_for(studio, better), **values}
-    if chosen == USUAL_MODE:
-        # A model that is not made for inpainting says how strongly it should be used.
-        values |= {name: value for name, value in recommended_for(studio, better).items() if name in values}
-    fill_form(studio, id, values)
+    chosen = state.held(f"{id}.{MODE}") or REPLACE
+    fill_form(studio, id, studio.recommendations.for_mode(chosen, held_model(id)))
 
 
 def _choice(studio: Studio, id: str, name: str, kept: Mapping[str, Any], unused: Collection[str] = ()) -> str:
@@ -397,16 +363,12 @@ def fill_form(studio: Studio, id: str, values: Mapping[str, Any]) -> None:
 
 
 def _apply_recommended(studio: Studio, id: str, model: str) -> None:
-    fill_form(studio, id, recommended_for(studio, model))
+    fill_form(studio, id, studio.recommendations.for_model(model))
 
 
 def _advice(studio: Studio, values: Mapping[str, Any]) -> None:
     _advise_unused(studio, values["model"])
-    try:
-        vocabulary = studio.models.vocabulary(values["model"])
-    except StudioError:
-        return
-    vocabulary_advice(vocabulary, values["prompt"])
+    vocabulary_advice(studio.recommendations.vocabulary(values["model"]), values["prompt"])
 
 
 def _advise_unused(studio: Studio, model: str) -> None:

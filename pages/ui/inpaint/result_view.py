@@ -21,7 +21,6 @@ from pages.ui.shell import state
 from pages.ui.shell.actions import action_button
 from pages.ui.shell.links import GALLERY_PAGE, address_of
 from pages.ui.shell.messages import escaped, shown_errors
-from pages.ui.shell.resources import unused_by
 from pages.ui.shell.wording import TO_TRASH, TRASHED, waited
 
 VARIATIONS = 4
@@ -103,7 +102,7 @@ def _actions(studio: Studio, id: str, generation: Generation) -> None:
             icon=":material/filter_b_and_w:",
             help="It becomes the picture, and the mask it was made with stays: to repaint the same part once more",
         )
-        by_chance = "seed" not in unused_by(studio, generation.params.model)
+        by_chance = "seed" not in studio.recommendations.unused(generation.params.model)
         if by_chance:
             action_button(
                 "Try another seed",

@@ -13,7 +13,6 @@ from core.domain.params import PARAMETERS, SCHEDULERS, InpaintParams
 from core.domain.sheet import AXES, WORDS, Axis, Sheet
 from pages.ui.shell import state
 from pages.ui.shell.messages import escaped
-from pages.ui.shell.resources import unused_by
 from pages.ui.shell.wording import duration
 
 NOTHING = "nothing"
@@ -107,7 +106,7 @@ def _title(name: str) -> str:
 
 def _unused(studio: Studio, params: InpaintParams | None, *axes: Axis | str | None) -> Collection[str]:
     varies_model = any(isinstance(axis, Axis) and axis.name == "model" for axis in axes)
-    return () if params is None or varies_model else unused_by(studio, params.model)
+    return () if params is None or varies_model else studio.recommendations.unused(params.model)
 
 
 def _sheet(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import atexit
 import threading
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 
 import streamlit as st
@@ -12,7 +12,6 @@ import streamlit as st
 from core.bootstrap import Studio, build_studio, make_loader, warm_up
 from core.dispatch.threads import leave
 from core.domain.environment import Device
-from core.domain.errors import StudioError
 from core.ports import Inpainter
 from core.settings import Settings
 
@@ -90,11 +89,3 @@ def warming_up(_studio: Studio) -> Future[None]:
     warming = thread.submit(after_the_look)
     thread.shutdown(wait=False)
     return warming
-
-
-def unused_by(studio: Studio, model: str) -> Collection[str]:
-    """The parameters that have no effect with this model."""
-    try:
-        return studio.models.find(model).unused
-    except StudioError:
-        return ()

@@ -1,0 +1,176 @@
+"""Which values suit, as tables: what a model, a mode and a short vocabulary come to."""
+
+from __future__ import annotations
+
+import pytest
+
+from core.domain.errors import InvalidInput, UnknownModel
+from core.domain.model import ModelSpec
+from core.domain.modes import CONTENT_FILL, MODES
+from core.domain.params import OF_ONE_MODEL, PARAMETERS, InpaintParams
+from core.services.recommendations import Recommendations
+from tests.fakes import POCKET, FakeCatalogue
+
+FEW_WORDS, GENERAL, ABSENT = POCKET.key, "general", "~nosuchmodel"
+SPECS = (
+    POCKET,
+    ModelSpec(GENERAL, "General", "Knows the language.", 512, recommended={"strength": 0.8}, unused=("scheduler",)),
+    ModelSpec(CONTENT_FILL, "Content fill", "Knows no words.", 256, recommended={"guidance_scale": 1.0}),
+)
+SHOWN = ("model", "size", "num_inference_steps", "guidance_scale", "strength", "fill", "mask_grow_px")
+STAYS = None
+
+
+@pytest.fixture
+def suits() -> Recommendations:
+    return Recommendations(FakeCatalogue(*SPECS, ready=(POCKET.key, GENERAL, CONTENT_FILL)), usual_model=FEW_WORDS)
+
+
+def shown(values) -> tuple:
+    return tuple(values.get(name, STAYS) for name in SHOWN)
+
+
+@pytest.mark.parametrize(
+    ("mode", "model", "expected"),
+    [
+        # What is to be done, with which model: that model or a better one, size, steps, guidance, strength, fill, grow.
+        ("replace", FEW_WORDS, (STAYS, STAYS, STAYS, STAYS, 1.0, "original", 4)),
+        ("add", FEW_WORDS, (STAYS, STAYS, STAYS, STAYS, 0.9, "border", 0)),
+        ("remove", FEW_WORDS, (CONTENT_FILL, 256, 50, 1.0, 0.6, "telea", 8)),
+        ("edges", FEW_WORDS, (CONTENT_FILL, 256, 50, 1.0, 0.8, "border", 0)),
+        ("replace", GENERAL, (STAYS, STAYS, STAYS, STAYS, 0.8, "original", 4)),
+        ("add", GENERAL, (STAYS, STAYS, STAYS, STAYS, 0.9, "border", 0)),
+        ("remove", GENERAL, (STAYS, STAYS, STAYS, STAYS, 0.6, "telea", 8)),
+        ("edges", GENERAL, (STAYS, STAYS, STAYS, STAYS, 0.8, "border", 0)),
+        ("replace", CONTENT_FILL, (FEW_WORDS, 64, 4, 3.0, 1.0, "original", 4)),
+        ("add", CONTENT_FILL, (FEW_WORDS, 64, 4, 3.0, 0.9, "border", 0)),
+        ("remove", CONTENT_FILL, (STAYS, STAYS, STAYS, STAYS, 0.6, "telea", 8)),
+        ("edges", CONTENT_FILL, (STAYS, STAYS, STAYS, STAYS, 0.8, "border", 0)),
+        ("replace", ABSENT, (STAYS, STAYS, STAYS, STAYS, 1.0, "original", 4)),
+        ("remove", ABSENT, (STAYS, STAYS, STAYS, STAYS, 0.6, "telea", 8)),
+    ],
+)
+def test_choosing_a_mode_sets_its_values_and_takes_a_better_model_where_one_knows_few_words(
+    suits, mode, model, expected
+):
+    assert shown(suits.for_mode(mode, model)) == expected
+
+
+def test_a_model_of_few_words_stays_where_content_fill_is_not_among_the_models():
+    suits = Recommendations(FakeCatalogue(POCKET), FEW_WORDS)
+
+    assert {suits.model_for(mode, FEW_WORDS) for mode in MODES} == {FEW_WORDS}
+
+
+@pytest.mark.parametrize(
+    ("model", "expected"),
+    [
+        (FEW_WORDS, (STAYS, 64, 4, 3.0, 1.0, STAYS, 4)),
+        (GENERAL, (STAYS, 512, 50, 7.5, 0.8, STAYS, 4)),
+        (CONTENT_FILL, (STAYS, 256, 50, 1.0, 1.0, STAYS, 4)),
+    ],
+)
+def test_a_model_sets_every_value_that_depends_on_it_and_leaves_the_others(suits, model, expected):
+    values = suits.for_model(model)
+
+    assert shown(values) == expected
+    assert set(values) == set(OF_ONE_MODEL)
+
+
+def test_of_a_model_that_cannot_be_found_nothing_is_known(suits):
+    assert (suits.for_model(ABSENT), suits.unused(ABSENT), suits.vocabulary(ABSENT)) == ({}, (), None)
+
+
+def test_what_a_model_does_not_use_and_the_few_words_that_it_knows_are_its_own(suits):
+    assert (suits.unused(GENERAL), suits.unused(FEW_WORDS)) == (("scheduler",), ())
+    assert suits.vocabulary(GENERAL) is None
+    assert suits.vocabulary(FEW_WORDS).knows("a red balloon")
+
+
+@pytest.mark.parametrize(
+    ("params", "mode", "expected"),
+    [
+        # A new draft; a draft of each model; what was chosen before goes before all else.
+        ({}, "add", (FEW_WORDS, 64, 4, 3.0, 0.9, "border", 0)),
+        ({"model": FEW_WORDS}, "replace", (FEW_WORDS, 64, 4, 3.0, 1.0, "original", 4)),
+        ({"model": GENERAL}, "replace", (GENERAL, 512, 50, 7.5, 0.8, "original", 4)),
+        ({"model": CONTENT_FILL}, "remove", (CONTENT_FILL, 256, 50, 1.0, 0.6, "telea", 8)),
+        ({"model": ABSENT}, "replace", (ABSENT, 512, 50, 7.5, 1.0, "original", 4)),
+        ({"model": None, "size": None}, "add", (FEW_WORDS, 64, 4, 3.0, 0.9, "border", 0)),
+        ({"size": 96, "strength": 0.3}, "replace", (FEW_WORDS, 96, 4, 3.0, 0.3, "original", 4)),
+        ({"mode": "edges"}, "edges", (FEW_WORDS, 64, 4, 3.0, 1.0, "original", 4)),
+    ],
+)
+def test_a_form_begins_with_what_its_draft_says_and_what_suits_it_for_the_rest(suits, params, mode, expected):
+    values = suits.for_form(params)
+
+    assert (values["mode"], shown(values)) == (mode, expected)
+    assert set(values) == {*PARAMETERS, "mode", "random_seed", "count", "device"}
+
+
+@pytest.mark.parametrize(
+    ("params", "is_random"), [({}, True), ({"seed": 3}, False), ({"seed": 3, "random_seed": True}, True)]
+)
+def test_the_seed_of_a_generation_that_is_tried_again_is_kept(suits, params, is_random):
+    assert suits.for_form(params)["random_seed"] is is_random
+
+
+@pytest.mark.parametrize(
+    ("model", "mode", "chosen", "expected"),
+    [
+        (None, None, {}, (FEW_WORDS, 64, 4, 3.0, 1.0, STAYS, 4)),
+        (None, "remove", {}, (CONTENT_FILL, 256, 50, 1.0, 0.6, "telea", 8)),
+        (FEW_WORDS, "remove", {}, (FEW_WORDS, 64, 4, 3.0, 0.6, "telea", 8)),
+        (GENERAL, None, {}, (GENERAL, 512, 50, 7.5, 0.8, STAYS, 4)),
+        (GENERAL, "replace", {}, (GENERAL, 512, 50, 7.5, 1.0, "original", 4)),
+        (GENERAL, "add", {"strength": 0.2, "size": 768}, (GENERAL, 768, 50, 7.5, 0.2, "border", 0)),
+    ],
+)
+def test_a_request_takes_what_was_chosen_then_what_suits_the_mode_then_the_model(suits, model, mode, chosen, expected):
+    values = suits.for_request(model, mode, chosen)
+
+    assert shown(values) == expected
+    assert InpaintParams(**values).model == values["model"]
+
+
+def test_a_request_for_an_unknown_mode_or_model_is_refused(suits):
+    with pytest.raises(InvalidInput, match="no mode 'repaint'"):
+        suits.for_request(None, "repaint", {})
+    with pytest.raises(UnknownModel):
+        suits.for_request(ABSENT, None, {})
+
+
+@pytest.mark.parametrize(
+    ("last", "expected"),
+    [
+        ({"prompt": "a cat", "seed": 5, "count": 8, "area": "whole"}, {"area": "whole"}),
+        ({"model": GENERAL, "size": 768}, {"model": GENERAL, "size": 768}),
+        ({"model": CONTENT_FILL, "area": "whole"}, {}),
+        ({"model": ABSENT, "size": 768, "area": "whole"}, {"area": "whole"}),
+    ],
+)
+def test_a_new_draft_takes_what_was_used_last_but_nothing_of_one_picture_or_of_a_model_that_cannot_paint(
+    suits, last, expected
+):
+    assert suits.for_new_draft(last) == expected
+
+
+def test_another_picture_keeps_its_prompt_and_drops_a_model_that_cannot_paint(suits):
+    chosen = {"prompt": "a cat", "seed": 5, "size": 768}
+
+    assert suits.for_another_picture({**chosen, "model": GENERAL}) == {**chosen, "model": GENERAL}
+    assert suits.for_another_picture({**chosen, "model": ABSENT}) == {"prompt": "a cat", "seed": 5}
+
+
+@pytest.mark.parametrize(
+    ("params", "expected"),
+    [
+        ({}, (CONTENT_FILL, 256, 50, 1.0, 1.0, "original", 4)),
+        ({"model": FEW_WORDS, "size": 96}, (CONTENT_FILL, 256, 50, 1.0, 1.0, "original", 4)),
+        ({"model": GENERAL, "size": 768}, (GENERAL, 768, STAYS, STAYS, 0.8, "original", 0)),
+    ],
+)
+def test_an_extended_canvas_takes_the_values_of_edges_and_begins_with_its_own_colours(suits, params, expected):
+    values = suits.for_extended(params)
+
+    assert (values["mode"], shown(values)) == ("edges", expected)
