@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from datetime import date, datetime
 
@@ -212,15 +212,6 @@ class VerificationRepo:
         with Session(self._engine) as session:
             found = session.execute(query.group_by(day, Row.verdict).order_by(day.desc()).limit(days * len(Verdict)))
             return [(date.fromisoformat(str(at)[:10]), Verdict(verdict), n) for at, verdict, n in found]
-
-    def latest(self, generation_ids: Sequence[str]) -> Mapping[str, Verdict]:
-        """The newest verdict of each generation that has one."""
-        done = select(Row.generation_id, Row.verdict).where(
-            Row.generation_id.in_(generation_ids), Row.verdict.is_not(None)
-        )
-        with Session(self._engine) as session:
-            found = session.execute(done.order_by(Row.requested_at, Row.id))
-            return {generation_id: Verdict(verdict) for generation_id, verdict in found}
 
 
 def _show_newest_verdict(session: Session, generation_id: str) -> None:

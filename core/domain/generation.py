@@ -30,12 +30,6 @@ class Status(StrEnum):
     def is_active(self) -> bool:
         return self in (Status.QUEUED, Status.RUNNING)
 
-    def move_to(self, other: Status) -> Status:
-        """Raises InvalidMove unless the move is allowed."""
-        if other not in MOVES[self]:
-            raise InvalidMove(f"A generation that is {self} cannot become {other}.")
-        return other
-
 
 MOVES: dict[Status, frozenset[Status]] = {
     Status.QUEUED: frozenset({Status.RUNNING, Status.CANCELLED}),

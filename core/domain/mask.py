@@ -127,10 +127,6 @@ class Mask:
         """In black and white: what is repainted by half or more, is repainted."""
         return Mask(np.where(self.pixels >= ON, 255, 0).astype(np.uint8))
 
-    def intersection(self, other: Mask) -> Mask:
-        self._check_same_size(other)
-        return Mask(np.minimum(self.pixels, other.pixels))
-
     def union(self, other: Mask) -> Mask:
         self._check_same_size(other)
         return Mask(np.maximum(self.pixels, other.pixels))

@@ -108,10 +108,6 @@ class Reproductions:
         """All verifications of a generation, newest first."""
         return self.repo.of(generation_id)
 
-    def latest(self, generation_ids: Sequence[str]) -> Mapping[str, Verdict]:
-        """The newest verdict of each generation that has one: for badges."""
-        return self.repo.latest(generation_ids)
-
     def cancel(self, id: str) -> None:
         """Take back one verification, also one that is being done."""
         self.repo.cancel(id)

@@ -40,10 +40,6 @@ class MadeSheet:
     def generations(self) -> list[Generation]:
         return [cell for line in self.cells for cell in line if cell is not None]
 
-    @property
-    def is_done(self) -> bool:
-        return not any(generation.status.is_active for generation in self.generations)
-
 
 @dataclass(frozen=True, slots=True)
 class Sheets:

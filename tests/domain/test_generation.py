@@ -5,17 +5,10 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
-import pytest
-from hypothesis import given
-from hypothesis import strategies as st
-
-from core.domain.errors import InvalidMove
 from core.domain.generation import MOVES, Generation, Origin, Phase, Progress, Relation, Status, Verdict
 from core.domain.geometry import Size
 from core.domain.outpaint import Extended, Extension
 from core.domain.params import InpaintParams
-
-statuses = st.sampled_from(Status)
 
 AT = datetime(2026, 11, 26, 12, tzinfo=UTC)
 
@@ -38,27 +31,6 @@ PAINTED = replace(
     environment={"torch": "2"},
     record={"crop": [0, 0, 64, 48]},
 )
-
-
-@given(statuses, statuses)
-def test_only_the_listed_moves_are_allowed(status, other):
-    if other in MOVES[status]:
-        assert status.move_to(other) is other
-    else:
-        with pytest.raises(InvalidMove):
-            status.move_to(other)
-
-
-@given(st.lists(statuses, max_size=12))
-def test_a_final_state_is_never_left(wishes):
-    status = Status.QUEUED
-    for wish in wishes:
-        was_final = status.is_final
-        try:
-            status = status.move_to(wish)
-        except InvalidMove:
-            continue
-        assert not was_final
 
 
 def test_every_state_can_be_reached_from_the_queue():

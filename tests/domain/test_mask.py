@@ -230,12 +230,6 @@ def test_a_slip_of_the_hand_is_removed_and_the_stroke_stays():
 
 
 @given(greys)
-def test_the_intersection_with_itself_is_the_mask_and_with_nothing_is_nothing(mask):
-    assert mask.intersection(mask) == mask
-    assert mask.intersection(Mask.empty(mask.size)).is_empty
-
-
-@given(greys)
 def test_a_hard_mask_is_black_and_white_and_hardening_changes_no_hard_mask(mask):
     assert mask.hard.is_hard
     assert mask.hard.hard == mask.hard

@@ -73,7 +73,7 @@ def test_another_picture_is_different_and_the_reasons_are_told(studio, painted):
 
     assert verification.reproduction.verdict is Verdict.DIFFERENT
     assert {c.field for c in verification.reproduction.changes} == {"torch", "model.revision"}
-    assert studio.reproductions.latest([painted]) == {painted: Verdict.DIFFERENT}
+    assert studio.gallery.get(painted).verdict is Verdict.DIFFERENT
 
 
 def test_the_newest_verdict_counts_and_all_are_kept(studio, painted):
@@ -82,7 +82,7 @@ def test_the_newest_verdict_counts_and_all_are_kept(studio, painted):
     verified(studio, painted, other)
     verified(studio, painted)
 
-    assert studio.reproductions.latest([painted, "unknown"]) == {painted: Verdict.EXACT}
+    assert studio.gallery.get(painted).verdict is Verdict.EXACT
     assert [v.reproduction.verdict for v in studio.reproductions.of(painted)] == [Verdict.EXACT, Verdict.DIFFERENT]
 
 

@@ -19,7 +19,7 @@ def test_a_sheet_is_found_again_after_a_restart_with_every_picture_in_its_place(
 
     found = make_studio(settings, inpainter, clock).sheets.get(made.id)
 
-    assert found.is_done
+    assert {generation.status for generation in found.generations} == {Status.SUCCEEDED}
     assert [[(g.params.num_inference_steps, g.params.seed) for g in line] for line in found.cells] == [
         [(4, 1), (4, 2), (4, 3)],
         [(8, 1), (8, 2), (8, 3)],

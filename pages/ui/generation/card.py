@@ -59,7 +59,7 @@ def headline(studio: Studio, generation: Generation) -> None:
         outside_badge(generation)
         if generation.is_imported_picture:
             st.badge(f"Imported from {_maker(generation)}", icon=":material/download_for_offline:", color="blue")
-        verdict_badge(studio, generation)
+        verdict_badge(generation)
         st.caption(when(generation.created_at), width="content")
 
 

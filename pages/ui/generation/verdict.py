@@ -30,10 +30,9 @@ CHANGES_SHOWN = 30
 HEAT_MAP = Size(640, 640)
 
 
-def verdict_badge(studio: Studio, generation: Generation) -> None:
-    verdict = studio.reproductions.latest([generation.id]).get(generation.id)
-    if verdict is not None:
-        title, icon, colour = BADGES[verdict]
+def verdict_badge(generation: Generation) -> None:
+    if generation.verdict is not None:
+        title, icon, colour = BADGES[generation.verdict]
         st.badge(title, icon=icon, color=colour)
 
 
