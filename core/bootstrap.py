@@ -142,7 +142,7 @@ def build_studio(
     now: Callable[[], datetime] = lambda: datetime.now(UTC),
     patience: Patience = PATIENT,
 ) -> Studio:
-    """load_inpainter: the host's cache around make_loader(settings). The rest has a default for real use."""
+    """load_inpainter: a ModelCache around make_loader(settings). The rest has a default for real use."""
     logging.getLogger("core").setLevel(settings.log_level)
     reserve = LocalReserve(settings.data / "reserve")
     engine = open_database(settings.url, make_engine, reserve.give)
@@ -222,7 +222,7 @@ def make_catalogue(settings: Settings) -> ModelCatalogue:
 
 
 def make_loader(settings: Settings) -> LoadInpainter:
-    """Loads a model each time it is called; put a cache of one around it."""
+    """Loads a model each time it is called; put a ModelCache around it."""
 
     def load(model: str, device: str):
         from core.engine.loading import load as load_model
@@ -243,20 +243,6 @@ def warm_up() -> None:
     from core.engine.loading import warm_up as import_libraries
 
     import_libraries()
-
-
-def keep_last(load: LoadInpainter) -> LoadInpainter:
-    """Keeps the model loaded last, and closes it before another one is loaded: two may not fit into memory."""
-    kept: dict[tuple[str, str], object] = {}
-
-    def load_or_keep(model: str, device: str):
-        if (model, device) not in kept:
-            while kept:
-                kept.popitem()[1].close()
-            kept[model, device] = load(model, device)
-        return kept[model, device]
-
-    return load_or_keep
 
 
 def new_id() -> str:

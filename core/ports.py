@@ -43,23 +43,27 @@ class Repainted:
 
 
 class Inpainter(Protocol):
-    """One loaded model on one device. One caller at a time; a second one is refused."""
+    """One loaded model on one device. One caller at a time, and none after close. tests/contracts/ says it in tests."""
 
     model: LoadedModel
     environment: Environment
 
     def inpaint(self, request: WorkingRequest, on_step: OnStep) -> Repainted:
-        """Raises GenerationCancelled, OutOfMemory, ResultWithheld or BrokenResult."""
+        """on_step is called in this thread, and whatever it raises ends the run and comes out.
+
+        Raises Busy for a second caller, ModelUnavailable after close, InvalidParams for what this model cannot do,
+        OutOfMemory, ResultWithheld or BrokenResult.
+        """
 
     def close(self) -> None:
-        """Give the memory back."""
+        """Give the memory back, at once or when the picture in work is done."""
 
 
 CheckWeights = Callable[[InpaintParams], None]
 """Raises InvalidParams if the prompts are to be weighted, and the weights in them cannot be read."""
 
 LoadInpainter = Callable[[str, str], Inpainter]
-"""(model, device) -> a loaded inpainter. The host owns the cache: Streamlit's, an lru_cache, or a fake."""
+"""(model, device) -> a loaded inpainter. What is kept loaded is up to it: see services/model_cache.py."""
 
 
 class ImageStore(Protocol):

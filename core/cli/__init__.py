@@ -20,7 +20,7 @@ from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
-from core.bootstrap import Studio, build_studio, keep_last, make_catalogue, make_loader
+from core.bootstrap import Studio, build_studio, make_catalogue, make_loader
 from core.cli import running
 from core.cli.output import FORCE, OUTPUT, PLACE, Output, place_of, write_result
 from core.cli.running import Running, complain, errors, exit_codes
@@ -38,6 +38,7 @@ from core.domain.picture import MAX_FILE_BYTES, Picture
 from core.domain.request import InpaintRequest
 from core.files import read_regular, why
 from core.services.generations import MAX_COUNT, Origin
+from core.services.model_cache import ModelCache
 from core.services.patience import Patience
 from core.services.pictures import read as read_picture
 from core.settings import Settings
@@ -218,7 +219,7 @@ def make_studio() -> Studio:
     settings = Settings()
     studio = build_studio(
         settings,
-        keep_last(make_loader(settings)),
+        ModelCache(make_loader(settings)),
         dispatcher=lambda worker: NoDispatcher(),
         # Somebody waits for the command, and can make room and run it again.
         patience=Patience(otherwise_s=30),

@@ -7,18 +7,18 @@ paints such a hole from 128 x 128 pixels and leaves a soft patch.
 
 from __future__ import annotations
 
-import threading
 import time
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from core.domain.errors import Busy, ModelUnavailable
+from core.domain.environment import Environment
 from core.domain.generation import Phase
 from core.domain.model import LoadedModel
 from core.domain.request import WorkingRequest
 from core.engine import device as devices
+from core.engine.one_caller import OneCaller
 from core.engine.shift_map import shift_map
 from core.ports import OnStep, Repainted, StepReport
 from core.settings import Settings
@@ -54,24 +54,17 @@ def load(key: str, native_px: int, settings: Settings) -> ContentFill:
 class ContentFill:
     """A ports.Inpainter. Prompt, seed, steps, guidance and scheduler have no part in it."""
 
-    def __init__(self, model: LoadedModel, environment) -> None:
+    def __init__(self, model: LoadedModel, environment: Environment) -> None:
         self.model = model
         self.environment = environment
-        self._lock = threading.Lock()
-        self._closed = False
+        self._one_caller = OneCaller()
 
     def inpaint(self, request: WorkingRequest, on_step: OnStep) -> Repainted:
-        if not self._lock.acquire(blocking=False):
-            raise Busy
-        try:
-            if self._closed:
-                raise ModelUnavailable("This model was put away to make room for another one. Run it again.")
+        with self._one_caller:
             return self._inpaint(request, on_step)
-        finally:
-            self._lock.release()
 
     def close(self) -> None:
-        self._closed = True
+        self._one_caller.close()
 
     def _inpaint(self, request: WorkingRequest, on_step: OnStep) -> Repainted:
         started = time.perf_counter()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 import time
 from collections.abc import Mapping
 from dataclasses import replace
@@ -12,7 +11,7 @@ import numpy as np
 from PIL import Image
 
 from core.domain.environment import Device
-from core.domain.errors import Busy, InvalidParams, ModelUnavailable, ResultWithheld
+from core.domain.errors import InvalidParams, ResultWithheld
 from core.domain.generation import Phase
 from core.domain.geometry import Size
 from core.domain.model import LoadedModel
@@ -25,6 +24,7 @@ from core.engine.models import families, fingerprint
 from core.engine.models.catalogue import Catalogue, native_size, read_index
 from core.engine.models.families import Family
 from core.engine.models.weights import SAFETY_CHECKER
+from core.engine.one_caller import OneCaller
 from core.engine.run import filling, prompts
 from core.engine.run.pipeline_run import Run
 from core.engine.run.preview import Colours, colours_of
@@ -97,30 +97,14 @@ class DiffusersInpainter:
         self._threads = threads
         self._with_preview = preview
         self._colours: Colours | None = None
-        self._lock = threading.Lock()
-        self._closed = False
+        self._one_caller = OneCaller(self._let_go)
 
     def inpaint(self, request: WorkingRequest, on_step: OnStep) -> Repainted:
-        if not self._lock.acquire(blocking=False):
-            raise Busy
-        try:
-            if self._closed:
-                raise ModelUnavailable("This model was put away to make room for another one. Run it again.")
-            with memory.errors_in_words(self._device):
-                return self._inpaint(request, on_step)
-        finally:
-            self._lock.release()
-            if self._closed:
-                self._let_go()
+        with self._one_caller, memory.errors_in_words(self._device):
+            return self._inpaint(request, on_step)
 
     def close(self) -> None:
-        """Give the memory back, at once or when the picture in work is done."""
-        self._closed = True
-        if self._lock.acquire(blocking=False):
-            try:
-                self._let_go()
-            finally:
-                self._lock.release()
+        self._one_caller.close()
 
     def _let_go(self) -> None:
         self._pipe = self._own_scheduler = None

@@ -23,13 +23,14 @@ from typing import Any
 import numpy as np
 from PIL import Image, ImageDraw, ImageFilter
 
-from core.bootstrap import Studio, build_studio, keep_last, make_loader
+from core.bootstrap import Studio, build_studio, make_loader
 from core.domain.gallery import GalleryFilter
 from core.domain.generation import Status
 from core.domain.mask import Mask
 from core.domain.params import AREAS, FILLS, SCHEDULERS, InpaintParams
 from core.domain.picture import read_picture
 from core.domain.request import InpaintRequest
+from core.services.model_cache import ModelCache
 from core.settings import Settings
 from tests.fakes import InlineDispatcher
 
@@ -41,7 +42,7 @@ POCKET, CONTENT_FILL = "pocket-inpaint", "content-fill"
 def a_studio(data: Path) -> Studio:
     settings = Settings(data=data)
     return build_studio(
-        settings, keep_last(make_loader(settings)), dispatcher=lambda worker: InlineDispatcher(worker.run)
+        settings, ModelCache(make_loader(settings)), dispatcher=lambda worker: InlineDispatcher(worker.run)
     )
 
 

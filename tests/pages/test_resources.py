@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -14,50 +14,19 @@ from tests.conftest import a_request
 from tests.fakes import FakeInpainter, fake_devices
 
 
-@pytest.fixture
-def loads(monkeypatch):
-    """What was loaded, and how many loaded pipelines were alive at that moment."""
-    alive: list[FakeInpainter] = []
-    loads: list[tuple[str, str, int]] = []
+def test_all_sessions_and_threads_share_one_pipeline_and_it_is_closed_with_the_cache(monkeypatch):
+    monkeypatch.setattr(resources, "make_loader", lambda settings: FakeInpainter)
+    resources.models.clear()
 
-    def load(model: str, device: str) -> FakeInpainter:
-        still_open = sum(not inpainter.closed for inpainter in alive)
-        loads.append((model, device, still_open))
-        alive.append(FakeInpainter(model, device))
-        return alive[-1]
+    loaded = resources.models()("a", "cpu")
 
-    monkeypatch.setattr(resources, "make_loader", lambda settings: load)
-    monkeypatch.setattr(resources, "_held", [])
-    resources._loaded.clear()
-    yield loads
-    resources._loaded.clear()
-
-
-def test_a_pipeline_is_loaded_once_and_kept(loads):
-    first = resources.load_inpainter("a", "cpu")
-
-    assert resources.load_inpainter("a", "cpu") is first
-    assert loads == [("a", "cpu", 0)]
-
-
-def test_another_model_is_loaded_only_after_the_last_one_was_closed(loads):
-    first = resources.load_inpainter("a", "cpu")
-
-    resources.load_inpainter("b", "cpu")
-    resources.load_inpainter("a", "cpu")
-
-    assert first.closed == 1
-    assert loads == [("a", "cpu", 0), ("b", "cpu", 0), ("a", "cpu", 0)]
-
-
-def test_the_worker_thread_gets_the_same_pipeline_as_everybody(loads):
-    found = []
-    thread = threading.Thread(target=lambda: found.append(resources.load_inpainter("a", "cpu")))
-    thread.start()
-    thread.join()
-
-    assert found == [resources.load_inpainter("a", "cpu")]
-    assert len(loads) == 1
+    with ThreadPoolExecutor(1) as thread:
+        assert thread.submit(lambda: resources.models()("a", "cpu")).result(20) is loaded
+    assert resources.is_loaded("a", "cpu")
+    resources.models.clear()
+    assert loaded.closed == 1
+    assert not resources.is_loaded("a", "cpu")
+    resources.models.clear()
 
 
 def test_the_trash_forgets_at_each_start_what_lay_there_for_too_long(studio, dispatcher, clock, monkeypatch):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import atexit
-import threading
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 
@@ -12,14 +11,14 @@ import streamlit as st
 from core.bootstrap import Studio, build_studio, make_loader, warm_up
 from core.dispatch.threads import leave
 from core.domain.environment import Device
-from core.ports import Inpainter
+from core.services.model_cache import ModelCache
 from core.settings import Settings
 
 
 @st.cache_resource(show_spinner=False, on_release=lambda studio: studio.close())
 def studio() -> Studio:
     """Raises InvalidSettings or DatabaseUnusable; an error is not cached, so a reload tries again."""
-    built = build_studio(Settings(), load_inpainter)
+    built = build_studio(Settings(), models())
     built.housekeeping.start()
     atexit.register(_shut_down, built)
     return built
@@ -31,30 +30,15 @@ def _shut_down(studio: Studio) -> None:
         leave(0)
 
 
-@st.cache_resource(max_entries=1, show_spinner=False, on_release=lambda inpainter: inpainter.close())
-def _loaded(model: str, device: str) -> Inpainter:
-    return make_loader(Settings())(model, device)
-
-
-_held: list[tuple[str, str]] = []
-_choosing = threading.Lock()
-
-
-def load_inpainter(model: str, device: str) -> Inpainter:
-    """The loaded pipeline of this model; another one is released before, as two may not fit into memory.
-
-    Called by the worker thread only: eviction does not know who still uses a pipeline, the worker does.
-    """
-    with _choosing:
-        if _held != [(model, device)]:
-            _loaded.clear()
-            _held[:] = [(model, device)]
-        return _loaded(model, device)
+@st.cache_resource(show_spinner=False, on_release=lambda models: models.close())
+def models() -> ModelCache:
+    """The one pipeline that is loaded."""
+    return ModelCache(make_loader(Settings()))
 
 
 def is_loaded(model: str, device: str) -> bool:
     """Whether the pipeline of this model is in memory, or will be next."""
-    return _held == [(model, device)]
+    return models().holds(model, device)
 
 
 @st.cache_resource(show_spinner=False)
