@@ -10,7 +10,6 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from functools import partial
 from pathlib import Path
 
 from sqlalchemy.engine import make_url
@@ -26,17 +25,18 @@ from core.services.bundle import Bundles
 from core.services.collector import Collector
 from core.services.drafts import Drafts
 from core.services.exports import Exports
+from core.services.families import Families
 from core.services.gallery import Gallery
 from core.services.generations import Generations
 from core.services.housekeeping import Housekeeping
 from core.services.imports import Imports
-from core.services.lineage import Lineage, extend
 from core.services.patience import Patience
 from core.services.pictures import Pictures
 from core.services.presets import Presets
 from core.services.prompts import Prompts
 from core.services.queue import Queue
 from core.services.recommendations import Recommendations
+from core.services.replays import Replays, ReplaySteps
 from core.services.reproduction import Reproductions
 from core.services.sheets import Sheets
 from core.services.statistics import Statistics
@@ -46,13 +46,14 @@ from core.storage.local import LocalImageStore
 from core.storage.reserve import LocalReserve
 from db.connection import make_engine, sqlite_file
 from db.drafts import DraftRepo
+from db.families import FamilyRepo
 from db.files import FileRepo
 from db.generations import GenerationRepo
 from db.imports import ImportRepo
-from db.lineage import LineageRepo
 from db.opening import open_database
 from db.presets import PresetRepo
 from db.queue import QueueRepo
+from db.replays import ReplayRepo
 from db.sheets import SheetRepo
 from db.statistics import StatisticsRepo
 from db.verifications import VerificationRepo
@@ -83,7 +84,8 @@ class Studio:
     bundles: Bundles
     exports: Exports
     imports: Imports
-    lineage: Lineage
+    families: Families
+    replays: Replays
     pictures: Pictures
     drafts: Drafts
     recommendations: Recommendations
@@ -148,7 +150,8 @@ def build_studio(
     engine = open_database(settings.url, make_engine, reserve.give)
     repo, files, images = GenerationRepo(engine), FileRepo(engine), LocalImageStore(settings.images, now)
     verifications, queue = VerificationRepo(engine), QueueRepo(engine)
-    families = LineageRepo(engine, partial(extend, images))
+    families, replays = Families(FamilyRepo(engine)), ReplayRepo(engine)
+    replay_steps = ReplaySteps(replays, repo, images, now, new_id)
     worker = Worker(
         _worker_name(),
         repo,
@@ -157,7 +160,7 @@ def build_studio(
         images,
         load_inpainter,
         now,
-        follow_up=lambda: families.advance(now(), new_id),
+        follow_up=replay_steps.advance,
         patience=patience,
     )
     dispatching = dispatcher(worker)
@@ -201,7 +204,18 @@ def build_studio(
             pictures,
         ),
         pictures=pictures,
-        lineage=Lineage(families, repo, images, dispatching, resolve_device, now, new_id),
+        families=families,
+        replays=Replays(
+            repo=replays,
+            steps=replay_steps,
+            families=families,
+            generations=repo,
+            images=images,
+            dispatcher=dispatching,
+            resolve_device=resolve_device,
+            now=now,
+            new_id=new_id,
+        ),
         drafts=Drafts(DraftRepo(engine), images, pictures, recommendations, now, new_id),
         recommendations=recommendations,
         models=models,

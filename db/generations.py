@@ -146,10 +146,8 @@ class GenerationRepo(GalleryRepo):
 
     def requeue(self, id: str) -> None:
         """Interrupted to queued again. Raises InvalidMove from any other state."""
-        again = update(Row).where(Row.id == id, Row.status == Status.INTERRUPTED)
         with self._transaction() as session:
-            values = {"status": Status.QUEUED, "worker": None, "started_at": None, "cancel_requested_at": None}
-            if session.execute(again.values(values)).rowcount != 1:
+            if not requeue(session, id):
                 raise InvalidMove("Only an interrupted generation can be queued again. Use Re-run for the others.")
 
     def interrupt_stale(self, before: datetime, now: datetime) -> int:
@@ -223,6 +221,13 @@ class GenerationRepo(GalleryRepo):
 def _claimed(id: str, worker: str):
     """A change to a row that only the worker that claimed it last may make."""
     return update(Row).where(Row.id == id, Row.worker == worker)
+
+
+def requeue(session: Session, id: str) -> bool:
+    """In this transaction. False unless it was interrupted."""
+    interrupted = update(Row).where(Row.id == id, Row.status == Status.INTERRUPTED)
+    values = {"status": Status.QUEUED, "worker": None, "started_at": None, "cancel_requested_at": None}
+    return session.execute(interrupted.values(values)).rowcount == 1
 
 
 def add_rows(session: Session, generations: Sequence[Generation]) -> list[int]:

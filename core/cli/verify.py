@@ -15,7 +15,7 @@ from core.cli.running import running
 from core.domain.errors import InvalidInput
 from core.domain.gallery import GalleryFilter
 from core.domain.generation import Status
-from core.domain.lineage import Replay, ReplayStep
+from core.domain.replay import Replay, ReplayStep
 from core.domain.reproduction import Verdict, Verification, reasons_of
 
 REASONS_TOLD = 10
@@ -54,16 +54,16 @@ def replay(
     with cli.exit_codes():
         studio = cli.make_studio()
         with running(studio) as run:
-            replay_id = studio.lineage.replay(id, session="command line")
-            run.owns(replay_id, partial(studio.lineage.stop, replay_id))
-            while (replay := run.answer(lambda: studio.lineage.get_replay(replay_id))).ended_at is None:
+            replay_id = studio.replays.start(id, session="command line")
+            run.owns(replay_id, partial(studio.replays.stop, replay_id))
+            while (replay := run.answer(lambda: studio.replays.get(replay_id))).ended_at is None:
                 active = [step.again.id for step in replay.steps if step.again and step.again.status.is_active]
                 for step_id in active:
                     run.generation(step_id)
-                if not run.answer(studio.lineage.advance) and not active:
+                if not run.answer(studio.replays.advance) and not active:
                     break
             run.done(replay_id)
-        verdict = studio.lineage.verdict(replay)
+        verdict = studio.replays.verdict(replay)
         if as_json:
             cli.print_json(_replayed(id, replay, verdict))
         else:

@@ -163,7 +163,7 @@ class Artist:
 
     def replay(self) -> None:
         for row in self._some(1, Status.SUCCEEDED):
-            self.say(replay=self.studio.lineage.replay(row.id), seeds=[row.params.seed])
+            self.say(replay=self.studio.replays.start(row.id), seeds=[row.params.seed])
 
     def days_pass(self) -> None:
         """One day, for this process's clock and for every file of the store."""

@@ -130,7 +130,7 @@ def test_the_whole_chain_is_replayed_with_one_click_and_is_exact(card, tree, wip
 
 
 def test_a_replay_that_came_out_otherwise_says_where(card, tree, wipe, studio, inpainter, chain):
-    studio.lineage.replay(chain[2])
+    studio.replays.start(chain[2])
     studio.worker.run_next()
     inpainter.shift = 90
     work_off(studio)
@@ -141,7 +141,7 @@ def test_a_replay_that_came_out_otherwise_says_where(card, tree, wipe, studio, i
 
 
 def test_a_replay_can_be_stopped(card, tree, wipe, studio, chain):
-    studio.lineage.replay(chain[2])
+    studio.replays.start(chain[2])
     page = card(chain[2])
 
     button(page, "Stop").click().run()

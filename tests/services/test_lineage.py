@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from sqlalchemy import text
 
 from core.domain.errors import GenerationNotFound, InvalidMove, OutOfMemory
+from core.domain.family import CHILDREN_SHOWN
 from core.domain.generation import Relation, Status
 from core.domain.geometry import Size
-from core.domain.lineage import CHILDREN_SHOWN
 from core.domain.mask import Mask
 from core.domain.outpaint import Extension
 from core.domain.params import InpaintParams
 from core.domain.reproduction import Verdict
 from core.domain.request import InpaintRequest
 from core.services.generations import Origin
+from core.services.replays import MAX_INTERRUPTIONS
 from core.services.worker import DEAD_AFTER
-from db.lineage import MAX_INTERRUPTIONS, MAX_KIN
+from db.families import MAX_KIN
 from tests.conftest import a_mask, a_request, make_studio
 from tests.fakes import FakeInpainter
 
@@ -59,22 +62,22 @@ def test_one_that_another_process_deletes_while_its_family_is_looked_up_is_not_f
         studio.gallery.delete_for_good([id])
         return []
 
-    monkeypatch.setattr("db.lineage._children", deleted_meanwhile)
+    monkeypatch.setattr("db.families._children", deleted_meanwhile)
 
     with pytest.raises(GenerationNotFound):
-        studio.lineage.family(chain[3])
+        studio.families.of(chain[3])
 
 
 def test_the_chain_leads_from_the_first_source_to_the_generation(studio, chain):
-    assert [kin.id for kin in studio.lineage.family(chain[3]).chain] == chain
-    assert [kin.id for kin in studio.lineage.family(chain[1]).chain] == chain[:2]
+    assert [kin.id for kin in studio.families.of(chain[3]).chain] == chain
+    assert [kin.id for kin in studio.families.of(chain[1]).chain] == chain[:2]
 
 
 def test_the_tree_holds_ancestors_and_descendants_each_below_its_parent(studio, dispatcher, chain):
     again = studio.generations.rerun(chain[1])
     dispatcher.drain()
 
-    tree = studio.lineage.family(chain[2]).tree
+    tree = studio.families.of(chain[2]).tree
 
     assert [(leaf.kin.id, leaf.depth) for leaf in tree] == [
         (chain[0], 0),
@@ -92,14 +95,14 @@ def test_a_rerun_is_no_step_of_a_chain_but_what_was_painted_on_it_follows_it(stu
     dispatcher.drain()
     on_top = continued(studio, again, 2)
 
-    assert [kin.id for kin in studio.lineage.family(again).chain] == [chain[0], again]
-    assert [kin.id for kin in studio.lineage.family(on_top).chain] == [chain[0], again, on_top]
+    assert [kin.id for kin in studio.families.of(again).chain] == [chain[0], again]
+    assert [kin.id for kin in studio.families.of(on_top).chain] == [chain[0], again, on_top]
 
 
 def test_of_hundreds_of_children_the_newest_are_shown_and_the_one_that_leads_on(studio, dispatcher, chain):
     studio.generations.submit(a_request(), count=40, origin=Origin(chain[0], Relation.VARIATION))
 
-    tree = studio.lineage.family(chain[3]).tree
+    tree = studio.families.of(chain[3]).tree
 
     children = [leaf.kin.id for leaf in tree if leaf.depth == 1]
     assert len(children) == CHILDREN_SHOWN + 1
@@ -111,32 +114,32 @@ def test_of_hundreds_of_children_the_newest_are_shown_and_the_one_that_leads_on(
 def test_a_very_large_family_is_cut_and_still_holds_the_way_to_the_generation(studio, chain):
     for _ in range(8):
         studio.generations.submit(a_request(), count=64, origin=Origin(chain[0], Relation.VARIATION))
-    deep = studio.lineage.family(chain[3])
+    deep = studio.families.of(chain[3])
 
     assert len(deep.tree) <= MAX_KIN + len(chain)
     assert {leaf.kin.id for leaf in deep.tree} >= set(chain)
 
 
 def test_a_ring_of_parents_cannot_hang_it(studio, chain):
-    with studio.lineage.repo._engine.begin() as connection:
+    with studio.families.repo._engine.begin() as connection:
         connection.execute(
             text("UPDATE generations SET parent_id = :last WHERE id = :first"), {"last": chain[3], "first": chain[0]}
         )
 
-    family = studio.lineage.family(chain[1])
+    family = studio.families.of(chain[1])
 
     assert sorted(leaf.kin.id for leaf in family.tree) == sorted(chain)
 
 
 def test_a_family_of_nobody_is_not_found(studio):
     with pytest.raises(GenerationNotFound):
-        studio.lineage.family("nobody")
+        studio.families.of("nobody")
 
 
 def test_who_has_no_relatives_is_alone(studio, dispatcher):
     [id] = studio.generations.submit(a_request())
 
-    assert studio.lineage.family(id).is_alone
+    assert studio.families.of(id).is_alone
 
 
 # Chains over an extended canvas --------------------------------------------------------------------------------
@@ -169,7 +172,7 @@ def wide(studio, chain) -> list[str]:
 
 
 def test_an_outpainted_picture_goes_on_with_the_chain(studio, wide):
-    family = studio.lineage.family(wide[3])
+    family = studio.families.of(wide[3])
 
     assert [kin.id for kin in family.chain] == wide
     third = studio.gallery.get(wide[2])
@@ -178,23 +181,23 @@ def test_an_outpainted_picture_goes_on_with_the_chain(studio, wide):
 
 
 def test_a_chain_over_an_extended_canvas_is_replayed_exactly(studio, wide):
-    replay_id = studio.lineage.replay(wide[3])
+    replay_id = studio.replays.start(wide[3])
     work_off(studio)
 
-    replay = studio.lineage.get_replay(replay_id)
+    replay = studio.replays.get(replay_id)
     assert [step.is_exact for step in replay.steps] == [True] * 4
-    assert studio.lineage.verdict(replay) is Verdict.EXACT
+    assert studio.replays.verdict(replay) is Verdict.EXACT
     new = [step.again.id for step in replay.steps]
-    assert [kin.id for kin in studio.lineage.family(new[-1]).chain] == new
+    assert [kin.id for kin in studio.families.of(new[-1]).chain] == new
 
 
 def test_what_comes_out_otherwise_is_extended_as_it_came_out(studio, wide):
     studio.worker.load_inpainter.inpainters["pocket-inpaint", "cpu"].shift = 40
 
-    replay_id = studio.lineage.replay(wide[3])
+    replay_id = studio.replays.start(wide[3])
     work_off(studio)
 
-    before, after = studio.lineage.get_replay(replay_id).steps[1:3]
+    before, after = studio.replays.get(replay_id).steps[1:3]
     assert before.again.output != before.original.output
     kept = Extension(left=8, top=16, right=24).place(Size(96, 64)).box
     extended = studio.gallery.image(after.again.source)
@@ -206,7 +209,7 @@ def test_a_variation_and_a_rerun_of_an_outpainted_picture_know_where_it_came_fro
     varied = studio.drafts.from_generation(studio.gallery.get(wide[2]))
     studio.dispatcher.drain()
 
-    assert [kin.id for kin in studio.lineage.family(again).chain] == [*wide[:2], again]
+    assert [kin.id for kin in studio.families.of(again).chain] == [*wide[:2], again]
     assert varied.extended == studio.gallery.get(wide[2]).extended
 
 
@@ -217,17 +220,17 @@ def test_a_picture_that_was_changed_outside_still_begins_a_new_chain(studio, cha
     [id] = studio.generations.submit(elsewhere, origin=Origin(chain[1], Relation.CONTINUATION, None, "photo.png"))
     studio.dispatcher.drain()
 
-    assert [kin.id for kin in studio.lineage.family(id).chain] == [id]
+    assert [kin.id for kin in studio.families.of(id).chain] == [id]
 
 
 def test_a_step_that_cannot_be_extended_again_ends_the_replay(studio, wide):
-    replay_id = studio.lineage.replay(wide[3])
-    with studio.lineage.repo._engine.begin() as connection:
+    replay_id = studio.replays.start(wide[3])
+    with studio.families.repo._engine.begin() as connection:
         connection.execute(text("UPDATE generations SET width = 999 WHERE id = :id"), {"id": wide[2]})
 
     work_off(studio)
 
-    replay = studio.lineage.get_replay(replay_id)
+    replay = studio.replays.get(replay_id)
     assert (replay.done, replay.is_complete) == (2, False)
     assert replay.ended_at
 
@@ -236,162 +239,193 @@ def test_a_step_that_cannot_be_extended_again_ends_the_replay(studio, wide):
 
 
 def test_a_replayed_chain_comes_out_exactly_and_its_steps_are_linked(studio, chain):
-    replay_id = studio.lineage.replay(chain[3])
+    replay_id = studio.replays.start(chain[3])
     work_off(studio)
 
-    replay = studio.lineage.get_replay(replay_id)
+    replay = studio.replays.get(replay_id)
     assert replay.is_complete
     assert replay.ended_at
     assert [step.original.id for step in replay.steps] == chain
     assert [step.is_exact for step in replay.steps] == [True] * 4
-    assert studio.lineage.verdict(replay) is Verdict.EXACT
+    assert studio.replays.verdict(replay) is Verdict.EXACT
     new = [step.again for step in replay.steps]
     assert [kin.relation for kin in new] == [Relation.RERUN] + [Relation.CONTINUATION] * 3
     assert [kin.parent_id for kin in new] == [chain[0], *(kin.id for kin in new[:-1])]
-    assert [kin.id for kin in studio.lineage.family(new[-1].id).chain] == [kin.id for kin in new]
+    assert [kin.id for kin in studio.families.of(new[-1].id).chain] == [kin.id for kin in new]
 
 
 def test_each_step_is_painted_on_the_new_result_of_the_one_before(studio, chain):
     studio.worker.load_inpainter.inpainters["pocket-inpaint", "cpu"].shift = 1
 
-    replay_id = studio.lineage.replay(chain[3])
+    replay_id = studio.replays.start(chain[3])
     work_off(studio)
 
-    replay = studio.lineage.get_replay(replay_id)
+    replay = studio.replays.get(replay_id)
     for before, after in zip(replay.steps, replay.steps[1:], strict=False):
         assert after.again.source == before.again.output != before.original.output
     assert replay.first_difference == 1
-    assert studio.lineage.verdict(replay) is Verdict.CLOSE
+    assert studio.replays.verdict(replay) is Verdict.CLOSE
 
 
 def test_a_picture_that_comes_out_otherwise_is_told_with_the_step_that_parted(studio, chain):
     inpainter = studio.worker.load_inpainter.inpainters["pocket-inpaint", "cpu"]
-    replay_id = studio.lineage.replay(chain[3])
+    replay_id = studio.replays.start(chain[3])
     studio.worker.run_next()
     studio.worker.run_next()
     inpainter.shift = 90
 
     work_off(studio)
 
-    replay = studio.lineage.get_replay(replay_id)
+    replay = studio.replays.get(replay_id)
     assert replay.first_difference == 3
-    assert studio.lineage.verdict(replay) is Verdict.DIFFERENT
+    assert studio.replays.verdict(replay) is Verdict.DIFFERENT
 
 
 @pytest.mark.parametrize("steps_done", [0, 1, 2, 3])
 def test_a_restart_between_any_two_steps_loses_nothing(studio, settings, inpainter, clock, chain, steps_done):
-    replay_id = studio.lineage.replay(chain[3])
+    replay_id = studio.replays.start(chain[3])
     for _ in range(steps_done):
         studio.worker.run_next()
 
     after_restart = make_studio(settings, inpainter, clock)
     work_off(after_restart)
 
-    replay = after_restart.lineage.get_replay(replay_id)
+    replay = after_restart.replays.get(replay_id)
     assert replay.is_complete
-    assert after_restart.lineage.verdict(replay) is Verdict.EXACT
+    assert after_restart.replays.verdict(replay) is Verdict.EXACT
     assert after_restart.gallery.count() == 8
 
 
 def test_a_step_whose_worker_died_is_queued_again_by_itself(studio, chain, clock):
-    replay_id = studio.lineage.replay(chain[1])
-    running = studio.lineage.get_replay(replay_id).steps[0].again.id
+    replay_id = studio.replays.start(chain[1])
+    running = studio.replays.get(replay_id).steps[0].again.id
     assert studio.worker.repo.claim(running, "a worker that dies", clock())
     clock.wait(seconds=DEAD_AFTER.total_seconds() + 1)
 
     work_off(studio)
 
-    replay = studio.lineage.get_replay(replay_id)
+    replay = studio.replays.get(replay_id)
     assert replay.is_complete
     assert replay.steps[0].again.id == running
 
 
 def test_a_step_that_kills_its_worker_again_and_again_waits_for_a_word(studio, chain, clock):
-    replay_id = studio.lineage.replay(chain[1])
-    running = studio.lineage.get_replay(replay_id).steps[0].again.id
+    replay_id = studio.replays.start(chain[1])
+    running = studio.replays.get(replay_id).steps[0].again.id
     for _ in range(MAX_INTERRUPTIONS + 1):
         assert studio.worker.repo.claim(running, "a worker that dies", clock())
         clock.wait(seconds=DEAD_AFTER.total_seconds() + 1)
         studio.worker.repo.interrupt_stale(clock.at, clock.at)
-        studio.lineage.advance()
+        studio.replays.advance()
 
     assert studio.gallery.get(running).status is Status.INTERRUPTED
     studio.generations.resume(running)
     work_off(studio)
 
-    assert studio.lineage.get_replay(replay_id).is_complete
+    assert studio.replays.get(replay_id).is_complete
 
 
 def test_however_often_it_is_looked_at_a_step_is_queued_once(studio, chain):
-    studio.lineage.replay(chain[3])
+    studio.replays.start(chain[3])
     studio.worker.run_next()
 
-    queued = [id for _ in range(5) for id in studio.lineage.advance()]
+    queued = [id for _ in range(5) for id in studio.replays.advance()]
 
     assert len(queued) == 1
     assert studio.gallery.count() == 6
 
 
+def test_of_two_processes_that_saw_the_same_steps_only_one_moves_the_replay_on(studio, chain, clock):
+    replay_id = studio.replays.start(chain[3])
+    repo, [first, *_] = studio.replays.repo, studio.replays.get(replay_id).steps
+    seen = repo.steps(replay_id)
+    studio.worker.run_next()
+    again = replace(studio.gallery.get(first.again.id), id="late", status=Status.QUEUED)
+
+    assert not repo.begin(replay_id, seen, 1, again)
+    assert not repo.resume(replay_id, seen, 0, first.again.id)
+    repo.end(replay_id, seen, clock())
+
+    assert studio.replays.get(replay_id).ended_at is None
+    assert len(studio.replays.advance()) == 1
+
+
+def test_a_step_that_is_deleted_between_two_looks_is_found_out_at_the_next_look(studio, chain, monkeypatch):
+    replay_id = studio.replays.start(chain[1])
+    studio.worker.run_next()
+    seen = studio.replays.repo.steps(replay_id)
+    studio.gallery.trash([chain[1]])
+    studio.gallery.empty_trash(all=True)
+    with monkeypatch.context() as patch:
+        patch.setattr(type(studio.replays.repo), "steps", lambda self, id: seen)
+        assert studio.replays.advance() == []
+    assert studio.replays.get(replay_id).ended_at is None
+
+    work_off(studio)
+
+    assert studio.replays.get(replay_id).ended_at
+
+
 def test_a_step_that_fails_ends_the_replay(studio, chain, inpainter):
-    replay_id = studio.lineage.replay(chain[3])
+    replay_id = studio.replays.start(chain[3])
     studio.worker.run_next()
     inpainter.fail_with(OutOfMemory())
 
     work_off(studio)
 
-    replay = studio.lineage.get_replay(replay_id)
+    replay = studio.replays.get(replay_id)
     assert (replay.done, replay.is_complete) == (1, False)
     assert replay.ended_at
     assert replay.steps[1].again.status is Status.FAILED
-    assert studio.lineage.verdict(replay) is None
+    assert studio.replays.verdict(replay) is None
 
 
 def test_a_replay_that_is_stopped_paints_nothing_more(studio, chain):
-    replay_id = studio.lineage.replay(chain[3])
+    replay_id = studio.replays.start(chain[3])
     studio.worker.run_next()
-    studio.lineage.advance()
+    studio.replays.advance()
 
-    studio.lineage.stop(replay_id)
+    studio.replays.stop(replay_id)
     work_off(studio)
 
-    replay = studio.lineage.get_replay(replay_id)
+    replay = studio.replays.get(replay_id)
     assert replay.done == 1
     assert replay.steps[1].again.status is Status.CANCELLED
 
 
 def test_a_step_that_was_deleted_for_good_meanwhile_ends_the_replay(studio, chain):
-    replay_id = studio.lineage.replay(chain[3])
+    replay_id = studio.replays.start(chain[3])
     studio.gallery.trash([chain[2]])
     studio.gallery.empty_trash(all=True)
 
     work_off(studio)
 
-    replay = studio.lineage.get_replay(replay_id)
+    replay = studio.replays.get(replay_id)
     assert replay.done == 2
     assert replay.ended_at
 
 
 def test_the_replays_of_a_generation_are_found_from_its_end_and_from_what_they_made(studio, chain):
-    replay_id = studio.lineage.replay(chain[3])
+    replay_id = studio.replays.start(chain[3])
     work_off(studio)
-    made = studio.lineage.get_replay(replay_id).steps[2].again.id
+    made = studio.replays.get(replay_id).steps[2].again.id
 
     for id, found in ((chain[3], [replay_id]), (chain[1], []), (made, [replay_id])):
-        assert [replay.id for replay in studio.lineage.replays_of(id)] == found
+        assert [replay.id for replay in studio.replays.of(id)] == found
 
 
 def test_what_has_no_result_has_no_chain_to_replay(studio):
     [id] = studio.generations.submit(a_request())
 
     with pytest.raises(InvalidMove, match="no chain to replay"):
-        studio.lineage.replay(id)
+        studio.replays.start(id)
 
 
 def test_another_machine_that_paints_otherwise_is_told_to(studio, chain):
     studio.worker.load_inpainter.inpainters["pocket-inpaint", "cpu"] = other = FakeInpainter()
     other.shift = 1
 
-    replay_id = studio.lineage.replay(chain[0])
+    replay_id = studio.replays.start(chain[0])
     work_off(studio)
 
-    assert studio.lineage.verdict(studio.lineage.get_replay(replay_id)) is Verdict.CLOSE
+    assert studio.replays.verdict(studio.replays.get(replay_id)) is Verdict.CLOSE

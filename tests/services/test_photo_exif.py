@@ -115,13 +115,13 @@ def test_what_is_made_from_it_says_it_too(studio, generation):
 
 def test_a_replayed_chain_says_it_too(studio, generation):
     further = painted(studio, studio.drafts.continued_from(generation))
-    replay = studio.lineage.replay(further.id)
+    replay = studio.replays.start(further.id)
     for _ in range(3):
         studio.dispatcher.drain()
-        studio.lineage.advance()
+        studio.replays.advance()
 
-    assert [step.again.id for step in studio.lineage.get_replay(replay).steps]
-    for step in studio.lineage.get_replay(replay).steps:
+    assert [step.again.id for step in studio.replays.get(replay).steps]
+    for step in studio.replays.get(replay).steps:
         assert studio.gallery.get(step.again.id).source_exif == generation.source_exif
 
 

@@ -6,9 +6,10 @@ import streamlit as st
 
 from core.bootstrap import Studio
 from core.domain.errors import StudioError
+from core.domain.family import Family, Kin, Leaf
 from core.domain.generation import Generation, Relation, Status
 from core.domain.geometry import Size
-from core.domain.lineage import Family, Kin, Leaf, Replay
+from core.domain.replay import Replay
 from core.domain.reproduction import Verdict
 from pages.ui.components.family_tree import Twig, family_tree
 from pages.ui.components.gallery_grid import NO_PROMPT, STATUS_TITLES, TITLE_SHOWN
@@ -35,8 +36,8 @@ COMPARE_PARAMETER = "compare"
 def lineage_panel(studio: Studio, generation: Generation) -> str | None:
     """The id of a relative that was just clicked. Nothing is shown for one without relatives."""
     with shown_errors():
-        family = studio.lineage.family(generation.id)
-        replays = studio.lineage.replays_of(generation.id)
+        family = studio.families.of(generation.id)
+        replays = studio.replays.of(generation.id)
         if family.is_alone and not replays:
             return None
         # Its title never changes: by it Streamlit knows that it is the same one, and whether it is open.
@@ -173,20 +174,20 @@ def _replays(studio: Studio, generation: Generation, family: Family, replays: tu
 
 
 def _replay(studio: Studio, id: str) -> None:
-    studio.lineage.replay(id, session=state.person())
+    studio.replays.start(id, session=state.person())
 
 
 @st.fragment(run_every="1s")
 def _going_on(studio: Studio, replay_id: str) -> None:
     with shown_errors():
-        replay = studio.lineage.get_replay(replay_id)
+        replay = studio.replays.get(replay_id)
         if replay.ended_at is not None:
             st.rerun()
         total = len(replay.steps)
         st.progress(replay.done / total, text=f"Replaying the chain: {replay.done} of {total} steps are done")
         if any(step.again is not None and step.again.status is Status.INTERRUPTED for step in replay.steps):
             st.caption("A step was interrupted several times. Open it in the gallery and press Continue.")
-        action_button("Stop", studio.lineage.stop, replay_id, key=f"stop-{replay_id}", icon=":material/stop:")
+        action_button("Stop", studio.replays.stop, replay_id, key=f"stop-{replay_id}", icon=":material/stop:")
 
 
 def _outcome(studio: Studio, replay: Replay) -> None:
@@ -196,7 +197,7 @@ def _outcome(studio: Studio, replay: Replay) -> None:
             icon=":material/info:",
         )
         return
-    verdict = studio.lineage.verdict(replay)
+    verdict = studio.replays.verdict(replay)
     last = replay.steps[-1]
     if verdict is None:
         st.info("This chain was replayed. The pictures to compare with are gone.", icon=":material/info:")

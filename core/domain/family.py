@@ -111,49 +111,8 @@ def _tree(root: Kin, known: Mapping[str, Kin], path: Set[str]) -> Iterator[Leaf]
         waiting += [(child, depth + 1) for child in reversed(shown)]
 
 
-def _shown(children: Sequence[Kin], path: set[str]) -> list[Kin]:
+def _shown(children: Sequence[Kin], path: Set[str]) -> list[Kin]:
     """The newest ones, and always the one that leads on to the generation that is looked at."""
     by_age = sorted(children, key=lambda kin: (kin.created_at, kin.id))
     newest = {kin.id for kin in by_age[-CHILDREN_SHOWN:]}
     return [kin for kin in by_age if kin.id in newest or kin.id in path]
-
-
-# Replays -------------------------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True)
-class ReplayStep:
-    """original: None if it was deleted for good. again: the new generation, None until its turn."""
-
-    original: Kin | None
-    again: Kin | None
-
-    @property
-    def is_exact(self) -> bool | None:
-        """Whether the new result is the old one, pixel by pixel; None as long as that is not known."""
-        if self.original is None or self.again is None or self.again.output is None:
-            return None
-        return self.original.pixels_sha256 == self.again.pixels_sha256
-
-
-@dataclass(frozen=True, slots=True)
-class Replay:
-    """A chain that is painted again, each step on the new result of the one before. ended_at: None while it goes on."""
-
-    id: str
-    created_at: datetime
-    ended_at: datetime | None
-    steps: tuple[ReplayStep, ...]
-
-    @property
-    def done(self) -> int:
-        return sum(step.again is not None and step.again.status is Status.SUCCEEDED for step in self.steps)
-
-    @property
-    def is_complete(self) -> bool:
-        return self.done == len(self.steps)
-
-    @property
-    def first_difference(self) -> int | None:
-        """The number of the first step, from 1, whose result is not the old one."""
-        return next((n for n, step in enumerate(self.steps, 1) if step.is_exact is False), None)

@@ -1,0 +1,21 @@
+"""What all repos are made of."""
+
+from __future__ import annotations
+
+from typing import Any, cast
+
+from sqlalchemy import CursorResult, Delete, Engine, Update
+from sqlalchemy.orm import Session, sessionmaker
+
+
+class Repo:
+    """Rows in, values out. Every method is one transaction; times come from the caller, in UTC."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self._sessions = sessionmaker(engine)
+
+
+def changed(session: Session, statement: Update | Delete) -> int:
+    """Run it, and tell how many rows it changed or removed."""
+    return cast(CursorResult[Any], session.execute(statement)).rowcount
