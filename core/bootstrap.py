@@ -18,7 +18,7 @@ from core.dispatch.regularly import Regularly
 from core.dispatch.threads import ThreadDispatcher
 from core.domain.environment import Device
 from core.domain.errors import StudioError
-from core.domain.params import PARAMETERS, InpaintParams
+from core.domain.params import MAX_SEED, InpaintParams
 from core.ports import Dispatcher, LoadInpainter, ModelCatalogue
 from core.services.backups import Backups
 from core.services.bundle import Bundles
@@ -265,7 +265,7 @@ def new_id() -> str:
 
 
 def random_seed() -> int:
-    return secrets.randbelow(int(PARAMETERS["seed"].high) + 1)
+    return secrets.randbelow(MAX_SEED + 1)
 
 
 def _worker_name() -> str:

@@ -27,7 +27,7 @@ from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 from sqlalchemy.types import TypeDecorator
 
 from core.domain.generation import Relation, Status, Verdict
-from core.domain.params import PARAMETERS
+from core.domain.params import number
 
 
 class UtcDateTime(TypeDecorator):
@@ -58,7 +58,7 @@ class Table(DeclarativeBase):
 
 
 def _within_limits(column: str) -> CheckConstraint:
-    limits = PARAMETERS[column]
+    limits = number(column)
     return CheckConstraint(f"{column} BETWEEN {limits.low:.10g} AND {limits.high:.10g}", name=column)
 
 

@@ -94,7 +94,8 @@ class Share:
 def shares(mask: Mask, picture: Size, params: InpaintParams) -> tuple[Share, ...]:
     """Of each part. mask: of the picture's shape, at any size."""
     mask = mask.visible
-    if mask.is_empty:
+    painted = mask.bounds
+    if painted is None:
         return ()
 
     def large(bounds: Bounds) -> Bounds:
@@ -104,7 +105,7 @@ def shares(mask: Mask, picture: Size, params: InpaintParams) -> tuple[Share, ...
         return crop_around(bounds, picture, padding_px=params.crop_padding_px, native_px=params.size)
 
     parts = Parts.of(mask, lambda bounds: crop(large(bounds)).bounds.scaled(picture, mask.size))
-    together = crop(large(mask.bounds))
+    together = crop(large(painted))
     if params.area == WHOLE:
         together = crop_of(Bounds(0, 0, *picture), native_px=params.size)
     found = []
@@ -165,16 +166,16 @@ def _apart(on: NDArray[np.bool_], size: Size) -> NDArray[np.int32]:
 
 
 def _bounds(mask: Mask, cells: NDArray[np.int32], number: int) -> Bounds:
-    found = np.nonzero(cells == number)
-    within = tuple(
+    rows, columns = (
         slice(-(-int(at.min()) * side // count), -(-(int(at.max()) + 1) * side // count))
-        for at, side, count in zip(found, mask.pixels.shape, cells.shape, strict=True)
+        for at, side, count in zip(np.nonzero(cells == number), mask.pixels.shape, cells.shape, strict=True)
     )
+    within = rows, columns
     belongs = (_members(cells, mask.size, within) == number) & (mask.pixels[within] > 0)
     inner = Mask(belongs.view(np.uint8)).bounds
     if inner is None:
         raise ValueError(f"there is no part {number}")
-    top, left = within[0].start, within[1].start
+    top, left = rows.start, columns.start
     return Bounds(inner.left + left, inner.top + top, inner.right + left, inner.bottom + top)
 
 
@@ -182,4 +183,5 @@ def _members(cells: NDArray[np.int32], size: Size, where: tuple[slice, slice]) -
     """For each pixel of a part of the mask the number in its cell."""
     rows = np.arange(size.height)[where[0]] * cells.shape[0] // size.height
     columns = np.arange(size.width)[where[1]] * cells.shape[1] // size.width
-    return cells[rows[:, None], columns]
+    members: NDArray[np.int32] = cells[rows[:, None], columns]
+    return members

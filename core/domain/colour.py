@@ -14,7 +14,7 @@ from functools import lru_cache
 from typing import Any
 
 import numpy as np
-from PIL import Image, ImageCms
+from PIL import Image, ImageCms, features
 
 from core.domain.hashing import sha256_of
 
@@ -56,7 +56,7 @@ class ColourSpace:
             "profile": self.name,
             "profile_sha256": self.sha256,
             "intent": "relative colorimetric",
-            "littlecms": ImageCms.core.littlecms_version,
+            "littlecms": features.version("littlecms2"),
         }
 
 

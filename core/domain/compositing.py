@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
@@ -10,6 +12,9 @@ from core.domain.colour import ColourSpace, space_of
 from core.domain.errors import SizeMismatch
 from core.domain.geometry import Bounds, Size
 from core.domain.mask import Mask
+
+Levels = NDArray[np.integer[Any]]
+"""Values of pixels, of 8 or 16 bits."""
 
 
 def for_model(picture: Image.Image, bounds: Bounds, working: Size, space: ColourSpace | None = None) -> Image.Image:
@@ -23,8 +28,8 @@ def for_model(picture: Image.Image, bounds: Bounds, working: Size, space: Colour
     if part.mode == "RGBA":
         part = Image.alpha_composite(Image.new("RGBA", part.size, "white"), part)
     if space is None:
-        return _in_mode(part, "RGB").resize(tuple(working), Image.Resampling.LANCZOS)
-    return space.to_srgb(_in_mode(part, space.mode).resize(tuple(working), Image.Resampling.LANCZOS))
+        return _in_mode(part, "RGB").resize(working.sides, Image.Resampling.LANCZOS)
+    return space.to_srgb(_in_mode(part, space.mode).resize(working.sides, Image.Resampling.LANCZOS))
 
 
 def _in_mode(image: Image.Image, mode: str) -> Image.Image:
@@ -59,7 +64,7 @@ def composite(
     if not bounds.contains(touched):
         raise SizeMismatch("The mask reaches outside the part that was repainted.")
     if Size(*repainted.size) != bounds.size:
-        repainted = repainted.resize(tuple(bounds.size), Image.Resampling.LANCZOS)
+        repainted = repainted.resize(bounds.size.sides, Image.Resampling.LANCZOS)
     inside = repainted.crop(
         (touched.left - bounds.left, touched.top - bounds.top, touched.right - bounds.left, touched.bottom - bounds.top)
     )
@@ -72,7 +77,7 @@ def composite(
     return result
 
 
-def _blend(original: NDArray, repainted: Image.Image, weights: NDArray[np.uint8], mode: str) -> NDArray:
+def _blend(original: Levels, repainted: Image.Image, weights: NDArray[np.uint8], mode: str) -> Levels:
     if mode == "I;16":
         return _mix(original, np.asarray(repainted.convert("L")).astype(np.uint32) * 257, weights)
     weights = weights[..., None]
@@ -83,7 +88,7 @@ def _blend(original: NDArray, repainted: Image.Image, weights: NDArray[np.uint8]
     return _mix(original, np.concatenate([colours, opaque], axis=2), weights)
 
 
-def _mix(below: NDArray, above: NDArray, weights: NDArray[np.uint8]) -> NDArray:
+def _mix(below: Levels, above: Levels, weights: NDArray[np.uint8]) -> Levels:
     """Whole-number blend, rounded: weight 0 gives the lower value exactly, 255 the upper one."""
     mixed = (
         below.astype(np.uint32) * (255 - weights.astype(np.uint32)) + above.astype(np.uint32) * weights + 127

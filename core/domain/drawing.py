@@ -22,6 +22,7 @@ from core.domain.hashing import canonical_json
 from core.domain.mask import Mask
 
 PAINT = "rgba(225, 29, 116, 0.5)"
+ERASED = [255.0, 255.0, 255.0]
 ERASE = "rgba(255, 255, 255, 0.8)"
 """Half transparent, so that the picture stays visible. Whatever is not in the erase colour paints."""
 
@@ -296,7 +297,7 @@ def _value_of(colour: Any) -> int | None:
     numbers = _channels(colour)
     if numbers is not None and len(numbers) == 4 and numbers[3] == 0:
         return None
-    return 0 if numbers is not None and numbers[:3] == _channels(ERASE)[:3] else 255
+    return 0 if numbers is not None and numbers[:3] == ERASED else 255
 
 
 def _channels(colour: str) -> list[float] | None:

@@ -286,7 +286,7 @@ def _verdict(value: str) -> str:
         raise InvalidInput(f"There is no such verdict. Choose one of: {', '.join(VERDICTS)}.") from None
 
 
-def _as_text(text: str, what: str, longest: int) -> str:
+def _as_text(text: object, what: str, longest: int) -> str:
     if not isinstance(text, str) or "\x00" in text or any("\ud800" <= c <= "\udfff" for c in text):
         raise InvalidInput(f"The {what} holds characters that are not text.")
     if len(text) > longest:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 MULTIPLE = 8
@@ -31,11 +32,16 @@ class Size:
         if self.width < 1 or self.height < 1:
             raise ValueError(f"a size must be positive, not {self.width} x {self.height}")
 
-    def __iter__(self):
-        return iter((self.width, self.height))
+    def __iter__(self) -> Iterator[int]:
+        return iter(self.sides)
 
     def __str__(self) -> str:
         return f"{self.width} x {self.height}"
+
+    @property
+    def sides(self) -> tuple[int, int]:
+        """As Pillow has it."""
+        return self.width, self.height
 
     @property
     def pixels(self) -> int:

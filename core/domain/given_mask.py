@@ -91,7 +91,7 @@ def _with_alpha(image: Image.Image, picture: Image.Image | None) -> GivenMask:
 def _is_copy(image: Image.Image, picture: Image.Image) -> bool:
     """Whether what is opaque of it shows the picture: the mask is then where it was erased. Looked at while small."""
     size = Size(*image.size).fitted(LOOKED_AT)
-    small = image.resize(tuple(size), Image.Resampling.BOX)
+    small = image.resize(size.sides, Image.Resampling.BOX)
     opaque = np.asarray(small.getchannel("A")) >= OPAQUE
     if not opaque.any():
         return False

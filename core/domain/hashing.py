@@ -39,7 +39,7 @@ def is_named(key: str, image: Image.Image) -> bool:
     return key in (picture_sha256(image), pixels_sha256(image))
 
 
-def _digest(image: Image.Image):
+def _digest(image: Image.Image) -> hashlib._Hash:
     digest = hashlib.sha256(f"{image.mode}|{image.width}|{image.height}|".encode())
     for top in range(0, image.height, BAND):
         # Band by band: all the bytes of a large picture at once are as much memory again.

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from core.domain.errors import InvalidParams
-from core.domain.params import PARAMETERS, InpaintParams
+from core.domain.params import MAX_PROMPT, MAX_STEPS, PARAMETERS, InpaintParams
 
 TOOLS = {
     "inpaint-studio": "Inpaint Studio",
@@ -144,12 +144,11 @@ class Imported:
 
 
 def too_long_in_words(name: str) -> str:
-    parameter = PARAMETERS[name]
-    return f"its {parameter.title.lower()} is longer than the {parameter.high:,.0f} characters that are taken"
+    return f"its {PARAMETERS[name].title.lower()} is longer than the {MAX_PROMPT:,} characters that are taken"
 
 
 def _is_too_long(name: str, value: Any) -> bool:
-    return isinstance(value, str) and len(value) > (PARAMETERS[name].high or 0)
+    return isinstance(value, str) and len(value) > MAX_PROMPT
 
 
 def is_said(value: Any) -> bool:
@@ -193,7 +192,7 @@ def _valid(name: str, value: Any) -> Any:
     if not isinstance(PARAMETERS[name].default, str) and not _is_number(value):
         return None
     # The smallest strength leaves no step of the default count; together they are checked afterwards.
-    room = {"num_inference_steps": int(PARAMETERS["num_inference_steps"].high)} if name == "strength" else {}
+    room = {"num_inference_steps": MAX_STEPS} if name == "strength" else {}
     try:
         return getattr(InpaintParams(**{**room, name: value}), name)
     except InvalidParams:

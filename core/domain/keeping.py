@@ -53,9 +53,9 @@ def changed(repainted: Image.Image, around: Image.Image, mask: Mask, threshold: 
 
 def weakened(mask: Mask, bounds: Bounds, weights: Mask) -> Mask:
     """The mask times the weights, which are for the part inside bounds, at any size; nothing of it gets stronger."""
-    whole = Image.new("L", tuple(mask.size))
+    whole = Image.new("L", mask.size.sides)
     # Bilinear: a filter that overshoots would not keep the order of two weights.
-    whole.paste(weights.to_image().resize(tuple(bounds.size), Image.Resampling.BILINEAR), bounds.box)
+    whole.paste(weights.to_image().resize(bounds.size.sides, Image.Resampling.BILINEAR), bounds.box)
     return Mask(np.asarray(ImageChops.multiply(mask.to_image(), whole)))
 
 
@@ -69,7 +69,8 @@ def _solid(on: NDArray[np.bool_], side: int) -> NDArray[np.bool_]:
 def _difference(first: Image.Image, second: Image.Image, sigma: float) -> Values:
     """(H, W): how far two pictures are apart in Oklab, where equal distances look about equal."""
     apart = ndimage.gaussian_filter(oklab(first) - oklab(second), (sigma, sigma, 0))
-    return np.sqrt((apart**2).sum(axis=2))
+    distance: Values = np.sqrt((apart**2).sum(axis=2))
+    return distance
 
 
 def oklab(image: Image.Image) -> Values:

@@ -140,7 +140,7 @@ class Mask:
         """At another size; a mask of pure black and white stays one."""
         if size == self.size:
             return self
-        resized = Mask(np.asarray(self.to_image().resize(tuple(size), Image.Resampling.BILINEAR)))
+        resized = Mask(np.asarray(self.to_image().resize(size.sides, Image.Resampling.BILINEAR)))
         return resized.hard if self.is_hard else resized
 
     def grown(self, px: int) -> Mask:
@@ -235,7 +235,9 @@ def areas_of(on: NDArray[np.bool_], *, diagonals: bool = False) -> tuple[NDArray
     # Imported here: a quarter of a second that most starts do not need.
     from scipy import ndimage
 
-    return ndimage.label(on, np.ones((3, 3), bool) if diagonals else None)
+    areas = np.empty(on.shape, np.int32)
+    count = ndimage.label(on, np.ones((3, 3), bool) if diagonals else None, output=areas)
+    return areas, count
 
 
 def touched_cells(on: NDArray[np.bool_], rows: int, columns: int) -> NDArray[np.bool_]:

@@ -115,7 +115,7 @@ def extended(picture: Image.Image, extension: Extension, *, max_pixels: int | No
             f"The picture would have {extension.of(size)} pixels, and at most {max_pixels / 1e6:.0f} megapixels are "
             "taken. Add less."
         )
-    result = _flowing(picture, extension).resize(tuple(extension.of(size)), Image.Resampling.BICUBIC)
+    result = _flowing(picture, extension).resize(extension.of(size).sides, Image.Resampling.BICUBIC)
     if picture.mode == "RGBA":
         result.putalpha(255)
     result.paste(picture, extension.place(size).box)
@@ -143,7 +143,7 @@ def _flowing(picture: Image.Image, extension: Extension) -> Image.Image:
     part = Size(*(max(1, min(inner, round(side * scale))) for inner, side in zip(small, size, strict=True)))
     left = min(round(extension.left * scale), small.width - part.width)
     top = min(round(extension.top * scale), small.height - part.height)
-    colours, weights = _colours(picture.resize(tuple(part), Image.Resampling.BOX))
+    colours, weights = _colours(picture.resize(part.sides, Image.Resampling.BOX))
     values = np.zeros((small.height, small.width, colours.shape[2]), np.float32)
     known = np.zeros((small.height, small.width), np.float32)
     values[top : top + part.height, left : left + part.width] = colours

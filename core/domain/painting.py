@@ -32,7 +32,7 @@ def read_painted(png: bytes, size: Size) -> Mask:
     try:
         facts_of(png)
         with Image.open(io.BytesIO(png), formats=("PNG",)) as opened:
-            if opened.size != tuple(size) or opened.mode not in ("1", "L"):
+            if opened.size != size.sides or opened.mode not in ("1", "L"):
                 raise InvalidMask("The painter sent a mask for another picture. Reload the page and paint again.")
             return Mask(np.asarray(opened.convert("L"))).visible
     except InvalidMask:

@@ -7,10 +7,19 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from decimal import Decimal
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, PrivateAttr, ValidationError, field_validator, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    PrivateAttr,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 
 from core.domain import model_address
 from core.domain.errors import InvalidParams
@@ -28,6 +37,16 @@ FIRST_PROCESSING, PROCESSING = 1, 2
 """The rules by which masks and colours are read, for ever told apart, so that what was painted by earlier ones is
 painted again to the bit. 2: a mask's values below FAINT are black; the model sees a picture as its colour profile says
 (docs/decisions/0016-masks-and-colour.md)."""
+
+MAX_PROMPT = 20_000
+"""Characters."""
+
+MAX_MODEL = 300
+"""Characters of a model's name."""
+
+MAX_SEED = 2**32 - 1
+
+MAX_STEPS = 150
 
 MODEL_DEFAULT = "model-default"
 
@@ -71,39 +90,55 @@ FILLS: dict[str, str] = {
 
 @dataclass(frozen=True, slots=True)
 class Parameter:
-    """One parameter as a form, a command line and a database constraint need it."""
+    """One parameter as a form and a command line need it. choices: stable keys and their titles, if it has a fixed set.
+
+    default: of the field's type in InpaintParams, which checks it.
+    """
 
     title: str
     help: str
-    default: int | float | str | bool | None = None
-    low: float | None = None
-    high: float | None = None
-    step: float | None = None
+    default: Any
     unit: str = ""
-    choices: Mapping[str, str] | None = None
+    choices: Mapping[str, str] = field(default_factory=dict)
 
-    def __contains__(self, value: float) -> bool:
-        return (self.low is None or value >= self.low) and (self.high is None or value <= self.high)
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Text(Parameter):
+    """high: its characters at most."""
+
+    high: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Number(Parameter):
+    """low, high: the smallest and the largest value. step: between two values of a slider."""
+
+    low: float
+    high: float
+    step: float
+
+    def __contains__(self, value: float | Decimal) -> bool:
+        return self.low <= value <= self.high
 
 
 PARAMETERS: dict[str, Parameter] = {
-    "prompt": Parameter(
+    "prompt": Text(
         "Prompt",
         "What should appear where you painted. Say the thing itself, then its look: “a red balloon, soft light”. "
         "With an inpainting model an empty prompt fills the hole from its surroundings.",
         default="",
-        high=20_000,
+        high=MAX_PROMPT,
         unit="characters",
     ),
-    "negative_prompt": Parameter(
+    "negative_prompt": Text(
         "Negative prompt",
         "What should not appear, for example “blurry, text, watermark”. It is used only when the guidance scale is "
         "above 1.",
         default="",
-        high=20_000,
+        high=MAX_PROMPT,
         unit="characters",
     ),
-    "model": Parameter("Model", "The Stable Diffusion model that paints.", default="pocket-inpaint", high=300),
+    "model": Text("Model", "The Stable Diffusion model that paints.", default="pocket-inpaint", high=MAX_MODEL),
     "scheduler": Parameter(
         "Scheduler",
         "How noise is taken away from step to step. Some need fewer steps for the same quality; each gives another "
@@ -111,16 +146,16 @@ PARAMETERS: dict[str, Parameter] = {
         default=MODEL_DEFAULT,
         choices=SCHEDULERS,
     ),
-    "num_inference_steps": Parameter(
+    "num_inference_steps": Number(
         "Steps",
         "The number of denoising steps. More steps usually mean a better picture and always a longer wait. "
         "With a strength below 1 only that share of them is run.",
         default=50,
         low=1,
-        high=150,
+        high=MAX_STEPS,
         step=1,
     ),
-    "guidance_scale": Parameter(
+    "guidance_scale": Number(
         "Guidance scale",
         "How closely the picture follows the prompt (classifier-free guidance, arXiv 2207.12598; the w of equation 2 "
         "in the Imagen paper, arXiv 2205.11487). It is on above 1. Higher values follow the words more closely, "
@@ -130,7 +165,7 @@ PARAMETERS: dict[str, Parameter] = {
         high=30.0,
         step=0.5,
     ),
-    "strength": Parameter(
+    "strength": Number(
         "Strength",
         "How much the painted part may change. The picture is the starting point, and the larger the strength, the "
         "more noise is added to it. At 1 the noise is full, all steps are run, and what was there is ignored; at "
@@ -140,16 +175,16 @@ PARAMETERS: dict[str, Parameter] = {
         high=1.0,
         step=0.01,
     ),
-    "seed": Parameter(
+    "seed": Number(
         "Seed",
         "The number that decides the noise the picture starts from. The same seed with the same picture, mask, "
         "parameters and software gives the same result; another seed gives another variant.",
         default=0,
         low=0,
-        high=2**32 - 1,
+        high=MAX_SEED,
         step=1,
     ),
-    "size": Parameter(
+    "size": Number(
         "Working size",
         "The longer side of the part that goes through the model. Models paint best at the size they were trained "
         "on. The picture itself always keeps its full resolution. Smaller is faster and needs less memory.",
@@ -159,7 +194,7 @@ PARAMETERS: dict[str, Parameter] = {
         step=MULTIPLE,
         unit="px",
     ),
-    "mask_grow_px": Parameter(
+    "mask_grow_px": Number(
         "Grow mask",
         "Widens the mask by this many pixels of the picture before painting, so that no rim of the old object is left.",
         default=4,
@@ -168,7 +203,7 @@ PARAMETERS: dict[str, Parameter] = {
         step=1,
         unit="px",
     ),
-    "mask_feather_px": Parameter(
+    "mask_feather_px": Number(
         "Feather",
         "Lets the repainted part fade into the picture over this many pixels, inside the grown mask. "
         "Pixels outside it never change.",
@@ -187,7 +222,7 @@ PARAMETERS: dict[str, Parameter] = {
         default=MASKED,
         choices=AREAS,
     ),
-    "refine_strength": Parameter(
+    "refine_strength": Number(
         "Strength of the second pass",
         "With two passes: how much the second one may change of what the first one painted.",
         default=0.4,
@@ -195,7 +230,7 @@ PARAMETERS: dict[str, Parameter] = {
         high=1.0,
         step=0.01,
     ),
-    "colour_match": Parameter(
+    "colour_match": Number(
         "Colour match",
         "How far the repainted part is shifted towards the colours just around it, so that no seam is seen. 0 leaves "
         "it as the model painted it. Pixels outside the mask never change.",
@@ -204,7 +239,7 @@ PARAMETERS: dict[str, Parameter] = {
         high=1.0,
         step=0.05,
     ),
-    "keep_threshold": Parameter(
+    "keep_threshold": Number(
         "Keep what hardly changed",
         "Leaves the picture as it is beside the new object: where the repaint differs from it by less than about this "
         "much, the original pixels stay, with their grain. 0.1 suits most objects; more keeps more; 0 takes all that "
@@ -228,7 +263,7 @@ PARAMETERS: dict[str, Parameter] = {
         "ones. A mask of black and white alone is not affected.",
         default=False,
     ),
-    "variation_strength": Parameter(
+    "variation_strength": Number(
         "Variation",
         "Turns the noise of the seed some way towards that of the variation seed: 0.1 gives a near relative of the "
         "picture, 1 another picture. 0 is off.",
@@ -237,12 +272,12 @@ PARAMETERS: dict[str, Parameter] = {
         high=1.0,
         step=0.05,
     ),
-    "variation_seed": Parameter(
+    "variation_seed": Number(
         "Variation seed",
         "Which way a variation goes. It counts only with a variation above 0.",
         default=0,
         low=0,
-        high=2**32 - 1,
+        high=MAX_SEED,
         step=1,
     ),
     "prompt_weights": Parameter(
@@ -258,7 +293,7 @@ PARAMETERS: dict[str, Parameter] = {
         "affected.",
         default=False,
     ),
-    "crop_padding_px": Parameter(
+    "crop_padding_px": Number(
         "Context",
         "How many pixels of the picture around the mask the model gets to see (never less than an eighth of the "
         "mask's size). More context fits better into the scene, less gives finer detail.",
@@ -269,6 +304,14 @@ PARAMETERS: dict[str, Parameter] = {
         unit="px",
     ),
 }
+
+
+def number(name: str) -> Number:
+    """The parameter of this name, which is a number. Raises KeyError if it is none."""
+    parameter = PARAMETERS[name]
+    if not isinstance(parameter, Number):
+        raise KeyError(name)
+    return parameter
 
 
 OF_ONE_MODEL = (
@@ -325,21 +368,21 @@ class InpaintParams(BaseModel):
 
     @field_validator("*")
     @classmethod
-    def _within_limits(cls, value: Any, info) -> Any:
-        parameter = PARAMETERS[info.field_name]
+    def _within_limits(cls, value: Any, info: ValidationInfo) -> Any:
+        parameter = PARAMETERS[str(info.field_name)]
         if isinstance(value, str):
-            if parameter.high is not None and len(value) > parameter.high:
-                raise ValueError(f"has {len(value)} characters; at most {parameter.high:g} are taken")
+            if isinstance(parameter, Text) and len(value) > parameter.high:
+                raise ValueError(f"has {len(value)} characters; at most {parameter.high} are taken")
             if "\x00" in value or any("\ud800" <= c <= "\udfff" for c in value):
                 raise ValueError("holds characters that are not text")
-        elif value not in parameter:
+        elif isinstance(parameter, Number) and value not in parameter:
             raise ValueError(f"must be from {parameter.low:g} to {parameter.high:.10g}, not {str(value)[:20]}")
         return value
 
     @field_validator(*(name for name, parameter in PARAMETERS.items() if parameter.choices))
     @classmethod
-    def _one_of_the_choices(cls, value: str, info) -> str:
-        choices = PARAMETERS[info.field_name].choices
+    def _one_of_the_choices(cls, value: str, info: ValidationInfo) -> str:
+        choices = PARAMETERS[str(info.field_name)].choices
         if value not in choices:
             raise ValueError(f"must be one of {', '.join(choices)}, not {value!r}")
         return value
@@ -402,7 +445,7 @@ class InpaintParams(BaseModel):
     def nth(self, number: int) -> InpaintParams:
         """Of several pictures the one of this number, from 0 on: with the next seeds."""
         seed = self.variation_seed if self.variation_strength else self.seed
-        return self.reseeded((seed + number) % (int(PARAMETERS["seed"].high) + 1))
+        return self.reseeded((seed + number) % (MAX_SEED + 1))
 
     def to_json(self) -> str:
         """Canonical: equal params give equal text, and from_json gives back equal params."""

@@ -87,8 +87,8 @@ def _too_much(what: str, most: int) -> ImageTooLarge:
 def facts_of(data: bytes) -> Facts:
     """Raises InvalidImage for what is no PNG, JPEG, WEBP or AVIF, and ImageTooLarge for what is made to do harm."""
     format = format_of(data)
-    read = {"PNG": _png, "JPEG": _jpeg, "WEBP": _webp, "AVIF": _avif}.get(format)
-    if read is None:
+    read = {"PNG": _png, "JPEG": _jpeg, "WEBP": _webp, "AVIF": _avif}.get(format or "")
+    if format is None or read is None:
         raise InvalidImage(sentence_for(data))
     return Facts(format, read(data, _Counted()))
 
@@ -270,7 +270,8 @@ def _avif_boxes(data: bytes, begin: int, end: int, counted: _Counted, depth: int
 
 
 def _avif_items(data: bytes, begin: int, end: int, counted: _Counted) -> None:
-    kinds, lengths = {}, {}
+    kinds: dict[int, bytes] = {}
+    lengths: dict[int, int] = {}
     for name, at, upto in _boxes(data, begin, end):
         if name == b"iinf":
             kinds |= _item_kinds(data, at, upto)

@@ -231,7 +231,7 @@ def compare(original: Image.Image, rerun: Image.Image, mask: Mask) -> Difference
 
     Raises SizeMismatch unless all three agree.
     """
-    if original.size != rerun.size or original.mode != rerun.mode or tuple(mask.size) != original.size:
+    if original.size != rerun.size or original.mode != rerun.mode or mask.size.sides != original.size:
         raise SizeMismatch("These two pictures have different sizes or kinds, so they cannot be compared.")
     then, now = np.asarray(original), np.asarray(rerun)
     full = int(np.iinfo(then.dtype).max)

@@ -122,6 +122,8 @@ class Plan:
 
         Each has a seed of its own, as each of several images has: beside each other, equal things look copied.
         """
+        if self.parts is None:
+            raise ValueError("this mask is not painted in parts")
         request, params = self.request, self.request.params.nth(nth).changed(area=MASKED)
         if request.is_soft:
             # A part without greys is no soft mask by itself, and must not be grown either.

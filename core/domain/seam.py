@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 from scipy import ndimage
 
-from core.domain.fill import spread
+from core.domain.fill import Values, spread
 from core.domain.mask import Mask
 
 RING_SHARE = 1 / 64
@@ -40,11 +42,12 @@ def matched(repainted: Image.Image, around: Image.Image, mask: Mask, strength: f
     return Image.fromarray(np.clip(np.rint(shifted), 0, 255).astype(np.uint8))
 
 
-def _averaged(values: NDArray, weights: NDArray, sigma_px: float) -> tuple[NDArray, NDArray]:
+def _averaged(values: Values, weights: Values, sigma_px: float) -> tuple[Values, Values]:
     """Gaussian averages of the values (H, W, C) with these weights, and how much weight each of them has."""
     near = ndimage.gaussian_filter(weights, sigma_px, mode="constant")
-    sums = ndimage.gaussian_filter(values * weights[..., None], (sigma_px, sigma_px, 0), mode="constant")
-    return sums / np.maximum(near, 1e-6)[..., None], near
+    weighted: Values = values * weights[..., None]
+    sums = ndimage.gaussian_filter(weighted, (sigma_px, sigma_px, 0), mode="constant")
+    return sums / np.maximum(near, np.float32(1e-6))[..., None], near
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +62,9 @@ class Seam:
     step: float
 
 
+_TURNS: tuple[Callable[[NDArray[Any]], NDArray[Any]], ...] = (lambda a: a, lambda a: np.swapaxes(a, 0, 1))
+
+
 def seam(picture: Image.Image, mask: Mask) -> Seam | None:
     """The seam along the border of a mask: where 0 meets anything else. None if it has no border inside the picture."""
     bounds = mask.bounds
@@ -70,7 +76,7 @@ def seam(picture: Image.Image, mask: Mask) -> Seam | None:
     within = _averaged(values, inside.astype(np.float32), AVERAGED_PX)[0]
     without = _averaged(values, (~inside).astype(np.float32), AVERAGED_PX)[0]
     jumps, steps = [], []
-    for turned in (lambda a: a, lambda a: np.swapaxes(a, 0, 1)):
+    for turned in _TURNS:
         value, on = turned(values), turned(inside)
         # Four neighbours in a row, the border between the two in the middle.
         first, last = np.nonzero((on[1:-2] != on[2:-1]) & (on[:-3] == on[1:-2]) & (on[2:-1] == on[3:]))

@@ -12,7 +12,7 @@ from typing import Any
 
 from core.domain.errors import InvalidInput, InvalidParams
 from core.domain.hashing import canonical_json
-from core.domain.params import PARAMETERS, SCHEDULERS, InpaintParams
+from core.domain.params import MAX_PROMPT, PARAMETERS, SCHEDULERS, InpaintParams, Number
 
 MAX_CELLS = 100
 
@@ -62,9 +62,7 @@ class Axis:
             return cls(name, tuple(parts) if text.strip() else ())
         parts = [part for part in parts if part]
         parameter = PARAMETERS.get(name)
-        if parameter is None or isinstance(parameter.default, str):
-            return cls(name, tuple(parts))
-        return cls(name, tuple(_numbers(name, parts)))
+        return cls(name, tuple(_numbers(parameter, parts) if isinstance(parameter, Number) else parts))
 
     def applied(self, params: InpaintParams, value: Any) -> InpaintParams:
         """Raises InvalidParams if the value, or the part of the prompt, does not fit."""
@@ -75,7 +73,7 @@ class Axis:
             told = part if len(part) <= MAX_TOLD else f"{part[:MAX_TOLD]}…"
             raise InvalidParams(f"Prompt: the first value of the sheet, “{told}”, must be a part of the prompt.")
         length = len(params.prompt) + params.prompt.count(part) * (len(by) - len(part))
-        if length > PARAMETERS[WORDS].high:
+        if length > MAX_PROMPT:
             # Not made first: a letter that stands for a page makes gigabytes of a prompt.
             raise InvalidParams(f"Prompt: would have {length:,} characters with “{by[:MAX_TOLD]}…” in it; too many.")
         return params.changed(prompt=params.prompt.replace(part, by))
@@ -131,9 +129,10 @@ class KeptSheet:
 
 
 def _fits(name: str, value: Any) -> bool:
-    if isinstance(PARAMETERS[name].default, str):
-        return isinstance(value, str) and len(value) <= PARAMETERS[WORDS].high
-    return isinstance(value, int | float) and not isinstance(value, bool) and value in PARAMETERS[name]
+    parameter = PARAMETERS[name]
+    if isinstance(parameter, Number):
+        return isinstance(value, int | float) and not isinstance(value, bool) and value in parameter
+    return isinstance(value, str) and len(value) <= MAX_PROMPT
 
 
 def _axis_json(axis: Axis | None) -> dict[str, Any] | None:
@@ -146,14 +145,13 @@ def _shown(name: str, value: Any) -> str:
     return f"{value:g}" if isinstance(value, float) else str(value)
 
 
-def _numbers(name: str, parts: Sequence[str]) -> Iterable[int | float]:
-    parameter = PARAMETERS[name]
-    kind = type(parameter.default)
+def _numbers(parameter: Number, parts: Sequence[str]) -> Iterable[int | float]:
+    kind = int if isinstance(parameter.default, int) else float
     for part in parts:
         span = RANGE.fullmatch(part)
         try:
             # Decimals, so that 0.1 to 0.5 ends at 0.5.
-            found = _span(*span.groups(), parameter.step) if span else [Decimal(part)]
+            found = _span(span[1], span[2], span[3], parameter.step) if span else [Decimal(part)]
             fits = all(number in parameter for number in found)
         except InvalidOperation:
             raise InvalidInput(f"{parameter.title}: “{part}” is not a number. Divide them by commas.") from None
@@ -168,8 +166,8 @@ def _numbers(name: str, parts: Sequence[str]) -> Iterable[int | float]:
             yield kind(number)
 
 
-def _span(first: str, last: str, by: str | None, step: float | None) -> list[Decimal]:
-    low, high, each = Decimal(first), Decimal(last), Decimal(by or str(step or 1))
+def _span(first: str, last: str, by: str | None, step: float) -> list[Decimal]:
+    low, high, each = Decimal(first), Decimal(last), Decimal(by or str(step))
     if each <= 0 or high < low or not (low.is_finite() and high.is_finite()):
         raise InvalidInput(f"{first}-{last} is not a range from a smaller number to a larger one.")
     count = int((high - low) / each) + 1

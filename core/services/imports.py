@@ -21,7 +21,7 @@ from core.domain.geometry import Size
 from core.domain.hashing import pixels_sha256
 from core.domain.imported import Imported, kept_raw
 from core.domain.mask import Mask
-from core.domain.params import PARAMETERS, InpaintParams
+from core.domain.params import MAX_MODEL, InpaintParams
 from core.domain.picture import MAX_FILE_BYTES, Picture
 from core.metadata.ours import model_name
 from core.metadata.read import read, read_text
@@ -161,7 +161,7 @@ def _params(says: Imported | None) -> InpaintParams:
 def _model(says: Imported | None) -> str:
     named = says.raw.get("model", "").strip() if says else ""
     # A stranger's file names no folder of this machine.
-    return model_name(named)[: int(PARAMETERS["model"].high)].strip() or UNKNOWN
+    return model_name(named)[:MAX_MODEL].strip() or UNKNOWN
 
 
 def _imported(says: Imported | None) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from core.domain.errors import InvalidParams
-from core.domain.params import FIRST_PROCESSING, PARAMETERS, PROCESSING, SCHEDULERS, InpaintParams
+from core.domain.params import FIRST_PROCESSING, PARAMETERS, PROCESSING, SCHEDULERS, InpaintParams, Number
 
 DATA = Path(__file__).parents[1] / "data"
 
@@ -26,7 +26,7 @@ def number(name: str):
 
 @st.composite
 def params(draw):
-    values = {name: draw(number(name)) for name, p in PARAMETERS.items() if p.low is not None and name != "size"}
+    values = {name: draw(number(name)) for name, p in PARAMETERS.items() if isinstance(p, Number) and name != "size"}
     # Strength and steps are bound together: at least one step must be left.
     values["strength"] = max(values["strength"], 1 / values["num_inference_steps"] + 1e-9)
     values["strength"] = min(1.0, values["strength"])
@@ -232,7 +232,7 @@ def test_steps_are_truncated_as_the_pipeline_does():
     assert InpaintParams(strength=0.8, num_inference_steps=24).effective_steps == 19
 
 
-@pytest.mark.parametrize("name", [name for name, p in PARAMETERS.items() if p.low is not None])
+@pytest.mark.parametrize("name", [name for name, p in PARAMETERS.items() if isinstance(p, Number)])
 def test_every_limit_is_allowed_itself(name):
     for limit in (PARAMETERS[name].low, PARAMETERS[name].high):
         value = type(PARAMETERS[name].default)(limit)

@@ -11,7 +11,7 @@ import core
 from core.domain.errors import DamagedModel, ModelNotDownloaded, ModelUnavailable, UnknownModel
 from core.domain.geometry import MULTIPLE
 from core.domain.model import ModelSpec, Vocabulary
-from core.domain.params import PARAMETERS, InpaintParams
+from core.domain.params import InpaintParams, number
 from core.domain.prompt_length import PromptLength
 from core.engine.models import families, hub, integrity, names
 from core.engine.models.weights import INDEX, Choice, Components, choose
@@ -366,7 +366,7 @@ def native_size(folder: Path) -> int:
     if not isinstance(side, int) or not isinstance(blocks, list):
         return family.native_px
     px = side * 2 ** (len(blocks) - 1)
-    return px if px in PARAMETERS["size"] and px % MULTIPLE == 0 else family.native_px
+    return px if px in number("size") and px % MULTIPLE == 0 else family.native_px
 
 
 def _family(folder: Path) -> families.Family | None:
