@@ -15,7 +15,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from core import cli
+from core.cli.pictures import extension_of
 from core.domain.draft import Draft
 from core.domain.drawing import Drawing
 from core.domain.errors import InvalidParams, StudioError
@@ -241,7 +241,7 @@ def test_what_the_hubs_cache_says_of_a_branch(tmp_path_factory, content):
 
 @given(TEXTS | st.from_regex(r"[\d.]{0,4}:[\d.-]{0,9}|left=\d{0,30}(,top=-?\d{0,3})?"))
 def test_an_extension(text):
-    answers(lambda: cli._extension(text, Size(64, 64)))
+    answers(lambda: extension_of(text, Size(64, 64)))
 
 
 AXIS = st.from_regex(r"\d{0,5}-\d{0,9}( ?\([+\[]?\d{0,6}[)\]])?")

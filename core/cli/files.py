@@ -9,10 +9,12 @@ from typing import Annotated
 
 import typer
 
-from core import cli
 from core.bootstrap import Studio
-from core.cli.output import FORCE, PLACE, output_of, place_of
+from core.cli.common import IDS, JSON, errors, make_studio, print_json
+from core.cli.exits import exit_codes
+from core.cli.output import FORCE, PLACE, STRIP, output_of, place_of
 from core.domain.errors import InvalidInput
+from core.domain.geometry import Size
 from core.files import open_regular, read_regular, why
 from core.services.exports import FileType
 from core.services.imports import ImportedFile, Result
@@ -20,84 +22,86 @@ from core.services.imports import ImportedFile, Result
 ENDINGS = {".zip", ".png", ".jpg", ".jpeg", ".webp", ".avif"}
 MAX_TEXT_FILE = 2**20
 
+app = typer.Typer()
 
-@cli.gallery_app.command()
+
+@app.command()
 def export(
-    ids: Annotated[list[str], typer.Argument(help="The generations.")],
+    context: typer.Context,
+    ids: IDS,
     output: Annotated[str, typer.Option("--output", help="The file to write, which ends in .zip; or a folder for it.")],
     force: FORCE = False,
-    as_json: cli.JSON = False,
+    as_json: JSON = False,
 ) -> None:
     """Write generations into a bundle: record, source, mask, result and hashes; no weights."""
-    with cli.exit_codes():
-        studio = cli.make_studio()
+    with exit_codes():
+        studio = make_studio(context)
         place = output_of(output, [".zip"], force=force, gallery=studio.settings.images)
         file = place.write("inpaint-studio.zip", lambda file: studio.bundles.export(ids, file))
         if as_json:
-            cli.print_json({"output": str(file), "generations": len(set(ids)), "bytes": file.stat().st_size})
+            print_json({"output": str(file), "generations": len(set(ids)), "bytes": file.stat().st_size})
         else:
             print(f"{file}: {len(set(ids))} generations, {file.stat().st_size / 1e6:.1f} MB")
 
 
-@cli.gallery_app.command("import")
+@app.command("import")
 def import_(
+    context: typer.Context,
     paths: Annotated[
         list[Path], typer.Argument(help="Bundles (zip), pictures (PNG, JPEG, WEBP, AVIF), or folders that hold them.")
     ],
     silent: Annotated[
         bool, typer.Option("--without-metadata", help="Also pictures that say nothing about how they were made.")
     ] = False,
-    as_json: cli.JSON = False,
+    as_json: JSON = False,
 ) -> None:
     """Take bundles and the pictures of other tools into the gallery; the same picture only once.
 
     With --json one object a file: file, result (imported, already here, says nothing, refused), ids, known, tool,
     stated, reason; and id, where it is one. Ends with 2 if anything was refused, after all the others were taken.
     """
-    with cli.exit_codes():
+    with exit_codes():
         files = _files(paths)
-        studio = cli.make_studio()
-        results = Counter()
+        studio = make_studio(context)
+        results: Counter[Result] = Counter()
         for path in files:
             done = _import(studio, path, silent)
             results[done.result] += 1
             _tell_import(as_json, path, done)
         if len(files) > 1:
-            cli.errors.print(", ".join(f"{n} {result}" for result, n in sorted(results.items())), markup=False)
+            errors.print(", ".join(f"{n} {result}" for result, n in sorted(results.items())), markup=False)
         if results[Result.REFUSED]:
             raise typer.Exit(2)
 
 
-@cli.gallery_app.command()
+@app.command()
 def save(
+    context: typer.Context,
     id: Annotated[str, typer.Argument(help="The generation.")],
     output: Annotated[
         str, typer.Option("--output", help="The file to write; its ending tells the format. Or a folder, for a PNG.")
     ],
     force: FORCE = False,
-    strip: Annotated[bool, typer.Option("--strip", help="Without a word on how it was made.")] = False,
+    strip: STRIP = False,
     gps: PLACE = False,
     small: Annotated[bool, typer.Option("--small", help="A WEBP that is small instead of exact.")] = False,
-    as_json: cli.JSON = False,
+    as_json: JSON = False,
 ) -> None:
     """Write a result as PNG, WEBP, JPEG or AVIF, with or without its metadata."""
-    with cli.exit_codes():
-        studio = cli.make_studio()
+    with exit_codes():
+        studio = make_studio(context)
         generation = studio.gallery.get(id)
-        place = place_of(studio, output, (generation.width, generation.height), force=force)
+        place = place_of(studio, output, Size(generation.width, generation.height), force=force)
         type = FileType.WEBP_LOSSY if small and place.type is FileType.WEBP else place.type
         data = studio.exports.file(generation, type, metadata=not strip, place=gps)
         losses = studio.exports.losses(generation, type)
         file = place.write(f"{id}-{generation.params.seed}{type.suffix}", lambda file: file.write(data))
         if as_json:
-            cli.print_json({"id": id, "output": str(file), "bytes": len(data), "losses": list(losses)})
+            print_json({"id": id, "output": str(file), "bytes": len(data), "losses": list(losses)})
             return
         print(f"{file}: {len(data) / 1e6:.1f} MB")
         for loss in losses:
-            cli.errors.print(loss, markup=False, soft_wrap=True)
-
-
-# What the commands are made of ---------------------------------------------------------------------------------
+            errors.print(loss, markup=False, soft_wrap=True)
 
 
 def _files(paths: list[Path]) -> list[Path]:
@@ -132,10 +136,10 @@ def _tell_import(as_json: bool, path: Path, done: ImportedFile) -> None:
     if as_json:
         told = {**asdict(done), "file": str(path), "id": done.ids[0] if len(done.ids) == 1 else None}
         del told["name"]
-        cli.print_json(told)
+        print_json(told)
         return
     if done.result is Result.REFUSED:
-        cli.errors.print(f"{path} {done.result}: {done.reason}", markup=False, soft_wrap=True, highlight=False)
+        errors.print(f"{path} {done.result}: {done.reason}", markup=False, soft_wrap=True, highlight=False)
         return
     for id in done.ids or ("",):
         what = Result.KNOWN if id in done.known else done.result

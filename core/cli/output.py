@@ -17,6 +17,7 @@ import typer
 from core.bootstrap import Studio
 from core.domain.errors import InvalidInput, StorageFull
 from core.domain.generation import Generation
+from core.domain.geometry import Size
 from core.services.exports import ENDINGS, FileType, check_size
 
 FORCE = Annotated[
@@ -30,6 +31,8 @@ OUTPUT = Annotated[
         help="A file that ends in .png, .webp (both exact), .jpg or .avif; or a folder, for PNG files in it.",
     ),
 ]
+
+STRIP = Annotated[bool, typer.Option("--strip", help="Write the file without a word on how it was made.")]
 
 PLACE = Annotated[bool, typer.Option("--gps", help="Also where the photo was taken, if its file says so.")]
 
@@ -100,9 +103,14 @@ class Output:
 
 
 def output_of(
-    given: str, endings: Collection[str], *, several: bool = False, force: bool = False, keep: Sequence[Path] = (),
+    given: str,
+    endings: Collection[str],
+    *,
+    several: bool = False,
+    force: bool = False,
+    keep: Sequence[Path] = (),
     gallery: Path | None = None,
-) -> Output:  # fmt: skip
+) -> Output:
     """Look at what was given, and whether it can be written; nothing is written yet.
 
     A folder is one that is there, a name that ends with a slash, or a name without an ending. endings: those that a
@@ -127,15 +135,18 @@ def output_of(
 
 
 def place_of(
-    studio: Studio, output: str | None, size: tuple[int, int], *, several: bool = False, force: bool = False,
+    studio: Studio,
+    output: str,
+    size: Size,
+    *,
+    several: bool = False,
+    force: bool = False,
     keep: Sequence[Path] = (),
-) -> Output | None:  # fmt: skip
+) -> Output:
     """Raises InvalidInput before minutes of work whose pictures, of this size, could not be written."""
-    if output is None:
-        return None
     gallery = studio.settings.images
     place = output_of(output, PICTURES, several=several, force=force, keep=keep, gallery=gallery)
-    check_size(place.type, *size)
+    check_size(place.type, size.width, size.height)
     return place
 
 

@@ -1,4 +1,4 @@
-"""How the commands run and end: exit codes, signals, and rows that are worked on until they have ended.
+"""Rows that a command works on until they have ended, and takes back where it ends before them.
 
 Two rules. However a command ends, none of the rows that it asked for is left waiting or running. And nothing waits for
 a thread by join: on Python 3.11 a KeyboardInterrupt in it takes a living thread for an ended one.
@@ -11,27 +11,24 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, wait
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from functools import partial
 from types import FrameType
 from typing import Any, TypeVar
 
 import typer
-from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
 from core import last_resort
 from core.bootstrap import Studio
+from core.cli.common import errors
+from core.cli.exits import exit_code, handled_by, say
 from core.dispatch.threads import leave
-from core.domain.errors import InvalidInput, StudioError
-from core.domain.generation import Status
+from core.domain.generation import Generation, Status
 from core.domain.reproduction import Verification
 from core.services.patience import Forgiving
 
 T = TypeVar("T")
-
-errors = Console(stderr=True)
-
-SIGNALS = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP", "SIGBREAK") if hasattr(signal, name)]
 
 LOOK_EVERY_S = 0.2
 """How soon a signal is seen."""
@@ -46,75 +43,6 @@ IN_HASTE_S = 2.0
 """The same after a second signal."""
 
 
-# Exit codes ----------------------------------------------------------------------------------------------------
-
-
-@contextmanager
-def exit_codes() -> Iterator[None]:
-    """2 for bad input, 1 for everything else that went wrong, 128 and its number for a signal: 130 for Ctrl+C."""
-    with _handled_by(_end):
-        try:
-            yield
-        except InvalidInput as error:
-            complain(error)
-            raise typer.Exit(2) from None
-        except StudioError as error:
-            complain(error)
-            raise typer.Exit(1) from None
-        except (typer.Exit, typer.Abort, BrokenPipeError):
-            raise
-        except Exception as error:
-            complain(last_resort.told(error))
-            raise typer.Exit(1) from None
-        except KeyboardInterrupt:
-            raise typer.Exit(_code(signal.SIGINT)) from None
-        except _Ended as ended:
-            raise typer.Exit(_code(ended.number)) from None
-
-
-def complain(error: StudioError) -> None:
-    _say(f"{error} {error.link or ''}".strip())
-
-
-def _say(sentence: str) -> None:
-    # The terminal may have gone away, and with it standard error.
-    with suppress(OSError, ValueError):
-        errors.print(sentence, markup=False, soft_wrap=True, highlight=False)
-
-
-class _Ended(BaseException):
-    """A signal, where it may end the command at once."""
-
-    def __init__(self, number: int) -> None:
-        self.number = number
-
-
-def _end(number: int, frame: FrameType | None) -> None:
-    raise _Ended(number)
-
-
-def _code(number: int) -> int:
-    return 128 + number
-
-
-@contextmanager
-def _handled_by(handler: Callable[[int, FrameType | None], None]) -> Iterator[None]:
-    """Signals that are ignored stay so, as nohup and scripts in the background want it."""
-    before = {}
-    if threading.current_thread() is threading.main_thread():
-        for number in SIGNALS:
-            if signal.getsignal(number) not in (signal.SIG_IGN, None):
-                before[number] = signal.signal(number, handler)
-    try:
-        yield
-    finally:
-        for number, earlier in before.items():
-            signal.signal(number, earlier)
-
-
-# Working on rows -----------------------------------------------------------------------------------------------
-
-
 @contextmanager
 def running(studio: Studio) -> Iterator[Running]:
     """To be entered before rows are made. Inside, a signal ends nothing: it is noted, and seen at the next look.
@@ -123,18 +51,32 @@ def running(studio: Studio) -> Iterator[Running]:
     up if that takes too long, or at once at a second signal.
     """
     run = Running(studio)
-    with _handled_by(run.note):
+    with handled_by(run.note):
         try:
             yield run
         finally:
             run.end()
 
 
+def work_on(studio: Studio, run: Running, id: str, *, show: bool) -> Generation:
+    """Work on one of the generations that were asked for, until it has ended."""
+    columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.completed}/{task.total}"))
+    with Progress(*columns, TimeRemainingColumn(), console=errors, disable=not show, transient=True) as bar:
+        task = bar.add_task(id, total=None)
+
+        def follow() -> None:
+            at = studio.generations.progress(id)
+            bar.update(task, description=at.phase, completed=at.step, total=at.total or None)
+
+        run.generation(id, follow)
+    return run.answer(lambda: studio.gallery.get(id))
+
+
 class Running:
     """The rows that a command asked for, and the work on them. Made by running."""
 
     def __init__(self, studio: Studio) -> None:
-        self._studio = studio
+        self._studio, self._worker = studio, studio.worker
         self._owned: dict[str, Callable[[], object]] = {}
         self._work: Future[Any] | None = None
         # Plain values: a handler that takes a lock, as an Event does, can wait for the very code that it interrupts.
@@ -167,17 +109,17 @@ class Running:
 
     def answer(self, ask: Callable[[], T]) -> T:
         """Of the database, as soon as it answers; a signal ends the waiting."""
-        return self._wait_for(lambda: self._studio.worker.insist(ask), lambda: None)
+        return self._wait_for(lambda: self._worker.insist(ask), lambda: None)
 
     def _until_ended(self, id: str, ask_status: Callable[[], Status], follow: Callable[[], None]) -> None:
         forgiving = Forgiving(LOOK_EVERY_S)
         follow = partial(forgiving, follow, None)
         while (status := self.answer(ask_status)).is_active:
             if status is Status.QUEUED:
-                self._wait_for(lambda: self._studio.worker.run(id), follow)
+                self._wait_for(lambda: self._worker.run(id), follow)
                 continue
             # Another process has it. If that one has died, nobody else may be there to say so.
-            self._wait_for(lambda: forgiving(self._studio.worker.clear_stale, None), follow)
+            self._wait_for(lambda: forgiving(self._worker.clear_stale, None), follow)
             self._wait_for(lambda: time.sleep(2 * LOOK_EVERY_S), follow)
         self.done(id)
 
@@ -191,7 +133,7 @@ class Running:
 
     def _check(self) -> None:
         if self._signal is not None:
-            raise typer.Exit(_code(self._signal))
+            raise typer.Exit(exit_code(self._signal))
 
     def note(self, number: int, frame: FrameType | None) -> None:
         """Takes a signal."""
@@ -206,17 +148,17 @@ class Running:
         """Take back what has not ended."""
         if not self._owned and not self._is_working:
             return
-        self._studio.worker.halt()
-        if self._is_working:
-            _say("cancelling at the next step ...")
+        self._worker.halt()
+        if self._work is not None and self._is_working:
+            say("cancelling at the next step ...")
             self._wait_at_most(self._work, GRACE_S, in_haste_s=0)
         taken_back = _in_thread(self._take_back)
         self._wait_at_most(taken_back, TAKE_BACK_S, in_haste_s=IN_HASTE_S)
         if not taken_back.done() or taken_back.exception() is not None:
-            _say("The gallery's database cannot be written, so what was asked for may still stand in the queue.")
-            _say("See: python -m core queue list")
+            say("The gallery's database cannot be written, so what was asked for may still stand in the queue.")
+            say("See: python -m core queue list")
         if self._is_working:
-            leave(_code(self._signal or signal.SIGINT))
+            leave(exit_code(self._signal or signal.SIGINT))
 
     def _wait_at_most(self, work: Future[Any], seconds: float, in_haste_s: float) -> None:
         """in_haste_s: after a second signal."""
@@ -225,12 +167,11 @@ class Running:
             wait([work], LOOK_EVERY_S)
 
     def _take_back(self) -> None:
-        never = threading.Event()
-        insist = self._studio.worker.patience.insist
+        insist = partial(self._worker.insist, though_halted=True)
         if self._is_working:
-            insist(self._studio.worker.let_go, never)
+            insist(self._worker.let_go)
         for take_back in self._owned.values():
-            insist(take_back, never)
+            insist(take_back)
 
 
 def _in_thread(do: Callable[[], T]) -> Future[T]:

@@ -7,113 +7,117 @@ from typing import Annotated, Any
 
 import typer
 
-from core import cli
 from core.bootstrap import make_backups
+from core.cli.common import JSON, make_studio, tell
+from core.cli.exits import exit_codes
 from core.domain.gallery import Check, Lost
 from core.services.backups import Backup
 from core.settings import Settings
 
+app = typer.Typer()
 
-@cli.gallery_app.command()
+
+@app.command()
 def check(
+    context: typer.Context,
     repair: Annotated[
         bool, typer.Option("--repair", help="Move files that nothing uses into the trash of the data folder.")
     ] = False,
     most_files: Annotated[
         bool, typer.Option("--yes-most-files", help="With --repair: also if that is most of the files.")
     ] = False,
-    as_json: cli.JSON = False,
+    as_json: JSON = False,
 ) -> None:
     """Compare every stored file with what the gallery knows. Ends with 1 if anything is wrong."""
-    with cli.exit_codes():
-        found = cli.make_studio().gallery.check(repair=repair, most_files=most_files)
+    with exit_codes():
+        found = make_studio(context).gallery.check(repair=repair, most_files=most_files)
         lost_files = {"missing": found.missing, "damaged": found.damaged, "unreadable": found.unreadable}
         for problem, files in lost_files.items():
             for lost in files:
-                _tell({"problem": problem, **_lost(lost)}, f"{problem}: {lost.key} of {_owners(lost)}", as_json)
+                tell({"problem": problem, **_lost(lost)}, f"{problem}: {lost.key} of {_owners(lost)}", as_json)
         for key in found.orphans:
             removed = key in found.removed
             words = f"unused{', removed' if removed else ''}: {key}"
-            _tell({"problem": "orphaned", "file": key, "ids": [], "removed": removed}, words, as_json)
-        _tell(_totals(found), "  ".join(f"{n} {name}" for name, n in _totals(found).items()), as_json)
+            tell({"problem": "orphaned", "file": key, "ids": [], "removed": removed}, words, as_json)
+        tell(_totals(found), "  ".join(f"{n} {name}" for name, n in _totals(found).items()), as_json)
         if not found.is_sound:
             raise typer.Exit(1)
 
 
-@cli.gallery_app.command("empty-trash")
+@app.command("empty-trash")
 def empty_trash(
+    context: typer.Context,
     all_: Annotated[bool, typer.Option("--all", help="Also what was thrown away lately.")] = False,
     now: Annotated[
         bool, typer.Option("--now", help="Free the space at once; their files are not kept for another 30 days.")
     ] = False,
-    as_json: cli.JSON = False,
+    as_json: JSON = False,
 ) -> None:
     """Remove for good what lies in the trash for 30 days.
 
     Files that nothing else uses go an hour later to the folder "trash" in the data folder, and for good after another
     30 days. With --now they go at once, with all that is in that folder.
     """
-    with cli.exit_codes():
-        studio = cli.make_studio()
+    with exit_codes():
+        studio = make_studio(context)
         done = studio.gallery.empty_trash(all=all_, at_once=now)
         told = {"generations": done.generations, "files": done.files}
         if done.freed is None:
             studio.collector.collect()
-            _tell(told, f"{done.generations} generations removed for good, {done.files} files to follow", as_json)
+            tell(told, f"{done.generations} generations removed for good, {done.files} files to follow", as_json)
         else:
             told |= {"freed_files": done.freed.files, "freed_bytes": done.freed.bytes}
             words = f"{done.generations} generations removed for good, {done.freed.bytes / 1e6:.1f} MB freed"
-            _tell(told, words, as_json)
+            tell(told, words, as_json)
 
 
-@cli.gallery_app.command()
-def adopt(as_json: cli.JSON = False) -> None:
+@app.command()
+def adopt(context: typer.Context, as_json: JSON = False) -> None:
     """Say that the data folder and the database belong together, if they do not know it: they are one gallery then."""
-    with cli.exit_codes():
-        studio = cli.make_studio()
+    with exit_codes():
+        studio = make_studio(context)
         studio.collector.adopt()
         words = f"{studio.settings.data} and {studio.database_title} are one gallery now"
-        _tell({"data": str(studio.settings.data), "database": studio.database_title}, words, as_json)
+        tell({"data": str(studio.settings.data), "database": studio.database_title}, words, as_json)
 
 
-@cli.gallery_app.command()
-def backup(as_json: cli.JSON = False) -> None:
+@app.command()
+def backup(as_json: JSON = False) -> None:
     """Copy the database now, also while a dashboard works with it; the pictures themselves are files beside it."""
-    with cli.exit_codes():
+    with exit_codes():
         _tell_backup(make_backups(Settings()).make(), as_json)
 
 
-@cli.gallery_app.command()
-def backups(as_json: cli.JSON = False) -> None:
+@app.command()
+def backups(as_json: JSON = False) -> None:
     """The copies of the database, newest first. The running dashboard makes one a day."""
-    with cli.exit_codes():
+    with exit_codes():
         for found in make_backups(Settings()).all():
             _tell_backup(found, as_json)
 
 
-@cli.gallery_app.command("restore-backup")
+@app.command("restore-backup")
 def restore_backup(
-    name: Annotated[str, typer.Argument(help="One of those that “backups” lists.")], as_json: cli.JSON = False
+    context: typer.Context,
+    name: Annotated[str, typer.Argument(help="One of those that “backups” lists.")],
+    as_json: JSON = False,
 ) -> None:
     """Put a copy in the place of the database, which is kept beside the copies. End the dashboard first.
 
     Pictures that the rows of the copy need come back from the trash of the data folder.
     """
-    with cli.exit_codes():
+    with exit_codes():
         kept = make_backups(Settings()).restore(name)
-        generations = int(cli.make_studio().gallery.count())
+        generations = int(make_studio(context).gallery.count())
         words = f"{name} is the database again, with {generations} generations; the one before is kept as {kept}"
-        _tell({"restored": name, "generations": generations, "kept": str(kept)}, words, as_json)
-
-
-# What the commands are made of ---------------------------------------------------------------------------------
+        tell({"restored": name, "generations": generations, "kept": str(kept)}, words, as_json)
 
 
 def _tell_backup(found: Backup, as_json: bool) -> None:
     holds = "cannot be read" if found.generations is None else f"{found.generations} generations"
     kept = "  kept when another one was restored" if found.is_kept else ""
     words = f"{found.name}  {holds}  {found.bytes / 1e6:.1f} MB{kept}"
-    _tell(asdict(found) | {"made_at": found.made_at.isoformat()}, words, as_json)
+    tell(asdict(found) | {"made_at": found.made_at.isoformat()}, words, as_json)
 
 
 def _lost(lost: Lost) -> dict[str, Any]:
@@ -133,7 +137,3 @@ def _totals(found: Check) -> dict[str, int]:
         "orphaned": len(found.orphans),
         "removed": len(found.removed),
     }
-
-
-def _tell(value: dict[str, Any], words: str, as_json: bool) -> None:
-    cli.print_json(value) if as_json else print(words)

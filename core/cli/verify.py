@@ -4,93 +4,47 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from functools import partial
 from typing import Annotated, Any
 
 import typer
 
-from core import cli
 from core.bootstrap import Studio
+from core.cli.common import JSON, errors, make_studio, tell
+from core.cli.exits import exit_codes
 from core.cli.running import running
 from core.domain.errors import InvalidInput
 from core.domain.gallery import GalleryFilter
-from core.domain.generation import Status
-from core.domain.replay import Replay, ReplayStep
-from core.domain.reproduction import Verdict, Verification, reasons_of
+from core.domain.generation import Status, Verdict
+from core.domain.reproduction import Verification, reasons_of
+
+app = typer.Typer()
 
 REASONS_TOLD = 10
 
 
-@cli.app.command()
+@app.command()
 def verify(
+    context: typer.Context,
     ids: Annotated[list[str] | None, typer.Argument(help="The generations.")] = None,
     all_: Annotated[
         bool, typer.Option("--all", help="Every generation that has a result; imported pictures cannot be verified.")
     ] = False,
-    as_json: cli.JSON = False,
+    as_json: JSON = False,
 ) -> None:
     """Run generations again and compare: EXACT, CLOSE or DIFFERENT, and why. Ends with 1 if any is DIFFERENT."""
-    with cli.exit_codes():
+    with exit_codes():
         if bool(ids) == all_:
             raise InvalidInput("Name the generations to verify, or give --all, but not both.")
-        studio = cli.make_studio()
+        studio = make_studio(context)
         done = []
         with running(studio) as run:
             for generation_id in _all(studio) if all_ else ids or ():
                 [id] = studio.reproductions.verify([generation_id])
                 done.append(verification := run.verification(id))
-                cli.print_json(_summary(verification)) if as_json else print(_in_words(verification))
+                tell(_summary(verification), _describe(verification), as_json)
         _tell_counts(done)
         if any(v.reproduction is None or v.reproduction.verdict is Verdict.DIFFERENT for v in done):
             raise typer.Exit(1)
-
-
-@cli.app.command()
-def replay(
-    id: Annotated[str, typer.Argument(help="The last generation of the chain.")],
-    as_json: cli.JSON = False,
-) -> None:
-    """Paint the whole chain that led to a generation again, from its first picture. Ends with 1 unless it is EXACT."""
-    with cli.exit_codes():
-        studio = cli.make_studio()
-        with running(studio) as run:
-            replay_id = studio.replays.start(id, session="command line")
-            run.owns(replay_id, partial(studio.replays.stop, replay_id))
-            while (replay := run.answer(lambda: studio.replays.get(replay_id))).ended_at is None:
-                active = [step.again.id for step in replay.steps if step.again and step.again.status.is_active]
-                for step_id in active:
-                    run.generation(step_id)
-                if not run.answer(studio.replays.advance) and not active:
-                    break
-            run.done(replay_id)
-        verdict = studio.replays.verdict(replay)
-        if as_json:
-            cli.print_json(_replayed(id, replay, verdict))
-        else:
-            for n, step in enumerate(replay.steps, 1):
-                print(f"{n} {step.again.id if step.again else 'not painted'} {_step_in_words(step)}")
-            print(f"{id} {verdict or 'not replayed to its end'}")
-        if verdict is not Verdict.EXACT:
-            raise typer.Exit(1)
-
-
-def _replayed(id: str, replay: Replay, verdict: Verdict | None) -> dict[str, Any]:
-    steps = [
-        {
-            "original": step.original.id if step.original else None,
-            "id": step.again.id if step.again else None,
-            "status": step.again.status if step.again else None,
-            "exact": step.is_exact,
-        }
-        for step in replay.steps
-    ]
-    return {"id": id, "replay": replay.id, "verdict": verdict, "steps": steps}
-
-
-def _step_in_words(step: ReplayStep) -> str:
-    if step.is_exact is None:
-        return step.again.status if step.again else ""
-    return "EXACT" if step.is_exact else "not the same"
 
 
 def _all(studio: Studio) -> Iterator[str]:
@@ -121,7 +75,7 @@ def _summary(verification: Verification) -> dict[str, Any]:
     }
 
 
-def _in_words(verification: Verification) -> str:
+def _describe(verification: Verification) -> str:
     found = verification.reproduction
     if found is None:
         return f"{verification.generation_id} not verified: {verification.error}"
@@ -140,9 +94,7 @@ def _in_words(verification: Verification) -> str:
 
 def _tell_counts(done: Sequence[Verification]) -> None:
     counts = Counter(str(v.reproduction.verdict) if v.reproduction else "not verified" for v in done)
-    cli.errors.print(
-        ", ".join(f"{count} {verdict}" for verdict, count in sorted(counts.items())) or "nothing to verify"
-    )
+    errors.print(", ".join(f"{count} {verdict}" for verdict, count in sorted(counts.items())) or "nothing to verify")
     found = ((v.reproduction.verdict, v.reproduction.changes) for v in done if v.reproduction)
     for reason in reasons_of(found)[:REASONS_TOLD]:
-        cli.errors.print(f"{reason.count}: {reason.words}", markup=False, soft_wrap=True, highlight=False)
+        errors.print(f"{reason.count}: {reason.words}", markup=False, soft_wrap=True, highlight=False)

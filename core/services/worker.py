@@ -101,9 +101,12 @@ class Worker:
         self.repo.release(self.name, self.now())
         self.verifications.release(self.name)
 
-    def insist(self, do: Callable[[], T]) -> T:
-        """The database's answer, as soon as it gives one. Raises DatabaseUnusable or StorageFull after a while."""
-        return self.patience.insist(do, self._halted)
+    def insist(self, do: Callable[[], T], *, though_halted: bool = False) -> T:
+        """The database's answer, as soon as it gives one. Raises DatabaseUnusable or StorageFull after a while.
+
+        After halt a failure is the last one; not so with though_halted, for what must be written before the end.
+        """
+        return self.patience.insist(do, threading.Event() if though_halted else self._halted)
 
     def _generate(self, id: str) -> None:
         report, result = _Reporter(self, id), None

@@ -10,8 +10,8 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
-from core import cli
-from core.bootstrap import build_studio
+from core.cli import app
+from core.cli.common import open_studio
 from tests.fakes import FakeCatalogue, FakeInpainter, FakeLoader
 
 
@@ -29,7 +29,4 @@ def load(model: str, device: str) -> FakeInpainter:
     return FakeLoader(SlowInpainter())(model, device)
 
 
-cli.build_studio = lambda settings, loader, **more: build_studio(
-    settings, load, catalogue=FakeCatalogue(), resolve_device=lambda wish: "cpu", **more
-)
-cli.app()
+app(obj=lambda: open_studio(load=load, catalogue=FakeCatalogue(), resolve_device=lambda wish: "cpu"))

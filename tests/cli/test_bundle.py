@@ -5,25 +5,10 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-import pytest
-from typer.testing import CliRunner
-
-from core import cli
 from core.settings import Settings
 from tests.conftest import a_picture, a_request, make_studio
 
 SAMPLES = Path(__file__).parents[1] / "data" / "metadata"
-
-
-@pytest.fixture
-def run(monkeypatch):
-    def run(studio, *arguments, code: int = 0):
-        monkeypatch.setattr(cli, "make_studio", lambda: studio)
-        result = CliRunner().invoke(cli.app, ["gallery", *map(str, arguments)])
-        assert result.exit_code == code, result.output
-        return result
-
-    return run
 
 
 def test_what_is_exported_here_is_imported_there(run, studio, dispatcher, inpainter, clock, tmp_path):
@@ -33,9 +18,9 @@ def test_what_is_exported_here_is_imported_there(run, studio, dispatcher, inpain
     bundle = tmp_path / "handed on" / "b.zip"
     bundle.parent.mkdir()
 
-    [told] = map(json.loads, run(studio, "export", *ids, "--output", bundle, "--json").stdout.splitlines())
-    [found] = map(json.loads, run(elsewhere, "import", bundle.parent, "--json").stdout.splitlines())
-    again = run(elsewhere, "import", bundle)
+    [told] = map(json.loads, run("gallery", "export", *ids, "--output", bundle, "--json").stdout.splitlines())
+    [found] = map(json.loads, run("gallery", "import", bundle.parent, "--json", studio=elsewhere).stdout.splitlines())
+    again = run("gallery", "import", bundle, studio=elsewhere)
 
     assert told["generations"] == 2
     assert (found["result"], set(found["ids"]), found["known"]) == ("imported", set(ids), [])
@@ -51,7 +36,7 @@ def test_bad_input_ends_with_2_and_leaves_nothing_behind(run, studio, tmp_path):
         ("import", tmp_path / "nowhere.zip"),
         ("import", tmp_path / "images"),
     ):
-        result = run(studio, *arguments, code=2)
+        result = run("gallery", *arguments, code=2)
         assert result.stdout == ""
         assert result.stderr.strip()
 
@@ -67,7 +52,7 @@ def test_a_folder_of_other_tools_pictures_comes_in_with_one_line_a_file(run, stu
     (tmp_path / "broken.webp").write_bytes(b"RIFF")
     (tmp_path / "letter.pdf").write_bytes(b"%PDF")
 
-    result = run(studio, "import", tmp_path, "--json", code=2)
+    result = run("gallery", "import", tmp_path, "--json", code=2)
 
     told = {Path(line["file"]).name: line for line in map(json.loads, result.stdout.splitlines())}
     assert {name: line["result"] for name, line in told.items()} == {
@@ -88,20 +73,19 @@ def test_pictures_that_say_nothing_come_in_with_a_switch_or_with_a_text_beside_t
     a_picture(64, 64).save(tmp_path / "told.png")
     (tmp_path / "told.txt").write_text("a hat\nSteps: 20, Sampler: Euler, Seed: 7, Size: 64x64")
 
-    lines = run(studio, "import", tmp_path, "--without-metadata", "--json").stdout.splitlines()
+    lines = run("gallery", "import", tmp_path, "--without-metadata", "--json").stdout.splitlines()
 
     assert [json.loads(line)["tool"] for line in lines] == [None, "a1111"]
 
 
-def test_an_imported_picture_is_neither_run_again_nor_verified_and_verify_all_leaves_it_out(run, studio, monkeypatch):
-    [line] = run(studio, "import", SAMPLES / "a1111.png", "--json").stdout.splitlines()
+def test_an_imported_picture_is_neither_run_again_nor_verified_and_verify_all_leaves_it_out(run):
+    [line] = run("gallery", "import", SAMPLES / "a1111.png", "--json").stdout.splitlines()
     id = json.loads(line)["id"]
 
-    for arguments in (["rerun", id], ["verify", id]):
-        result = CliRunner().invoke(cli.app, arguments)
-        assert result.exit_code == 1
+    for command in ("rerun", "verify"):
+        result = run(command, id, code=1)
         assert "cannot be run again" in " ".join(result.stderr.split())
-    assert CliRunner().invoke(cli.app, ["verify", "--all"]).exit_code == 0
+    run("verify", "--all")
 
 
 def test_a_bundle_with_a_damaged_picture_is_not_written(run, studio, dispatcher, tmp_path):
@@ -112,7 +96,7 @@ def test_a_bundle_with_a_damaged_picture_is_not_written(run, studio, dispatcher,
     before = tmp_path / "before.zip"
     before.write_bytes(b"the one of yesterday")
 
-    result = run(studio, "export", *ids, "--output", before, "--force", code=1)
+    result = run("gallery", "export", *ids, "--output", before, "--force", code=1)
 
     assert f"generation {ids[1]} is damaged" in " ".join(result.stderr.split())
     assert before.read_bytes() == b"the one of yesterday"

@@ -6,9 +6,7 @@ import json
 
 import pytest
 from PIL import Image
-from typer.testing import CliRunner
 
-from core import cli
 from core.domain.errors import OutOfMemory
 from core.domain.hashing import pixels_sha256
 from core.domain.model import ModelSpec
@@ -29,18 +27,6 @@ FIELDS = {
     "pixels_sha256",
     "output",
 }
-
-
-@pytest.fixture
-def run(studio, monkeypatch):
-    monkeypatch.setattr(cli, "make_studio", lambda: studio)
-
-    def run(*arguments, code: int = 0):
-        result = CliRunner().invoke(cli.app, [str(a) for a in arguments])
-        assert result.exit_code == code, result.output
-        return result
-
-    return run
 
 
 @pytest.fixture

@@ -3,24 +3,16 @@
 from __future__ import annotations
 
 import json
+from functools import partial
 
 import pytest
-from typer.testing import CliRunner
 
-from core import cli
 from tests.conftest import a_picture, a_request
 
 
 @pytest.fixture
-def run(studio, monkeypatch):
-    monkeypatch.setattr(cli, "make_studio", lambda: studio)
-
-    def run(*arguments, code: int = 0):
-        result = CliRunner().invoke(cli.app, ["gallery", *(str(a) for a in arguments)])
-        assert result.exit_code == code, result.output
-        return result
-
-    return run
+def run(run):
+    return partial(run, "gallery")
 
 
 @pytest.fixture

@@ -20,19 +20,18 @@ def data(tmp_path, monkeypatch) -> Path:
     return tmp_path / "data"
 
 
-def invoke(error: BaseException, monkeypatch):
+def invoke(error: BaseException):
     def fail() -> None:
         raise error
 
-    monkeypatch.setattr(cli, "make_studio", fail)
-    return CliRunner().invoke(cli.app, ["doctor"])
+    return CliRunner().invoke(cli.app, ["doctor"], obj=fail)
 
 
 @pytest.mark.parametrize(
     "error", [RuntimeError("secret"), KeyError("secret"), RecursionError(), UnicodeError("secret")]
 )
 def test_an_error_that_nobody_has_foreseen_is_a_sentence_with_its_number_in_the_log(data, monkeypatch, error):
-    result = invoke(error, monkeypatch)
+    result = invoke(error)
 
     assert result.exit_code == 1
     assert "Traceback" not in result.stderr
@@ -45,7 +44,7 @@ def test_an_error_that_nobody_has_foreseen_is_a_sentence_with_its_number_in_the_
 
 
 def test_what_was_foreseen_is_told_in_its_own_words_and_does_not_get_into_the_log(data, monkeypatch):
-    result = invoke(StudioError("Words of its own."), monkeypatch)
+    result = invoke(StudioError("Words of its own."))
 
     assert (result.exit_code, result.stderr) == (1, "Words of its own.\n")
     assert not (data / last_resort.LOG).exists()
@@ -53,7 +52,7 @@ def test_what_was_foreseen_is_told_in_its_own_words_and_does_not_get_into_the_lo
 
 @pytest.mark.parametrize(("error", "code"), [(typer.Exit(7), 7), (KeyboardInterrupt(), 130), (SystemExit(5), 5)])
 def test_how_a_command_ends_is_left_as_it_is(data, monkeypatch, error, code):
-    result = invoke(error, monkeypatch)
+    result = invoke(error)
 
     assert result.exit_code == code
     assert "unexpected" not in result.stderr

@@ -8,24 +8,20 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
-from typer.testing import CliRunner
 
-from core import cli
 from tests.conftest import a_mask, a_picture
 
 
 @pytest.fixture
-def run(studio, monkeypatch, tmp_path):
+def run(run, monkeypatch, tmp_path):
     """The result of a command, and what it wrote on standard output, line by line."""
-    monkeypatch.setattr(cli, "make_studio", lambda: studio)
     monkeypatch.chdir(tmp_path)
 
-    def run(*arguments, code: int = 0):
-        result = CliRunner().invoke(cli.app, [str(argument) for argument in arguments])
-        assert result.exit_code == code, result.output
+    def run_and_read(*arguments, code: int = 0):
+        result = run(*arguments, code=code)
         return result, [json.loads(line) for line in result.stdout.splitlines()]
 
-    return run
+    return run_and_read
 
 
 @pytest.fixture

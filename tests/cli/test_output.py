@@ -10,9 +10,7 @@ from pathlib import Path
 
 import pytest
 from PIL import Image
-from typer.testing import CliRunner
 
-from core import cli
 from core.cli import output as cli_output
 from core.domain.hashing import pixels_sha256
 from core.metadata.read import read
@@ -35,9 +33,8 @@ BEFORE = b"what was there"
 
 
 @pytest.fixture
-def run(studio, monkeypatch, tmp_path):
+def run(run, studio, monkeypatch, tmp_path):
     """Run one of the commands with this --output, in a folder with a photo and a mask."""
-    monkeypatch.setattr(cli, "make_studio", lambda: studio)
     monkeypatch.chdir(tmp_path)
     a_picture().save("photo.png")
     a_mask().to_image().save("mask.png")
@@ -52,13 +49,11 @@ def run(studio, monkeypatch, tmp_path):
         "presets": ["presets", "export"],
     }
 
-    def run(command: str, output: str | Path, *more: str, code: int = 0):
-        result = CliRunner().invoke(cli.app, [*arguments[command], "--output", str(output), *more])
-        assert result.exit_code == code, result.output
-        assert "Traceback" not in result.output
-        return result
+    def run_with_output(command: str | list[str], output: str | Path, *more: str, code: int = 0):
+        words = arguments[command] if isinstance(command, str) else command
+        return run(*words, "--output", output, *more, code=code)
 
-    return run
+    return run_with_output
 
 
 def ending_of(command: str) -> str:
@@ -114,7 +109,7 @@ def test_what_the_camera_wrote_goes_along_and_the_place_only_if_it_is_asked_for(
 
     made = json.loads(run("inpaint", "a.jpg", "--json", *gps).stdout)
     for command in (["rerun", made["id"]], ["gallery", "save", made["id"]]):
-        assert CliRunner().invoke(cli.app, [*command, "--output", "b.webp", "--force", *gps]).exit_code == 0
+        run(command, "b.webp", "--force", *gps)
         for name in ("a.jpg", "b.webp"):
             written = (tmp_path / name).read_bytes()
             assert b"EOS R5" in written

@@ -6,25 +6,11 @@ import json
 
 import pytest
 from PIL import Image
-from typer.testing import CliRunner
 
-from core import cli
 from core.domain.generation import Status
 from core.domain.outpaint import Extended, Extension
 from core.services.generations import Origin
 from tests.conftest import a_request
-
-
-@pytest.fixture
-def run(studio, monkeypatch):
-    monkeypatch.setattr(cli, "make_studio", lambda: studio)
-
-    def run(*arguments, code: int = 0):
-        result = CliRunner().invoke(cli.app, [str(argument) for argument in arguments])
-        assert result.exit_code == code, result.output
-        return result
-
-    return run
 
 
 def queued(run) -> list[str]:
@@ -62,11 +48,9 @@ def test_some_or_all_are_cancelled(run, studio):
 @pytest.mark.parametrize(
     "arguments", [("cancel",), ("cancel", "x", "--all"), ("cancel", "nothing"), ("move", "nothing", "next")]
 )
-def test_bad_input_ends_with_2_or_1_and_a_sentence(run, arguments):
-    result = CliRunner().invoke(cli.app, ["queue", *arguments])
+def test_bad_input_ends_with_2_and_a_sentence(run, arguments):
+    result = run("queue", *arguments, code=2)
 
-    assert result.exit_code in (1, 2)
-    assert "Traceback" not in result.output
     assert result.stderr.strip()
 
 

@@ -11,10 +11,9 @@ from contextlib import closing
 from dataclasses import replace
 
 import pytest
-from typer.testing import CliRunner
 
-from core import cli
-from core.cli import running as cli_run
+from core.cli import exits, running
+from core.cli.common import open_studio
 from core.domain.errors import OutOfMemory, StorageFull
 from core.domain.generation import Status
 from core.services.patience import Patience
@@ -34,19 +33,16 @@ def settings(tmp_path) -> Settings:
 
 
 @pytest.fixture
-def run(studio, monkeypatch):
-    monkeypatch.setattr(cli, "make_studio", lambda: studio)
-    monkeypatch.setattr(cli_run, "LOOK_EVERY_S", 0.02)
+def run(run, monkeypatch):
+    monkeypatch.setattr(running, "LOOK_EVERY_S", 0.02)
 
-    def run(*arguments, code: int):
-        handlers = [signal.getsignal(number) for number in cli_run.SIGNALS]
-        result = CliRunner().invoke(cli.app, [str(a) for a in arguments])
-        assert result.exit_code == code, result.output
-        assert "Traceback" not in result.output
-        assert [signal.getsignal(number) for number in cli_run.SIGNALS] == handlers
+    def run_and_look(*arguments, **more):
+        handlers = [signal.getsignal(number) for number in exits.SIGNALS]
+        result = run(*arguments, **more)
+        assert [signal.getsignal(number) for number in exits.SIGNALS] == handlers
         return result
 
-    return run
+    return run_and_look
 
 
 @pytest.fixture
@@ -126,7 +122,7 @@ def test_a_model_that_does_not_come_to_a_step_is_given_up_after_a_while(
     run, studio, command, name, monkeypatch, inpainter
 ):
     """Loading takes minutes, and knows no steps. The process is ended then, as its threads cannot be."""
-    monkeypatch.setattr(cli_run, "GRACE_S", 0.2)
+    monkeypatch.setattr(running, "GRACE_S", 0.2)
     ended, goes_on = [], threading.Event()
 
     def end(code: int) -> None:
@@ -143,7 +139,7 @@ def test_a_model_that_does_not_come_to_a_step_is_given_up_after_a_while(
 
 
 def test_a_second_ctrl_c_waits_for_no_step(run, studio, command, monkeypatch, inpainter):
-    monkeypatch.setattr(cli_run, "GRACE_S", 60)
+    monkeypatch.setattr(running, "GRACE_S", 60)
     ended, goes_on = [], threading.Event()
 
     def end(code: int) -> None:
@@ -299,13 +295,12 @@ def test_ctrl_c_also_cancels_what_another_process_paints(run, studio, command, c
     assert running.cancel_requested_at is not None
 
 
-def test_rows_of_processes_that_died_are_cleared_when_a_command_begins(studio, settings, clock, monkeypatch):
+def test_rows_of_processes_that_died_are_cleared_when_a_command_begins(studio, settings, clock):
     [id] = studio.generations.submit(a_request())
     studio.worker.repo.claim(id, "one that dies", clock())
-    monkeypatch.setattr(cli, "Settings", lambda: settings)
 
     # On the clock of this machine, that of the test is long ago.
-    cli.make_studio()
+    open_studio(settings)
 
     assert studio.gallery.get(id).status is Status.INTERRUPTED
 
@@ -333,14 +328,12 @@ def test_under_a_lock_a_command_says_that_the_database_is_busy(run, files, lock)
 def test_ctrl_c_under_a_lock_ends_the_command_and_tells_what_may_be_left(
     run, studio, command, inpainter, lock, monkeypatch, signals
 ):
-    monkeypatch.setattr(cli_run, "TAKE_BACK_S", 0.5)
-    monkeypatch.setattr(cli_run, "IN_HASTE_S", 0.2)
-    monkeypatch.setattr(
-        cli, "make_studio", lambda: replace(studio, worker=replace(studio.worker, patience=Patience(60)))
-    )
+    monkeypatch.setattr(running, "TAKE_BACK_S", 0.5)
+    monkeypatch.setattr(running, "IN_HASTE_S", 0.2)
+    patient = replace(studio, worker=replace(studio.worker, patience=Patience(60)))
     inpainter.after_step(1, lambda: (lock(), signalled(signal.SIGINT, signals)))
 
-    result = run(*command["inpaint"], code=130)
+    result = run(*command["inpaint"], code=130, studio=patient)
 
     assert "queue list" in result.stderr
 

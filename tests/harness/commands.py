@@ -14,9 +14,10 @@ from pathlib import Path
 from typing import Any
 
 from core import cli
-from core.bootstrap import build_studio, make_catalogue
+from core.bootstrap import make_catalogue
+from core.cli.common import errors, open_studio
 from core.settings import PREFIX, Settings
-from tests.fakes import FakeLoader, WaitingDispatcher
+from tests.fakes import FakeLoader
 from tests.harness.inputs import Bench, Kind, a_picture_file
 from tests.harness.mutations import NUMBERS, TEXTS, mutated_text
 
@@ -181,14 +182,15 @@ def _be_the_command(bench: Bench, command: Command, told: Path) -> None:
         out = os.open(told, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
         os.dup2(out, 1), os.dup2(out, 2)
         sys.stdout, sys.stderr = (open(number, "w", buffering=1, closefd=False) for number in (1, 2))  # noqa: SIM115
-        cli.errors.file = sys.stderr
+        errors.file = sys.stderr
         os.chdir(bench.folder / "files")
         os.environ |= {f"{PREFIX}DATA": str(bench.folder / "data"), f"{PREFIX}OFFLINE": "true", "COLUMNS": "200"}
         os.environ |= dict(command.environment)
-        if not command.environment:
-            cli.make_studio = _studio
         sys.argv = ["core", *command.arguments]
-        runpy.run_module("core", run_name="__main__")
+        if command.environment:
+            runpy.run_module("core", run_name="__main__")
+        else:
+            cli.app(obj=_studio)
         code = 0
     except SystemExit as end:
         code = end.code if isinstance(end.code, int) else 0 if end.code is None else 1
@@ -205,13 +207,7 @@ def _be_the_command(bench: Bench, command: Command, told: Path) -> None:
 def _studio() -> Any:
     """Everything of the command line's own but the engine: whatever model is found, a stand-in paints."""
     settings = Settings()
-    return build_studio(
-        settings,
-        FakeLoader(),
-        catalogue=make_catalogue(settings),
-        resolve_device=lambda wish: "cpu",
-        dispatcher=lambda worker: WaitingDispatcher(worker.run),
-    )
+    return open_studio(settings, FakeLoader(), catalogue=make_catalogue(settings), resolve_device=lambda wish: "cpu")
 
 
 KINDS = {

@@ -1,0 +1,175 @@
+"""python -m core inpaint and rerun: generations that are painted while the command runs."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from core.bootstrap import Studio
+from core.cli.common import JSON, SESSION, errors, make_studio, print_json, summary
+from core.cli.exits import complain, exit_codes
+from core.cli.options import takes_parameters
+from core.cli.output import FORCE, OUTPUT, PLACE, STRIP, Output, place_of, write_result
+from core.cli.pictures import mask_of, picture_and_mask, read_picture
+from core.cli.running import Running, running, work_on
+from core.domain.areas import advice, shares
+from core.domain.errors import StudioError
+from core.domain.generation import Status
+from core.domain.geometry import Size
+from core.domain.modes import MODES
+from core.domain.outpaint import OVERLAP_PX
+from core.domain.params import PARAMETERS, InpaintParams
+from core.domain.request import InpaintRequest
+from core.services.generations import MAX_COUNT, Origin
+
+app = typer.Typer()
+
+
+@app.command()
+@takes_parameters
+def inpaint(
+    context: typer.Context,
+    source: Annotated[Path, typer.Argument(help="The picture: PNG, JPEG, WEBP or AVIF.")],
+    mask: Annotated[
+        Path | None,
+        typer.Argument(
+            help="The mask, of the picture's size: white is repainted, in a coloured one everything that is not "
+            "black. It can be left out with --extend, and for a picture with transparent parts: these are repainted."
+        ),
+    ] = None,
+    *,
+    chosen: dict[str, Any],
+    mode: Annotated[
+        str | None,
+        typer.Option("--mode", help=f"Sets what suits a task; other options go before it. [{', '.join(MODES)}]"),
+    ] = None,
+    extend: Annotated[
+        str | None,
+        typer.Option("--extend", help="More canvas, which is repainted: a shape such as 16:9, or left=64,bottom=128."),
+    ] = None,
+    overlap: Annotated[
+        int, typer.Option("--overlap", help="With --extend: how far the mask reaches into the picture. [px]", min=0)
+    ] = OVERLAP_PX,
+    count: Annotated[
+        int, typer.Option("--count", help=f"Pictures, with the seeds SEED, SEED + 1, ... [1 to {MAX_COUNT}]")
+    ] = 1,
+    device: Annotated[str, typer.Option("--device", help="auto, cpu, cuda, cuda:1, mps or xpu.")] = "auto",
+    output: OUTPUT = None,
+    force: FORCE = False,
+    strip: STRIP = False,
+    gps: PLACE = False,
+    as_json: JSON = False,
+) -> None:
+    """Repaint the masked part of a picture; the generation is kept in the gallery."""
+    with exit_codes():
+        picture = read_picture(source)
+        studio = make_studio(context)
+        params = _params(studio, mode, chosen)
+        given = None if mask is None and extend else mask_of(mask, picture.image)
+        request = InpaintRequest(*picture_and_mask(picture, given, extend, overlap), params)
+        place = None
+        if output is not None:
+            sources = [source, *([mask] if mask else [])]
+            place = place_of(studio, output, Size(*request.image.size), several=count > 1, force=force, keep=sources)
+        for note in (
+            *picture.notes,
+            *(given.notes if given else ()),
+            *_mask_notes(request),
+            *_prompt_notes(studio, params),
+        ):
+            errors.print(note, markup=False)
+        # Loads the engine the first time: seconds in which Ctrl+C should end the command at once.
+        device = studio.device(device)
+        exif = studio.pictures.keep_exif(picture)
+        origin = Origin(session=SESSION, source_name=source.name, source_exif=exif)
+        with running(studio) as run:
+            ids = studio.generations.submit(request, device=device, count=count, origin=origin)
+            _work_off(studio, run, ids, place, as_json, strip, gps)
+
+
+@app.command()
+def rerun(
+    context: typer.Context,
+    id: Annotated[str, typer.Argument(help="The generation to run again, with the same seed, picture and mask.")],
+    output: OUTPUT = None,
+    force: FORCE = False,
+    device: Annotated[str | None, typer.Option("--device", help="Another device than before.")] = None,
+    strip: STRIP = False,
+    gps: PLACE = False,
+    as_json: JSON = False,
+) -> None:
+    """Run a generation of the gallery again, as a new generation."""
+    with exit_codes():
+        studio = make_studio(context)
+        original = studio.gallery.get(id)
+        place = None
+        if output is not None:
+            place = place_of(studio, output, Size(original.width, original.height), force=force)
+        with running(studio) as run:
+            ids = [studio.generations.rerun(id, device=device, session=SESSION)]
+            _work_off(studio, run, ids, place, as_json, strip, gps)
+
+
+def _params(studio: Studio, mode: str | None, chosen: Mapping[str, Any]) -> InpaintParams:
+    """What was given, then what suits the mode and the model, then the defaults; a seed by chance if none was given."""
+    values = studio.recommendations.for_request(chosen.get("model"), mode, chosen)
+    if "seed" not in values:
+        values["seed"] = studio.generations.random_seed()
+    return InpaintParams(**values)
+
+
+def _mask_notes(request: InpaintRequest) -> list[str]:
+    """What is to be told of a mask that the model sees in a few pixels only."""
+    said = advice(shares(request.mask, Size(*request.image.size), request.params), request.params)
+    if said is None:
+        return []
+    return [f"{said.words} Use --area {said.area}." if said.area else said.words]
+
+
+def _prompt_notes(studio: Studio, params: InpaintParams) -> Iterator[str]:
+    """A sentence for each prompt that the model does not read to its end."""
+    for name, length in studio.models.prompt_lengths(params).items():
+        if length.is_cut and not params.long_prompt:
+            yield (
+                f"{PARAMETERS[name].title}: the model reads {length.limit} of {length.tokens} tokens. "
+                f"Ignored: {length.unread!r}. Shorten it, or try --long-prompt."
+            )
+
+
+def _work_off(
+    studio: Studio, run: Running, ids: Sequence[str], output: Output | None, as_json: bool, strip: bool, gps: bool
+) -> None:
+    """Work on the generations one after the other, and print each as it ends."""
+    run.owns_generations(ids)
+    failed = False
+    losses: tuple[str, ...] = ()
+    for id in ids:
+        generation = work_on(studio, run, id, show=not as_json and sys.stderr.isatty())
+        path: str | None = None
+        told: dict[str, Any] = {}
+        try:
+            if output is not None and generation.output is not None:
+                path = str(write_result(studio, generation, output, strip, gps))
+                losses = studio.exports.losses(generation, output.type)
+                told = {"losses": list(losses)}
+        except StudioError as error:
+            # The others are painted all the same.
+            failed = True
+            complain(type(error)(f"{error} The picture is in the gallery as {id}."))
+        found = summary(studio, generation, path)
+        if as_json:
+            print_json(found | told)
+        elif generation.status is Status.SUCCEEDED:
+            print(f"{generation.id} seed {generation.params.seed} {generation.runtime_s:.1f} s {found['output']}")
+        if generation.status is not Status.SUCCEEDED:
+            failed = True
+            reason = generation.error or "The program that painted it ended. Run it again."
+            errors.print(f"{generation.id} {generation.status}: {reason}", markup=False, soft_wrap=True)
+    for loss in losses:
+        errors.print(loss, markup=False, soft_wrap=True)
+    if failed:
+        raise typer.Exit(1)

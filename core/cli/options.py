@@ -1,0 +1,66 @@
+"""The parameters of a generation as options of a command: their names, limits and explanations are the domain's."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+from collections.abc import Callable, Iterator
+from typing import Annotated, Any
+
+import typer
+
+from core.domain.params import PARAMETERS, InpaintParams, Parameter
+
+SHORTER = {
+    "num_inference_steps": "steps",
+    "mask_grow_px": "grow",
+    "mask_feather_px": "feather",
+    "crop_padding_px": "padding",
+    "keep_threshold": "keep",
+}
+"""Options that are not named as their parameter."""
+
+CHOSEN = "chosen"
+
+
+def takes_parameters(command: Callable[..., None]) -> Callable[..., None]:
+    """Let a command have an option for each parameter, where its argument `chosen` stands.
+
+    There the values arrive by the names of InpaintParams, without those that were not given.
+    """
+
+    @functools.wraps(command)
+    def with_options(**values: Any) -> None:
+        given = {name: values.pop(name) for name in InpaintParams.model_fields}
+        values[CHOSEN] = {name: value for name, value in given.items() if value is not None}
+        command(**values)
+
+    parameters: list[inspect.Parameter] = []
+    signature = inspect.signature(command, eval_str=True)
+    for parameter in signature.parameters.values():
+        if parameter.name == CHOSEN:
+            parameters += _options()
+        else:
+            parameters.append(parameter.replace(kind=inspect.Parameter.KEYWORD_ONLY))
+    # What Typer reads the options from.
+    with_options.__signature__ = signature.replace(parameters=parameters)  # type: ignore[attr-defined]
+    return with_options
+
+
+def _options() -> Iterator[inspect.Parameter]:
+    for name, field in InpaintParams.model_fields.items():
+        flag = "--" + SHORTER.get(name, name).replace("_", "-")
+        kind: Any = field.annotation
+        option = typer.Option(flag, help=_help(PARAMETERS[name], kind))
+        yield inspect.Parameter(
+            name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=Annotated[kind | None, option]
+        )
+
+
+def _help(parameter: Parameter, kind: type) -> str:
+    if parameter.choices:
+        return f"{parameter.help} [{', '.join(parameter.choices)}]"
+    if kind in (int, float):
+        limits = f"{parameter.low:g} to {parameter.high:.10g} {parameter.unit}".strip()
+        return f"{parameter.help} [{limits}; default: what suits the model]"
+    return parameter.help
