@@ -22,7 +22,7 @@ from core.settings import Settings
 def read_picture(path: Path) -> Picture:
     data = read_file(path, MAX_FILE_BYTES)
     try:
-        return read(data, int(Settings().max_megapixels * 1e6))
+        return read(data, Settings().max_pixels)
     except InvalidImage as error:
         raise InvalidImage(f"{path}: {error}") from error
 
@@ -53,7 +53,7 @@ def picture_and_mask(
         return picture.image, given.mask
     size = Size(*picture.image.size)
     extension = extension_of(extend, size)
-    larger = extended(picture.image, extension, max_pixels=int(Settings().max_megapixels * 1e6))
+    larger = extended(picture.image, extension, max_pixels=Settings().max_pixels)
     on = mask_of_extension(size, extension, overlap_px)
     if given is not None:
         painted = Image.new("L", larger.size)

@@ -27,11 +27,15 @@ def list_queue(context: typer.Context, as_json: JSON = False) -> None:
             if as_json:
                 print_json(
                     {
-                        "id": generation.id, "status": generation.status, "prompt": generation.params.prompt,
-                        "model": generation.params.model, "device": generation.device,
-                        "starts_in_s": entry.starts_in_s, "takes_s": entry.takes_s,
+                        "id": generation.id,
+                        "status": generation.status,
+                        "prompt": generation.params.prompt,
+                        "model": generation.params.model,
+                        "device": generation.device,
+                        "starts_in_s": entry.starts_in_s,
+                        "takes_s": entry.takes_s,
                     }
-                )  # fmt: skip
+                )
             else:
                 prompt = " ".join(generation.params.prompt.split())[:60]
                 print(f"{generation.id} {generation.status} {generation.params.model} {prompt}")

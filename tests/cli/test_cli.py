@@ -196,38 +196,6 @@ def test_a_mode_sets_what_suits_it_and_other_options_go_before_it(run, files, in
     assert (params.fill, params.colour_match, params.strength) == ("telea", 1.0, 0.5)
 
 
-def test_every_choice_of_the_repaint_can_be_given(run, files, studio):
-    [made] = lines(
-        run(
-            "inpaint",
-            *files,
-            "--fill",
-            "noise",
-            "--area",
-            "two-pass",
-            "--refine-strength",
-            0.5,
-            "--colour-match",
-            0.25,
-            "--keep",
-            0.12,
-            "--soft-mask",
-            "--prompt-weights",
-            "--long-prompt",
-            "--variation-strength",
-            0.1,
-            "--variation-seed",
-            7,
-            "--json",
-        )
-    )
-
-    params = studio.gallery.get(made["id"]).params
-    assert (params.fill, params.area, params.refine_strength, params.colour_match) == ("noise", "two-pass", 0.5, 0.25)
-    assert (params.keep_threshold, params.soft_mask, params.prompt_weights) == (0.12, True, True)
-    assert (params.variation_strength, params.variation_seed, params.long_prompt) == (0.1, 7, True)
-
-
 def test_words_that_the_model_does_not_read_are_named_before_it_paints(run, files):
     prompt = " ".join(f"word{number}" for number in range(80))
 
