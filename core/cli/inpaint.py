@@ -116,7 +116,9 @@ def rerun(
 
 def _params(studio: Studio, mode: str | None, chosen: Mapping[str, Any]) -> InpaintParams:
     """What was given, then what suits the mode and the model, then the defaults; a seed by chance if none was given."""
-    values = studio.recommendations.for_request(chosen.get("model"), mode, chosen)
+    # The model as the catalogue names it, however it was given.
+    others = {name: value for name, value in chosen.items() if name != "model"}
+    values = studio.recommendations.for_request(chosen.get("model"), mode, others)
     if "seed" not in values:
         values["seed"] = studio.generations.random_seed()
     return InpaintParams(**values)
