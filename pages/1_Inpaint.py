@@ -12,10 +12,11 @@ from core.domain.errors import GenerationNotFound
 from core.domain.generation import Generation
 from pages.ui.generation.sheets import sheet_view
 from pages.ui.inpaint.canvas import mask_canvas
+from pages.ui.inpaint.device_field import resolved_device
 from pages.ui.inpaint.generating import generate_panel, sheet_button
 from pages.ui.inpaint.live_panel import live_panel
 from pages.ui.inpaint.outpaint import outpaint_panel
-from pages.ui.inpaint.params_form import params_form, resolved_device
+from pages.ui.inpaint.params_form import params_form
 from pages.ui.inpaint.picture_picker import picture_picker
 from pages.ui.inpaint.presets import presets_popover, prompts_popover
 from pages.ui.inpaint.result_view import result_view

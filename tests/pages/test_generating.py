@@ -11,7 +11,7 @@ from streamlit.testing.v1 import AppTest
 from core.domain.modes import asks_to_remove
 from core.domain.params import PARAMETERS
 from pages.ui.inpaint import canvas
-from pages.ui.inpaint.params_form import LOOKS_WEIGHTED
+from pages.ui.inpaint.form_advice import LOOKS_WEIGHTED
 from pages.ui.shell import actions, state
 from tests.pages.test_inpaint import draft, draft_id, generate, widget
 

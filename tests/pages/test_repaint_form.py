@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 
 from core.domain.modes import MODES
+from core.domain.params import PARAMETERS
 from tests.conftest import a_request
 from tests.pages.test_inpaint import draft, draft_id, generate, widget, words_on
 
@@ -52,6 +53,18 @@ def test_every_choice_below_is_submitted(studio, ready, dispatcher):
     assert params.keep_threshold == 0.12
     assert params.soft_mask
     assert params.prompt_weights
+
+
+def test_every_parameter_has_a_field_and_its_place_in_the_draft(studio, inpaint, pictured):
+    draft = studio.drafts.get(pictured)
+    studio.drafts.save(pictured, draft.changed(params={"area": "two-pass", "variation_strength": 0.2}))
+
+    page = inpaint(draft=pictured)
+
+    kinds = ("text_area", "text_input", "slider", "number_input", "selectbox", "toggle")
+    fields = {field.key for kind in kinds for field in page.get(kind)}
+    assert {f"{pictured}.{name}" for name in PARAMETERS} <= fields
+    assert set(PARAMETERS) <= set(studio.drafts.get(pictured).params)
 
 
 def test_with_a_variation_the_seed_stays_and_chance_decides_the_way(studio, ready, dispatcher):

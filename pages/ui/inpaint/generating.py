@@ -15,10 +15,11 @@ from core.domain.queue import QueueView
 from core.domain.request import InpaintRequest
 from core.services.generations import Origin
 from pages.ui.inpaint.canvas import store_drawn
+from pages.ui.inpaint.device_field import resolved_device
 from pages.ui.inpaint.live_panel import UnderWay
 from pages.ui.inpaint.mask_tools import mask_of
 from pages.ui.inpaint.painter import store_painted
-from pages.ui.inpaint.params_form import Choices, form_now, resolved_device
+from pages.ui.inpaint.params_form import Choices, form_now
 from pages.ui.inpaint.sheet_form import sheet_now
 from pages.ui.shell import state
 from pages.ui.shell.actions import action_button

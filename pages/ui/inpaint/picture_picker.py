@@ -14,7 +14,7 @@ from core.domain.draft import Draft
 from core.domain.imported import TOOLS, too_long_in_words
 from core.domain.params import PARAMETERS, SCHEDULERS
 from core.domain.picture import Picture
-from pages.ui.inpaint.params_form import fill_form
+from pages.ui.inpaint.form_fields import fill_form
 from pages.ui.shell import state
 from pages.ui.shell.actions import action_button
 from pages.ui.shell.messages import escaped, shown_errors

@@ -7,7 +7,8 @@ import streamlit as st
 from core.bootstrap import Studio
 from core.domain.draft import Draft
 from core.domain.errors import InvalidParams
-from pages.ui.inpaint.params_form import fill_form, form_now
+from pages.ui.inpaint.form_fields import fill_form
+from pages.ui.inpaint.params_form import form_now
 from pages.ui.shell import state
 from pages.ui.shell.actions import action_button
 from pages.ui.shell.messages import escaped, shown_errors

@@ -16,7 +16,7 @@ from pages.ui.generation.card import outside_badge
 from pages.ui.generation.compare import before_after
 from pages.ui.generation.downloads import downloads
 from pages.ui.generation.verdict import verdict_line, verify_button
-from pages.ui.inpaint.params_form import fill_form
+from pages.ui.inpaint.form_fields import fill_form
 from pages.ui.shell import state
 from pages.ui.shell.actions import action_button
 from pages.ui.shell.links import GALLERY_PAGE, address_of

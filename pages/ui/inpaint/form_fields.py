@@ -1,0 +1,191 @@
+"""The fields of the form: each takes its title, explanation, limits and step from the domain."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import streamlit as st
+
+from core.bootstrap import Studio
+from core.domain.draft import Draft
+from core.domain.modes import MODES, REPLACE
+from core.domain.params import PARAMETERS
+from pages.ui.inpaint.model_picker import fill_model, held_model
+from pages.ui.shell import state
+
+MAX_IMAGES = 8
+SLIDER_STEPS = 300
+"""A slider for as many places as a hand can still hit; a number field above."""
+
+
+@dataclass(frozen=True, slots=True)
+class Form:
+    """The form of one draft. kept: what each field begins with. unused: parameters without any effect with its model.
+
+    The widget of a parameter has the key "{id}.{name}".
+    """
+
+    studio: Studio
+    id: str
+    kept: Mapping[str, Any]
+    unused: Collection[str]
+
+
+def fields(form: Form, *names: str) -> dict[str, Any]:
+    return {name: field(form, name) for name in names}
+
+
+def field(form: Form, name: str) -> Any:
+    """The widget that suits this parameter. Returns its value."""
+    parameter = PARAMETERS[name]
+    if parameter.choices:
+        return _choice(form, name)
+    if isinstance(parameter.default, bool):
+        return _toggle(form, name)
+    return text(form, name) if isinstance(parameter.default, str) else _number(form, name)
+
+
+def text(form: Form, name: str, height: int | None = None) -> str:
+    """height: in pixels, of several lines."""
+    state.begin_widget(f"{form.id}.{name}", str(form.kept[name]))
+    # No max_chars: the browser would refuse a longer text without a word, and the one before would be painted.
+    title, look = PARAMETERS[name].title, _look(form, name)
+    return st.text_input(title, **look) if height is None else st.text_area(title, height=height, **look)
+
+
+def _choice(form: Form, name: str) -> str:
+    parameter = PARAMETERS[name]
+    choices, kept = parameter.choices or {}, form.kept[name]
+    # Of those that are told apart, a model may refuse all but the default.
+    _begin_with_default_if_unused(form, name)
+    state.begin_widget(f"{form.id}.{name}", kept if kept in choices else parameter.default)
+    return st.selectbox(parameter.title, list(choices), format_func=choices.get, **_look(form, name))
+
+
+def _toggle(form: Form, name: str) -> bool:
+    _begin_with_default_if_unused(form, name)
+    state.begin_widget(f"{form.id}.{name}", bool(form.kept[name]))
+    return st.toggle(PARAMETERS[name].title, **_look(form, name))
+
+
+def _number(form: Form, name: str) -> int | float:
+    parameter = PARAMETERS[name]
+    kind = float if isinstance(parameter.default, float) else int
+    low, high, step = kind(parameter.low), kind(parameter.high), kind(parameter.step)
+    state.begin_widget(f"{form.id}.{name}", _within(form.kept[name], kind, low, high))
+    title = f"{parameter.title} ({parameter.unit})" if parameter.unit else parameter.title
+    widget = st.slider if (high - low) / step <= SLIDER_STEPS else st.number_input
+    return widget(title, low, high, step=step, **_look(form, name))
+
+
+def _look(form: Form, name: str) -> dict[str, Any]:
+    """What the widgets of all parameters have in common."""
+    return {
+        "key": f"{form.id}.{name}",
+        "help": PARAMETERS[name].help,
+        "disabled": name in form.unused,
+        "on_change": _keep,
+        "args": (form.studio, form.id, name),
+    }
+
+
+def _keep(studio: Studio, id: str, name: str) -> None:
+    """What was just said in a field is stored with the words themselves, and not only when the form is drawn again."""
+    params = (studio.drafts.get(id) or Draft()).params
+    # What a draft does not say is recommended for its model: a new one says nothing until its form has been drawn.
+    if params:
+        state.change_draft(studio, id, params={**params, name: state.widget_value(f"{id}.{name}")})
+
+
+def _begin_with_default_if_unused(form: Form, name: str) -> None:
+    if name in form.unused:
+        state.fill_widget(f"{form.id}.{name}", PARAMETERS[name].default)
+
+
+def _within(value: Any, kind: type, low: float, high: float) -> int | float:
+    return kind(min(max(value, low), high)) if isinstance(value, int | float) else kind(low)
+
+
+def mode_field(form: Form) -> str:
+    """What is to be done. Choosing sets the parameters that suit it; they can be changed afterwards."""
+    key = f"{form.id}.mode"
+    state.begin_widget(key, form.kept["mode"] if form.kept["mode"] in MODES else REPLACE)
+    chosen = st.segmented_control(
+        "What to do",
+        list(MODES),
+        key=key,
+        required=True,
+        format_func=lambda mode: MODES[mode].title,
+        width="stretch",
+        wrap=True,
+        help="\n\n".join(f"**{mode.title}**: {mode.help}" for mode in MODES.values()),
+        on_change=_apply_mode,
+        args=(form.studio, form.id),
+    )
+    mode = MODES[chosen or REPLACE]
+    st.caption(f"{'' if 'prompt' in form.unused else mode.advice} {mode.painting}".strip())
+    return chosen or REPLACE
+
+
+def choose_mode(studio: Studio, id: str, mode: str) -> None:
+    """For a callback."""
+    state.fill_widget(f"{id}.mode", mode)
+    _apply_mode(studio, id)
+
+
+def _apply_mode(studio: Studio, id: str) -> None:
+    chosen = state.held(f"{id}.mode") or REPLACE
+    fill_form(studio, id, studio.recommendations.for_mode(chosen, held_model(id)))
+
+
+def seed_field(form: Form) -> dict[str, Any]:
+    """The seed, and whether chance decides it."""
+    id, parameter = form.id, PARAMETERS["seed"]
+    low, high = int(parameter.low), int(parameter.high)
+    state.begin_widget(f"{id}.random", bool(form.kept["random_seed"]))
+    state.begin_widget(f"{id}.seed", _within(form.kept["seed"], int, low, high))
+    # Around a chosen picture its seed stays, and chance decides the variation seed.
+    held = state.held(f"{id}.variation_strength")
+    is_varied = bool(form.kept["variation_strength"] if held is None else held)
+    is_random = bool(state.held(f"{id}.random"))
+    seed = st.number_input(
+        parameter.title,
+        low,
+        high,
+        step=int(parameter.step),
+        key=f"{id}.seed",
+        help=parameter.help,
+        disabled=is_random and not is_varied,
+    )
+    # One word more does not fit beside its help on a tablet.
+    st.toggle("Random", key=f"{id}.random", help="A new seed each time. The one used is shown with the result.")
+    return {"seed": seed, "random_seed": is_random}
+
+
+def images_field(form: Form) -> int:
+    key = f"{form.id}.count"
+    if "seed" in form.unused:
+        # Without chance all of them would be alike.
+        state.fill_widget(key, 1)
+    state.begin_widget(key, _within(form.kept["count"], int, 1, MAX_IMAGES))
+    return st.number_input(
+        "Images",
+        1,
+        MAX_IMAGES,
+        key=key,
+        help="How many to make, each with a seed of its own.",
+        disabled="seed" in form.unused,
+    )
+
+
+def fill_form(studio: Studio, id: str, values: Mapping[str, Any]) -> None:
+    """For a callback: the form takes these values of parameters. A seed among them is no longer a random one."""
+    for name, value in values.items():
+        if name == "model":
+            fill_model(studio, id, str(value))
+        elif name in PARAMETERS and value is not None:
+            state.fill_widget(f"{id}.{name}", type(PARAMETERS[name].default)(value))
+    if "seed" in values:
+        state.fill_widget(f"{id}.random", False)
