@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
@@ -10,6 +11,7 @@ from sqlalchemy import Engine, delete, select
 from sqlalchemy.orm import Session, sessionmaker
 
 from core.domain.draft import Draft
+from core.domain.hashing import canonical_json
 from db.connection import writing
 from db.files import release
 from db.tables import DraftRow
@@ -27,25 +29,29 @@ class DraftRepo:
         """The files that it used until now, and uses no more, are released."""
         with writing(self._sessions) as session:
             row = session.get(DraftRow, id)
-            before = Draft.from_json(row.draft_json).files if row else ()
-            session.merge(DraftRow(id=id, updated_at=now, draft_json=draft.to_json()))
+            before = _draft(row.draft_json).files if row else ()
+            session.merge(DraftRow(id=id, updated_at=now, draft_json=canonical_json(draft.to_dict())))
             release(session, set(before) - set(draft.files), now)
 
     def get(self, id: str) -> Draft | None:
         with Session(self._engine) as session:
             row = session.get(DraftRow, id)
-            return Draft.from_json(row.draft_json) if row else None
+            return _draft(row.draft_json) if row else None
 
     def latest_params(self) -> Mapping[str, Any]:
         """The parameters of the draft that was changed last and has any."""
         with Session(self._engine) as session:
             newest = select(DraftRow.draft_json).order_by(DraftRow.updated_at.desc()).limit(LOOKED_AT)
-            drafts = (Draft.from_json(text) for text in session.scalars(newest))
+            drafts = (_draft(text) for text in session.scalars(newest))
             return next((draft.params for draft in drafts if draft.params), {})
 
     def forget_older_than(self, before: datetime, now: datetime) -> None:
         """Their files are released."""
         with writing(self._sessions) as session:
             old = delete(DraftRow).where(DraftRow.updated_at < before).returning(DraftRow.draft_json)
-            drafts = [Draft.from_json(text) for text in session.scalars(old)]
+            drafts = [_draft(text) for text in session.scalars(old)]
             release(session, {key for draft in drafts for key in draft.files}, now)
+
+
+def _draft(text: str) -> Draft:
+    return Draft.from_dict(json.loads(text))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Mapping, Sequence
 
 from sqlalchemy import func, literal, select
@@ -64,7 +65,7 @@ def kin(session: Session, ids: Iterable[str]) -> Mapping[str, Kin]:
             status=Status(row.status),
             in_trash=row.deleted_at is not None,
             children=children.get(row.id, 0),
-            extended_from=Extended.from_json(row.extended_json).source if row.extended_json else None,
+            extended_from=Extended.from_dict(json.loads(row.extended_json)).source if row.extended_json else None,
         )
         for row in rows
     }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import suppress
@@ -108,4 +109,4 @@ def release(session: Session, keys: Collection[str], now: datetime) -> None:
 
 def _draft_files(session: Session) -> Iterator[str]:
     for text in session.scalars(select(DraftRow.draft_json)):
-        yield from Draft.from_json(text).files
+        yield from Draft.from_dict(json.loads(text)).files

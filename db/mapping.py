@@ -40,7 +40,7 @@ def to_generation(row: Any) -> Generation:
         status=Status(row.status),
         params=_params(row.params_json),
         relation=Relation(row.relation) if row.relation else None,
-        extended=Extended.from_json(row.extended_json) if row.extended_json else None,
+        extended=Extended.from_dict(json.loads(row.extended_json)) if row.extended_json else None,
         verdict=Verdict(row.verdict) if row.verdict else None,
         environment=json.loads(row.facts_json) if row.facts_json else {},
         record=json.loads(row.record_json),
@@ -51,7 +51,7 @@ def to_generation(row: Any) -> Generation:
 @lru_cache(maxsize=2_000)
 def _params(text: str) -> InpaintParams:
     """Half the time of a page goes into checking these, and a page is asked for again and again."""
-    return InpaintParams.from_json(text)
+    return InpaintParams.from_dict(json.loads(text))
 
 
 def to_row(generation: Generation, number: int) -> Row:
@@ -62,8 +62,8 @@ def to_row(generation: Generation, number: int) -> Row:
         **{name: getattr(generation, name) for name in _SAME},
         status=generation.status,
         relation=generation.relation,
-        extended_json=generation.extended.to_json() if generation.extended else None,
-        params_json=params.to_json(),
+        extended_json=canonical_json(generation.extended.to_dict()) if generation.extended else None,
+        params_json=canonical_json(params.to_dict()),
         prompt=params.prompt,
         negative_prompt=params.negative_prompt,
         model=params.model,

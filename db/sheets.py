@@ -48,11 +48,11 @@ class SheetRepo:
 
 def add_sheet(session: Session, kept: KeptSheet) -> None:
     """In the transaction that adds its generations."""
-    text = canonical_json({"sheet": json.loads(kept.sheet.to_json()), "ids": [list(line) for line in kept.ids]})
+    text = canonical_json({"sheet": kept.sheet.to_dict(), "ids": [list(line) for line in kept.ids]})
     session.add(SheetRow(id=kept.id, created_at=kept.created_at, sheet_json=text))
 
 
 def _kept(row: SheetRow) -> KeptSheet:
     values = json.loads(row.sheet_json)
     ids = tuple(tuple(line) for line in values["ids"])
-    return KeptSheet(row.id, row.created_at, Sheet.from_json(canonical_json(values["sheet"])), ids)
+    return KeptSheet(row.id, row.created_at, Sheet.from_dict(values["sheet"]), ids)

@@ -89,7 +89,7 @@ class StatisticsRepo:
 
 def _run(row: Any) -> Run | None:
     """None if the record does not say how large the part was that went through the model."""
-    params, record = InpaintParams.from_json(row.params_json), json.loads(row.record_json)
+    params, record = InpaintParams.from_dict(json.loads(row.params_json)), json.loads(row.record_json)
     width, height = record.get("working_size", (0, 0))
     if not width * height:
         return None

@@ -17,6 +17,7 @@ from core.domain.environment import Device, Environment
 from core.domain.errors import DeviceUnavailable, StudioError, UnknownModel
 from core.domain.generation import Phase
 from core.domain.geometry import MULTIPLE
+from core.domain.hashing import canonical_json
 from core.domain.model import LoadedModel, ModelSpec, Vocabulary
 from core.domain.params import InpaintParams
 from core.domain.prompt_length import PromptLength
@@ -38,7 +39,7 @@ def fake_devices() -> Sequence[Device]:
 
 def colour_of(params: InpaintParams) -> tuple[int, int, int]:
     """The colour that FakeInpainter paints with for these params."""
-    red, green, blue = hashlib.sha256(params.to_json().encode()).digest()[:3]
+    red, green, blue = hashlib.sha256(canonical_json(params.to_dict()).encode()).digest()[:3]
     return red, green, blue
 
 

@@ -131,7 +131,7 @@ def show(
         studio = make_studio(context)
         generation = studio.gallery.get(id)
         record = _found(studio, generation) | _details(generation)
-        record["sheets"] = [{"id": made.id, **json.loads(made.sheet.to_json())} for made in studio.sheets.of(id)]
+        record["sheets"] = [{"id": made.id, **made.sheet.to_dict()} for made in studio.sheets.of(id)]
         if as_json:
             print_json(record)
             return
@@ -192,7 +192,7 @@ def _details(generation: Generation) -> dict[str, Any]:
         "queue_s": generation.queue_s,
         "model_revision": generation.model_revision,
         "relation": generation.relation,
-        "extended": json.loads(generation.extended.to_json()) if generation.extended else None,
+        "extended": generation.extended.to_dict() if generation.extended else None,
         "source_name": generation.source_name,
         "environment": dict(generation.environment),
         "record": dict(generation.record),

@@ -8,7 +8,6 @@ from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 from core.domain.generation import Relation
-from core.domain.hashing import canonical_json
 from core.domain.outpaint import Extended
 
 
@@ -53,15 +52,22 @@ class Draft:
     def changed(self, **changes: Any) -> Draft:
         return replace(self, **changes)
 
-    def to_json(self) -> str:
-        values = asdict(self)
-        return canonical_json({**values, "extended": self.extended.to_json() if self.extended else None})
+    def to_dict(self) -> dict[str, Any]:
+        """As JSON values."""
+        return {**asdict(self), "extended": self.extended.to_dict() if self.extended else None}
 
     @classmethod
-    def from_json(cls, text: str) -> Draft:
-        values = {k: v for k, v in json.loads(text).items() if k in cls.__dataclass_fields__}
+    def from_dict(cls, values: Mapping[str, Any]) -> Draft:
+        """Read what any earlier version wrote."""
+        values = {k: v for k, v in values.items() if k in cls.__dataclass_fields__}
         for name in ("notes", "mask_notes", "generations"):
             values[name] = tuple(values.get(name, ()))
         values["relation"] = Relation(values["relation"]) if values.get("relation") else None
-        values["extended"] = Extended.from_json(values["extended"]) if values.get("extended") else None
+        values["extended"] = _extended(values.get("extended"))
         return cls(**values)
+
+
+def _extended(value: Mapping[str, Any] | str | None) -> Extended | None:
+    """It was JSON text of its own once."""
+    values = json.loads(value) if isinstance(value, str) else value
+    return Extended.from_dict(values) if values else None

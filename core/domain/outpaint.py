@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import json
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
+from typing import Any
 
 import numpy as np
 from PIL import Image
@@ -11,7 +12,6 @@ from PIL import Image
 from core.domain.errors import ImageTooLarge, InvalidInput
 from core.domain.fill import spread
 from core.domain.geometry import Bounds, Size
-from core.domain.hashing import canonical_json
 from core.domain.mask import Mask
 
 MAX_PX = 4096
@@ -87,13 +87,13 @@ class Extended:
             size = extension.of(size)
         return size
 
-    def to_json(self) -> str:
-        return canonical_json({"source": self.source, "by": [asdict(extension) for extension in self.by]})
+    def to_dict(self) -> dict[str, Any]:
+        """As JSON values."""
+        return {"source": self.source, "by": [asdict(extension) for extension in self.by]}
 
     @classmethod
-    def from_json(cls, text: str) -> Extended:
-        """Raises InvalidInput, ValueError, TypeError or KeyError for what to_json did not write."""
-        values = json.loads(text)
+    def from_dict(cls, values: Mapping[str, Any]) -> Extended:
+        """Raises InvalidInput, ValueError, TypeError or KeyError for what to_dict did not write."""
         by = tuple(Extension(**sides) for sides in values["by"])
         if not isinstance(values["source"], str) or any(
             type(px) is not int for one in by for px in asdict(one).values()

@@ -5,7 +5,6 @@ The form, the command line and the database read them from PARAMETERS.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
@@ -24,7 +23,6 @@ from pydantic import (
 from core.domain import model_address
 from core.domain.errors import InvalidParams
 from core.domain.geometry import MULTIPLE
-from core.domain.hashing import canonical_json
 
 SCHEMA = 5
 """2: with fill and all that follows it. 3: with keep_threshold. 4: with long_prompt. 5: with processing, and
@@ -447,20 +445,23 @@ class InpaintParams(BaseModel):
         seed = self.variation_seed if self.variation_strength else self.seed
         return self.reseeded((seed + number) % (MAX_SEED + 1))
 
-    def to_json(self) -> str:
-        """Canonical: equal params give equal text, and from_json gives back equal params."""
-        return canonical_json({"schema": SCHEMA, "processing": self.processing, **self.model_dump()})
+    def to_dict(self) -> dict[str, Any]:
+        """As JSON values, of which from_dict makes equal params."""
+        return {"schema": SCHEMA, "processing": self.processing, **self.model_dump()}
 
     @classmethod
-    def from_json(cls, text: str) -> InpaintParams:
-        """Read what any earlier schema wrote. A missing key loads as the default that keeps the old behaviour."""
+    def from_dict(cls, values: Mapping[str, Any]) -> InpaintParams:
+        """Read what any earlier schema wrote. A missing key loads as the default that keeps the old behaviour.
+
+        Raises InvalidParams, also for what is no mapping.
+        """
         try:
-            values = json.loads(text)
+            values = dict(values)
             schema, rules = values.pop("schema"), values.pop("processing", FIRST_PROCESSING)
             is_newer = schema > SCHEMA or rules > PROCESSING
             if type(rules) is not int or rules < FIRST_PROCESSING:
                 raise ValueError("no rules of ours")
-        except (ValueError, TypeError, AttributeError, KeyError) as error:
+        except (ValueError, TypeError, KeyError) as error:
             raise InvalidParams("These parameters are not a record of this program.") from error
         if is_newer:
             raise InvalidParams(f"These parameters were written by a newer version (schema {schema}). Update first.")

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import json
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
 from core.domain.errors import InvalidInput, InvalidParams
-from core.domain.hashing import canonical_json
 from core.domain.params import MAX_PROMPT, PARAMETERS, SCHEDULERS, InpaintParams, Number
 
 MAX_CELLS = 100
@@ -101,16 +99,15 @@ class Sheet:
         lines = [self.rows.applied(params, value) for value in self.rows.values] if self.rows else [params]
         return [[self.columns.applied(line, value) for value in self.columns.values] for line in lines]
 
-    def to_json(self) -> str:
-        return canonical_json({"columns": _axis_json(self.columns), "rows": _axis_json(self.rows)})
+    def to_dict(self) -> dict[str, Any]:
+        """As JSON values."""
+        return {"columns": _axis_to_dict(self.columns), "rows": _axis_to_dict(self.rows) if self.rows else None}
 
     @classmethod
-    def from_json(cls, text: str) -> Sheet:
-        values = json.loads(text)
-        columns, rows = (
-            Axis(axis["name"], tuple(axis["values"])) if axis else None for axis in (values["columns"], values["rows"])
-        )
-        return cls(columns, rows)
+    def from_dict(cls, values: Mapping[str, Any]) -> Sheet:
+        """Raises InvalidInput, InvalidParams, TypeError or KeyError for what to_dict did not write."""
+        rows = values["rows"]
+        return cls(_axis(values["columns"]), _axis(rows) if rows else None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,8 +132,12 @@ def _fits(name: str, value: Any) -> bool:
     return isinstance(value, str) and len(value) <= MAX_PROMPT
 
 
-def _axis_json(axis: Axis | None) -> dict[str, Any] | None:
-    return {"name": axis.name, "values": list(axis.values)} if axis else None
+def _axis(values: Mapping[str, Any]) -> Axis:
+    return Axis(values["name"], tuple(values["values"]))
+
+
+def _axis_to_dict(axis: Axis) -> dict[str, Any]:
+    return {"name": axis.name, "values": list(axis.values)}
 
 
 def _shown(name: str, value: Any) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 import re
 from collections.abc import Mapping
@@ -44,7 +43,7 @@ def record_of(generation: Generation) -> dict[str, Any]:
     record = {
         "schema": SCHEMA,
         "program": {"name": PROGRAM, "version": version_of(generation)},
-        "params": {**json.loads(generation.params.to_json()), "model": shared_model(generation)},
+        "params": {**generation.params.to_dict(), "model": shared_model(generation)},
         "width": generation.width,
         "height": generation.height,
         "hashes": {"source": generation.source, "mask": generation.mask, "pixels": generation.pixels_sha256},

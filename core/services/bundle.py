@@ -93,8 +93,8 @@ class Bundles:
         generations = [replace(g, source_exif=exif[g.source_exif][0]) if g.source_exif else g for g in generations]
         index = {
             "schema": SCHEMA,
-            "generations": [_to_json(g) for g in generations],
-            "sheets": [_sheet_to_json(kept) for kept in self.sheets.holding(ids)],
+            "generations": [_to_dict(g) for g in generations],
+            "sheets": [_sheet_to_dict(kept) for kept in self.sheets.holding(ids)],
         }
         text = canonical_json(index).encode()
         if len(text) > MAX_INDEX_BYTES:
@@ -253,25 +253,25 @@ def _check_count(count: int) -> None:
         raise InvalidInput(f"A bundle holds at most {MAX_GENERATIONS:,} generations, not {count:,}. Make several.")
 
 
-def _to_json(generation: Generation) -> dict[str, Any]:
+def _to_dict(generation: Generation) -> dict[str, Any]:
     columns = {name: getattr(generation, name) for name in _Columns.model_fields}
     times = {name: value.isoformat() for name, value in columns.items() if isinstance(value, datetime)}
     return {
         **columns,
         **times,
-        "params": json.loads(generation.params.to_json()),
-        "extended": json.loads(generation.extended.to_json()) if generation.extended else None,
+        "params": generation.params.to_dict(),
+        "extended": generation.extended.to_dict() if generation.extended else None,
         "tags": list(generation.tags),
         "environment": dict(generation.environment),
         "record": dict(generation.record),
     }
 
 
-def _sheet_to_json(kept: KeptSheet) -> dict[str, Any]:
+def _sheet_to_dict(kept: KeptSheet) -> dict[str, Any]:
     return {
         "id": kept.id,
         "created_at": kept.created_at.isoformat(),
-        "sheet": json.loads(kept.sheet.to_json()),
+        "sheet": kept.sheet.to_dict(),
         "ids": [list(line) for line in kept.ids],
     }
 
@@ -287,19 +287,19 @@ def _read_index(bundle: zipfile.ZipFile) -> tuple[list[Generation], list[KeptShe
         # Bundles that were written before have no sheets.
         sheets = values.get("sheets", ())
         _check_count(max(len(entries), len(sheets)))
-        generations = [_from_json(entry) for entry in entries]
-        sheets = [_sheet_from_json(entry) for entry in sheets]
+        generations = [_from_dict(entry) for entry in entries]
+        sheets = [_sheet_from_dict(entry) for entry in sheets]
     if len({g.id for g in generations}) != len(generations):
         raise InvalidBundle("This bundle holds the same generation twice. Export it again.")
     return generations, sheets
 
 
-def _sheet_from_json(entry: Mapping[str, Any]) -> KeptSheet:
+def _sheet_from_dict(entry: Mapping[str, Any]) -> KeptSheet:
     created_at = datetime.fromisoformat(entry["created_at"])
     ids = tuple(tuple(line) for line in entry["ids"])
     if created_at.tzinfo is None or not all(_is_id(id) for line in (*ids, (entry["id"],)) for id in line):
         raise InvalidBundle
-    return KeptSheet(entry["id"], created_at, Sheet.from_json(json.dumps(entry["sheet"])), ids)
+    return KeptSheet(entry["id"], created_at, Sheet.from_dict(entry["sheet"]), ids)
 
 
 def _is_id(text: Any) -> bool:
@@ -363,7 +363,7 @@ class _Record(BaseModel):
     mask_coverage: float = 0
 
 
-def _from_json(entry: Mapping[str, Any]) -> Generation:
+def _from_dict(entry: Mapping[str, Any]) -> Generation:
     columns, record = dict(_Columns.model_validate(entry)), dict(entry["record"])
     crop = _Record.model_validate(record).crop
     if crop and not Bounds(0, 0, columns["width"], columns["height"]).contains(Bounds(*crop)):
@@ -373,8 +373,8 @@ def _from_json(entry: Mapping[str, Any]) -> Generation:
     return Generation(
         **{**columns, "tags": tuple(columns["tags"])},
         status=Status.SUCCEEDED,
-        params=InpaintParams.from_json(json.dumps(entry["params"])),
-        extended=Extended.from_json(json.dumps(entry["extended"])) if entry.get("extended") else None,
+        params=InpaintParams.from_dict(entry["params"]),
+        extended=Extended.from_dict(entry["extended"]) if entry.get("extended") else None,
         record=record,
     )
 

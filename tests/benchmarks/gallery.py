@@ -27,6 +27,7 @@ from sqlalchemy import func, insert, select, text
 
 from core.domain.gallery import PAGE_ROWS, Cursor, GalleryFilter, Sort
 from core.domain.generation import Generation, Status
+from core.domain.hashing import canonical_json
 from core.domain.params import InpaintParams
 from core.services.statistics import Statistics
 from db.connection import make_engine
@@ -171,7 +172,7 @@ def fill(engine, rows: Rows) -> None:
 def _write(engine, rows: list[dict[str, Any]]) -> None:
     generations = [
         {k: v for k, v in row.items() if k not in ("params", "tags")}
-        | {"params_json": InpaintParams(**row["params"]).to_json(), "record_json": RECORD}
+        | {"params_json": canonical_json(InpaintParams(**row["params"]).to_dict()), "record_json": RECORD}
         | {"tags": "\n".join(sorted(row["tags"]))}
         for row in rows
     ]

@@ -13,6 +13,7 @@ from sqlalchemy import text
 
 from core.domain.errors import DatabaseUnusable, StorageFull
 from core.domain.gallery import UNVERIFIED, GalleryFilter
+from core.domain.hashing import canonical_json
 from core.domain.params import InpaintParams
 from db.connection import make_engine
 from db.generations import GenerationRepo
@@ -40,7 +41,7 @@ def insert(engine, id: str, microsecond: int, **values) -> None:
         "id": id,
         "status": "succeeded",
         "created_at": AT.format(microsecond),
-        "params_json": params.to_json(),
+        "params_json": canonical_json(params.to_dict()),
         "prompt": params.prompt,
         "negative_prompt": "",
         "model": params.model,

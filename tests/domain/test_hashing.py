@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from core.domain.hashing import BAND, pixels_sha256
+from core.domain.hashing import BAND, canonical_json, pixels_sha256
 from tests.conftest import a_picture
 
 
@@ -35,3 +35,9 @@ def test_a_picture_is_named_by_all_its_bytes_however_they_are_read(mode, width, 
 )
 def test_names_that_are_out_in_the_world_stay(mode, name):
     assert pixels_sha256(a_picture(mode=mode)) == name
+
+
+def test_a_json_value_has_one_spelling_and_what_is_no_number_has_none():
+    assert canonical_json({"b": (1.0, "é"), "a": None}) == '{"a":null,"b":[1.0,"é"]}'
+    with pytest.raises(ValueError, match="not JSON compliant"):
+        canonical_json(float("nan"))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import numpy as np
 import pytest
 from hypothesis import assume, given
@@ -131,7 +133,7 @@ def test_an_outpainted_picture_keeps_every_pixel_beyond_the_overlap():
 def test_how_a_picture_was_extended_is_read_back_as_it_was_written(by):
     again_and_again = Extended("sha256:a", tuple(by))
 
-    assert Extended.from_json(again_and_again.to_json()) == again_and_again
+    assert Extended.from_dict(again_and_again.to_dict()) == again_and_again
     assert again_and_again.of(Size(3, 5)).width == 3 + sum(one.left + one.right for one in by)
 
 
@@ -151,4 +153,4 @@ def test_how_a_picture_was_extended_is_read_back_as_it_was_written(by):
 )
 def test_what_was_not_written_by_us_is_refused(text):
     with pytest.raises((InvalidInput, ValueError, TypeError, KeyError)):
-        Extended.from_json(text)
+        Extended.from_dict(json.loads(text))

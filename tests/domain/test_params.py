@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from core.domain.errors import InvalidParams
+from core.domain.hashing import canonical_json
 from core.domain.params import FIRST_PROCESSING, PARAMETERS, PROCESSING, SCHEDULERS, InpaintParams, Number
 
 DATA = Path(__file__).parents[1] / "data"
@@ -42,8 +43,10 @@ def params(draw):
 
 @given(params())
 def test_params_come_back_from_json_exactly(chosen):
-    assert InpaintParams.from_json(chosen.to_json()) == chosen
-    assert InpaintParams.from_json(chosen.to_json()).to_json() == chosen.to_json()
+    text = canonical_json(chosen.to_dict())
+
+    assert InpaintParams.from_dict(json.loads(text)) == chosen
+    assert canonical_json(InpaintParams.from_dict(json.loads(text)).to_dict()) == text
 
 
 @given(params())
@@ -52,7 +55,7 @@ def test_at_least_one_and_at_most_all_steps_are_run(chosen):
 
 
 def test_the_first_schema_loads_for_ever():
-    chosen = InpaintParams.from_json((DATA / "params-schema-1.json").read_text(encoding="utf-8"))
+    chosen = InpaintParams.from_dict(json.loads((DATA / "params-schema-1.json").read_text(encoding="utf-8")))
 
     assert chosen == InpaintParams(
         prompt="ein roter Ballon, “soft” light",
@@ -71,7 +74,7 @@ def test_the_first_schema_loads_for_ever():
 
 
 def test_the_second_schema_loads_for_ever():
-    chosen = InpaintParams.from_json((DATA / "params-schema-2.json").read_text(encoding="utf-8"))
+    chosen = InpaintParams.from_dict(json.loads((DATA / "params-schema-2.json").read_text(encoding="utf-8")))
 
     assert chosen == InpaintParams(
         prompt="ein (roter)1.3 Ballon, “soft” light",
@@ -98,7 +101,7 @@ def test_the_second_schema_loads_for_ever():
 
 
 def test_the_third_schema_loads_for_ever():
-    chosen = InpaintParams.from_json((DATA / "params-schema-3.json").read_text(encoding="utf-8"))
+    chosen = InpaintParams.from_dict(json.loads((DATA / "params-schema-3.json").read_text(encoding="utf-8")))
 
     assert chosen == InpaintParams(
         prompt="ein roter Ballon, “soft” light", fill="border", keep_threshold=0.15
@@ -106,7 +109,7 @@ def test_the_third_schema_loads_for_ever():
 
 
 def test_the_fourth_schema_loads_for_ever():
-    chosen = InpaintParams.from_json((DATA / "params-schema-4.json").read_text(encoding="utf-8"))
+    chosen = InpaintParams.from_dict(json.loads((DATA / "params-schema-4.json").read_text(encoding="utf-8")))
 
     assert chosen == InpaintParams(
         prompt="ein roter Ballon, “soft” light", keep_threshold=0.15, long_prompt=True
@@ -114,19 +117,19 @@ def test_the_fourth_schema_loads_for_ever():
 
 
 def test_a_long_prompt_of_an_older_record_stays_cut():
-    old = InpaintParams.from_json((DATA / "params-schema-3.json").read_text(encoding="utf-8"))
+    old = InpaintParams.from_dict(json.loads((DATA / "params-schema-3.json").read_text(encoding="utf-8")))
 
     assert not old.long_prompt
 
 
 def test_nothing_is_kept_in_a_record_that_knows_no_keeping():
-    old = InpaintParams.from_json((DATA / "params-schema-2.json").read_text(encoding="utf-8"))
+    old = InpaintParams.from_dict(json.loads((DATA / "params-schema-2.json").read_text(encoding="utf-8")))
 
     assert old.keep_threshold == 0
 
 
 def test_what_came_with_the_second_schema_is_off_in_a_record_of_the_first():
-    old = InpaintParams.from_json((DATA / "params-schema-1.json").read_text(encoding="utf-8"))
+    old = InpaintParams.from_dict(json.loads((DATA / "params-schema-1.json").read_text(encoding="utf-8")))
 
     assert (old.fill, old.area, old.colour_match, old.variation_strength) == ("original", "masked", 0, 0)
     assert not old.soft_mask
@@ -150,32 +153,34 @@ def test_two_passes_leave_a_step_for_each():
 
 
 def test_a_missing_key_loads_as_its_default():
-    read = InpaintParams.from_json('{"schema":1,"prompt":"x"}')
+    read = InpaintParams.from_dict(json.loads('{"schema":1,"prompt":"x"}'))
 
     assert read == InpaintParams(prompt="x").processed_by(FIRST_PROCESSING)
 
 
 def test_the_fifth_schema_loads_for_ever():
-    chosen = InpaintParams.from_json((DATA / "params-schema-5.json").read_text(encoding="utf-8"))
+    chosen = InpaintParams.from_dict(json.loads((DATA / "params-schema-5.json").read_text(encoding="utf-8")))
 
     assert chosen.model_dump() == InpaintParams(prompt="ein roter Ballon", area="separate", seed=7).model_dump()
     assert chosen.processing == 2
 
 
 def test_a_record_keeps_the_rules_it_was_painted_by_and_what_begins_anew_has_the_newest():
-    old = InpaintParams.from_json('{"schema":3,"prompt":"x"}')
+    old = InpaintParams.from_dict(json.loads('{"schema":3,"prompt":"x"}'))
 
     assert (old.processing, old.changed(seed=1).processing, old.nth(2).processing) == (1, 1, 1)
-    assert InpaintParams.from_json(old.to_json()) == old
+    assert InpaintParams.from_dict(old.to_dict()) == old
     assert old != InpaintParams(prompt="x")
     assert InpaintParams(**old.model_dump()).processing == PROCESSING
-    assert InpaintParams.from_json(InpaintParams(prompt="x").to_json()).processing == PROCESSING
+    assert InpaintParams.from_dict(InpaintParams(prompt="x").to_dict()).processing == PROCESSING
 
 
 @pytest.mark.parametrize(
     "text",
     [
-        "",
+        '""',
+        '"x"',
+        "5",
         "[]",
         "{}",
         "null",
@@ -192,7 +197,7 @@ def test_a_record_keeps_the_rules_it_was_painted_by_and_what_begins_anew_has_the
 )
 def test_what_is_no_record_of_ours_is_refused_in_words(text):
     with pytest.raises(InvalidParams):
-        InpaintParams.from_json(text)
+        InpaintParams.from_dict(json.loads(text))
 
 
 @pytest.mark.parametrize(
@@ -245,17 +250,11 @@ def test_every_parameter_is_explained():
     assert all(len(parameter.help) > 20 for parameter in PARAMETERS.values())
 
 
-def test_the_json_is_canonical():
-    text = InpaintParams(prompt="é").to_json()
-
-    assert text == json.dumps(json.loads(text), sort_keys=True, separators=(",", ":"), ensure_ascii=False)
-
-
 @pytest.mark.parametrize("name", ["prompt", "negative_prompt"])
 def test_prompts_of_up_to_20000_characters_are_taken_and_longer_ones_refused_in_words(name):
     longest = "\U0001f388" * 20_000
 
-    assert getattr(InpaintParams.from_json(InpaintParams(**{name: longest}).to_json()), name) == longest
+    assert getattr(InpaintParams.from_dict(InpaintParams(**{name: longest}).to_dict()), name) == longest
     with pytest.raises(
         InvalidParams, match=f"^{PARAMETERS[name].title}: has 20001 characters; at most 20000 are taken"
     ):

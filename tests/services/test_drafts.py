@@ -143,7 +143,7 @@ def test_an_extended_draft_holds_the_larger_picture_with_its_mask_and_leads_back
     assert larger.params["mode"] == "edges"
     assert larger.params["fill"] == "original"
     assert studio.drafts.get(before).source == source
-    assert Draft.from_json(larger.to_json()) == larger
+    assert Draft.from_dict(larger.to_dict()) == larger
 
 
 def test_a_picture_is_not_extended_beyond_the_limit(studio):

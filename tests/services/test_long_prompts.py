@@ -74,7 +74,7 @@ def test_as_many_presets_as_a_file_holds_go_to_another_installation(studio, tmp_
 def test_a_draft_keeps_them_while_they_are_written():
     draft = Draft(params={"prompt": PROMPT, "negative_prompt": NEGATIVE})
 
-    assert Draft.from_json(draft.to_json()) == draft
+    assert Draft.from_dict(draft.to_dict()) == draft
 
 
 def test_they_can_be_asked_for_again_and_varied_in_a_sheet(studio, dispatcher, long):
