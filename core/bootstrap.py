@@ -48,6 +48,7 @@ from db.connection import make_engine, sqlite_file
 from db.drafts import DraftRepo
 from db.families import FamilyRepo
 from db.files import FileRepo
+from db.gallery import GalleryRepo
 from db.generations import GenerationRepo
 from db.imports import ImportRepo
 from db.opening import open_database
@@ -174,7 +175,7 @@ def build_studio(
     pictures = Pictures(images, settings.max_pixels)
     collector = Collector(files, images, now, new_id)
     bundles = Bundles(repo, files, sheets, images, now, new_id)
-    gallery = Gallery(repo, files, images, collector, reserve, now)
+    gallery = Gallery(GalleryRepo(engine), repo, files, images, collector, reserve, now)
     backups = make_backups(settings, now)
     # Where it cannot be said now, it is said before anything is thrown away.
     with suppress(StudioError):

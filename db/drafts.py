@@ -7,24 +7,20 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Engine, delete, select
-from sqlalchemy.orm import Session, sessionmaker
+from sqlalchemy import delete, select
 
 from core.domain.draft import Draft
 from core.domain.hashing import canonical_json
 from db.connection import writing
 from db.files import release
+from db.repo import Repo
 from db.tables import DraftRow
 
 LOOKED_AT = 20
 """Drafts that were opened and left without a picture hold nothing."""
 
 
-class DraftRepo:
-    def __init__(self, engine: Engine) -> None:
-        self._engine = engine
-        self._sessions = sessionmaker(engine)
-
+class DraftRepo(Repo):
     def save(self, id: str, draft: Draft, now: datetime) -> None:
         """The files that it used until now, and uses no more, are released."""
         with writing(self._sessions) as session:
@@ -34,13 +30,13 @@ class DraftRepo:
             release(session, set(before) - set(draft.files), now)
 
     def get(self, id: str) -> Draft | None:
-        with Session(self._engine) as session:
+        with self._sessions() as session:
             row = session.get(DraftRow, id)
             return _draft(row.draft_json) if row else None
 
     def latest_params(self) -> Mapping[str, Any]:
         """The parameters of the draft that was changed last and has any."""
-        with Session(self._engine) as session:
+        with self._sessions() as session:
             newest = select(DraftRow.draft_json).order_by(DraftRow.updated_at.desc()).limit(LOOKED_AT)
             drafts = (_draft(text) for text in session.scalars(newest))
             return next((draft.params for draft in drafts if draft.params), {})

@@ -8,35 +8,26 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import suppress
 from datetime import datetime
 
-from sqlalchemy import Engine, delete, insert, or_, select
-from sqlalchemy.orm import Session, sessionmaker
+from sqlalchemy import delete, insert, or_, select
+from sqlalchemy.orm import Session
 
 from core.domain.draft import Draft
 from core.domain.errors import DatabaseConflict
 from core.domain.generation import FILES
 from db.connection import writing
+from db.repo import BATCH, Repo, in_batches
 from db.tables import DraftRow, GalleryIdRow, GenerationRow, ReleasedFileRow, VerificationRow
 
 Row, Released = GenerationRow, ReleasedFileRow
 
-BATCH = 5_000
-"""Keys or rows in one statement."""
 
-
-class FileRepo:
-    """Every method is one transaction."""
-
-    def __init__(self, engine: Engine) -> None:
-        self._engine = engine
-        self._sessions = sessionmaker(engine)
-
+class FileRepo(Repo):
     def used_among(self, keys: Iterable[str]) -> set[str]:
         """Those of these files that some generation, in whatever state, a verification or an open draft needs."""
         used, keys = set(), sorted(set(keys))
         columns = [getattr(Row, file) for file in FILES]
-        with Session(self._engine) as session:
-            for at in range(0, len(keys), BATCH):
-                some = keys[at : at + BATCH]
+        with self._sessions() as session:
+            for some in in_batches(keys):
                 for row in session.execute(select(*columns).where(or_(*(column.in_(some) for column in columns)))):
                     used.update(set(row) & set(some))
                 used.update(session.scalars(select(VerificationRow.output).where(VerificationRow.output.in_(some))))
@@ -45,7 +36,7 @@ class FileRepo:
     def in_use(self) -> tuple[dict[str, list[str]], set[str]]:
         """Every file that a generation needs, with the ids of those, and those that open drafts need."""
         uses: dict[str, list[str]] = defaultdict(list)
-        with Session(self._engine) as session:
+        with self._sessions() as session:
             query = select(Row.id, *(getattr(Row, file) for file in FILES)).execution_options(yield_per=BATCH)
             for id, *keys in session.execute(query):
                 for key in {key for key in keys if key}:
@@ -58,7 +49,7 @@ class FileRepo:
 
     def sample(self, most: int) -> list[str]:
         """Some files that the newest generations, or else drafts, need."""
-        with Session(self._engine) as session:
+        with self._sessions() as session:
             newest = session.execute(select(Row.source, Row.output).order_by(Row.number.desc()).limit(most))
             keys = [key for pair in newest for key in pair if key]
             return (keys or list(_draft_files(session)))[:most]
@@ -71,20 +62,19 @@ class FileRepo:
             release(session, set(keys), now)
 
     def released(self, until: datetime) -> list[str]:
-        with Session(self._engine) as session:
+        with self._sessions() as session:
             return list(session.scalars(select(Released.key).where(Released.released_at <= until)))
 
     def forget(self, keys: Sequence[str], until: datetime) -> None:
         """Nothing is left to be done for these, unless they were released again since then."""
         with writing(self._sessions) as session:
-            for at in range(0, len(keys), BATCH):
-                some = Released.key.in_(keys[at : at + BATCH])
-                session.execute(delete(Released).where(some, Released.released_at <= until))
+            for some in in_batches(keys):
+                session.execute(delete(Released).where(Released.key.in_(some), Released.released_at <= until))
 
     # Whose folder it is
 
     def gallery_id(self) -> str | None:
-        with Session(self._engine) as session:
+        with self._sessions() as session:
             return session.scalar(select(GalleryIdRow.id))
 
     def keep_gallery_id(self, id: str, *, instead: bool = False) -> str:
@@ -101,8 +91,7 @@ class FileRepo:
 def release(session: Session, keys: Collection[str], now: datetime) -> None:
     """In this transaction. One that was released before is as good as new."""
     keys = sorted(keys)
-    for at in range(0, len(keys), BATCH):
-        some = keys[at : at + BATCH]
+    for some in in_batches(keys):
         session.execute(delete(Released).where(Released.key.in_(some)))
         session.execute(insert(Released), [{"key": key, "released_at": now} for key in some])
 

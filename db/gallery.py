@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from typing import Any
 
 from sqlalchemy import (
     CTE,
-    Engine,
     Integer,
     Select,
     String,
@@ -23,8 +21,7 @@ from sqlalchemy import (
     union_all,
     update,
 )
-from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.orm import Session, sessionmaker
+from sqlalchemy.orm import Session
 
 from core.domain.errors import GenerationNotFound, InvalidInput
 from core.domain.gallery import (
@@ -44,31 +41,24 @@ from db import search
 from db.connection import writing
 from db.files import release
 from db.mapping import to_generation, whole_rows
+from db.repo import Repo, changed, in_batches
 from db.tables import FacetCountRow, GenerationRow, GenerationTagRow, SavedSearchRow, TagRow, VerificationRow
+from db.tags import add_tags, forget_unused_tags, write_tags
 
 Row, Cube = GenerationRow, FacetCountRow
 
 IDLE = [status for status in Status if not status.is_active]
-BATCH = 5_000
-"""Ids in one statement."""
-
 PURGED_AT_ONCE = 500
 
 
-class GalleryRepo:
-    """Every method is one transaction. Times come from the caller, in UTC."""
-
-    def __init__(self, engine: Engine) -> None:
-        self._engine = engine
-        self._sessions = sessionmaker(engine)
-
+class GalleryRepo(Repo):
     # Finding
 
     def browse(self, filter: GalleryFilter, cursor: Cursor | None, limit: int) -> GallerySlice:
         """A page in the order of the filter. Raises InvalidInput for a cursor of another order."""
         if cursor is not None:
             cursor.check(filter.sort)
-        with Session(self._engine) as session:
+        with self._sessions() as session:
             numbers = _numbers(session, filter, cursor, limit + 1)
             rows = session.execute(whole_rows().where(Row.number.in_(numbers[:limit]))).all()
         by_number = {row.number: row for row in rows}
@@ -80,7 +70,7 @@ class GalleryRepo:
     def page_before(self, filter: GalleryFilter, cursor: Cursor, limit: int) -> Cursor | None:
         """The cursor of the page that ends where this one's page begins. None if that is the first page."""
         cursor.check(filter.sort)
-        with Session(self._engine) as session:
+        with self._sessions() as session:
             # The row of the cursor itself is on the page before, as its last one.
             numbers = _numbers(session, filter, cursor, limit, back=True)
             if len(numbers) < limit:
@@ -89,7 +79,7 @@ class GalleryRepo:
             return _cursor(filter, session.execute(columns.where(Row.number == numbers[-1])).one())
 
     def count(self, filter: GalleryFilter) -> Count:
-        with Session(self._engine) as session:
+        with self._sessions() as session:
             if search.counts_know(session, filter):
                 return Count(_known_total(session, filter))
             query = search.source(session, filter).numbers()
@@ -100,55 +90,55 @@ class GalleryRepo:
 
     def facets(self, filter: GalleryFilter) -> Facets:
         """For each facet how many there are of each value, under all other filters (tags: under those too)."""
-        with Session(self._engine) as session:
+        with self._sessions() as session:
             if search.counts_know(session, filter):
                 return _known_facets(session, filter)
             return _counted_facets(session, filter)
 
     def tags(self) -> list[str]:
         """Every tag in use, by name."""
-        with Session(self._engine) as session:
+        with self._sessions() as session:
             return list(session.scalars(select(TagRow.name).order_by(TagRow.folded)))
 
     # Organising
 
     def change(self, ids: Sequence[str], **values: Any) -> None:
         """favourite, rating, title, notes: for all of them, or for none. Raises GenerationNotFound."""
-        with self._transaction() as session:
+        with writing(self._sessions) as session:
             numbers = _known(session, ids)
-            for some in _batches(numbers):
+            for some in in_batches(numbers):
                 session.execute(update(Row).where(Row.number.in_(some)).values(values))
 
     def tag(self, ids: Sequence[str], names: Sequence[str]) -> None:
-        with self._transaction() as session:
+        with writing(self._sessions) as session:
             add_tags(session, _known(session, ids), names)
 
     def untag(self, ids: Sequence[str], names: Sequence[str]) -> None:
-        with self._transaction() as session:
+        with writing(self._sessions) as session:
             numbers = _known(session, ids)
             folds = [folded(name) for name in names]
             tags = list(session.scalars(select(TagRow.id).where(TagRow.folded.in_(folds))))
-            for some in _batches(numbers):
+            for some in in_batches(numbers):
                 session.execute(
                     delete(GenerationTagRow).where(GenerationTagRow.tag_id.in_(tags), GenerationTagRow.number.in_(some))
                 )
-            _write_tags(session, numbers)
-            _forget_unused_tags(session)
+            write_tags(session, numbers)
+            forget_unused_tags(session)
 
     def save_search(self, name: str, filter: GalleryFilter, now: datetime) -> None:
         """In place of one of the same name."""
-        with self._transaction() as session:
+        with writing(self._sessions) as session:
             session.merge(SavedSearchRow(name=name, created_at=now, query_json=canonical_json(filter.to_query())))
 
     def saved_searches(self) -> list[SavedSearch]:
-        with Session(self._engine) as session:
+        with self._sessions() as session:
             rows = session.scalars(select(SavedSearchRow).order_by(SavedSearchRow.name)).all()
             return [SavedSearch(row.name, GalleryFilter.from_query(json.loads(row.query_json))) for row in rows]
 
     def delete_search(self, name: str) -> None:
         """Raises InvalidInput if there is none of that name."""
-        with self._transaction() as session:
-            if session.execute(delete(SavedSearchRow).where(SavedSearchRow.name == name)).rowcount != 1:
+        with writing(self._sessions) as session:
+            if changed(session, delete(SavedSearchRow).where(SavedSearchRow.name == name)) != 1:
                 raise InvalidInput("There is no saved search of that name. It may have been deleted already.")
 
     # Throwing away
@@ -156,10 +146,10 @@ class GalleryRepo:
     def set_deleted(self, ids: Sequence[str], deleted_at: datetime | None) -> int:
         """Into the trash, or out of it with None. Queued and running ones stay where they are."""
         moved = 0
-        with self._transaction() as session:
-            for some in _batches(ids):
+        with writing(self._sessions) as session:
+            for some in in_batches(ids):
                 idle = update(Row).where(Row.id.in_(some), Row.status.in_(IDLE))
-                moved += session.execute(idle.values(deleted_at=deleted_at)).rowcount
+                moved += changed(session, idle.values(deleted_at=deleted_at))
         return moved
 
     def purge(
@@ -175,7 +165,7 @@ class GalleryRepo:
         if before is not None:
             old.append(Row.deleted_at < before)
         count, files = 0, set()
-        for some in [None] if ids is None else _batches(list(ids)):
+        for some in [None] if ids is None else in_batches(list(ids)):
             asked = [*old, Row.id.in_(some)] if some is not None else old
             while released := self._purge_some(asked, now):
                 count += released[0]
@@ -184,7 +174,7 @@ class GalleryRepo:
 
     def _purge_some(self, old: Sequence, now: datetime) -> tuple[int, set[str]] | None:
         """None if there is nothing left."""
-        with self._transaction() as session:
+        with writing(self._sessions) as session:
             columns = [getattr(Row, file) for file in FILES]
             rows = session.execute(select(Row.number, Row.id, *columns).where(*old).limit(PURGED_AT_ONCE)).all()
             if not rows:
@@ -196,33 +186,25 @@ class GalleryRepo:
             files.update(key for key in session.scalars(again) if key)
             session.execute(delete(GenerationTagRow).where(GenerationTagRow.number.in_(numbers)))
             # Looked at again: somebody may have restored one meanwhile.
-            done = session.execute(delete(Row).where(Row.number.in_(numbers), *old)).rowcount
+            done = changed(session, delete(Row).where(Row.number.in_(numbers), *old))
             release(session, files, now)
-            _forget_unused_tags(session)
+            forget_unused_tags(session)
         return done, files
 
     def is_anything_active(self) -> bool:
-        with Session(self._engine) as session:
+        with self._sessions() as session:
             active = [Status.QUEUED, Status.RUNNING]
             return any(
                 session.scalar(select(key).where(status.in_(active)).limit(1)) is not None
                 for key, status in ((Row.number, Row.status), (VerificationRow.id, VerificationRow.status))
             )
 
-    def _transaction(self):
-        return writing(self._sessions)
-
-
-def _batches(values: Sequence) -> Iterator[Sequence]:
-    for at in range(0, len(values), BATCH):
-        yield values[at : at + BATCH]
-
 
 def _known(session: Session, ids: Sequence[str]) -> list[int]:
     """The numbers of these ids. Raises GenerationNotFound unless there are all of them."""
     wanted = sorted(set(ids))
     found: list[int] = []
-    for some in _batches(wanted):
+    for some in in_batches(wanted):
         found += session.scalars(select(Row.number).where(Row.id.in_(some)))
     if len(found) < len(wanted):
         raise GenerationNotFound
@@ -392,49 +374,3 @@ def _facets(counted: Iterable, *, at_least: bool = False) -> Facets:
     for values in facets.values():
         values.sort(key=lambda pair: (-pair[1], str(pair[0])))
     return facets
-
-
-# Tags ------------------------------------------------------------------------------------------------
-
-
-def add_tags(session: Session, numbers: Sequence[int], names: Sequence[str]) -> None:
-    """In this transaction. A tag that there is not yet is made."""
-    for name in names:
-        tag = _tag_named(session, name)
-        for some in _batches(numbers):
-            rows = [{"tag_id": tag, "number": number} for number in some]
-            session.execute(_unless_there(session, GenerationTagRow), rows)
-    _write_tags(session, numbers)
-
-
-def _tag_named(session: Session, name: str) -> int:
-    """The id of this tag, which is made if there is none."""
-    # The write comes first: two sessions that make the same tag find one.
-    session.execute(_unless_there(session, TagRow).values(name=name, folded=folded(name)))
-    return session.execute(select(TagRow.id).where(TagRow.folded == folded(name))).scalar_one()
-
-
-def _unless_there(session: Session, table: type):
-    """An insert that leaves out what is there already."""
-    insert = {"sqlite": sqlite.insert, "postgresql": postgresql.insert}[session.get_bind().dialect.name]
-    return insert(table).on_conflict_do_nothing()
-
-
-def _write_tags(session: Session, numbers: Sequence[int]) -> None:
-    """The names of each one's tags into its own row, where the search index finds them."""
-    for some in _batches(numbers):
-        names: dict[int, list[str]] = {number: [] for number in some}
-        query = select(GenerationTagRow.number, TagRow.name).join(TagRow, TagRow.id == GenerationTagRow.tag_id)
-        query = query.where(GenerationTagRow.number.in_(some)).order_by(TagRow.folded)
-        for number, name in session.execute(query):
-            names[number].append(name)
-        by_text: dict[str, list[int]] = defaultdict(list)
-        for number, tags in names.items():
-            by_text["\n".join(tags)].append(number)
-        for text, same in by_text.items():
-            session.execute(update(Row).where(Row.number.in_(same)).values(tags=text))
-
-
-def _forget_unused_tags(session: Session) -> None:
-    used = select(GenerationTagRow.tag_id).where(GenerationTagRow.tag_id == TagRow.id).exists()
-    session.execute(delete(TagRow).where(~used))

@@ -18,20 +18,19 @@ from core.domain.generation import MOVES, Generation, Outcome, Phase, Progress, 
 from core.domain.hashing import canonical_json
 from core.domain.model import LoadedModel
 from core.domain.sheet import KeptSheet
-from db.gallery import GalleryRepo, add_tags
-from db.mapping import first_free, lost_by, number_at, to_generation, to_row, whole_rows, working_px
+from db.claims import claim, claimed, is_lost, take_away
+from db.connection import writing
+from db.mapping import first_free, number_at, to_generation, to_row, whole_rows, working_px
 from db.queue import waiting_in_turn
+from db.repo import Repo, changed
 from db.sheets import add_sheet
 from db.tables import EnvironmentRow, GenerationRow, ProgressRow
+from db.tags import add_tags
 
 Row = GenerationRow
 
 
-class GenerationRepo(GalleryRepo):
-    """Every method is one transaction. Times come from the caller, in UTC."""
-
-    # Writing
-
+class GenerationRepo(Repo):
     def add(self, generations: Sequence[Generation], sheets: Sequence[KeptSheet] = ()) -> None:
         """All of them or none, with everything they hold but tags and environment. Raises DatabaseConflict."""
         # Another process may take one of the numbers between the look and the write.
@@ -41,7 +40,7 @@ class GenerationRepo(GalleryRepo):
         return self._add(generations, sheets)
 
     def _add(self, generations: Sequence[Generation], sheets: Sequence[KeptSheet]) -> None:
-        with self._transaction() as session:
+        with writing(self._sessions) as session:
             add_rows(session, generations)
             for sheet in sheets:
                 add_sheet(session, sheet)
@@ -51,7 +50,7 @@ class GenerationRepo(GalleryRepo):
 
         Raises DatabaseConflict if another process adds one of the same id at this moment.
         """
-        with self._transaction() as session:
+        with writing(self._sessions) as session:
             numbers = add_rows(session, [generation for generation, _ in made])
             session.flush()
             tagged: dict[tuple[str, ...], list[int]] = defaultdict(list)
@@ -73,31 +72,26 @@ class GenerationRepo(GalleryRepo):
 
     def claim(self, id: str, worker: str, now: datetime) -> bool:
         """Queued to running, for one worker only: True for the one that got it."""
-        claimed = (
-            update(Row)
-            .where(Row.id == id, Row.status == Status.QUEUED)
-            .values(status=Status.RUNNING, worker=worker, started_at=now, heartbeat_at=now)
-        )
-        with self._transaction() as session:
-            if session.execute(claimed).rowcount != 1:
+        with writing(self._sessions) as session:
+            if not claim(session, Row, id, worker, now):
                 return False
             session.execute(delete(ProgressRow).where(ProgressRow.generation_id == id))
             session.add(ProgressRow(generation_id=id, phase=Phase.LOADING, step=0, total=0))
             return True
 
     def report(self, id: str, worker: str, progress: Progress, now: datetime) -> None:
-        with self._transaction() as session:
+        with writing(self._sessions) as session:
             values = {"phase": progress.phase, "step": progress.step, "total": progress.total, "eta_s": progress.eta_s}
             if progress.preview is not None:
                 values["preview"] = progress.preview
-            if session.execute(_claimed(id, worker).values(heartbeat_at=now)).rowcount:
+            if changed(session, claimed(Row, id, worker).values(heartbeat_at=now)):
                 session.execute(update(ProgressRow).where(ProgressRow.generation_id == id).values(values))
 
     def beat(self, id: str, worker: str, now: datetime) -> None:
         """A sign of life. One that was thought dead meanwhile, as by a clock that was put right, runs again."""
-        thought_dead = _claimed(id, worker).where(Row.status == Status.INTERRUPTED)
-        with self._transaction() as session:
-            session.execute(_claimed(id, worker).values(heartbeat_at=now))
+        thought_dead = claimed(Row, id, worker).where(Row.status == Status.INTERRUPTED)
+        with writing(self._sessions) as session:
+            session.execute(claimed(Row, id, worker).values(heartbeat_at=now))
             session.execute(thought_dead.values(status=Status.RUNNING, finished_at=None))
 
     def describe(
@@ -111,7 +105,7 @@ class GenerationRepo(GalleryRepo):
     ) -> None:
         """Write what is known before the first step, so that a failed or interrupted run is on record too."""
         self._keep(environment)
-        with self._transaction() as session:
+        with writing(self._sessions) as session:
             known = {
                 "environment_id": environment.id,
                 "dtype": model.dtype,
@@ -120,25 +114,24 @@ class GenerationRepo(GalleryRepo):
                 "record_json": canonical_json(dict(record)),
                 "working_px": working_px(record),
             }
-            session.execute(_claimed(id, worker).values(known))
+            session.execute(claimed(Row, id, worker).values(known))
 
     def finish(self, id: str, worker: str, outcome: Outcome, now: datetime) -> bool:
         """Write how it ended. False if another worker has taken it over meanwhile."""
         may_end = [status for status, moves in MOVES.items() if outcome.status in moves]
-        with self._transaction() as session:
-            ended = _claimed(id, worker).where(Row.status.in_(may_end))
-            if session.execute(ended.values(finished_at=now, **_outcome_values(outcome))).rowcount != 1:
+        with writing(self._sessions) as session:
+            ended = claimed(Row, id, worker).where(Row.status.in_(may_end))
+            if changed(session, ended.values(finished_at=now, **_outcome_values(outcome))) != 1:
                 return False
             session.execute(delete(ProgressRow).where(ProgressRow.generation_id == id))
             return True
 
     def request_cancel(self, id: str, now: datetime) -> None:
         """Queued and interrupted ones are cancelled at once, a running one at its next step."""
-        with self._transaction() as session:
+        with writing(self._sessions) as session:
             waiting = update(Row).where(Row.id == id, Row.status.in_([Status.QUEUED, Status.INTERRUPTED]))
-            if session.execute(
-                waiting.values(status=Status.CANCELLED, cancel_requested_at=now, finished_at=now)
-            ).rowcount:
+            values = {"status": Status.CANCELLED, "cancel_requested_at": now, "finished_at": now}
+            if changed(session, waiting.values(values)):
                 session.execute(delete(ProgressRow).where(ProgressRow.generation_id == id))
                 return
             running = update(Row).where(Row.id == id, Row.status == Status.RUNNING)
@@ -146,49 +139,40 @@ class GenerationRepo(GalleryRepo):
 
     def requeue(self, id: str) -> None:
         """Interrupted to queued again. Raises InvalidMove from any other state."""
-        with self._transaction() as session:
+        with writing(self._sessions) as session:
             if not requeue(session, id):
                 raise InvalidMove("Only an interrupted generation can be queued again. Use Re-run for the others.")
 
     def interrupt_stale(self, before: datetime, now: datetime) -> int:
         """Running ones whose worker gave no sign of life since then become interrupted. Returns how many."""
-        is_stale = (Row.status == Status.RUNNING) & lost_by(Row.heartbeat_at, before, now)
-        with Session(self._engine) as session:
-            # Only to look takes no lock, and mostly there is none.
-            if session.scalar(select(Row.number).where(is_stale).limit(1)) is None:
-                return 0
-        with self._transaction() as session:
-            stale = update(Row).where(is_stale)
-            return session.execute(stale.values(status=Status.INTERRUPTED, finished_at=now)).rowcount
+        stale, values = is_lost(Row, before, now), {"status": Status.INTERRUPTED, "finished_at": now}
+        return take_away(self._sessions, Row, stale, **values)
 
     def release(self, worker: str, now: datetime) -> None:
         """What this worker has claimed and not ended becomes interrupted, and nothing that it still writes counts."""
-        mine = update(Row).where(Row.worker == worker, Row.status == Status.RUNNING)
-        with self._transaction() as session:
-            session.execute(mine.values(status=Status.INTERRUPTED, finished_at=now, worker=None))
-
-    # Reading
+        values = {"status": Status.INTERRUPTED, "finished_at": now, "worker": None}
+        take_away(self._sessions, Row, Row.worker == worker, **values)
 
     def get(self, id: str) -> Generation:
-        with Session(self._engine) as session:
+        with self._sessions() as session:
             found = session.execute(whole_rows().where(Row.id == id)).first()
             if found is None:
                 raise GenerationNotFound
             return to_generation(found)
 
     def status(self, id: str) -> Status:
-        with Session(self._engine) as session:
+        with self._sessions() as session:
             status = session.scalar(select(Row.status).where(Row.id == id))
         if status is None:
             raise GenerationNotFound
         return Status(status)
 
     def is_cancel_requested(self, id: str) -> bool:
-        with Session(self._engine) as session:
+        with self._sessions() as session:
             return session.scalar(select(Row.cancel_requested_at).where(Row.id == id)) is not None
 
     def progress(self, id: str) -> Progress:
-        with Session(self._engine) as session:
+        with self._sessions() as session:
             query = select(Row, ProgressRow).outerjoin(ProgressRow, ProgressRow.generation_id == Row.id)
             found = session.execute(query.where(Row.id == id)).first()
             if found is None:
@@ -210,24 +194,19 @@ class GenerationRepo(GalleryRepo):
             )
 
     def _keep(self, environment: Environment) -> None:
-        with Session(self._engine) as session:
+        with self._sessions() as session:
             if session.get(EnvironmentRow, environment.id) is not None:
                 return
         # Another worker may just have written the same facts.
-        with suppress(DatabaseConflict), self._transaction() as session:
+        with suppress(DatabaseConflict), writing(self._sessions) as session:
             session.add(EnvironmentRow(id=environment.id, facts_json=environment.to_json()))
-
-
-def _claimed(id: str, worker: str):
-    """A change to a row that only the worker that claimed it last may make."""
-    return update(Row).where(Row.id == id, Row.worker == worker)
 
 
 def requeue(session: Session, id: str) -> bool:
     """In this transaction. False unless it was interrupted."""
     interrupted = update(Row).where(Row.id == id, Row.status == Status.INTERRUPTED)
     values = {"status": Status.QUEUED, "worker": None, "started_at": None, "cancel_requested_at": None}
-    return session.execute(interrupted.values(values)).rowcount == 1
+    return changed(session, interrupted.values(values)) == 1
 
 
 def add_rows(session: Session, generations: Sequence[Generation]) -> list[int]:

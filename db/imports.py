@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from sqlalchemy import Engine, literal_column, select
-from sqlalchemy.orm import Session
+from sqlalchemy import literal_column, select
 
 from core.domain.generation import Relation
 from db.mapping import number_at
+from db.repo import Repo
 from db.tables import GenerationRow
 
 Row = GenerationRow
@@ -20,13 +20,10 @@ NEIGHBOURS = 1_000
 """Rows that were created at one instant follow each other by number."""
 
 
-class ImportRepo:
-    def __init__(self, engine: Engine) -> None:
-        self._engine = engine
-
+class ImportRepo(Repo):
     def find(self, pixels_sha256: str, created_at: datetime | None) -> str | None:
         """The id of a generation with exactly this picture: an imported one, or one made here at that moment."""
-        with Session(self._engine) as session:
+        with self._sessions() as session:
             imported = select(Row.id).where(Row.relation == IMPORT, Row.pixels_sha256 == pixels_sha256)
             found = session.scalar(imported.order_by(Row.number).limit(1))
             if found is not None or created_at is None:

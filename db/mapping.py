@@ -8,7 +8,7 @@ from datetime import UTC, date, datetime, time, timedelta
 from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, select
+from sqlalchemy import Select, select
 
 from core.domain.generation import Generation, Relation, Status, Verdict
 from core.domain.hashing import canonical_json
@@ -83,14 +83,6 @@ def working_px(record: Mapping[str, Any]) -> int | None:
     if not (isinstance(size, list | tuple) and len(size) == 2 and all(isinstance(px, int) for px in size)):
         return None
     return size[0] * size[1] or None
-
-
-def lost_by(heartbeat: Any, before: datetime, now: datetime) -> ColumnElement[bool]:
-    """Whether a last sign of life is older than before, or lies as far ahead of now.
-
-    Then the clock was put back since, or another machine's clock is wrong: the worker is as dead as one long ago.
-    """
-    return heartbeat.is_(None) | ~heartbeat.between(before, now + (now - before))
 
 
 def number_at(moment: datetime) -> int:

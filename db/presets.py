@@ -7,19 +7,15 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Engine, delete, select
-from sqlalchemy.orm import Session, sessionmaker
+from sqlalchemy import delete, select
 
 from core.domain.errors import InvalidInput
 from core.domain.hashing import canonical_json
+from db.repo import Repo, changed
 from db.tables import PresetRow
 
 
-class PresetRepo:
-    def __init__(self, engine: Engine) -> None:
-        self._engine = engine
-        self._sessions = sessionmaker(engine)
-
+class PresetRepo(Repo):
     def save(self, name: str, params: Mapping[str, Any], now: datetime) -> None:
         """In place of one of the same name."""
         self.save_all({name: params}, now)
@@ -31,12 +27,12 @@ class PresetRepo:
                 session.merge(PresetRow(name=name, created_at=now, params_json=canonical_json(dict(params))))
 
     def all(self) -> dict[str, Mapping[str, Any]]:
-        with Session(self._engine) as session:
+        with self._sessions() as session:
             rows = session.scalars(select(PresetRow).order_by(PresetRow.name)).all()
             return {row.name: json.loads(row.params_json) for row in rows}
 
     def delete(self, name: str) -> None:
         """Raises InvalidInput if there is none of that name."""
         with self._sessions.begin() as session:
-            if session.execute(delete(PresetRow).where(PresetRow.name == name)).rowcount != 1:
+            if changed(session, delete(PresetRow).where(PresetRow.name == name)) != 1:
                 raise InvalidInput("There is no preset of that name. It may have been deleted already.")

@@ -5,55 +5,50 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 
-from sqlalchemy import Engine, delete, func, select, update
-from sqlalchemy.orm import Session, sessionmaker
+from sqlalchemy import delete, func, select, update
+from sqlalchemy.orm import Session
 
 from core.domain.generation import Generation, Status
 from core.domain.queue import Waiting, in_turn
 from db.mapping import number_at, to_generation, whole_rows
+from db.repo import Repo, changed
 from db.tables import GenerationRow, SwitchRow, VerificationRow
 
 Row = GenerationRow
 PAUSED = "queue paused"
 
 
-class QueueRepo:
-    """Every method is one transaction."""
-
-    def __init__(self, engine: Engine) -> None:
-        self._engine = engine
-        self._sessions = sessionmaker(engine)
-
+class QueueRepo(Repo):
     def next_queued(self) -> str | None:
         """The id of the generation whose turn it is."""
-        with Session(self._engine) as session:
+        with self._sessions() as session:
             waiting = waiting_in_turn(session)
             return waiting[0].id if waiting else None
 
     def waiting(self) -> list[Waiting]:
         """In the order in which they are worked on."""
-        with Session(self._engine) as session:
+        with self._sessions() as session:
             return waiting_in_turn(session)
 
     def running(self) -> list[str]:
-        with Session(self._engine) as session:
+        with self._sessions() as session:
             return list(session.scalars(select(Row.id).where(Row.status == Status.RUNNING).order_by(Row.number)))
 
     def generations(self, ids: Sequence[str]) -> list[Generation]:
         """In this order; those that are gone are left out."""
-        with Session(self._engine) as session:
+        with self._sessions() as session:
             found = {row.id: to_generation(row) for row in session.execute(whole_rows().where(Row.id.in_(ids)))}
         return [found[id] for id in ids if id in found]
 
     def unfinished(self, limit: int) -> list[Generation]:
         """The newest that were interrupted and wait for a word."""
         asked = whole_rows().where(Row.status == Status.INTERRUPTED, Row.deleted_at.is_(None))
-        with Session(self._engine) as session:
+        with self._sessions() as session:
             return [to_generation(row) for row in session.execute(asked.order_by(Row.number.desc()).limit(limit))]
 
     def verifications_waiting(self) -> int:
         query = select(func.count()).where(VerificationRow.status.in_([Status.QUEUED, Status.RUNNING]))
-        with Session(self._engine) as session:
+        with self._sessions() as session:
             return session.scalar(query) or 0
 
     def put(self, places: Mapping[str, int]) -> None:
@@ -67,10 +62,10 @@ class QueueRepo:
         waiting = update(Row).where(Row.status == Status.QUEUED)
         with self._sessions.begin() as session:
             values = {"status": Status.CANCELLED, "cancel_requested_at": now, "finished_at": now}
-            return session.execute(waiting.values(values)).rowcount
+            return changed(session, waiting.values(values))
 
     def is_paused(self) -> bool:
-        with Session(self._engine) as session:
+        with self._sessions() as session:
             return session.get(SwitchRow, PAUSED) is not None
 
     def pause(self, now: datetime) -> None:

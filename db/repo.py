@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any, cast
+from collections.abc import Iterator, Sequence
+from typing import Any, TypeVar, cast
 
 from sqlalchemy import CursorResult, Delete, Engine, Update
 from sqlalchemy.orm import Session, sessionmaker
+
+BATCH = 5_000
+"""Values in one statement."""
+
+T = TypeVar("T")
 
 
 class Repo:
@@ -19,3 +25,8 @@ class Repo:
 def changed(session: Session, statement: Update | Delete) -> int:
     """Run it, and tell how many rows it changed or removed."""
     return cast(CursorResult[Any], session.execute(statement)).rowcount
+
+
+def in_batches(values: Sequence[T]) -> Iterator[Sequence[T]]:
+    for at in range(0, len(values), BATCH):
+        yield values[at : at + BATCH]

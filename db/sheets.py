@@ -5,32 +5,30 @@ from __future__ import annotations
 import json
 from collections.abc import Collection
 
-from sqlalchemy import Engine, or_, select
+from sqlalchemy import or_, select
 from sqlalchemy.orm import Session
 
 from core.domain.errors import InvalidInput
 from core.domain.hashing import canonical_json
 from core.domain.sheet import KeptSheet, Sheet
+from db.repo import Repo
 from db.tables import SheetRow
 
 FEW = 20
 """So many generations are looked for by the database; for more, every sheet is read."""
 
 
-class SheetRepo:
-    def __init__(self, engine: Engine) -> None:
-        self._engine = engine
-
+class SheetRepo(Repo):
     def get(self, id: str) -> KeptSheet:
         """Raises InvalidInput if there is none."""
-        with Session(self._engine) as session:
+        with self._sessions() as session:
             row = session.get(SheetRow, id)
         if row is None:
             raise InvalidInput("There is no such sheet in this gallery.")
         return _kept(row)
 
     def has(self, id: str) -> bool:
-        with Session(self._engine) as session:
+        with self._sessions() as session:
             return session.get(SheetRow, id) is not None
 
     def holding(self, generation_ids: Collection[str]) -> list[KeptSheet]:
@@ -41,7 +39,7 @@ class SheetRepo:
         query = select(SheetRow).order_by(SheetRow.created_at.desc(), SheetRow.id)
         if len(wanted) <= FEW:
             query = query.where(or_(*(SheetRow.sheet_json.contains(f'"{id}"', autoescape=True) for id in wanted)))
-        with Session(self._engine) as session:
+        with self._sessions() as session:
             sheets = [_kept(row) for row in session.scalars(query)]
         return [kept for kept in sheets if not wanted.isdisjoint(id for line in kept.ids for id in line)]
 

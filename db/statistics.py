@@ -7,14 +7,14 @@ from collections import defaultdict
 from datetime import timedelta
 from typing import Any
 
-from sqlalchemy import Engine, func, select
-from sqlalchemy.orm import Session
+from sqlalchemy import func, select
 
 from core.domain.gallery import GalleryFilter
 from core.domain.generation import Status, Verdict
 from core.domain.params import InpaintParams
 from core.domain.statistics import BINS_PER_E, Durations, Made, Pace, Run, Work
 from db.mapping import EPOCH, MICROSECOND
+from db.repo import Repo
 from db.search import conditions, within_days
 from db.tables import OWN_RUN, GenerationRow
 
@@ -23,12 +23,7 @@ Row = GenerationRow
 DAY = timedelta(days=1) // MICROSECOND
 
 
-class StatisticsRepo:
-    """Every method is one question."""
-
-    def __init__(self, engine: Engine) -> None:
-        self._engine = engine
-
+class StatisticsRepo(Repo):
     def latest_runs(self, model: str, device: str, limit: int) -> list[Run]:
         """The newest successes of this model on this device, newest first; none that was imported."""
         query = (
@@ -38,7 +33,7 @@ class StatisticsRepo:
             .order_by(Row.number.desc())
             .limit(limit)
         )
-        with Session(self._engine) as session:
+        with self._sessions() as session:
             runs = (_run(row) for row in session.execute(query))
             return [run for run in runs if run is not None]
 
@@ -51,7 +46,7 @@ class StatisticsRepo:
             .order_by(Row.number.desc())
             .limit(limit)
         )
-        with Session(self._engine) as session:
+        with self._sessions() as session:
             return list(session.scalars(query))
 
     def paces(self, filter: GalleryFilter) -> list[Pace]:
@@ -65,7 +60,7 @@ class StatisticsRepo:
             .group_by(*work, bin)
         )
         bins: dict[tuple, dict[int, int]] = defaultdict(dict)
-        with Session(self._engine) as session:
+        with self._sessions() as session:
             for *of, bin_, n in session.execute(query):
                 bins[tuple(of)][int(bin_)] = n
         return [Pace(*of, Durations(counted)) for of, counted in bins.items()]
@@ -80,7 +75,7 @@ class StatisticsRepo:
             .group_by(*by)
             .order_by(*by)
         )
-        with Session(self._engine) as session:
+        with self._sessions() as session:
             return [
                 Made((EPOCH + timedelta(days=day)).date(), Status(status), Verdict(verdict) if verdict else None, n)
                 for day, status, verdict, n in session.execute(query)

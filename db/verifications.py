@@ -8,30 +8,23 @@ from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from datetime import date, datetime
 
-from sqlalchemy import ColumnElement, Engine, func, insert, select, tuple_, update
-from sqlalchemy.orm import Session, aliased, sessionmaker
+from sqlalchemy import ColumnElement, func, insert, select, tuple_, update
+from sqlalchemy.orm import Session, aliased
 
 from core.domain.errors import DatabaseConflict, GenerationNotFound
 from core.domain.generation import Status
 from core.domain.hashing import canonical_json
 from core.domain.reproduction import Batch, Change, Difference, Reproduction, Stage, Stock, Verdict, Verification
-from db.mapping import lost_by
+from db.claims import claim, claimed, is_lost, take_away
+from db.repo import BATCH, Repo, changed, in_batches
 from db.tables import REPRODUCIBLE, EnvironmentRow, GenerationRow, VerificationRow
 
 Row, Made = VerificationRow, GenerationRow
 ACTIVE = [status for status in Status if status.is_active]
 FROM_INDEX = "INDEXED BY ix_generations_reproducible"
-BATCH = 5_000
-"""Rows in one statement."""
 
 
-class VerificationRepo:
-    """Every method is one transaction."""
-
-    def __init__(self, engine: Engine) -> None:
-        self._engine = engine
-        self._sessions = sessionmaker(engine)
-
+class VerificationRepo(Repo):
     def add(self, verifications: Sequence[Verification]) -> None:
         """Raises GenerationNotFound if one of the generations was deleted for good."""
         rows = [
@@ -40,49 +33,37 @@ class VerificationRepo:
         ]
         try:
             with self._sessions.begin() as session:
-                for at in range(0, len(rows), BATCH):
-                    session.execute(insert(Row), rows[at : at + BATCH])
+                for some in in_batches(rows):
+                    session.execute(insert(Row), some)
         except DatabaseConflict as error:
             # Their ids are new: what is missing is the row that they point to.
             raise GenerationNotFound from error
 
     def claim(self, id: str, worker: str, now: datetime) -> bool:
-        claimed = update(Row).where(Row.id == id, Row.status == Status.QUEUED)
         with self._sessions.begin() as session:
-            values = {"status": Status.RUNNING, "worker": worker, "heartbeat_at": now, "started_at": now}
-            values |= {"step": None, "total": None}
-            return session.execute(claimed.values(values)).rowcount == 1
+            return claim(session, Row, id, worker, now, step=None, total=None)
 
     def beat(self, id: str, worker: str, now: datetime) -> None:
         with self._sessions.begin() as session:
-            session.execute(update(Row).where(Row.id == id, Row.worker == worker).values(heartbeat_at=now))
+            session.execute(claimed(Row, id, worker).values(heartbeat_at=now))
 
     def report(self, id: str, worker: str, step: int, total: int, now: datetime) -> None:
         with self._sessions.begin() as session:
-            mine = update(Row).where(Row.id == id, Row.worker == worker)
-            session.execute(mine.values(step=step, total=total, heartbeat_at=now))
+            session.execute(claimed(Row, id, worker).values(step=step, total=total, heartbeat_at=now))
 
     def is_claimed(self, id: str, worker: str) -> bool:
         """False as soon as it was cancelled, or was given to another worker."""
         mine = select(Row.id).where(Row.id == id, Row.worker == worker, Row.status == Status.RUNNING)
-        with Session(self._engine) as session:
+        with self._sessions() as session:
             return session.scalar(mine) is not None
 
     def requeue_stale(self, before: datetime, now: datetime) -> None:
         """Those whose worker gave no sign of life since then are done again: nothing of them was kept."""
-        self._requeue(lost_by(Row.heartbeat_at, before, now))
+        take_away(self._sessions, Row, is_lost(Row, before, now), status=Status.QUEUED, worker=None)
 
     def release(self, worker: str) -> None:
         """What this worker has claimed and not ended waits again."""
-        self._requeue(Row.worker == worker)
-
-    def _requeue(self, which: ColumnElement[bool]) -> None:
-        running = (Row.status == Status.RUNNING) & which
-        with Session(self._engine) as session:
-            if session.scalar(select(Row.id).where(running).limit(1)) is None:
-                return
-        with self._sessions.begin() as session:
-            session.execute(update(Row).where(running).values(status=Status.QUEUED, worker=None))
+        take_away(self._sessions, Row, Row.worker == worker, status=Status.QUEUED, worker=None)
 
     def finish(self, verification: Verification, worker: str) -> None:
         found = verification.reproduction
@@ -95,35 +76,33 @@ class VerificationRepo:
             "error": verification.error,
         }
         with self._sessions.begin() as session:
-            mine = update(Row).where(Row.id == verification.id, Row.worker == worker, Row.status == Status.RUNNING)
-            if session.execute(mine.values(values)).rowcount and found:
+            mine = claimed(Row, verification.id, worker).where(Row.status == Status.RUNNING)
+            if changed(session, mine.values(values)) and found:
                 _show_newest_verdict(session, verification.generation_id)
 
     def cancel(self, id: str) -> None:
         """One that waits is never done; one that is being done stops at its next step."""
-        active = update(Row).where(Row.id == id, Row.status.in_(ACTIVE))
-        with self._sessions.begin() as session:
-            session.execute(active.values(status=Status.CANCELLED))
+        self._cancel(Row.id == id, Row.status.in_(ACTIVE))
 
     def cancel_all(self) -> int:
         """The same for all of them. Returns how many."""
-        active = update(Row).where(Row.status.in_(ACTIVE))
-        with self._sessions.begin() as session:
-            return session.execute(active.values(status=Status.CANCELLED)).rowcount
+        return self._cancel(Row.status.in_(ACTIVE))
 
     def cancel_queued(self) -> int:
         """Take back what waits. Returns how many."""
-        waiting = update(Row).where(Row.status == Status.QUEUED)
+        return self._cancel(Row.status == Status.QUEUED)
+
+    def _cancel(self, *which: ColumnElement[bool]) -> int:
         with self._sessions.begin() as session:
-            return session.execute(waiting.values(status=Status.CANCELLED)).rowcount
+            return changed(session, update(Row).where(*which).values(status=Status.CANCELLED))
 
     def next_queued(self) -> str | None:
-        with Session(self._engine) as session:
+        with self._sessions() as session:
             oldest = select(Row.id).where(Row.status == Status.QUEUED).order_by(Row.requested_at, Row.id).limit(1)
             return session.scalar(oldest)
 
     def get(self, id: str) -> Verification:
-        with Session(self._engine) as session:
+        with self._sessions() as session:
             row = session.get(Row, id)
             if row is None:
                 raise GenerationNotFound("There is no such verification in this gallery.")
@@ -132,14 +111,14 @@ class VerificationRepo:
     def of(self, generation_id: str) -> tuple[Verification, ...]:
         """All verifications of a generation, newest first."""
         query = select(Row).where(Row.generation_id == generation_id).order_by(Row.requested_at.desc(), Row.id.desc())
-        with Session(self._engine) as session:
+        with self._sessions() as session:
             return tuple(_to_verification(row) for row in session.scalars(query))
 
     def stocks(self) -> tuple[Stock, ...]:
         """What can be verified, by the environment it was made under; the largest first."""
         by = (Made.environment_id, Made.verdict)
         counts: dict[str | None, dict[Verdict | None, int]] = defaultdict(dict)
-        with Session(self._engine) as session:
+        with self._sessions() as session:
             for environment_id, verdict, n in session.execute(
                 select(*by, func.count()).where(REPRODUCIBLE).group_by(*by).with_hint(Made, FROM_INDEX, "sqlite")
             ):
@@ -162,12 +141,12 @@ class VerificationRepo:
             known = [id for id in environments if id is not None]
             asked = Made.environment_id.in_(known)
             query = query.where(asked | Made.environment_id.is_(None) if None in environments else asked)
-        with Session(self._engine) as session:
+        with self._sessions() as session:
             return list(session.scalars(query.order_by(Made.number.desc())))
 
     def batch(self) -> Batch:
         """How far the verifications are that were asked for together with those that still wait."""
-        with Session(self._engine) as session:
+        with self._sessions() as session:
             asked = select(Row.requested_at).where(Row.status.in_(ACTIVE)).distinct()
             moments = list(session.scalars(asked.limit(BATCH)))
             counted = select(Row.status, func.count()).where(Row.requested_at.in_(moments)).group_by(Row.status)
@@ -189,7 +168,7 @@ class VerificationRepo:
             .exists()
         )
         query = select(Row.verdict, Row.details_json).where(Row.verdict.is_not(None), is_newest)
-        with Session(self._engine) as session:
+        with self._sessions() as session:
             for verdict, text in session.execute(query.order_by(Row.requested_at.desc(), Row.id).limit(limit)):
                 yield Verdict(verdict), tuple(Change(**change) for change in json.loads(text)["changes"])
 
@@ -197,7 +176,7 @@ class VerificationRepo:
         """Why verifications could not be done, with how many there are of each; most frequent first."""
         number = func.count()
         failed = select(Row.error, number).where(Row.status == Status.FAILED, Row.error.is_not(None))
-        with Session(self._engine) as session:
+        with self._sessions() as session:
             return [
                 (error, n)
                 for error, n in session.execute(
@@ -209,7 +188,7 @@ class VerificationRepo:
         """How many verdicts of each kind were found on each day (UTC), newest first, over so many days that had any."""
         day = func.date(Row.finished_at)
         query = select(day, Row.verdict, func.count()).where(Row.verdict.is_not(None), Row.finished_at.is_not(None))
-        with Session(self._engine) as session:
+        with self._sessions() as session:
             found = session.execute(query.group_by(day, Row.verdict).order_by(day.desc()).limit(days * len(Verdict)))
             return [(date.fromisoformat(str(at)[:10]), Verdict(verdict), n) for at, verdict, n in found]
 

@@ -42,6 +42,7 @@ from core.ports import ImageStore, Reserve
 from core.services.collector import RETENTION, Collector
 from core.services.thumbnails import thumbnail
 from db.files import FileRepo
+from db.gallery import GalleryRepo
 from db.generations import GenerationRepo
 
 EVERYTHING = GalleryFilter()
@@ -53,7 +54,8 @@ T = TypeVar("T")
 class Gallery:
     """Every method on several ids works on all of them or on none; GenerationNotFound if one does not exist."""
 
-    repo: GenerationRepo
+    repo: GalleryRepo
+    generations: GenerationRepo
     files: FileRepo
     images: ImageStore
     collector: Collector
@@ -106,7 +108,7 @@ class Gallery:
 
     def get(self, id: str) -> Generation:
         """Raises GenerationNotFound."""
-        return self.repo.get(id)
+        return self.generations.get(id)
 
     def image(self, key: str) -> Image.Image:
         """The picture of a key. Raises StoredImageMissing or StoredImageDamaged."""
@@ -127,7 +129,7 @@ class Gallery:
         try:
             return self.images.read_file(key)
         except (StoredImageMissing, StoredImageDamaged):
-            made = thumbnail(self.images.get(self.repo.get(id).output or key))
+            made = thumbnail(self.images.get(self.generations.get(id).output or key))
         # It is shown also where it cannot be kept.
         with suppress(StudioError):
             kept = self.images.put_file(made, ".webp")

@@ -31,6 +31,7 @@ from core.domain.hashing import canonical_json
 from core.domain.params import InpaintParams
 from core.services.statistics import Statistics
 from db.connection import make_engine
+from db.gallery import GalleryRepo
 from db.generations import GenerationRepo
 from db.mapping import number_at
 from db.statistics import StatisticsRepo
@@ -182,7 +183,7 @@ def _write(engine, rows: list[dict[str, Any]]) -> None:
         connection.execute(insert(GenerationTagRow), tagged)
 
 
-def our_questions(repo: GenerationRepo, rows: Rows, chance: random.Random) -> dict[str, Callable[[], Any]]:
+def our_questions(repo: GalleryRepo, rows: Rows, chance: random.Random) -> dict[str, Callable[[], Any]]:
     def browse(filter: GalleryFilter = EVERYTHING, cursor=None):
         return repo.browse(filter, cursor, PAGE_ROWS)
 
@@ -210,7 +211,7 @@ def our_questions(repo: GenerationRepo, rows: Rows, chance: random.Random) -> di
     def phrase() -> GalleryFilter:
         return GalleryFilter(text='"{}"'.format(" ".join(chance.choice(rows.prompts).split()[:2])))
 
-    statistics = Statistics(StatisticsRepo(repo._engine))
+    statistics, generations = Statistics(StatisticsRepo(repo._engine)), GenerationRepo(repo._engine)
     added = iter(range(rows.count, rows.count + 10_000))
 
     def a_new_one() -> Generation:
@@ -262,9 +263,9 @@ def our_questions(repo: GenerationRepo, rows: Rows, chance: random.Random) -> di
         "statistics, durations": lambda: statistics.paces(EVERYTHING),
         "statistics, days": lambda: statistics.made(EVERYTHING),
         "the estimate of a run": lambda: statistics.estimate_s(InpaintParams(model=some(MODELS, chance)), "cpu"),
-        "open one": lambda: repo.get(any_id()),
+        "open one": lambda: generations.get(any_id()),
         "rate one": lambda: repo.change([any_id()], rating=chance.randint(1, 5)),
-        "add one": lambda: repo.add([a_new_one()]),
+        "add one": lambda: generations.add([a_new_one()]),
     }
 
 
@@ -438,7 +439,7 @@ def run(count: int, folder: Path, times: int, only: str, with_peer: bool) -> Non
     rows = Rows(count)
     engine = make_engine(f"sqlite:///{folder / f'ours-{count}.db'}")
     upgrade(engine)
-    if GenerationRepo(engine).count(EVERYTHING) < 0.9 * count:
+    if GalleryRepo(engine).count(EVERYTHING) < 0.9 * count:
         at, cpu = time.perf_counter(), time.process_time()
         fill(engine, rows)
         print(
@@ -458,7 +459,7 @@ def run(count: int, folder: Path, times: int, only: str, with_peer: bool) -> Non
         "\n|---|---|---|---|---|---|---|---|---|",
         flush=True,
     )
-    for name, ask in our_questions(GenerationRepo(engine), rows, random.Random(2)).items():
+    for name, ask in our_questions(GalleryRepo(engine), rows, random.Random(2)).items():
         if only in name:
             line = f"| {name} |{measure(ask, times)}"
             print(line, measure(peers[name], times, longest_s=15) if name in peers else " | | | |", sep="", flush=True)

@@ -27,6 +27,7 @@ from core.domain.reproduction import Verification
 from db.connection import make_engine
 from db.drafts import DraftRepo
 from db.errors import told
+from db.gallery import GalleryRepo
 from db.generations import GenerationRepo
 from db.presets import PresetRepo
 from db.queue import QueueRepo
@@ -78,9 +79,9 @@ WRITES = {
     "claim": lambda engine: GenerationRepo(engine).claim("a", "w", AT),
     "finish": lambda engine: GenerationRepo(engine).finish("a", "w", Outcome(Status.FAILED), AT),
     "cancel": lambda engine: GenerationRepo(engine).request_cancel("a", AT),
-    "tag": lambda engine: GenerationRepo(engine).tag(["a"], ["t"]),
-    "trash": lambda engine: GenerationRepo(engine).set_deleted(["a"], AT),
-    "search": lambda engine: GenerationRepo(engine).save_search("s", GalleryFilter(text=SECRET), AT),
+    "tag": lambda engine: GalleryRepo(engine).tag(["a"], ["t"]),
+    "trash": lambda engine: GalleryRepo(engine).set_deleted(["a"], AT),
+    "search": lambda engine: GalleryRepo(engine).save_search("s", GalleryFilter(text=SECRET), AT),
     "verify": lambda engine: VerificationRepo(engine).add([Verification("v", "a", Status.QUEUED, AT)]),
     "pause": lambda engine: QueueRepo(engine).pause(AT),
     "preset": lambda engine: PresetRepo(engine).save("p", {"prompt": SECRET}, AT),
@@ -179,7 +180,7 @@ def test_text_that_is_none_is_bad_input(engine, id):
 
 def test_a_number_that_is_too_large_is_bad_input(engine):
     with pytest.raises(InvalidInput, match="cannot be stored"):
-        GenerationRepo(engine).change(["a"], rating=2**80)
+        GalleryRepo(engine).change(["a"], rating=2**80)
 
 
 def test_nothing_of_sqlalchemy_crosses_the_border_when_the_code_asks_nonsense(engine):

@@ -20,6 +20,7 @@ from core.domain.generation import Generation, Relation, Status, Verdict
 from core.domain.params import InpaintParams
 from db import search
 from db.connection import make_engine
+from db.gallery import GalleryRepo
 from db.generations import GenerationRepo
 from db.mapping import first_free
 from db.tables import GenerationRow
@@ -49,21 +50,26 @@ def empty_database(tmp_path_factory):
 def repo(empty_database, tmp_path):
     file = shutil.copy(empty_database, tmp_path / "studio.db")
     engine = make_engine(f"sqlite:///{file}")
-    yield GenerationRepo(engine)
+    yield GalleryRepo(engine)
     engine.dispose()
 
 
-def filled(repo: GenerationRepo, generations: list[Generation]) -> list[Generation]:
+def rows(repo: GalleryRepo) -> GenerationRepo:
+    """Of the same database."""
+    return GenerationRepo(repo._engine)
+
+
+def filled(repo: GalleryRepo, generations: list[Generation]) -> list[Generation]:
     """In place of what was there. Returns them as they come back, with their tags."""
     with repo._sessions.begin() as session:
         session.execute(text("PRAGMA defer_foreign_keys=ON"))
         session.execute(text("DELETE FROM generations"))
-    repo.add([replace(generation, tags=()) for generation in generations])
+    rows(repo).add([replace(generation, tags=()) for generation in generations])
     for tag in {tag for generation in generations for tag in generation.tags}:
         repo.tag([generation.id for generation in generations if tag in generation.tags], [tag])
     for verdict in Verdict:
         repo.change([generation.id for generation in generations if generation.verdict is verdict], verdict=verdict)
-    return [repo.get(generation.id) for generation in generations]
+    return [rows(repo).get(generation.id) for generation in generations]
 
 
 WORDS = ["red", "Red", "reddish", "sofa", "café", "cafe", "CAFÉ", "x1", "猫", "🎈", "naïve"]
@@ -214,7 +220,7 @@ def test_any_question_is_answered_as_by_a_plain_look_at_every_row(repo, monkeypa
             assert_facets_agree(repo, filter, generations)
 
 
-def assert_facets_agree(repo: GenerationRepo, filter: GalleryFilter, generations: list[Generation]) -> None:
+def assert_facets_agree(repo: GalleryRepo, filter: GalleryFilter, generations: list[Generation]) -> None:
     values = {
         "status": lambda g: [g.status],
         "model": lambda g: [g.params.model],
@@ -274,7 +280,7 @@ def test_a_page_does_not_move_when_rows_are_added_meanwhile(repo):
     filled(repo, [a_generation(n) for n in range(6)])
     first = repo.browse(GalleryFilter(), None, 3)
 
-    repo.add([a_generation(9)])
+    rows(repo).add([a_generation(9)])
 
     assert [g.id for g in repo.browse(GalleryFilter(), first.next, 3).generations] == ["002", "001", "000"]
 
@@ -383,7 +389,7 @@ DEEDS = [
     lambda repo, some: repo.set_deleted(some, START),
     lambda repo, some: repo.set_deleted(some, None),
     lambda repo, some: repo.purge(START),
-    lambda repo, some: [repo.request_cancel(id, START) for id in some],
+    lambda repo, some: [rows(repo).request_cancel(id, START) for id in some],
 ]
 
 
@@ -418,9 +424,9 @@ def test_counts_and_search_index_stay_true_whatever_is_done(repo, data):
         assert connection.execute(text("PRAGMA foreign_key_check")).all() == []
 
 
-def exists(repo: GenerationRepo, id: str) -> bool:
+def exists(repo: GalleryRepo, id: str) -> bool:
     try:
-        return bool(repo.get(id))
+        return bool(rows(repo).get(id))
     except GenerationNotFound:
         return False
 
@@ -436,7 +442,7 @@ def test_a_change_of_many_is_made_to_all_or_to_none(repo):
         with pytest.raises(GenerationNotFound):
             change()
 
-    assert not repo.get("000").favourite
+    assert not rows(repo).get("000").favourite
     assert repo.tags() == []
 
 
@@ -448,7 +454,7 @@ def test_tags_that_differ_in_case_only_are_one_and_unused_ones_are_forgotten(rep
     repo.untag(["000", "001"], ["strasse"])
 
     assert repo.tags() == ["b"]
-    assert repo.get("000").tags == ("b",)
+    assert rows(repo).get("000").tags == ("b",)
 
 
 @pytest.mark.parametrize("rating", [0, 6, -1])
@@ -468,7 +474,7 @@ def test_children_outlive_their_parent_and_remember_that_there_was_one(repo):
 
     assert repo.purge(START) == (1, {"s", "m"})
 
-    child = repo.get("002")
+    child = rows(repo).get("002")
     assert (child.parent_id, child.relation) == (None, Relation.VARIATION)
     assert repo.count(GalleryFilter(has_parent=True)) == 0
 
@@ -492,7 +498,7 @@ def test_a_free_number_is_found_behind_the_run_of_taken_ones(taken, wanted):
 
 
 def test_many_pictures_of_one_instant_keep_the_order_in_which_they_were_added(repo):
-    repo.add([replace(a_generation(n), created_at=START) for n in range(200)])
+    rows(repo).add([replace(a_generation(n), created_at=START) for n in range(200)])
 
     page = repo.browse(GalleryFilter(sort=Sort.OLDEST), None, 200)
 

@@ -17,6 +17,7 @@ from core.domain.generation import Generation, Relation, Status
 from core.domain.params import PARAMETERS, InpaintParams
 from db.connection import make_engine
 from db.drafts import DraftRepo
+from db.gallery import GalleryRepo
 from db.generations import GenerationRepo
 from db.tables import Table
 from db.upgrade import upgrade
@@ -51,18 +52,23 @@ def repo(engine) -> GenerationRepo:
     return GenerationRepo(engine)
 
 
+@pytest.fixture
+def gallery(engine) -> GalleryRepo:
+    return GalleryRepo(engine)
+
+
 @pytest.mark.slow
 @settings(max_examples=20, deadline=None)
 @given(st.lists(st.integers(0, 3), max_size=30), st.integers(1, 7))
 def test_paging_shows_every_row_once_also_when_many_share_one_instant(tmp_path_factory, seconds, limit):
     engine = make_engine(f"sqlite:///{tmp_path_factory.mktemp('paging') / 'studio.db'}")
     upgrade(engine)
-    repo = GenerationRepo(engine)
-    repo.add([a_generation(f"{n:03}", START + timedelta(seconds=s)) for n, s in enumerate(seconds)])
+    gallery = GalleryRepo(engine)
+    GenerationRepo(engine).add([a_generation(f"{n:03}", START + timedelta(seconds=s)) for n, s in enumerate(seconds)])
 
     seen, cursor = [], None
     while True:
-        page = repo.browse(GalleryFilter(), cursor, limit)
+        page = gallery.browse(GalleryFilter(), cursor, limit)
         assert len(page.generations) <= limit
         seen += page.generations
         cursor = page.next and Cursor.from_text(page.next.to_text())
@@ -92,25 +98,25 @@ def test_a_row_comes_back_as_it_was_put(repo):
     assert repo.get("child") == generation
 
 
-def test_a_batch_is_added_whole_or_not_at_all(repo):
+def test_a_batch_is_added_whole_or_not_at_all(repo, gallery):
     repo.add([a_generation("a")])
 
     with pytest.raises(DatabaseConflict):
         repo.add([a_generation("b"), a_generation("a")])
 
-    assert repo.count(GalleryFilter()) == 1
+    assert gallery.count(GalleryFilter()) == 1
 
 
-def test_the_trash_hides_a_row_until_it_is_restored(repo):
+def test_the_trash_hides_a_row_until_it_is_restored(repo, gallery):
     repo.add([a_generation("a"), a_generation("b")])
     repo.request_cancel("a", START)
 
-    assert repo.set_deleted(["a"], START) == 1
+    assert gallery.set_deleted(["a"], START) == 1
 
-    assert [g.id for g in repo.browse(GalleryFilter(), None, 9).generations] == ["b"]
-    assert [g.id for g in repo.browse(GalleryFilter(in_trash=True), None, 9).generations] == ["a"]
-    repo.set_deleted(["a"], None)
-    assert repo.count(GalleryFilter()) == 2
+    assert [g.id for g in gallery.browse(GalleryFilter(), None, 9).generations] == ["b"]
+    assert [g.id for g in gallery.browse(GalleryFilter(in_trash=True), None, 9).generations] == ["a"]
+    gallery.set_deleted(["a"], None)
+    assert gallery.count(GalleryFilter()) == 2
 
 
 def test_what_is_being_painted_cannot_be_thrown_away(studio):
@@ -122,14 +128,14 @@ def test_what_is_being_painted_cannot_be_thrown_away(studio):
         studio.gallery.trash([id])
 
 
-def test_filters_by_status_model_and_parent(repo):
+def test_filters_by_status_model_and_parent(repo, gallery):
     repo.add(
         [a_generation("a"), a_generation("b", params=InpaintParams(model="sd14")), a_generation("c", parent_id="a")]
     )
     repo.request_cancel("c", START)
 
     def ids(**filter):
-        return {g.id for g in repo.browse(GalleryFilter(**filter), None, 9).generations}
+        return {g.id for g in gallery.browse(GalleryFilter(**filter), None, 9).generations}
 
     assert ids(statuses=(Status.CANCELLED,)) == {"c"}
     assert ids(model="sd14") == {"b"}

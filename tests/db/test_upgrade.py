@@ -16,6 +16,7 @@ from core.domain.gallery import UNVERIFIED, GalleryFilter
 from core.domain.hashing import canonical_json
 from core.domain.params import InpaintParams
 from db.connection import make_engine
+from db.gallery import GalleryRepo
 from db.generations import GenerationRepo
 from db.upgrade import MIGRATIONS, upgrade
 
@@ -97,12 +98,12 @@ def test_every_row_of_the_first_version_is_kept_and_found(engine):
     assert [{k: row[k] for k in old} for old, row in zip(before["generations"], after["generations"], strict=True)] == (
         before["generations"]
     )
-    repo = GenerationRepo(engine)
+    repo = GalleryRepo(engine)
     assert [g.id for g in repo.browse(GalleryFilter(), None, 9).generations] == ["b", "a", "z"]
     assert [g.id for g in repo.browse(GalleryFilter(text="sofa"), None, 9).generations] == ["b", "a"]
     assert [g.id for g in repo.browse(GalleryFilter(in_trash=True), None, 9).generations] == ["c"]
     assert repo.count(GalleryFilter()) == 3
-    assert repo.get("a").created_at == datetime(2026, 1, 1, 0, 0, 0, 5, UTC)
+    assert GenerationRepo(engine).get("a").created_at == datetime(2026, 1, 1, 0, 0, 0, 5, UTC)
     with engine.connect() as connection:
         assert connection.execute(text("PRAGMA foreign_key_check")).all() == []
         assert connection.execute(text("PRAGMA integrity_check")).scalar() == "ok"
@@ -128,8 +129,8 @@ def test_verdicts_given_before_are_found_and_counted_and_sizes_are_read_from_the
 
     upgrade(engine)
 
-    repo = GenerationRepo(engine)
-    assert [repo.get(id).verdict for id in "abcd"] == ["DIFFERENT", "CLOSE", None, None]
+    repo = GalleryRepo(engine)
+    assert [GenerationRepo(engine).get(id).verdict for id in "abcd"] == ["DIFFERENT", "CLOSE", None, None]
     assert [g.id for g in repo.browse(GalleryFilter(verdicts=("DIFFERENT",)), None, 9).generations] == ["a"]
     assert dict(repo.facets(GalleryFilter())["verdict"]) == {"DIFFERENT": 1, "CLOSE": 1, UNVERIFIED: 1}
     assert dict(repo.facets(GalleryFilter(tags=("t",)))["verdict"]) == {"DIFFERENT": 1}
@@ -146,7 +147,7 @@ def test_an_empty_database_of_the_first_version_is_upgraded(engine):
 
     upgrade(engine)
 
-    assert GenerationRepo(engine).count(GalleryFilter()) == 0
+    assert GalleryRepo(engine).count(GalleryFilter()) == 0
 
 
 def test_the_backup_holds_the_rows_as_they_were(engine, file):
@@ -158,7 +159,7 @@ def test_the_backup_holds_the_rows_as_they_were(engine, file):
     backup = make_engine(f"sqlite:///{file}.backup")
     assert everything(backup) == before
     upgrade(backup)
-    assert GenerationRepo(backup).count(GalleryFilter()) == 3
+    assert GalleryRepo(backup).count(GalleryFilter()) == 3
     backup.dispose()
 
 
@@ -208,7 +209,7 @@ def test_a_migration_that_fails_half_way_leaves_the_file_byte_for_byte_as_it_was
     engine.dispose()
     assert file.read_bytes() == bytes_before
     upgrade(engine)
-    assert GenerationRepo(engine).count(GalleryFilter()) == 3
+    assert GalleryRepo(engine).count(GalleryFilter()) == 3
 
 
 def test_what_a_failing_migration_has_already_written_for_good_is_restored_from_the_backup(engine, file, failing):
@@ -220,7 +221,7 @@ def test_what_a_failing_migration_has_already_written_for_good_is_restored_from_
 
     assert everything(engine) == before
     upgrade(engine)
-    assert GenerationRepo(engine).count(GalleryFilter()) == 3
+    assert GalleryRepo(engine).count(GalleryFilter()) == 3
 
 
 def test_without_room_for_the_backup_nothing_is_changed(engine, file, monkeypatch):

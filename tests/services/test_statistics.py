@@ -22,7 +22,7 @@ def painted(studio, **params) -> str:
 
 
 def rewrite(studio, id: str, **values) -> None:
-    with studio.gallery.repo._transaction() as session:
+    with studio.gallery.repo._sessions.begin() as session:
         session.execute(update(GenerationRow).where(GenerationRow.id == id).values(values))
 
 
