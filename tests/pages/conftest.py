@@ -106,7 +106,7 @@ def _no_repeated_work_of_the_driver(monkeypatch):
 def hand(monkeypatch) -> Hand:
     hand = Hand()
     monkeypatch.setitem(sys.modules, "streamlit_drawable_canvas", SimpleNamespace(st_canvas=hand))
-    monkeypatch.setattr("pages.ui.inpaint.canvas._ruler", lambda: lambda **_: {"width": ROOM_PX})
+    monkeypatch.setattr("pages.ui.inpaint.canvas._ruler", lambda **_: {"width": ROOM_PX})
     session = state.snapshot
     monkeypatch.setattr(state, "snapshot", lambda: {**session(), **hand.held()})
     # The painter has no drawing to hand in: who paints with this hand does so on the simple canvas.

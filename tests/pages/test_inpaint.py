@@ -151,7 +151,7 @@ def test_the_canvas_gets_a_small_jpeg_that_fits_the_room(inpaint, hand):
 
 def test_the_canvas_waits_until_the_browser_has_told_how_much_room_there_is(opened, hand, monkeypatch):
     hand.calls.clear()
-    monkeypatch.setattr("pages.ui.inpaint.canvas._ruler", lambda: lambda **_: {})
+    monkeypatch.setattr("pages.ui.inpaint.canvas._ruler", lambda **_: {})
 
     opened.run()
 
@@ -592,7 +592,7 @@ def test_picture_drawing_and_parameters_survive_a_page_switch(ready, hand, studi
     ready.switch_page("pages/2_Gallery.py").run()
     hand.key = None  # the browser has thrown the canvas away
     widths = iter([{}])  # and measures its room anew
-    monkeypatch.setattr("pages.ui.inpaint.canvas._ruler", lambda: lambda **_: next(widths, {"width": ROOM_PX}))
+    monkeypatch.setattr("pages.ui.inpaint.canvas._ruler", lambda **_: next(widths, {"width": ROOM_PX}))
     ready.switch_page("pages/1_Inpaint.py").run()
     ready.run()
 
@@ -638,7 +638,7 @@ def test_an_address_of_no_draft_starts_a_new_one(inpaint, studio):
 
 
 def test_a_drawing_from_a_wider_canvas_is_scaled_to_the_room_there_is_now(ready, inpaint, hand, studio, monkeypatch):
-    monkeypatch.setattr("pages.ui.inpaint.canvas._ruler", lambda: lambda **_: {"width": 240})
+    monkeypatch.setattr("pages.ui.inpaint.canvas._ruler", lambda **_: {"width": 240})
 
     hand.key = None
     again = inpaint(draft=draft_id(ready))

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import streamlit as st
@@ -24,6 +25,7 @@ from pages.ui.inpaint.mask_parts import few_pixels_offer
 from pages.ui.inpaint.mask_tools import drawing_of, mask_notes, mask_of, mask_tools, replace_mask, uploaded_mask
 from pages.ui.inpaint.painter import painter
 from pages.ui.shell import prepared, state
+from pages.ui.shell.component import script
 from pages.ui.shell.messages import shown_errors
 
 __all__ = ["mask_canvas", "mask_of"]
@@ -248,29 +250,10 @@ def _fitting(picture: Size, width: int) -> Size:
 
 def _measured_width() -> int | None:
     """The room that the page has for the canvas, in pixels; None until the browser has told."""
-    return _ruler()(key="canvas-ruler", data={}, on_width_change=lambda: None).get("width")
+    return _ruler(key="canvas-ruler", data={}, on_width_change=lambda: None).get("width")
 
 
-def _ruler():
-    """A line without height that tells how wide it is: Streamlit does not know the size of the window."""
-    return st.components.v2.component("inpaint_ruler", html="<div></div>", js=_RULER_JS)
-
-
-_RULER_JS = """
-export default function ({ parentElement, setStateValue }) {
-  let told = 0, waiting
-  const tell = () => {
-    const width = Math.floor(parentElement.clientWidth ?? parentElement.host?.clientWidth ?? 0)
-    // A scroll bar that comes or goes is no reason to make another canvas.
-    if (width < 100 || Math.abs(width - told) < 24) return
-    told = width
-    setStateValue("width", width)
-  }
-  const observer = new ResizeObserver(() => { clearTimeout(waiting); waiting = setTimeout(tell, 250) })
-  observer.observe(parentElement.host ?? parentElement)
-  return () => { clearTimeout(waiting); observer.disconnect() }
-}
-"""
+_ruler = script("inpaint_ruler", Path(__file__).with_name("ruler.js"))
 
 
 def _outcome(studio: Studio, draft: Draft, drawing: Drawing, size: Size) -> Mask:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import streamlit as st
 
 from pages.ui.shell import address, callbacks, person
@@ -12,33 +14,8 @@ STUDIO = "Inpaint Studio"
 SIDEBAR_PX = 200
 """Wide enough for the names of the pages. On a tablet the 300 of Streamlit are a third of the screen."""
 
-
-_SIDEBAR = f"""<style>
-[data-testid="stSidebar"][style*="width: 300px"] {{ width: {SIDEBAR_PX}px !important; }}
-</style>"""
-"""Streamlit takes our width only if it arrives before the sidebar is first drawn, which is a matter of luck."""
-
-_TOP = """<style>
-[data-testid="stHeader"], [data-testid="stToolbar"] { height: 2.5rem; min-height: 0; }
-[data-testid="stMainBlockContainer"] { padding-top: 1.25rem; }
-</style>"""
-"""The title right below the bar with the menu, and on a phone the sidebar's arrow: Streamlit leaves 6 rem for them.
-
-The title itself begins with 1.25 rem of nothing.
-"""
-
-_READABLE = """<style>
-[data-testid="stButtonGroup"] button[data-selected]:not([data-disabled]),
-[data-testid="stSliderThumbValue"] { color: inherit; }
-</style>"""
-"""Not in the primary colour: on the dark theme that is dark enough for white on it, and too dark to be read."""
-
-_ONLY_HEARD = """<style>
-button p > span[style*="font-size"] {
-  position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%); white-space: nowrap;
-}
-</style>"""
-"""Small print in the label of a button is for those who hear the page: to them, ten buttons “Cancel” are alike."""
+_CSS = Path(__file__).with_name("page.css").read_text("utf-8")
+_STYLE = f"<style>:root {{ --studio-sidebar: {SIDEBAR_PX}px; }}\n{_CSS}</style>"
 
 
 def button_label(title: str, of: str) -> str:
@@ -74,6 +51,6 @@ def begin_page(title: str, icon: str) -> None:
     callbacks.install()
     address.begin(title)
     st.set_page_config(page_title=tab, page_icon=icon, layout="wide", initial_sidebar_state=SIDEBAR_PX)
-    st.html(_ONLY_HEARD + _SIDEBAR + _TOP + _READABLE)
+    st.html(_STYLE)
     st.title(title)
     person.greet()

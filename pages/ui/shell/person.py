@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import streamlit as st
+from pathlib import Path
 
 from pages.ui.shell import state
+from pages.ui.shell.component import script
 
 
 def greet() -> None:
@@ -16,14 +17,4 @@ def greet() -> None:
     state.meet((met or {}).get("value"))
 
 
-# Kept for a year. Where cookies are blocked, each tab is a person of its own.
-_JS = """
-export default function ({ data, setStateValue }) {
-  const named = () => document.cookie.split("; ").find((one) => one.startsWith(data.name + "="))?.split("=")[1]
-  if (!named()) document.cookie = `${data.name}=${data.value}; path=/; max-age=31536000; samesite=lax`
-  const found = named()
-  if (found && found !== data.value) setStateValue("value", found)
-}
-"""
-
-_component = st.components.v2.component("inpaint_person", html="<div hidden></div>", js=_JS)
+_component = script("inpaint_person", Path(__file__).with_name("person.js"))

@@ -16,7 +16,6 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-import streamlit as st
 from PIL import Image
 
 from core.bootstrap import Studio
@@ -27,6 +26,7 @@ from core.domain.mask import Mask
 from core.domain.painting import MAX_PNG_BYTES, painted_size, read_painted, repainted
 from core.domain.selection import similar
 from pages.ui.shell import prepared, state
+from pages.ui.shell.component import script
 from pages.ui.shell.media import address
 from pages.ui.shell.messages import shown_errors
 from pages.ui.shell.state import PainterSeat
@@ -187,13 +187,4 @@ def _code() -> bytes:
     return CODE.read_bytes()
 
 
-# The code itself is a file: as a string it would travel in each answer, 330 kB a stroke.
-_LOADER = """
-export default function (component) {
-  const code = import(new URL(component.data.code, document.baseURI).href)
-  const leaving = code.then(({ mount }) => mount(component))
-  return () => leaving.then((leave) => leave())
-}
-"""
-
-_component = st.components.v2.component("inpaint_painter", html="<div></div>", js=_LOADER)
+_component = script("inpaint_painter", CODE.with_name("loader.js"))
