@@ -293,7 +293,10 @@ export class PolygonBrush extends ShapeBrush {
     for (const { x, y } of line) context.lineTo(x, y)
     context.fillStyle = this.color
     context.fill()
-    for (const [colour, width] of [["#000", 3.5], ["#fff", 1.5]]) {
+    for (const [colour, width] of [
+      ["#000", 3.5],
+      ["#fff", 1.5],
+    ]) {
       context.strokeStyle = colour
       context.lineWidth = width * px
       context.stroke()

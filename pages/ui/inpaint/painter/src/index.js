@@ -10,14 +10,19 @@ import { Cursor } from "./cursor.js"
 import { Mask, valuesOf } from "./mask.js"
 import { recall, remember } from "./memory.js"
 import { base64, pngOf } from "./png.js"
-import { CSS, HTML, TOOLS } from "./view.js"
+import css from "./view.css"
+import { HTML, TOOLS } from "./view.js"
 import { Viewport } from "./viewport.js"
 
 const PAUSE_MS = 300 // between two masks: strokes often follow one another
 const AGAIN_MS = 6000 // without an answer: the connection may have been lost
 
 const BRUSHES = {
-  brush: Brush, eraser: Eraser, rectangle: RectangleBrush, ellipse: EllipseBrush, lasso: LassoBrush,
+  brush: Brush,
+  eraser: Eraser,
+  rectangle: RectangleBrush,
+  ellipse: EllipseBrush,
+  lasso: LassoBrush,
   polygon: PolygonBrush,
 }
 const SHAPES = ["rectangle", "ellipse", "lasso", "polygon"]
@@ -25,7 +30,14 @@ const SHAPES = ["rectangle", "ellipse", "lasso", "polygon"]
 // Chosen once, kept when the artist comes back from another page. size: share of the longer side.
 // amount: how much may change where it paints, in percent.
 const chosen = {
-  tool: "brush", size: 0.05, amount: 100, opacity: 55, tolerance: 24, connected: true, subtract: false, pressure: true,
+  tool: "brush",
+  size: 0.05,
+  amount: 100,
+  opacity: 55,
+  tolerance: 24,
+  connected: true,
+  subtract: false,
+  pressure: true,
 }
 
 const ARROWS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] }
@@ -44,7 +56,7 @@ export function mount(component) {
 class Painter {
   constructor(root) {
     const style = document.createElement("style")
-    style.textContent = CSS
+    style.textContent = css
     const made = document.createElement("template")
     made.innerHTML = HTML
     root.replaceChildren(style, made.content)
@@ -106,8 +118,12 @@ class Painter {
     this.mask = mask
     this.canvas.remove(...this.canvas.getObjects())
     this.layer = new FabricImage(mask.canvas, {
-      left: data.width / 2, top: data.height / 2, originX: "center", originY: "center",
-      objectCaching: false, erasable: true,
+      left: data.width / 2,
+      top: data.height / 2,
+      originX: "center",
+      originY: "center",
+      objectCaching: false,
+      erasable: true,
     })
     this.canvas.add(this.layer)
     // Of the picture before, perhaps with corners.
@@ -167,7 +183,9 @@ class Painter {
     this.component.setStateValue("painted", { png, stamp, revision: this.revision, place })
     // Streamlit sends in a moment, with whatever happens until then.
     this.isLeaving = true
-    setTimeout(() => { this.isLeaving = false })
+    setTimeout(() => {
+      this.isLeaving = false
+    })
     clearTimeout(this.again)
     this.again = setTimeout(() => {
       this.unsent = this.snapshots.size > 0
@@ -225,7 +243,13 @@ class Painter {
     const { corners } = this
     const Kind = BRUSHES[chosen.tool]
     this.canvas.isDrawingMode = Kind !== undefined
-    this.canvas.freeDrawingBrush = Kind && new Kind(this.canvas, (shape) => this.finished(shape), () => this.tell())
+    this.canvas.freeDrawingBrush =
+      Kind &&
+      new Kind(
+        this.canvas,
+        (shape) => this.finished(shape),
+        () => this.tell(),
+      )
     if (Kind === PolygonBrush) this.canvas.freeDrawingBrush.corners = corners
     this.tell()
     this.canvas.defaultCursor = chosen.tool === "hand" ? "grab" : "crosshair"
@@ -382,9 +406,19 @@ class Painter {
     for (const type of ["pointerdown", "pointermove", "pointerup", "pointercancel"]) {
       on(this.stage, type, (event) => this.mask && this.hand(event), { capture: true })
     }
-    on(this.stage, "pointerleave", () => { this.pointer = null; this.viewport && this.moveRing() })
-    on(this.stage, "focus", () => this.mask && this.stage.matches(":focus-visible") && this.byKeys(() => this.cursor.show()))
-    on(this.stage, "blur", () => { this.cursor.hide(); this.viewport && this.moveRing() })
+    on(this.stage, "pointerleave", () => {
+      this.pointer = null
+      this.viewport && this.moveRing()
+    })
+    on(
+      this.stage,
+      "focus",
+      () => this.mask && this.stage.matches(":focus-visible") && this.byKeys(() => this.cursor.show()),
+    )
+    on(this.stage, "blur", () => {
+      this.cursor.hide()
+      this.viewport && this.moveRing()
+    })
     on(this.stage, "click", (event) => this.clicked(event))
     on(this.stage, "wheel", (event) => this.wheel(event), { passive: false })
     on(this.stage, "contextmenu", (event) => event.preventDefault())
@@ -399,10 +433,19 @@ class Painter {
     })
     on(this.element, "input", (event) => this.option(event.target))
     // Before anything else on the page hears of it.
-    on(document, "pointerdown", (event) => event.composedPath().includes(this.element) || this.send(), { capture: true })
+    on(document, "pointerdown", (event) => event.composedPath().includes(this.element) || this.send(), {
+      capture: true,
+    })
     on(document, "click", (event) => this.clickedElsewhere(event), { capture: true })
-    on(window, "pagehide", () => { this.send(); if (this.mask) remember(this.key, this.mask) })
-    on(window, "blur", () => { this.isSpaceHeld = false; this.isAltHeld = false; this.cursor.lift() })
+    on(window, "pagehide", () => {
+      this.send()
+      if (this.mask) remember(this.key, this.mask)
+    })
+    on(window, "blur", () => {
+      this.isSpaceHeld = false
+      this.isAltHeld = false
+      this.cursor.lift()
+    })
   }
 
   option(input) {
@@ -508,9 +551,13 @@ class Painter {
     const tool = Object.keys(TOOLS).find((name) => TOOLS[name][1].toLowerCase() === key)
     if (tool) return () => this.choose(tool)
     const anywhere = {
-      "[": () => this.resizeBrush(1 / 1.2), "]": () => this.resizeBrush(1.2),
-      "+": () => this.act("plus"), "=": () => this.act("plus"), "-": () => this.act("minus"),
-      0: () => this.act("fit"), "?": () => this.act("keys"),
+      "[": () => this.resizeBrush(1 / 1.2),
+      "]": () => this.resizeBrush(1.2),
+      "+": () => this.act("plus"),
+      "=": () => this.act("plus"),
+      "-": () => this.act("minus"),
+      0: () => this.act("fit"),
+      "?": () => this.act("keys"),
     }
     if (key in anywhere) return anywhere[key]
     if (key === "Escape" && !this.find(".keys").hidden) return () => this.showKeys(false)
@@ -526,12 +573,21 @@ class Painter {
     const polygon = this.corners.length > 0 && this.canvas.freeDrawingBrush
     const press = () => repeat || this.byKeys(() => this.cursor.press())
     return {
-      " ": this.cursor.isShown || !this.pointer ? press : () => { this.isSpaceHeld = true; this.moveRing() },
+      " ":
+        this.cursor.isShown || !this.pointer
+          ? press
+          : () => {
+              this.isSpaceHeld = true
+              this.moveRing()
+            },
       Enter: polygon?.canClose ? () => polygon.close() : press,
       Escape: polygon ? () => polygon.forget() : this.cursor.isDown ? () => this.drop() : null,
       Backspace: () => (polygon ? polygon.takeBack() : this.act("clear")),
       Delete: () => this.act("clear"),
-      Alt: () => { this.isAltHeld = true; this.adjust() },
+      Alt: () => {
+        this.isAltHeld = true
+        this.adjust()
+      },
     }[key]
   }
 

@@ -59,7 +59,8 @@ export class Viewport {
 
   set(zoom, x, y) {
     // Never out of sight: centred where there is room to spare, else without a gap.
-    const placed = (at, room, length) => (length <= room ? (room - length) / 2 : Math.min(0, Math.max(room - length, at)))
+    const placed = (at, room, length) =>
+      length <= room ? (room - length) / 2 : Math.min(0, Math.max(room - length, at))
     const left = placed(x, this.canvas.width, this.size.width * zoom)
     const top = placed(y, this.canvas.height, this.size.height * zoom)
     this.canvas.setViewportTransform([zoom, 0, 0, zoom, left, top])
