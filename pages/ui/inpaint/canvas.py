@@ -23,6 +23,7 @@ from core.domain.soft_mask import has_grey_parts
 from pages.ui.inpaint.mask_numbers import mask_by_numbers
 from pages.ui.inpaint.mask_parts import few_pixels_offer
 from pages.ui.inpaint.mask_tools import drawing_of, mask_notes, mask_of, mask_tools, replace_mask, uploaded_mask
+from pages.ui.inpaint.open_draft import OpenDraft
 from pages.ui.inpaint.painter import painter
 from pages.ui.shell import prepared, state
 from pages.ui.shell.component import script
@@ -65,68 +66,68 @@ TOOLS = {
 def mask_canvas(studio: Studio, id: str) -> None:
     """The open picture of this draft, to paint its mask on. Raises nothing: errors are shown."""
     with shown_errors():
-        draft = studio.drafts.get(id) or Draft()
-        if draft.source is None:
+        opened = OpenDraft.read(studio, id)
+        if opened is None:
             return
-        picture = prepared.picture_size(studio, draft.source)
-        draft = uploaded_mask(studio, id, draft, picture)
-        if draft.has_simple_canvas:
-            _simple_canvas(studio, id, draft, picture)
+        opened = uploaded_mask(opened)
+        if opened.draft.has_simple_canvas:
+            _simple_canvas(opened)
         else:
-            _painter(studio, id, draft, picture)
-        mask_notes(studio.drafts.get(id) or draft)
+            _painter(opened)
+        mask_notes(opened.read_again().draft)
 
 
-def _painter(studio: Studio, id: str, draft: Draft, picture: Size) -> None:
-    if draft.drawing is not None:
+def _painter(opened: OpenDraft) -> None:
+    if opened.draft.drawing is not None:
         # Painted on the simple canvas, or before there was a painter.
-        draft = replace_mask(studio, id, mask_of(studio, draft))
-    painter(studio, id, draft, picture)
-    draft = studio.drafts.get(id) or draft
-    _soft_mask_offer(studio, id, draft, picture)
-    shown = tuple(painted_size(picture))
-    few_pixels_offer(
-        id,
-        draft,
-        prepared.small_mask(studio, draft.base_mask, shown) if draft.base_mask else Mask.empty(picture),
-        picture,
-    )
+        opened = replace_mask(opened, mask_of(opened.studio, opened.draft))
+    painter(opened)
+    opened = opened.read_again()
+    mask = _small_mask(opened, painted_size(opened.picture))
+    _soft_mask_offer(opened, mask)
+    few_pixels_offer(opened, Mask.empty(opened.picture) if mask is None else mask)
     with st.container(horizontal=True, gap="small", vertical_alignment="center"):
-        mask_tools(studio, id, draft, picture)
-        mask_by_numbers(studio, id, draft, picture)
-        _choice_of_canvas(studio, id, draft)
+        mask_tools(opened)
+        mask_by_numbers(opened)
+        _choice_of_canvas(opened)
 
 
-def _soft_mask_offer(studio: Studio, id: str, draft: Draft, picture: Size) -> None:
+def _small_mask(opened: OpenDraft, size: Size) -> Mask | None:
+    """What lies under the drawing, at this size."""
+    key = opened.draft.base_mask
+    return prepared.small_mask(opened.studio, key, tuple(size)) if key else None
+
+
+def _soft_mask_offer(opened: OpenDraft, mask: Mask | None) -> None:
     """Who paints in grey means it, and the parameter that makes it count stands far away."""
-    key = f"{id}.soft_mask"
+    key = f"{opened.id}.soft_mask"
     if state.news(key):
         # In a run of the whole page, before its form is drawn: what a fragment says of a field outside is forgotten.
         state.fill_widget(key, True)
     is_on = state.held(key)
-    if draft.base_mask is None or (draft.params.get("soft_mask") if is_on is None else is_on):
+    if mask is None or (opened.draft.params.get("soft_mask") if is_on is None else is_on):
         return
-    if not has_grey_parts(prepared.small_mask(studio, draft.base_mask, tuple(painted_size(picture)))):
+    if not has_grey_parts(mask):
         return
     with st.container(horizontal=True, gap="small", vertical_alignment="center"):
         st.caption("Parts of the mask are grey: new and old are mixed there.", width="content")
         if st.button(
             "Use as a soft mask",
             icon=":material/gradient:",
-            key=f"{id}.use-soft-mask",
+            key=f"{opened.id}.use-soft-mask",
             help="Grey parts are repainted, and change only by their degree. It is also among the parameters.",
         ):
             state.tell_next(key, True)
             st.rerun()
 
 
-def _choice_of_canvas(studio: Studio, id: str, draft: Draft) -> None:
+def _choice_of_canvas(opened: OpenDraft) -> None:
     st.toggle(
         "Simple canvas",
-        draft.has_simple_canvas,
-        key=f"{id}.simple-canvas",
+        opened.draft.has_simple_canvas,
+        key=f"{opened.id}.simple-canvas",
         on_change=_change_canvas,
-        args=(studio, id),
+        args=(opened.studio, opened.id),
         help="Paint without zoom, pressure and shortcuts, should the painter not work in your browser. "
         "What is painted stays.",
     )
@@ -140,7 +141,7 @@ def _change_canvas(studio: Studio, id: str) -> None:
 # The simple canvas ---------------------------------------------------------------------------------------------
 
 
-def _simple_canvas(studio: Studio, id: str, draft: Draft, picture: Size) -> None:
+def _simple_canvas(opened: OpenDraft) -> None:
     if not state.is_on_screen("canvas-tool"):
         # The canvas has gone away with its page, and what it held is only in the draft.
         state.leave_seat()
@@ -150,19 +151,25 @@ def _simple_canvas(studio: Studio, id: str, draft: Draft, picture: Size) -> None
         # The answer comes at once, and with it the next run.
         st.skeleton(height=400)
         return
-    size = _fitting(picture, room)
-    drawing = _draw(studio, draft, size, tool, brush_px)
-    if drawing.to_json() != (draft.drawing or Drawing((), size).to_json()) or draft.canvas_width != size.width:
+    size = _fitting(opened.picture, room)
+    drawing = _draw(opened, size, tool, brush_px)
+    kept, has_new_width = opened.draft.drawing or Drawing((), size).to_json(), opened.draft.canvas_width != size.width
+    if drawing.to_json() != kept or has_new_width:
         text = None if drawing.is_empty else drawing.to_json()
-        draft = state.change_draft(studio, id, drawing=text, canvas_width=size.width)
+        opened = opened.changed(drawing=text, canvas_width=size.width)
+    _simple_tools(opened)
+    few_pixels_offer(opened, _outcome(opened, drawing, size))
+
+
+def _simple_tools(opened: OpenDraft) -> None:
     with st.container(horizontal=True, gap="small", vertical_alignment="center"):
         st.button(
             "Undo",
             icon=":material/undo:",
-            disabled=draft.drawing is None,
+            disabled=opened.draft.drawing is None,
             help="Take back the last stroke",
             on_click=_undo,
-            args=(studio, id, picture),
+            args=(opened,),
             key="canvas-undo",
         )
         st.button(
@@ -170,21 +177,20 @@ def _simple_canvas(studio: Studio, id: str, draft: Draft, picture: Size) -> None
             icon=":material/delete_sweep:",
             help="Remove the whole mask",
             on_click=replace_mask,
-            args=(studio, id, None),
+            args=(opened, None),
             key="canvas-clear",
-            disabled=draft.drawing is None and draft.base_mask is None,
+            disabled=opened.has_no_mask,
         )
-        mask_tools(studio, id, draft, picture)
-        mask_by_numbers(studio, id, draft, picture)
+        mask_tools(opened)
+        mask_by_numbers(opened)
         st.toggle("Show the mask", key="canvas-preview", help="The picture with everything that will be repainted")
-        _choice_of_canvas(studio, id, draft)
-    few_pixels_offer(id, draft, _outcome(studio, draft, drawing, size), picture)
+        _choice_of_canvas(opened)
 
 
-def _undo(studio: Studio, id: str, picture: Size) -> None:
+def _undo(opened: OpenDraft) -> None:
     with shown_errors():
-        drawing = drawing_of(studio.drafts.get(id) or Draft(), picture).without_last
-        state.change_draft(studio, id, drawing=None if drawing.is_empty else drawing.to_json())
+        drawing = drawing_of(opened.read_again().draft, opened.picture).without_last
+        opened.changed(drawing=None if drawing.is_empty else drawing.to_json())
         state.leave_seat()
 
 
@@ -203,14 +209,14 @@ def _tools() -> tuple[Tool, int]:
     return TOOLS[chosen or "brush"], brush_px
 
 
-def _draw(studio: Studio, draft: Draft, size: Size, tool: Tool, brush_px: int) -> Drawing:
+def _draw(opened: OpenDraft, size: Size, tool: Tool, brush_px: int) -> Drawing:
     # Imported here: its component can only be registered while a server runs.
     from streamlit_drawable_canvas import st_canvas
 
-    shows = (draft.source, draft.base_mask, tuple(size))
+    shows = (opened.source, opened.draft.base_mask, tuple(size))
     seat = state.seat()
     if seat is None or seat.shows != shows:
-        kept = drawing_of(draft, prepared.picture_size(studio, draft.source)).scaled_to(size)
+        kept = drawing_of(opened.draft, opened.picture).scaled_to(size)
         seat = state.take_seat(shows, None if kept.is_empty else kept.to_json())
     initial = Drawing.from_json(seat.initial, size)
     result = st_canvas(
@@ -218,7 +224,7 @@ def _draw(studio: Studio, draft: Draft, size: Size, tool: Tool, brush_px: int) -
         stroke_color=tool.colour,
         stroke_width=brush_px if tool.is_brush else LINE_PX if tool.colour == LASSO else 0,
         # Bytes of a small JPEG: an image object would be encoded again on each stroke, 30 s for a large photo.
-        background_image=prepared.canvas_picture(studio, draft.source, draft.base_mask, tuple(size)),
+        background_image=prepared.canvas_picture(opened.studio, *shows),
         width=size.width,
         height=size.height,
         drawing_mode=tool.mode,
@@ -256,16 +262,15 @@ def _measured_width() -> int | None:
 _ruler = script("inpaint_ruler", Path(__file__).with_name("ruler.js"))
 
 
-def _outcome(studio: Studio, draft: Draft, drawing: Drawing, size: Size) -> Mask:
+def _outcome(opened: OpenDraft, drawing: Drawing, size: Size) -> Mask:
     """Told below the canvas. Returns what will be repainted, at this size."""
-    base = prepared.small_mask(studio, draft.base_mask, tuple(size)) if draft.base_mask else None
-    mask = drawing.mask(size, base).visible
+    mask = drawing.mask(size, _small_mask(opened, size)).visible
     if mask.is_empty:
         st.caption(":material/info: Nothing is painted yet. Paint over what should change.")
     else:
         st.caption(f":material/brush: {_percent(mask.coverage)} of the picture will be repainted.")
     if state.held("canvas-preview"):
-        st.image(prepared.preview(studio, draft.source, mask), alt="What will be repainted", width="stretch")
+        st.image(prepared.preview(opened.studio, opened.source, mask), alt="What will be repainted", width="stretch")
     return mask
 
 

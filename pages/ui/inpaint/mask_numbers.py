@@ -6,13 +6,12 @@ from collections.abc import Callable
 
 import streamlit as st
 
-from core.bootstrap import Studio
-from core.domain.draft import Draft
 from core.domain.geometry import Bounds, Size
 from core.domain.mask import Mask
 from core.domain.painting import painted_size
 from core.domain.selection import ellipse, rectangle
 from pages.ui.inpaint.mask_tools import change_mask
+from pages.ui.inpaint.open_draft import OpenDraft
 from pages.ui.inpaint.painter import Place, with_similar
 
 SHAPES = {"Rectangle": rectangle, "Ellipse": ellipse}
@@ -20,14 +19,11 @@ SIMILAR = "Similar colour"
 TOLERANCE = 24
 
 
-def mask_by_numbers(studio: Studio, id: str, draft: Draft, picture: Size) -> None:
+def mask_by_numbers(opened: OpenDraft) -> None:
     """The button, in the row that stands open."""
     with st.popover("By numbers", icon=":material/straighten:"):
         kind = st.segmented_control("Shape", [*SHAPES, SIMILAR], default="Rectangle", required=True, key="numbers-kind")
-        if kind == SIMILAR:
-            change = _similar(studio, draft, picture)
-        else:
-            change = _shape(draft, picture, SHAPES[kind or "Rectangle"])
+        change = _similar(opened) if kind == SIMILAR else _shape(opened, SHAPES[kind or "Rectangle"])
         with st.container(horizontal=True, gap="small"):
             st.button(
                 "Add",
@@ -36,7 +32,7 @@ def mask_by_numbers(studio: Studio, id: str, draft: Draft, picture: Size) -> Non
                 help="Repaint this part as well",
                 key="numbers-add",
                 on_click=change_mask,
-                args=(studio, id, lambda mask: change(mask, False)),
+                args=(opened, lambda mask: change(mask, False)),
             )
             st.button(
                 "Take away",
@@ -44,7 +40,7 @@ def mask_by_numbers(studio: Studio, id: str, draft: Draft, picture: Size) -> Non
                 help="Keep this part as it is",
                 key="numbers-take-away",
                 on_click=change_mask,
-                args=(studio, id, lambda mask: change(mask, True)),
+                args=(opened, lambda mask: change(mask, True)),
             )
 
 
@@ -52,11 +48,12 @@ Change = Callable[[Mask, bool], Mask]
 """(the mask, whether to take away from it) -> the mask."""
 
 
-def _shape(draft: Draft, picture: Size, shape: Callable[[Size, Bounds], Mask]) -> Change:
-    left, top = _place(draft, picture, Size(picture.width // 4, picture.height // 4))
+def _shape(opened: OpenDraft, shape: Callable[[Size, Bounds], Mask]) -> Change:
+    picture = opened.picture
+    left, top = _place(opened, Size(picture.width // 4, picture.height // 4))
     with st.container(horizontal=True):
-        width = _pixels("Width", draft, max(1, picture.width // 2), 1, picture.width)
-        height = _pixels("Height", draft, max(1, picture.height // 2), 1, picture.height)
+        width = _pixels("Width", opened, max(1, picture.width // 2), 1, picture.width)
+        height = _pixels("Height", opened, max(1, picture.height // 2), 1, picture.height)
 
     def change(mask: Mask, takes_away: bool) -> Mask:
         # At the picture's size, where the numbers are exact.
@@ -67,8 +64,9 @@ def _shape(draft: Draft, picture: Size, shape: Callable[[Size, Bounds], Mask]) -
     return change
 
 
-def _similar(studio: Studio, draft: Draft, picture: Size) -> Change:
-    left, top = _place(draft, picture, Size(picture.width // 2, picture.height // 2))
+def _similar(opened: OpenDraft) -> Change:
+    picture = opened.picture
+    left, top = _place(opened, Size(picture.width // 2, picture.height // 2))
     tolerance = st.slider(
         "Tolerance",
         0,
@@ -84,20 +82,26 @@ def _similar(studio: Studio, draft: Draft, picture: Size) -> Change:
     def change(mask: Mask, takes_away: bool) -> Mask:
         size = painted_size(picture)
         x, y = left * size.width // picture.width, top * size.height // picture.height
-        return with_similar(studio, draft.source, mask, Place(x, y, tolerance, connected, takes_away))
+        return with_similar(opened.studio, opened.source, mask, Place(x, y, tolerance, connected, takes_away))
 
     return change
 
 
-def _place(draft: Draft, picture: Size, at: Size) -> tuple[int, int]:
+def _place(opened: OpenDraft, at: Size) -> tuple[int, int]:
     with st.container(horizontal=True):
-        left = _pixels("From the left", draft, at.width, 0, picture.width - 1)
-        top = _pixels("From the top", draft, at.height, 0, picture.height - 1)
+        left = _pixels("From the left", opened, at.width, 0, opened.picture.width - 1)
+        top = _pixels("From the top", opened, at.height, 0, opened.picture.height - 1)
     return left, top
 
 
-def _pixels(title: str, draft: Draft, value: int, lowest: int, highest: int) -> int:
+def _pixels(title: str, opened: OpenDraft, value: int, lowest: int, highest: int) -> int:
     # Of this picture: what was typed for another may lie outside of it.
     return st.number_input(
-        title, lowest, highest, value, key=f"numbers-{title}-{draft.source}", help="In pixels of the picture", width=136
+        title,
+        lowest,
+        highest,
+        value,
+        key=f"numbers-{title}-{opened.source}",
+        help="In pixels of the picture",
+        width=136,
     )

@@ -7,9 +7,9 @@ import streamlit as st
 from core.domain.areas import advice, shares
 from core.domain.draft import Draft
 from core.domain.errors import InvalidParams
-from core.domain.geometry import Size
 from core.domain.mask import Mask
 from core.domain.params import AREAS, InpaintParams
+from pages.ui.inpaint.open_draft import OpenDraft
 from pages.ui.shell import state
 from pages.ui.shell.messages import escaped
 
@@ -17,14 +17,14 @@ DECIDE = ("area", "size", "crop_padding_px", "mask_grow_px")
 """Parameters that decide how many pixels a mask gets."""
 
 
-def few_pixels_offer(id: str, draft: Draft, mask: Mask, picture: Size) -> None:
+def few_pixels_offer(opened: OpenDraft, mask: Mask) -> None:
     """mask: of the picture's shape, at any size."""
-    key = f"{id}.area"
+    key = f"{opened.id}.area"
     if (chosen := state.news(key)) is not None:
         # In a run of the whole page, before its form is drawn, as the field stands outside of this fragment.
         state.fill_widget(key, chosen)
-    params = _params(id, draft)
-    said = advice(shares(mask, picture, params), params) if params else None
+    params = _params(opened.id, opened.draft)
+    said = advice(shares(mask, opened.picture, params), params) if params else None
     if said is None:
         return
     with st.container(horizontal=True, gap="small", vertical_alignment="center"):
@@ -32,7 +32,7 @@ def few_pixels_offer(id: str, draft: Draft, mask: Mask, picture: Size) -> None:
         if said.area is not None and st.button(
             AREAS[said.area],
             icon=":material/center_focus_strong:",
-            key=f"{id}.use-area",
+            key=f"{opened.id}.use-area",
             help="It is also among the parameters: What the model sees.",
         ):
             state.tell_next(key, said.area)

@@ -18,6 +18,7 @@ from core.domain.geometry import Size
 from core.domain.given_mask import given_mask
 from core.domain.mask import Mask
 from core.domain.painting import painted_size
+from pages.ui.inpaint.open_draft import OpenDraft
 from pages.ui.inpaint.painter import take_painted
 from pages.ui.inpaint.picture_picker import FILE_TYPES
 from pages.ui.shell import prepared, state
@@ -44,11 +45,11 @@ def drawing_of(draft: Draft, picture: Size) -> Drawing:
     return Drawing.from_json(draft.drawing, canvas_size(picture, draft.canvas_width or picture.width))
 
 
-def replace_mask(studio: Studio, id: str, mask: Mask | None, notes: Sequence[str] = ()) -> Draft:
+def replace_mask(opened: OpenDraft, mask: Mask | None, notes: Sequence[str] = ()) -> OpenDraft:
     """The mask, painted or not, gives way to this one; None: to nothing. notes: what is to be told about it."""
     state.leave_seat()
-    key = None if mask is None or mask.is_empty else studio.drafts.images.put(mask.to_image())
-    return state.change_draft(studio, id, drawing=None, base_mask=key, mask_notes=tuple(notes))
+    key = None if mask is None or mask.is_empty else opened.studio.drafts.images.put(mask.to_image())
+    return opened.changed(drawing=None, base_mask=key, mask_notes=tuple(notes))
 
 
 def mask_notes(draft: Draft) -> None:
@@ -57,37 +58,38 @@ def mask_notes(draft: Draft) -> None:
         st.caption(f":material/info: {escaped(note)}")
 
 
-def mask_tools(studio: Studio, id: str, draft: Draft, picture: Size) -> None:
+def mask_tools(opened: OpenDraft) -> None:
     """The buttons, in the row that stands open."""
-    is_empty = draft.drawing is None and draft.base_mask is None
     st.button(
         "Invert",
         icon=":material/invert_colors:",
         help="Repaint what is kept now, and keep the rest",
         on_click=change_mask,
-        args=(studio, id, lambda mask: mask.inverted),
+        args=(opened, lambda mask: mask.inverted),
         key="canvas-invert",
     )
-    with st.popover("Adjust", icon=":material/tune:", disabled=is_empty):
-        _changes(studio, id, picture)
+    with st.popover("Adjust", icon=":material/tune:", disabled=opened.has_no_mask):
+        _changes(opened)
     with st.popover("Mask from", icon=":material/draft:"):
-        _sources(studio, id, draft, picture)
+        _sources(opened)
 
 
-def uploaded_mask(studio: Studio, id: str, draft: Draft, picture: Size) -> Draft:
+def uploaded_mask(opened: OpenDraft) -> OpenDraft:
     """Taken before the canvas is drawn, though its widget stands below: the mask goes under the drawing."""
-    file = state.held(_upload_key(id))
+    file = state.held(_upload_key(opened.id))
     if file is not None and state.is_new_file("mask", file.file_id):
         with shown_errors():
-            given = given_mask(studio.pictures.read(file.getvalue()).image, studio.gallery.image(draft.source))
-            return replace_mask(studio, id, _fitting(given.mask, picture), given.notes)
-    return draft
+            studio = opened.studio
+            given = given_mask(studio.pictures.read(file.getvalue()).image, studio.gallery.image(opened.source))
+            return replace_mask(opened, _fitting(given.mask, opened.picture), given.notes)
+    return opened
 
 
 # Changes -------------------------------------------------------------------------------------------------------
 
 
-def _changes(studio: Studio, id: str, picture: Size) -> None:
+def _changes(opened: OpenDraft) -> None:
+    picture = opened.picture
     px = st.number_input(
         "Pixels of the picture", 1, 256, 8, key="canvas-px", help="By how much the mask grows or shrinks on every side"
     )
@@ -108,27 +110,27 @@ def _changes(studio: Studio, id: str, picture: Size) -> None:
                 icon=f":material/{icon}:",
                 help=words,
                 on_click=change_mask,
-                args=(studio, id, change),
+                args=(opened, change),
                 key=f"canvas-{title.lower().replace(' ', '-')}",
             )
     st.caption("How soft the edge is blended you choose beside, with the parameters: Feather.")
 
 
-def change_mask(studio: Studio, id: str, change: Callable[[Mask], Mask]) -> None:
+def change_mask(opened: OpenDraft, change: Callable[[Mask], Mask]) -> None:
     """The stroke that came in with this very click goes first."""
-    take_painted(studio, id)
+    take_painted(opened.studio, opened.id)
     with shown_errors():
-        draft = studio.drafts.get(id) or Draft()
-        replace_mask(studio, id, change(_as_stored(studio, draft)))
+        opened = opened.read_again()
+        replace_mask(opened, change(_as_stored(opened)))
 
 
-def _as_stored(studio: Studio, draft: Draft) -> Mask:
+def _as_stored(opened: OpenDraft) -> Mask:
     """The mask at the size at which it was made: nothing is gained by enlarging it before it is changed."""
-    if draft.drawing is not None:
-        return mask_of(studio, draft)
-    if draft.base_mask is not None:
-        return _base_of(studio, draft)
-    return Mask.empty(painted_size(prepared.picture_size(studio, draft.source)))
+    if opened.draft.drawing is not None:
+        return mask_of(opened.studio, opened.draft)
+    if opened.draft.base_mask is not None:
+        return _base_of(opened.studio, opened.draft)
+    return Mask.empty(painted_size(opened.picture))
 
 
 def _base_of(studio: Studio, draft: Draft) -> Mask:
@@ -143,17 +145,18 @@ def _at(mask: Mask, picture: Size, px: int) -> int:
 # Masks from elsewhere ------------------------------------------------------------------------------------------
 
 
-def _sources(studio: Studio, id: str, draft: Draft, picture: Size) -> None:
+def _sources(opened: OpenDraft) -> None:
+    studio = opened.studio
     st.file_uploader(
         "Upload a mask",
         FILE_TYPES,
-        key=_upload_key(id),
+        key=_upload_key(opened.id),
         help="White is repainted, black is kept; in a coloured mask everything that is not black is repainted. It "
         "replaces what is painted now.",
     )
     st.download_button(
         "Download the mask",
-        lambda: _png(mask_of(studio, studio.drafts.get(id) or draft)),
+        lambda: _png(mask_of(studio, opened.read_again().draft)),
         "mask.png",
         "image/png",
         on_click="ignore",
@@ -161,7 +164,7 @@ def _sources(studio: Studio, id: str, draft: Draft, picture: Size) -> None:
         key="canvas-download",
         width="stretch",
     )
-    transparent = prepared.transparent_part(studio, draft.source)
+    transparent = prepared.transparent_part(studio, opened.source)
     if transparent is not None:
         st.button(
             "What is transparent",
@@ -170,14 +173,15 @@ def _sources(studio: Studio, id: str, draft: Draft, picture: Size) -> None:
             key="canvas-transparent",
             help="Repaint the transparent part of the picture. It replaces what is painted now.",
             on_click=change_mask,
-            args=(studio, id, lambda _: transparent),
+            args=(opened, lambda _: transparent),
         )
     if st.toggle("Masks of earlier generations", key="canvas-earlier"):
-        _earlier(studio, id, picture)
+        _earlier(opened)
 
 
-def _earlier(studio: Studio, id: str, picture: Size) -> None:
-    found = _of_this_shape(studio, picture)
+def _earlier(opened: OpenDraft) -> None:
+    studio = opened.studio
+    found = _of_this_shape(studio, opened.picture)
     if not found:
         st.caption("No earlier generation had a picture of this shape.")
         return
@@ -191,7 +195,7 @@ def _earlier(studio: Studio, id: str, picture: Size) -> None:
                     width="stretch",
                     key=f"canvas-take-{generation.id}",
                     on_click=_take,
-                    args=(studio, id, generation),
+                    args=(opened, generation),
                 )
 
 
@@ -217,12 +221,10 @@ def _thumbnail(studio: Studio, generation: Generation) -> bytes:
     return _png_of(image)
 
 
-def _take(studio: Studio, id: str, generation: Generation) -> None:
-    take_painted(studio, id)
+def _take(opened: OpenDraft, generation: Generation) -> None:
+    take_painted(opened.studio, opened.id)
     with shown_errors():
-        draft = studio.drafts.get(id) or Draft()
-        picture = prepared.picture_size(studio, draft.source)
-        replace_mask(studio, id, _fitting(studio.gallery.mask(generation), picture))
+        replace_mask(opened, _fitting(opened.studio.gallery.mask(generation), opened.picture))
 
 
 def _fitting(mask: Mask, picture: Size) -> Mask:

@@ -21,10 +21,10 @@ from PIL import Image
 from core.bootstrap import Studio
 from core.domain.draft import Draft
 from core.domain.errors import InvalidMask
-from core.domain.geometry import Size
 from core.domain.mask import Mask
 from core.domain.painting import MAX_PNG_BYTES, painted_size, read_painted, repainted
 from core.domain.selection import similar
+from pages.ui.inpaint.open_draft import OpenDraft
 from pages.ui.shell import prepared, state
 from pages.ui.shell.component import script
 from pages.ui.shell.media import address
@@ -35,13 +35,14 @@ CODE = Path(__file__).parent / "painter.js"
 MAX_STAMP = 40
 
 
-def painter(studio: Studio, id: str, draft: Draft, picture: Size) -> None:
+def painter(opened: OpenDraft) -> None:
     """The picture of this draft with its mask, to paint on. The drawing of the draft, if any, must be in its mask."""
+    studio, id, picture = opened.studio, opened.id, opened.picture
     size = painted_size(picture)
-    key = _key(id, draft)
     # Once more: the run before may have been cut short by this one.
     take_painted(studio, id)
-    draft = studio.drafts.get(id) or draft
+    draft = opened.read_again().draft
+    key = _key(id, draft)
     seat = state.painter_seat(key)
     if seat.shown != draft.base_mask:
         seat = replace(seat, shown=draft.base_mask, revision=seat.revision + 1)
@@ -54,7 +55,7 @@ def painter(studio: Studio, id: str, draft: Draft, picture: Size) -> None:
         data={
             "code": address(_code(), "painter.code", "text/javascript"),
             "key": key,
-            "picture": address(prepared.painter_picture(studio, draft.source), f"{key}.picture", "image/jpeg"),
+            "picture": address(prepared.painter_picture(studio, opened.source), f"{key}.picture", "image/jpeg"),
             "picture_width": picture.width,
             "width": size.width,
             "height": size.height,
