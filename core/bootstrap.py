@@ -19,7 +19,7 @@ from core.dispatch.threads import ThreadDispatcher
 from core.domain.environment import Device
 from core.domain.errors import StudioError
 from core.domain.params import MAX_SEED, InpaintParams
-from core.ports import Dispatcher, LoadInpainter, ModelCatalogue
+from core.ports import Dispatcher, Inpainter, LoadInpainter, ModelCatalogue
 from core.services.backups import Backups
 from core.services.bundle import Bundles
 from core.services.collector import Collector
@@ -239,10 +239,11 @@ def make_catalogue(settings: Settings) -> ModelCatalogue:
 def make_loader(settings: Settings) -> LoadInpainter:
     """Loads a model each time it is called; put a ModelCache around it."""
 
-    def load(model: str, device: str):
+    def load(model: str, device: str) -> Inpainter:
         from core.engine.loading import load as load_model
+        from core.engine.models.catalogue import Catalogue
 
-        return load_model(model, device, make_catalogue(settings), settings)
+        return load_model(model, device, Catalogue(settings), settings)
 
     return load
 

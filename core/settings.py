@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -54,7 +54,7 @@ class Settings(BaseSettings):
         None, validation_alias="HF_TOKEN", description="Hugging Face access token, for models that ask for one."
     )
 
-    def __init__(self, **values) -> None:
+    def __init__(self, **values: Any) -> None:
         file = values.get("_env_file", self.model_config.get("env_file"))
         said = env_file.read(Path(file)) if file else {}
         problems = env_file.problems(said)

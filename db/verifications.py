@@ -12,9 +12,9 @@ from sqlalchemy import ColumnElement, func, insert, select, tuple_, update
 from sqlalchemy.orm import Session, aliased
 
 from core.domain.errors import DatabaseConflict, GenerationNotFound
-from core.domain.generation import Status
+from core.domain.generation import Status, Verdict
 from core.domain.hashing import canonical_json
-from core.domain.reproduction import Batch, Change, Difference, Reproduction, Stage, Stock, Verdict, Verification
+from core.domain.reproduction import Batch, Change, Difference, Reproduction, Stage, Stock, Verification
 from db.claims import claim, claimed, is_lost, take_away
 from db.repo import BATCH, Repo, changed, in_batches
 from db.tables import REPRODUCIBLE, EnvironmentRow, GenerationRow, VerificationRow

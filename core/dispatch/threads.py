@@ -29,7 +29,7 @@ class ThreadDispatcher:
     def __init__(self, run_next: Callable[[], bool]) -> None:
         self._run_next = run_next
         self._wake = threading.Event()
-        self._stopping = False
+        self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._work, name="inpaint-worker", daemon=True)
         self._thread.start()
 
@@ -37,16 +37,16 @@ class ThreadDispatcher:
         self._wake.set()
 
     def stop(self, wait_s: float = 0) -> bool:
-        self._stopping = True
+        self._stopping.set()
         self._wake.set()
         self._thread.join(wait_s)
         return not self._thread.is_alive()
 
     def _work(self) -> None:
-        while not self._stopping:
+        while not self._stopping.is_set():
             self._wake.clear()
             try:
-                while not self._stopping and self._run_next():
+                while not self._stopping.is_set() and self._run_next():
                     pass
             except BaseException as error:
                 # The database may be locked or away for a moment. The queue is in it, so nothing is lost. Whatever it

@@ -17,18 +17,18 @@ from typing import Any
 from core.domain.generation import Generation
 from core.domain.imported import Imported
 from core.metadata import ours
-from core.metadata.carriers import PARAMETERS as CHUNK
-from core.metadata.carriers import Carried
+from core.metadata.carriers import PARAMETERS, Carried
 from core.metadata.flat import plain, size_of
 from core.metadata.json_text import MAX_TEXT, json_object
 from core.metadata.samplers import a1111_names, scheduler_of
+
+CHUNK = PARAMETERS
 
 NEGATIVE = "Negative prompt:"
 
 # The length of a key is limited, or a long line without a colon would take time that grows with its square.
 KEY = re.compile(r"(\w[\w \-/]{1,60}):\s*")
 QUOTED = re.compile(r'("(?:\\.|[^\\"])+")\s*(?=,|$)')
-UP_TO_COMMA = re.compile(r"[^,]*")
 AFTER_VALUE = re.compile(r"\s*(?:,|$)")
 IN_BRACKETS = re.compile(r'"(?:[^"\\]|\\.)*+"?|[\[{(]|[\]})]')
 OPENING, CLOSING = ("[", "{", "("), ("]", "}", ")")
@@ -235,8 +235,9 @@ def _value(line: str, at: int, may_have_brackets: bool) -> tuple[str, int, bool]
         if end is not None:
             return line[at:end], end, True
         is_closed = False
-    plain_value = UP_TO_COMMA.match(line, at)
-    return plain_value[0].strip(), plain_value.end(), is_closed
+    comma = line.find(",", at)
+    end = len(line) if comma < 0 else comma
+    return line[at:end].strip(), end, is_closed
 
 
 def _closing(line: str, at: int) -> int | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 from core.domain.imported import Imported
 from core.metadata import flat
@@ -15,6 +15,8 @@ from core.metadata.graph import PASSED, PIPES, Graph, Node
 from core.metadata.json_text import is_graph, json_object
 from core.metadata.samplers import scheduler_of
 from core.metadata.words import NEGATIVE, POSITIVE, ROLES, Words
+
+Kind = TypeVar("Kind", bound=str | int | float)
 
 TOOL = "comfyui"
 CHUNK = "prompt"
@@ -102,7 +104,7 @@ class _Reading:
         told = next((one for one in passes if one.adds_noise), passes[0])
         settings = told.settings
         sampler, schedule = self._text(settings, SAMPLERS), self._text(settings, ("scheduler",))
-        found = {
+        found: dict[str, Any] = {
             "prompt": self._prompt(settings, POSITIVE),
             "negative_prompt": self._prompt(settings, NEGATIVE),
             "scheduler": scheduler_of(sampler, schedule),
@@ -114,7 +116,7 @@ class _Reading:
         }
         if not found["prompt"]:
             found["prompt"] = self._only_words(found["negative_prompt"]) or found["prompt"]
-        raw = {
+        raw: dict[str, Any] = {
             "model": self._model(settings),
             "LoRAs": ", ".join(self._loras(settings)) or None,
             "sampler_name": None if found["scheduler"] else sampler,
@@ -216,7 +218,7 @@ class _Reading:
         if said is not None:
             return said
         start = settings.first(("conditioning", *ROLES[POSITIVE]))
-        return self._nearest(self._graph.upstream(start), ("guidance",), (int, float))
+        return self._nearest(self._graph.upstream(start), ("guidance",), int, float)
 
     def _is_of_a_picture(self, node: Node) -> bool:
         """Whether the latents come from a picture: else the denoising is no strength."""
@@ -226,9 +228,9 @@ class _Reading:
     def _size(self, node: Node) -> tuple[Any, Any] | None:
         for one in (node, *self._latents(node)):
             for pair in SIZES:
-                size = tuple(self._graph.value(one.inputs.get(name), name) for name in pair)
-                if all(isinstance(side, int) for side in size):
-                    return size
+                width, height = (self._graph.value(one.inputs.get(name), name) for name in pair)
+                if isinstance(width, int) and isinstance(height, int):
+                    return width, height
             texts = (one.inputs[name] for name in SIZE_TEXTS if isinstance(one.inputs.get(name), str))
             if size := next(filter(None, map(flat.size_of, texts)), None):
                 return size
@@ -253,12 +255,12 @@ class _Reading:
                 elif isinstance(value, dict) and isinstance(value.get("lora"), str) and value.get("on") is not False:
                     yield value["lora"]
 
-    def _nearest(self, nodes: Iterator[Node], names: tuple[str, ...], kind: type | tuple[type, ...]) -> Any:
-        """The value of the first of these inputs that a node has, of this kind."""
+    def _nearest(self, nodes: Iterator[Node], names: tuple[str, ...], *kinds: type[Kind]) -> Kind | None:
+        """The value of the first of these inputs that a node has, of one of these kinds."""
         for node in nodes:
             for name in names:
                 value = self._graph.value(node.inputs.get(name), name)
-                if isinstance(value, kind):
+                if isinstance(value, kinds):
                     return value
         return None
 

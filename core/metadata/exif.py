@@ -37,7 +37,7 @@ def texts_of(picture: Image.Image) -> dict[str, str]:
     try:
         exif = _exif(picture)
         # Fooocus puts the tags of the inner directory into the outer one.
-        entries = {**exif, **(exif.get_ifd(ExifTags.IFD.Exif) if exif else {})}
+        entries = {**exif, **exif.get_ifd(ExifTags.IFD.Exif)}
     except Exception:  # noqa: BLE001 - Pillow's readers raise what they meet in a stranger's file
         return {}
     texts = {}
@@ -50,15 +50,15 @@ def texts_of(picture: Image.Image) -> dict[str, str]:
     return texts
 
 
-def _exif(picture: Image.Image) -> Image.Exif | dict[int, object]:
+def _exif(picture: Image.Image) -> Image.Exif:
     if "exif" in picture.info:
         return picture.getexif()
     exif = Image.Exif()
     for name in ("exif", "APP1"):
         if (block := profile(picture, name)).startswith(HEAD):
             exif.load(block)
-            return exif
-    return {}
+            break
+    return exif
 
 
 RAW_PROFILE = re.compile(r"\s*\w+\s+\d+\s+((?:[0-9a-fA-F]{2}|\s)*+)\s*")

@@ -63,10 +63,11 @@ def objects_in(texts: Iterable[tuple[str, str]]) -> list[tuple[str, dict[str, An
     Also those within other objects and, as text, within their values. The nodes of a graph are not gone into.
     """
     found: list[tuple[str, dict[str, Any]]] = []
-    waiting = deque((name, text, 0) for name, text in texts)
+    waiting: deque[tuple[str, Any, int]] = deque((name, text, 0) for name, text in texts)
     while waiting and len(found) < MAX_OBJECTS:
         name, value, depth = waiting.popleft()
-        value = json_object(value) if isinstance(value, str) else value
+        if isinstance(value, str):
+            value = json_object(value)
         if not isinstance(value, dict):
             continue
         found.append((name, value))

@@ -131,13 +131,13 @@ class Words:
         if delimiter is None and not IS_JOIN.search(node.kind):
             # One node with several texts, each with an output of its own.
             return self.of(node.inputs[parts[slot]], role, hops=hops) if slot < len(parts) else None
-        texts = [self.of(node.inputs[name], role, hops=hops) for name in parts]
+        found = [self.of(node.inputs[name], role, hops=hops) for name in parts]
         if node.kind == "stringconcatenate":
-            texts = [text or "" for text in texts] if any(texts) else []
+            texts = [text or "" for text in found] if any(found) else []
         elif node.kind.startswith("stringfunction") and node.inputs.get("action") == "replace":
-            return (texts[0] or "").replace(texts[1] or "\0", texts[2] or "")[:LONGEST] if len(texts) > 2 else texts[0]
+            return (found[0] or "").replace(found[1] or "\0", found[2] or "")[:LONGEST] if len(found) > 2 else found[0]
         else:
-            texts = [text.strip() if delimiter else text for text in texts if text and text.strip()]
+            texts = [text.strip() if delimiter else text for text in found if text and text.strip()]
         return (delimiter or "").join(texts)[:LONGEST] if texts else None
 
     def _delimiter(self, node: Node, role: str, hops: int) -> str | None:

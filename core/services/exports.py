@@ -29,8 +29,8 @@ class FileType(StrEnum):
     AVIF = "avif"
 
     @property
-    def title(self) -> str:
-        return _KINDS[self].title
+    def label(self) -> str:
+        return _KINDS[self].label
 
     @property
     def suffix(self) -> str:
@@ -47,7 +47,7 @@ class FileType(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class _Kind:
-    title: str
+    label: str
     format: str
     suffix: str
     is_lossless: bool = False
@@ -76,7 +76,7 @@ def check_size(type: FileType, width: int, height: int) -> None:
     """Raises InvalidImage if the format holds no picture of this size."""
     most = MAX_SIDE[_KINDS[type].format]
     if max(width, height) > most:
-        raise InvalidImage(f"{type.title} holds at most {most:,} pixels a side. Choose PNG.")
+        raise InvalidImage(f"{type.label} holds at most {most:,} pixels a side. Choose PNG.")
 
 
 @dataclass(frozen=True, slots=True)

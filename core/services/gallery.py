@@ -225,7 +225,8 @@ class Gallery:
         # What was released is on its way.
         orphans = sorted(stored - uses.keys() - drafts - set(self.files.released(self.now())))
         removed = self._remove_orphans(orphans, len(stored), most_files) if repair and orphans else ()
-        return Check(len(stored), *(tuple(lost[error]) for error in _UNREAD), tuple(orphans), removed)
+        missing, damaged, unreadable = (tuple(lost[error]) for error in _UNREAD)
+        return Check(len(stored), missing, damaged, unreadable, tuple(orphans), removed)
 
     def _read(self, key: str) -> None:
         """Raises StoredImageMissing, StoredImageDamaged or StoredImageUnreadable."""

@@ -108,8 +108,7 @@ class Imports:
         says = self.read(data, picture) or (read_text(beside, models=self.models()) if beside else None)
         tool, stated = (says.tool, tuple(sorted(says.params))) if says else (None, ())
         if says is None and not silent:
-            reason = "It says nothing about how it was made."
-            return ImportedFile(name, Result.SILENT, reason=reason)
+            return ImportedFile(name, Result.SILENT, reason="It says nothing about how it was made.")
         key = self.images.put(picture.image)
         known = self.found.find(pixels_sha256(picture.image), _moment(says))
         if known is not None:

@@ -30,7 +30,7 @@ def paint(plan: Plan, inpainter: Inpainter, on_step: OnStep, recorded: Mapping[s
     """
     recorded, cell = recorded or {}, inpainter.model.cell
     if plan.parts is not None:
-        return _part_by_part(plan, inpainter, on_step, recorded)
+        return _part_by_part(plan, len(plan.parts), inpainter, on_step, recorded)
     if plan.context is None:
         return _painted(plan, inpainter, plan.working_request(cell), on_step, recorded)
     in_context = plan.context.working_request(cell)
@@ -43,10 +43,12 @@ def paint(plan: Plan, inpainter: Inpainter, on_step: OnStep, recorded: Mapping[s
     return Painted(second.result, record, first.runtime_s + second.runtime_s)
 
 
-def _part_by_part(plan: Plan, inpainter: Inpainter, on_step: OnStep, recorded: Mapping[str, Any]) -> Painted:
+def _part_by_part(
+    plan: Plan, count: int, inpainter: Inpainter, on_step: OnStep, recorded: Mapping[str, Any]
+) -> Painted:
     """The record is that of the first part, with those of the others as "part_2", "part_3", ..."""
     cell, steps, done, runtime_s = inpainter.model.cell, plan.request.params.effective_steps, 0, 0.0
-    picture, record, count = plan.request.image, {}, len(plan.parts)
+    picture, record = plan.request.image, dict[str, Any]()
     for nth in range(count):
         part = plan.part(nth, picture, cell)
         work, before = part.working_request(cell), recorded.get(part_name(nth), {}) if nth else recorded

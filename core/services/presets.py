@@ -65,7 +65,8 @@ class Presets:
         Raises InvalidPresets, or InvalidInput for a value that is out of its range.
         """
         here = self.all()
-        new, known = {}, []
+        new: dict[str, Mapping[str, Any]] = {}
+        known = []
         for name, values in _read(data).items():
             if any(kept == values for other, kept in here.items() if other == name or other.startswith(_stem(name))):
                 known.append(name)

@@ -10,14 +10,13 @@ from typing import Any
 from PIL import Image
 
 from core.domain.errors import InvalidMove
-from core.domain.generation import Generation, Status
+from core.domain.generation import Generation, Status, Verdict
 from core.domain.mask import Mask
 from core.domain.reproduction import (
     Batch,
     Overview,
     Reason,
     Reproduction,
-    Verdict,
     Verification,
     Wanted,
     changes_between,

@@ -25,6 +25,8 @@ GAP_PX = 8
 LABEL_PX = 18
 LONGEST_LABEL = 28
 """Characters."""
+Font = ImageFont.FreeTypeFont | ImageFont.ImageFont
+
 INK, PAPER, EMPTY = (38, 39, 48), (255, 255, 255), (236, 236, 240)
 
 
@@ -147,7 +149,7 @@ def _drawn(sheet: Sheet, cells: Sequence[Sequence[Image.Image | str]]) -> Image.
     return whole
 
 
-def _text_width(text: str, font) -> int:
+def _text_width(text: str, font: Font) -> int:
     return int(font.getlength(text)) + 1
 
 
@@ -155,7 +157,7 @@ def _short(label: str, longest: int = LONGEST_LABEL) -> str:
     return label if len(label) <= longest else label[: longest - 1] + "…"
 
 
-def _fitting(label: str, width: int, font) -> str:
+def _fitting(label: str, width: int, font: Font) -> str:
     longest = min(len(label), width)  # no letter is narrower than a pixel
     while longest > 3 and _text_width(_short(label, longest), font) > width:
         longest -= 1

@@ -19,7 +19,7 @@ def thumbnail(image: Image.Image) -> bytes:
     if image.mode == "I;16":
         small = compositing.for_screen(image, size.fitted(THUMBNAIL))
     else:
-        small = as_srgb(image.resize(tuple(size.fitted(THUMBNAIL)), Image.Resampling.LANCZOS, reducing_gap=2.0))
+        small = as_srgb(image.resize(size.fitted(THUMBNAIL).sides, Image.Resampling.LANCZOS, reducing_gap=2.0))
     file = io.BytesIO()
     # Method 0: 19 ms and 18 kB for 384 px, against 38 ms and 15 kB for method 4.
     small.save(file, "WEBP", quality=80, method=0)

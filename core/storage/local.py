@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
-from typing import TypeVar
+from typing import BinaryIO, TypeVar
 
 from PIL import Image
 
@@ -295,7 +295,7 @@ class LocalImageStore:
         return days
 
     @contextmanager
-    def _new_file(self, path: Path):
+    def _new_file(self, path: Path) -> Iterator[BinaryIO]:
         try:
             is_new = not path.parent.is_dir()
             path.parent.mkdir(parents=True, exist_ok=True)

@@ -12,7 +12,8 @@ import streamlit as st
 
 from core.bootstrap import Studio
 from core.domain.gallery import GalleryFilter
-from core.domain.reproduction import Batch, Overview, Verdict, Wanted
+from core.domain.generation import Verdict
+from core.domain.reproduction import Batch, Overview, Wanted
 from pages.ui.components.gallery_grid import gallery_grid
 from pages.ui.generation.verdict import MEANINGS
 from pages.ui.shell.actions import action_button

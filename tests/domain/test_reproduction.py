@@ -9,12 +9,12 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from core.domain.errors import SizeMismatch
+from core.domain.generation import Verdict
 from core.domain.geometry import Size
 from core.domain.mask import Mask
 from core.domain.reproduction import (
     Change,
     Stage,
-    Verdict,
     changes_between,
     compare,
     first_stage,

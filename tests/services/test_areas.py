@@ -6,12 +6,11 @@ import numpy as np
 import pytest
 
 from core.domain.compositing import unchanged_outside
-from core.domain.generation import Phase, Status
+from core.domain.generation import Phase, Status, Verdict
 from core.domain.geometry import Size
 from core.domain.mask import Mask
 from core.domain.outpaint import Extension, extended, mask_of_extension
 from core.domain.params import SEPARATE, InpaintParams
-from core.domain.reproduction import Verdict
 from core.domain.request import InpaintRequest, Plan
 from core.services.painting import paint
 from tests.conftest import a_picture

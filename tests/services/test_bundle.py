@@ -10,9 +10,8 @@ import pytest
 from PIL import Image
 
 from core.domain.errors import InvalidInput, InvalidMove, StoredImageDamaged
-from core.domain.generation import Relation
+from core.domain.generation import Relation, Verdict
 from core.domain.outpaint import Extended, Extension
-from core.domain.reproduction import Verdict
 from core.domain.sheet import Axis, Sheet
 from core.services.bundle import InvalidBundle
 from core.services.generations import Origin

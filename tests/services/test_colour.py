@@ -9,9 +9,9 @@ import pytest
 from PIL import Image
 
 from core.bootstrap import build_studio
+from core.domain.generation import Verdict
 from core.domain.hashing import is_named, pixels_sha256
 from core.domain.params import InpaintParams
-from core.domain.reproduction import Verdict
 from core.domain.request import InpaintRequest
 from core.services.exports import FileType
 from tests.conftest import a_mask, a_picture

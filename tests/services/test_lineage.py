@@ -9,12 +9,11 @@ from sqlalchemy import text
 
 from core.domain.errors import GenerationNotFound, InvalidMove, OutOfMemory
 from core.domain.family import CHILDREN_SHOWN
-from core.domain.generation import Relation, Status
+from core.domain.generation import Relation, Status, Verdict
 from core.domain.geometry import Size
 from core.domain.mask import Mask
 from core.domain.outpaint import Extension
 from core.domain.params import InpaintParams
-from core.domain.reproduction import Verdict
 from core.domain.request import InpaintRequest
 from core.services.generations import Origin
 from core.services.replays import MAX_INTERRUPTIONS

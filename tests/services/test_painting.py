@@ -8,8 +8,7 @@ import numpy as np
 import pytest
 
 from core.domain.compositing import unchanged_outside
-from core.domain.generation import Phase
-from core.domain.reproduction import Verdict
+from core.domain.generation import Phase, Verdict
 from core.domain.request import Plan
 from core.services.painting import paint
 from tests.conftest import a_mask, a_picture, a_request

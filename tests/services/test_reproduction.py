@@ -8,8 +8,8 @@ from dataclasses import replace
 import pytest
 
 from core.domain.errors import GenerationNotFound, InvalidMove, ModelNotDownloaded, OutOfMemory
-from core.domain.generation import Status
-from core.domain.reproduction import Batch, Reason, Stage, Verdict, Verification, Wanted
+from core.domain.generation import Status, Verdict
+from core.domain.reproduction import Batch, Reason, Stage, Verification, Wanted
 from core.services.worker import DEAD_AFTER
 from tests.conftest import a_picture, a_request
 from tests.fakes import CUDA, FakeInpainter, fake_environment

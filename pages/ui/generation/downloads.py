@@ -39,7 +39,7 @@ def downloads(studio: Studio, generation: Generation, key: str) -> None:
 
 
 def _result(studio: Studio, generation: Generation, key: str) -> None:
-    type = st.selectbox("Format", list(FileType), format_func=lambda type: type.title, key=f"format-{key}")
+    type = st.selectbox("Format", list(FileType), format_func=lambda type: type.label, key=f"format-{key}")
     foreign = generation.is_imported_picture
     strip = foreign or st.toggle(
         "Strip metadata for sharing",

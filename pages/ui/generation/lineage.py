@@ -7,10 +7,9 @@ import streamlit as st
 from core.bootstrap import Studio
 from core.domain.errors import StudioError
 from core.domain.family import Family, Kin, Leaf
-from core.domain.generation import Generation, Relation, Status
+from core.domain.generation import Generation, Relation, Status, Verdict
 from core.domain.geometry import Size
 from core.domain.replay import Replay
-from core.domain.reproduction import Verdict
 from pages.ui.components.family_tree import Twig, family_tree
 from pages.ui.components.gallery_grid import NO_PROMPT, STATUS_TITLES, TITLE_SHOWN
 from pages.ui.generation.compare import Shown, laid_over

@@ -8,9 +8,9 @@ from datetime import UTC, datetime
 import streamlit as st
 
 from core.bootstrap import Studio
-from core.domain.generation import Generation, Status
+from core.domain.generation import Generation, Status, Verdict
 from core.domain.geometry import Size
-from core.domain.reproduction import Difference, Verdict, Verification, heat_map
+from core.domain.reproduction import Difference, Verification, heat_map
 from pages.ui.shell.actions import action_button
 from pages.ui.shell.messages import escaped, shown_errors
 from pages.ui.shell.page import button_label, scroll_into_view
