@@ -47,7 +47,8 @@ def _averaged(values: Values, weights: Values, sigma_px: float) -> tuple[Values,
     near = ndimage.gaussian_filter(weights, sigma_px, mode="constant")
     weighted: Values = values * weights[..., None]
     sums = ndimage.gaussian_filter(weighted, (sigma_px, sigma_px, 0), mode="constant")
-    return sums / np.maximum(near, np.float32(1e-6))[..., None], near
+    floor: Values = np.maximum(near, np.float32(1e-6))
+    return sums / floor[..., None], near
 
 
 @dataclass(frozen=True, slots=True)
