@@ -35,7 +35,7 @@ def opened(window, family):
     def open_at(query: str, **options):
         page = window(**{"viewport": {"width": 1440, "height": 1000}, **options})
         page.goto(f"{family[0]}/Gallery?{query}")
-        page.locator(".wipe").wait_for()
+        page.locator(".slider").wait_for()
         return page
 
     return open_at
@@ -47,7 +47,7 @@ def divider(page) -> int:
 
 def test_the_divider_follows_the_mouse_and_the_keys(opened, family):
     page = opened(f"generation={family[2][0]}")
-    box = page.locator(".wipe").bounding_box()
+    box = page.locator(".slider").bounding_box()
 
     page.mouse.move(box["x"] + box["width"] / 2, box["y"] + 20)
     page.mouse.down()
@@ -66,7 +66,7 @@ def test_the_divider_follows_the_mouse_and_the_keys(opened, family):
 
 def test_the_divider_follows_a_finger_on_a_phone_and_nothing_sticks_out(opened, family):
     page = opened(f"generation={family[2][0]}", viewport={"width": 390, "height": 844}, has_touch=True)
-    box = page.locator(".wipe").bounding_box()
+    box = page.locator(".slider").bounding_box()
 
     page.touchscreen.tap(box["x"] + box["width"] * 0.75, box["y"] + box["height"] / 2)
 
@@ -79,10 +79,10 @@ def test_both_pictures_of_a_comparison_are_there_and_have_names(opened, family):
     page = opened(f"compare={family[2][0]}&compare={family[2][1]}")
 
     for side in ("left", "right"):
-        picture = page.locator(f".wipe img.{side}")
+        picture = page.locator(f".slider img.{side}")
         page.wait_for_function("picture => picture.naturalWidth > 0", arg=picture.element_handle())
         assert picture.get_attribute("alt").startswith(f"{side.capitalize()}: “")
-    assert page.locator(".wipe b").count() == 0
+    assert page.locator(".slider b").count() == 0
 
 
 def test_a_click_in_the_tree_opens_a_relative_and_the_tree_stays_open(opened, family):

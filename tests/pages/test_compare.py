@@ -15,7 +15,7 @@ from tests.conftest import a_mask, a_picture, a_request
 
 
 @dataclass
-class Wipe:
+class Slider:
     """Stands in for the component in the browser: keeps what it was given."""
 
     data: dict = field(default_factory=dict)
@@ -26,14 +26,14 @@ class Wipe:
 
 
 @pytest.fixture
-def wipe(monkeypatch) -> Wipe:
-    wipe = Wipe()
-    monkeypatch.setattr("pages.ui.components.comparison_slider._component", wipe)
-    return wipe
+def slider(monkeypatch) -> Slider:
+    slider = Slider()
+    monkeypatch.setattr("pages.ui.components.comparison_slider._component", slider)
+    return slider
 
 
 @pytest.fixture
-def compared(studio, wipe, monkeypatch):
+def compared(studio, slider, monkeypatch):
     """Open a page with nothing but the comparison of these two."""
     monkeypatch.setattr("pages.ui.shell.resources.studio", lambda: studio)
     st.cache_data.clear()
@@ -78,14 +78,17 @@ def words_on(page: AppTest) -> str:
     return re.sub(r"\\(\W)", r"\1", "\n".join(map(str, parts)))
 
 
-def test_two_results_lie_on_top_of_each_other_with_a_divider_between_them(studio, dispatcher, compared, wipe):
+def test_two_results_lie_on_top_of_each_other_with_a_divider_between_them(studio, dispatcher, compared, slider):
     left, right = painted(studio, dispatcher, seed=1), painted(studio, dispatcher, prompt="a dog", seed=2)
 
     page = compared(left, right)
 
-    assert (wipe.data["left"]["alt"], wipe.data["right"]["alt"]) == ("Left: “a cat”, seed 1", "Right: “a dog”, seed 2")
-    assert wipe.data["left"]["address"] != wipe.data["right"]["address"]
-    assert (wipe.data["width"], wipe.data["height"]) == (96, 64)
+    assert (slider.data["left"]["alt"], slider.data["right"]["alt"]) == (
+        "Left: “a cat”, seed 1",
+        "Right: “a dog”, seed 2",
+    )
+    assert slider.data["left"]["address"] != slider.data["right"]["address"]
+    assert (slider.data["width"], slider.data["height"]) == (96, 64)
     assert not page.error
 
 
@@ -131,21 +134,21 @@ def test_equal_pictures_are_said_to_be_equal(studio, dispatcher, compared):
     assert "same parameters and the same seed" in words_on(page)
 
 
-def test_pictures_of_different_sizes_are_shown_side_by_side_and_why_is_said(studio, dispatcher, compared, wipe):
+def test_pictures_of_different_sizes_are_shown_side_by_side_and_why_is_said(studio, dispatcher, compared, slider):
     left, right = painted(studio, dispatcher), larger(studio, dispatcher, 120, 80)
 
     page = compared(left, right)
 
     assert "different sizes (96 x 64 and 120 x 80 pixels)" in words_on(page)
-    assert not wipe.data
+    assert not slider.data
 
 
-def test_the_same_one_twice_is_its_result_beside_its_original(studio, dispatcher, compared, wipe):
+def test_the_same_one_twice_is_its_result_beside_its_original(studio, dispatcher, compared, slider):
     id = painted(studio, dispatcher)
 
     compared(id, id)
 
-    assert (wipe.data["left"]["title"], wipe.data["right"]["title"]) == ("Before", "After")
+    assert (slider.data["left"]["title"], slider.data["right"]["title"]) == ("Before", "After")
 
 
 @pytest.mark.parametrize("view", ["Difference", "Mask", "Result", "Side by side"])
@@ -157,26 +160,26 @@ def test_the_views_of_one_generation(studio, dispatcher, compared, view):
     assert not page.error
 
 
-def test_the_painted_part_can_be_looked_at_alone(studio, dispatcher, compared, wipe):
+def test_the_painted_part_can_be_looked_at_alone(studio, dispatcher, compared, slider):
     id = painted(studio, dispatcher)
 
     choose(compared(id, id), "Painted part")
 
     left, top, right, bottom = studio.gallery.get(id).record["crop"]
-    assert (wipe.data["width"], wipe.data["height"]) == (right - left, bottom - top)
+    assert (slider.data["width"], slider.data["height"]) == (right - left, bottom - top)
 
 
-def test_a_part_of_a_large_picture_is_shown_with_all_its_pixels(studio, dispatcher, compared, wipe):
+def test_a_part_of_a_large_picture_is_shown_with_all_its_pixels(studio, dispatcher, compared, slider):
     id = larger(studio, dispatcher, 1500, 40)
 
     page = choose(compared(id, id), "Full resolution")
     page.slider[0].set_value(220).run()
 
-    assert (wipe.data["width"], wipe.data["height"]) == (1280, 40)
+    assert (slider.data["width"], slider.data["height"]) == (1280, 40)
     assert len(page.slider) == 1
 
 
-def test_a_missing_original_does_not_hide_the_result(studio, dispatcher, compared, wipe):
+def test_a_missing_original_does_not_hide_the_result(studio, dispatcher, compared, slider):
     id = painted(studio, dispatcher)
     studio.gallery.images.path(studio.gallery.get(id).source).unlink()
 
@@ -194,7 +197,9 @@ def test_one_without_a_result_cannot_be_compared(studio, dispatcher, compared):
 
 
 @pytest.mark.parametrize("box", [(0, 10, 20, 40), (1, 0, 96, 64), (0, 0, 96, 64), (40, 10, 50, 40), (80, 10, 96, 40)])
-def test_what_was_changed_is_on_the_side_of_the_result_at_first_wherever_it_is(studio, dispatcher, compared, wipe, box):
+def test_what_was_changed_is_on_the_side_of_the_result_at_first_wherever_it_is(
+    studio, dispatcher, compared, slider, box
+):
     params = InpaintParams(prompt="a cat", size=64, num_inference_steps=1, mask_grow_px=2, mask_feather_px=2)
     [id] = studio.generations.submit(InpaintRequest(a_picture(), a_mask(box=box), params))
     dispatcher.drain()
@@ -202,19 +207,19 @@ def test_what_was_changed_is_on_the_side_of_the_result_at_first_wherever_it_is(s
     compared(id, id)
 
     # 4 pixels around the mask may differ too. At the very edge the divider is still to be seen.
-    assert 2 <= wipe.data["at"] <= max(2, 100 * (box[0] - 4) / 96)
-    assert wipe.data["at"] >= 100 * (box[0] - 4) / 96 - 5
+    assert 2 <= slider.data["at"] <= max(2, 100 * (box[0] - 4) / 96)
+    assert slider.data["at"] >= 100 * (box[0] - 4) / 96 - 5
 
 
-def test_of_two_results_both_show_a_half_of_what_was_repainted(studio, dispatcher, compared, wipe):
+def test_of_two_results_both_show_a_half_of_what_was_repainted(studio, dispatcher, compared, slider):
     left, right = painted(studio, dispatcher, prompt="a cat"), painted(studio, dispatcher, prompt="a dog")
 
     compared(left, right)
 
-    assert 100 * 20 / 96 < wipe.data["at"] < 100 * 50 / 96
+    assert 100 * 20 / 96 < slider.data["at"] < 100 * 50 / 96
 
 
-def test_in_the_painted_part_the_divider_begins_beside_the_mask_too(studio, dispatcher, compared, wipe):
+def test_in_the_painted_part_the_divider_begins_beside_the_mask_too(studio, dispatcher, compared, slider):
     id = painted(studio, dispatcher)
     page = compared(id, id)
 
@@ -223,4 +228,4 @@ def test_in_the_painted_part_the_divider_begins_beside_the_mask_too(studio, disp
     left, _, right, _ = studio.gallery.get(id).record["crop"]
     params = studio.gallery.get(id).params
     mask_begins = max(0, 20 - params.mask_grow_px - params.mask_feather_px)
-    assert wipe.data["at"] <= max(2, 100 * (mask_begins - left) / (right - left))
+    assert slider.data["at"] <= max(2, 100 * (mask_begins - left) / (right - left))

@@ -11,7 +11,7 @@ from streamlit.testing.v1 import AppTest
 from core.domain.outpaint import Extension
 from core.domain.sheet import Axis, Sheet
 from tests.conftest import a_request
-from tests.pages.test_compare import Wipe
+from tests.pages.test_compare import Slider
 from tests.pages.test_gallery import button, gallery, grid, painted  # noqa: F401 - fixtures
 from tests.services.test_lineage import continued, outpainted, work_off
 
@@ -36,14 +36,14 @@ def tree(monkeypatch) -> Tree:
 
 
 @pytest.fixture
-def wipe(monkeypatch) -> Wipe:
-    wipe = Wipe()
-    monkeypatch.setattr("pages.ui.components.comparison_slider._component", wipe)
-    return wipe
+def slider(monkeypatch) -> Slider:
+    slider = Slider()
+    monkeypatch.setattr("pages.ui.components.comparison_slider._component", slider)
+    return slider
 
 
 @pytest.fixture
-def card(gallery, tree, wipe):  # noqa: F811
+def card(gallery, tree, slider):  # noqa: F811
     """Open the card of this generation, and on it the lineage."""
 
     def open_card(id: str) -> AppTest:
@@ -69,7 +69,7 @@ def told(page: AppTest) -> str:
     return re.sub(r"\\(\W)", r"\1", "\n".join(str(e.value) for e in elements))
 
 
-def test_the_tree_shows_the_family_with_the_open_one_marked(card, tree, wipe, studio, dispatcher, chain):
+def test_the_tree_shows_the_family_with_the_open_one_marked(card, tree, slider, studio, dispatcher, chain):
     studio.generations.rerun(chain[0])
 
     card(chain[1])
@@ -85,7 +85,7 @@ def test_the_tree_shows_the_family_with_the_open_one_marked(card, tree, wipe, st
     assert tree.twigs[3]["detail"].startswith("Queued · Run again · seed 0")
 
 
-def test_a_click_in_the_tree_opens_that_one(card, tree, wipe, chain):
+def test_a_click_in_the_tree_opens_that_one(card, tree, slider, chain):
     page = card(chain[1])
     tree.answer = {"open": chain[0]}
 
@@ -94,7 +94,7 @@ def test_a_click_in_the_tree_opens_that_one(card, tree, wipe, chain):
     assert page.query_params["generation"] in (chain[0], [chain[0]])
 
 
-def test_the_chain_can_be_stepped_through(card, tree, wipe, chain):
+def test_the_chain_can_be_stepped_through(card, tree, slider, chain):
     page = card(chain[1])
 
     page = button(page, "Step before").click().run()
@@ -106,16 +106,16 @@ def test_the_chain_can_be_stepped_through(card, tree, wipe, chain):
     assert button(page, "Step after").disabled
 
 
-def test_any_two_pictures_of_the_chain_are_laid_on_top_of_each_other(card, tree, wipe, chain):
+def test_any_two_pictures_of_the_chain_are_laid_on_top_of_each_other(card, tree, slider, chain):
     page = card(chain[2])
-    assert (wipe.data["left"]["title"], wipe.data["right"]["title"]) == ("Start", "Step 3")
+    assert (slider.data["left"]["title"], slider.data["right"]["title"]) == ("Start", "Step 3")
 
     page.select_slider[0].set_value(("Step 1", "Step 2")).run()
 
-    assert (wipe.data["left"]["alt"], wipe.data["right"]["alt"]) == ("Step 1: a first *one*", "Step 2: step 1")
+    assert (slider.data["left"]["alt"], slider.data["right"]["alt"]) == ("Step 1: a first *one*", "Step 2: step 1")
 
 
-def test_the_whole_chain_is_replayed_with_one_click_and_is_exact(card, tree, wipe, studio, chain):
+def test_the_whole_chain_is_replayed_with_one_click_and_is_exact(card, tree, slider, studio, chain):
     page = card(chain[2])
 
     page = button(page, "Replay the whole chain").click().run()
@@ -129,7 +129,7 @@ def test_the_whole_chain_is_replayed_with_one_click_and_is_exact(card, tree, wip
     assert "Compare the old and the new picture" in [link.label for link in page.get("page_link")]
 
 
-def test_a_replay_that_came_out_otherwise_says_where(card, tree, wipe, studio, inpainter, chain):
+def test_a_replay_that_came_out_otherwise_says_where(card, tree, slider, studio, inpainter, chain):
     studio.replays.start(chain[2])
     studio.worker.run_next()
     inpainter.shift = 90
@@ -140,7 +140,7 @@ def test_a_replay_that_came_out_otherwise_says_where(card, tree, wipe, studio, i
     assert "the last picture is DIFFERENT. The first step that came out otherwise is step 2" in told(page)
 
 
-def test_a_replay_can_be_stopped(card, tree, wipe, studio, chain):
+def test_a_replay_can_be_stopped(card, tree, slider, studio, chain):
     studio.replays.start(chain[2])
     page = card(chain[2])
 

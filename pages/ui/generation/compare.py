@@ -20,7 +20,7 @@ from core.domain.mask import Mask
 from core.domain.params import PARAMETERS
 from core.domain.reproduction import Difference, compare, heat_map
 from core.services.gallery import Gallery
-from pages.ui.components.comparison_slider import Layer, wipe
+from pages.ui.components.comparison_slider import Layer, comparison_slider
 from pages.ui.shell.media import address
 from pages.ui.shell.messages import escaped, shown_errors
 
@@ -283,7 +283,7 @@ def _slider(gallery: Gallery, left: Shown, right: Shown, part: Bounds | None, ke
         # The one that is still there is shown, and of the other what became of it.
         _side_by_side(gallery, left, right, part, key)
         return
-    wipe(*layers, part.size if part else left.size, key=f"wipe-{key}", at=at)
+    comparison_slider(*layers, part.size if part else left.size, key=f"slider-{key}", at=at)
 
 
 def _side_by_side(gallery: Gallery, left: Shown, right: Shown, part: Bounds | None, key: str) -> None:

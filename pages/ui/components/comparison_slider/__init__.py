@@ -21,10 +21,10 @@ class Layer:
     alt: str
 
 
-def wipe(left: Layer, right: Layer, size: Size, *, key: str, at: float = 0.5) -> None:
+def comparison_slider(left: Layer, right: Layer, size: Size, *, key: str, at: float = 0.5) -> None:
     """size: of the pictures, which are of one size; only its shape counts. at: where the divider is first, 0 to 1."""
     data = {"left": asdict(left), "right": asdict(right), "width": size.width, "height": size.height, "at": 100 * at}
     _component(key=key, data=data)
 
 
-_component = component("inpaint_wipe", Path(__file__).parent)
+_component = component("inpaint_comparison_slider", Path(__file__).parent)

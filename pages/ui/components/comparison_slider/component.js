@@ -1,13 +1,13 @@
 // Text reaches the page by textContent and attributes only: a title may hold any HTML.
 
 export default function ({ data, parentElement }) {
-  const wipe = parentElement.inpaintWipe ?? (parentElement.inpaintWipe = makeWipe(parentElement))
-  wipe.show(data)
+  const slider = parentElement.inpaintSlider ?? (parentElement.inpaintSlider = makeSlider(parentElement))
+  slider.show(data)
 }
 
-function makeWipe(root) {
+function makeSlider(root) {
   const part = (name) => root.querySelector(name)
-  const frame = part(".wipe"),
+  const frame = part(".slider"),
     handle = part(".handle"),
     flip = part(".flip")
   const images = { left: part("img.left"), right: part("img.right") }
