@@ -24,19 +24,12 @@ from sqlalchemy import (
 from sqlalchemy.orm import Session
 
 from core.domain.errors import GenerationNotFound, InvalidInput
-from core.domain.gallery import (
-    FACETS,
-    UNVERIFIED,
-    Count,
-    Cursor,
-    Facets,
-    GalleryFilter,
-    GallerySlice,
-    SavedSearch,
-    folded,
-)
+from core.domain.gallery import FACETS, Count, Facets, GallerySlice, SavedSearch
+from core.domain.gallery_filter import UNVERIFIED, GalleryFilter
 from core.domain.generation import FILES, Status
 from core.domain.hashing import canonical_json
+from core.domain.labels import folded
+from core.domain.paging import Cursor
 from db import search
 from db.connection import writing
 from db.files import release

@@ -16,7 +16,10 @@ from sqlalchemy.orm import Session, aliased
 from sqlalchemy.sql.expression import UnaryExpression
 from sqlalchemy.sql.operators import custom_op
 
-from core.domain.gallery import UNVERIFIED, GalleryFilter, Sort, Term, folded, search_terms
+from core.domain.gallery_filter import UNVERIFIED, GalleryFilter
+from core.domain.labels import folded
+from core.domain.paging import Sort
+from core.domain.search_text import Term, search_terms
 from db.mapping import number_at_start_of
 from db.tables import FacetCountRow, GenerationRow, GenerationTagRow, TagRow
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from sqlalchemy import func, select
 
-from core.domain.gallery import GalleryFilter
+from core.domain.gallery_filter import GalleryFilter
 from core.domain.generation import Status, Verdict
 from core.domain.params import InpaintParams
 from core.domain.statistics import BINS_PER_E, Durations, Made, Pace, Run, Work

@@ -9,7 +9,7 @@ from sqlalchemy import delete, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
-from core.domain.gallery import folded
+from core.domain.labels import folded
 from db.repo import in_batches
 from db.tables import GenerationRow, GenerationTagRow, TagRow
 

@@ -7,8 +7,10 @@ from dataclasses import replace
 import streamlit as st
 
 from core.bootstrap import Studio
-from core.domain.gallery import Cursor, GalleryFilter, GallerySlice, Sort
+from core.domain.gallery import GallerySlice
+from core.domain.gallery_filter import GalleryFilter
 from core.domain.generation import Status
+from core.domain.paging import Cursor, Sort
 from pages.ui.components.gallery_grid import gallery_grid
 from pages.ui.gallery.bulk import COMPARE, bulk_bar, offer_to_tidy
 from pages.ui.gallery.filters import AFTER, clear, filter_bar

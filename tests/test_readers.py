@@ -19,8 +19,9 @@ from core.cli.pictures import extension_of
 from core.domain.draft import Draft
 from core.domain.drawing import Drawing
 from core.domain.errors import InvalidParams, StudioError
-from core.domain.gallery import Cursor, GalleryFilter
+from core.domain.gallery_filter import GalleryFilter
 from core.domain.geometry import Size
+from core.domain.paging import Cursor
 from core.domain.painting import read_painted
 from core.domain.params import PARAMETERS, InpaintParams
 from core.domain.sheet import WORDS, Axis

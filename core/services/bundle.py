@@ -33,11 +33,11 @@ from core.domain.errors import (
     StoredImageMissing,
     StudioError,
 )
-from core.domain.gallery import notes_text, tag_name, title_text
 from core.domain.generation import Generation, Relation, Status
 from core.domain.geometry import Bounds
 from core.domain.hashing import canonical_json, is_named, pixels_sha256, sha256_of
 from core.domain.imported import is_said
+from core.domain.labels import notes_text, tag_name, title_text
 from core.domain.outpaint import Extended
 from core.domain.params import InpaintParams
 from core.domain.picture import MAX_PIXELS

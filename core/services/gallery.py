@@ -20,24 +20,12 @@ from core.domain.errors import (
     StudioError,
     TooManyOrphans,
 )
-from core.domain.gallery import (
-    PAGE_ROWS,
-    RATINGS,
-    Check,
-    Count,
-    Cursor,
-    Emptied,
-    Facets,
-    GalleryFilter,
-    GallerySlice,
-    Lost,
-    SavedSearch,
-    notes_text,
-    tag_name,
-    title_text,
-)
+from core.domain.gallery import Check, Count, Emptied, Facets, GallerySlice, Lost, SavedSearch
+from core.domain.gallery_filter import RATINGS, GalleryFilter
 from core.domain.generation import Generation
+from core.domain.labels import notes_text, tag_name, title_text
 from core.domain.mask import Mask
+from core.domain.paging import PAGE_ROWS, Cursor
 from core.ports import ImageStore, Reserve
 from core.services.collector import RETENTION, Collector
 from core.services.thumbnails import thumbnail

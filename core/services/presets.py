@@ -10,7 +10,7 @@ from itertools import count
 from typing import Any
 
 from core.domain.errors import InvalidInput
-from core.domain.gallery import title_text
+from core.domain.labels import title_text
 from core.domain.params import InpaintParams
 from db.presets import PresetRepo
 

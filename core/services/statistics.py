@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import median
 
-from core.domain.gallery import GalleryFilter
+from core.domain.gallery_filter import GalleryFilter
 from core.domain.params import InpaintParams
 from core.domain.statistics import NEAREST, Made, Pace, estimate_s
 from db.statistics import StatisticsRepo

@@ -11,7 +11,7 @@ from datetime import date
 import streamlit as st
 
 from core.bootstrap import Studio
-from core.domain.gallery import GalleryFilter
+from core.domain.gallery_filter import GalleryFilter
 from core.domain.generation import Verdict
 from core.domain.reproduction import Batch, Overview, Wanted
 from pages.ui.components.gallery_grid import gallery_grid

@@ -11,7 +11,7 @@ from typing import Any
 import streamlit as st
 
 from core.bootstrap import Studio
-from core.domain.gallery import UNVERIFIED, GalleryFilter
+from core.domain.gallery_filter import UNVERIFIED, GalleryFilter
 from core.domain.generation import Status
 from core.domain.statistics import Durations, Made, Pace
 from pages.ui.components.gallery_grid import STATUS_TITLES

@@ -24,7 +24,7 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFilter
 
 from core.bootstrap import Studio, build_studio, make_loader
-from core.domain.gallery import GalleryFilter
+from core.domain.gallery_filter import GalleryFilter
 from core.domain.generation import Status
 from core.domain.mask import Mask
 from core.domain.params import AREAS, FILLS, SCHEDULERS, InpaintParams

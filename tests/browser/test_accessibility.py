@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from core.bootstrap import Studio
-from core.domain.gallery import GalleryFilter
+from core.domain.gallery_filter import GalleryFilter
 from core.domain.generation import Relation
 from core.services.generations import Origin
 from pages.ui.shell.page import SIDEBAR_PX

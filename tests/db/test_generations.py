@@ -12,8 +12,9 @@ from sqlalchemy import inspect, text
 
 from core.domain.draft import Draft
 from core.domain.errors import DatabaseConflict, DatabaseUnusable, InvalidInput, InvalidMove
-from core.domain.gallery import Cursor, GalleryFilter
+from core.domain.gallery_filter import GalleryFilter
 from core.domain.generation import Generation, Relation, Status
+from core.domain.paging import Cursor
 from core.domain.params import PARAMETERS, InpaintParams
 from db.connection import make_engine
 from db.drafts import DraftRepo

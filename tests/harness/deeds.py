@@ -13,7 +13,7 @@ from pathlib import Path
 from core.bootstrap import Studio
 from core.domain.draft import Draft
 from core.domain.errors import StudioError
-from core.domain.gallery import GalleryFilter
+from core.domain.gallery_filter import GalleryFilter
 from core.domain.generation import Status
 from core.domain.picture import Picture
 from core.services.generations import Origin

@@ -21,7 +21,7 @@ from PIL import Image, ImageCms
 from core.bootstrap import Studio, make_catalogue, make_loader
 from core.domain.draft import Draft
 from core.domain.drawing import Drawing
-from core.domain.gallery import GalleryFilter
+from core.domain.gallery_filter import GalleryFilter
 from core.domain.geometry import Size
 from core.domain.mask import Mask
 from core.domain.painting import read_painted

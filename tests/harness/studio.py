@@ -19,7 +19,7 @@ import numpy as np
 from PIL import Image
 
 from core.bootstrap import Studio, build_studio
-from core.domain.gallery import GalleryFilter
+from core.domain.gallery_filter import GalleryFilter
 from core.domain.generation import Generation, Status
 from core.domain.mask import Mask
 from core.domain.params import InpaintParams

@@ -11,7 +11,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from core.domain.errors import OutOfMemory
-from core.domain.gallery import GalleryFilter
+from core.domain.gallery_filter import GalleryFilter
 from tests.conftest import a_request
 from tests.pages.test_gallery import HOSTILE, button, gallery, grid, painted, words_on  # noqa: F401 - two are fixtures
 

@@ -15,7 +15,7 @@ from PIL import Image
 
 from core.domain.draft import Draft
 from core.domain.errors import ForeignFolder, GenerationNotFound
-from core.domain.gallery import GalleryFilter
+from core.domain.gallery_filter import GalleryFilter
 from core.domain.mask import Mask
 from core.domain.request import InpaintRequest
 from core.services.collector import RETENTION, SETTLED

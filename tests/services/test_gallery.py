@@ -15,7 +15,8 @@ from core.domain.errors import (
     StoredImageUnreadable,
     TooManyOrphans,
 )
-from core.domain.gallery import UNVERIFIED, Emptied, GalleryFilter
+from core.domain.gallery import Emptied
+from core.domain.gallery_filter import UNVERIFIED, GalleryFilter
 from core.domain.generation import Relation, Verdict
 from core.services.collector import RETENTION
 from core.services.generations import Origin

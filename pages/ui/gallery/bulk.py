@@ -10,7 +10,8 @@ from typing import Any
 import streamlit as st
 
 from core.bootstrap import Studio
-from core.domain.gallery import Emptied, GalleryFilter
+from core.domain.gallery import Emptied
+from core.domain.gallery_filter import GalleryFilter
 from core.domain.generation import Generation, Status
 from core.services.collector import RETENTION
 from pages.ui.shell import address, state

@@ -14,7 +14,9 @@ from typing import Any
 import streamlit as st
 
 from core.bootstrap import Studio
-from core.domain.gallery import MAX_PX, RATINGS, Count, Facets, GalleryFilter, Sort
+from core.domain.gallery import Count, Facets
+from core.domain.gallery_filter import MAX_PX, RATINGS, GalleryFilter
+from core.domain.paging import Sort
 from core.domain.params import SCHEDULERS
 from pages.ui.components.gallery_grid import STATUS_TITLES
 from pages.ui.gallery.import_panel import import_panel

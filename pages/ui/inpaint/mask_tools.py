@@ -12,7 +12,7 @@ from core.bootstrap import Studio
 from core.domain.draft import Draft
 from core.domain.drawing import Drawing, canvas_size
 from core.domain.errors import SizeMismatch, StudioError
-from core.domain.gallery import GalleryFilter
+from core.domain.gallery_filter import GalleryFilter
 from core.domain.generation import Generation
 from core.domain.geometry import Size
 from core.domain.given_mask import given_mask

@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import streamlit as st
 
-from core.domain.gallery import UNVERIFIED, VERDICTS
+from core.domain.gallery_filter import UNVERIFIED, VERDICTS
 from core.domain.generation import Generation
 from core.services.gallery import RETENTION
 
