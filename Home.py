@@ -32,19 +32,19 @@ def _first_steps() -> None:
     st.header("First steps")
     st.markdown(
         "1. **Open a picture**, one of yours or a sample, and paint over what should change.\n"
-        "2. **Say what should be there** in a few words, and press Generate. Every parameter explains itself.\n"
+        "2. **Describe what should be there** in a few words, and press Generate. Every parameter explains itself.\n"
         "3. **Find it in the gallery** with its seed and every setting: run it again, or paint on from there."
     )
     with st.container(horizontal=True):
         st.page_link(INPAINT_PAGE, label="Open a picture", icon=":material/brush:")
-        st.page_link(GALLERY_PAGE, label="Look at the gallery", icon=":material/photo_library:")
+        st.page_link(GALLERY_PAGE, label="Open the gallery", icon=":material/photo_library:")
 
 
 def _latest(studio: Studio) -> None:
     count = studio.gallery.count()
     st.header("Latest")
     if not count:
-        st.caption("Nothing here yet: what you generate is kept in the gallery and shows up here.")
+        st.caption("Nothing here yet: what you generate is kept in the gallery and appears here.")
     with shown_errors():
         latest = studio.gallery.browse(GalleryFilter(statuses=SHOWN), limit=LATEST)
         opened = gallery_grid(studio.gallery, latest.generations, key="latest", selectable=False)
@@ -57,8 +57,8 @@ def _latest(studio: Studio) -> None:
 
 begin_page("Inpaint Studio", "🎨")
 st.markdown(
-    "Repaint a part of a picture with Stable Diffusion: paint over it, say what should be there, and watch it appear. "
-    "Everything runs on this machine, and every picture is kept with all that is needed to make it again."
+    "Repaint part of a picture with Stable Diffusion: paint over it, describe what should be there, and watch it "
+    "appear. Everything runs on this machine, and every picture is kept with all that is needed to make it again."
 )
 with shown_errors():
     home_page(studio())

@@ -55,7 +55,7 @@ class GalleryRepo(Repo):
             numbers = _numbers(session, filter, cursor, limit + 1)
             rows = session.execute(whole_rows().where(Row.number.in_(numbers[:limit]))).all()
         by_number = {row.number: row for row in rows}
-        # One that was removed for good between the two questions is left out.
+        # One that was deleted permanently between the two questions is left out.
         rows = [by_number[number] for number in numbers[:limit] if number in by_number]
         following = _cursor(filter, rows[-1]) if rows and len(numbers) > limit else None
         return GallerySlice(tuple(to_generation(row) for row in rows), following)

@@ -40,7 +40,7 @@ def inpaint_page(studio: Studio) -> None:
         outpaint_panel(studio, id, draft)
         beside_the_form = st.container()
     with choosing:
-        st.header("Say what should be there")
+        st.header("Describe what should be there")
         saved = st.container(horizontal=True, gap="small")
         choices, below_prompts, live = params_form(studio, id, draft)
         make = partial(sheet_button, studio, id)

@@ -70,7 +70,7 @@ def _to_first_page() -> None:
 def _nothing_found(studio: Studio, filter: GalleryFilter) -> None:
     unfiltered = replace(filter, sort=Sort.NEWEST)
     if address.get(AFTER) is not None:
-        st.info("Nothing is left on this page. Newest leads back to the first one.", icon=":material/search_off:")
+        st.info("This page is empty. Go to Newest.", icon=":material/search_off:")
     elif unfiltered == GalleryFilter(in_trash=True):
         st.info("The trash is empty.", icon=":material/delete:")
     elif unfiltered != GalleryFilter():
@@ -79,11 +79,11 @@ def _nothing_found(studio: Studio, filter: GalleryFilter) -> None:
         st.button("Clear search and filters", icon=":material/filter_list_off:", key="clear-search", on_click=clear)
     else:
         st.info(
-            "Nothing here yet. Open a picture, paint over what should change, say what should be there, "
-            "and press Generate: everything you make is kept here.",
+            "Nothing here yet. Open a picture, paint over what should change, describe what should be there, and "
+            "press Generate: everything you make is kept here.",
             icon=":material/brush:",
         )
-        st.page_link(INPAINT_PAGE, label="Paint the first one", icon=":material/arrow_forward:")
+        st.page_link(INPAINT_PAGE, label="Make your first one", icon=":material/arrow_forward:")
 
 
 def _pager(studio: Studio, filter: GalleryFilter, cursor: Cursor | None, found: GallerySlice) -> None:

@@ -10,6 +10,6 @@ from pages.ui.shell.page import begin_page
 from pages.ui.shell.resources import studio
 
 begin_page("Queue", "⏳")
-st.caption("It is kept on disk: after a restart everything that waits is still here. People take turns.")
+st.caption("The queue is kept on disk: after a restart everything is still here. People take turns.")
 with shown_errors():
     queue_view(studio())

@@ -27,5 +27,5 @@ for commands in (gallery, edit, files, storage):
     gallery_app.add_typer(commands.app)
 
 app.add_typer(gallery_app, name="gallery", help="What was made.")
-app.add_typer(presets.app, name="presets", help="Parameters under a name.")
+app.add_typer(presets.app, name="presets", help="Presets: saved parameters.")
 app.add_typer(queue.app, name="queue", help="What waits to be painted, also by a dashboard that runs on the same data.")

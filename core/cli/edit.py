@@ -89,7 +89,7 @@ def rate(
 def favourite(
     context: typer.Context,
     ids: IDS,
-    off: Annotated[bool, typer.Option("--off", help="No longer a favourite.")] = False,
+    off: Annotated[bool, typer.Option("--off", help="Remove from favourites.")] = False,
     as_json: JSON = False,
 ) -> None:
     """Mark generations as favourites."""

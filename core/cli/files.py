@@ -51,7 +51,7 @@ def import_(
         list[Path], typer.Argument(help="Bundles (zip), pictures (PNG, JPEG, WEBP, AVIF), or folders that hold them.")
     ],
     silent: Annotated[
-        bool, typer.Option("--without-metadata", help="Also pictures that say nothing about how they were made.")
+        bool, typer.Option("--without-metadata", help="Include pictures without metadata about how they were made.")
     ] = False,
     as_json: JSON = False,
 ) -> None:

@@ -81,7 +81,7 @@ def inpaint(
             *_mask_notes(request),
             *_prompt_notes(studio, params),
         ):
-            errors.print(note, markup=False)
+            errors.print(note, markup=False, soft_wrap=True)
         # Loads the engine the first time: seconds in which Ctrl+C should end the command at once.
         device = studio.device(device)
         exif = studio.pictures.keep_exif(picture)

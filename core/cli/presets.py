@@ -47,7 +47,7 @@ def import_(
     file: Annotated[Path, typer.Argument(help="A file that export has written.")],
     as_json: JSON = False,
 ) -> None:
-    """Take presets from a file; none that is here is replaced."""
+    """Import presets; none that is here is replaced."""
     with exit_codes():
         done = make_studio(context).presets.import_(read_file(file, MAX_FILE_BYTES))
         if as_json:
@@ -56,4 +56,4 @@ def import_(
         for name in done.new:
             print(f"{name} taken")
         for name in done.known:
-            print(f"{name} was here already")
+            print(f"{name} was already here")

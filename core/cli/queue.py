@@ -40,7 +40,7 @@ def list_queue(context: typer.Context, as_json: JSON = False) -> None:
                 prompt = " ".join(generation.params.prompt.split())[:60]
                 print(f"{generation.id} {generation.status} {generation.params.model} {prompt}")
         if view.is_paused:
-            errors.print("The queue is paused: nothing new begins. Go on with: python -m core queue resume")
+            errors.print("The queue is paused: nothing new starts. Go on with: python -m core queue resume")
 
 
 @app.command()

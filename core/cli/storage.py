@@ -49,7 +49,7 @@ def empty_trash(
     context: typer.Context,
     all_: Annotated[bool, typer.Option("--all", help="Also what was thrown away lately.")] = False,
     now: Annotated[
-        bool, typer.Option("--now", help="Free the space at once; their files are not kept for another 30 days.")
+        bool, typer.Option("--now", help="Free the space now; their files are not kept for another 30 days.")
     ] = False,
     as_json: JSON = False,
 ) -> None:
@@ -64,10 +64,10 @@ def empty_trash(
         told = {"generations": done.generations, "files": done.files}
         if done.freed is None:
             studio.collector.collect()
-            tell(told, f"{done.generations} generations removed for good, {done.files} files to follow", as_json)
+            tell(told, f"{done.generations} generations deleted permanently, {done.files} files to follow", as_json)
         else:
             told |= {"freed_files": done.freed.files, "freed_bytes": done.freed.bytes}
-            words = f"{done.generations} generations removed for good, {done.freed.bytes / 1e6:.1f} MB freed"
+            words = f"{done.generations} generations deleted permanently, {done.freed.bytes / 1e6:.1f} MB freed"
             tell(told, words, as_json)
 
 

@@ -87,7 +87,7 @@ class Check:
 
 @dataclass(frozen=True, slots=True)
 class Freed:
-    """files: how many were removed for good. bytes: the room that they took."""
+    """files: how many were deleted permanently. bytes: the room that they took."""
 
     files: int = 0
     bytes: int = 0
@@ -95,7 +95,7 @@ class Freed:
 
 @dataclass(frozen=True, slots=True)
 class Emptied:
-    """generations: how many were removed for good. files: how many of theirs nothing else uses. freed: where the room
+    """generations: how many were deleted. files: how many of theirs nothing else uses. freed: where the room
     was wanted at once, what went of those and of the folder's trash.
     """
 

@@ -36,8 +36,8 @@ class Mode:
 MODES: dict[str, Mode] = {
     REPLACE: Mode(
         "Replace",
-        "Something else in the place of what is there. It begins with pure noise: what was there is forgotten.",
-        "Say what should be there instead.",
+        "Replaces what's there with something new, starting from pure noise.",
+        "Describe what should be there instead.",
         {
             "fill": "original",
             "strength": 1.0,
@@ -49,9 +49,9 @@ MODES: dict[str, Mode] = {
     ),
     ADD: Mode(
         "Add",
-        "Something new on what is there. It begins with the colours around the mask, so that the new thing stands in "
-        "the light of its place; beside it the picture stays as it is.",
-        "Say what the new thing is.",
+        "Adds something new, starting from the colours around the mask so that it fits the light. The picture beside "
+        "it is preserved.",
+        "Describe what to add.",
         {
             "fill": "border",
             "strength": 0.9,
@@ -60,13 +60,12 @@ MODES: dict[str, Mode] = {
             "colour_match": 0.5,
             "keep_threshold": 0.1,
         },
-        painting="Paint its outline generously.",
+        painting="Paint a generous outline.",
     ),
     REMOVE: Mode(
         "Remove",
-        "What is there goes away, and its surroundings are continued. It begins with a classical fill, which the model "
-        "then repaints.",
-        "Leave the prompt empty, or say what lies behind.",
+        "Removes what's there and fills in the background.",
+        "Leave the prompt empty, or describe the background.",
         {
             "fill": "telea",
             "strength": 0.6,
@@ -75,14 +74,13 @@ MODES: dict[str, Mode] = {
             "colour_match": 1.0,
             "keep_threshold": 0.0,
         },
-        painting="Paint over its shadow, too.",
+        painting="Paint over its shadow as well.",
         instead=CONTENT_FILL,
     ),
     EDGES: Mode(
-        "Fill edges",
-        "New canvas around a picture, or a torn border. It begins with the colours of the border, and is matched to "
-        "them.",
-        "Say what the whole scene is, or leave the prompt empty.",
+        "Outpaint",
+        "Extends the picture beyond its borders, or repairs a torn edge, starting from the border colours.",
+        "Describe the whole scene, or leave the prompt empty.",
         {
             "fill": "border",
             "strength": 0.8,
@@ -91,7 +89,7 @@ MODES: dict[str, Mode] = {
             "colour_match": 1.0,
             "keep_threshold": 0.0,
         },
-        painting="More room comes from Extend the canvas, below the picture.",
+        painting="Use Extend the canvas, below the picture, to add space.",
         instead=CONTENT_FILL,
     ),
 }

@@ -68,20 +68,20 @@ ORIGINAL = "original"
 MASKED, WHOLE, TWO_PASS, SEPARATE = "masked", "whole", "two-pass", "separate"
 
 AREAS: dict[str, str] = {
-    MASKED: "Only around the mask",
-    WHOLE: "The whole picture",
-    TWO_PASS: "Two passes",
-    SEPARATE: "Each part of the mask by itself",
+    MASKED: "Only masked",
+    WHOLE: "Whole picture",
+    TWO_PASS: "Whole picture, then detail pass",
+    SEPARATE: "Each part separately",
 }
 """Stable keys and their titles; what they mean is in core/domain/request.py."""
 
 FILLS: dict[str, str] = {
-    ORIGINAL: "What is there",
-    "blur": "What is there, blurred",
-    "border": "Colours of the border",
-    "noise": "Neutral noise",
-    "telea": "Classical fill (Telea)",
-    "navier-stokes": "Classical fill (Navier-Stokes)",
+    ORIGINAL: "Original",
+    "blur": "Blurred original",
+    "border": "Border colours",
+    "noise": "Grey noise",
+    "telea": "Telea inpainting",
+    "navier-stokes": "Navier-Stokes inpainting",
 }
 """Stable keys and their titles; made by core/engine/run/filling.py."""
 
@@ -130,17 +130,16 @@ PARAMETERS: dict[str, Parameter] = {
     ),
     "negative_prompt": Text(
         "Negative prompt",
-        "What should not appear, for example “blurry, text, watermark”. It is used only when the guidance scale is "
-        "above 1.",
+        "What should not appear, for example “blurry, text, watermark”. Used only when the guidance scale is above 1.",
         default="",
         high=MAX_PROMPT,
         unit="characters",
     ),
-    "model": Text("Model", "The Stable Diffusion model that paints.", default="pocket-inpaint", high=MAX_MODEL),
+    "model": Text("Model", "The model that repaints the masked area.", default="pocket-inpaint", high=MAX_MODEL),
     "scheduler": Parameter(
         "Scheduler",
-        "How noise is taken away from step to step. Some need fewer steps for the same quality; each gives another "
-        "picture for the same seed.",
+        "The sampler that removes noise at each step. Some need fewer steps for the same quality. Changing it "
+        "changes the picture even with the same seed.",
         default=MODEL_DEFAULT,
         choices=SCHEDULERS,
     ),
@@ -155,9 +154,8 @@ PARAMETERS: dict[str, Parameter] = {
     ),
     "guidance_scale": Number(
         "Guidance scale",
-        "How closely the picture follows the prompt (classifier-free guidance, arXiv 2207.12598; the w of equation 2 "
-        "in the Imagen paper, arXiv 2205.11487). It is on above 1. Higher values follow the words more closely, "
-        "usually at the expense of quality.",
+        "How closely the picture follows the prompt (CFG, classifier-free guidance). Higher is more literal but can "
+        "look harsh; 1 or below turns it off.",
         default=7.5,
         low=0.0,
         high=30.0,
@@ -165,9 +163,8 @@ PARAMETERS: dict[str, Parameter] = {
     ),
     "strength": Number(
         "Strength",
-        "How much the painted part may change. The picture is the starting point, and the larger the strength, the "
-        "more noise is added to it. At 1 the noise is full, all steps are run, and what was there is ignored; at "
-        "0.5 half of the steps are run and shapes and colours remain.",
+        "How much the masked area may change (denoising strength). At 1 it starts from pure noise and the original "
+        "is ignored. At 0.5 half of the steps are run, and shapes and colours remain.",
         default=1.0,
         low=0.01,
         high=1.0,
@@ -175,17 +172,17 @@ PARAMETERS: dict[str, Parameter] = {
     ),
     "seed": Number(
         "Seed",
-        "The number that decides the noise the picture starts from. The same seed with the same picture, mask, "
-        "parameters and software gives the same result; another seed gives another variant.",
+        "The number that sets the starting noise. The same seed with the same picture, mask, parameters and software "
+        "gives the same result; another seed gives a different one.",
         default=0,
         low=0,
         high=MAX_SEED,
         step=1,
     ),
     "size": Number(
-        "Working size",
-        "The longer side of the part that goes through the model. Models paint best at the size they were trained "
-        "on. The picture itself always keeps its full resolution. Smaller is faster and needs less memory.",
+        "Processing resolution",
+        "The longer side of the crop that the model processes. Models work best at the resolution they were trained "
+        "on; smaller is faster and needs less memory. Your picture always keeps its full resolution.",
         default=512,
         low=64,
         high=2048,
@@ -194,7 +191,7 @@ PARAMETERS: dict[str, Parameter] = {
     ),
     "mask_grow_px": Number(
         "Grow mask",
-        "Widens the mask by this many pixels of the picture before painting, so that no rim of the old object is left.",
+        "Expands the mask by this many pixels before painting, so that no rim of the old object is left.",
         default=4,
         low=0,
         high=256,
@@ -203,8 +200,8 @@ PARAMETERS: dict[str, Parameter] = {
     ),
     "mask_feather_px": Number(
         "Feather",
-        "Lets the repainted part fade into the picture over this many pixels, inside the grown mask. "
-        "Pixels outside it never change.",
+        "Blends the repainted area into the picture over this many pixels, inside the expanded mask. Pixels outside "
+        "it never change.",
         default=8,
         low=0,
         high=256,
@@ -212,17 +209,18 @@ PARAMETERS: dict[str, Parameter] = {
         unit="px",
     ),
     "area": Parameter(
-        "What the model sees",
-        "Only around the mask: that part goes through the model at the working size, with full detail. The whole "
-        "picture: the model sees the whole scene, and a small mask gets little detail. Two passes: first with much of "
-        "the scene, then once more around the mask for the detail; it takes longer and suits large pictures. Each part "
-        "of the mask by itself: those that lie far apart are painted one after the other, each with full detail.",
+        "Inpaint area",
+        "Only masked: the area around the mask is processed at the processing resolution, with full detail. Whole "
+        "picture: the model sees the whole scene, and a small mask gets little detail. Whole picture, then detail "
+        "pass: once with much of the scene, then again around the mask for detail; slower, for large pictures. Each "
+        "part separately: parts of the mask that lie far apart are painted one after the other, each with full "
+        "detail.",
         default=MASKED,
         choices=AREAS,
     ),
     "refine_strength": Number(
-        "Strength of the second pass",
-        "With two passes: how much the second one may change of what the first one painted.",
+        "Detail pass strength",
+        "How much the detail pass may change what the first pass painted.",
         default=0.4,
         low=0.01,
         high=1.0,
@@ -230,41 +228,38 @@ PARAMETERS: dict[str, Parameter] = {
     ),
     "colour_match": Number(
         "Colour match",
-        "How far the repainted part is shifted towards the colours just around it, so that no seam is seen. 0 leaves "
-        "it as the model painted it. Pixels outside the mask never change.",
+        "Shifts the colours of the repainted area towards those around it, to hide the seam. 0 leaves them as "
+        "painted. Pixels outside the mask never change.",
         default=0.0,
         low=0.0,
         high=1.0,
         step=0.05,
     ),
     "keep_threshold": Number(
-        "Keep what hardly changed",
-        "Leaves the picture as it is beside the new object: where the repaint differs from it by less than about this "
-        "much, the original pixels stay, with their grain. 0.1 suits most objects; more keeps more; 0 takes all that "
-        "was painted. Do not use it to remove something: a trace of it could stay.",
+        "Preserve unchanged areas",
+        "Keeps the original pixels, with their grain, wherever the new picture barely differs. 0.1 suits most "
+        "objects; higher keeps more; 0 is off. Leave it at 0 when removing something.",
         default=0.0,
         low=0.0,
         high=0.5,
         step=0.01,
     ),
     "fill": Parameter(
-        "Start from",
-        "What the painted part holds when the model begins. It counts at a strength below 1: the lower the strength, "
-        "the more of it is left. At 1 the model begins with pure noise.",
+        "Masked content",
+        "What fills the masked area before denoising (infill). It has an effect only at a strength below 1: the "
+        "lower the strength, the more of it remains.",
         default=ORIGINAL,
         choices=FILLS,
     ),
     "soft_mask": Parameter(
         "Soft mask",
-        "Grey parts of the mask change by that degree: each has a strength of its own (differential diffusion, arXiv "
-        "2306.00950). Such a mask is not grown: its greys say all. Without it greys mix the new pixels with the old "
-        "ones. A mask of black and white alone is not affected.",
+        "Grey areas of the mask change in proportion to how light they are (differential diffusion); such a mask is "
+        "not expanded. When off, grey blends new and old pixels. Has no effect on a pure black and white mask.",
         default=False,
     ),
     "variation_strength": Number(
         "Variation",
-        "Turns the noise of the seed some way towards that of the variation seed: 0.1 gives a near relative of the "
-        "picture, 1 another picture. 0 is off.",
+        "Blends in noise from the variation seed. 0.1 gives a close variation, 1 a different picture; 0 is off.",
         default=0.0,
         low=0.0,
         high=1.0,
@@ -272,7 +267,7 @@ PARAMETERS: dict[str, Parameter] = {
     ),
     "variation_seed": Number(
         "Variation seed",
-        "Which way a variation goes. It counts only with a variation above 0.",
+        "The seed of the noise that is blended in. Used only when the variation strength is above 0.",
         default=0,
         low=0,
         high=MAX_SEED,
@@ -280,21 +275,20 @@ PARAMETERS: dict[str, Parameter] = {
     ),
     "prompt_weights": Parameter(
         "Prompt weights",
-        "Words count more or less: “(soft light)1.3”, “balloon++” (1.1 each), “grass-” (0.9 each), by compel. Without "
-        "it these signs are read as text. A prompt without any weight is not affected.",
+        "Emphasise or weaken words: “(soft light)1.3”, “balloon++” (1.1 each), “grass-” (0.9 each). When off, these "
+        "signs are read as text.",
         default=False,
     ),
     "long_prompt": Parameter(
         "Use the whole prompt",
-        "Stable Diffusion reads the first 75 tokens (about 55 words) of a prompt and ignores the rest. With this, a "
-        "longer one is read in parts of 75, split between phrases, as A1111 and InvokeAI do. A shorter prompt is not "
-        "affected.",
+        "Stable Diffusion reads the first 75 tokens (about 55 words) of a prompt and ignores the rest. With this on, "
+        "a longer prompt is read in chunks of 75, split between phrases, as A1111 and InvokeAI do.",
         default=False,
     ),
     "crop_padding_px": Number(
         "Context",
-        "How many pixels of the picture around the mask the model gets to see (never less than an eighth of the "
-        "mask's size). More context fits better into the scene, less gives finer detail.",
+        "How many pixels around the mask the model sees (never less than an eighth of the mask's size). More helps "
+        "the result fit the scene; less gives finer detail.",
         default=32,
         low=0,
         high=2048,

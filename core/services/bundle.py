@@ -66,7 +66,7 @@ class InvalidBundle(InvalidInput):
 
 @dataclass(frozen=True, slots=True)
 class ImportedBundle:
-    """ids: the new rows. known: ids that were here already, with the same pixels, and were left as they are."""
+    """ids: the new rows. known: ids that were already here, with the same pixels, and were left as they are."""
 
     ids: tuple[str, ...]
     known: tuple[str, ...]
@@ -214,7 +214,7 @@ class Bundles:
         return new
 
     def _parent(self, generation: Generation, ids: Mapping[str, str]) -> str | None:
-        """The parent, if it came along or is here already."""
+        """The parent, if it came along or is already here."""
         parent = generation.parent_id
         if parent is None or parent in ids:
             return ids.get(parent)

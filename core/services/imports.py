@@ -86,7 +86,7 @@ class Imports:
         """Take one file into the gallery: a bundle or a picture. Whatever is wrong with it is told, not raised.
 
         beside: the text of a file of that name with .txt, where some tools write what others put into the picture.
-        silent: also a picture that says nothing. The same picture comes in once.
+        silent: also a picture that says nothing. Duplicates are skipped.
         """
         try:
             head = file.read(len(ZIP))

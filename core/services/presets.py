@@ -30,7 +30,7 @@ class InvalidPresets(InvalidInput):
 
 @dataclass(frozen=True, slots=True)
 class ImportedPresets:
-    """new: the names they have here now. known: those that were here already, with the same values."""
+    """new: the names they have here now. known: those that were already here, with the same values."""
 
     new: tuple[str, ...]
     known: tuple[str, ...]

@@ -89,7 +89,7 @@ class Reproductions:
         return self.repo.batch()
 
     def reasons(self) -> tuple[Reason, ...]:
-        """What was not as it had been in the newest verification of each generation, most frequent first."""
+        """What changed in the newest verification of each generation, most frequent first."""
         return reasons_of(self.repo.changes(LOOKED_AT))
 
     def failures(self) -> list[tuple[str, int]]:

@@ -45,7 +45,7 @@ def _device(looking: Found) -> None:
     st.markdown(f":material/memory: {escaped(title)}")
     others = [device.title for key, device in devices.items() if key != in_use]
     if others:
-        st.caption(f"Also here: {escaped('; '.join(others))}")
+        st.caption(f"Also available: {escaped('; '.join(others))}")
 
 
 def _model(studio: Studio) -> None:
@@ -55,5 +55,5 @@ def _model(studio: Studio) -> None:
     except StudioError as error:
         show_error(f"{key}: {error}", error.link)
         return
-    state = ":green-badge[ready]" if ready else ":orange-badge[to be downloaded when you ask for it]"
+    state = ":green-badge[ready]" if ready else ":orange-badge[not downloaded]"
     st.markdown(f":material/deployed_code: {escaped(title)} {state}")

@@ -37,7 +37,7 @@ def queue_view(studio: Studio) -> None:
         if view.waiting_count > len(view.waiting):
             st.caption(f"and {view.waiting_count - len(view.waiting):,} more after these")
         if view.verifying:
-            st.caption(f":material/fact_check: {view.verifying:,} to be verified, after everything that is painted.")
+            st.caption(f":material/fact_check: {view.verifying:,} to be verified, after all generations.")
         _unfinished(studio, view)
 
 
@@ -66,11 +66,11 @@ def _headline(studio: Studio, view: QueueView) -> None:
                     ":material/pause:",
                     "queue-pause",
                     studio.queue.pause,
-                    help="What is being painted still ends; nothing else begins until you resume, also after a restart",
+                    help="The current picture will finish. Nothing new starts until you resume, even after a restart",
                 )
             _cancel_all(studio, len(view.running) + view.waiting_count)
     if view.is_paused:
-        st.warning("The queue is paused: nothing new begins.", icon=":material/pause_circle:")
+        st.warning("The queue is paused: nothing new starts.", icon=":material/pause_circle:")
 
 
 def _cancel_all(studio: Studio, count: int) -> None:
@@ -81,7 +81,7 @@ def _cancel_all(studio: Studio, count: int) -> None:
         st.button("Cancel all", icon=icon, disabled=True, key="queue-cancel-none")
         return
     with st.popover("Cancel all", icon=icon, key="queue-cancel-asks"):
-        st.markdown("Those of other people too. They stay in the gallery, and can be run again from there.")
+        st.markdown("This also cancels other people's. They stay in the gallery and can be run again from there.")
         _button(
             f"Cancel {counted(count, 'generation')}", icon, "queue-cancel-all", studio.queue.cancel_all, type="primary"
         )
@@ -105,12 +105,12 @@ def _running(studio: Studio, entry: QueueEntry) -> None:
 
 
 def _waiting(studio: Studio, nth: int, entry: QueueEntry, *, is_last: bool, is_paused: bool) -> None:
-    id, name = entry.generation.id, f"{nth + 1} in line, {_name(entry.generation)}"
+    id, name = entry.generation.id, f"No. {nth + 1} in queue, {_name(entry.generation)}"
     with st.container(border=True, horizontal=True, vertical_alignment="center"):
         _picture(studio, entry.generation)
         with st.container(width="stretch"):
             _words(entry.generation)
-            st.caption(f"{nth + 1} in line{'' if is_paused else _when(entry)}")
+            st.caption(f"No. {nth + 1} in queue{'' if is_paused else _when(entry)}")
         moves = (
             (Move.NEXT, "Do next", ":material/vertical_align_top:", nth == 0),
             (Move.EARLIER, "Earlier", ":material/arrow_upward:", nth == 0),
@@ -130,7 +130,7 @@ def _unfinished(studio: Studio, view: QueueView) -> None:
     if not view.unfinished:
         return
     st.header("Interrupted")
-    st.caption("The program ended before these were done. Nothing of them is lost.")
+    st.caption("These were interrupted. Nothing is lost.")
     ids = [generation.id for generation in view.unfinished]
     if len(ids) > 1:
         _button("Continue all", ":material/play_arrow:", "queue-continue-all", _continue, studio, ids)
@@ -168,7 +168,7 @@ def _picture(studio: Studio, generation: Generation) -> None:
         except StudioError:
             st.caption("No picture")
             return
-        st.image(small, alt="What is repainted", width="stretch")
+        st.image(small, alt="The masked area", width="stretch")
 
 
 def _words(generation: Generation) -> None:
@@ -181,7 +181,7 @@ def _words(generation: Generation) -> None:
 
 
 def _prompt(generation: Generation, most: int) -> str:
-    return beginning(generation.params.prompt, most) or "(no prompt: filled from its surroundings)"
+    return beginning(generation.params.prompt, most) or "(no prompt)"
 
 
 def _name(generation: Generation) -> str:
@@ -191,5 +191,5 @@ def _name(generation: Generation) -> str:
 def _when(entry: QueueEntry) -> str:
     if entry.starts_in_s is None:
         return ""
-    starts = f", begins in about {duration(entry.starts_in_s)}" if entry.starts_in_s >= 1 else ", begins soon"
+    starts = f", starts in about {duration(entry.starts_in_s)}" if entry.starts_in_s >= 1 else ", starts soon"
     return starts + (f", takes about {duration(entry.takes_s)}" if entry.takes_s is not None else "")

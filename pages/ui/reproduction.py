@@ -25,7 +25,7 @@ from pages.ui.shell.wording import counted
 
 WANTED = {
     Wanted.UNVERIFIED: "Not yet verified",
-    Wanted.ELSEWHERE: "Made in another environment",
+    Wanted.ELSEWHERE: "Made in a different environment",
     Wanted.ALL: "All",
 }
 COLOURS = {Verdict.EXACT: "#0e857a", Verdict.CLOSE: "#3566c9", Verdict.DIFFERENT: "#e0952f"}
@@ -40,12 +40,12 @@ def reproduction_view(studio: Studio) -> None:
     here = _here(looking)
     overview = studio.reproductions.overview(here or ())
     st.markdown(
-        "A verification paints a picture again under its recorded conditions, and compares every pixel. Do it after "
-        "an update of PyTorch or diffusers, or when you move to another machine."
+        "Verifying runs a generation again with its recorded settings and compares every pixel. Do it after updating "
+        "PyTorch or diffusers, or after moving to another machine."
     )
     if not overview.total:
-        st.info("There is nothing to verify yet. Paint something first.", icon=":material/fact_check:")
-        st.page_link(INPAINT_PAGE, label="Paint the first one", icon=":material/arrow_forward:")
+        st.info("There is nothing to verify yet. Make something first.", icon=":material/fact_check:")
+        st.page_link(INPAINT_PAGE, label="Make your first one", icon=":material/arrow_forward:")
         return
     _counts(overview)
     _choose(studio, overview, looking)
@@ -101,7 +101,7 @@ def _choose(studio: Studio, overview: Overview, looking: Future[Sequence[Mapping
         type="primary",
         disabled=not count,
     )
-    st.caption("New pictures always go first. Imported pictures of other programs cannot be run again.")
+    st.caption("New pictures always go first. Pictures imported from other tools cannot be run again.")
 
 
 def _verify_all(studio: Studio, wanted: Wanted, looking: Future[Sequence[Mapping[str, str]]]) -> None:
@@ -114,12 +114,12 @@ def _verify_all(studio: Studio, wanted: Wanted, looking: Future[Sequence[Mapping
 def _wait_for(looking: Future) -> None:
     if looking.done():
         st.rerun()
-    st.caption("Looking at this machine")
+    st.caption("Checking this machine")
 
 
 def _environments(overview: Overview) -> None:
     if not overview.elsewhere:
-        st.caption("Everything was made under the versions and switches of this machine.")
+        st.caption("Everything was made with the versions and settings of this machine.")
     for elsewhere in overview.elsewhere[:ENVIRONMENTS_SHOWN]:
         changes = [escaped(str(change)) for change in elsewhere.changes]
         more = f", and {len(changes) - CHANGES_SHOWN} more" if len(changes) > CHANGES_SHOWN else ""
@@ -149,7 +149,7 @@ def batch_progress(studio: Studio) -> bool:
     if batch.total:
         st.progress(batch.done / batch.total, text=_in_words(batch))
         if studio.queue.is_paused():
-            st.caption("The queue is paused, so nothing is verified now.")
+            st.caption("The queue is paused, so nothing is being verified.")
         action_button(
             button_label("Cancel", "all verifications"),
             studio.reproductions.cancel_all,
@@ -171,12 +171,12 @@ def _why(studio: Studio) -> None:
     reasons, failures = studio.reproductions.reasons(), studio.reproductions.failures()
     if not reasons and not failures:
         return
-    st.header("What was not as it had been")
+    st.header("What changed")
     if reasons:
         rows = reasons[:REASONS_SHOWN]
         table = {"What": [escaped(reason.words) for reason in rows], "In": [f"{reason.count:,}" for reason in rows]}
         table |= {verdict: [f"{reason.verdicts.get(verdict, 0):,}" for reason in rows] for verdict in Verdict}
-        alt = "Changes, and in how many verifications of each verdict"
+        alt = "Changes, with the number of verifications of each verdict"
         st.table(table, hide_index=True, border="horizontal", alt=alt)
         if len(reasons) > REASONS_SHOWN:
             st.caption(f"and {len(reasons) - REASONS_SHOWN} more")
@@ -205,7 +205,7 @@ def _pictures(studio: Studio, overview: Overview) -> None:
         answer = gallery_grid(studio.gallery, page.generations, key="reproduction", selectable=False)
         if answer.opened:
             st.switch_page(GALLERY_PAGE, query_params=address_of(answer.opened))
-    label, icon = "All of them in the gallery", ":material/photo_library:"
+    label, icon = "Show all in the gallery", ":material/photo_library:"
     st.page_link(GALLERY_PAGE, label=label, icon=icon, query_params=filter.to_query())
 
 

@@ -52,13 +52,13 @@ def statistics_view(studio: Studio) -> None:
     asked = _asked_for(studio)
     made, paces = _counted(studio, asked, studio.database_title, studio.gallery.count())
     if not made:
-        st.info("Nothing was made with these choices. Choose a longer time or other models.", icon=":material/search:")
+        st.info("Nothing matches. Choose a longer period or other models.", icon=":material/search:")
         return
     _totals(made, paces)
     _durations(studio, paces)
     _days(made)
     _endings(made)
-    st.caption("What lies in the trash is not counted, and durations leave out what was imported. Days are in UTC.")
+    st.caption("Without the trash; times without imported pictures. Days are in UTC.")
 
 
 @st.cache_data(ttl=FRESH_S, max_entries=32, show_spinner="Counting", hash_funcs={GalleryFilter: repr})
@@ -69,11 +69,11 @@ def _counted(_studio: Studio, asked: GalleryFilter, database: str, count: int) -
 
 def _nothing_yet() -> None:
     st.info(
-        "Nothing to count yet. As soon as you have painted something, you see here how long it took with which model, "
-        "steps and size, what was made when, and how much of it could be reproduced.",
+        "Nothing to count yet. Once you have made something, this page shows how long it took by model, steps and "
+        "size, what was made when, and how much of it could be reproduced.",
         icon=":material/bar_chart:",
     )
-    st.page_link(INPAINT_PAGE, label="Paint the first one", icon=":material/arrow_forward:")
+    st.page_link(INPAINT_PAGE, label="Make your first one", icon=":material/arrow_forward:")
 
 
 # What is asked for, in the address -----------------------------------------------------------------------------
@@ -123,14 +123,14 @@ def _totals(made: Sequence[Made], paces: Sequence[Pace]) -> None:
         st.metric("Generations", f"{all_of_it:,}", width=160)
         st.metric("Succeeded", f"{succeeded / ended:.1%}" if ended else "none ended yet", width=160)
         if durations.count:
-            st.metric("Half took less than", duration(durations.within_s(0.5)), width=160)
+            st.metric("Median time", duration(durations.within_s(0.5)), width=160)
             st.metric("Time painted", duration(durations.total_s), width=200)
 
 
 def _durations(studio: Studio, paces: Sequence[Pace]) -> None:
-    st.header("How long it took")
+    st.header("Run time")
     if not paces:
-        st.caption("None of these was finished here, so there are no times.")
+        st.caption("No finished runs yet.")
         return
     rows = _grouped(paces, lambda pace: (pace.model, pace.device))
     left, right = st.columns(2, gap="large")
@@ -141,24 +141,26 @@ def _durations(studio: Studio, paces: Sequence[Pace]) -> None:
         _pace_chart(stepped, "Steps", lambda pace: pace.steps, "By steps")
     with right:
         sized = [pace for pace in paces if pace.working_px]
-        _pace_chart(sized, "Working size (px, side of a square)", lambda p: round(sqrt(p.working_px or 0)), "By size")
+        _pace_chart(
+            sized, "Processing resolution (px, side of a square)", lambda p: round(sqrt(p.working_px or 0)), "By size"
+        )
     if len(rows) > SERIES:
-        st.caption(f"The charts show the {SERIES} most used; the table shows all.")
+        st.caption(f"The charts show the {SERIES} most used combinations; the table shows all.")
     st.table(
         [
             {
                 "Model": escaped(model),
                 "Device": escaped(device),
                 "Runs": f"{durations.count:,}",
-                "Half within": duration(durations.within_s(0.5)),
-                "Nine of ten within": duration(durations.within_s(0.9)),
-                "All together": duration(durations.total_s),
+                "Median": duration(durations.within_s(0.5)),
+                "90th percentile": duration(durations.within_s(0.9)),
+                "Total": duration(durations.total_s),
             }
             for (model, device), durations in rows.items()
         ],
         hide_index=True,
         border="horizontal",
-        alt="How long generations took, by model and device",
+        alt="Run times by model and device",
     )
 
 
@@ -205,7 +207,7 @@ def _days(made: Sequence[Made]) -> None:
     first, last = made[0].day, made[-1].day
     unit, begins = _unit(first, last)
     counts = _summed(made, lambda m: (begins(m.day), m.status))
-    st.header("What was made when")
+    st.header("Activity")
     bars = [
         {"day": day.isoformat(), "status": STATUS_TITLES[status], "n": n} for (day, status), n in sorted(counts.items())
     ]
@@ -257,12 +259,12 @@ def _unit(first: date, last: date) -> tuple[str, Callable[[date], date]]:
 def _endings(made: Sequence[Made]) -> None:
     left, right = st.columns(2, gap="large")
     with left:
-        st.header("How they ended")
+        st.header("Outcomes")
         # Of those that ended, as above: what still waits has not succeeded, and has not failed either.
         statuses = _summed([m for m in made if not m.status.is_active], lambda m: m.status)
         _shares([(STATUS_TITLES[s], statuses[s], {"status": s}) for s in Status if statuses[s]])
     with right:
-        st.header("What verification found")
+        st.header("Verification results")
         verdicts = _summed([m for m in made if m.status is Status.SUCCEEDED], lambda m: m.verdict or UNVERIFIED)
         _shares(
             [
@@ -276,7 +278,7 @@ def _endings(made: Sequence[Made]) -> None:
 def _shares(values: Sequence[tuple[str, int, Mapping[str, str]]]) -> None:
     """Each with its share and the way to those of all time in the gallery."""
     if not values:
-        st.caption("None was finished yet.")
+        st.caption("No finished runs yet.")
     total = sum(n for _, n, _ in values)
     for title, n, query in sorted(values, key=lambda value: -value[1]):
         with st.container(horizontal=True, vertical_alignment="center"):

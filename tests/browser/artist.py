@@ -179,7 +179,7 @@ class Artist:
         wait_until(lambda: len(self.draft["generations"]) > before or self.rows, "it is submitted")
 
     def see_result(self) -> None:
-        self.page.get_by_text("Outside the mask: unchanged, checked").wait_for()
+        self.page.get_by_text("Outside the mask: unchanged (checked)").wait_for()
         self.page.get_by_role("img", name="After").wait_for()
 
     # What is on disk

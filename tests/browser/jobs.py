@@ -80,8 +80,8 @@ class Job:
         self.mia.page.get_by_role("button", name="Generate", exact=True).click()
         wait_until(lambda: set(self.mia.draft["generations"]) - known, "it is submitted")
         wait_until(lambda: [row for row in self.mia.rows if row["status"] not in ("queued", "running")], "it ends")
-        self.mia.page.get_by_text("Outside the mask: unchanged, checked").first.wait_for()
-        self.mia.page.get_by_text("Outside the mask: unchanged, checked").first.scroll_into_view_if_needed()
+        self.mia.page.get_by_text("Outside the mask: unchanged (checked)").first.wait_for()
+        self.mia.page.get_by_text("Outside the mask: unchanged (checked)").first.scroll_into_view_if_needed()
         row = self.mia.rows[-1]
         print(
             f"{self.name}: {row['model']}, {row['status']}, {row['width']} x {row['height']}, "
@@ -152,7 +152,7 @@ def repair(job: Job) -> None:
     job.choose_mode("Remove")
     page.get_by_text("More parameters").click()
     page.get_by_text("Soft mask").first.click()
-    change = page.locator(".painter").get_by_label("Change")
+    change = page.locator(".painter").get_by_label("Mask strength")
     change.focus()
     for _ in range(3):
         page.keyboard.press("ArrowLeft")

@@ -219,7 +219,7 @@ def test_a_chosen_segment_is_written_in_the_colour_of_text(visit, scheme):
 
 def test_on_a_phone_one_button_holds_what_can_be_done_with_the_selected(visit, filled):
     page = visit("gallery", **PHONE)
-    button = page.get_by_role("button", name="With the selected")
+    button = page.get_by_role("button", name="Selected")
     assert button.is_disabled()
 
     page.locator(f".tile[data-id='{filled.ids[0]}'] .pick").tap()

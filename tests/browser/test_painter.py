@@ -184,7 +184,7 @@ def test_shapes_cover_what_they_go_around(mia, tool):
 
 
 def test_less_change_paints_a_soft_mask_and_the_eraser_takes_all_of_it(mia):
-    mia.page.get_by_role("slider", name="How much may change").fill("40")
+    mia.page.get_by_role("slider", name="Mask strength").fill("40")
     paint(mia, *LINE)
     mia.page.locator(".painter[data-stored=true]").wait_for()
     soft = np.asarray(mia.mask)
@@ -263,7 +263,7 @@ def test_tools_of_the_page_change_the_mask_in_the_painter_and_can_be_undone_ther
 
 
 def test_one_click_selects_similar_colours(mia):
-    choose(mia, "Similar colour")
+    choose(mia, "Magic wand")
     [(x, y)] = places(mia, (0.1, 0.05))
 
     mia.page.mouse.click(x, y)
@@ -416,7 +416,7 @@ def test_a_polygon_is_taken_away_where_that_is_chosen_and_can_be_zoomed_into(mia
     mia.page.get_by_role("button", name="Invert").click()
     mia.page.get_by_text("100 % of the picture will be repainted").wait_for()
     choose(mia, "Polygon")
-    mia.page.get_by_role("checkbox", name="Take away").check()
+    mia.page.get_by_role("checkbox", name="Subtract").check()
     click(mia, *CORNERS[:2])
     mia.stage.focus()
     mia.page.keyboard.press("+")
@@ -435,7 +435,7 @@ def test_a_finger_taps_a_polygon_and_two_fingers_leave_its_corners(artist):
     for corner in CORNERS[:3]:
         fingers.move((corner, corner))
     fingers.move(((0.4, 0.5), (0.2, 0.5)), ((0.6, 0.5), (0.8, 0.5)))
-    choose(mia, "Fit the picture into the window")
+    choose(mia, "Fit to window")
     assert "3 corners" in share(mia)
     for corner in [CORNERS[3], CORNERS[0]]:
         fingers.move((corner, corner))
@@ -452,7 +452,7 @@ def press(mia: Artist, key: str, times: int) -> None:
 
 
 def test_a_dab_and_a_stroke_are_painted_and_erased_by_keys_alone(mia):
-    mia.page.get_by_role("button", name="Keys of the painter").focus()
+    mia.page.get_by_role("button", name="Keyboard shortcuts").focus()
     mia.page.keyboard.press("Tab")
     for _ in range(4):
         if mia.page.evaluate("document.activeElement.shadowRoot?.activeElement?.className === 'stage'"):
@@ -569,13 +569,13 @@ def test_what_was_changed_elsewhere_meanwhile_is_a_step_of_its_own(mia):
 
 def test_the_list_of_keys_closes_by_esc_and_by_painting_and_lets_the_stroke_through(mia):
     keys = mia.page.locator(".painter .keys")
-    choose(mia, "Keys of the painter")
+    choose(mia, "Keyboard shortcuts")
     keys.wait_for()
     box, stage = keys.bounding_box(), mia.stage.bounding_box()
     mia.page.keyboard.press("Escape")
     keys.wait_for(state="hidden")
 
-    choose(mia, "Keys of the painter")
+    choose(mia, "Keyboard shortcuts")
     keys.wait_for()
     # Right below the list.
     x = (box["x"] + box["width"] / 2 - stage["x"]) / stage["width"]

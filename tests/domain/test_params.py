@@ -210,7 +210,7 @@ def test_what_is_no_record_of_ours_is_refused_in_words(text):
         ({"strength": float("nan")}, "Strength"),
         ({"guidance_scale": float("inf")}, "Guidance"),
         ({"num_inference_steps": 0}, "Steps"),
-        ({"size": 100}, "Working size"),
+        ({"size": 100}, "Processing resolution"),
         ({"scheduler": "magic"}, "Scheduler"),
         ({"model": "  "}, "Model"),
         ({"prompt": "x" * 20_001}, "Prompt"),
@@ -224,7 +224,7 @@ def test_a_value_outside_its_limits_is_named_in_a_sentence(wrong, named):
 
 
 def test_all_wrong_values_are_named_at_once():
-    with pytest.raises(InvalidParams, match=r"(?s)Seed.*Working size|Working size.*Seed"):
+    with pytest.raises(InvalidParams, match=r"(?s)Seed.*Processing resolution|Processing resolution.*Seed"):
         InpaintParams(seed=-1, size=99)
 
 

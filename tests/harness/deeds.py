@@ -99,7 +99,7 @@ class Artist:
         self.studio.collector.collect()
 
     def free(self) -> None:
-        """Delete for good what lies in the trash, and its files at once."""
+        """Delete permanently what lies in the trash, and its files at once."""
         ids = [row.id for row in self._some(200, in_trash=True)]
         self.say(deleting=ids, emptying=True)
         self.studio.gallery.empty_trash(all=True, at_once=True)

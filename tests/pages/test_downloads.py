@@ -51,15 +51,15 @@ def test_the_result_the_mask_and_the_original_can_be_taken_along(opened):
     labels = [button.label for button in page.get("download_button")]
 
     assert labels == ["Download the result", "Mask as PNG", "Original as PNG"]
-    assert "The file says how it was made" in words_on(page)
+    assert "The file contains its generation metadata" in words_on(page)
 
 
 def test_what_the_camera_wrote_goes_along_and_the_place_only_with_its_switch(opened):
     page = opened(exif=camera_exif().tobytes())
 
-    assert "not where it was taken" in words_on(page)
+    assert "without the location (GPS)" in words_on(page)
     page.toggle(key="place-here").set_value(True).run()
-    assert "; and where it was taken" in words_on(page)
+    assert ", and the location (GPS)" in words_on(page)
     page.toggle(key="strip-here").set_value(True).run()
     assert "camera" not in words_on(page)
 
@@ -76,7 +76,7 @@ def test_stripping_is_said_in_words(opened):
 
     page.toggle[0].set_value(True).run()
 
-    assert "nothing about how it was made" in words_on(page)
+    assert "only the pixels and their colour profile" in words_on(page)
 
 
 def test_a_format_that_loses_something_says_so(opened):

@@ -88,7 +88,7 @@ def test_an_empty_gallery_tells_how_to_begin(gallery):
     page = gallery()
 
     assert "Nothing here yet" in page.info[0].value
-    assert [link.label for link in page.get("page_link")] == ["Paint the first one"]
+    assert [link.label for link in page.get("page_link")] == ["Make your first one"]
 
 
 def test_the_newest_generation_comes_first_with_its_prompt(gallery, studio, dispatcher, grid):
@@ -212,7 +212,7 @@ def test_the_empty_tiles_of_a_cancelled_batch_go_to_the_trash_with_one_click(gal
     for id in (marked, *batch):
         studio.generations.cancel(id)
     page = gallery()
-    assert "4 cancelled without a picture" in words_on(page)
+    assert "4 cancelled without a result" in words_on(page)
 
     page.button(key="trash-cancelled").click().run()
 
@@ -277,10 +277,10 @@ def test_the_address_of_a_generation_shows_its_whole_record(gallery, studio, dis
         assert parameter.title in words
     for value in ("a green bird", "blurry", "123456", "3.5", "DDIM", "0.5", "64 px", "3 px", "5 px", "24 px"):
         assert value in words
-    assert "Outside the mask: unchanged, checked" in words
+    assert "Outside the mask: unchanged (checked)" in words
     assert "holiday" in words
     assert "cpu, float32" in words
-    for title in ("Time in the queue", "Time to load the model", "Time to paint", "Steps really run", "Part painted"):
+    for title in ("Time in queue", "Time to load the model", "Time to paint", "Steps run", "Crop"):
         assert title in words
     for fact in generation.environment:
         assert fact in words
@@ -314,7 +314,7 @@ def test_running_again_queues_a_child_and_links_to_it(gallery, studio, dispatche
     assert (child.parent_id, child.relation, child.status) == (id, Relation.RERUN, Status.QUEUED)
     assert child.params.seed == 9
     assert any("Queued again" in message.value for message in page.success)
-    assert "Open the new one" in [link.label for link in page.get("page_link")]
+    assert "Open the new generation" in [link.label for link in page.get("page_link")]
 
 
 @pytest.mark.parametrize(
@@ -429,7 +429,7 @@ def test_verify_queues_a_rerun_for_comparison_and_its_verdict_is_shown(studio, d
 
     assert studio.reproductions.of(id)[0].reproduction.verdict == "EXACT"
     assert "Reproduction: EXACT" in words_on(page)
-    assert "came out the same, pixel by pixel" in words_on(page)
+    assert "the result is identical, pixel by pixel" in words_on(page)
 
 
 def test_a_different_verdict_says_how_far_and_why(studio, dispatcher, gallery, inpainter):

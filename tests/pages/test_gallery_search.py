@@ -95,7 +95,7 @@ def test_rating_favourite_lineage_size_and_days_are_filters_too(open_at, studio,
     assert (grid.ids, chips(page)) == ([ids[1]], ["Favourites"])
     page.pills(key="filter-favourite").set_value(None).run()
     page.pills(key="filter-has_parent").set_value(True).run()
-    assert (grid.ids, chips(page)) == ([child], ["Made from another"])
+    assert (grid.ids, chips(page)) == ([child], ["Derived"])
     page.pills(key="filter-has_parent").set_value(None).run()
     page.number_input(key="filter-min_px").set_value(97).run()
     assert (grid.ids, chips(page)) == ([], ["At least 97 px"])
@@ -187,7 +187,7 @@ def test_a_page_on_which_nothing_is_left_is_not_taken_for_an_empty_trash(gallery
 
     page = gallery(trash="true", after=second)
 
-    assert "Nothing is left on this page" in page.info[0].value
+    assert "This page is empty" in page.info[0].value
 
 
 # Saved searches ------------------------------------------------------------------------------------------------
@@ -237,8 +237,8 @@ def test_a_selection_is_made_favourite_rated_and_tagged(open_at, studio, dispatc
         g = studio.gallery.get(id)
         expected = (True, 4, ("sea", "sky")) if id in ids[:2] else (False, None, ())
         assert (g.favourite, g.rating, g.tags) == expected
-    button(page, "No favourite").click().run()
-    button(page, "No rating").click().run()
+    button(page, "Remove from favourites").click().run()
+    button(page, "Clear rating").click().run()
     page.multiselect(key="tags-of-selected").set_value(["sky"])
     button(page, "Remove tags").click().run()
     assert [(g.favourite, g.rating, g.tags) for g in map(studio.gallery.get, ids[:2])] == [(False, None, ("sea",))] * 2
@@ -295,7 +295,7 @@ def test_nothing_is_removed_for_good_without_a_second_word(gallery, studio, disp
     studio.gallery.trash(ids)
     grid.answer = {"selected": ids[:1]}
 
-    page = button(gallery(trash="true"), "Delete for good").click().run()
+    page = button(gallery(trash="true"), "Delete permanently").click().run()
     assert "cannot be undone" in words_on(page)
     page = button(gallery(trash="true"), "Empty trash").click().run()
     assert "3 in all" in words_on(page)
@@ -312,9 +312,9 @@ def test_one_of_the_trash_and_then_all_of_it_is_removed(gallery, studio, dispatc
     clock.wait(days=31)
     studio.gallery.trash(ids[2:])
 
-    page = button(dialog("_delete_for_good", ids[:1]), "Delete for good").click().run()
+    page = button(dialog("_delete_for_good", ids[:1]), "Delete permanently").click().run()
     assert in_trash() == 3
-    assert page.session_state["studio.news.trash"] == "1 generation removed for good."
+    assert page.session_state["studio.news.trash"] == "1 generation deleted permanently."
     page = dialog("_empty_trash")
     page.checkbox(key="only-old").check()
     button(page, "Empty trash").click().run()

@@ -61,9 +61,9 @@ def test_it_says_what_this_is_and_where_to_begin(home):
     page = home()
 
     assert page.title[0].value == "Inpaint Studio"
-    assert "Repaint a part of a picture" in words_on(page)
+    assert "Repaint part of a picture" in words_on(page)
     assert "Nothing here yet" in words_on(page)
-    assert [link.label for link in page.get("page_link")] == ["Open a picture", "Look at the gallery"]
+    assert [link.label for link in page.get("page_link")] == ["Open a picture", "Open the gallery"]
 
 
 def test_it_shows_the_device_and_the_model_in_use(home):
@@ -88,13 +88,13 @@ def test_a_better_device_that_is_not_in_use_is_named_too(home, monkeypatch):
     page = home  # the machine below has a card, the settings chose the processor
     monkeypatch.setattr("core.engine.device.devices", lambda: (CUDA, *fake_devices()))
 
-    assert "Also here: A made\\-up card" in words_on(page())
+    assert "Also available: A made\\-up card" in words_on(page())
 
 
 def test_a_model_that_is_not_here_yet_says_so(home, studio):
     studio.models.ready.clear()
 
-    assert "to be downloaded" in words_on(home())
+    assert "not downloaded" in words_on(home())
 
 
 def test_a_device_that_is_not_there_shows_a_sentence_and_the_rest_of_the_page(home, monkeypatch):

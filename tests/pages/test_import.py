@@ -60,7 +60,7 @@ def test_several_files_come_in_and_each_has_its_line(panel, studio):
 
     words = told(page)
     assert "comfyui.png: imported, from ComfyUI" in words
-    assert "silent.png: left out" in words
+    assert "silent.png: skipped" in words
     assert "bad.png: refused. This file cannot be read as a picture" in words
     assert studio.gallery.count() == 2
 

@@ -159,7 +159,7 @@ def test_the_canvas_waits_until_the_browser_has_told_how_much_room_there_is(open
 
 
 def test_every_stroke_is_stored_and_counted(opened, hand, studio):
-    assert "Nothing is painted yet" in words_on(opened)
+    assert "Nothing is masked yet" in words_on(opened)
 
     hand.paint(0, 0, 240, 320)
     opened.run()
@@ -290,10 +290,10 @@ def test_another_model_can_be_named_and_one_that_is_unknown_says_so(opened, stud
 
 def test_a_prompt_without_a_word_that_the_pocket_model_knows_is_warned_about(opened):
     widget(opened, "text_area", "prompt").set_value("a spaceship").run()
-    assert "knows nothing of what the prompt names" in words_on(opened)
+    assert "knows none of the things in the prompt" in words_on(opened)
 
     widget(opened, "text_area", "prompt").set_value("a red balloon").run()
-    assert "knows nothing of what the prompt names" not in words_on(opened)
+    assert "knows none of the things in the prompt" not in words_on(opened)
     assert "balloon, cat" in words_on(opened)
 
 
@@ -487,10 +487,10 @@ def painted(ready, dispatcher) -> AppTest:
 def test_the_result_stands_beside_the_original_with_what_was_checked(painted, studio):
     [row] = studio.gallery.browse().generations
 
-    assert "Outside the mask: unchanged, checked" in words_on(painted)
+    assert "Outside the mask: unchanged (checked)" in words_on(painted)
     assert f"Seed {row.params.seed}" in words_on(painted)
     [link] = painted.get("page_link")
-    assert (link.label, link.proto.query_string) == ("All its details", f"generation={row.id}")
+    assert (link.label, link.proto.query_string) == ("View details", f"generation={row.id}")
 
 
 def test_a_changed_pixel_outside_the_mask_is_said_in_red(ready, dispatcher, monkeypatch):

@@ -67,7 +67,7 @@ def test_a_sheet_makes_every_combination_and_shows_them_as_one_picture(studio, r
     assert [[(g.params.seed, g.params.guidance_scale) for g in line] for line in made.cells] == [
         [(seed, guidance) for guidance in (1.0, 5.0)] for seed in (7, 8, 9)
     ]
-    assert "6 of 6 are done" in words_on(ready)
+    assert "6 of 6 done" in words_on(ready)
 
 
 def test_what_cannot_be_varied_is_told_and_makes_no_sheet(ready, studio):

@@ -81,7 +81,7 @@ def test_the_tree_shows_the_family_with_the_open_one_marked(card, tree, slider, 
     ]
     assert tree.twigs[0]["title"] == "a first *one*"
     assert tree.twigs[0]["picture"]
-    assert tree.twigs[1]["detail"].startswith("Painted on · seed 1 · ")
+    assert tree.twigs[1]["detail"].startswith("Continued · seed 1 · ")
     assert tree.twigs[3]["detail"].startswith("Queued · Run again · seed 0")
 
 
@@ -126,7 +126,7 @@ def test_the_whole_chain_is_replayed_with_one_click_and_is_exact(card, tree, sli
     page = card(chain[2])
 
     assert "after 3 steps the last picture is EXACT" in told(page)
-    assert "Compare the old and the new picture" in [link.label for link in page.get("page_link")]
+    assert "Compare old and new" in [link.label for link in page.get("page_link")]
 
 
 def test_a_replay_that_came_out_otherwise_says_where(card, tree, slider, studio, inpainter, chain):
@@ -137,7 +137,7 @@ def test_a_replay_that_came_out_otherwise_says_where(card, tree, slider, studio,
 
     page = card(chain[2])
 
-    assert "the last picture is DIFFERENT. The first step that came out otherwise is step 2" in told(page)
+    assert "the last picture is DIFFERENT. Step 2 is the first that differs" in told(page)
 
 
 def test_a_replay_can_be_stopped(card, tree, slider, studio, chain):
@@ -168,7 +168,7 @@ def test_the_card_of_a_cell_shows_its_sheet(studio, dispatcher, card):
     page.run()
 
     assert not page.exception
-    assert any("2 of 2 are done" in caption.value.replace("\\", "") for caption in page.caption)
+    assert any("2 of 2 done" in caption.value.replace("\\", "") for caption in page.caption)
 
 
 def test_along_an_extended_chain_only_pictures_of_one_size_are_laid_on_each_other(studio, chain, card):

@@ -33,11 +33,11 @@ def test_what_the_picture_says_is_told_with_the_program_that_made_it(inpaint):
     page = upload(inpaint(), a_file())
 
     words = words_on(page)
-    assert "This picture says how it was made**, by A1111" in words
+    assert "This picture contains its generation parameters**, written by A1111" in words
     assert "“a *cat* in a hat” · " in words
     assert "Steps 25" in words
     assert "Seed 42" in words
-    assert "its model, dreamy-mix, is not among the models here" in words
+    assert "model dreamy-mix isn't installed here" in words
 
 
 def test_its_parameters_fill_the_form_with_one_click_and_are_kept(inpaint, studio):
@@ -77,7 +77,7 @@ def test_the_offer_can_be_left_and_changes_nothing(inpaint, studio):
 def test_a_seed_that_is_too_large_is_told(inpaint):
     page = upload(inpaint(), a_file(seed=2**60))
 
-    assert f"its seed, {2**60}, is too large" in words_on(page)
+    assert f"seed {2**60} is too large" in words_on(page)
 
 
 def test_a_picture_that_says_nothing_is_opened_without_a_word(inpaint):
@@ -107,5 +107,5 @@ def test_a_prompt_that_is_too_long_is_told_and_the_rest_is_offered(inpaint):
 def test_a_label_of_the_tool_is_told_and_nothing_is_offered(inpaint):
     page = upload(inpaint(), in_file(BOX + b"OpenAI" + GENERATED, "PNG"))
 
-    assert "This picture says that OpenAI made it, and not how" in words_on(page)
+    assert "This picture was made with OpenAI; its parameters are not recorded" in words_on(page)
     assert not [button for button in page.button if str(button.key).endswith("use-said")]

@@ -49,7 +49,7 @@ def test_of_another_seed_it_is_known_too_that_its_canvas_was_extended(studio, op
 
 
 def test_a_picture_is_extended_to_a_shape(studio, opened):
-    widget(opened, "segmented_control", "extend-by").set_value("To a shape").run()
+    widget(opened, "segmented_control", "extend-by").set_value("To an aspect ratio").run()
 
     page = extend(opened)
 

@@ -288,7 +288,7 @@ def test_similar_colours_are_found_by_numbers_on_either_canvas(inpaint, browser,
     page = upload(inpaint(), png(image))
     if canvas_is == "simple":
         page.toggle(key=f"{draft_id(page)}.simple-canvas").set_value(True).run()
-    page.segmented_control(key="numbers-kind").set_value("Similar colour").run()
+    page.segmented_control(key="numbers-kind").set_value("Magic wand").run()
     by_numbers(page, from_the_left=25, from_the_top=30)
 
     page.button(key="numbers-add").click().run()
@@ -309,7 +309,7 @@ def test_numbers_typed_for_a_larger_picture_are_not_asked_of_a_smaller_one(page,
 
 
 def test_what_is_transparent_can_be_the_mask_and_is_offered_only_where_something_is(page, inpaint, browser, studio):
-    assert "What is transparent" not in [button.label for button in page.button]
+    assert "Transparent areas" not in [button.label for button in page.button]
 
     image = Image.new("RGBA", (96, 64), "green")
     image.paste((0, 0, 0, 0), (20, 10, 50, 40))

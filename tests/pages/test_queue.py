@@ -53,7 +53,7 @@ def test_what_waits_is_listed_with_its_prompt_and_its_place(queue, studio):
     page = queue()
 
     assert words(page).count("a fox") == 2
-    assert "2 in line" in words(page)
+    assert "No. 2 in queue" in words(page)
 
 
 def test_when_it_begins_is_told_once_there_is_experience(queue, studio, dispatcher):
@@ -167,5 +167,5 @@ def test_buttons_of_the_same_title_have_names_of_their_own(queue, studio):
 
     labels = [button.label for button in page.button if button.label.startswith("Cancel :small")]
     assert len(set(labels)) == 2
-    assert all("2 in line" in label or "1 in line" in label for label in labels)
+    assert all("2 in queue" in label or "1 in queue" in label for label in labels)
     assert all("\\<b onclick" in label for label in labels)

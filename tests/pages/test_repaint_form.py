@@ -81,7 +81,7 @@ def test_a_fill_that_has_no_effect_is_said_to_have_none(ready):
     widget(ready, "selectbox", "fill").set_value("blur").run()
     widget(ready, "slider", "strength").set_value(1.0).run()
 
-    assert "begins with pure noise" in words_on(ready)
+    assert "no effect at strength 1" in words_on(ready)
 
 
 def test_variations_of_a_result_share_its_seed_and_differ_in_theirs(studio, ready, dispatcher):

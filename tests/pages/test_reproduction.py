@@ -108,7 +108,7 @@ def test_when_nothing_was_made_elsewhere_that_is_said(opened, studio):
 
     page = choose(opened(), "elsewhere")
 
-    assert "under the versions and switches of this machine" in words_on(page)
+    assert "with the versions and settings of this machine" in words_on(page)
     assert page.button(key="verify-all").disabled
 
 
@@ -126,7 +126,7 @@ def test_verdicts_reasons_pictures_and_history_are_shown(opened, studio):
     words = words_on(page)
     assert "torch: 0.0.fake then, 2.14.1 now 1 0 0 1" in words
     assert "2026-01-01 2 0 1" in words
-    assert "All of them in the gallery" in [link.label for link in page.get("page_link")]
+    assert "Show all in the gallery" in [link.label for link in page.get("page_link")]
 
 
 def test_why_some_could_not_be_verified_is_shown(opened, studio):

@@ -48,7 +48,7 @@ def test_an_empty_gallery_says_what_will_be_here(statistics):
     page = statistics()
 
     assert "Nothing to count yet" in page.info[0].value
-    assert [link.label for link in page.get("page_link")] == ["Paint the first one"]
+    assert [link.label for link in page.get("page_link")] == ["Make your first one"]
 
 
 def test_durations_days_endings_and_verdicts_are_told(statistics, studio, dispatcher, inpainter, clock):
@@ -95,7 +95,7 @@ def test_an_address_that_makes_no_sense_is_answered_in_words(statistics, studio,
 
     page = statistics(**query)
 
-    assert page.metric or page.error or "Nothing was made with these choices" in page.info[0].value
+    assert page.metric or page.error or "Nothing matches" in page.info[0].value
 
 
 def test_what_still_waits_has_no_times_and_no_share(statistics, studio):
@@ -104,7 +104,7 @@ def test_what_still_waits_has_no_times_and_no_share(statistics, studio):
     page = statistics()
 
     assert metrics(page) == {"Generations": "1", "Succeeded": "none ended yet"}
-    assert "there are no times" in words_on(page)
+    assert "No finished runs yet" in words_on(page)
 
 
 def test_the_share_that_succeeded_is_the_same_above_and_below_while_others_wait(

@@ -86,7 +86,7 @@ def test_verify_answers_beside_its_button_with_progress_and_a_way_to_end_it(gall
     said = []
     inpainter.after_step(1, lambda: said.append(gallery(generation=id).get("progress")[0].proto.text))
     dispatcher.drain()
-    assert "Run again for comparison" in said[0]
+    assert "Running again to compare" in said[0]
     page = gallery(generation=id)
     assert "Reproduction: EXACT" in words_on(page)
     assert "It took" in words_on(page)

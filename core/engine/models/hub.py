@@ -299,7 +299,7 @@ class Hub:
 
 
 class _Progress:
-    """Counts the bytes of all files; a file that was here already, or was linked, counts whole at its end."""
+    """Counts the bytes of all files; a file that was already here, or was linked, counts whole at its end."""
 
     def __init__(self, on_progress: OnDownload) -> None:
         self._on_progress = on_progress

@@ -47,12 +47,12 @@ def bulk_bar(studio: Studio, filter: GalleryFilter, selected: Sequence[Generatio
 def _folded_actions(studio: Studio, selected: Sequence[Generation]) -> None:
     """All of them behind one button: on a phone they would take three rows above the pictures."""
     with st.popover(
-        "With the selected",
+        "Selected",
         icon=":material/checklist:",
         disabled=not selected,
         key="with-selected",
         on_change="rerun",
-        help="Organise, compare, run again, verify, export, move to trash" if selected else NOTHING,
+        help="Organise, compare, run again, verify, export or delete" if selected else NOTHING,
     ) as folded:
         if folded.open and selected:
             with st.container(horizontal=True, gap="small"):
@@ -67,7 +67,7 @@ def _organise_popover(studio: Studio, ids: Sequence[str]) -> None:
         disabled=not ids,
         key="organise",
         on_change="rerun",
-        help="Favourite, rating and tags of what is selected",
+        help="Favourite, rating and tags of the selection",
     ) as organise:
         if organise.open and ids:
             _organise(studio, ids)
@@ -95,7 +95,9 @@ def _actions(studio: Studio, selected: Sequence[Generation]) -> None:
         disabled=not results,
         on_click="ignore",
         key="export-selected",
-        help="One file with records, originals, masks and results, for another Inpaint Studio" if results else NOTHING,
+        help="One zip file with records, originals, masks and results, for another Inpaint Studio"
+        if results
+        else NOTHING,
     )
     _button("trash", "Move to trash", ":material/delete:", ids, TO_TRASH, partial(_trash, studio, ids))
 
@@ -107,10 +109,10 @@ def _trash_actions(studio: Studio, selected: Sequence[Generation], anything: boo
         "Restore",
         ":material/restore_from_trash:",
         ids,
-        "Back into the gallery",
+        "Restore to the gallery",
         partial(_restore, studio, ids),
     )
-    if _button("remove", "Delete for good", ":material/delete_forever:", ids, "They cannot be restored then"):
+    if _button("remove", "Delete permanently", ":material/delete_forever:", ids, "This cannot be undone"):
         _delete_for_good(studio, ids)
     if st.button("Empty trash", icon=":material/delete_sweep:", disabled=not anything, key="empty-trash"):
         _empty_trash(studio)
@@ -149,7 +151,7 @@ def _compare_button(results: Sequence[str]) -> None:
         icon=":material/compare:",
         disabled=not two,
         key="compare-selected",
-        help="The older one on the left" if two else "Select exactly two that have a result.",
+        help="The older one is on the left" if two else "Select exactly two finished generations.",
     ):
         address.put(**{COMPARE: list(reversed(results))})
         st.rerun()
@@ -170,7 +172,7 @@ def offer_to_tidy(studio: Studio, page: Sequence[Generation]) -> None:
     if len(ids) < MANY_CANCELLED:
         return
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
-        st.caption(f"{len(ids)} cancelled without a picture", width="content")
+        st.caption(f"{len(ids)} cancelled without a result", width="content")
         action_button(
             button_label("Move to trash", "those cancelled on this page"),
             _trash,
@@ -195,11 +197,11 @@ def _organise(studio: Studio, ids: Sequence[str]) -> None:
     st.caption(f"For {counted(len(ids), 'generation')}")
     with st.container(horizontal=True, gap="small"):
         _deed("Favourite", ":material/star:", lambda: gallery.set_favourite(ids))
-        _deed("No favourite", ":material/close:", lambda: gallery.set_favourite(ids, False))
+        _deed("Remove from favourites", ":material/close:", lambda: gallery.set_favourite(ids, False))
     st.caption("Rating")
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         st.feedback("stars", key="rate-selected", on_change=_rate, args=(studio, ids))
-        _deed("No rating", ":material/backspace:", lambda: gallery.rate(ids, None))
+        _deed("Clear rating", ":material/backspace:", lambda: gallery.rate(ids, None))
     st.multiselect(
         "Tags", gallery.tags(), key="tags-of-selected", accept_new_options=True, placeholder="Choose or write tags"
     )
@@ -233,32 +235,33 @@ def _rate(studio: Studio, ids: Sequence[str]) -> None:
 # For good ------------------------------------------------------------------------------------------------------
 
 
-@st.dialog("Delete for good", width="small")
+@st.dialog("Delete permanently", width="small")
 def _delete_for_good(studio: Studio, ids: Sequence[str]) -> None:
     st.markdown(
-        f"{counted(len(ids), 'generation')} will be removed. This cannot be undone. What was made from them stays."
+        f"{counted(len(ids), 'generation')} will be deleted. This cannot be undone. Generations made from them are "
+        "kept."
     )
     at_once = _free_at_once()
-    _confirm("Delete for good", lambda: studio.gallery.delete_for_good(ids, at_once=at_once))
+    _confirm("Delete permanently", lambda: studio.gallery.delete_for_good(ids, at_once=at_once))
 
 
 @st.dialog("Empty trash", width="small")
 def _empty_trash(studio: Studio) -> None:
     st.markdown(
-        f"Everything in the trash will be removed: {studio.gallery.count(GalleryFilter(in_trash=True)):,} in all. "
-        "This cannot be undone. What was made from them stays."
+        f"Everything in the trash will be deleted: {studio.gallery.count(GalleryFilter(in_trash=True)):,} in all. "
+        "This cannot be undone. Generations made from them are kept."
     )
-    only_old = st.checkbox(f"Only what has been there for more than {RETENTION.days} days", key="only-old")
+    only_old = st.checkbox(f"Only items older than {RETENTION.days} days", key="only-old")
     at_once = _free_at_once()
     _confirm("Empty trash", lambda: studio.gallery.empty_trash(all=not only_old, at_once=at_once))
 
 
 def _free_at_once() -> bool:
     st.caption(
-        f"Picture files that nothing else uses are kept in the data folder for another {RETENTION.days} days, in case "
-        "something went wrong."
+        f"Unused picture files are kept in the data folder for another {RETENTION.days} days, in case something went "
+        "wrong."
     )
-    return st.checkbox("Free the space at once", key="free-at-once", help="Remove these files, and those kept before.")
+    return st.checkbox("Free the space now", key="free-at-once", help="Delete these files, and those kept from before.")
 
 
 def _confirm(title: str, do: Callable[[], Emptied]) -> None:
@@ -270,5 +273,5 @@ def _confirm(title: str, do: Callable[[], Emptied]) -> None:
         with shown_errors():
             emptied = do()
             freed = f", {emptied.freed.bytes / 1e6:,.1f} MB freed" if emptied.freed else ""
-            state.tell_next(NEWS, f"{counted(emptied.generations, 'generation')} removed for good{freed}.")
+            state.tell_next(NEWS, f"{counted(emptied.generations, 'generation')} deleted permanently{freed}.")
             st.rerun()

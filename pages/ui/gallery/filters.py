@@ -34,7 +34,7 @@ SORTS = {
     Sort.FASTEST: "Fastest first",
 }
 FAVOURITE_TITLES = {True: "Favourites", False: "Others"}
-PARENT_TITLES = {True: "Made from another", False: "First of its line"}
+PARENT_TITLES = {True: "Derived", False: "Original (no parent)"}
 
 AFTER = "after"
 """In the address: the cursor of the page shown. Absent on the first page."""
@@ -88,9 +88,9 @@ def filter_bar(studio: Studio) -> GalleryFilter:
     with row_of_its_own if phone else row:
         st.text_input(
             "Search",
-            placeholder="Words of prompt, title, notes or tags",
+            placeholder="Search prompts, titles, notes and tags",
             width="stretch" if phone else 300,
-            help='All words must be found. cas* finds beginnings, "red balloon" a phrase.',
+            help='All words must match. cas* finds words that begin with it, "red balloon" a phrase.',
             **_follow("text", asked.text),
         )
     with row:
@@ -128,7 +128,7 @@ def _chips(asked: GalleryFilter) -> None:
                 icon=":material/close:",
                 icon_position="right",
                 key=f"chip-{next(iter(parts))}-{words}",
-                help="Take this filter away",
+                help="Remove filter",
                 on_click=_change,
                 kwargs=parts,
             )
@@ -162,7 +162,7 @@ def _active(asked: GalleryFilter) -> Iterator[tuple[str, dict[str, Any]]]:
     if asked.has_parent is not None:
         yield PARENT_TITLES[asked.has_parent], {"has_parent": None}
     if asked.parent_id is not None:
-        yield f"Made from {asked.parent_id}", {"parent_id": None}
+        yield f"Derived from {asked.parent_id}", {"parent_id": None}
     if asked.min_px is not None:
         yield f"At least {asked.min_px} px", {"min_px": None}
     if asked.max_px is not None:
@@ -187,7 +187,7 @@ def _filters(studio: Studio, asked: GalleryFilter) -> None:
         _either("Lineage", "has_parent", asked.has_parent, PARENT_TITLES, facets)
     with right:
         _several("Model", "models", asked.models, facets, "model")
-        _several("Tags", "tags", asked.tags, facets, "tag", help="All of them must be there.")
+        _several("Tags", "tags", asked.tags, facets, "tag", help="Generations must have all of these tags.")
         _several("Scheduler", "schedulers", asked.schedulers, facets, "scheduler", SCHEDULERS)
         _several("Device", "devices", asked.devices, facets, "device")
         _days(asked)
@@ -324,9 +324,9 @@ def _saved_searches(studio: Studio, asked: GalleryFilter) -> None:
                     args=(studio, search.name),
                 )
         if not searches:
-            st.caption("None yet. Set search words and filters, then save them here under a name.")
+            st.caption("None yet. Set a search and filters, then save them here under a name.")
         with st.container(horizontal=True, vertical_alignment="bottom"):
-            st.text_input("Name", key="search-name", placeholder="Name for what is set now")
+            st.text_input("Name", key="search-name", placeholder="Name of the current search")
             action_button("Save", _save, studio, key="save-search", icon=":material/bookmark_add:")
 
 

@@ -18,8 +18,8 @@ ENDINGS = ["png", "jpg", "jpeg", "webp", "avif", "zip"]
 
 WORDS = {
     Result.IMPORTED: ("imported", ":material/check_circle:"),
-    Result.KNOWN: ("here already", ":material/inventory_2:"),
-    Result.SILENT: ("left out: no word on how it was made", ":material/help:"),
+    Result.KNOWN: ("already here", ":material/inventory_2:"),
+    Result.SILENT: ("skipped: no generation metadata", ":material/help:"),
     Result.REFUSED: ("refused", ":material/error:"),
 }
 LISTED = 50
@@ -35,12 +35,12 @@ def import_panel(studio: Studio) -> None:
             accept_multiple_files=True,
             key="import-files",
             help="PNG, JPEG, WEBP and AVIF of A1111, ComfyUI, InvokeAI, Fooocus, SD.Next, NovelAI and this program, "
-            "and bundles (zip) that were exported here or elsewhere. The same picture comes in once.",
+            "and bundles (zip) that were exported here or elsewhere. Duplicates are skipped.",
         )
         silent = st.toggle(
-            "Also pictures that say nothing",
+            "Include pictures without metadata",
             key="import-silent",
-            help="Pictures without a word on how they were made are left out otherwise.",
+            help="Otherwise, pictures without generation metadata are skipped.",
         )
         pressed = st.form_submit_button("Import", icon=":material/upload:", type="primary", width="stretch")
     if pressed and files:

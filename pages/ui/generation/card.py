@@ -67,7 +67,7 @@ def outside_badge(generation: Generation) -> None:
     """What was computed when the result was laid into the picture; nothing if it was not."""
     unchanged = generation.record.get("outside_mask_unchanged")
     if unchanged is True:
-        st.badge("Outside the mask: unchanged, checked", icon=":material/verified:", color="green")
+        st.badge("Outside the mask: unchanged (checked)", icon=":material/verified:", color="green")
     elif unchanged is False:
         st.badge("Outside the mask: changed", icon=":material/warning:", color="red")
 
@@ -79,7 +79,7 @@ def _maker(generation: Generation) -> str:
 
 def _trouble(generation: Generation) -> None:
     if generation.status is Status.INTERRUPTED:
-        st.warning("The program ended before this was done. Press Continue to queue it again.", icon=":material/info:")
+        st.warning("Interrupted before it finished. Press Continue to queue it again.", icon=":material/info:")
     elif generation.error:
         st.warning(escaped(generation.error), icon=":material/info:")
 
@@ -101,7 +101,7 @@ def _live(studio: Studio, id: str) -> None:
             st.rerun()
         st.progress(progress.fraction, text=in_words(progress))
         if progress.preview is not None:
-            st.image(progress.preview, width=256, alt="What has been painted so far")
+            st.image(progress.preview, width=256, alt="Preview of the picture so far")
         action_button(
             "Cancel",
             studio.generations.cancel,
@@ -134,7 +134,7 @@ def _actions(studio: Studio, generation: Generation) -> None:
             generation,
             key=f"load-{id}",
             icon=":material/brush:",
-            help="Same picture, mask and choices",
+            help="Same picture, mask and parameters",
         )
         if generation.output:
             action_button(
@@ -145,7 +145,7 @@ def _actions(studio: Studio, generation: Generation) -> None:
                 generation,
                 key=f"continue-{id}",
                 icon=":material/arrow_forward:",
-                help="Paint on over the result",
+                help="Use the result as the new picture",
             )
         if not generation.is_imported_picture:
             action_button("Re-run", _rerun, studio, id, key=f"rerun-{id}", icon=":material/replay:", help=RERUN)
@@ -166,13 +166,13 @@ def _actions(studio: Studio, generation: Generation) -> None:
             )
     if generation.is_imported_picture:
         st.caption(
-            "What this picture was painted over, and where, is not known, so it cannot be run again or verified. "
-            "Load it into Inpaint: the parameters that it states are filled in. Paint a mask, and press Generate."
+            "The original picture and mask are not known, so this cannot be run again or verified. Load it into "
+            "Inpaint to reuse its parameters, then paint a mask and press Generate."
         )
     if (queued := state.news(f"rerun-{id}")) is not None:
         with st.container(horizontal=True, vertical_alignment="center"):
             st.success("Queued again with the same seed.", icon=":material/replay:")
-            st.page_link(GALLERY_PAGE, label="Open the new one", query_params=address_of(queued))
+            st.page_link(GALLERY_PAGE, label="Open the new generation", query_params=address_of(queued))
 
 
 def _paint_on(studio: Studio, begin: Callable[[Generation], Draft], generation: Generation) -> None:
@@ -241,8 +241,8 @@ def _record(studio: Studio, generation: Generation) -> None:
             _words(params.negative_prompt)
         _facts("Parameters", parameter_facts(generation))
     with right:
-        _facts("How it was made", _run_facts(generation))
-    with st.expander("Environment and fingerprints", icon=":material/fingerprint:"):
+        _facts("Parameters", _run_facts(generation))
+    with st.expander("Environment and hashes", icon=":material/fingerprint:"):
         left, right = st.columns(2)
         with left:
             _facts("Environment", _environment_facts(generation) or [("", "Not recorded")])
@@ -254,7 +254,7 @@ def _record(studio: Studio, generation: Generation) -> None:
     if generation.is_imported_picture:
         _foreign_words(generation)
     if generation.record:
-        with st.expander("Everything that was recorded", icon=":material/data_object:"):
+        with st.expander("Full record (JSON)", icon=":material/data_object:"):
             st.json(_without_raw(generation.record))
 
 
@@ -271,7 +271,7 @@ def _foreign_words(generation: Generation) -> None:
     named = [("Model", said.get("model")), ("Seed", said.get("seed"))]
     texts = {**{name: value for name, value in named if value}, **said.get("raw", {})}
     if texts:
-        with st.expander("What else the file says", icon=":material/history_edu:"):
+        with st.expander("Other metadata in the file", icon=":material/history_edu:"):
             for name, text in texts.items():
                 _heading(escaped(name))
                 _words(text if len(text) <= LONGEST else text[:LONGEST] + " …")
@@ -299,7 +299,7 @@ def parameter_facts(generation: Generation) -> list[tuple[str, str]]:
         for name, parameter in PARAMETERS.items()
         if name in values and name not in ("prompt", "negative_prompt")
     ]
-    return facts or [("", "None are stated")]
+    return facts or [("", "Not recorded")]
 
 
 def _in_unit(name: str, value: object, unit: str) -> str:
@@ -323,22 +323,22 @@ def _run_facts(generation: Generation) -> Iterable[tuple[str, str]]:
     if generation.model_revision:
         yield "Model revision", _short(generation.model_revision)
     if "effective_steps" in record:
-        yield "Steps really run", str(record["effective_steps"])
+        yield "Steps run", str(record["effective_steps"])
     if (crop := painted_part(generation)) is not None:
-        yield "Part painted", f"{crop.size} px, at {crop.left}, {crop.top}"
+        yield "Crop", f"{crop.size} px, at {crop.left}, {crop.top}"
     if "working_size" in record:
-        yield "Went through the model at", "{} x {} px".format(*record["working_size"])
+        yield "Processed at", "{} x {} px".format(*record["working_size"])
     if "parts" in record:
-        yield "Parts of the mask, one by one", str(len(record["parts"]))
+        yield "Parts of the mask", str(len(record["parts"]))
     if "colour" in record:
         yield "Colour profile", f"{record['colour'].get('profile')}, seen by the model as sRGB"
     if "mask_coverage" in record:
         yield "Masked", f"{record['mask_coverage']:.1%} of the picture"
     if "processing_version" in record:
-        yield "Rules for masks and colours", f"Version {record['processing_version']}"
+        yield "Mask and colour processing", f"Version {record['processing_version']}"
     for title, taken in (
-        ("Time in all", generation.waited_s if generation.started_at else None),
-        ("Time in the queue", generation.queue_s),
+        ("Total time", generation.waited_s if generation.started_at else None),
+        ("Time in queue", generation.queue_s),
         ("Time to load the model", generation.load_s),
         ("Time to paint", generation.runtime_s),
     ):
@@ -365,7 +365,7 @@ def _fingerprints(generation: Generation) -> Iterable[tuple[str, str]]:
         yield "Model", generation.model_revision
     noise = generation.record.get("inpainter", {}).get("noise_sha256")
     if noise:
-        yield "First noise", noise
+        yield "Initial noise", noise
     if generation.environment.get("app_commit"):
         yield "App commit", generation.environment["app_commit"]
 

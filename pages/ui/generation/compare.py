@@ -53,7 +53,7 @@ def before_after(studio: Studio, generation: Generation, key: str) -> None:
     gallery, before = studio.gallery, _original(generation, "Before")
     if generation.output is None:
         if not generation.status.is_active:
-            st.caption("There is no result. The original and the mask are kept: run it again from here.")
+            st.caption("There is no result. The original and the mask are kept, so you can run it again.")
         _two(lambda: _screen(gallery, before), lambda: _masked_screen(gallery, generation), before.size)
         return
     if generation.is_imported_picture:
@@ -107,7 +107,7 @@ def _compared(studio: Studio, left: Generation, right: Generation) -> None:
     if sides[0].size != sides[1].size:
         st.info(
             f"These two pictures have different sizes ({sides[0].size} and {sides[1].size} pixels): they can be "
-            "looked at side by side, but not laid over each other.",
+            "compared side by side, but not overlaid.",
             icon=":material/info:",
         )
         _side_by_side(studio.gallery, *sides, None, key)
@@ -127,9 +127,9 @@ def _choices_that_differ(left: Generation, right: Generation) -> None:
     one, other = left.params.model_dump(), right.params.model_dump()
     differ = [name for name in one if one[name] != other[name]]
     if not differ:
-        st.caption("Both were made with the same parameters and the same seed.")
+        st.caption("Both have the same parameters and the same seed.")
         return
-    st.markdown("**What was chosen differently**")
+    st.markdown("**Different parameters**")
     st.table(
         {
             "Parameter": [escaped(PARAMETERS[name].title if name in PARAMETERS else name) for name in differ],
@@ -293,7 +293,7 @@ def _side_by_side(gallery: Gallery, left: Shown, right: Shown, part: Bounds | No
 def _difference(gallery: Gallery, left: Shown, right: Shown, part: Bounds | None, key: str) -> None:
     with st.spinner("Comparing all pixels", show_time=True):
         heat, difference = _measured(gallery, left.key, right.key, part.box if part else None)
-    words = "Where they differ: black is equal, the brighter the further apart"
+    words = "Difference: black = identical, brighter = larger difference"
     _alone((heat, words, "Where the two pictures differ"), part.size if part else left.size)
     _numbers(difference, "of this part" if part else "of the picture")
 
@@ -306,8 +306,10 @@ def _numbers(difference: Difference, of: str) -> None:
     st.markdown(
         f"**{difference.changed:.2%}** of the pixels {of} differ, "
         f"at most by **{difference.max_difference * 255:.0f} of 255**.{psnr}",
-        help="The largest difference is that of any one colour value, on the scale from 0 to 255. PSNR is the peak "
-        "signal to noise ratio: the higher, the more alike; above about 40 dB hardly anybody sees it.",
+        help=(
+            "The maximum is the largest difference of any colour value, from 0 to 255. PSNR (peak signal-to-noise "
+            "ratio): higher is more alike; above about 40 dB the difference is hardly visible."
+        ),
     )
 
 
@@ -337,7 +339,7 @@ def _screen(gallery: Gallery, shown: Shown, part: Bounds | None = None) -> Pictu
 
 def _masked_screen(gallery: Gallery, generation: Generation, part: Bounds | None = None) -> Picture:
     picture = _masked(gallery, generation.source, generation.mask, part.box if part else None)
-    return picture, "Mask", "The original with the mask laid over it in red"
+    return picture, "Mask", "The original with the mask in red"
 
 
 @st.cache_data(max_entries=120, show_spinner=False)
@@ -347,7 +349,7 @@ def _picture(_gallery: Gallery, key: str, box: Box | None) -> bytes:
 
 @st.cache_data(max_entries=60, show_spinner=False)
 def _masked(_gallery: Gallery, source: str, mask: str, box: Box | None) -> bytes:
-    """The original with the mask laid over it in red."""
+    """The original with the mask in red."""
     original = eight_bit(_gallery.image(source))
     weight = Mask.from_image(_gallery.image(mask)).to_image().point(lambda value: value * 6 // 10)
     return _for_screen(Image.composite(Image.new("RGB", original.size, TINT), original, weight), box)

@@ -10,14 +10,12 @@ from core.services.exports import FileType
 from pages.ui.shell.messages import shown_errors
 
 TRAVELS = (
-    "The file says how it was made: prompts, seed, parameters, model and versions, for this program and for others. "
-    "It names no person, folder or machine."
+    "The file contains its generation metadata: prompts, seed, parameters, model and versions, readable by other "
+    "tools. It names no person, folder or machine."
 )
-EXIF = "What the photo's own file says goes along too: camera, lens, date, author, resolution; {place}."
-FOREIGN = (
-    "The file holds the pixels and their colour profile. What the other program said about it stays in this gallery."
-)
-STRIPPED = "The file holds the pixels and their colour profile, and nothing about how it was made."
+EXIF = "The photo's own EXIF is included: camera, lens, date, author, resolution, {place}."
+FOREIGN = "The file contains the pixels and their colour profile. The other tool's metadata stays in this gallery."
+STRIPPED = "The file contains only the pixels and their colour profile."
 
 
 def downloads(studio: Studio, generation: Generation, key: str) -> None:
@@ -60,16 +58,16 @@ def _result(studio: Studio, generation: Generation, key: str) -> None:
         icon=":material/download:",
         type="primary",
         width="stretch",
-        help="The whole picture in its full resolution",
+        help="The whole picture at full resolution",
     )
 
 
 def _about_the_photo(studio: Studio, generation: Generation, key: str) -> bool:
     """Says what else goes along, and returns whether the place where the photo was taken does."""
     place = studio.exports.knows_place(generation) and st.toggle(
-        "Say where the photo was taken",
+        "Include the location (GPS)",
         key=f"place-{key}",
-        help="The GPS position that the camera wrote.",
+        help="The GPS position recorded by the camera.",
     )
-    st.caption(EXIF.format(place="and where it was taken" if place else "not where it was taken"))
+    st.caption(EXIF.format(place="and the location (GPS)" if place else "without the location (GPS)"))
     return place

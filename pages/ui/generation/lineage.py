@@ -22,8 +22,8 @@ from pages.ui.shell.wording import beginning, counted, when
 
 RELATIONS = {
     Relation.RERUN: "Run again",
-    Relation.VARIATION: "Tried with other choices",
-    Relation.CONTINUATION: "Painted on",
+    Relation.VARIATION: "Variation",
+    Relation.CONTINUATION: "Continued",
     Relation.IMPORT: "Imported",
 }
 PANEL = "lineage"
@@ -83,7 +83,7 @@ def _steps(family: Family, generation: Generation) -> str | None:
             icon_position="right",
             disabled=newer is None,
             key="chain-newer",
-            help="The newest of what was painted on this result" if len(onward) > 1 else None,
+            help="The newest continuation of this result" if len(onward) > 1 else None,
         ):
             return newer
     return None
@@ -129,7 +129,7 @@ def _twigs(studio: Studio, family: Family, generation: Generation) -> list[Twig]
 def _detail(kin: Kin) -> str:
     relation = RELATIONS[kin.relation] if kin.relation else "First"
     if kin.extended_from and kin.relation is Relation.CONTINUATION:
-        relation = "Extended and painted on"
+        relation = "Extended and continued"
     parts = [relation, f"seed {kin.seed}", when(kin.created_at)]
     if kin.status is not Status.SUCCEEDED:
         parts.insert(0, STATUS_TITLES[kin.status])
@@ -167,8 +167,10 @@ def _replays(studio: Studio, generation: Generation, family: Family, replays: tu
             generation.id,
             key=f"replay-{generation.id}",
             icon=":material/replay:",
-            help=f"Paints all {len(family.chain)} steps again from the first picture, each on the new result of the "
-            "one before, and says whether the last picture comes out the same",
+            help=(
+                f"Runs all {len(family.chain)} steps again from the first picture, each on the new result of the "
+                "previous one, and checks whether the last picture is identical"
+            ),
         )
 
 
@@ -183,7 +185,7 @@ def _going_on(studio: Studio, replay_id: str) -> None:
         if replay.ended_at is not None:
             st.rerun()
         total = len(replay.steps)
-        st.progress(replay.done / total, text=f"Replaying the chain: {replay.done} of {total} steps are done")
+        st.progress(replay.done / total, text=f"Replaying the chain: {replay.done} of {total} steps done")
         if any(step.again is not None and step.again.status is Status.INTERRUPTED for step in replay.steps):
             st.caption("A step was interrupted several times. Open it in the gallery and press Continue.")
         action_button("Stop", studio.replays.stop, replay_id, key=f"stop-{replay_id}", icon=":material/stop:")
@@ -199,23 +201,23 @@ def _outcome(studio: Studio, replay: Replay) -> None:
     verdict = studio.replays.verdict(replay)
     last = replay.steps[-1]
     if verdict is None:
-        st.info("This chain was replayed. The pictures to compare with are gone.", icon=":material/info:")
+        st.info("This chain was replayed, but the pictures to compare with have been deleted.", icon=":material/info:")
     elif verdict is Verdict.EXACT:
         st.success(
             f"Replayed on {when(replay.created_at)}: after {len(replay.steps)} steps the last picture is EXACT, "
-            "the same pixel by pixel.",
+            "identical pixel by pixel.",
             icon=":material/verified:",
         )
     else:
         st.warning(
             f"Replayed on {when(replay.created_at)}: the last picture is {verdict}. "
-            f"The first step that came out otherwise is step {replay.first_difference}.",
+            f"Step {replay.first_difference} is the first that differs.",
             icon=":material/difference:",
         )
     if last.original is not None and last.again is not None:
         st.page_link(
             GALLERY_PAGE,
-            label="Compare the old and the new picture",
+            label="Compare old and new",
             icon=":material/compare:",
             query_params={COMPARE_PARAMETER: [last.original.id, last.again.id]},
             width="content",

@@ -41,7 +41,7 @@ def _laid_out(studio: Studio, made: MadeSheet) -> None:
     st.image(picture, alt=_words(made), width="content")
     done = sum(generation.output is not None for generation in made.generations)
     with st.container(horizontal=True, vertical_alignment="center"):
-        st.caption(f"{done} of {made.sheet.cells} are done. Each is in the gallery by itself.", width="stretch")
+        st.caption(f"{done} of {made.sheet.cells} done. Each is also in the gallery by itself.", width="stretch")
         st.download_button(
             "Download the sheet",
             picture,

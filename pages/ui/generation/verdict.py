@@ -22,9 +22,9 @@ BADGES = {
     Verdict.DIFFERENT: ("Reproduction: DIFFERENT", ":material/difference:", "orange"),
 }
 MEANINGS = {
-    Verdict.EXACT: "Run again, it came out the same, pixel by pixel.",
-    Verdict.CLOSE: "Run again, it differs by rounding only: nobody sees it, but the bits are not the same.",
-    Verdict.DIFFERENT: "Run again, it came out as another picture.",
+    Verdict.EXACT: "Run again, the result is identical, pixel by pixel.",
+    Verdict.CLOSE: "Visually identical; only rounding differs.",
+    Verdict.DIFFERENT: "Run again, the result is a different picture.",
 }
 CHANGES_SHOWN = 30
 HEAT_MAP = Size(640, 640)
@@ -46,7 +46,7 @@ def verify_button(studio: Studio, generation: Generation) -> None:
             key=f"verify-{generation.id}",
             icon=":material/fact_check:",
             disabled=is_active,
-            help="Run it again under the recorded conditions and compare, pixel by pixel",
+            help="Run it again with the recorded settings and compare, pixel by pixel",
         )
 
 
@@ -103,7 +103,7 @@ def _how_far(verification: Verification, painted_s: float | None, is_paused: boo
     """painted_s: seconds that painting it took the first time."""
     if verification.status is Status.QUEUED or verification.started_at is None:
         return "Waiting to be verified: the queue is paused" if is_paused else "Waiting to be verified"
-    words = "Run again for comparison"
+    words = "Running again to compare"
     words += f", step {verification.step} of {verification.total}" if verification.total else ", loading the model"
     words += f", for {duration(max(0.0, (datetime.now(UTC) - verification.started_at).total_seconds()))}"
     return words if painted_s is None else f"{words}; it took {duration(painted_s)} to paint"
@@ -123,20 +123,20 @@ def _found(studio: Studio, generation: Generation, verification: Verification) -
         if reproduction.verdict is not Verdict.EXACT:
             st.markdown(_in_words(reproduction.difference))
             if reproduction.stage:
-                st.markdown(f"The runs first parted at: **{reproduction.stage}**.")
+                st.markdown(f"First difference at: **{reproduction.stage}**.")
             _heat_map(studio, generation, verification)
         if verification.restored:
-            st.caption(f"Taken from the record: {', '.join(verification.restored)}.")
+            st.caption(f"Restored from the record: {', '.join(verification.restored)}.")
         if verification.not_restored:
             words = "; ".join(escaped(str(change)) for change in verification.not_restored[:CHANGES_SHOWN])
             st.caption(f"Could not be restored: {words}.")
         if reproduction.changes:
-            st.markdown("What is not as it was:")
+            st.markdown("Changed since then:")
             st.markdown("\n".join(f"- {escaped(str(change))}" for change in reproduction.changes[:CHANGES_SHOWN]))
             if len(reproduction.changes) > CHANGES_SHOWN:
                 st.caption(f"and {len(reproduction.changes) - CHANGES_SHOWN} more")
         else:
-            st.caption("Nothing on record has changed since then.")
+            st.caption("Nothing recorded has changed since then.")
 
 
 def _in_words(difference: Difference) -> str:

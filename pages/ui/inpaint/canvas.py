@@ -110,12 +110,12 @@ def _soft_mask_offer(opened: OpenDraft, mask: Mask | None) -> None:
     if not has_grey_parts(mask):
         return
     with st.container(horizontal=True, gap="small", vertical_alignment="center"):
-        st.caption("Parts of the mask are grey: new and old are mixed there.", width="content")
+        st.caption("Parts of the mask are grey: new and old pixels are blended there.", width="content")
         if st.button(
             "Use as a soft mask",
             icon=":material/gradient:",
             key=f"{opened.id}.use-soft-mask",
-            help="Grey parts are repainted, and change only by their degree. It is also among the parameters.",
+            help="Grey areas change in proportion to how light they are. Also available under More parameters.",
         ):
             state.tell_next(key, True)
             st.rerun()
@@ -128,8 +128,10 @@ def _choice_of_canvas(opened: OpenDraft) -> None:
         key=f"{opened.id}.simple-canvas",
         on_change=_change_canvas,
         args=(opened.studio, opened.id),
-        help="Paint without zoom, pressure and shortcuts, should the painter not work in your browser. "
-        "What is painted stays.",
+        help=(
+            "A fallback without zoom, pressure and shortcuts, in case the painter does not work in your browser. "
+            "Your mask is kept."
+        ),
     )
 
 
@@ -183,7 +185,7 @@ def _simple_tools(opened: OpenDraft) -> None:
         )
         mask_tools(opened)
         mask_by_numbers(opened)
-        st.toggle("Show the mask", key="canvas-preview", help="The picture with everything that will be repainted")
+        st.toggle("Show the mask", key="canvas-preview", help="The picture with the mask in red")
         _choice_of_canvas(opened)
 
 
@@ -266,7 +268,7 @@ def _outcome(opened: OpenDraft, drawing: Drawing, size: Size) -> Mask:
     """Told below the canvas. Returns what will be repainted, at this size."""
     mask = drawing.mask(size, _small_mask(opened, size)).visible
     if mask.is_empty:
-        st.caption(":material/info: Nothing is painted yet. Paint over what should change.")
+        st.caption(":material/info: Nothing is masked yet. Paint over what should change.")
     else:
         st.caption(f":material/brush: {_percent(mask.coverage)} of the picture will be repainted.")
     if state.held("canvas-preview"):

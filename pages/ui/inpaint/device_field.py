@@ -51,7 +51,9 @@ def _choice(looking: Future[tuple[str, Sequence[Device]]], id: str, kept: str) -
     titles = {device.key: device.title for device in devices}
     titles = {AUTOMATIC: f"Automatic: {titles.get(best, best)}", **titles}
     state.begin_widget(f"{id}.device", kept if kept in titles else AUTOMATIC)
-    st.selectbox("Device", list(titles), key=f"{id}.device", format_func=titles.get, help="What the model runs on.")
+    st.selectbox(
+        "Device", list(titles), key=f"{id}.device", format_func=titles.get, help="The hardware that runs the model."
+    )
 
 
 @st.fragment(run_every="1s")

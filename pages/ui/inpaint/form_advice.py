@@ -51,7 +51,7 @@ def steps_line(form: Form, steps: int, strength: float) -> None:
 
 def fill_line(fill: str, strength: float) -> None:
     if fill != ORIGINAL and strength == 1:
-        st.caption("At a strength of 1 the model begins with pure noise. Lower it to begin with this.")
+        st.caption("This has no effect at strength 1. Lower the strength to use it.")
 
 
 def _unused_fields(studio: Studio, model: str) -> None:
@@ -97,5 +97,5 @@ def _offer_to_remove(form: Form, mode: str, prompt: str) -> None:
             key=f"{form.id}.to-remove",
             on_click=choose_mode,
             args=(form.studio, form.id, REMOVE),
-            help="What is painted over goes away, and its surroundings are continued. The prompt stays.",
+            help="Removes what you painted over and fills in the background. The prompt is kept.",
         )

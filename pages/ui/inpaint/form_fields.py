@@ -175,7 +175,7 @@ def images_field(form: Form) -> int:
         1,
         MAX_IMAGES,
         key=key,
-        help="How many to make, each with a seed of its own.",
+        help="How many pictures to make, each with its own seed.",
         disabled="seed" in form.unused,
     )
 

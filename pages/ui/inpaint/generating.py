@@ -57,7 +57,7 @@ def generate_panel(studio: Studio, id: str, choices: Choices, generations: Seque
             key="generate-another",
             icon=":material/add:",
             width="stretch",
-            help="With the mask and the parameters as they stand now. It is painted after those that wait already.",
+            help="With the current mask and parameters. It joins the end of your queue.",
         )
     _refusal(studio, id, "generate", choices.problem)
     if choices.problem is None:
@@ -191,7 +191,7 @@ def queue_link(view: QueueView, mine: int) -> None:
     """Below Generate: who else is in the queue."""
     others = len(view.running) + view.waiting_count - mine
     if view.is_paused:
-        st.warning("The queue is paused: nothing new begins.", icon=":material/pause_circle:")
+        st.warning("The queue is paused: nothing new starts.", icon=":material/pause_circle:")
     if others > 0 or view.is_paused:
         st.page_link(
             QUEUE_PAGE, label=f"Queue: {others} others" if others else "Open the queue", icon=":material/queue:"

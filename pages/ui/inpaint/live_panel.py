@@ -67,7 +67,7 @@ def _watch(studio: Studio, ids: tuple[str, ...], finished: int, under_way: Under
         which = f"Image {list(all_progress.values()).index(shown) + 1} of {len(ids)} · " if len(ids) > 1 else ""
         st.progress(shown.fraction, text=which + in_words(shown))
         if shown.preview is not None and st.toggle("Preview", value=True, key="live-preview"):
-            st.image(shown.preview, alt="What has been painted so far", width="stretch")
+            st.image(shown.preview, alt="Preview of the picture so far", width="stretch")
         waits = all(progress.cancel_requested for progress in active.values())
         # Before anything is drawn: if one has just ended, the page is drawn anew, and the click would be lost.
         action_button(
@@ -133,7 +133,7 @@ def _how_it_ended(status: Status, error: str | None, which: str) -> None:
     elif status is Status.CANCELLED:
         st.info(f"{which}Cancelled.", icon=":material/stop_circle:")
     else:
-        st.warning(f"{which}The program ended before this was done.", icon=":material/info:")
+        st.warning(f"{which}Interrupted before it finished.", icon=":material/info:")
 
 
 def _again(studio: Studio, id: str, status: Status, ended: Sequence[str]) -> None:

@@ -15,7 +15,7 @@ from pages.ui.inpaint.open_draft import OpenDraft
 from pages.ui.inpaint.painter import Place, with_similar
 
 SHAPES = {"Rectangle": rectangle, "Ellipse": ellipse}
-SIMILAR = "Similar colour"
+SIMILAR = "Magic wand"
 TOLERANCE = 24
 
 
@@ -29,15 +29,15 @@ def mask_by_numbers(opened: OpenDraft) -> None:
                 "Add",
                 icon=":material/add:",
                 type="primary",
-                help="Repaint this part as well",
+                help="Add this area to the mask",
                 key="numbers-add",
                 on_click=change_mask,
                 args=(opened, lambda mask: change(mask, False)),
             )
             st.button(
-                "Take away",
+                "Subtract",
                 icon=":material/remove:",
-                help="Keep this part as it is",
+                help="Remove this area from the mask",
                 key="numbers-take-away",
                 on_click=change_mask,
                 args=(opened, lambda mask: change(mask, True)),
@@ -73,10 +73,10 @@ def _similar(opened: OpenDraft) -> Change:
         128,
         TOLERANCE,
         key="numbers-tolerance",
-        help="By how much the colour may differ from the one at this place",
+        help="How far a colour may differ from the one at this point",
     )
     connected = st.toggle(
-        "Connected", value=True, key="numbers-connected", help="Only what hangs together with this place"
+        "Contiguous", value=True, key="numbers-connected", help="Only the connected area around this point"
     )
 
     def change(mask: Mask, takes_away: bool) -> Mask:

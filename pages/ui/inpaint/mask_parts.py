@@ -33,7 +33,7 @@ def few_pixels_offer(opened: OpenDraft, mask: Mask) -> None:
             AREAS[said.area],
             icon=":material/center_focus_strong:",
             key=f"{opened.id}.use-area",
-            help="It is also among the parameters: What the model sees.",
+            help="Also available under More parameters: Inpaint area.",
         ):
             state.tell_next(key, said.area)
             st.rerun()

@@ -63,7 +63,7 @@ def mask_tools(opened: OpenDraft) -> None:
     st.button(
         "Invert",
         icon=":material/invert_colors:",
-        help="Repaint what is kept now, and keep the rest",
+        help="Swap the masked and the unmasked areas",
         on_click=change_mask,
         args=(opened, lambda mask: mask.inverted),
         key="canvas-invert",
@@ -91,15 +91,15 @@ def uploaded_mask(opened: OpenDraft) -> OpenDraft:
 def _changes(opened: OpenDraft) -> None:
     picture = opened.picture
     px = st.number_input(
-        "Pixels of the picture", 1, 256, 8, key="canvas-px", help="By how much the mask grows or shrinks on every side"
+        "Pixels of the picture", 1, 256, 8, key="canvas-px", help="How far to expand or contract the mask on every side"
     )
     tools: dict[str, tuple[str, str, Callable[[Mask], Mask]]] = {
-        "Grow": ("zoom_out_map", "Widen the mask on every side", lambda mask: mask.grown(_at(mask, picture, px))),
-        "Shrink": ("zoom_in_map", "Narrow the mask on every side", lambda mask: mask.shrunk(_at(mask, picture, px))),
-        "Fill holes": ("format_color_fill", "Repaint what the mask encloses", lambda mask: mask.holes_filled),
+        "Grow": ("zoom_out_map", "Expand the mask on every side", lambda mask: mask.grown(_at(mask, picture, px))),
+        "Shrink": ("zoom_in_map", "Contract the mask on every side", lambda mask: mask.shrunk(_at(mask, picture, px))),
+        "Fill holes": ("format_color_fill", "Fill areas that the mask encloses", lambda mask: mask.holes_filled),
         "Remove specks": (
             "cleaning_services",
-            "Drop spots that are smaller than a square of so many pixels",
+            "Remove spots smaller than this many pixels across",
             lambda mask: mask.without_specks(_at(mask, picture, px) ** 2),
         ),
     }
@@ -113,7 +113,7 @@ def _changes(opened: OpenDraft) -> None:
                 args=(opened, change),
                 key=f"canvas-{title.lower().replace(' ', '-')}",
             )
-    st.caption("How soft the edge is blended you choose beside, with the parameters: Feather.")
+    st.caption("To soften the edge of the blend, use Feather in the parameters.")
 
 
 def change_mask(opened: OpenDraft, change: Callable[[Mask], Mask]) -> None:
@@ -167,7 +167,7 @@ def _sources(opened: OpenDraft) -> None:
     transparent = prepared.transparent_part(studio, opened.source)
     if transparent is not None:
         st.button(
-            "What is transparent",
+            "Transparent areas",
             icon=":material/opacity:",
             width="stretch",
             key="canvas-transparent",

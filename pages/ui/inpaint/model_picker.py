@@ -34,14 +34,14 @@ def model_picker(studio: Studio, id: str, chosen: str, apply: Any) -> str:
         key=key,
         help=parameter.help,
         on_change=on_change,
-        format_func=lambda key: titles.get(key, "Another: folder or hub id"),
+        format_func=lambda key: titles.get(key, "Other: folder or hub id"),
     )
     if state.held(key) != OTHER:
         return state.held(key)
     return st.text_input(
         "Folder or hub id",
         key=other,
-        placeholder="owner/name, or a folder on the machine that runs this program",
+        placeholder="owner/name, or a folder on the machine that runs Inpaint Studio",
         on_change=on_change,
     ).strip()
 
@@ -63,13 +63,13 @@ def fill_model(studio: Studio, id: str, model: str) -> None:
 def model_facts(studio: Studio, model: str) -> str | None:
     """Show the model. Returns why it cannot paint yet, or None."""
     if not model:
-        return "Name a model first."
+        return "Enter a model first."
     try:
         spec = studio.models.find(model)
         is_ready = studio.models.is_ready(model)
     except StudioError as error:
         show_error(str(error), error.link)
-        return "Choose another model first."
+        return "This model cannot be used. Choose another one."
     # Not a caption: a link in it is too pale to be read.
     st.markdown(f":small[{' · '.join(_facts(spec))}]")
     if is_ready:
@@ -81,7 +81,7 @@ def model_problem(studio: Studio, model: str) -> str | None:
     """The same without showing anything."""
     try:
         studio.models.find(model)
-        return None if studio.models.is_ready(model) else "This model is not on this machine yet. Download it first."
+        return None if studio.models.is_ready(model) else "This model is not downloaded yet. Download it first."
     except StudioError as error:
         return str(error)
 
@@ -105,9 +105,9 @@ def _download(studio: Studio, spec: ModelSpec, model: str) -> str | None:
             studio.models.download(model, lambda done, total: None)
         return "The files of this model are missing."
     size = f" ({spec.download_gb:g} GB)" if spec.download_gb else ""
-    st.caption("This model is not on this machine yet. It is downloaded only when you ask for it.")
+    st.caption("This model is not downloaded yet.")
     if st.button(f"Download{size}", key="model-download", icon=":material/download:"):
-        bar = st.progress(0.0, text="Asking the hub")
+        bar = st.progress(0.0, text="Contacting the hub")
         with shown_errors():
             studio.models.download(model, lambda done, total: bar.progress(_share(done, total), _bytes(done, total)))
             st.rerun()
@@ -128,8 +128,8 @@ def vocabulary_advice(vocabulary: Vocabulary | None, prompt: str) -> None:
         return
     if not vocabulary.knows(prompt):
         st.warning(
-            "This small model knows nothing of what the prompt names, so it may paint anything. "
-            "Use one of its words, or leave the prompt empty to fill from the surroundings.",
+            "This small model knows none of the things in the prompt, so the result may be anything. Use one of its "
+            "words, or leave the prompt empty to fill from the surroundings.",
             icon=":material/lightbulb:",
         )
     with st.popover("Words this model knows", icon=":material/menu_book:"):

@@ -17,7 +17,7 @@ from pages.ui.shell.prepared import picture_size
 SHAPES = ("1:1", "4:3", "3:2", "16:9", "21:9", "3:4", "2:3", "9:16")
 SIDES = ("left", "right", "top", "bottom")
 STEP_PX = 64
-TO_A_SHAPE = "To a shape"
+TO_A_SHAPE = "To an aspect ratio"
 
 
 def outpaint_panel(studio: Studio, id: str, draft: Draft) -> None:
@@ -26,7 +26,7 @@ def outpaint_panel(studio: Studio, id: str, draft: Draft) -> None:
         return
     if draft.before is not None and studio.drafts.get(draft.before) is not None:
         st.button(
-            "Back to the picture before",
+            "Back to the previous picture",
             icon=":material/undo:",
             key=f"{id}.before",
             on_click=state.return_to_draft,
@@ -43,7 +43,7 @@ def outpaint_panel(studio: Studio, id: str, draft: Draft) -> None:
             OVERLAP_PX,
             step=8,
             key=f"{id}.overlap",
-            help="How far the mask reaches into the picture. With some of it the model can continue lines and light.",
+            help="How far the mask reaches into the picture, so that the model can continue lines and light.",
         )
         # Never off: the number that makes it possible may be in the very field that is left for the button.
         action_button("Extend", _extend, studio, id, size, key=f"{id}.extend", icon=":material/open_in_full:")
@@ -81,7 +81,7 @@ def _by_pixels(id: str) -> Extension:
 
 
 def _to_shape(id: str, size: Size) -> Extension:
-    shape = st.selectbox("Shape (width to height)", SHAPES, key=f"{id}.extend-shape")
+    shape = st.selectbox("Aspect ratio (width:height)", SHAPES, key=f"{id}.extend-shape")
     return _of_shape(size, shape)
 
 

@@ -135,7 +135,7 @@ def _more(form: Form, above: Mapping[str, Any]) -> dict[str, Any]:
         "Reset to recommended",
         icon=":material/restart_alt:",
         key=f"{form.id}.reset",
-        help="The values that suit the chosen model. Prompts and seed stay.",
+        help="The values recommended for this model. Prompts and seed are kept.",
         on_click=_apply_recommended,
         args=(form.studio, form.id, above["model"]),
     )

@@ -56,10 +56,14 @@ def _headline(studio: Studio, id: str, draft: Draft) -> None:
 def _offer(studio: Studio, id: str, said: Mapping[str, Any]) -> None:
     """What the picture says about how it was made, and a button that puts it into the form."""
     if not any((said["params"], said["model"], said["seed"], said.get("too_long"))):
-        st.caption(f":material/history_edu: This picture says that {_teller(said)} made it, and not how.")
+        st.caption(
+            f":material/history_edu: This picture was made with {_teller(said)}; its parameters are not recorded in it."
+        )
         return
     with st.container(border=True):
-        st.markdown(f":material/history_edu: **This picture says how it was made**, by {_teller(said)}.")
+        st.markdown(
+            f":material/history_edu: **This picture contains its generation parameters**, written by {_teller(said)}."
+        )
         st.caption(escaped(_in_words(said)))
         with st.container(horizontal=True):
             st.button(
@@ -69,7 +73,7 @@ def _offer(studio: Studio, id: str, said: Mapping[str, Any]) -> None:
                 on_click=_use,
                 args=(studio, id, said["params"]),
                 disabled=not said["params"],
-                help="Fills the form with what the picture says, the seed too. The rest stays as it is.",
+                help="Fills the form with these parameters, including the seed. The others are kept.",
             )
             st.button("Not now", type="tertiary", key=f"{id}.leave-said", on_click=_use, args=(studio, id, {}))
 
@@ -85,10 +89,10 @@ def _in_words(said: Mapping[str, Any]) -> str:
     told = [name for name in PARAMETERS if name in params and name not in ("prompt", "negative_prompt")]
     parts += [f"{PARAMETERS[name].title} {SCHEDULERS.get(params[name], params[name])}" for name in told]
     if said["model"] and "model" not in params:
-        parts.append(f"its model, {said['model'][:WORDS_SHOWN]}, is not among the models here")
+        parts.append(f"model {said['model'][:WORDS_SHOWN]} isn't installed here")
     parts += [too_long_in_words(name) for name in said.get("too_long", ())]
     if said["seed"]:
-        parts.append(f"its seed, {said['seed']}, is too large for this program")
+        parts.append(f"seed {said['seed']} is too large here")
     return " · ".join(parts)
 
 
@@ -102,7 +106,7 @@ def _own_picture(studio: Studio, id: str) -> None:
         "Your picture",
         FILE_TYPES,
         key=f"{id}.picture",
-        help="PNG, JPEG, WEBP or AVIF. It stays on the machine that runs this program.",
+        help="PNG, JPEG, WEBP or AVIF. It stays on the machine that runs Inpaint Studio.",
     )
     if file is not None and state.is_new_file("picture", file.file_id):
         with shown_errors(), st.spinner("Opening the picture"):
@@ -111,7 +115,7 @@ def _own_picture(studio: Studio, id: str) -> None:
 
 
 def _samples(studio: Studio, id: str) -> None:
-    st.markdown("Or begin with a sample:")
+    st.markdown("Or start with a sample:")
     phone = state.is_phone()
     with st.container(horizontal=True, horizontal_alignment="distribute" if phone else "left"):
         for sample in _bundled():

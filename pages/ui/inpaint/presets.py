@@ -20,7 +20,7 @@ LONGEST_LABEL = 60
 
 def presets_popover(studio: Studio, id: str) -> None:
     """What the form of this draft says can be saved, and what is saved fills it."""
-    with st.popover("Presets", icon=":material/bookmarks:", help="Parameters under a name"), shown_errors():
+    with st.popover("Presets", icon=":material/bookmarks:", help="Presets: saved parameters"), shown_errors():
         presets = studio.presets.all()
         for nth, (name, values) in enumerate(presets.items()):
             with st.container(horizontal=True, vertical_alignment="center"):
@@ -41,7 +41,7 @@ def presets_popover(studio: Studio, id: str) -> None:
                     help=f"Forget {_label(name)}",
                 )
         if not presets:
-            st.caption("None yet. Save the parameters as they stand now under a name of your own.")
+            st.caption("No presets yet. Save the current parameters under a name.")
         st.text_input("Name", key="preset-name", placeholder="for example: fine detail")
         st.toggle("With the prompts", key="preset-prompts")
         action_button(
@@ -52,18 +52,18 @@ def presets_popover(studio: Studio, id: str) -> None:
             key="preset-save",
             icon=":material/save:",
             width="stretch",
-            help="In place of one of the same name. The seed is not part of it.",
+            help="Overwrites a preset of the same name. The seed is not saved.",
         )
         _hand_on(studio, has_any=bool(presets))
 
 
 def prompts_popover(studio: Studio, id: str) -> None:
     """The prompts of the newest generations, each once."""
-    with st.popover("Prompts", icon=":material/history:", help="What was asked for before"), shown_errors():
+    with st.popover("Prompts", icon=":material/history:", help="Prompt history"), shown_errors():
         latest = studio.gallery.browse(limit=LATEST_LOOKED_AT).generations
         pairs = {(g.params.prompt, g.params.negative_prompt): None for g in latest if g.params.prompt.strip()}
         if not pairs:
-            st.caption("Prompts that you have used will be here.")
+            st.caption("Prompts that you have used will appear here.")
         for nth, (prompt, negative_prompt) in enumerate(list(pairs)[:PROMPTS_SHOWN]):
             values = {"prompt": prompt, "negative_prompt": negative_prompt}
             st.button(
@@ -72,11 +72,11 @@ def prompts_popover(studio: Studio, id: str) -> None:
                 width="stretch",
                 on_click=fill_form,
                 args=(studio, id, values),
-                help="Also takes its negative prompt" if negative_prompt else None,
+                help="Also sets its negative prompt" if negative_prompt else None,
             )
         wildcards = studio.generations.prompts.wildcards()
         # Not captions: code in them is too pale to be read.
-        st.markdown(":small[Choices are made anew for each picture, by its seed: `{red|blue}` takes one of the words.]")
+        st.markdown(":small[Dynamic prompts: `{red|blue}` picks one option for each picture, based on its seed.]")
         if wildcards:
             st.markdown(f":small[Wildcards: {' '.join(f'`__{name}__`' for name in wildcards)}]")
 
@@ -93,16 +93,16 @@ def _hand_on(studio: Studio, *, has_any: bool) -> None:
         disabled=not has_any,
         width="stretch",
         on_click="ignore",
-        help="One small file with all presets, for another machine",
+        help="All presets in one small file, for another machine",
     )
     st.file_uploader(
-        "Take presets from a file",
+        "Import presets",
         "json",
         key="presets-import",
         max_upload_size=1,
         on_change=_import,
         args=(studio,),
-        help="A file that was downloaded here. None of your presets is replaced.",
+        help="A file of presets that was downloaded here. Your presets are not overwritten.",
     )
 
 
@@ -112,7 +112,7 @@ def _import(studio: Studio) -> None:
         return
     with shown_errors():
         done = studio.presets.import_(file.getvalue())
-        told = f"{len(done.new)} taken" + (f", {len(done.known)} were here already" if done.known else "")
+        told = f"{len(done.new)} imported" + (f", {len(done.known)} already here" if done.known else "")
         st.toast(f"Presets: {told}.", icon=":material/bookmark_added:")
 
 

@@ -89,10 +89,10 @@ def _actions(studio: Studio, id: str, generation: Generation) -> None:
             generation,
             key=f"continue-{generation.id}",
             icon=":material/arrow_forward:",
-            help="Paint on: it becomes the picture, with an empty mask",
+            help="Use this result as the new picture, with an empty mask",
         )
         action_button(
-            "Continue, same mask",
+            "Continue with the same mask",
             _continue,
             studio,
             id,
@@ -100,7 +100,7 @@ def _actions(studio: Studio, id: str, generation: Generation) -> None:
             generation.mask,
             key=f"continue-masked-{generation.id}",
             icon=":material/filter_b_and_w:",
-            help="It becomes the picture, and the mask it was made with stays: to repaint the same part once more",
+            help="Use this result as the new picture and keep the mask, to repaint the same area again",
         )
         by_chance = "seed" not in studio.recommendations.unused(generation.params.model)
         if by_chance:
@@ -124,20 +124,20 @@ def _actions(studio: Studio, id: str, generation: Generation) -> None:
                 generation,
                 key=f"vary-{generation.id}",
                 icon=":material/linked_services:",
-                help=f"{VARIATIONS} near relatives of this picture",
+                help=f"Make {VARIATIONS} similar versions",
             )
         if by_chance:
             st.button(
                 "Use this seed again",
                 icon=":material/push_pin:",
                 key=f"seed-{generation.id}",
-                help=f"Put {generation.params.seed} into the form, to change something else",
+                help=f"Put {generation.params.seed} into the form, to change other parameters",
                 on_click=fill_form,
                 args=(studio, id, {"seed": generation.params.seed}),
             )
         st.page_link(
             GALLERY_PAGE,
-            label="All its details",
+            label="View details",
             icon=":material/photo_library:",
             query_params=address_of(generation.id),
             width="content",
@@ -153,7 +153,7 @@ def _keep_or_trash(studio: Studio, id: str, generation: Generation) -> None:
             False,
             key=f"unkeep-{generation.id}",
             icon=":material/favorite:",
-            help="No longer a favourite",
+            help="Remove from favourites",
             type="primary",
         )
     else:
@@ -164,7 +164,7 @@ def _keep_or_trash(studio: Studio, id: str, generation: Generation) -> None:
             True,
             key=f"keep-{generation.id}",
             icon=":material/favorite_border:",
-            help="Make it a favourite",
+            help="Add to favourites",
         )
     action_button(
         "Move to trash",

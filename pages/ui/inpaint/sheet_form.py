@@ -29,7 +29,7 @@ def sheet_panel(
     studio: Studio, id: str, params: InpaintParams | None, device: str | None, button: Callable[[str], None]
 ) -> None:
     """The choice of what to vary. button: draws the one that makes the sheet, under this title."""
-    with st.expander("Sheet: vary one or two parameters", icon=":material/grid_on:"):
+    with st.expander("X/Y grid: vary one or two parameters", icon=":material/grid_on:"):
         columns, rows = st.columns(2)
         with columns:
             across = _axis(studio, id, "columns", list(AXES))
@@ -37,7 +37,7 @@ def sheet_panel(
             down = _axis(studio, id, "rows", [NOTHING, *AXES])
         sheet, problem = _sheet(across, down, params, _unused(studio, params, across, down))
         # What comes and goes with the values stands below, so that it does not move the button that is being pressed.
-        button(f"Make {sheet.cells} pictures" if sheet else "Make the sheet")
+        button(f"Make {sheet.cells} pictures" if sheet else "Make the grid")
         if problem:
             st.caption(escaped(problem))
         elif sheet is not None and params is not None:
@@ -93,15 +93,15 @@ def _values(studio: Studio, key: str, name: str) -> Axis:
         return Axis(name, tuple(st.multiselect("Models", ready, key=key)))
     state.begin_widget(key, "" if name == WORDS else EXAMPLES[name])
     help = (
-        "The first is a part of your prompt; the others take its place."
+        "The first must occur in your prompt; the others replace it (prompt S/R)."
         if name == WORDS
-        else "Numbers with commas between them, or ranges such as 10-50 (+10)."
+        else "Numbers separated by commas, or ranges such as 10-50 (+10)."
     )
     return Axis.parse(name, st.text_input("Values", key=key, placeholder=EXAMPLES[name], help=help))
 
 
 def _title(name: str) -> str:
-    return {NOTHING: "Nothing", WORDS: "Words of the prompt"}.get(name) or PARAMETERS[name].title
+    return {NOTHING: "Nothing", WORDS: "Prompt S/R (search and replace)"}.get(name) or PARAMETERS[name].title
 
 
 def _unused(studio: Studio, params: InpaintParams | None, *axes: Axis | str | None) -> Collection[str]:
@@ -116,7 +116,7 @@ def _sheet(
         if isinstance(axis, str):
             return None, axis
         if axis is not None and axis.name in unused:
-            return None, f"{PARAMETERS[axis.name].title} has no effect with this model: all pictures would be alike."
+            return None, f"{PARAMETERS[axis.name].title} has no effect with this model: all pictures would be the same."
     if params is None:
         return None, None
     try:

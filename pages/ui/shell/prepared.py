@@ -60,7 +60,7 @@ def painter_picture(studio: Studio, key: str) -> bytes:
 
 
 def transparent_part(studio: Studio, key: str) -> Mask | None:
-    """What is transparent in the picture, at the painter's size; None if nothing is."""
+    """Transparent areas in the picture, at the painter's size; None if nothing is."""
     return _opened(studio, key)[3]
 
 

@@ -13,11 +13,11 @@ from core.services.gallery import RETENTION
 
 VERDICT_TITLES = {verdict: verdict for verdict in VERDICTS} | {UNVERIFIED: "Not verified"}
 
-RERUN = "Queue the same picture, mask, parameters and seed once more, as a new generation"
-TO_TRASH = f"Out of the gallery. The trash keeps what is put there for {RETENTION.days} days."
+RERUN = "Queue it again with the same picture, mask, parameters and seed, as a new generation"
+TO_TRASH = f"Removes it from the gallery. Items stay in the trash for {RETENTION.days} days."
 
 
-TRASHED = "Moved to the trash. It can be restored there."
+TRASHED = "Moved to the trash. You can restore it there."
 
 
 def beginning(text: str, most: int) -> str:
@@ -44,7 +44,7 @@ PART_TOLD = 0.02
 
 
 def waited(generation: Generation) -> str | None:
-    """How long it took until it was there, and what that time went into. None for one that is not there, or came so."""
+    """Run time until it was there, and what that time went into. None for one that is not there, or came so."""
     whole, paint = generation.waited_s, generation.runtime_s
     if whole is None or paint is None or generation.started_at is None:
         return None

@@ -20,7 +20,7 @@ from pages.ui.shell.wording import beginning
 STATUS_TITLES = {status: status.capitalize() for status in Status}
 
 # One picture for a screen reader needs a name, also when the artist gave no words.
-NO_PROMPT = "(no prompt: filled from its surroundings)"
+NO_PROMPT = "(no prompt)"
 TITLE_SHOWN = 300
 
 

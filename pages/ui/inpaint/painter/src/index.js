@@ -385,7 +385,7 @@ class Painter {
       ? `${corners} ${corners === 1 ? "corner" : "corners"}. ${corners < 3 ? "Three make a shape." : CLOSING}`
       : coverage
         ? `${share} of the picture will be repainted.`
-        : "Nothing is painted yet. Paint over what should change."
+        : "Nothing is masked yet. Paint over what should change."
     if (this.find(".words").textContent !== words) this.find(".words").textContent = words
     this.element.dataset.stored = String(!this.unsent && this.snapshots.size === 0)
     this.find("[data-act=undo]").disabled = !this.mask.canUndo && !corners

@@ -29,8 +29,8 @@ export const TOOLS = {
   ellipse: ["Ellipse", "O"],
   lasso: ["Lasso", "L"],
   polygon: ["Polygon", "P"],
-  similar: ["Similar colour", "W"],
-  hand: ["Move the picture", "H"],
+  similar: ["Magic wand", "W"],
+  hand: ["Pan", "H"],
 }
 
 const button = (name, title, key, kind = "act") =>
@@ -38,22 +38,22 @@ const button = (name, title, key, kind = "act") =>
   ${kind === "tool" ? 'aria-pressed="false"' : ""} aria-keyshortcuts="${key.split(",")[0]}">${icon(name)}</button>`
 
 const KEYS = [
-  ["B E R O L P W H", "choose a tool"],
+  ["B E R O L P W H", "select a tool"],
   ["[ ]", "smaller, larger brush"],
   ["Shift", "straight line, square, circle"],
-  ["Alt", "take away with a shape or similar colours"],
+  ["Alt", "subtract with a shape or the magic wand"],
   ["Ctrl+Z, Ctrl+Shift+Z", "undo, redo"],
   ["Delete", "clear the mask"],
   ["+ - 0, wheel, two fingers", "zoom in, out, fit"],
-  ["Space or middle button, Ctrl+arrows", "move the picture"],
+  ["Space or middle button, Ctrl+arrows", "pan"],
   ["Arrows", "move the brush, with Shift further"],
-  ["Space, Enter", "paint there; hold it for a stroke"],
-  ["Enter, Backspace, Esc", "polygon: close, one corner back, drop"],
+  ["Space, Enter", "paint; hold for a stroke"],
+  ["Enter, Backspace, Esc", "polygon: close, remove last corner, cancel"],
 ]
 
 export const HTML = `
 <div class="painter">
-  <div class="bar" role="toolbar" aria-label="Tools of the painter">
+  <div class="bar" role="toolbar" aria-label="Painting tools">
     <span class="group">${Object.entries(TOOLS)
       .map(([name, [title, key]]) => button(name, title, key, "tool"))
       .join("")}</span>
@@ -63,21 +63,21 @@ export const HTML = `
     </span>
     <span class="group zooms">
       ${button("minus", "Zoom out", "-")}<output class="zoom" title="Zoom">100 %</output>${button("plus", "Zoom in", "+")}
-      ${button("fit", "Fit the picture into the window", "0")}${button("keys", "Keys of the painter", "?")}
+      ${button("fit", "Fit to window", "0")}${button("keys", "Keyboard shortcuts", "?")}
     </span>
   </div>
   <div class="bar options">
     <label data-for="brush eraser">Size <input type="range" name="size" min="0" max="1000" step="1" aria-label="Brush size">
       <output class="size"></output></label>
-    <label data-for="brush rectangle ellipse lasso polygon">Change <input type="range" name="amount" min="5" max="100" step="5"
-      aria-label="How much may change" title="How much may change: less makes a soft mask"> <output class="amount"></output></label>
+    <label data-for="brush rectangle ellipse lasso polygon">Mask strength <input type="range" name="amount" min="5" max="100" step="5"
+      aria-label="Mask strength" title="Below 100 % paints a soft mask, whose areas change less"> <output class="amount"></output></label>
     <label data-for="similar">Tolerance <input type="range" name="tolerance" min="0" max="128" step="1"
       aria-label="Tolerance"> <output class="tolerance"></output></label>
-    <label data-for="similar"><input type="checkbox" name="connected" checked> Connected</label>
-    <label data-for="rectangle ellipse lasso polygon similar"><input type="checkbox" name="subtract"> Take away</label>
+    <label data-for="similar"><input type="checkbox" name="connected" checked> Contiguous</label>
+    <label data-for="rectangle ellipse lasso polygon similar"><input type="checkbox" name="subtract"> Subtract</label>
     <label data-for="brush eraser" class="pen" hidden><input type="checkbox" name="pressure" checked> Pen pressure</label>
     <label class="veil">Overlay <input type="range" name="opacity" min="10" max="100" step="1"
-      aria-label="Strength of the overlay"></label>
+      aria-label="Mask overlay opacity"></label>
   </div>
   <div class="stage" tabindex="0" role="application"
     aria-label="The picture, to paint the mask on. Arrow keys move the brush, with Shift further. Space or Enter paints there, and a stroke while it is held. Keys: B brush, E eraser, brackets for the size, Control and Z to undo.">
