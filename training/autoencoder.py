@@ -1,6 +1,6 @@
-"""Train the autoencoder: `python -m training.autoencoder [--work DIR] [--minutes M] [--decoder-only]`.
+"""Train the autoencoder: `python -m training.autoencoder [--work DIR] [--minutes M] [--decoder-only] [--wider N]`.
 
-An AutoencoderTiny of factor 4: pictures (3, 128, 128) become latents (4, 32, 32). Resumes from
+An AutoencoderTiny of factor 4: pictures (3, 256, 256) become latents (4, 64, 64). Resumes from
 WORK/autoencoder/ when there. `--decoder-only` freezes the encoder, so that an inpainter already
 trained on its latents stays valid, and sharpens the decoder further.
 """
@@ -15,7 +15,7 @@ from diffusers import AutoencoderTiny
 from diffusers.models.autoencoders.vae import AutoencoderTinyBlock
 from PIL import Image
 
-from training.data import SampleSource, sprites_in
+from training.data import training_source
 from training.fetch import work_argument
 
 CROP = 64  # pixels; fully convolutional, and crops around objects teach more than flat backgrounds
@@ -103,8 +103,8 @@ def train(work: Path, minutes: float, decoder_only: bool, seed: int, batch: int 
     vae = AutoencoderTiny.from_pretrained(folder) if folder.exists() else new_autoencoder()
     vae.encoder.requires_grad_(not decoder_only)
     rng = np.random.default_rng(seed)
-    source = SampleSource(sprites_in(work), seed)
-    pool = [source.draw().picture for _ in range(2000)]
+    source = training_source(work, seed)
+    pool = [source.draw().picture for _ in range(400)]
     trained = [p for p in vae.parameters() if p.requires_grad]
     optimiser = torch.optim.Adam(trained, betas=(0.9, 0.99))
     start, step, saved, top_rate = time.time(), 0, time.time(), 1.5e-3

@@ -1,8 +1,9 @@
 """Train the inpainter: `python -m training.inpainter [--work DIR] [--minutes M]`.
 
 A 9-channel UNet with its small text encoder, on latents from `training.stock` (started here).
-Resumes from WORK/inpainter.pt, which is written every two minutes. `--export FOLDER` writes the
-pipeline folder from the checkpoint's averaged weights and does not train.
+Resumes from WORK/inpainter.pt, which is written every two minutes; the loss goes to WORK/curve.csv. `--grow-from
+FOLDER` begins with what a pipeline for pictures of half the side knows. `--export FOLDER` writes the pipeline folder
+from the checkpoint's averaged weights and does not train.
 
 Two workers of one thread each move the same shared weights without waiting for each other
 ("hogwild"): on a busy machine two threads of one process would wait for each other at every layer.
@@ -28,6 +29,7 @@ from transformers import CLIPTextConfig, CLIPTextModel
 
 from training.autoencoder import autoencoder_folder
 from training.fetch import work_argument
+from training.growth import grow
 from training.optimiser import Muon
 from training.stock import SIDE, Stock
 from training.text import LENGTH, PromptTokens, tokenizer_in
@@ -36,20 +38,25 @@ from training.words import COLOURS, NATIVE_SIZE, OBJECTS, vocabulary
 WIDTH = 128  # of the text encoder
 SILENT = 1e-4  # spread of embeddings that say nothing: below the layer norms' epsilon
 OUTSIDE_WEIGHT = 0.1  # of the loss outside the mask, which the application pastes over anyway
+NEW_PARTS_FIRST = 120  # steps of a grown model in which what it was grown from stays as it is
 RECOMMENDED = {"num_inference_steps": 10, "guidance_scale": 2.0, "size": NATIVE_SIZE, "scheduler": "ddim"}
 
 
 def new_unet() -> UNet2DConditionModel:
-    """Attention only at 8 and 4 cells a side; at 16 it cost more than a third of a step in a trial."""
+    """Attention only at 8 and 4 cells a side; at 16 it cost more than a third of a step in a trial.
+
+    The outermost level, 64 cells a side, is narrow: it costs as much as all others together.
+    """
     plain_down, attending_down = "DownBlock2D", "CrossAttnDownBlock2D"
     plain_up, attending_up = "UpBlock2D", "CrossAttnUpBlock2D"
     return UNet2DConditionModel(
         sample_size=SIDE,
         in_channels=9,
         out_channels=4,
-        block_out_channels=(48, 96, 144, 144),
-        down_block_types=(plain_down, plain_down, attending_down, attending_down),
-        up_block_types=(attending_up, attending_up, plain_up, plain_up),
+        block_out_channels=(32, 48, 96, 144, 144),
+        down_block_types=(plain_down, plain_down, plain_down, attending_down, attending_down),
+        up_block_types=(attending_up, attending_up, plain_up, plain_up, plain_up),
+        time_embedding_dim=192,
         layers_per_block=1,
         cross_attention_dim=WIDTH,
         attention_head_dim=4,
@@ -132,7 +139,7 @@ class Networks(torch.nn.Module):
         self.unet.set_attn_processor(AttnProcessor())
 
     def forward(self, noisy, mask, masked, timestep, tokens):
-        """noisy, masked (N, 4, 32, 32), mask (N, 1, 32, 32) -> predicted v (N, 4, 32, 32)."""
+        """noisy, masked (N, 4, 64, 64), mask (N, 1, 64, 64) -> predicted v (N, 4, 64, 64)."""
         seen = self.text(tokens).last_hidden_state
         return self.unet(torch.cat([noisy, mask, masked], 1), timestep, seen).sample
 
@@ -204,6 +211,7 @@ def work_on(number: int, run: Run, networks: Networks, average: Networks, state:
     for stepper, saved in zip(steppers, state.get("optimisers", []), strict=False):
         stepper.load_state_dict(saved)
     parameters = list(networks.parameters())
+    kept = [parameter for name, parameter in networks.named_parameters() if name in state.get("grown", [])]
     start, saved_at, step, losses = time.time(), time.time(), 0, []
     parent = os.getppid()  # workers end when the run is killed, rather than train on unseen
     while (seconds := time.time() - start) < run.minutes * 60 and os.getppid() == parent:
@@ -213,6 +221,9 @@ def work_on(number: int, run: Run, networks: Networks, average: Networks, state:
             stepper.zero_grad()
         loss = batch_loss(networks, stock, prompts, alphas, rng, run.batch)
         loss.backward()
+        if step + state["steps"] < NEW_PARTS_FIRST:
+            for parameter in kept:
+                parameter.grad = None
         torch.nn.utils.clip_grad_norm_(parameters, 1.0)
         for stepper in steppers:
             stepper.step()
@@ -220,13 +231,22 @@ def work_on(number: int, run: Run, networks: Networks, average: Networks, state:
         losses.append(loss.item())
         if number == 0:
             follow(average, networks, min(0.999, 1 - 19 / (20 + step + state["steps"])))
-        if step % 50 == 0:
-            print(f"worker {number}: {step} steps, {seconds:.0f} s, loss {np.mean(losses[-100:]):.4f}", flush=True)
+        if number == 0 and step % 25 == 0:
+            note(run, state, step, seconds, float(np.mean(losses[-25:])))
         if number == 0 and time.time() - saved_at > 120:
             save(run, networks, average, steppers, state, step, time.time() - start)
             saved_at = time.time()
     if number == 0:
         save(run, networks, average, steppers, state, step, time.time() - start)
+
+
+def note(run: Run, state: dict, step: int, seconds: float, loss: float) -> None:
+    """A line of the curve: samples and hours of training so far, loss of the last steps, rate."""
+    samples = state["samples"] + step * run.batch * run.workers
+    hours, rate = (state["seconds"] + seconds) / 3600, run.rate_at(seconds, step)
+    print(f"{samples} samples, {hours:.3f} h, loss {loss:.4f}, rate {rate:.2e}", flush=True)
+    with (run.work / "curve.csv").open("a") as curve:
+        curve.write(f"{samples},{hours:.4f},{loss:.5f},{rate:.2e}\n")
 
 
 @torch.no_grad()
@@ -242,6 +262,7 @@ def save(run: Run, networks, average, steppers, state: dict, steps: int, seconds
         "networks": networks.state_dict(),
         "average": average.state_dict(),
         "optimisers": [stepper.state_dict() for stepper in steppers],
+        "grown": state.get("grown", []),
         "steps": state["steps"] + steps,  # of worker 0
         "samples": state["samples"] + steps * run.batch * run.workers,  # the other workers keep about the same pace
         "seconds": state["seconds"] + seconds,
@@ -267,7 +288,7 @@ def train(run: Run) -> None:
          "--seed", str(run.seed + 7 * state["steps"] + 1), "--parent", str(os.getpid())]
     )  # fmt: skip
     try:
-        while Stock(run.work, run.stock_size).count() < 2000:
+        while Stock(run.work, run.stock_size).count() < 500:
             time.sleep(2)
         networks.share_memory()
         arguments = (run, networks, average, state)
@@ -277,19 +298,21 @@ def train(run: Run) -> None:
         filler.terminate()
 
 
-def start_from(folder: Path, work: Path) -> None:
-    """Make a checkpoint of a finished pipeline folder, so that training can go on where no checkpoint was kept."""
+def grow_from(folder: Path, work: Path) -> None:
+    """A first checkpoint with what a finished pipeline for half the side knows; its autoencoder and tokenizer stay."""
     if checkpoint_file(work).exists():
         return
     pipe = StableDiffusionInpaintPipeline.from_pretrained(folder, safety_checker=None)
-    pipe.vae.save_pretrained(autoencoder_folder(work))
+    if not autoencoder_folder(work).exists():
+        pipe.vae.save_pretrained(autoencoder_folder(work))
     pipe.tokenizer.save_pretrained(work / "tokenizer")
+    torch.manual_seed(0)
     networks = Networks(pipe.tokenizer)
-    networks.unet.load_state_dict(pipe.unet.state_dict())
     networks.text.load_state_dict(pipe.text_encoder.state_dict())
+    grown = [f"unet.{name}" for name in grow(networks.unet, pipe.unet, new_scheduler())]
     weights = networks.state_dict()
-    state = {"networks": weights, "average": weights, "optimisers": [], "steps": 1000, "samples": 0, "seconds": 0.0}
-    torch.save(state, checkpoint_file(work))
+    state = {"networks": weights, "average": weights, "optimisers": [], "grown": grown, "steps": 0, "samples": 0}
+    torch.save(state | {"seconds": 0.0}, checkpoint_file(work))
 
 
 def load_average(work: Path) -> tuple[Networks, dict]:
@@ -345,16 +368,16 @@ def main() -> None:
     parser.add_argument("--minutes", type=float, default=180)
     parser.add_argument("--rate", type=float, default=1.5e-3)
     parser.add_argument("--cooldown", type=float, default=0.3)
-    parser.add_argument("--batch", type=int, default=20)
+    parser.add_argument("--batch", type=int, default=16)
     parser.add_argument("--workers", type=int, default=2)
-    parser.add_argument("--stock-size", type=int, default=8192)
+    parser.add_argument("--stock-size", type=int, default=6144)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--adam-only", action="store_true")
     parser.add_argument("--export", type=Path, help="write the pipeline folder from the checkpoint and stop")
-    parser.add_argument("--start-from", type=Path, help="a pipeline folder to go on from when there is no checkpoint")
+    parser.add_argument("--grow-from", type=Path, help="a pipeline folder to begin with where there is no checkpoint")
     options = parser.parse_args()
-    if options.start_from:
-        start_from(options.start_from, options.work)
+    if options.grow_from:
+        grow_from(options.grow_from, options.work)
     if options.export:
         export(options.work, options.export)
         return

@@ -14,12 +14,12 @@ import torch
 from diffusers import AutoencoderTiny
 
 from training.autoencoder import as_tensor, autoencoder_folder
-from training.data import Sample, SampleSource, sprites_in
+from training.data import Sample, training_source
 from training.fetch import work_argument
-from training.words import COLOURS, OBJECTS
+from training.words import COLOURS, NATIVE_SIZE, OBJECTS
 
 FACTOR = 4  # pixels a latent cell
-SIDE = 32
+SIDE = NATIVE_SIZE // FACTOR
 ARRAYS = {
     "target": (np.float16, (4, SIDE, SIDE)),  # latents of the picture
     "masked": (np.float16, (4, SIDE, SIDE)),  # latents of the picture with the mask greyed out
@@ -63,7 +63,7 @@ def whole_cells(mask: np.ndarray) -> np.ndarray:
 
 @torch.no_grad()
 def encoded(samples: list[Sample], vae: AutoencoderTiny) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Latents of pictures and of masked pictures, (N, 4, 32, 32), and masks (N, 32, 32), as the pipeline makes them."""
+    """Latents of pictures and of masked pictures, (N, 4, 64, 64), and masks (N, 64, 64), as the pipeline makes them."""
     pictures = as_tensor(np.stack([s.picture for s in samples]))
     masks = torch.from_numpy(np.stack([whole_cells(s.mask) for s in samples]))
     both = torch.cat([pictures, pictures * ~masks[:, None]])
@@ -76,7 +76,7 @@ def fill(work: Path, size: int, seed: int, duty: float, parent: int | None) -> N
     """Fill the stock, then go on replacing, working `duty` of the time, until the parent process, if any, is gone."""
     stock = Stock(work, size)
     vae = AutoencoderTiny.from_pretrained(autoencoder_folder(work)).eval()
-    source = SampleSource(sprites_in(work), seed, backgrounds=2000)
+    source = training_source(work, seed)
     written, batch = stock.count(), 16
     while parent in (None, os.getppid()):
         begin = time.time()

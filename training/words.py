@@ -1,15 +1,13 @@
 """What the pocket model can be asked for: objects, colours, background words, and how prompts are put.
 
-Every object is one picture, named by its code point in the emoji package. One picture a word on
-purpose: fewer modes are learned sooner, and a small model that draws one good cat beats one that
-draws a blur of three.
+Every object is one code point, which each maker of emoji has drawn in his own way.
 """
 
 from dataclasses import dataclass
 
 import numpy as np
 
-NATIVE_SIZE = 128  # pixels, side of the square the model works on
+NATIVE_SIZE = 256  # pixels, side of the square the model works on
 
 COLOURS: dict[str, tuple[int, int, int]] = {
     "red": (225, 35, 45),
@@ -32,16 +30,20 @@ BACKGROUND_WORDS = (
 
 @dataclass(frozen=True)
 class Word:
-    """One object the model knows: its picture's code point and the words people use for it."""
+    """One object the model knows: its picture's code point and the words people use for it.
+
+    stands: on the ground or a table, so that it can cast a shadow there.
+    """
 
     code_point: str
     plural: str
     synonyms: tuple[str, ...] = ()
     recoloured: bool = False
+    stands: bool = True
 
 
-def _word(code_point: str, plural: str, *synonyms: str, recoloured: bool = False) -> Word:
-    return Word(code_point, plural, synonyms, recoloured)
+def _word(code_point: str, plural: str, *synonyms: str, recoloured: bool = False, stands: bool = True) -> Word:
+    return Word(code_point, plural, synonyms, recoloured, stands)
 
 
 OBJECTS: dict[str, Word] = {
@@ -54,23 +56,23 @@ OBJECTS: dict[str, Word] = {
     "frog": _word("1f438", "frogs", "toad"),
     "penguin": _word("1f427", "penguins"),
     "owl": _word("1f989", "owls"),
-    "butterfly": _word("1f98b", "butterflies", recoloured=True),
-    "ladybug": _word("1f41e", "ladybugs", "ladybird", "beetle"),
-    "fish": _word("1f41f", "fishes", "goldfish", recoloured=True),
-    "whale": _word("1f433", "whales"),
+    "butterfly": _word("1f98b", "butterflies", recoloured=True, stands=False),
+    "ladybug": _word("1f41e", "ladybugs", "ladybird", "beetle", stands=False),
+    "fish": _word("1f41f", "fishes", "goldfish", recoloured=True, stands=False),
+    "whale": _word("1f433", "whales", stands=False),
     "elephant": _word("1f418", "elephants"),
     "car": _word("1f697", "cars", "automobile", "auto", recoloured=True),
     "bus": _word("1f68c", "buses", "coach"),
-    "rocket": _word("1f680", "rockets", "spaceship"),
-    "sailboat": _word("26f5", "sailboats", "boat", "ship", "yacht"),
+    "rocket": _word("1f680", "rockets", "spaceship", stands=False),
+    "sailboat": _word("26f5", "sailboats", "boat", "ship", "yacht", stands=False),
     "house": _word("1f3e0", "houses", "home", "cottage"),
     "castle": _word("1f3f0", "castles", "palace"),
     "apple": _word("1f34e", "apples", recoloured=True),
     "banana": _word("1f34c", "bananas"),
     "strawberry": _word("1f353", "strawberries"),
     "grapes": _word("1f347", "bunches of grapes", "grape"),
-    "watermelon": _word("1f349", "watermelons", "melon"),
-    "pizza": _word("1f355", "pizzas", "slice of pizza"),
+    "watermelon": _word("1f349", "watermelons", "melon", stands=False),
+    "pizza": _word("1f355", "pizzas", "slice of pizza", stands=False),
     "burger": _word("1f354", "burgers", "hamburger", "cheeseburger"),
     "doughnut": _word("1f369", "doughnuts", "donut"),
     "cake": _word("1f382", "cakes", "birthday cake"),
@@ -79,21 +81,21 @@ OBJECTS: dict[str, Word] = {
     "tree": _word("1f333", "trees", "oak"),
     "cactus": _word("1f335", "cactuses", "cacti"),
     "mushroom": _word("1f344", "mushrooms", "toadstool"),
-    "sun": _word("2600-fe0f", "suns", "sunshine"),
-    "star": _word("2b50", "stars", recoloured=True),
-    "moon": _word("1f319", "moons", "crescent", "crescent moon"),
-    "cloud": _word("2601-fe0f", "clouds"),
-    "rainbow": _word("1f308", "rainbows"),
+    "sun": _word("2600-fe0f", "suns", "sunshine", stands=False),
+    "star": _word("2b50", "stars", recoloured=True, stands=False),
+    "moon": _word("1f319", "moons", "crescent", "crescent moon", stands=False),
+    "cloud": _word("2601-fe0f", "clouds", stands=False),
+    "rainbow": _word("1f308", "rainbows", stands=False),
     "snowman": _word("26c4", "snowmen"),
-    "balloon": _word("1f388", "balloons", recoloured=True),
-    "heart": _word("2764-fe0f", "hearts", "love heart", recoloured=True),
+    "balloon": _word("1f388", "balloons", recoloured=True, stands=False),
+    "heart": _word("2764-fe0f", "hearts", "love heart", recoloured=True, stands=False),
     "gift": _word("1f381", "gifts", "present", "gift box", recoloured=True),
     "umbrella": _word("2602-fe0f", "umbrellas", "parasol", recoloured=True),
     "hat": _word("1f9e2", "hats", "cap", "baseball cap", recoloured=True),
     "crown": _word("1f451", "crowns"),
     "robot": _word("1f916", "robots", "android"),
-    "ghost": _word("1f47b", "ghosts", "spook"),
-    "shirt": _word("1f455", "shirts", "t-shirt", "tshirt", recoloured=True),
+    "ghost": _word("1f47b", "ghosts", "spook", stands=False),
+    "shirt": _word("1f455", "shirts", "t-shirt", "tshirt", recoloured=True, stands=False),
     "book": _word("1f4d8", "books", "notebook", recoloured=True),
     "cup": _word("2615", "cups", "coffee", "cup of coffee", "mug"),
     "camera": _word("1f4f7", "cameras", "photo camera"),
