@@ -14,6 +14,7 @@ from PIL import Image
 
 from core.domain.environment import Environment
 from core.domain.generation import Phase
+from core.domain.geometry import Size
 from core.domain.model import LoadedModel, ModelSpec, Vocabulary
 from core.domain.params import InpaintParams
 from core.domain.prompt_length import PromptLength
@@ -74,12 +75,15 @@ class ImageStore(Protocol):
     def put(self, image: Image.Image, key: str | None = None) -> str:
         """Store without loss and return the key ("sha256:..."). On return it is safely on disk, and settled no more.
 
-        key: the name that it has already, if a row names it; see hashing.is_named.
+        key: its name, where that is known: of a stored picture, or from hashing.picture_and_pixels_sha256.
         A stored file that was damaged is replaced. Raises StorageFull.
         """
 
     def get(self, key: str) -> Image.Image:
         """Raises StoredImageMissing, StoredImageDamaged or StoredImageUnreadable."""
+
+    def size(self, key: str) -> Size:
+        """Of a picture, by the head of its file: nothing is decoded. Raises as get does, but finds no damage behind."""
 
     def put_file(self, data: bytes, suffix: str) -> str:
         """Store bytes as they are (thumbnails) and return the key of that file."""

@@ -23,6 +23,7 @@ from core.domain.mask import Mask
 from core.domain.params import InpaintParams
 from core.domain.request import InpaintRequest
 from core.settings import Settings
+from core.storage.local import LocalImageStore
 from db.connection import make_engine
 from db.upgrade import upgrade
 from tests.fakes import FakeCatalogue, FakeInpainter, FakeLoader, WaitingDispatcher
@@ -154,6 +155,19 @@ def decoded(monkeypatch) -> list[tuple[int, int]]:
 
     monkeypatch.setattr(ImageFile.ImageFile, "load", counting)
     return sizes
+
+
+@pytest.fixture
+def decoded_keys(monkeypatch) -> list[str]:
+    """The key of every stored picture that is decoded from now on, each time."""
+    keys, picture = [], LocalImageStore._picture
+
+    def counting(store: LocalImageStore, path: Path, key: str) -> Image.Image:
+        keys.append(key)
+        return picture(store, path, key)
+
+    monkeypatch.setattr(LocalImageStore, "_picture", counting)
+    return keys
 
 
 @cache

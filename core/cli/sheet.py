@@ -11,7 +11,6 @@ from core.cli.exits import exit_codes
 from core.cli.output import FORCE, place_of
 from core.cli.running import running
 from core.domain.errors import InvalidInput
-from core.domain.request import InpaintRequest
 from core.domain.sheet import Axis, Sheet
 from core.services.generations import Origin
 from core.services.prompts import asked_again
@@ -39,8 +38,7 @@ def sheet(
         studio = make_studio(context)
         place = place_of(studio, output, studio.sheets.room(asked), force=force)
         original = studio.gallery.get(id)
-        source, mask = studio.gallery.image(original.source), studio.gallery.mask(original)
-        request = InpaintRequest(source, mask, asked_again(original.params))
+        request = studio.generations.stored(original.source, original.mask, asked_again(original.params))
         origin = Origin.variation_of(original, SESSION)
         with running(studio) as run:
             made = studio.sheets.submit(request, asked, device=original.device, origin=origin)

@@ -1,4 +1,4 @@
-"""InpaintRequest: the picture, the mask and the params of one generation, checked to agree."""
+"""What is asked for: a picture, a mask and params that agree. By their keys until a worker needs the pixels."""
 
 from __future__ import annotations
 
@@ -30,18 +30,12 @@ class InpaintRequest:
     params: InpaintParams
 
     def __post_init__(self) -> None:
-        if self.mask.size != Size(*self.image.size):
-            raise SizeMismatch(
-                f"The mask is {self.mask.size} pixels and the picture {Size(*self.image.size)}. "
-                "Use a mask of the picture's size."
-            )
-        if self.painted.is_empty:
-            raise EmptyMask
+        _check(Size(*self.image.size), self.mask, self.params)
 
     @property
     def painted(self) -> Mask:
         """The mask as it counts: without what is nearly black. By the first rules everything that is not 0 counted."""
-        return self.mask if self.params.processing == FIRST_PROCESSING else self.mask.visible
+        return _painted(self.mask, self.params)
 
     @property
     def is_soft(self) -> bool:
@@ -59,6 +53,38 @@ class InpaintRequest:
         grown, whatever becomes of it on the way through the model."""
         seen = self.mask.visible
         return seen if self.is_soft else seen.grown(self.params.mask_grow_px)
+
+
+@dataclass(frozen=True, slots=True)
+class StoredRequest:
+    """The same of a picture and a mask in the image store, by their keys: nothing is decoded to be queued.
+
+    size: of both, in pixels.
+    """
+
+    source: str
+    mask: str
+    size: Size
+    params: InpaintParams
+
+    @classmethod
+    def of(cls, source: str, size: Size, mask: str, pixels: Mask, params: InpaintParams) -> StoredRequest:
+        """pixels: of the mask of that key. Raises SizeMismatch or EmptyMask, as InpaintRequest does."""
+        _check(size, pixels, params)
+        return cls(source, mask, size, params)
+
+
+def _check(picture: Size, mask: Mask, params: InpaintParams) -> None:
+    if mask.size != picture:
+        raise SizeMismatch(
+            f"The mask is {mask.size} pixels and the picture {picture}. Use a mask of the picture's size."
+        )
+    if _painted(mask, params).is_empty:
+        raise EmptyMask
+
+
+def _painted(mask: Mask, params: InpaintParams) -> Mask:
+    return mask if params.processing == FIRST_PROCESSING else mask.visible
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,12 +6,14 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from PIL import Image
+
 from core.domain.errors import GenerationNotFound, InvalidMove, InvalidParams
 from core.domain.generation import Generation, Progress, Status
 from core.domain.generation import Origin as Origin
-from core.domain.geometry import Size
+from core.domain.mask import Mask
 from core.domain.params import InpaintParams
-from core.domain.request import InpaintRequest
+from core.domain.request import InpaintRequest, StoredRequest
 from core.domain.sheet import KeptSheet
 from core.ports import Dispatcher, ImageStore
 from core.services.collector import store_again
@@ -38,8 +40,25 @@ class Generations:
     random_seed: Callable[[], int]
     prompts: Prompts
 
+    def stored(self, source: str, mask: Mask | str, params: InpaintParams) -> StoredRequest:
+        """The request for a picture that is in the store, which is not decoded. mask: its pixels, or its key there.
+
+        Raises SizeMismatch or EmptyMask before the mask is stored, and what the store raises for a lost picture.
+        """
+        size = self.images.size(source)
+        if isinstance(mask, str):
+            return StoredRequest.of(source, size, mask, Mask.stored(self.images.get(mask)), params)
+        request = StoredRequest.of(source, size, mask.sha256, mask, params)
+        self.images.put(mask.to_image(), request.mask)
+        return request
+
     def submit(
-        self, request: InpaintRequest, *, device: str = "auto", count: int = 1, origin: Origin = UNKNOWN_ORIGIN
+        self,
+        request: InpaintRequest | StoredRequest,
+        *,
+        device: str = "auto",
+        count: int = 1,
+        origin: Origin = UNKNOWN_ORIGIN,
     ) -> list[str]:
         """Store the request and queue it, count times with the seeds seed, seed + 1, ...; returns the new ids."""
         if not 1 <= count <= MAX_COUNT:
@@ -50,14 +69,14 @@ class Generations:
 
     def submit_all(
         self,
-        request: InpaintRequest,
+        request: InpaintRequest | StoredRequest,
         all_params: Sequence[InpaintParams],
         *,
         device: str = "auto",
         origin: Origin = UNKNOWN_ORIGIN,
         sheet: Callable[[Sequence[str]], KeptSheet] | None = None,
     ) -> list[str]:
-        """Store the picture and the mask of the request, and queue them under each of these params.
+        """Queue the picture and the mask of the request, stored if they are not yet, under each of these params.
 
         sheet: of the new ids; it is stored with the rows, or neither. Choices in a prompt are made here, by each one's
         seed, and recorded as made. On return the source, the mask and the rows are on disk: a crash at any later
@@ -65,19 +84,38 @@ class Generations:
         """
         all_params = [self.prompts.made(params) for params in all_params]
         device = self.resolve_device(device)
-        source, mask = self.images.put(request.image), self.images.put(request.mask.to_image())
-        size = Size(*request.image.size)
+        stored, pixels = (request, {}) if isinstance(request, StoredRequest) else self._store(request)
         generations = [
             Generation.queued(
-                self.new_id(), self.now(), params, device, source=source, mask=mask, size=size, origin=origin
+                self.new_id(),
+                self.now(),
+                params,
+                device,
+                source=stored.source,
+                mask=stored.mask,
+                size=stored.size,
+                origin=origin,
             )
             for params in all_params
         ]
         self.repo.add(generations, [sheet([g.id for g in generations])] if sheet else [])
-        store_again(self.images, {source: request.image, mask: request.mask.to_image()})
+        store_again(self.images, pixels)
+        self._bring_back(generations[0])
         for generation in generations:
             self.dispatcher.enqueue(generation.id)
         return [generation.id for generation in generations]
+
+    def _store(self, request: InpaintRequest) -> tuple[StoredRequest, dict[str, Image.Image]]:
+        """The request by its keys, and its pictures by theirs."""
+        image, mask = request.image, request.mask.to_image()
+        source_key, mask_key = self.images.put(image), self.images.put(mask)
+        stored = StoredRequest(source_key, mask_key, request.mask.size, request.params)
+        return stored, {source_key: image, mask_key: mask}
+
+    def _bring_back(self, generation: Generation) -> None:
+        """Its files may lie in the trash, if what named them was deleted a moment ago: asked for, they come back."""
+        for key in generation.files:
+            self.images.has(key)
 
     def check(self, params: InpaintParams) -> None:
         """Raises InvalidParams for prompts that submit would refuse."""
@@ -92,9 +130,7 @@ class Generations:
         original.check_can_run_again()
         again = original.again(self.new_id(), self.now(), self.resolve_device(device or original.device), session)
         self.repo.add([again])
-        # Its files may lie in the trash since the original was deleted a moment ago: asked for, they come back.
-        for key in again.files:
-            self.images.has(key)
+        self._bring_back(again)
         self.dispatcher.enqueue(again.id)
         return again.id
 

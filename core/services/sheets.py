@@ -13,7 +13,7 @@ from core.domain.colour import space_of
 from core.domain.errors import GenerationNotFound, StudioError
 from core.domain.generation import Generation
 from core.domain.geometry import Bounds, Size
-from core.domain.request import InpaintRequest
+from core.domain.request import InpaintRequest, StoredRequest
 from core.domain.sheet import KeptSheet, Sheet
 from core.ports import ImageStore
 from core.services.generations import UNKNOWN_ORIGIN, Generations, Origin
@@ -53,7 +53,12 @@ class Sheets:
     new_id: Callable[[], str]
 
     def submit(
-        self, request: InpaintRequest, sheet: Sheet, *, device: str = "auto", origin: Origin = UNKNOWN_ORIGIN
+        self,
+        request: InpaintRequest | StoredRequest,
+        sheet: Sheet,
+        *,
+        device: str = "auto",
+        origin: Origin = UNKNOWN_ORIGIN,
     ) -> MadeSheet:
         """Queue every cell. Raises InvalidParams for a value that does not fit, before anything is stored.
 

@@ -18,7 +18,7 @@ from core.domain import compositing
 from core.domain.errors import GenerationCancelled, StudioError
 from core.domain.generation import Generation, Outcome, Phase, Progress, Status
 from core.domain.geometry import Crop
-from core.domain.hashing import pixels_sha256
+from core.domain.hashing import picture_and_pixels_sha256
 from core.domain.mask import Mask
 from core.domain.reproduction import Verification
 from core.domain.request import InpaintRequest, Plan
@@ -150,11 +150,12 @@ class Worker:
             "inpainter": painted.record,
             "outside_mask_unchanged": compositing.unchanged_outside(request.image, result, request.may_change),
         }
+        key, pixels = picture_and_pixels_sha256(result)
         outcome = Outcome(
             Status.SUCCEEDED,
-            output=self.images.put(result),
+            output=self.images.put(result, key),
             thumbnail=self.images.put_file(thumbnail(result), ".webp"),
-            pixels_sha256=pixels_sha256(result),
+            pixels_sha256=pixels,
             runtime_s=painted.runtime_s,
             record=record,
         )

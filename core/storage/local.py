@@ -13,6 +13,7 @@ from typing import BinaryIO, TypeVar
 from PIL import Image
 
 from core.domain.errors import OutOfMemory, StoredImageDamaged, StoredImageMissing, StoredImageUnreadable
+from core.domain.geometry import Size
 from core.domain.hashing import is_named, picture_sha256, sha256_of
 from core.files import sync_folder
 from core.memory import decoding
@@ -60,6 +61,9 @@ class LocalImageStore:
 
     def get(self, key: str) -> Image.Image:
         return self._reading(key, lambda path: self._picture(path, key))
+
+    def size(self, key: str) -> Size:
+        return self._reading(key, _size)
 
     def put_file(self, data: bytes, suffix: str) -> str:
         key = sha256_of(data) + suffix
@@ -314,6 +318,14 @@ class LocalImageStore:
                 sync_folder(path.parent.parent)
         except OSError as error:
             raise unwritable(error, "The data folder cannot be written to") from error
+
+
+def _size(path: Path) -> Size:
+    try:
+        with Image.open(path, formats=("PNG",)) as opened:
+            return Size(*opened.size)
+    except (SyntaxError, ValueError) as error:
+        raise StoredImageDamaged from error
 
 
 def _mark(path: Path) -> Mark:

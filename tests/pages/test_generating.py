@@ -14,6 +14,7 @@ from pages.ui.inpaint import canvas
 from pages.ui.inpaint.form_advice import LOOKS_WEIGHTED
 from pages.ui.shell import actions, state
 from tests.pages.test_inpaint import draft, draft_id, generate, widget
+from tests.pages.test_inpaint_session import finished
 
 TOO_LONG = "a" * (int(PARAMETERS["prompt"].high) + 1)
 
@@ -68,6 +69,38 @@ def test_a_stroke_on_the_simple_canvas_that_no_run_has_seen_counts_though_the_vi
 
     [row] = studio.gallery.browse().generations
     assert studio.gallery.mask(row).bounds.box == (20, 10, 50, 40)
+
+
+@pytest.mark.parametrize("button", ["generate", "sheet"])
+def test_generate_and_a_sheet_do_not_decode_the_picture_that_is_stored(ready, studio, leaving, decoded_keys, button):
+    source, id = draft(studio, ready).source, draft_id(ready)
+    widget(ready, "text_area", "prompt").set_value("a cat").run()
+    decoded_keys.clear()
+    leaving()
+
+    click(ready, button if button == "generate" else f"{id}.{button}")
+
+    assert {row.source for row in studio.gallery.browse().generations} == {source}
+    assert source not in decoded_keys
+
+
+@pytest.mark.parametrize("button", ["again", "vary"])
+def test_another_seed_and_variations_do_not_decode_the_picture_that_is_stored(
+    ready, studio, dispatcher, leaving, decoded_keys, button
+):
+    widget(ready, "text_area", "prompt").set_value("a cat").run()
+    generate(ready)
+    page = finished(ready, dispatcher)
+    [id] = draft(studio, page).generations
+    source = studio.gallery.get(id).source
+    decoded_keys.clear()
+    leaving()
+
+    click(page, f"{button}-{id}")
+
+    assert studio.gallery.count() > 1
+    assert {row.source for row in studio.gallery.browse().generations} == {source}
+    assert source not in decoded_keys
 
 
 def test_a_double_click_submits_once(ready, studio, monkeypatch):

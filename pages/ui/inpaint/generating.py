@@ -12,7 +12,7 @@ from core.domain.draft import Draft
 from core.domain.errors import InvalidParams, StudioError
 from core.domain.generation import Generation
 from core.domain.queue import QueueView
-from core.domain.request import InpaintRequest
+from core.domain.request import StoredRequest
 from core.services.generations import Origin
 from pages.ui.inpaint.canvas import store_drawn
 from pages.ui.inpaint.device_field import resolved_device
@@ -159,11 +159,11 @@ def _submit_sheet(studio: Studio, id: str, draft: Draft, choices: Choices, sessi
     state.change_draft(studio, id, generations=ids, sheet=made.id)
 
 
-def _asked(studio: Studio, draft: Draft, choices: Choices) -> tuple[InpaintRequest, Origin]:
+def _asked(studio: Studio, draft: Draft, choices: Choices) -> tuple[StoredRequest, Origin]:
     if choices.problem is not None:
         raise InvalidParams(choices.problem)
     params = choices.params.reseeded(studio.generations.random_seed()) if choices.is_random else choices.params
-    request = InpaintRequest(studio.gallery.image(draft.source), mask_of(studio, draft), params)
+    request = studio.generations.stored(draft.source, mask_of(studio, draft), params)
     return request, Origin(
         draft.parent_id, draft.relation, state.person(), draft.source_name, draft.extended, draft.source_exif
     )

@@ -9,7 +9,6 @@ import streamlit as st
 
 from core.bootstrap import Studio
 from core.domain.generation import Generation, Status
-from core.domain.request import InpaintRequest
 from core.services.generations import Origin
 from core.services.prompts import asked_again
 from pages.ui.generation.card import outside_badge
@@ -207,7 +206,7 @@ def _variations(studio: Studio, id: str, generation: Generation) -> None:
 def _try_again(studio: Studio, id: str, generation: Generation, changes: Sequence[Mapping[str, Any]]) -> None:
     """The same picture and mask under these changes of its parameters, each a generation."""
     all_params = [asked_again(generation.params).changed(**change) for change in changes]
-    request = InpaintRequest(studio.gallery.image(generation.source), studio.gallery.mask(generation), all_params[0])
+    request = studio.generations.stored(generation.source, generation.mask, all_params[0])
     origin = Origin.variation_of(generation, state.person())
     ids = studio.generations.submit_all(request, all_params, device=generation.device, origin=origin)
     state.change_draft(studio, id, generations=tuple(ids), sheet=None)
