@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime
@@ -17,6 +17,7 @@ from core.domain.errors import DatabaseConflict, GenerationNotFound, InvalidMove
 from core.domain.generation import MOVES, Generation, Outcome, Phase, Progress, Status
 from core.domain.hashing import canonical_json
 from core.domain.model import LoadedModel
+from core.domain.record import Record
 from core.domain.sheet import KeptSheet
 from db.claims import claim, claimed, is_lost, take_away
 from db.connection import writing
@@ -101,7 +102,7 @@ class GenerationRepo(Repo):
         model: LoadedModel,
         environment: Environment,
         load_s: float,
-        record: Mapping[str, Any],
+        record: Record,
     ) -> None:
         """Write what is known before the first step, so that a failed or interrupted run is on record too."""
         self._keep(environment)
@@ -111,7 +112,7 @@ class GenerationRepo(Repo):
                 "dtype": model.dtype,
                 "model_revision": model.revision,
                 "load_s": load_s,
-                "record_json": canonical_json(dict(record)),
+                "record_json": canonical_json(dict(record.raw)),
                 "working_px": working_px(record),
             }
             session.execute(claimed(Row, id, worker).values(known))
@@ -236,6 +237,6 @@ def _ahead(session: Session, row: Row) -> int:
 
 def _outcome_values(outcome: Outcome) -> dict[str, Any]:
     values = {name: getattr(outcome, name) for name in Outcome.__dataclass_fields__ if name != "record"}
-    if outcome.record:
-        values["record_json"] = canonical_json(dict(outcome.record))
+    if outcome.record.raw:
+        values["record_json"] = canonical_json(dict(outcome.record.raw))
     return values

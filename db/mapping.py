@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from datetime import UTC, date, datetime, time, timedelta
 from functools import lru_cache
 from typing import Any
@@ -14,6 +14,7 @@ from core.domain.generation import Generation, Relation, Status, Verdict
 from core.domain.hashing import canonical_json
 from core.domain.outpaint import Extended
 from core.domain.params import InpaintParams
+from core.domain.record import Record
 from db.tables import EnvironmentRow, GenerationRow
 
 Row = GenerationRow
@@ -43,7 +44,7 @@ def to_generation(row: Any) -> Generation:
         extended=Extended.from_dict(json.loads(row.extended_json)) if row.extended_json else None,
         verdict=Verdict(row.verdict) if row.verdict else None,
         environment=json.loads(row.facts_json) if row.facts_json else {},
-        record=json.loads(row.record_json),
+        record=Record.of(json.loads(row.record_json)),
         tags=tuple(row.tags.splitlines()),
     )
 
@@ -72,17 +73,14 @@ def to_row(generation: Generation, number: int) -> Row:
         guidance_scale=params.guidance_scale,
         strength=params.strength,
         seed=params.seed,
-        record_json=canonical_json(dict(generation.record)),
+        record_json=canonical_json(dict(generation.record.raw)),
         working_px=working_px(generation.record),
     )
 
 
-def working_px(record: Mapping[str, Any]) -> int | None:
+def working_px(record: Record) -> int | None:
     """Pixels that went through the model, for the statistics. None where the record does not say."""
-    size = record.get("working_size")
-    if not (isinstance(size, list | tuple) and len(size) == 2 and all(isinstance(px, int) for px in size)):
-        return None
-    return size[0] * size[1] or None
+    return record.working_size.pixels if record.working_size else None
 
 
 def number_at(moment: datetime) -> int:

@@ -12,6 +12,7 @@ from sqlalchemy import func, select
 from core.domain.gallery_filter import GalleryFilter
 from core.domain.generation import Status, Verdict
 from core.domain.params import InpaintParams
+from core.domain.record import Record
 from core.domain.statistics import BINS_PER_E, Durations, Made, Pace, Run, Work
 from db.mapping import EPOCH, MICROSECOND
 from db.repo import Repo
@@ -84,15 +85,14 @@ class StatisticsRepo(Repo):
 
 def _run(row: Any) -> Run | None:
     """None if the record does not say how large the part was that went through the model."""
-    params, record = InpaintParams.from_dict(json.loads(row.params_json)), json.loads(row.record_json)
-    width, height = record.get("working_size", (0, 0))
-    if not width * height:
+    params, record = InpaintParams.from_dict(json.loads(row.params_json)), Record.of(json.loads(row.record_json))
+    if record.working_size is None:
         return None
     # Of a mask that was painted part by part the steps, too, are told for one of them.
-    passes = len(record.get("parts", ())) or 1
+    passes = len(record.parts) or 1
     return Run(
-        work=Work.of(params, width * height),
+        work=Work.of(params, record.working_size.pixels),
         side_px=params.size,
         runtime_s=row.runtime_s / passes,
-        denoise_s=record.get("inpainter", {}).get("denoise_s"),
+        denoise_s=record.inpainter.denoise_s,
     )

@@ -197,7 +197,7 @@ def _details(generation: Generation) -> dict[str, Any]:
         "extended": generation.extended.to_dict() if generation.extended else None,
         "source_name": generation.source_name,
         "environment": dict(generation.environment),
-        "record": dict(generation.record),
+        "record": dict(generation.record.raw),
     }
 
 

@@ -6,12 +6,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
-from typing import Any
 
 from core.domain.errors import InvalidMove
-from core.domain.geometry import Size
+from core.domain.geometry import Bounds, Size
 from core.domain.outpaint import Extended
 from core.domain.params import InpaintParams
+from core.domain.record import NO_RECORD, Record
 
 
 class Status(StrEnum):
@@ -105,7 +105,7 @@ class Outcome:
     runtime_s: float | None = None
     error_code: str | None = None
     error: str | None = None
-    record: Mapping[str, Any] = field(default_factory=dict)
+    record: Record = NO_RECORD
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,7 +187,7 @@ class Generation:
     tags: tuple[str, ...] = ()
     verdict: Verdict | None = None
     environment: Mapping[str, str] = field(default_factory=dict)
-    record: Mapping[str, Any] = field(default_factory=dict)
+    record: Record = NO_RECORD
 
     @classmethod
     def queued(
@@ -245,9 +245,15 @@ class Generation:
         return tuple(key for name in FILES if (key := getattr(self, name)))
 
     @property
+    def painted_part(self) -> Bounds | None:
+        """The part that went through the model, as recorded; None if that is no part of the picture."""
+        part, whole = self.record.crop, Bounds(0, 0, self.width, self.height)
+        return part if part and whole.contains(part) else None
+
+    @property
     def is_imported_picture(self) -> bool:
         """A picture that another tool made. What it was painted over and where is not known: it cannot be run again."""
-        return "imported" in self.record
+        return self.record.imported is not None
 
     def check_can_run_again(self) -> None:
         """Raises InvalidMove for an imported picture."""

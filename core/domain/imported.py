@@ -151,22 +151,6 @@ def _is_too_long(name: str, value: Any) -> bool:
     return isinstance(value, str) and len(value) > MAX_PROMPT
 
 
-def is_said(value: Any) -> bool:
-    """Whether this has the shape of what the gallery keeps of an imported picture: bundles come from strangers too."""
-    if not isinstance(value, Mapping):
-        return False
-    texts = [value.get(name) for name in ("tool", "model", "seed")]
-    raw, stated = value.get("raw", {}), value.get("stated")
-    return (
-        all(text is None or isinstance(text, str) for text in texts)
-        and isinstance(stated, list)
-        and all(isinstance(name, str) for name in stated)
-        and isinstance(raw, Mapping)
-        and all(isinstance(text, str) for pair in raw.items() for text in pair)
-        and isinstance(value.get("record", {}), Mapping)
-    )
-
-
 def kept_raw(raw: Mapping[str, str]) -> dict[str, str]:
     """What of it a row can hold: the longest texts give way to a note on how long they were."""
     kept, room = dict(raw), MAX_RAW

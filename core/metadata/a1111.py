@@ -83,16 +83,15 @@ def _cut(text: str, longest: int | None) -> str:
 
 def _pairs_of(generation: Generation) -> dict[str, Any]:
     params, record = generation.params, generation.record
-    ran = record.get("inpainter", {}).get("scheduler", {})
-    sampler, schedule = a1111_names(params.scheduler, ran)
-    working = record.get("working_size")
+    sampler, schedule = a1111_names(params.scheduler, record.inpainter.scheduler)
+    working = record.working_size
     return {
         "Steps": params.num_inference_steps,
         "Sampler": sampler,
         "Schedule type": schedule,
         "CFG scale": _number(params.guidance_scale),
         "Seed": params.seed,
-        "Size": f"{working[0]}x{working[1]}" if working else None,
+        "Size": f"{working.width}x{working.height}" if working else None,
         "Model": ours.shared_model(generation),
         "Denoising strength": _number(params.strength),
         "Mask blur": params.mask_feather_px,

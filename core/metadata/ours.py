@@ -38,8 +38,7 @@ def record_of(generation: Generation) -> dict[str, Any]:
 
     No file paths and addresses, no names of files, machines, users and sessions.
     """
-    recorded = dict(generation.record)
-    model = dict(recorded.pop("model", {}))
+    recorded, model = generation.record.raw, generation.record.model
     record = {
         "schema": SCHEMA,
         "program": {"name": PROGRAM, "version": version_of(generation)},
@@ -47,13 +46,13 @@ def record_of(generation: Generation) -> dict[str, Any]:
         "width": generation.width,
         "height": generation.height,
         "hashes": {"source": generation.source, "mask": generation.mask, "pixels": generation.pixels_sha256},
-        "model": {**model, "key": shared_model(generation), "revision": generation.model_revision},
+        "model": {**model.raw, "key": shared_model(generation), "revision": generation.model_revision},
         "device": generation.device,
         "dtype": generation.dtype,
         "created_at": generation.created_at.isoformat(),
         "runtime_s": generation.runtime_s,
         "environment": dict(generation.environment),
-        "run": recorded,
+        "run": {name: value for name, value in recorded.items() if name != "model"},
     }
     return {name: value if name == "params" else _shareable(value) for name, value in record.items()}
 
@@ -67,8 +66,8 @@ def version_of(generation: Generation) -> str:
 def shared_model(generation: Generation) -> str:
     """The model's key; of a model in a local folder only the folder's name."""
     key = generation.params.model.strip()
-    about = generation.record.get("model")
-    is_local = isinstance(about, Mapping) and not about.get("repository")
+    ran = generation.record.model
+    is_local = bool(ran.raw) and not ran.repository
     if is_local and "/" in key:
         return _last_part(key) or "local folder"
     return model_name(key) or "local folder"

@@ -34,14 +34,13 @@ from core.domain.errors import (
     StudioError,
 )
 from core.domain.generation import Generation, Relation, Status
-from core.domain.geometry import Bounds
 from core.domain.hashing import canonical_json, is_named, pixels_sha256, sha256_of
-from core.domain.imported import is_said
 from core.domain.labels import notes_text, tag_name, title_text
 from core.domain.outpaint import Extended
 from core.domain.params import InpaintParams
 from core.domain.picture import MAX_PIXELS
 from core.domain.picture_file import facts_of
+from core.domain.record import Record
 from core.domain.sheet import KeptSheet, Sheet
 from core.domain.source_exif import MAX_BYTES, without_place
 from core.memory import decoding
@@ -263,7 +262,7 @@ def _to_dict(generation: Generation) -> dict[str, Any]:
         "extended": generation.extended.to_dict() if generation.extended else None,
         "tags": list(generation.tags),
         "environment": dict(generation.environment),
-        "record": dict(generation.record),
+        "record": dict(generation.record.raw),
     }
 
 
@@ -348,35 +347,18 @@ class _Columns(BaseModel):
     environment: dict[str, str]
 
 
-class _Record(BaseModel):
-    """What pages and statistics look for in a record; that of an imported picture has none of it."""
-
-    model_config = ConfigDict(strict=True)
-
-    crop: list[int] = Field(None, min_length=4, max_length=4)
-    working_size: list[Annotated[int, Field(ge=1)]] = Field(None, min_length=2, max_length=2)
-    effective_steps: int = 0
-    model: dict[str, Any] = {}
-    inpainter: dict[str, Any] = {}
-    parts: dict[str, Any] = {}
-    colour: dict[str, Any] = {}
-    mask_coverage: float = 0
-
-
 def _from_dict(entry: Mapping[str, Any]) -> Generation:
-    columns, record = dict(_Columns.model_validate(entry)), dict(entry["record"])
-    crop = _Record.model_validate(record).crop
-    if crop and not Bounds(0, 0, columns["width"], columns["height"]).contains(Bounds(*crop)):
-        raise InvalidBundle
-    if "imported" in record and not is_said(record["imported"]):
-        raise InvalidBundle
-    return Generation(
+    columns = dict(_Columns.model_validate(entry))
+    generation = Generation(
         **{**columns, "tags": tuple(columns["tags"])},
         status=Status.SUCCEEDED,
         params=InpaintParams.from_dict(entry["params"]),
         extended=Extended.from_dict(entry["extended"]) if entry.get("extended") else None,
-        record=record,
+        record=Record.of(dict(entry["record"])),
     )
+    if generation.record.malformed or generation.painted_part != generation.record.crop:
+        raise InvalidBundle
+    return generation
 
 
 def _keys(generations: Sequence[Generation]) -> list[str]:

@@ -95,8 +95,8 @@ class Drafts:
         Of an imported picture only the parameters that it stated, and no mask: it has none.
         """
         params = generation.params.model_dump()
-        if generation.is_imported_picture:
-            params = {name: params[name] for name in generation.record["imported"]["stated"] if name in params}
+        if (imported := generation.record.imported) is not None:
+            params = {name: params[name] for name in imported.stated if name in params}
         params |= {name: as_written(params[name]) for name in PROMPTS if name in params}
         return Draft(
             source=generation.source,

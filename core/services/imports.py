@@ -23,6 +23,7 @@ from core.domain.imported import Imported, kept_raw
 from core.domain.mask import Mask
 from core.domain.params import MAX_MODEL, InpaintParams
 from core.domain.picture import MAX_FILE_BYTES, Picture
+from core.domain.record import Record
 from core.metadata.ours import model_name
 from core.metadata.read import read, read_text
 from core.ports import ImageStore
@@ -142,7 +143,7 @@ class Imports:
             thumbnail=self.images.put_file(thumbnail(picture.image), ".webp"),
             pixels_sha256=pixels_sha256(picture.image),
             environment=_facts(record.get("environment")),
-            record={"imported": _imported(says)},
+            record=Record.of({"imported": _imported(says)}),
         )
 
 

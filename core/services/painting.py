@@ -10,8 +10,11 @@ from typing import Any
 from PIL import Image
 
 from core.domain.hashing import pixels_sha256
+from core.domain.record import InpainterRun, part_name
 from core.domain.request import Plan, WorkingRequest
 from core.ports import Inpainter, OnStep, Repainted, StepReport
+
+UNRECORDED = InpainterRun()
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,45 +26,38 @@ class Painted:
     runtime_s: float
 
 
-def paint(plan: Plan, inpainter: Inpainter, on_step: OnStep, recorded: Mapping[str, Any] | None = None) -> Painted:
+def paint(plan: Plan, inpainter: Inpainter, on_step: OnStep, recorded: InpainterRun = UNRECORDED) -> Painted:
     """recorded: what the inpainter recorded of an earlier run, so that its conditions are restored.
 
     Raises whatever the inpainter or on_step raises.
     """
-    recorded, cell = recorded or {}, inpainter.model.cell
+    cell = inpainter.model.cell
     if plan.parts is not None:
         return _part_by_part(plan, len(plan.parts), inpainter, on_step, recorded)
     if plan.context is None:
-        return _painted(plan, inpainter, plan.working_request(cell), on_step, recorded)
+        return _painted(plan, inpainter, plan.working_request(cell), on_step, recorded.raw)
     in_context = plan.context.working_request(cell)
     left = plan.request.params.effective_steps - in_context.params.effective_steps
-    first = _painted(plan.context, inpainter, in_context, _part_of(on_step, 0, left), recorded.get("first_pass", {}))
+    first = _painted(plan.context, inpainter, in_context, _part_of(on_step, 0, left), recorded.first_pass)
     detail = plan.working_request(cell, start=first.result)
     # Some models run more steps than the strength says.
-    second = _painted(plan, inpainter, detail, _part_of(on_step, first.record["effective_steps"], 0), recorded)
+    second = _painted(plan, inpainter, detail, _part_of(on_step, first.record["effective_steps"], 0), recorded.raw)
     record = {**second.record, "first_pass": first.record}
     return Painted(second.result, record, first.runtime_s + second.runtime_s)
 
 
-def _part_by_part(
-    plan: Plan, count: int, inpainter: Inpainter, on_step: OnStep, recorded: Mapping[str, Any]
-) -> Painted:
+def _part_by_part(plan: Plan, count: int, inpainter: Inpainter, on_step: OnStep, recorded: InpainterRun) -> Painted:
     """The record is that of the first part, with those of the others as "part_2", "part_3", ..."""
     cell, steps, done, runtime_s = inpainter.model.cell, plan.request.params.effective_steps, 0, 0.0
     picture, record = plan.request.image, dict[str, Any]()
     for nth in range(count):
         part = plan.part(nth, picture, cell)
-        work, before = part.working_request(cell), recorded.get(part_name(nth), {}) if nth else recorded
+        work, before = part.working_request(cell), recorded.part(nth)
         painted = _painted(part, inpainter, work, _part_of(on_step, done, (count - nth - 1) * steps), before)
         picture, runtime_s = painted.result, runtime_s + painted.runtime_s
         done += painted.record["effective_steps"]
         record |= {part_name(nth): painted.record} if nth else painted.record
     return Painted(picture, record, runtime_s)
-
-
-def part_name(nth: int) -> str:
-    """Of a part of the mask, counted from 0, in a record."""
-    return f"part_{nth + 1}"
 
 
 def _painted(

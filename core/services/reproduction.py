@@ -12,6 +12,7 @@ from PIL import Image
 from core.domain.errors import InvalidMove
 from core.domain.generation import Generation, Status, Verdict
 from core.domain.mask import Mask
+from core.domain.record import Record
 from core.domain.reproduction import (
     Batch,
     Overview,
@@ -127,15 +128,15 @@ class Rerun:
     inpainter: Inpainter
     result: Image.Image
     mask: Mask
-    record: Mapping[str, Any]
+    record: Record
 
 
 def judged(verification: Verification, generation: Generation, original: Image.Image, rerun: Rerun) -> Verification:
     """The verification with its verdict and the reasons for it."""
     difference = compare(original, rerun.result, rerun.mask)
     environment = dict(rerun.inpainter.environment.facts)
-    then = generation.record.get("inpainter", {})
-    now = rerun.record["inpainter"]
+    then = generation.record.inpainter.raw
+    now = rerun.record.inpainter.raw
     changes = changes_between(
         _reasons(generation.environment, generation.record, generation.dtype, generation.device),
         _reasons(environment, rerun.record, rerun.inpainter.model.dtype, rerun.inpainter.model.device),
@@ -149,14 +150,12 @@ def judged(verification: Verification, generation: Generation, original: Image.I
     )
 
 
-def _reasons(
-    environment: Mapping[str, str], record: Mapping[str, Any], dtype: str | None, device: str
-) -> dict[str, Any]:
+def _reasons(environment: Mapping[str, str], record: Record, dtype: str | None, device: str) -> dict[str, Any]:
     """All that can decide pixels, without what follows from a run and without times."""
-    inpainter = dict(_lasting(record.get("inpainter", {})))
+    inpainter = dict(_lasting(record.inpainter.raw))
     # Said by the environment already; the recorded number of threads counts for the run.
     facts = {name: fact for name, fact in environment.items() if name != "app_commit"}
-    rest = {name: value for name, value in record.items() if name not in ("inpainter", "outside_mask_unchanged")}
+    rest = {name: value for name, value in record.raw.items() if name not in ("inpainter", "outside_mask_unchanged")}
     return {**facts, **rest, **inpainter, "dtype": dtype, "device": device}
 
 

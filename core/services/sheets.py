@@ -122,7 +122,7 @@ class Sheets:
             image = self.images.get(generation.output)
         except StudioError:
             return "missing"
-        bounds = Bounds(*generation.record.get("crop", (0, 0, *image.size)))
+        bounds = generation.painted_part or Bounds(0, 0, *image.size)
         return compositing.for_model(image, bounds, bounds.size.fitted(CELL), space_of(image))
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
@@ -20,11 +20,12 @@ from core.domain.generation import Generation, Outcome, Phase, Progress, Status
 from core.domain.geometry import Crop
 from core.domain.hashing import picture_and_pixels_sha256
 from core.domain.mask import Mask
+from core.domain.record import Record, part_name
 from core.domain.reproduction import Verification
 from core.domain.request import InpaintRequest, Plan
 from core.ports import ImageStore, Inpainter, LoadInpainter, StepReport
 from core.services.collector import store_again
-from core.services.painting import paint, part_name
+from core.services.painting import paint
 from core.services.patience import Forgiving, Patience
 from core.services.reproduction import Rerun, judged
 from core.services.thumbnails import thumbnail
@@ -141,7 +142,7 @@ class Worker:
         plan, inpainter, load_s = self._prepare(generation)
         report(StepReport(Phase.PREPARING))
         record = _record_of(plan, inpainter)
-        report.is_known(inpainter, load_s, record)
+        report.is_known(inpainter, load_s, Record.of(record))
         painted = paint(plan, inpainter, report)
         report(StepReport(Phase.STORING))
         result = painted.result
@@ -157,7 +158,7 @@ class Worker:
             thumbnail=self.images.put_file(thumbnail(result), ".webp"),
             pixels_sha256=pixels,
             runtime_s=painted.runtime_s,
-            record=record,
+            record=Record.of(record),
         )
         return outcome, result
 
@@ -182,7 +183,6 @@ class Worker:
         original = self.images.get(generation.output)
         plan, inpainter, _ = self._prepare(generation)
         inpainter = self._at_its_revision(generation, inpainter)
-        recorded = generation.record.get("inpainter", {})
         go_on = _GoOn(self, lambda: not self.verifications.is_claimed(verification.id, self.name))
         forgiving, reported_at = Forgiving(self.patience.pause_s), float("-inf")
 
@@ -194,7 +194,7 @@ class Worker:
                 write, how_far = self.verifications.report, (step.step, step.total, self.now())
                 forgiving(lambda: write(verification.id, self.name, *how_far), None)
 
-        painted = paint(plan, inpainter, report, recorded)
+        painted = paint(plan, inpainter, report, generation.record.inpainter)
         record = _record_of(plan, inpainter)
         # Loaded by its revision or by its usual name: it is the same model.
         record["model"]["key"] = generation.params.model
@@ -202,21 +202,20 @@ class Worker:
             inpainter=inpainter,
             result=painted.result,
             mask=plan.blend_mask,
-            record=record | {"inpainter": painted.record},
+            record=Record.of(record | {"inpainter": painted.record}),
         )
         output = self.images.put(rerun.result)
         return replace(judged(verification, generation, original, rerun), output=output), rerun.result
 
     def _at_its_revision(self, generation: Generation, inpainter: Inpainter) -> Inpainter:
         """The model at the revision on record, if that one is on this machine; else as it is today."""
-        about = generation.record.get("model", {})
-        repository, revision = about.get("repository"), about.get("revision")
-        if not repository or revision in (None, inpainter.model.revision):
+        then = generation.record.model
+        if not then.repository or then.revision in (None, inpainter.model.revision):
             return inpainter
         try:
-            return self.load_inpainter(f"{repository}@{revision}", generation.device)
+            return self.load_inpainter(f"{then.repository}@{then.revision}", generation.device)
         except StudioError as error:
-            log.info("revision %s of %s cannot be loaded: %s", revision, repository, error)
+            log.info("revision %s of %s cannot be loaded: %s", then.revision, then.repository, error)
             # The host may have put the other one away to make room.
             return self.load_inpainter(generation.params.model, generation.device)
 
@@ -303,9 +302,9 @@ class _Reporter:
         write = self._worker.repo.report
         self._forgiving(lambda: write(self._id, self._worker.name, progress, self._worker.now()), None)
 
-    def is_known(self, inpainter: Inpainter, load_s: float, record: Mapping[str, Any]) -> None:
+    def is_known(self, inpainter: Inpainter, load_s: float, record: Record) -> None:
         """Write what is known before the first step, or keep it until describe is called."""
-        known = (inpainter.model, inpainter.environment, load_s, dict(record))
+        known = (inpainter.model, inpainter.environment, load_s, record)
         self._describe = lambda: self._worker.repo.describe(self._id, self._worker.name, *known)
         self._forgiving(self.describe, None)
 

@@ -107,7 +107,7 @@ def make(studio: Studio, count: int) -> None:
             generation = studio.gallery.get(id)
             if generation.error_code == "InvalidParams":
                 continue  # a scheduler that this model refuses, in words
-            if generation.output is None or generation.record["outside_mask_unchanged"] is not True:
+            if generation.output is None or generation.record.outside_mask_unchanged is not True:
                 raise SystemExit(f"{id}: {generation.status}, {generation.error}, {generation.params}")
             made += 1
 

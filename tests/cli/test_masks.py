@@ -89,5 +89,5 @@ def test_two_small_parts_far_apart_are_told_and_can_be_painted_separately(run, t
     assert "2 parts far apart" in together.stderr
     assert "--area separate" in together.stderr
     assert "far apart" not in apart.stderr
-    assert len(studio.gallery.get(made["id"]).record["parts"]) == 2
+    assert len(studio.gallery.get(made["id"]).record.parts) == 2
     assert [seen.image.size for seen in inpainter.requests] == [(128, 88), (128, 128), (128, 128)]

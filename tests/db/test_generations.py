@@ -16,6 +16,7 @@ from core.domain.gallery_filter import GalleryFilter
 from core.domain.generation import Generation, Relation, Status
 from core.domain.paging import Cursor
 from core.domain.params import PARAMETERS, InpaintParams
+from core.domain.record import Record
 from db.connection import make_engine
 from db.drafts import DraftRepo
 from db.gallery import GalleryRepo
@@ -91,7 +92,7 @@ def test_a_row_comes_back_as_it_was_put(repo):
         session="s",
         source_name="ünïcode.png",
         params=InpaintParams(prompt="'; DROP TABLE generations; --", seed=2**32 - 1),
-        record={"crop": [1, 2, 3, 4]},
+        record=Record.of({"crop": [1, 2, 3, 4]}),
     )
 
     repo.add([generation])

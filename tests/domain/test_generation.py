@@ -9,6 +9,7 @@ from core.domain.generation import MOVES, Generation, Origin, Phase, Progress, R
 from core.domain.geometry import Size
 from core.domain.outpaint import Extended, Extension
 from core.domain.params import InpaintParams
+from core.domain.record import Record
 
 AT = datetime(2026, 11, 26, 12, tzinfo=UTC)
 
@@ -29,7 +30,7 @@ PAINTED = replace(
     tags=("sea",),
     verdict=Verdict.EXACT,
     environment={"torch": "2"},
-    record={"crop": [0, 0, 64, 48]},
+    record=Record.of({"crop": [0, 0, 64, 48]}),
 )
 
 

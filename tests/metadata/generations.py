@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from core.domain.generation import Generation, Relation, Status
 from core.domain.params import SCHEDULERS, InpaintParams
+from core.domain.record import Record
 
 PARAMS = InpaintParams(
     prompt="a red balloon, “soft” light: <evening> & stars",
@@ -54,29 +55,33 @@ GENERATION = Generation(
         "cache": "/SECRET/cache",
         "notes": "loaded from /home/SECRET/models",
     },
-    record={
-        "processing_version": 1,
-        "crop": [10, 20, 410, 420],
-        "working_size": [512, 504],
-        "effective_steps": 24,
-        "model": {
-            "key": "sd15-inpainting",
-            "repository": "owner/name",
-            "weights": {"unet/model.safetensors": "sha256:00", "/SECRET/vae.safetensors": "sha256:11"},
-            "mirror": "https://SECRET.example/hub",
-        },
-        "inpainter": {
-            "scheduler": {"class": "DPMSolverMultistepScheduler", "use_karras_sigmas": True, "beta_start": 0.00085},
-            "timesteps": [999.0, 0.5],
-            "hf_token": "SECRET",
-            "folder": "C:\\SECRET\\models",
-        },
-    },
+    record=Record.of(
+        {
+            "processing_version": 1,
+            "crop": [10, 20, 410, 420],
+            "working_size": [512, 504],
+            "effective_steps": 24,
+            "model": {
+                "key": "sd15-inpainting",
+                "repository": "owner/name",
+                "weights": {"unet/model.safetensors": "sha256:00", "/SECRET/vae.safetensors": "sha256:11"},
+                "mirror": "https://SECRET.example/hub",
+            },
+            "inpainter": {
+                "scheduler": {"class": "DPMSolverMultistepScheduler", "use_karras_sigmas": True, "beta_start": 0.00085},
+                "timesteps": [999.0, 0.5],
+                "hf_token": "SECRET",
+                "folder": "C:\\SECRET\\models",
+            },
+        }
+    ),
 )
 
 
 def a_generation(record: dict[str, Any] | None = None, **params: Any) -> Generation:
-    return replace(GENERATION, params=PARAMS.changed(**params), record=GENERATION.record if record is None else record)
+    return replace(
+        GENERATION, params=PARAMS.changed(**params), record=GENERATION.record if record is None else Record.of(record)
+    )
 
 
 texts = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\x00"), max_size=40)

@@ -15,6 +15,7 @@ from core import __version__
 from core.domain.errors import InvalidImage
 from core.domain.hashing import canonical_json, pixels_sha256
 from core.domain.params import PARAMETERS
+from core.domain.record import NO_RECORD
 from core.metadata import a1111, exif, ours, write, xmp
 from core.metadata.carriers import carried_by, open_picture
 from core.metadata.exif import USER_COMMENT
@@ -173,7 +174,7 @@ def test_what_decides_the_pixels_is_in_the_record():
     }
     assert record["run"]["crop"] == [10, 20, 410, 420]
     assert record["run"]["effective_steps"] == 24
-    assert record["run"]["inpainter"]["scheduler"] == GENERATION.record["inpainter"]["scheduler"]
+    assert record["run"]["inpainter"]["scheduler"] == GENERATION.record.inpainter.scheduler
     assert record["environment"] == {
         "torch": "2.13.0",
         "os": "Debian GNU/Linux 12",
@@ -185,7 +186,7 @@ def test_what_decides_the_pixels_is_in_the_record():
 
 
 def test_a_generation_that_never_ran_can_be_written_too():
-    generation = replace(GENERATION, record={}, environment={}, model_revision=None, pixels_sha256=None)
+    generation = replace(GENERATION, record=NO_RECORD, environment={}, model_revision=None, pixels_sha256=None)
 
     found = read(embedded(a_picture(), generation))
 
@@ -194,7 +195,7 @@ def test_a_generation_that_never_ran_can_be_written_too():
 
 
 def test_a_record_too_long_for_one_segment_of_a_jpeg_goes_on_in_the_next():
-    generation = a_generation(record={**GENERATION.record, "timesteps": list(range(20_000))})
+    generation = a_generation(record={**GENERATION.record.raw, "timesteps": list(range(20_000))})
 
     data = embedded(a_picture(), generation, format="JPEG")
 
@@ -204,7 +205,7 @@ def test_a_record_too_long_for_one_segment_of_a_jpeg_goes_on_in_the_next():
 
 
 def test_an_extension_of_which_a_part_is_missing_or_another_files_is_no_record():
-    generation = a_generation(record={**GENERATION.record, "timesteps": list(range(20_000))})
+    generation = a_generation(record={**GENERATION.record.raw, "timesteps": list(range(20_000))})
     data = embedded(a_picture(), generation, format="JPEG")
     begin = data.rindex(xmp.IN_JPEG) - 4
     length = int.from_bytes(data[begin + 2 : begin + 4], "big") + 2

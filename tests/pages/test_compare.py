@@ -165,7 +165,7 @@ def test_the_painted_part_can_be_looked_at_alone(studio, dispatcher, compared, s
 
     choose(compared(id, id), "Painted part")
 
-    left, top, right, bottom = studio.gallery.get(id).record["crop"]
+    left, top, right, bottom = studio.gallery.get(id).painted_part.box
     assert (slider.data["width"], slider.data["height"]) == (right - left, bottom - top)
 
 
@@ -225,7 +225,7 @@ def test_in_the_painted_part_the_divider_begins_beside_the_mask_too(studio, disp
 
     page.segmented_control(key=f"part-compare-{id}").set_value("Painted part").run()
 
-    left, _, right, _ = studio.gallery.get(id).record["crop"]
+    left, _, right, _ = studio.gallery.get(id).painted_part.box
     params = studio.gallery.get(id).params
     mask_begins = max(0, 20 - params.mask_grow_px - params.mask_feather_px)
     assert slider.data["at"] <= max(2, 100 * (mask_begins - left) / (right - left))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import shutil
 from dataclasses import dataclass, field
@@ -10,12 +11,14 @@ from pathlib import Path
 
 import pytest
 import streamlit as st
+from sqlalchemy import update
 from streamlit.testing.v1 import AppTest
 
 from core.domain.errors import OutOfMemory
 from core.domain.generation import Relation, Status
 from core.domain.params import PARAMETERS
 from core.services.generations import Origin
+from db.tables import GenerationRow
 from pages.ui.components.gallery_grid import TITLE_SHOWN
 from tests.conftest import a_request, make_studio
 
@@ -286,6 +289,22 @@ def test_the_address_of_a_generation_shows_its_whole_record(gallery, studio, dis
         assert fact in words
     for key in (generation.source, generation.mask, generation.pixels_sha256, id):
         assert key in words
+
+
+@pytest.mark.parametrize("more", [{}, {"imported": {"tool": ["?"], "stated": "all", "raw": [], "model": 7}}])
+def test_a_record_that_is_damaged_costs_its_own_lines_only(gallery, studio, dispatcher, more):
+    [id] = painted(studio, dispatcher)
+    whole = studio.gallery.get(id).record.raw
+    spoiled = {name: [[None]] for name in whole if name != "effective_steps"} | more
+    with studio.gallery.repo._sessions.begin() as session:
+        session.execute(update(GenerationRow).values(record_json=json.dumps({**whole, **spoiled})))
+
+    page = gallery(generation=id)
+
+    words = words_on(page)
+    assert "Time to paint" in words
+    assert "Steps run" in words
+    assert "Processed at" not in words
 
 
 def test_an_unknown_generation_shows_a_sentence(gallery):

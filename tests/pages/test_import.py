@@ -103,7 +103,7 @@ def test_the_card_of_an_imported_picture_shows_what_was_stated_and_who_made_it(p
     page = gallery(generation=generation.id)
 
     words = words_on(page)
-    stated = generation.record["imported"]["stated"]
+    stated = generation.record.imported.stated
     assert "Imported from A1111, Forge or alike" in words
     assert generation.params.prompt in words
     assert ("Grow mask" in words) is ("mask_grow_px" in stated)
@@ -135,5 +135,5 @@ def test_an_imported_picture_is_loaded_into_inpaint_with_what_it_states_and_no_m
     draft = studio.drafts.from_generation(generation)
 
     assert draft.base_mask is None
-    assert set(draft.params) == set(generation.record["imported"]["stated"])
+    assert set(draft.params) == set(generation.record.imported.stated)
     assert button(page, "Load into Inpaint", of=generation.id)

@@ -29,7 +29,7 @@ def test_pixels_are_added_on_a_side_and_masked_at_once(studio, opened, dispatche
     generation = studio.gallery.get(draft(studio, page).generations[0])
     result = studio.gallery.image(generation.output)
     assert result.size == (160, 64)
-    assert generation.record["outside_mask_unchanged"]
+    assert generation.record.outside_mask_unchanged
     assert generation.extended == Extended(pixels_sha256(a_picture()), (Extension(right=64),))
     assert result.crop((0, 0, 40, 64)).tobytes() == a_picture().crop((0, 0, 40, 64)).tobytes()
     assert result.crop((100, 0, 160, 64)).getcolors() is not None

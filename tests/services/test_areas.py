@@ -11,6 +11,7 @@ from core.domain.geometry import Size
 from core.domain.mask import Mask
 from core.domain.outpaint import Extension, extended, mask_of_extension
 from core.domain.params import SEPARATE, InpaintParams
+from core.domain.record import Record
 from core.domain.request import InpaintRequest, Plan
 from core.services.painting import paint
 from tests.conftest import a_picture
@@ -91,12 +92,12 @@ def test_what_was_painted_part_by_part_is_recorded_and_verifies_exact(studio, di
     dispatcher.drain()
 
     generation = studio.gallery.get(id)
-    parts = generation.record["parts"]
+    parts = generation.record.parts
     assert [part["seed"] for part in parts.values()] == [7, 8]
     assert [part["working_size"] for part in parts.values()] == [[64, 64], [64, 64]]
-    assert generation.record["effective_steps"] == 8
-    assert generation.record["outside_mask_unchanged"] is True
-    assert generation.record["inpainter"]["part_2"]["decoded_sha256"]
+    assert generation.record.effective_steps == 8
+    assert generation.record.outside_mask_unchanged is True
+    assert generation.record.raw["inpainter"]["part_2"]["decoded_sha256"]
     reproduction = studio.reproductions.get(verification).reproduction
     assert (reproduction.verdict, reproduction.changes) == (Verdict.EXACT, ())
     assert studio.gallery.get(again).pixels_sha256 == generation.pixels_sha256
@@ -112,8 +113,8 @@ def test_more_canvas_on_two_sides_is_two_parts(studio, dispatcher):
     dispatcher.drain()
 
     generation = studio.gallery.get(id)
-    assert len(generation.record["parts"]) == 2
-    assert generation.record["outside_mask_unchanged"] is True
+    assert len(generation.record.parts) == 2
+    assert generation.record.outside_mask_unchanged is True
     kept = np.asarray(studio.gallery.image(generation.output))[:, 72:-72]
     assert np.array_equal(kept, np.asarray(a_picture(640, 240))[:, 8:-8])
 
@@ -123,7 +124,7 @@ def test_the_conditions_of_each_part_are_restored():
     record = painted(request)[0].record
     again = FakeInpainter()
 
-    paint(Plan.of(request), again, lambda report: None, record)
+    paint(Plan.of(request), again, lambda report: None, Record.of({"inpainter": record}).inpainter)
 
     assert [seen.recorded for seen in again.requests] == [record, record["part_2"]]
 

@@ -50,10 +50,10 @@ def test_the_record_tells_how_colours_were_converted_and_it_verifies_exact(negat
     [verification] = negatives.reproductions.verify([generation.id])
     negatives.dispatcher.drain()
 
-    colour = generation.record["colour"]
+    colour = generation.record.raw["colour"]
     assert (colour["profile"], colour["intent"]) == ("made up", "relative colorimetric")
     assert colour["littlecms"]
-    assert generation.record["outside_mask_unchanged"] is True
+    assert generation.record.outside_mask_unchanged is True
     assert negatives.reproductions.get(verification).reproduction.verdict is Verdict.EXACT
 
 
@@ -106,7 +106,7 @@ def test_a_chain_is_painted_in_the_photos_colours_to_its_end(negatives):
     photo = np.asarray(a_photo())
     twice = np.asarray(negatives.gallery.image(second.output))
     kept = a_mask().grown(4).pixels == 0
-    assert second.record["colour"] == first.record["colour"]
+    assert second.record.raw["colour"] == first.record.raw["colour"]
     assert np.array_equal(twice[kept], photo[kept])
     # The negative of the negative: the colours come back, as far as 8 bits of two spaces let them.
     middle = (slice(20, 30), slice(30, 40))

@@ -44,8 +44,8 @@ def test_a_submitted_generation_is_painted_and_kept_with_its_whole_record(studio
     assert generation.environment == dict(inpainter.environment.facts)
     assert (generation.device, generation.dtype, generation.model_revision) == ("cpu", "float32", "fake-1")
     assert generation.runtime_s > 0
-    assert generation.record["crop"] == [0, 0, 86, 64]
-    assert generation.record["outside_mask_unchanged"] is True
+    assert generation.record.raw["crop"] == [0, 0, 86, 64]
+    assert generation.record.outside_mask_unchanged is True
     assert (generation.session, generation.source_name) == ("s", "photo.png")
 
 
@@ -139,7 +139,7 @@ def test_a_failure_is_kept_in_its_row_and_the_next_one_is_painted(studio, dispat
     assert failed.error
     assert "a bug" not in failed.error
     assert failed.environment
-    assert failed.record["crop"]
+    assert failed.record.raw["crop"]
     assert studio.gallery.get(second).status is Status.SUCCEEDED
 
 

@@ -50,8 +50,8 @@ def test_a_picture_of_each_tool_comes_in_with_what_it_states(studio, name):
     assert (generation.status, generation.relation) == (Status.SUCCEEDED, Relation.IMPORT)
     assert generation.source == generation.output == generation.pixels_sha256
     assert studio.gallery.mask(generation).is_empty
-    assert generation.record["imported"]["tool"] == done.tool
-    assert generation.record["imported"]["stated"] == list(done.stated)
+    assert generation.record.imported.tool == done.tool
+    assert generation.record.imported.stated == list(done.stated)
     assert studio.gallery.file(generation.thumbnail)
     assert generation.runtime_s is None
 
@@ -74,8 +74,8 @@ def test_stated_values_land_in_typed_fields_and_the_rest_is_kept_as_raw(studio):
         "scheduler",
         "size",
     }
-    assert generation.record["imported"]["raw"]["model"] == "dreamy-mix"
-    assert generation.record["imported"]["size"] == [512, 768]
+    assert generation.record.imported.raw["model"] == "dreamy-mix"
+    assert generation.record.raw["imported"]["size"] == [512, 768]
 
 
 def test_the_same_picture_comes_in_once_whatever_its_file_is_called(studio):
@@ -118,7 +118,7 @@ def test_a_result_of_another_installation_brings_where_it_was_made(studio, dispa
     assert generation.params == original.params
     for name in ("device", "dtype", "environment", "model_revision", "output"):
         assert getattr(generation, name) == getattr(original, name)
-    assert generation.record["imported"]["record"]["hashes"]["source"] == original.source
+    assert generation.record.raw["imported"]["record"]["hashes"]["source"] == original.source
 
 
 def test_a_picture_that_says_nothing_comes_in_only_when_asked_for(studio):
@@ -129,7 +129,7 @@ def test_a_picture_that_says_nothing_comes_in_only_when_asked_for(studio):
     assert taken.result is Result.IMPORTED
     generation = studio.gallery.get(*taken.ids)
     assert (generation.params.model, generation.device) == (UNKNOWN, UNKNOWN)
-    assert generation.record["imported"] == {"tool": None, "stated": []}
+    assert generation.record.raw["imported"] == {"tool": None, "stated": []}
 
 
 def test_the_text_beside_a_picture_counts_when_the_picture_says_nothing(studio):
@@ -217,7 +217,7 @@ def test_whatever_a_stranger_writes_nothing_raises_and_the_row_can_be_read(studi
     done = imported(studio, file.getvalue(), silent=True)
 
     assert done.result in (Result.IMPORTED, Result.KNOWN)
-    json.dumps(dict(studio.gallery.get(*done.ids).record))
+    json.dumps(dict(studio.gallery.get(*done.ids).record.raw))
 
 
 @pytest.mark.parametrize(
@@ -264,6 +264,6 @@ def test_very_long_texts_are_left_out_with_a_word_about_them(studio):
 
     done = imported(studio, file.getvalue())
 
-    raw = studio.gallery.get(*done.ids).record["imported"]["raw"]
+    raw = studio.gallery.get(*done.ids).record.imported.raw
     assert raw["workflow"] == f"left out: {len(workflow)} characters"
     assert raw["model"] == "dreamy-mix"

@@ -9,6 +9,7 @@ import pytest
 
 from core.domain.compositing import unchanged_outside
 from core.domain.generation import Phase, Verdict
+from core.domain.record import Record
 from core.domain.request import Plan
 from core.services.painting import paint
 from tests.conftest import a_mask, a_picture, a_request
@@ -93,7 +94,7 @@ def test_both_passes_are_recorded_and_the_conditions_of_each_are_restored():
     record = painted(request)[0].record
     again = FakeInpainter()
 
-    paint(Plan.of(request), again, lambda report: None, record)
+    paint(Plan.of(request), again, lambda report: None, Record.of({"inpainter": record}).inpainter)
 
     first, second = again.requests
     assert first.recorded == record["first_pass"]
@@ -112,7 +113,7 @@ def test_what_was_painted_in_one_or_two_passes_verifies_exactly(studio, dispatch
 
     assert verification.reproduction.verdict is Verdict.EXACT
     assert verification.reproduction.changes == ()
-    record = studio.gallery.get(id).record
+    record = studio.gallery.get(id).record.raw
     assert ("first_pass" in record) == (area == "two-pass")
     assert record["effective_steps"] == (14 if area == "two-pass" else 10)
 
@@ -121,7 +122,7 @@ def test_a_plain_record_says_nothing_of_what_was_not_asked_for(studio, dispatche
     [id] = studio.generations.submit(a_request())
     dispatcher.drain()
 
-    record = studio.gallery.get(id).record
+    record = studio.gallery.get(id).record.raw
 
     assert "first_pass" not in record
     assert "first_pass" not in record["inpainter"]

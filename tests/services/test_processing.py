@@ -61,7 +61,7 @@ def test_what_the_first_rules_painted_verifies_exact_and_so_does_its_re_run(real
     for row, id in zip(rows, again, strict=True):
         other = real.gallery.get(id)
         assert other.pixels_sha256 == row.pixels_sha256
-        assert other.record["processing_version"] == FIRST_PROCESSING
+        assert other.record.processing_version == FIRST_PROCESSING
 
 
 @pytest.mark.slow
@@ -81,7 +81,7 @@ def test_what_begins_anew_from_an_old_generation_goes_by_the_newest_rules(studio
     dispatcher.drain()
     generation = studio.gallery.get(id)
 
-    assert generation.params.processing == generation.record["processing_version"] == FIRST_PROCESSING
+    assert generation.params.processing == generation.record.processing_version == FIRST_PROCESSING
     assert studio.gallery.get(studio.generations.rerun(id)).params.processing == FIRST_PROCESSING
     assert asked_again(generation.params).processing == PROCESSING
     assert InpaintParams(**studio.drafts.from_generation(generation).params).processing == PROCESSING
@@ -96,9 +96,9 @@ def test_the_record_tells_of_a_mask_what_it_shows(studio, dispatcher):
     dispatcher.drain()
 
     generation = studio.gallery.get(id)
-    assert generation.record["mask_coverage"] == pytest.approx(900 / (96 * 64))
-    assert generation.record["outside_mask_unchanged"] is True
-    assert generation.record["processing_version"] == PROCESSING
+    assert generation.record.mask_coverage == pytest.approx(900 / (96 * 64))
+    assert generation.record.outside_mask_unchanged is True
+    assert generation.record.processing_version == PROCESSING
     # Kept as it was given: its hash is that of the artist's file.
     assert np.array_equal(np.asarray(studio.gallery.image(generation.mask)), pixels)
     before, after = (np.asarray(studio.gallery.image(key)) for key in (generation.source, generation.output))

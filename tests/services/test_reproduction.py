@@ -89,10 +89,7 @@ def test_the_newest_verdict_counts_and_all_are_kept(studio, painted):
 def test_the_inpainter_is_told_what_was_recorded(studio, painted, inpainter):
     verified(studio, painted)
 
-    assert (
-        inpainter.requests[-1].recorded["noise_sha256"]
-        == studio.gallery.get(painted).record["inpainter"]["noise_sha256"]
-    )
+    assert inpainter.requests[-1].recorded["noise_sha256"] == studio.gallery.get(painted).record.inpainter.noise_sha256
 
 
 def test_a_generation_without_a_result_cannot_be_verified(studio):

@@ -62,7 +62,7 @@ def test_only_what_was_finished_here_counts(studio, inpainter):
 
 def test_the_steps_and_the_rest_are_told_apart_where_they_were_recorded(studio):
     id = painted(studio)
-    record = dict(studio.gallery.get(id).record) | {"inpainter": {"denoise_s": 6.0}}
+    record = dict(studio.gallery.get(id).record.raw) | {"inpainter": {"denoise_s": 6.0}}
     rewrite(studio, id, runtime_s=8.0, record_json=json.dumps(record))
 
     assert studio.statistics.estimate_s(asked(num_inference_steps=8), "cpu") == pytest.approx(14)
@@ -70,7 +70,7 @@ def test_the_steps_and_the_rest_are_told_apart_where_they_were_recorded(studio):
 
 def test_the_working_size_that_was_really_used_counts(studio):
     id = painted(studio)
-    record = dict(studio.gallery.get(id).record) | {"working_size": [64, 32]}
+    record = dict(studio.gallery.get(id).record.raw) | {"working_size": [64, 32]}
     rewrite(studio, id, runtime_s=8.0, record_json=json.dumps(record))
 
     assert studio.statistics.estimate_s(asked(size=128), "cpu") == pytest.approx(32)

@@ -73,4 +73,4 @@ def test_a_bundle_of_the_first_schema_comes_in_with_its_sheet_and_verifies_exact
     assert [cell.id for line in sheet.cells for cell in line] == list(ids)
     assert [row.verdict for row in rows] == [Verdict.EXACT] * 4
     assert {row.extended for row in rows} == {EXTENDED}
-    assert rows[0].record["crop"] == [0, 0, 86, 64]
+    assert rows[0].record.raw["crop"] == [0, 0, 86, 64]

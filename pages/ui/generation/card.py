@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping
-from typing import Any
 
 import streamlit as st
 
@@ -12,8 +11,9 @@ from core.domain.draft import Draft
 from core.domain.generation import Generation, Progress, Status
 from core.domain.imported import TOOLS
 from core.domain.params import PARAMETERS
+from core.domain.record import Stated
 from pages.ui.components.gallery_grid import STATUS_TITLES
-from pages.ui.generation.compare import before_after, painted_part
+from pages.ui.generation.compare import before_after
 from pages.ui.generation.downloads import downloads
 from pages.ui.generation.lineage import lineage_panel
 from pages.ui.generation.sheets import sheets_of
@@ -57,24 +57,20 @@ def headline(studio: Studio, generation: Generation) -> None:
         if generation.deleted_at is not None:
             st.badge("In the trash", icon=":material/delete:", color="gray")
         outside_badge(generation)
-        if generation.is_imported_picture:
-            st.badge(f"Imported from {_maker(generation)}", icon=":material/download_for_offline:", color="blue")
+        if (imported := generation.record.imported) is not None:
+            maker = escaped(TOOLS.get(imported.tool or "", "elsewhere"))
+            st.badge(f"Imported from {maker}", icon=":material/download_for_offline:", color="blue")
         verdict_badge(generation)
         st.caption(when(generation.created_at), width="content")
 
 
 def outside_badge(generation: Generation) -> None:
     """What was computed when the result was laid into the picture; nothing if it was not."""
-    unchanged = generation.record.get("outside_mask_unchanged")
+    unchanged = generation.record.outside_mask_unchanged
     if unchanged is True:
         st.badge("Outside the mask: unchanged (checked)", icon=":material/verified:", color="green")
     elif unchanged is False:
         st.badge("Outside the mask: changed", icon=":material/warning:", color="red")
-
-
-def _maker(generation: Generation) -> str:
-    """The program that an imported picture comes from."""
-    return escaped(TOOLS.get(generation.record["imported"].get("tool") or "", "elsewhere"))
 
 
 def _trouble(generation: Generation) -> None:
@@ -251,11 +247,11 @@ def _record(studio: Studio, generation: Generation) -> None:
             for name, fingerprint in _fingerprints(generation):
                 st.caption(name)
                 st.code(fingerprint, language=None, wrap_lines=True)
-    if generation.is_imported_picture:
-        _foreign_words(generation)
-    if generation.record:
+    if generation.record.imported is not None:
+        _foreign_words(generation.record.imported)
+    if recorded := generation.record.shown:
         with st.expander("Full record (JSON)", icon=":material/data_object:"):
-            st.json(_without_raw(generation.record))
+            st.json(recorded)
 
 
 def _family(studio: Studio, generation: Generation) -> None:
@@ -265,24 +261,15 @@ def _family(studio: Studio, generation: Generation) -> None:
         st.rerun()
 
 
-def _foreign_words(generation: Generation) -> None:
+def _foreign_words(imported: Stated) -> None:
     """What another program wrote into the file and has no place in our parameters, as it was."""
-    said = generation.record["imported"]
-    named = [("Model", said.get("model")), ("Seed", said.get("seed"))]
-    texts = {**{name: value for name, value in named if value}, **said.get("raw", {})}
+    named = [("Model", imported.model), ("Seed", imported.seed)]
+    texts = {**{name: value for name, value in named if value}, **imported.raw}
     if texts:
         with st.expander("Other metadata in the file", icon=":material/history_edu:"):
             for name, text in texts.items():
                 _heading(escaped(name))
                 _words(text if len(text) <= LONGEST else text[:LONGEST] + " …")
-
-
-def _without_raw(record: Mapping[str, Any]) -> dict[str, Any]:
-    """What other programs wrote can have a million characters, and stands in a place of its own."""
-    imported = record.get("imported")
-    if imported is None:
-        return dict(record)
-    return {**record, "imported": {name: value for name, value in imported.items() if name != "raw"}}
 
 
 # Facts in words ------------------------------------------------------------------------------------------------
@@ -291,9 +278,8 @@ def _without_raw(record: Mapping[str, Any]) -> dict[str, Any]:
 def parameter_facts(generation: Generation) -> list[tuple[str, str]]:
     """Every parameter but the two prompts, which have a place of their own; of an imported picture what it states."""
     values = generation.params.model_dump()
-    if generation.is_imported_picture:
-        stated = generation.record["imported"].get("stated", ())
-        values = {name: value for name, value in values.items() if name in stated}
+    if (imported := generation.record.imported) is not None:
+        values = {name: value for name, value in values.items() if name in imported.stated}
     facts = [
         (parameter.title, _in_unit(name, values[name], parameter.unit))
         for name, parameter in PARAMETERS.items()
@@ -322,20 +308,20 @@ def _run_facts(generation: Generation) -> Iterable[tuple[str, str]]:
     yield "Device", generation.device + (f", {generation.dtype}" if generation.dtype else "")
     if generation.model_revision:
         yield "Model revision", _short(generation.model_revision)
-    if "effective_steps" in record:
-        yield "Steps run", str(record["effective_steps"])
-    if (crop := painted_part(generation)) is not None:
+    if record.effective_steps is not None:
+        yield "Steps run", str(record.effective_steps)
+    if (crop := generation.painted_part) is not None:
         yield "Crop", f"{crop.size} px, at {crop.left}, {crop.top}"
-    if "working_size" in record:
-        yield "Processed at", "{} x {} px".format(*record["working_size"])
-    if "parts" in record:
-        yield "Parts of the mask", str(len(record["parts"]))
-    if "colour" in record:
-        yield "Colour profile", f"{record['colour'].get('profile')}, seen by the model as sRGB"
-    if "mask_coverage" in record:
-        yield "Masked", f"{record['mask_coverage']:.1%} of the picture"
-    if "processing_version" in record:
-        yield "Mask and colour processing", f"Version {record['processing_version']}"
+    if record.working_size is not None:
+        yield "Processed at", f"{record.working_size} px"
+    if record.parts:
+        yield "Parts of the mask", str(len(record.parts))
+    if record.colour is not None:
+        yield "Colour profile", f"{record.colour.profile}, seen by the model as sRGB"
+    if record.mask_coverage is not None:
+        yield "Masked", f"{record.mask_coverage:.1%} of the picture"
+    if record.processing_version is not None:
+        yield "Mask and colour processing", f"Version {record.processing_version}"
     for title, taken in (
         ("Total time", generation.waited_s if generation.started_at else None),
         ("Time in queue", generation.queue_s),
@@ -363,8 +349,7 @@ def _fingerprints(generation: Generation) -> Iterable[tuple[str, str]]:
         yield "Result", generation.pixels_sha256
     if generation.model_revision:
         yield "Model", generation.model_revision
-    noise = generation.record.get("inpainter", {}).get("noise_sha256")
-    if noise:
+    if noise := generation.record.inpainter.noise_sha256:
         yield "Initial noise", noise
     if generation.environment.get("app_commit"):
         yield "App commit", generation.environment["app_commit"]

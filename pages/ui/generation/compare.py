@@ -62,7 +62,7 @@ def before_after(studio: Studio, generation: Generation, key: str) -> None:
     after = _result(generation, "After")
     with _controls():
         view = _choice("View", [SLIDER, SIDE_BY_SIDE, RESULT, MASK, DIFFERENCE], f"view-{key}")
-        part = _part(before.size, painted_part(generation), key)
+        part = _part(before.size, generation.painted_part, key)
     with shown_errors():
         if view == MASK:
             _two(
@@ -114,7 +114,7 @@ def _compared(studio: Studio, left: Generation, right: Generation) -> None:
         return
     with _controls():
         view = _choice("View", [SLIDER, SIDE_BY_SIDE, DIFFERENCE], f"view-{key}")
-        part = _part(sides[0].size, painted_part(left) or painted_part(right), key)
+        part = _part(sides[0].size, left.painted_part or right.painted_part, key)
     if view == DIFFERENCE:
         _difference(studio.gallery, *sides, part, key)
     elif view == SIDE_BY_SIDE:
@@ -163,15 +163,6 @@ def _result(generation: Generation, title: str) -> Shown:
 def _name(generation: Generation) -> str:
     words = generation.title or " ".join(generation.params.prompt.split()) or "no prompt"
     return f"“{words[:80]}{'…' if len(words) > 80 else ''}”, seed {generation.params.seed}"
-
-
-def painted_part(generation: Generation) -> Bounds | None:
-    """The part that went through the model, as recorded."""
-    try:
-        part = Bounds(*generation.record["crop"])
-    except (KeyError, TypeError, ValueError):
-        return None
-    return part if Bounds(0, 0, generation.width, generation.height).contains(part) else None
 
 
 # What the artist chooses ---------------------------------------------------------------------------------------
