@@ -26,6 +26,6 @@ for commands in (inpaint, machine, sheet, verify, replay):
 for commands in (gallery, edit, files, storage):
     gallery_app.add_typer(commands.app)
 
-app.add_typer(gallery_app, name="gallery", help="What was made.")
-app.add_typer(presets.app, name="presets", help="Presets: saved parameters.")
-app.add_typer(queue.app, name="queue", help="What waits to be painted, also by a dashboard that runs on the same data.")
+app.add_typer(gallery_app, name="gallery", help="Browse and manage the gallery.")
+app.add_typer(presets.app, name="presets", help="Manage presets (saved parameters).")
+app.add_typer(queue.app, name="queue", help="View and manage the queue, shared with a dashboard on the same data.")

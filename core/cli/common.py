@@ -26,8 +26,10 @@ from core.settings import Settings
 SESSION = "command line"
 """The session of what is queued here."""
 
-IDS = Annotated[list[str], typer.Argument(help="The generations.")]
-JSON = Annotated[bool, typer.Option("--json", help="One JSON object a line on standard output, and nothing else.")]
+IDS = Annotated[list[str], typer.Argument(help="Ids of generations.")]
+JSON = Annotated[
+    bool, typer.Option("--json", help="Print one JSON object a line on standard output, and nothing else.")
+]
 
 errors = Console(stderr=True)
 

@@ -18,11 +18,11 @@ app = typer.Typer()
 def tag(
     context: typer.Context,
     ids: IDS,
-    add: Annotated[list[str] | None, typer.Option(help="A tag to add; may be given several times.")] = None,
-    remove: Annotated[list[str] | None, typer.Option(help="A tag to take away.")] = None,
+    add: Annotated[list[str] | None, typer.Option(help="A tag to add; repeatable.")] = None,
+    remove: Annotated[list[str] | None, typer.Option(help="A tag to remove; repeatable.")] = None,
     as_json: JSON = False,
 ) -> None:
-    """Add tags and take tags away."""
+    """Add and remove tags."""
     with exit_codes():
         if not (add or remove):
             raise InvalidInput("Give a tag with --add or --remove.")
@@ -40,10 +40,10 @@ def tag(
 def rename(
     context: typer.Context,
     ids: IDS,
-    title: Annotated[str, typer.Option(help="The new title; an empty one takes it away.")],
+    title: Annotated[str, typer.Option(help="The new title; an empty one removes it.")],
     as_json: JSON = False,
 ) -> None:
-    """Give generations a title."""
+    """Set the title of generations."""
     with exit_codes():
         studio = make_studio(context)
         studio.gallery.rename(ids, title)
@@ -56,10 +56,10 @@ def rename(
 def note(
     context: typer.Context,
     ids: IDS,
-    text: Annotated[str, typer.Option(help="The note, in place of the one before; an empty one takes it away.")],
+    text: Annotated[str, typer.Option(help="The note, replacing the previous one; an empty one removes it.")],
     as_json: JSON = False,
 ) -> None:
-    """Write a note on generations."""
+    """Set the note of generations."""
     with exit_codes():
         studio = make_studio(context)
         studio.gallery.note(ids, text)
@@ -71,7 +71,7 @@ def note(
 @app.command()
 def rate(
     context: typer.Context,
-    ids_and_rating: Annotated[list[str], typer.Argument(metavar="ID... N", help="1 to 5; 0 takes the rating away.")],
+    ids_and_rating: Annotated[list[str], typer.Argument(metavar="ID... N", help="1 to 5; 0 clears the rating.")],
     as_json: JSON = False,
 ) -> None:
     """Rate generations from 1 to 5."""
@@ -103,22 +103,22 @@ def favourite(
 def delete(
     context: typer.Context,
     ids: IDS,
-    restore: Annotated[bool, typer.Option("--restore", help="Take them out of the trash again.")] = False,
+    restore: Annotated[bool, typer.Option("--restore", help="Restore from the trash.")] = False,
     as_json: JSON = False,
 ) -> None:
-    """Move generations into the trash, or out of it with --restore."""
+    """Move generations to the trash, or restore them with --restore."""
     _move(context, ids, not restore, as_json)
 
 
 @app.command()
 def trash(context: typer.Context, ids: IDS, as_json: JSON = False) -> None:
-    """Move generations into the trash."""
+    """Move generations to the trash."""
     _move(context, ids, True, as_json)
 
 
 @app.command()
 def restore(context: typer.Context, ids: IDS, as_json: JSON = False) -> None:
-    """Take generations out of the trash again."""
+    """Restore generations from the trash."""
     _move(context, ids, False, as_json)
 
 

@@ -12,7 +12,7 @@ import typer
 from core.bootstrap import Studio
 from core.cli.common import IDS, JSON, errors, make_studio, print_json
 from core.cli.exits import exit_codes
-from core.cli.output import FORCE, PLACE, STRIP, output_of, place_of
+from core.cli.output import FORCE, GPS, STRIP, output_of, place_of
 from core.domain.errors import InvalidInput
 from core.domain.geometry import Size
 from core.files import open_regular, read_regular, why
@@ -29,11 +29,11 @@ app = typer.Typer()
 def export(
     context: typer.Context,
     ids: IDS,
-    output: Annotated[str, typer.Option("--output", help="The file to write, which ends in .zip; or a folder for it.")],
+    output: Annotated[str, typer.Option("--output", help="Output file ending in .zip, or a folder.")],
     force: FORCE = False,
     as_json: JSON = False,
 ) -> None:
-    """Write generations into a bundle: record, source, mask, result and hashes; no weights."""
+    """Export generations as a bundle: record, source, mask, result and hashes; no model weights."""
     with exit_codes():
         studio = make_studio(context)
         place = output_of(output, [".zip"], force=force, gallery=studio.settings.images)
@@ -48,17 +48,17 @@ def export(
 def import_(
     context: typer.Context,
     paths: Annotated[
-        list[Path], typer.Argument(help="Bundles (zip), pictures (PNG, JPEG, WEBP, AVIF), or folders that hold them.")
+        list[Path], typer.Argument(help="Bundles (.zip), pictures (PNG, JPEG, WEBP, AVIF), or folders of them.")
     ],
     silent: Annotated[
-        bool, typer.Option("--without-metadata", help="Include pictures without metadata about how they were made.")
+        bool, typer.Option("--without-metadata", help="Include pictures without generation metadata.")
     ] = False,
     as_json: JSON = False,
 ) -> None:
-    """Take bundles and the pictures of other tools into the gallery; the same picture only once.
+    """Import bundles, and pictures of other tools. Duplicates are skipped.
 
-    With --json one object a file: file, result (imported, already here, says nothing, refused), ids, known, tool,
-    stated, reason; and id, where it is one. Ends with 2 if anything was refused, after all the others were taken.
+    With --json one object per file: file, result (imported, already here, says nothing, refused), ids, known, tool,
+    stated, reason; and id, where it is one. Ends with 2 if anything was refused, after importing everything else.
     """
     with exit_codes():
         files = _files(paths)
@@ -77,17 +77,17 @@ def import_(
 @app.command()
 def save(
     context: typer.Context,
-    id: Annotated[str, typer.Argument(help="The generation.")],
+    id: Annotated[str, typer.Argument(help="Id of the generation.")],
     output: Annotated[
-        str, typer.Option("--output", help="The file to write; its ending tells the format. Or a folder, for a PNG.")
+        str, typer.Option("--output", help="Output file, whose extension sets the format; or a folder, for a PNG.")
     ],
     force: FORCE = False,
     strip: STRIP = False,
-    gps: PLACE = False,
-    small: Annotated[bool, typer.Option("--small", help="A WEBP that is small instead of exact.")] = False,
+    gps: GPS = False,
+    small: Annotated[bool, typer.Option("--small", help="Write WEBP lossy and small.")] = False,
     as_json: JSON = False,
 ) -> None:
-    """Write a result as PNG, WEBP, JPEG or AVIF, with or without its metadata."""
+    """Save a result as PNG, WEBP, JPEG or AVIF, with or without metadata."""
     with exit_codes():
         studio = make_studio(context)
         generation = studio.gallery.get(id)

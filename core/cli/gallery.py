@@ -21,9 +21,9 @@ from core.domain.paging import PAGE_ROWS, Cursor, Sort
 
 app = typer.Typer()
 
-LIMIT = Annotated[int, typer.Option(min=1, max=1000, help="How many.")]
-AFTER = Annotated[str | None, typer.Option(help="The cursor of the page before, as printed with it.")]
-STATUSES = Annotated[list[Status] | None, typer.Option(help="Only these; may be given several times.")]
+LIMIT = Annotated[int, typer.Option(min=1, max=1000, help="Maximum number of results.")]
+AFTER = Annotated[str | None, typer.Option(help="The cursor printed with the previous page.")]
+STATUSES = Annotated[list[Status] | None, typer.Option(help="Only these statuses; repeatable.")]
 
 
 @app.command("list")
@@ -31,12 +31,12 @@ def list_generations(
     context: typer.Context,
     limit: LIMIT = 20,
     status: STATUSES = None,
-    model: Annotated[str | None, typer.Option(help="Only those of this model.")] = None,
-    trash: Annotated[bool, typer.Option("--trash", help="Those in the trash.")] = False,
+    model: Annotated[str | None, typer.Option(help="Only this model.")] = None,
+    trash: Annotated[bool, typer.Option("--trash", help="List the trash.")] = False,
     after: AFTER = None,
     as_json: JSON = False,
 ) -> None:
-    """The generations, newest first."""
+    """List generations, newest first."""
     with exit_codes():
         filter = GalleryFilter(statuses=tuple(status or ()), model=model, in_trash=trash)
         _browse(make_studio(context), filter, limit, after, as_json)
@@ -45,38 +45,38 @@ def list_generations(
 @app.command()
 def search(
     context: typer.Context,
-    text: Annotated[
-        str, typer.Argument(help='Words, beginnings of words (cas*) and "quoted phrases", all to be found.')
-    ] = "",
-    model: Annotated[list[str] | None, typer.Option(help="Only of these models; may be given several times.")] = None,
-    device: Annotated[list[str] | None, typer.Option(help="Only made on these.")] = None,
-    scheduler: Annotated[list[str] | None, typer.Option(help="Only with these schedulers.")] = None,
-    tag: Annotated[list[str] | None, typer.Option(help="Only with all of these tags.")] = None,
+    text: Annotated[str, typer.Argument(help='Words, prefixes (cas*) and "quoted phrases"; all must match.')] = "",
+    model: Annotated[list[str] | None, typer.Option(help="Only these models; repeatable.")] = None,
+    device: Annotated[list[str] | None, typer.Option(help="Only these devices; repeatable.")] = None,
+    scheduler: Annotated[list[str] | None, typer.Option(help="Only these schedulers; repeatable.")] = None,
+    tag: Annotated[list[str] | None, typer.Option(help="Only with all of these tags; repeatable.")] = None,
     status: STATUSES = None,
-    rating: Annotated[int | None, typer.Option(help="Only with at least this rating, 1 to 5.")] = None,
-    favourite: Annotated[bool | None, typer.Option("--favourite/--no-favourite", help="Only favourites.")] = None,
-    since: Annotated[str | None, typer.Option(help="From this day on, such as 2026-01-31 (UTC).")] = None,
-    until: Annotated[str | None, typer.Option(help="Up to and with this day (UTC).")] = None,
-    min_px: Annotated[int | None, typer.Option(help="Longer side of the picture, at least.")] = None,
-    max_px: Annotated[int | None, typer.Option(help="Longer side of the picture, at most.")] = None,
+    rating: Annotated[int | None, typer.Option(help="Minimum rating, 1 to 5.")] = None,
+    favourite: Annotated[
+        bool | None, typer.Option("--favourite/--no-favourite", help="Only favourites, or only the others.")
+    ] = None,
+    since: Annotated[str | None, typer.Option(help="On or after this day (UTC), such as 2026-01-31.")] = None,
+    until: Annotated[str | None, typer.Option(help="On or before this day (UTC).")] = None,
+    min_px: Annotated[int | None, typer.Option(help="Minimum length of the longer side. [px]")] = None,
+    max_px: Annotated[int | None, typer.Option(help="Maximum length of the longer side. [px]")] = None,
     has_parent: Annotated[
-        bool | None, typer.Option("--has-parent/--no-parent", help="Only what was made from another, or not.")
+        bool | None, typer.Option("--has-parent/--no-parent", help="Only derived generations, or only originals.")
     ] = None,
-    parent: Annotated[str | None, typer.Option(help="Only what was made from this generation.")] = None,
-    trash: Annotated[bool, typer.Option("--trash", help="In the trash.")] = False,
+    parent: Annotated[str | None, typer.Option(help="Only those made from this generation.")] = None,
+    trash: Annotated[bool, typer.Option("--trash", help="Search the trash.")] = False,
     verdict: Annotated[
-        list[str] | None, typer.Option(help=f"Only with these newest verdicts: {', '.join(VERDICTS)}.")
+        list[str] | None, typer.Option(help=f"Only with these latest verdicts: {', '.join(VERDICTS)}; repeatable.")
     ] = None,
-    sort: Annotated[Sort | None, typer.Option(help="The order. [default: newest]")] = None,
+    sort: Annotated[Sort | None, typer.Option(help="Sort order. [default: newest]")] = None,
     saved: Annotated[
-        str | None, typer.Option(help="Start from the saved search of this name; what else is given replaces its part.")
+        str | None, typer.Option(help="Start from this saved search; other options override its parts.")
     ] = None,
-    save: Annotated[str | None, typer.Option(help="Also save this search under a name.")] = None,
+    save: Annotated[str | None, typer.Option(help="Save this search under a name.")] = None,
     limit: LIMIT = PAGE_ROWS,
     after: AFTER = None,
     as_json: JSON = False,
 ) -> None:
-    """Search prompt, negative prompt, title, notes and tags, under filters."""
+    """Search prompts, titles, notes and tags, with filters."""
     with exit_codes():
         asked: dict[str, Any] = {
             "text": text,
@@ -107,7 +107,7 @@ def search(
 
 @app.command()
 def searches(context: typer.Context, as_json: JSON = False) -> None:
-    """The saved searches, by name."""
+    """List saved searches, by name."""
     with exit_codes():
         for search in make_studio(context).gallery.saved_searches():
             query = search.filter.to_query()
@@ -116,9 +116,11 @@ def searches(context: typer.Context, as_json: JSON = False) -> None:
 
 @app.command("forget-search")
 def forget_search(
-    context: typer.Context, name: Annotated[str, typer.Argument(help="The saved search.")], as_json: JSON = False
+    context: typer.Context,
+    name: Annotated[str, typer.Argument(help="The name of the saved search.")],
+    as_json: JSON = False,
 ) -> None:
-    """Delete a saved search; what it finds stays."""
+    """Delete a saved search; its generations stay."""
     with exit_codes():
         make_studio(context).gallery.delete_search(name)
         tell({"name": name, "saved": False}, f"“{name}” is no longer saved", as_json)
@@ -126,9 +128,9 @@ def forget_search(
 
 @app.command()
 def show(
-    context: typer.Context, id: Annotated[str, typer.Argument(help="The generation.")], as_json: JSON = False
+    context: typer.Context, id: Annotated[str, typer.Argument(help="Id of the generation.")], as_json: JSON = False
 ) -> None:
-    """Everything that is on record about one generation."""
+    """Show everything on record about a generation."""
     with exit_codes():
         studio = make_studio(context)
         generation = studio.gallery.get(id)

@@ -13,7 +13,7 @@ from core.bootstrap import Studio
 from core.cli.common import JSON, SESSION, errors, make_studio, print_json, summary
 from core.cli.exits import complain, exit_codes
 from core.cli.options import takes_parameters
-from core.cli.output import FORCE, OUTPUT, PLACE, STRIP, Output, place_of, write_result
+from core.cli.output import FORCE, GPS, OUTPUT, STRIP, Output, place_of, write_result
 from core.cli.pictures import mask_of, picture_and_mask, read_picture
 from core.cli.running import Running, running, work_on
 from core.domain.areas import advice, shares
@@ -37,31 +37,41 @@ def inpaint(
     mask: Annotated[
         Path | None,
         typer.Argument(
-            help="The mask, of the picture's size: white is repainted, in a coloured one everything that is not "
-            "black. It can be left out with --extend, and for a picture with transparent parts: these are repainted."
+            help="The mask, of the same size as the picture. White is repainted; in a coloured mask, everything that "
+            "is not black. Optional with --extend, and for a picture with transparent parts: these are repainted."
         ),
     ] = None,
     *,
     chosen: dict[str, Any],
     mode: Annotated[
         str | None,
-        typer.Option("--mode", help=f"Sets what suits a task; other options go before it. [{', '.join(MODES)}]"),
+        typer.Option(
+            "--mode", help=f"Recommended values for a task; other options override them. [{', '.join(MODES)}]"
+        ),
     ] = None,
     extend: Annotated[
         str | None,
-        typer.Option("--extend", help="More canvas, which is repainted: a shape such as 16:9, or left=64,bottom=128."),
+        typer.Option(
+            "--extend",
+            help="Extend the canvas and paint there: an aspect ratio such as 16:9, or left=64,bottom=128. [px]",
+        ),
     ] = None,
     overlap: Annotated[
-        int, typer.Option("--overlap", help="With --extend: how far the mask reaches into the picture. [px]", min=0)
+        int, typer.Option("--overlap", help="With --extend: how far the mask overlaps the picture. [px]", min=0)
     ] = OVERLAP_PX,
     count: Annotated[
-        int, typer.Option("--count", help=f"Pictures, with the seeds SEED, SEED + 1, ... [1 to {MAX_COUNT}]")
+        int,
+        typer.Option(
+            "--count", help=f"How many pictures to paint, with the seeds SEED, SEED + 1, ... [1 to {MAX_COUNT}]"
+        ),
     ] = 1,
-    device: Annotated[str, typer.Option("--device", help="auto, cpu, cuda, cuda:1, mps or xpu.")] = "auto",
+    device: Annotated[
+        str, typer.Option("--device", help="The device to paint on: auto, cpu, cuda, cuda:1, mps or xpu.")
+    ] = "auto",
     output: OUTPUT = None,
     force: FORCE = False,
     strip: STRIP = False,
-    gps: PLACE = False,
+    gps: GPS = False,
     as_json: JSON = False,
 ) -> None:
     """Repaint the masked part of a picture; the generation is kept in the gallery."""
@@ -94,15 +104,15 @@ def inpaint(
 @app.command()
 def rerun(
     context: typer.Context,
-    id: Annotated[str, typer.Argument(help="The generation to run again, with the same seed, picture and mask.")],
+    id: Annotated[str, typer.Argument(help="Id of the generation to run again, with the same seed, picture and mask.")],
     output: OUTPUT = None,
     force: FORCE = False,
-    device: Annotated[str | None, typer.Option("--device", help="Another device than before.")] = None,
+    device: Annotated[str | None, typer.Option("--device", help="A different device.")] = None,
     strip: STRIP = False,
-    gps: PLACE = False,
+    gps: GPS = False,
     as_json: JSON = False,
 ) -> None:
-    """Run a generation of the gallery again, as a new generation."""
+    """Run a generation from the gallery again, as a new generation."""
     with exit_codes():
         studio = make_studio(context)
         original = studio.gallery.get(id)

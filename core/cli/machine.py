@@ -18,10 +18,12 @@ app = typer.Typer()
 
 @app.command()
 def download(
-    model: Annotated[str, typer.Argument(help="A key of the model table (see doctor), or a hub id owner/name.")],
+    model: Annotated[
+        str, typer.Argument(help="A key of the model table (see doctor), or a hub id such as owner/name.")
+    ],
     as_json: JSON = False,
 ) -> None:
-    """Fetch a model from the hub. Nothing else ever downloads one."""
+    """Download a model from the hub. No other command downloads anything."""
     with exit_codes():
         catalogue = make_catalogue(Settings())
         columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TimeRemainingColumn())
@@ -36,7 +38,7 @@ def download(
 
 @app.command()
 def doctor(context: typer.Context, as_json: JSON = False) -> None:
-    """Whether this machine is ready: settings, data folder, device, models."""
+    """Check whether this machine is ready: settings, data folder, device, models."""
     with exit_codes():
         found = _examine(make_studio(context))
         if as_json:

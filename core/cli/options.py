@@ -9,7 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
-from core.domain.params import PARAMETERS, InpaintParams, Parameter
+from core.domain.params import PARAMETERS, InpaintParams, Number, Parameter
 
 SHORTER = {
     "num_inference_steps": "steps",
@@ -51,16 +51,16 @@ def _options() -> Iterator[inspect.Parameter]:
     for name, field in InpaintParams.model_fields.items():
         flag = "--" + SHORTER.get(name, name).replace("_", "-")
         kind: Any = field.annotation
-        option = typer.Option(flag, help=_help(PARAMETERS[name], kind))
+        option = typer.Option(flag, help=_help(PARAMETERS[name]))
         yield inspect.Parameter(
             name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=Annotated[kind | None, option]
         )
 
 
-def _help(parameter: Parameter, kind: type) -> str:
+def _help(parameter: Parameter) -> str:
     if parameter.choices:
         return f"{parameter.help} [{', '.join(parameter.choices)}]"
-    if kind in (int, float):
+    if isinstance(parameter, Number):
         limits = f"{parameter.low:g} to {parameter.high:.10g} {parameter.unit}".strip()
-        return f"{parameter.help} [{limits}; default: what suits the model]"
+        return f"{parameter.help} [{limits}; default: recommended for the model]"
     return parameter.help

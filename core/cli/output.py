@@ -21,20 +21,21 @@ from core.domain.geometry import Size
 from core.services.exports import ENDINGS, FileType, check_size
 
 FORCE = Annotated[
-    bool, typer.Option("--force", help="Overwrite the file of --output. Never the picture, the mask or the gallery.")
+    bool,
+    typer.Option("--force", help="Overwrite the --output file; never the source, the mask or the gallery's files."),
 ]
 
 OUTPUT = Annotated[
     str | None,
     typer.Option(
         "--output",
-        help="A file that ends in .png, .webp (both exact), .jpg or .avif; or a folder, for PNG files in it.",
+        help="Output file ending in .png, .webp (both lossless), .jpg or .avif; or a folder for PNG files.",
     ),
 ]
 
-STRIP = Annotated[bool, typer.Option("--strip", help="Write the file without a word on how it was made.")]
+STRIP = Annotated[bool, typer.Option("--strip", help="Write the file without generation metadata.")]
 
-PLACE = Annotated[bool, typer.Option("--gps", help="Also where the photo was taken, if its file says so.")]
+GPS = Annotated[bool, typer.Option("--gps", help="Keep the photo's GPS location, if it has one.")]
 
 PICTURES = tuple(ENDINGS)
 

@@ -17,7 +17,7 @@ app = typer.Typer(no_args_is_help=True)
 
 @app.command("list")
 def list_presets(context: typer.Context, as_json: JSON = False) -> None:
-    """The presets, by name."""
+    """List presets, by name."""
     with exit_codes():
         for name, values in make_studio(context).presets.all().items():
             tell({"name": name, "params": dict(values)}, name, as_json)
@@ -26,13 +26,11 @@ def list_presets(context: typer.Context, as_json: JSON = False) -> None:
 @app.command()
 def export(
     context: typer.Context,
-    output: Annotated[
-        str, typer.Option("--output", help="The file to write, which ends in .json; or a folder for it.")
-    ],
+    output: Annotated[str, typer.Option("--output", help="Output file ending in .json, or a folder.")],
     force: FORCE = False,
     as_json: JSON = False,
 ) -> None:
-    """Write all presets into a file."""
+    """Export all presets to a file."""
     with exit_codes():
         presets = make_studio(context).presets
         names = list(presets.all())
@@ -44,10 +42,10 @@ def export(
 @app.command("import")
 def import_(
     context: typer.Context,
-    file: Annotated[Path, typer.Argument(help="A file that export has written.")],
+    file: Annotated[Path, typer.Argument(help="A file written by export.")],
     as_json: JSON = False,
 ) -> None:
-    """Import presets; none that is here is replaced."""
+    """Import presets from a file; existing ones are not replaced."""
     with exit_codes():
         done = make_studio(context).presets.import_(read_file(file, MAX_FILE_BYTES))
         if as_json:

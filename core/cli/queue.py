@@ -13,12 +13,12 @@ from core.domain.queue import Move
 
 app = typer.Typer(no_args_is_help=True)
 
-ID = Annotated[str, typer.Argument(help="The generation.")]
+ID = Annotated[str, typer.Argument(help="Id of the generation.")]
 
 
 @app.command("list")
 def list_queue(context: typer.Context, as_json: JSON = False) -> None:
-    """What is being painted and what waits, in the order of work."""
+    """List what is being painted and what waits, in order."""
     with exit_codes():
         studio = make_studio(context)
         view = studio.queue.view(limit=1000)
@@ -45,21 +45,21 @@ def list_queue(context: typer.Context, as_json: JSON = False) -> None:
 
 @app.command()
 def pause(context: typer.Context) -> None:
-    """Begin nothing new until resume, also after a restart. What is being painted still ends."""
+    """Start nothing new until resume, even after a restart. The current picture will finish."""
     with exit_codes():
         make_studio(context).queue.pause()
 
 
 @app.command()
 def resume(context: typer.Context) -> None:
-    """Go on after a pause."""
+    """Resume after a pause."""
     with exit_codes():
         make_studio(context).queue.resume()
 
 
 @app.command()
-def move(context: typer.Context, id: ID, to: Annotated[Move, typer.Argument(help="Where to.")]) -> None:
-    """Put a waiting generation elsewhere in the queue."""
+def move(context: typer.Context, id: ID, to: Annotated[Move, typer.Argument(help="Where to move it.")]) -> None:
+    """Move a waiting generation within the queue."""
     with exit_codes():
         studio = make_studio(context)
         studio.gallery.get(id)
@@ -69,10 +69,10 @@ def move(context: typer.Context, id: ID, to: Annotated[Move, typer.Argument(help
 @app.command("cancel")
 def cancel_some(
     context: typer.Context,
-    ids: Annotated[list[str] | None, typer.Argument(help="The generations.")] = None,
-    all_: Annotated[bool, typer.Option("--all", help="All that wait, and what is being painted.")] = False,
+    ids: Annotated[list[str] | None, typer.Argument(help="Ids of generations.")] = None,
+    all_: Annotated[bool, typer.Option("--all", help="Everything that waits, and what is being painted.")] = False,
 ) -> None:
-    """Take generations out of the queue; they stay in the gallery and can be run again."""
+    """Cancel generations; they stay in the gallery and can be run again."""
     with exit_codes():
         if bool(ids) == all_:
             raise InvalidInput("Name the generations to cancel, or give --all, but not both.")

@@ -19,10 +19,10 @@ app = typer.Typer()
 @app.command()
 def replay(
     context: typer.Context,
-    id: Annotated[str, typer.Argument(help="The last generation of the chain.")],
+    id: Annotated[str, typer.Argument(help="Id of the last generation of the chain.")],
     as_json: JSON = False,
 ) -> None:
-    """Paint the whole chain that led to a generation again, from its first picture. Ends with 1 unless it is EXACT."""
+    """Run the whole chain behind a generation again, from its first picture. Ends with 1 unless it is EXACT."""
     with exit_codes():
         studio = make_studio(context)
         with running(studio) as run:

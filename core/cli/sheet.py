@@ -21,18 +21,16 @@ app = typer.Typer()
 @app.command()
 def sheet(
     context: typer.Context,
-    id: Annotated[str, typer.Argument(help="The generation whose picture, mask and parameters are taken.")],
+    id: Annotated[str, typer.Argument(help="Id of the generation whose picture, mask and parameters are used.")],
     columns: Annotated[
-        str, typer.Option(help="What to vary: NAME=VALUES, for example guidance_scale=1,5,9 or prompt=red,blue.")
+        str, typer.Option(help="The parameter to vary: NAME=VALUES, such as guidance_scale=1,5,9 or prompt=red,blue.")
     ],
-    output: Annotated[
-        str, typer.Option(help="The file of the sheet, which ends in .png, .webp, .jpg or .avif; or a folder for it.")
-    ],
-    rows: Annotated[str | None, typer.Option(help="A second parameter, in the same way: seed=1-4.")] = None,
+    output: Annotated[str, typer.Option(help="Output file ending in .png, .webp, .jpg or .avif; or a folder.")],
+    rows: Annotated[str | None, typer.Option(help="A second parameter to vary, such as seed=1-4.")] = None,
     force: FORCE = False,
     as_json: JSON = False,
 ) -> None:
-    """Paint every combination of one or two parameters, and lay them out as one picture with labels."""
+    """Paint every combination of one or two parameters as one labelled picture (X/Y grid)."""
     with exit_codes():
         asked = Sheet(_axis(columns), _axis(rows) if rows else None)
         studio = make_studio(context)

@@ -1,4 +1,4 @@
-"""python -m core gallery check, empty-trash, adopt, backup...: nothing is lost, and room is made."""
+"""python -m core gallery check, empty-trash, adopt, backup ...: stored files, and backups of the database."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ app = typer.Typer()
 def check(
     context: typer.Context,
     repair: Annotated[
-        bool, typer.Option("--repair", help="Move files that nothing uses into the trash of the data folder.")
+        bool, typer.Option("--repair", help="Move unused files to the trash of the data folder.")
     ] = False,
     most_files: Annotated[
-        bool, typer.Option("--yes-most-files", help="With --repair: also if that is most of the files.")
+        bool, typer.Option("--yes-most-files", help="With --repair: even if that is most of the files.")
     ] = False,
     as_json: JSON = False,
 ) -> None:
-    """Compare every stored file with what the gallery knows. Ends with 1 if anything is wrong."""
+    """Check every stored file against the gallery. Ends with 1 if anything is wrong."""
     with exit_codes():
         found = make_studio(context).gallery.check(repair=repair, most_files=most_files)
         lost_files = {"missing": found.missing, "damaged": found.damaged, "unreadable": found.unreadable}
@@ -47,16 +47,16 @@ def check(
 @app.command("empty-trash")
 def empty_trash(
     context: typer.Context,
-    all_: Annotated[bool, typer.Option("--all", help="Also what was thrown away lately.")] = False,
+    all_: Annotated[bool, typer.Option("--all", help="Also those moved to the trash more recently.")] = False,
     now: Annotated[
-        bool, typer.Option("--now", help="Free the space now; their files are not kept for another 30 days.")
+        bool, typer.Option("--now", help="Free the space now: files are not kept for another 30 days.")
     ] = False,
     as_json: JSON = False,
 ) -> None:
-    """Remove for good what lies in the trash for 30 days.
+    """Permanently delete generations that have been in the trash for 30 days.
 
-    Files that nothing else uses go an hour later to the folder "trash" in the data folder, and for good after another
-    30 days. With --now they go at once, with all that is in that folder.
+    An hour later, files that nothing else uses are moved to the folder "trash" in the data folder, and deleted after
+    another 30 days. With --now they are deleted at once, with everything in that folder.
     """
     with exit_codes():
         studio = make_studio(context)
@@ -73,7 +73,7 @@ def empty_trash(
 
 @app.command()
 def adopt(context: typer.Context, as_json: JSON = False) -> None:
-    """Say that the data folder and the database belong together, if they do not know it: they are one gallery then."""
+    """Declare that this data folder and this database are one gallery, where they do not match."""
     with exit_codes():
         studio = make_studio(context)
         studio.collector.adopt()
@@ -83,14 +83,14 @@ def adopt(context: typer.Context, as_json: JSON = False) -> None:
 
 @app.command()
 def backup(as_json: JSON = False) -> None:
-    """Copy the database now, also while a dashboard works with it; the pictures themselves are files beside it."""
+    """Back up the database now, even while a dashboard is running. Pictures are not copied."""
     with exit_codes():
         _tell_backup(make_backups(Settings()).make(), as_json)
 
 
 @app.command()
 def backups(as_json: JSON = False) -> None:
-    """The copies of the database, newest first. The running dashboard makes one a day."""
+    """List backups of the database, newest first. A running dashboard makes one a day."""
     with exit_codes():
         for found in make_backups(Settings()).all():
             _tell_backup(found, as_json)
@@ -99,12 +99,12 @@ def backups(as_json: JSON = False) -> None:
 @app.command("restore-backup")
 def restore_backup(
     context: typer.Context,
-    name: Annotated[str, typer.Argument(help="One of those that “backups” lists.")],
+    name: Annotated[str, typer.Argument(help="A backup, as listed by “backups”.")],
     as_json: JSON = False,
 ) -> None:
-    """Put a copy in the place of the database, which is kept beside the copies. End the dashboard first.
+    """Replace the database with a backup; the present one is kept beside the backups. Stop the dashboard first.
 
-    Pictures that the rows of the copy need come back from the trash of the data folder.
+    Pictures that the backup needs are restored from the trash of the data folder.
     """
     with exit_codes():
         kept = make_backups(Settings()).restore(name)

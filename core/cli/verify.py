@@ -25,9 +25,9 @@ REASONS_TOLD = 10
 @app.command()
 def verify(
     context: typer.Context,
-    ids: Annotated[list[str] | None, typer.Argument(help="The generations.")] = None,
+    ids: Annotated[list[str] | None, typer.Argument(help="Ids of generations.")] = None,
     all_: Annotated[
-        bool, typer.Option("--all", help="Every generation that has a result; imported pictures cannot be verified.")
+        bool, typer.Option("--all", help="Every generation with a result, except imported pictures.")
     ] = False,
     as_json: JSON = False,
 ) -> None:
