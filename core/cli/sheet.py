@@ -11,8 +11,8 @@ from core.cli.exits import exit_codes
 from core.cli.output import FORCE, place_of
 from core.cli.running import running
 from core.domain.errors import InvalidInput
+from core.domain.generation import Origin
 from core.domain.sheet import Axis, Sheet
-from core.services.generations import Origin
 from core.services.prompts import asked_again
 
 app = typer.Typer()

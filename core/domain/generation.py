@@ -12,6 +12,7 @@ from core.domain.geometry import Bounds, Size
 from core.domain.outpaint import Extended
 from core.domain.params import InpaintParams
 from core.domain.record import NO_RECORD, Record
+from core.domain.request import StoredRequest
 
 
 class Status(StrEnum):
@@ -190,28 +191,17 @@ class Generation:
     record: Record = NO_RECORD
 
     @classmethod
-    def queued(
-        cls,
-        id: str,
-        at: datetime,
-        params: InpaintParams,
-        device: str,
-        *,
-        source: str,
-        mask: str,
-        size: Size,
-        origin: Origin,
-    ) -> Generation:
-        """What is asked for at this moment. device: a key, no wish such as "auto". source, mask: stored already."""
+    def queued(cls, id: str, at: datetime, request: StoredRequest, device: str, origin: Origin) -> Generation:
+        """What is asked for at this moment. device: a key, no wish such as "auto"."""
         return cls(
             id=id,
             status=Status.QUEUED,
-            params=params,
+            params=request.params,
             device=device,
-            source=source,
-            mask=mask,
-            width=size.width,
-            height=size.height,
+            source=request.source,
+            mask=request.mask,
+            width=request.size.width,
+            height=request.size.height,
             created_at=at,
             parent_id=origin.parent_id,
             relation=origin.relation,
@@ -223,16 +213,12 @@ class Generation:
 
     def again(self, id: str, at: datetime, device: str, session: str | None) -> Generation:
         """The same request as a new row: same picture, mask, parameters and seed; nothing of what became of it."""
-        return Generation.queued(
-            id,
-            at,
-            self.params,
-            device,
-            source=self.source,
-            mask=self.mask,
-            size=Size(self.width, self.height),
-            origin=Origin.rerun_of(self, session),
-        )
+        return Generation.queued(id, at, self.request, device, Origin.rerun_of(self, session))
+
+    @property
+    def request(self) -> StoredRequest:
+        """What was asked for."""
+        return StoredRequest(self.source, self.mask, Size(self.width, self.height), self.params)
 
     @property
     def pictures(self) -> tuple[str, ...]:

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from PIL import Image
 
 from core.domain.errors import GenerationNotFound, InvalidMove, InvalidParams
-from core.domain.generation import Generation, Progress, Status
-from core.domain.generation import Origin as Origin
+from core.domain.generation import Generation, Origin, Progress, Status
 from core.domain.mask import Mask
 from core.domain.params import InpaintParams
 from core.domain.request import InpaintRequest, StoredRequest
@@ -86,16 +85,7 @@ class Generations:
         device = self.resolve_device(device)
         stored, pixels = (request, {}) if isinstance(request, StoredRequest) else self._store(request)
         generations = [
-            Generation.queued(
-                self.new_id(),
-                self.now(),
-                params,
-                device,
-                source=stored.source,
-                mask=stored.mask,
-                size=stored.size,
-                origin=origin,
-            )
+            Generation.queued(self.new_id(), self.now(), replace(stored, params=params), device, origin)
             for params in all_params
         ]
         self.repo.add(generations, [sheet([g.id for g in generations])] if sheet else [])

@@ -11,12 +11,12 @@ from PIL import Image, ImageDraw, ImageFont
 from core.domain import compositing
 from core.domain.colour import space_of
 from core.domain.errors import GenerationNotFound, StudioError
-from core.domain.generation import Generation
+from core.domain.generation import Generation, Origin
 from core.domain.geometry import Bounds, Size
 from core.domain.request import InpaintRequest, StoredRequest
 from core.domain.sheet import KeptSheet, Sheet
 from core.ports import ImageStore
-from core.services.generations import UNKNOWN_ORIGIN, Generations, Origin
+from core.services.generations import UNKNOWN_ORIGIN, Generations
 from db.generations import GenerationRepo
 from db.sheets import SheetRepo
 

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import io
-
 from PIL import Image
 
 from core.domain import compositing
 from core.domain.colour import as_srgb
+from core.domain.encoding import encoded
 from core.domain.geometry import Size
 
 THUMBNAIL = Size(384, 384)
@@ -20,7 +19,5 @@ def thumbnail(image: Image.Image) -> bytes:
         small = compositing.for_screen(image, size.fitted(THUMBNAIL))
     else:
         small = as_srgb(image.resize(size.fitted(THUMBNAIL).sides, Image.Resampling.LANCZOS, reducing_gap=2.0))
-    file = io.BytesIO()
     # Method 0: 19 ms and 18 kB for 384 px, against 38 ms and 15 kB for method 4.
-    small.save(file, "WEBP", quality=80, method=0)
-    return file.getvalue()
+    return encoded(small, "WEBP", quality=80, method=0)

@@ -10,8 +10,7 @@ import pytest
 
 from core.bootstrap import Studio
 from core.domain.gallery_filter import GalleryFilter
-from core.domain.generation import Relation
-from core.services.generations import Origin
+from core.domain.generation import Origin, Relation
 from pages.ui.shell.page import SIDEBAR_PX
 from tests.browser.artist import dashboard, filled_studio, wait_until
 from tests.conftest import a_request

@@ -7,8 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from core.bootstrap import Studio
-from core.domain.generation import Relation
-from core.services.generations import Origin
+from core.domain.generation import Origin, Relation
 from tests.browser.artist import dashboard, filled_studio
 from tests.conftest import a_request
 

@@ -7,9 +7,8 @@ import json
 import pytest
 from PIL import Image
 
-from core.domain.generation import Status
+from core.domain.generation import Origin, Status
 from core.domain.outpaint import Extended, Extension
-from core.services.generations import Origin
 from tests.conftest import a_request
 
 

@@ -10,15 +10,16 @@ from core.domain.geometry import Size
 from core.domain.outpaint import Extended, Extension
 from core.domain.params import InpaintParams
 from core.domain.record import Record
+from core.domain.request import StoredRequest
 
 AT = datetime(2026, 11, 26, 12, tzinfo=UTC)
 
 ORIGIN = Origin("parent", Relation.VARIATION, "browser", "photo.jpg", Extended("first", (Extension(8),)), "exif")
 
+REQUEST = StoredRequest("source", "mask", Size(64, 48), InpaintParams(seed=7))
+
 PAINTED = replace(
-    Generation.queued(
-        "a", AT, InpaintParams(seed=7), "cpu", source="source", mask="mask", size=Size(64, 48), origin=ORIGIN
-    ),
+    Generation.queued("a", AT, REQUEST, "cpu", ORIGIN),
     status=Status.SUCCEEDED,
     finished_at=AT,
     output="output",
@@ -59,20 +60,11 @@ def test_what_runs_again_is_the_same_request_with_nothing_of_what_became_of_it()
 
     again = PAINTED.again("b", later, "cuda:0", "another browser")
 
-    fresh = Generation.queued(
-        "b",
-        later,
-        PAINTED.params,
-        "cuda:0",
-        source="source",
-        mask="mask",
-        size=Size(64, 48),
-        origin=replace(ORIGIN, parent_id="a", relation=Relation.RERUN, session="another browser"),
-    )
-    assert again == fresh
+    origin = replace(ORIGIN, parent_id="a", relation=Relation.RERUN, session="another browser")
+    assert again == Generation.queued("b", later, REQUEST, "cuda:0", origin)
     assert again.files == ("source", "mask", "exif")
 
 
-def test_a_generation_names_each_file_that_it_needs_and_none_twice():
+def test_a_generation_names_each_file_that_it_needs():
     assert sorted(PAINTED.files) == ["exif", "mask", "output", "source", "thumbnail"]
     assert PAINTED.pictures == ("source", "mask", "output")

@@ -20,13 +20,12 @@ from PIL import Image
 
 from core.bootstrap import Studio, build_studio
 from core.domain.gallery_filter import GalleryFilter
-from core.domain.generation import Generation, Status
+from core.domain.generation import Generation, Origin, Status
 from core.domain.mask import Mask
 from core.domain.params import InpaintParams
 from core.domain.request import InpaintRequest
 from core.domain.sheet import Axis, Sheet
 from core.ports import Dispatcher, OnStep, Repainted
-from core.services.generations import Origin
 from core.services.worker import Worker
 from core.settings import Settings
 from tests.fakes import FakeCatalogue, FakeInpainter, FakeLoader, WaitingDispatcher

@@ -8,11 +8,11 @@ import pytest
 import streamlit as st
 from streamlit.testing.v1 import AppTest
 
+from core.domain.generation import Origin
 from core.domain.params import InpaintParams
 from core.domain.picture import Picture
 from core.domain.request import InpaintRequest
 from core.services.exports import FileType
-from core.services.generations import Origin
 from tests.conftest import a_mask, a_picture
 from tests.domain.test_source_exif import camera_exif
 

@@ -15,9 +15,8 @@ from sqlalchemy import update
 from streamlit.testing.v1 import AppTest
 
 from core.domain.errors import OutOfMemory
-from core.domain.generation import Relation, Status
+from core.domain.generation import Origin, Relation, Status
 from core.domain.params import PARAMETERS
-from core.services.generations import Origin
 from db.tables import GenerationRow
 from pages.ui.components.gallery_grid import TITLE_SHOWN
 from tests.conftest import a_request, make_studio

@@ -8,8 +8,7 @@ import pytest
 import streamlit as st
 from streamlit.testing.v1 import AppTest
 
-from core.domain.generation import Status
-from core.services.generations import Origin
+from core.domain.generation import Origin, Status
 from pages.ui.shell import state
 from tests.conftest import a_request
 

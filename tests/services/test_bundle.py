@@ -10,11 +10,10 @@ import pytest
 from PIL import Image
 
 from core.domain.errors import InvalidInput, InvalidMove, StoredImageDamaged
-from core.domain.generation import Relation, Verdict
+from core.domain.generation import Origin, Relation, Verdict
 from core.domain.outpaint import Extended, Extension
 from core.domain.sheet import Axis, Sheet
 from core.services.bundle import InvalidBundle
-from core.services.generations import Origin
 from core.settings import Settings
 from tests.conftest import a_request, make_studio
 

@@ -229,8 +229,7 @@ def test_a_rerun_of_what_is_being_deleted_is_painted_or_says_that_it_is_gone(stu
 
 
 def test_a_request_whose_parent_was_deleted_for_good_meanwhile_is_not_lost(studio):
-    from core.domain.generation import Relation
-    from core.services.generations import Origin
+    from core.domain.generation import Origin, Relation
 
     first = painted(studio)
     studio.gallery.trash([first])

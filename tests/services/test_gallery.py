@@ -17,9 +17,8 @@ from core.domain.errors import (
 )
 from core.domain.gallery import Emptied
 from core.domain.gallery_filter import UNVERIFIED, GalleryFilter
-from core.domain.generation import Relation, Verdict
+from core.domain.generation import Origin, Relation, Verdict
 from core.services.collector import RETENTION
-from core.services.generations import Origin
 from tests.conftest import a_picture, a_request
 
 

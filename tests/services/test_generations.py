@@ -18,13 +18,12 @@ from core.domain.errors import (
     OutOfMemory,
     SizeMismatch,
 )
-from core.domain.generation import Phase, Relation, Status
+from core.domain.generation import Origin, Phase, Relation, Status
 from core.domain.geometry import Size
 from core.domain.hashing import pixels_sha256
 from core.domain.mask import Mask
 from core.domain.params import InpaintParams
 from core.domain.request import InpaintRequest
-from core.services.generations import Origin
 from core.services.worker import DEAD_AFTER, Worker
 from tests.conftest import a_mask, a_picture, a_request, make_studio
 

@@ -9,13 +9,12 @@ from sqlalchemy import text
 
 from core.domain.errors import GenerationNotFound, InvalidMove, OutOfMemory
 from core.domain.family import CHILDREN_SHOWN
-from core.domain.generation import Relation, Status, Verdict
+from core.domain.generation import Origin, Relation, Status, Verdict
 from core.domain.geometry import Size
 from core.domain.mask import Mask
 from core.domain.outpaint import Extension
 from core.domain.params import InpaintParams
 from core.domain.request import InpaintRequest
-from core.services.generations import Origin
 from core.services.replays import MAX_INTERRUPTIONS
 from core.services.worker import DEAD_AFTER
 from db.families import MAX_KIN

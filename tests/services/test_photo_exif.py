@@ -9,13 +9,13 @@ import zipfile
 import pytest
 from PIL import ExifTags, Image
 
+from core.domain.generation import Origin
 from core.domain.geometry import Size
 from core.domain.outpaint import Extension
 from core.domain.request import InpaintRequest
 from core.domain.source_exif import dpi_of
 from core.metadata.read import read
 from core.services.exports import FileType
-from core.services.generations import Origin
 from core.settings import Settings
 from tests.conftest import a_mask, a_request, make_studio
 from tests.domain.test_source_exif import OWNER, PHOTO, PLACE, SHOT, camera_exif, file_of, text

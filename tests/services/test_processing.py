@@ -9,11 +9,10 @@ import numpy as np
 import pytest
 
 from core.bootstrap import build_studio, make_loader
-from core.domain.generation import Verdict
+from core.domain.generation import Origin, Verdict
 from core.domain.mask import Mask
 from core.domain.params import FIRST_PROCESSING, PROCESSING, InpaintParams
 from core.domain.request import InpaintRequest
-from core.services.generations import Origin
 from core.services.prompts import asked_again
 from tests.conftest import a_mask, a_picture, a_request
 from tests.fakes import WaitingDispatcher

@@ -7,9 +7,8 @@ from dataclasses import replace
 import pytest
 
 from core.domain.errors import InvalidMove, StudioError
-from core.domain.generation import Status
+from core.domain.generation import Origin, Status
 from core.domain.queue import Move
-from core.services.generations import Origin
 from tests.conftest import a_request, make_studio
 
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import io
 import time
 from typing import Any, Protocol
 
 import numpy as np
 from PIL import Image
 
+from core.domain.encoding import encoded
 from core.domain.request import WorkingRequest
 from core.engine.run.latents import Layout
 
@@ -49,11 +49,10 @@ class Preview:
             return None
         colours = self._colours.of(self._layout.grid(latents))
         inside = Image.fromarray((np.clip(colours, 0, 1) * 255).astype(np.uint8)).resize(self._around.size)
-        data = io.BytesIO()
-        Image.composite(inside, self._around, self._mask).save(data, "JPEG", quality=QUALITY)
+        data = encoded(Image.composite(inside, self._around, self._mask), "JPEG", quality=QUALITY)
         ended = time.monotonic()
         self._not_before = ended + max(EVERY_S, (ended - started) / SHARE)
-        return data.getvalue()
+        return data
 
 
 class Colours(Protocol):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -13,6 +12,7 @@ from streamlit.delta_generator import DeltaGenerator
 from core.bootstrap import Studio
 from core.domain import compositing
 from core.domain.colour import as_srgb
+from core.domain.encoding import encoded
 from core.domain.errors import StoredImageDamaged, StoredImageMissing, StoredImageUnreadable
 from core.domain.generation import Generation
 from core.domain.geometry import Bounds, Size
@@ -365,6 +365,4 @@ def _for_screen(image: Image.Image, box: Box | None) -> bytes:
     size = Size(*part.size).fitted(SCREEN)
     if size != Size(*part.size):
         part = part.resize(tuple(size), Image.Resampling.LANCZOS, reducing_gap=2.0)
-    file = io.BytesIO()
-    as_srgb(part).save(file, "WEBP", quality=90, method=0)
-    return file.getvalue()
+    return encoded(as_srgb(part), "WEBP", quality=90, method=0)

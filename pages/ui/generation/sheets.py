@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import io
-
 import streamlit as st
 
 from core.bootstrap import Studio
+from core.domain.encoding import encoded
 from core.domain.generation import Generation
 from core.services.sheets import MadeSheet
 from pages.ui.shell.messages import shown_errors
@@ -60,9 +59,7 @@ def _picture(studio: Studio, made: MadeSheet) -> bytes:
 
 @st.cache_data(max_entries=8, show_spinner="Laying out the sheet")
 def _drawn(_studio: Studio, _made: MadeSheet, id: str, outputs: tuple[str, ...]) -> bytes:
-    file = io.BytesIO()
-    _studio.sheets.picture(_made).save(file, "PNG")
-    return file.getvalue()
+    return encoded(_studio.sheets.picture(_made), "PNG")
 
 
 def _words(made: MadeSheet) -> str:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import io
 from datetime import UTC, datetime
 
 import streamlit as st
 
 from core.bootstrap import Studio
+from core.domain.encoding import encoded
 from core.domain.generation import Generation, Status, Verdict
 from core.domain.geometry import Size
 from core.domain.reproduction import Difference, Verification, heat_map
@@ -153,7 +153,6 @@ def _heat_map(studio: Studio, generation: Generation, verification: Verification
         return
     with shown_errors():
         heat = heat_map(studio.gallery.image(generation.output), studio.gallery.image(verification.output))
-        file = io.BytesIO()
-        heat.resize(tuple(Size(*heat.size).fitted(HEAT_MAP))).save(file, "PNG")
+        small = encoded(heat.resize(Size(*heat.size).fitted(HEAT_MAP).sides), "PNG")
         with st.container(width=320):
-            st.image(file.getvalue(), caption="Where they differ", width="stretch", alt="Where the two pictures differ")
+            st.image(small, caption="Where they differ", width="stretch", alt="Where the two pictures differ")

@@ -10,10 +10,9 @@ import streamlit as st
 from core.bootstrap import Studio
 from core.domain.draft import Draft
 from core.domain.errors import InvalidParams, StudioError
-from core.domain.generation import Generation
+from core.domain.generation import Generation, Origin
 from core.domain.queue import QueueView
 from core.domain.request import StoredRequest
-from core.services.generations import Origin
 from pages.ui.inpaint.canvas import store_drawn
 from pages.ui.inpaint.device_field import resolved_device
 from pages.ui.inpaint.live_panel import UnderWay

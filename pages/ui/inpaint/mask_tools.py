@@ -11,6 +11,7 @@ from PIL import Image
 from core.bootstrap import Studio
 from core.domain.draft import Draft
 from core.domain.drawing import Drawing, canvas_size
+from core.domain.encoding import encoded
 from core.domain.errors import SizeMismatch, StudioError
 from core.domain.gallery_filter import GalleryFilter
 from core.domain.generation import Generation
@@ -218,7 +219,7 @@ def _thumbnail(studio: Studio, generation: Generation) -> bytes:
         except StudioError:
             # Its file is gone; the mask says enough.
             pass
-    return _png_of(image)
+    return encoded(image, "PNG")
 
 
 def _take(opened: OpenDraft, generation: Generation) -> None:
@@ -246,10 +247,4 @@ def _upload_key(id: str) -> str:
 
 
 def _png(mask: Mask) -> bytes:
-    return _png_of(mask.to_image())
-
-
-def _png_of(image: Image.Image) -> bytes:
-    file = io.BytesIO()
-    image.save(file, "PNG")
-    return file.getvalue()
+    return encoded(mask.to_image(), "PNG")

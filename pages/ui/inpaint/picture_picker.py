@@ -11,6 +11,7 @@ import streamlit as st
 
 from core.bootstrap import Studio
 from core.domain.draft import Draft
+from core.domain.encoding import encoded
 from core.domain.imported import TOOLS, too_long_in_words
 from core.domain.params import PARAMETERS, SCHEDULERS
 from core.domain.picture import Picture
@@ -168,11 +169,7 @@ def _bundled() -> list[dict[str, str]]:
 
 @st.cache_data(show_spinner=False)
 def _thumbnail(file: str) -> bytes:
-    import io
-
     from PIL import Image, ImageOps
 
-    made = io.BytesIO()
     with Image.open(SAMPLES / file) as image:
-        ImageOps.fit(image.convert("RGB"), (352, 232)).save(made, "JPEG", quality=85)
-    return made.getvalue()
+        return encoded(ImageOps.fit(image.convert("RGB"), (352, 232)), "JPEG", quality=85)

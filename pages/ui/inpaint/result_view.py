@@ -8,8 +8,7 @@ from typing import Any
 import streamlit as st
 
 from core.bootstrap import Studio
-from core.domain.generation import Generation, Status
-from core.services.generations import Origin
+from core.domain.generation import Generation, Origin, Status
 from core.services.prompts import asked_again
 from pages.ui.generation.card import outside_badge
 from pages.ui.generation.compare import before_after

@@ -10,6 +10,7 @@ from PIL import Image
 
 from core.bootstrap import Studio
 from core.domain import compositing
+from core.domain.encoding import encoded
 from core.domain.geometry import Size
 from core.domain.mask import Mask, has_transparency
 from core.domain.painting import painted_size
@@ -67,9 +68,7 @@ def transparent_part(studio: Studio, key: str) -> Mask | None:
 @st.cache_data(max_entries=KEPT, show_spinner=False)
 def painter_mask(_studio: Studio, key: str, size: tuple[int, int]) -> bytes:
     """The mask as a PNG of this size."""
-    file = io.BytesIO()
-    small_mask(_studio, key, size).to_image().save(file, "PNG", compress_level=1)
-    return file.getvalue()
+    return encoded(small_mask(_studio, key, size).to_image(), "PNG", compress_level=1)
 
 
 @st.cache_data(max_entries=KEPT, show_spinner=False)
@@ -100,6 +99,4 @@ def _fitted(image: Image.Image, size: Size) -> Image.Image:
 
 
 def _jpeg(image: Image.Image) -> bytes:
-    file = io.BytesIO()
-    image.save(file, "JPEG", quality=90)
-    return file.getvalue()
+    return encoded(image, "JPEG", quality=90)
