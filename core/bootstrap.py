@@ -6,7 +6,7 @@ import logging
 import os
 import secrets
 import socket
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -16,7 +16,7 @@ from sqlalchemy.engine import make_url
 
 from core.dispatch.regularly import Regularly
 from core.dispatch.threads import ThreadDispatcher
-from core.domain.environment import Device
+from core.domain.environment import AUTOMATIC, Device, Environment
 from core.domain.errors import StudioError
 from core.domain.params import MAX_SEED, InpaintParams
 from core.ports import Dispatcher, Inpainter, LoadInpainter, ModelCatalogue
@@ -30,6 +30,7 @@ from core.services.gallery import Gallery
 from core.services.generations import Generations
 from core.services.housekeeping import Housekeeping
 from core.services.imports import Imports
+from core.services.machine import Machine
 from core.services.patience import Patience
 from core.services.pictures import Pictures
 from core.services.presets import Presets
@@ -91,6 +92,7 @@ class Studio:
     drafts: Drafts
     recommendations: Recommendations
     models: ModelCatalogue
+    machine: Machine
     worker: Worker
     dispatcher: Dispatcher
 
@@ -117,22 +119,6 @@ class Studio:
         with suppress(StudioError):
             self.worker.let_go()
         return has_ended
-
-    def devices(self) -> Sequence[Device]:
-        """The devices of this machine, best first."""
-        from core.engine.device import devices
-
-        return devices()
-
-    def environments(self) -> Sequence[Mapping[str, str]]:
-        """Versions and switches of this machine, once for each device. Loads the engine: seconds the first time."""
-        from core.engine.device import environment
-
-        return [environment(device).facts for device in self.devices()]
-
-    def device(self, wish: str = "auto") -> str:
-        """The key of the device that a wish comes to. Raises DeviceUnavailable."""
-        return self.generations.resolve_device(wish)
 
 
 def build_studio(
@@ -220,6 +206,7 @@ def build_studio(
         drafts=Drafts(DraftRepo(engine), images, pictures, recommendations, now, new_id),
         recommendations=recommendations,
         models=models,
+        machine=Machine(find_devices, environment_of, resolve_device),
         worker=worker,
         dispatcher=dispatching,
     )
@@ -246,6 +233,18 @@ def make_loader(settings: Settings) -> LoadInpainter:
         return load_model(model, device, Catalogue(settings), settings)
 
     return load
+
+
+def find_devices() -> Sequence[Device]:
+    from core.engine.device import devices
+
+    return devices()
+
+
+def environment_of(device: Device) -> Environment:
+    from core.engine.device import environment
+
+    return environment(device)
 
 
 def check_weights(params: InpaintParams) -> None:
@@ -278,6 +277,6 @@ def _resolver(settings: Settings) -> Callable[[str], str]:
     def resolve(wish: str) -> str:
         from core.engine.device import resolve as resolve_device
 
-        return resolve_device(settings.device if wish == "auto" else wish).key
+        return resolve_device(settings.device if wish == AUTOMATIC else wish).key
 
     return resolve

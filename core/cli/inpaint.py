@@ -93,7 +93,7 @@ def inpaint(
         ):
             errors.print(note, markup=False, soft_wrap=True)
         # Loads the engine the first time: seconds in which Ctrl+C should end the command at once.
-        device = studio.device(device)
+        device = studio.machine.device(device)
         exif = studio.pictures.keep_exif(picture)
         origin = Origin(session=SESSION, source_name=source.name, source_exif=exif)
         with running(studio) as run:

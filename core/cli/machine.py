@@ -48,18 +48,18 @@ def doctor(context: typer.Context, as_json: JSON = False) -> None:
 
 
 def _examine(studio: Studio) -> dict[str, Any]:
-    settings, chosen = studio.settings, studio.device()
+    settings, chosen = studio.settings, studio.machine.device()
     return {
         "data": str(settings.data.absolute()),
         "database": studio.database_title,
         "generations": studio.gallery.count(),
         "device": chosen,
-        "devices": {d.key: f"{d.title}, {d.dtype}" for d in studio.devices()},
+        "devices": {d.key: f"{d.title}, {d.dtype}" for d in studio.machine.devices()},
         "token": "set" if settings.token else "not set",
         "models": {
             s.key: "ready" if studio.models.is_ready(s.key) else "not downloaded" for s in studio.models.listed()
         },
-        "environment": next(dict(facts) for facts in studio.environments() if facts["device"] == chosen),
+        "environment": next(dict(facts) for facts in studio.machine.environments() if facts["device"] == chosen),
     }
 
 

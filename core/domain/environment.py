@@ -7,6 +7,9 @@ from dataclasses import dataclass
 
 from core.domain.hashing import canonical_json, sha256_of
 
+AUTOMATIC = "auto"
+"""Said in the place of a device: the best one of this machine, or that of the settings."""
+
 
 @dataclass(frozen=True, slots=True)
 class Device:

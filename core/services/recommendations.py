@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from core.domain.environment import AUTOMATIC
 from core.domain.errors import InvalidInput, StudioError
 from core.domain.model import ModelSpec, Vocabulary
 from core.domain.modes import ADD, CONTENT_FILL, EDGES, MODES, REMOVE, REPLACE
@@ -17,9 +18,6 @@ from core.ports import ModelCatalogue
 
 Values = Mapping[str, Any]
 """By names of InpaintParams; those of a form also by "mode", "random_seed", "count" and "device"."""
-
-AUTOMATIC = "auto"
-"""The best device of this machine."""
 
 OF_ONE_PICTURE = frozenset(
     {"prompt", "negative_prompt", "seed", "random_seed", "count", "variation_strength", "variation_seed"}

@@ -10,16 +10,15 @@ import streamlit as st
 
 from core.bootstrap import Studio
 from core.domain.draft import Draft
-from core.domain.environment import Device
+from core.domain.environment import AUTOMATIC, Device
 from core.domain.errors import StudioError
-from core.services.recommendations import AUTOMATIC
 from pages.ui.shell import state
 from pages.ui.shell.messages import show_error
 from pages.ui.shell.resources import looking_for_devices
 
 
 def chosen_device(id: str, draft: Draft) -> str:
-    return state.held(f"{id}.device") or draft.params.get("device", AUTOMATIC)
+    return str(state.held(f"{id}.device") or draft.params.get("device", AUTOMATIC))
 
 
 def resolved_device(studio: Studio, id: str, draft: Draft) -> str | None:
@@ -52,7 +51,11 @@ def _choice(looking: Future[tuple[str, Sequence[Device]]], id: str, kept: str) -
     titles = {AUTOMATIC: f"Automatic: {titles.get(best, best)}", **titles}
     state.begin_widget(f"{id}.device", kept if kept in titles else AUTOMATIC)
     st.selectbox(
-        "Device", list(titles), key=f"{id}.device", format_func=titles.get, help="The hardware that runs the model."
+        "Device",
+        list(titles),
+        key=f"{id}.device",
+        format_func=lambda key: titles.get(key, key),
+        help="The hardware that runs the model.",
     )
 
 

@@ -11,7 +11,7 @@ import streamlit as st
 from core.bootstrap import Studio
 from core.domain.errors import StudioError
 from core.domain.modes import MODES, REMOVE, asks_to_remove
-from core.domain.params import ORIGINAL, PARAMETERS
+from core.domain.params import MAX_PROMPT, ORIGINAL, PARAMETERS
 from pages.ui.inpaint.form_fields import Form, choose_mode, fill_form
 from pages.ui.inpaint.model_picker import vocabulary_advice
 from pages.ui.shell.messages import escaped
@@ -40,8 +40,8 @@ def advice(form: Form, values: Mapping[str, Any]) -> None:
 
 def prompt_line(prompt: str) -> None:
     """One line, whether or not there is something to say about the prompt: it must not move what stands below."""
-    most = int(PARAMETERS["prompt"].high or 0)
-    st.caption(f":red[{len(prompt):,} of at most {most:,} characters]" if len(prompt) > most > 0 else "&nbsp;")
+    is_too_long = len(prompt) > MAX_PROMPT
+    st.caption(f":red[{len(prompt):,} of at most {MAX_PROMPT:,} characters]" if is_too_long else "&nbsp;")
 
 
 def steps_line(form: Form, steps: int, strength: float) -> None:

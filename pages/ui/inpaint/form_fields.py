@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 import streamlit as st
 
 from core.bootstrap import Studio
 from core.domain.draft import Draft
 from core.domain.modes import MODES, REPLACE
-from core.domain.params import PARAMETERS
+from core.domain.params import MAX_SEED, PARAMETERS, Number, Parameter, Text
 from pages.ui.inpaint.model_picker import fill_model, held_model
 from pages.ui.shell import state
+
+N = TypeVar("N", int, float)
 
 MAX_IMAGES = 8
 SLIDER_STEPS = 300
@@ -39,12 +41,13 @@ def fields(form: Form, *names: str) -> dict[str, Any]:
 
 def field(form: Form, name: str) -> Any:
     """The widget that suits this parameter. Returns its value."""
-    parameter = PARAMETERS[name]
-    if parameter.choices:
-        return _choice(form, name)
-    if isinstance(parameter.default, bool):
-        return _toggle(form, name)
-    return text(form, name) if isinstance(parameter.default, str) else _number(form, name)
+    match PARAMETERS[name]:
+        case Number() as parameter:
+            return _number(form, name, parameter)
+        case Text():
+            return text(form, name)
+        case parameter:
+            return _choice(form, name, parameter) if parameter.choices else _toggle(form, name)
 
 
 def text(form: Form, name: str, height: int | None = None) -> str:
@@ -52,16 +55,19 @@ def text(form: Form, name: str, height: int | None = None) -> str:
     state.begin_widget(f"{form.id}.{name}", str(form.kept[name]))
     # No max_chars: the browser would refuse a longer text without a word, and the one before would be painted.
     title, look = PARAMETERS[name].title, _look(form, name)
-    return st.text_input(title, **look) if height is None else st.text_area(title, height=height, **look)
+    value: str = st.text_input(title, **look) if height is None else st.text_area(title, height=height, **look)
+    return value
 
 
-def _choice(form: Form, name: str) -> str:
-    parameter = PARAMETERS[name]
-    choices, kept = parameter.choices or {}, form.kept[name]
+def _choice(form: Form, name: str, parameter: Parameter) -> str:
+    choices, kept = parameter.choices, form.kept[name]
     # Of those that are told apart, a model may refuse all but the default.
     _begin_with_default_if_unused(form, name)
     state.begin_widget(f"{form.id}.{name}", kept if kept in choices else parameter.default)
-    return st.selectbox(parameter.title, list(choices), format_func=choices.get, **_look(form, name))
+    value: str = st.selectbox(
+        parameter.title, list(choices), format_func=lambda key: choices.get(key, key), **_look(form, name)
+    )
+    return value
 
 
 def _toggle(form: Form, name: str) -> bool:
@@ -70,14 +76,14 @@ def _toggle(form: Form, name: str) -> bool:
     return st.toggle(PARAMETERS[name].title, **_look(form, name))
 
 
-def _number(form: Form, name: str) -> int | float:
-    parameter = PARAMETERS[name]
-    kind = float if isinstance(parameter.default, float) else int
+def _number(form: Form, name: str, parameter: Number) -> int | float:
+    kind = type(parameter.default)
     low, high, step = kind(parameter.low), kind(parameter.high), kind(parameter.step)
     state.begin_widget(f"{form.id}.{name}", _within(form.kept[name], kind, low, high))
     title = f"{parameter.title} ({parameter.unit})" if parameter.unit else parameter.title
     widget = st.slider if (high - low) / step <= SLIDER_STEPS else st.number_input
-    return widget(title, low, high, step=step, **_look(form, name))
+    value: int | float = widget(title, low, high, step=step, **_look(form, name))
+    return value
 
 
 def _look(form: Form, name: str) -> dict[str, Any]:
@@ -104,8 +110,8 @@ def _begin_with_default_if_unused(form: Form, name: str) -> None:
         state.fill_widget(f"{form.id}.{name}", PARAMETERS[name].default)
 
 
-def _within(value: Any, kind: type, low: float, high: float) -> int | float:
-    return kind(min(max(value, low), high)) if isinstance(value, int | float) else kind(low)
+def _within(value: object, kind: type[N], low: N, high: N) -> N:
+    return kind(min(max(value, low), high)) if isinstance(value, int | float) else low
 
 
 def mode_field(form: Form) -> str:
@@ -143,18 +149,17 @@ def _apply_mode(studio: Studio, id: str) -> None:
 def seed_field(form: Form) -> dict[str, Any]:
     """The seed, and whether chance decides it."""
     id, parameter = form.id, PARAMETERS["seed"]
-    low, high = int(parameter.low), int(parameter.high)
     state.begin_widget(f"{id}.random", bool(form.kept["random_seed"]))
-    state.begin_widget(f"{id}.seed", _within(form.kept["seed"], int, low, high))
+    state.begin_widget(f"{id}.seed", _within(form.kept["seed"], int, 0, MAX_SEED))
     # Around a chosen picture its seed stays, and chance decides the variation seed.
     held = state.held(f"{id}.variation_strength")
     is_varied = bool(form.kept["variation_strength"] if held is None else held)
     is_random = bool(state.held(f"{id}.random"))
     seed = st.number_input(
         parameter.title,
-        low,
-        high,
-        step=int(parameter.step),
+        0,
+        MAX_SEED,
+        step=1,
         key=f"{id}.seed",
         help=parameter.help,
         disabled=is_random and not is_varied,

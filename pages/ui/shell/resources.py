@@ -45,7 +45,7 @@ def is_loaded(model: str, device: str) -> bool:
 def looking_for_devices(_studio: Studio) -> Future[tuple[str, Sequence[Device]]]:
     """The device that "auto" means, and all of them. The first look loads the engine: seconds no page should wait."""
     thread = ThreadPoolExecutor(1, "looking-for-devices")
-    looking = thread.submit(lambda: (_studio.device(), _studio.devices()))
+    looking = thread.submit(lambda: (_studio.machine.device(), _studio.machine.devices()))
     thread.shutdown(wait=False)
     return looking
 
@@ -54,7 +54,7 @@ def looking_for_devices(_studio: Studio) -> Future[tuple[str, Sequence[Device]]]
 def looking_at_environments(_studio: Studio) -> Future[Sequence[Mapping[str, str]]]:
     """What each device of this machine runs under, to compare with what was recorded. Also seconds."""
     thread = ThreadPoolExecutor(1, "looking-at-environments")
-    looking = thread.submit(_studio.environments)
+    looking = thread.submit(_studio.machine.environments)
     thread.shutdown(wait=False)
     return looking
 
