@@ -1,9 +1,10 @@
 """Train the inpainter: `python -m training.inpainter [--work DIR] [--minutes M]`.
 
-A 9-channel UNet with its small text encoder, on latents from `training.stock` (started here).
-Resumes from WORK/inpainter.pt, which is written every two minutes; the loss goes to WORK/curve.csv. `--grow-from
-FOLDER` begins with what a pipeline for pictures of half the side knows. `--export FOLDER` writes the pipeline folder
-from the checkpoint's averaged weights and does not train.
+A 9-channel UNet with its small text encoder, on latents from `training.stock` (started here), for pictures of 256
+pixels or, with `--pixels 128`, of half the side, which learns as much in half the time and can be grown afterwards.
+Resumes from WORK/inpainter-PIXELS.pt, which is written every two minutes; the loss goes to WORK/curve-PIXELS.csv.
+`--begin-with FOLDER` begins with what a pipeline of the same or of half the side knows. `--export FOLDER` writes the
+pipeline folder from the checkpoint's averaged weights and does not train.
 
 Two workers of one thread each move the same shared weights without waiting for each other
 ("hogwild"): on a busy machine two threads of one process would wait for each other at every layer.
@@ -23,129 +24,25 @@ from pathlib import Path
 import numpy as np
 import torch
 import torch.multiprocessing as processes
-from diffusers import AutoencoderTiny, DDIMScheduler, StableDiffusionInpaintPipeline, UNet2DConditionModel
-from diffusers.models.attention_processor import AttnProcessor
-from transformers import CLIPTextConfig, CLIPTextModel
+from diffusers import AutoencoderTiny, StableDiffusionInpaintPipeline
 
 from training.autoencoder import autoencoder_folder
 from training.fetch import work_argument
 from training.growth import grow
+from training.networks import Networks, new_scheduler
 from training.optimiser import Muon
-from training.stock import SIDE, Stock
-from training.text import LENGTH, PromptTokens, tokenizer_in
-from training.words import COLOURS, NATIVE_SIZE, OBJECTS, vocabulary
+from training.stock import Stock
+from training.text import PromptTokens, tokenizer_in
+from training.words import NATIVE_SIZE, vocabulary
 
-WIDTH = 128  # of the text encoder
-SILENT = 1e-4  # spread of embeddings that say nothing: below the layer norms' epsilon
 OUTSIDE_WEIGHT = 0.1  # of the loss outside the mask, which the application pastes over anyway
 NEW_PARTS_FIRST = 120  # steps of a grown model in which what it was grown from stays as it is
-RECOMMENDED = {"num_inference_steps": 10, "guidance_scale": 2.0, "size": NATIVE_SIZE, "scheduler": "ddim"}
+RECOMMENDED = {"num_inference_steps": 10, "guidance_scale": 2.0, "scheduler": "ddim"}
+HALF = NATIVE_SIZE // 2
 
 
-def new_unet() -> UNet2DConditionModel:
-    """Attention only at 8 and 4 cells a side; at 16 it cost more than a third of a step in a trial.
-
-    The outermost level, 64 cells a side, is narrow: it costs as much as all others together.
-    """
-    plain_down, attending_down = "DownBlock2D", "CrossAttnDownBlock2D"
-    plain_up, attending_up = "UpBlock2D", "CrossAttnUpBlock2D"
-    return UNet2DConditionModel(
-        sample_size=SIDE,
-        in_channels=9,
-        out_channels=4,
-        block_out_channels=(32, 48, 96, 144, 144),
-        down_block_types=(plain_down, plain_down, plain_down, attending_down, attending_down),
-        up_block_types=(attending_up, attending_up, plain_up, plain_up, plain_up),
-        time_embedding_dim=192,
-        layers_per_block=1,
-        cross_attention_dim=WIDTH,
-        attention_head_dim=4,
-        norm_num_groups=8,
-    )
-
-
-def new_text_encoder(tokenizer) -> CLIPTextModel:
-    config = CLIPTextConfig(
-        vocab_size=len(tokenizer),
-        hidden_size=WIDTH,
-        intermediate_size=2 * WIDTH,
-        num_hidden_layers=2,
-        num_attention_heads=4,
-        max_position_embeddings=LENGTH,
-        bos_token_id=tokenizer.bos_token_id,
-        eos_token_id=tokenizer.eos_token_id,
-        pad_token_id=tokenizer.pad_token_id,
-    )
-    encoder = CLIPTextModel(config)
-    start_as_bag_of_words(encoder, tokenizer)
-    return encoder
-
-
-@torch.no_grad()
-def start_as_bag_of_words(encoder: CLIPTextModel, tokenizer) -> None:
-    """Every token from the object's name on carries the names of object and colour; all other words carry nothing.
-
-    From a random start the one telling token of sixteen drowns in padding, and the UNet still mixed up words after
-    30,000 samples. Here each object and colour has its own direction, shared by its synonyms and plural; the first
-    layer's attention hands the mean of what was said so far to every later token, and the last layer norm brings it
-    to full size. An unknown word means the same as an empty prompt: background.
-    """
-    concepts = [(name, word.plural, *word.synonyms) for name, word in OBJECTS.items()]
-    concepts += [(colour,) for colour in COLOURS]
-    directions = torch.linalg.qr(torch.randn(WIDTH, WIDTH, generator=torch.Generator().manual_seed(0)))[0]
-    parts = dict(encoder.named_parameters())
-    tokens = next(p for name, p in parts.items() if name.endswith("token_embedding.weight"))
-    tokens.normal_(0, SILENT, generator=torch.Generator().manual_seed(1))
-    for direction, forms in zip(directions, concepts, strict=False):
-        for form in forms:
-            ids = tokenizer(form, add_special_tokens=False).input_ids
-            if len(ids) == 1:
-                tokens[ids[0]] = direction * 0.5 * WIDTH**0.5
-    for name, part in parts.items():
-        if name.endswith("position_embedding.weight"):
-            part.normal_(0, SILENT, generator=torch.Generator().manual_seed(2))
-        elif "layers.0.self_attn.v_proj.weight" in name:
-            part.copy_(torch.eye(WIDTH))
-        elif "layers.0.self_attn.out_proj.weight" in name:
-            part.copy_(4 * torch.eye(WIDTH))
-        elif name.endswith(("fc2.weight", "layers.1.self_attn.out_proj.weight")):
-            part.mul_(0.05)
-
-
-def new_scheduler() -> DDIMScheduler:
-    """Inpainting starts from pure noise, so the last timestep must be pure noise: zero terminal SNR, trailing."""
-    return DDIMScheduler(
-        num_train_timesteps=1000,
-        beta_schedule="scaled_linear",
-        beta_start=0.00085,
-        beta_end=0.012,
-        prediction_type="v_prediction",
-        rescale_betas_zero_snr=True,
-        timestep_spacing="trailing",
-        clip_sample=False,
-        set_alpha_to_one=True,
-        steps_offset=1,
-    )
-
-
-class Networks(torch.nn.Module):
-    """The UNet, which is trained, and the text encoder, which stays the bag of words it starts as."""
-
-    def __init__(self, tokenizer):
-        super().__init__()
-        self.unet = new_unet()
-        self.text = new_text_encoder(tokenizer).requires_grad_(False)
-        # written-out attention: the fused kernel's backward pass took a fifth of a step on the CPU
-        self.unet.set_attn_processor(AttnProcessor())
-
-    def forward(self, noisy, mask, masked, timestep, tokens):
-        """noisy, masked (N, 4, 64, 64), mask (N, 1, 64, 64) -> predicted v (N, 4, 64, 64)."""
-        seen = self.text(tokens).last_hidden_state
-        return self.unet(torch.cat([noisy, mask, masked], 1), timestep, seen).sample
-
-
-def checkpoint_file(work: Path) -> Path:
-    return work / "inpainter.pt"
+def checkpoint_file(work: Path, pixels: int) -> Path:
+    return work / f"inpainter-{pixels}.pt"
 
 
 @dataclass
@@ -153,6 +50,7 @@ class Run:
     """How one run trains; progress and learning rate follow the clock, since the cores are shared with others."""
 
     work: Path
+    pixels: int
     minutes: float
     rate: float
     cooldown: float  # share of the run, at its end, in which the rate falls to almost nothing
@@ -202,7 +100,7 @@ def work_on(number: int, run: Run, networks: Networks, average: Networks, state:
     """One worker: steps on the shared weights until the time is up. Worker 0 also averages, reports and saves."""
     torch.set_num_threads(1)
     tokenizer = tokenizer_in(run.work)
-    stock, prompts = Stock(run.work, run.stock_size), PromptTokens(tokenizer)
+    stock, prompts = Stock(run.work, run.stock_size, run.pixels), PromptTokens(tokenizer)
     seed = run.seed + 1000 * number + state["steps"]
     torch.manual_seed(seed)
     rng = np.random.default_rng(seed)
@@ -245,7 +143,7 @@ def note(run: Run, state: dict, step: int, seconds: float, loss: float) -> None:
     samples = state["samples"] + step * run.batch * run.workers
     hours, rate = (state["seconds"] + seconds) / 3600, run.rate_at(seconds, step)
     print(f"{samples} samples, {hours:.3f} h, loss {loss:.4f}, rate {rate:.2e}", flush=True)
-    with (run.work / "curve.csv").open("a") as curve:
+    with (run.work / f"curve-{run.pixels}.csv").open("a") as curve:
         curve.write(f"{samples},{hours:.4f},{loss:.5f},{rate:.2e}\n")
 
 
@@ -257,7 +155,7 @@ def follow(average: Networks, networks: Networks, keep: float) -> None:
 
 def save(run: Run, networks, average, steppers, state: dict, steps: int, seconds: float) -> None:
     """Written beside and moved into place: a killed run never leaves half a checkpoint."""
-    target = checkpoint_file(run.work)
+    target = checkpoint_file(run.work, run.pixels)
     content = {
         "networks": networks.state_dict(),
         "average": average.state_dict(),
@@ -275,20 +173,20 @@ def train(run: Run) -> None:
     torch.set_num_threads(1)
     tokenizer = tokenizer_in(run.work)
     torch.manual_seed(run.seed)
-    networks = Networks(tokenizer)
+    networks = Networks(tokenizer, run.pixels)
     average = copy.deepcopy(networks)
     state = {"steps": 0, "samples": 0, "seconds": 0.0}
-    if checkpoint_file(run.work).exists():
-        state = torch.load(checkpoint_file(run.work), weights_only=True)
+    if checkpoint_file(run.work, run.pixels).exists():
+        state = torch.load(checkpoint_file(run.work, run.pixels), weights_only=True)
         networks.load_state_dict(state.pop("networks"))
         average.load_state_dict(state.pop("average"))
         print(f"resuming after {state['samples']} samples, {state['seconds'] / 3600:.2f} h", flush=True)
     filler = subprocess.Popen(
         [sys.executable, "-m", "training.stock", "--work", str(run.work), "--size", str(run.stock_size),
-         "--seed", str(run.seed + 7 * state["steps"] + 1), "--parent", str(os.getpid())]
+         "--pixels", str(run.pixels), "--seed", str(run.seed + 7 * state["steps"] + 1), "--parent", str(os.getpid())]
     )  # fmt: skip
     try:
-        while Stock(run.work, run.stock_size).count() < 500:
+        while Stock(run.work, run.stock_size, run.pixels).count() < 500:
             time.sleep(2)
         networks.share_memory()
         arguments = (run, networks, average, state)
@@ -298,33 +196,37 @@ def train(run: Run) -> None:
         filler.terminate()
 
 
-def grow_from(folder: Path, work: Path) -> None:
-    """A first checkpoint with what a finished pipeline for half the side knows; its autoencoder and tokenizer stay."""
-    if checkpoint_file(work).exists():
+def begin_with(folder: Path, work: Path, pixels: int) -> None:
+    """A first checkpoint with what a finished pipeline of this or half this side knows; its autoencoder stays."""
+    if checkpoint_file(work, pixels).exists():
         return
     pipe = StableDiffusionInpaintPipeline.from_pretrained(folder, safety_checker=None)
     if not autoencoder_folder(work).exists():
         pipe.vae.save_pretrained(autoencoder_folder(work))
     pipe.tokenizer.save_pretrained(work / "tokenizer")
     torch.manual_seed(0)
-    networks = Networks(pipe.tokenizer)
+    networks = Networks(pipe.tokenizer, pixels)
     networks.text.load_state_dict(pipe.text_encoder.state_dict())
-    grown = [f"unet.{name}" for name in grow(networks.unet, pipe.unet, new_scheduler())]
+    grown: list[str] = []
+    if pipe.unet.config.sample_size == networks.unet.config.sample_size:
+        networks.unet.load_state_dict(pipe.unet.state_dict())
+    else:
+        grown = [f"unet.{name}" for name in grow(networks.unet, pipe.unet, new_scheduler())]
     weights = networks.state_dict()
     state = {"networks": weights, "average": weights, "optimisers": [], "grown": grown, "steps": 0, "samples": 0}
-    torch.save(state | {"seconds": 0.0}, checkpoint_file(work))
+    torch.save(state | {"seconds": 0.0}, checkpoint_file(work, pixels))
 
 
-def load_average(work: Path) -> tuple[Networks, dict]:
+def load_average(work: Path, pixels: int) -> tuple[Networks, dict]:
     """The averaged networks of the checkpoint, and what it says of the training."""
-    networks = Networks(tokenizer_in(work))
-    state = torch.load(checkpoint_file(work), weights_only=True)
+    networks = Networks(tokenizer_in(work), pixels)
+    state = torch.load(checkpoint_file(work, pixels), weights_only=True)
     networks.load_state_dict(state["average"])
     return networks.eval(), {key: state[key] for key in ("steps", "samples", "seconds")}
 
 
-def pipeline(work: Path) -> StableDiffusionInpaintPipeline:
-    networks, _ = load_average(work)
+def pipeline(work: Path, pixels: int) -> StableDiffusionInpaintPipeline:
+    networks, _ = load_average(work, pixels)
     pipe = StableDiffusionInpaintPipeline(
         vae=AutoencoderTiny.from_pretrained(autoencoder_folder(work)),
         text_encoder=networks.text,
@@ -339,11 +241,11 @@ def pipeline(work: Path) -> StableDiffusionInpaintPipeline:
     return pipe
 
 
-def export(work: Path, folder: Path) -> None:
+def export(work: Path, folder: Path, pixels: int) -> None:
     """The pipeline folder in half precision, with the vocabulary beside it."""
-    pipeline(work).to(dtype=torch.float16).save_pretrained(folder, safe_serialization=True)
+    pipeline(work, pixels).to(dtype=torch.float16).save_pretrained(folder, safe_serialization=True)
     _tidy(folder)
-    text = json.dumps(vocabulary(RECOMMENDED), indent=1)
+    text = json.dumps(vocabulary(RECOMMENDED | {"size": pixels}), indent=1)
     (folder / "vocabulary.json").write_text(text + "\n")
 
 
@@ -374,18 +276,19 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--adam-only", action="store_true")
     parser.add_argument("--export", type=Path, help="write the pipeline folder from the checkpoint and stop")
-    parser.add_argument("--grow-from", type=Path, help="a pipeline folder to begin with where there is no checkpoint")
+    parser.add_argument("--pixels", type=int, choices=(HALF, NATIVE_SIZE), default=NATIVE_SIZE)
+    parser.add_argument("--begin-with", type=Path, help="a pipeline folder to begin with where there is no checkpoint")
     options = parser.parse_args()
-    if options.grow_from:
-        grow_from(options.grow_from, options.work)
+    if options.begin_with:
+        begin_with(options.begin_with, options.work, options.pixels)
     if options.export:
-        export(options.work, options.export)
+        export(options.work, options.export, options.pixels)
         return
     train(
         Run(
-            work=options.work, minutes=options.minutes, rate=options.rate, cooldown=options.cooldown,
-            batch=options.batch, workers=options.workers, stock_size=options.stock_size, seed=options.seed,
-            muon=not options.adam_only,
+            work=options.work, pixels=options.pixels, minutes=options.minutes, rate=options.rate,
+            cooldown=options.cooldown, batch=options.batch, workers=options.workers, stock_size=options.stock_size,
+            seed=options.seed, muon=not options.adam_only,
         )
     )  # fmt: skip
 

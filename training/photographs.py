@@ -35,7 +35,7 @@ TRAINING = (
     )),
     f"{_LOMIRI}/Picture_1A_by_freespace.jpg",
     *(f"{_SKIMAGE}/{name}" for name in (
-        "astronaut.png", "brick.png", "chelsea.png", "grass.png", "gravel.png", "motorcycle_left.png", "rocket.jpg",
+        "astronaut.png", "brick.png", "chelsea.png", "grass.png", "gravel.png", "rocket.jpg",
     )),
     f"{_SKLEARN}/china.jpg",
     f"{_SKLEARN}/flower.jpg",

@@ -5,7 +5,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import cv2
 import numpy as np
 import torch
 from diffusers import StableDiffusionInpaintPipeline
@@ -13,7 +12,7 @@ from PIL import Image, ImageDraw
 
 from training.data import Sample, SampleSource
 from training.masks import S
-from training.stock import FACTOR
+from training.stock import FACTOR, sized, touched_cells
 from training.words import OBJECTS
 
 BATCH = 13
@@ -62,27 +61,19 @@ def inpaint(model: Model, cases: Sequence[Case], settings: Settings | None = Non
         part = cases[start : start + BATCH]
         out = model.pipe(
             prompt=[c.prompt for c in part],
-            image=[Image.fromarray(_sized(c.sample.background, side)) for c in part],
+            image=[Image.fromarray(sized(c.sample.background, side)) for c in part],
             mask_image=[mask_image(c.sample.mask, side) for c in part],
             height=side, width=side, num_inference_steps=settings.steps, guidance_scale=settings.guidance,
             generator=[torch.Generator().manual_seed(c.seed) for c in part], output_type="np",
         ).images  # fmt: skip
         pictures = (out * 255).round().astype(np.uint8)
-        made += [paste(c.sample, _sized(picture, S)) for c, picture in zip(part, pictures, strict=True)]
+        made += [paste(c.sample, sized(picture, S)) for c, picture in zip(part, pictures, strict=True)]
     return np.stack(made)
-
-
-def _sized(picture: np.ndarray, side: int) -> np.ndarray:
-    if len(picture) == side:
-        return picture
-    way = cv2.INTER_AREA if side < len(picture) else cv2.INTER_CUBIC
-    return cv2.resize(picture, (side, side), interpolation=way)
 
 
 def mask_image(mask: np.ndarray, side: int) -> Image.Image:
     """Every latent cell that the mask touches, whole, as the application hands masks to the model."""
-    cell = FACTOR * S // side
-    cells = mask.reshape(S // cell, cell, S // cell, cell).any((1, 3)).astype(np.uint8) * 255
+    cells = touched_cells(mask, side // FACTOR).astype(np.uint8) * 255
     return Image.fromarray(cells).resize((side, side), Image.NEAREST)
 
 

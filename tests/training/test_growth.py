@@ -6,7 +6,7 @@ torch = pytest.importorskip("torch", reason="needs the model libraries")
 pytest.importorskip("cv2", reason="needs training/requirements.txt")
 diffusers = pytest.importorskip("diffusers")
 growth = pytest.importorskip("training.growth")
-inpainter = pytest.importorskip("training.inpainter")
+networks = pytest.importorskip("training.networks")
 
 
 def unet(widths: tuple[int, ...], **others) -> "diffusers.UNet2DConditionModel":
@@ -34,7 +34,7 @@ def grown():
     with torch.no_grad():
         smaller.time_embedding.linear_1.weight.view(64, 2, 8)[:, :, :4] = 0
     larger = unet((16, 16, 24, 24), time_embedding_dim=64)
-    kept = growth.grow(larger, smaller, inpainter.new_scheduler())
+    kept = growth.grow(larger, smaller, networks.new_scheduler())
     return smaller, larger, kept
 
 
@@ -55,7 +55,7 @@ def test_the_outer_level_is_new_and_trains_first(grown):
 
 def test_the_inner_levels_are_told_of_the_noise_that_halving_leaves(grown):
     smaller, larger, _ = grown
-    scheduler = inpainter.new_scheduler()
+    scheduler = networks.new_scheduler()
     times = torch.arange(100, 1000, 50)
     noise = ((1 - scheduler.alphas_cumprod) / scheduler.alphas_cumprod).sqrt()
     halved = torch.searchsorted(noise, noise[times] / 2)

@@ -8,14 +8,14 @@ def likeness():
     # Not at the top: who only collects the tests should not wait for torch.
     torch = pytest.importorskip("torch", reason="needs the model libraries")
     pytest.importorskip("cv2", reason="needs training/requirements.txt")
-    inpainter = pytest.importorskip("training.inpainter")
+    networks = pytest.importorskip("training.networks")
     text = pytest.importorskip("training.text")
     tokenizer = text.new_tokenizer()
-    encoder = inpainter.new_text_encoder(tokenizer).eval()
+    encoder = networks.new_text_encoder(tokenizer).eval()
 
     @torch.no_grad()
     def of_the_last_token(first: str, second: str) -> float:
-        ids = tokenizer([first, second], padding="max_length", max_length=inpainter.LENGTH, return_tensors="pt")
+        ids = tokenizer([first, second], padding="max_length", max_length=networks.LENGTH, return_tensors="pt")
         one, other = encoder(ids.input_ids).last_hidden_state[:, -1]
         return torch.cosine_similarity(one, other, dim=0).item()
 
