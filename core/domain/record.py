@@ -7,12 +7,32 @@ may have written it: what is not of its kind counts as not told, and what has no
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeVar
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SkipValidation, ValidationError, model_validator
+from pydantic import (
+    AwareDatetime,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    SkipValidation,
+    Strict,
+    ValidationError,
+    model_validator,
+)
 
 from core.domain.geometry import Bounds, Size
 from core.domain.picture import MAX_PIXELS
+
+T = TypeVar("T", bound=BaseModel)
+
+MAX_DEVICE, MAX_DTYPE, MAX_REVISION = 40, 20, 120
+"""Characters that the columns of a row take."""
+
+MAX_FACTS = 200
+"""Of an environment, and characters of each."""
+
+Fact = Annotated[str, Field(max_length=MAX_FACTS)]
 
 
 def part_name(nth: int) -> str:
@@ -58,7 +78,7 @@ class RanModel(_WithRaw):
     """The model that was loaded; raw is empty until one was. repository: None for one in a local folder."""
 
     repository: str | None = None
-    revision: str | None = None
+    revision: Annotated[str, Field(max_length=MAX_REVISION)] | None = None
 
 
 class InpainterRun(_WithRaw):
@@ -123,18 +143,10 @@ class Record(_WithRaw):
     @classmethod
     def of(cls, raw: Mapping[str, Any]) -> Record:
         """Read what any version, or anybody, wrote. Never raises: what is not of its kind is told by malformed."""
-        known = {name: value for name, value in raw.items() if name != "malformed"}
-        try:
-            return cls.model_validate(known).model_copy(update={"raw": raw})
-        except ValidationError as error:
-            places = {tuple(problem["loc"]) for problem in error.errors(include_url=False, include_input=False)}
-        for place in places:
-            known = _without(known, place)
-        if "imported" in raw and "imported" not in known:
-            # However badly it is told: it is an imported picture.
-            known["imported"] = {}
-        names = tuple(sorted(".".join(map(str, place)) for place in places))
-        return cls.model_validate(known).model_copy(update={"raw": raw, "malformed": names})
+        record, malformed = _read(cls, {name: value for name, value in raw.items() if name != "malformed"})
+        # However badly it is told: it is an imported picture.
+        imported = Stated() if "imported" in malformed else record.imported
+        return record.model_copy(update={"raw": raw, "malformed": malformed, "imported": imported})
 
     @property
     def shown(self) -> dict[str, Any]:
@@ -145,6 +157,36 @@ class Record(_WithRaw):
 
 
 NO_RECORD = Record()
+
+
+class SharedRecord(_Strict):
+    """What a picture file of ours says about where it was made (core/metadata/ours.py), as far as a row takes it over.
+
+    created_at: when it was asked for.
+    """
+
+    device: Annotated[str, Field(min_length=1, max_length=MAX_DEVICE)] | None = None
+    dtype: Annotated[str, Field(max_length=MAX_DTYPE)] | None = None
+    created_at: Annotated[AwareDatetime, Strict(False)] | None = None
+    model: RanModel = RanModel()
+    environment: Annotated[dict[Fact, Fact], Field(max_length=MAX_FACTS)] = {}
+
+    @classmethod
+    def of(cls, raw: Mapping[str, Any]) -> SharedRecord:
+        """Read what anybody wrote. Never raises: what is not of its kind, or too long, counts as not told."""
+        return _read(cls, raw)[0]
+
+
+def _read(kind: type[T], values: Mapping[str, Any]) -> tuple[T, tuple[str, ...]]:
+    """What is well formed, and the dotted names of what is not."""
+    malformed: set[str] = set()
+    while True:
+        try:
+            return kind.model_validate(values), tuple(sorted(malformed))
+        except ValidationError as error:
+            for place in {problem["loc"] for problem in error.errors(include_url=False, include_input=False)}:
+                values = _without(values, place)
+                malformed.add(".".join(map(str, place)))
 
 
 def _without(values: Mapping[str, Any], place: tuple[int | str, ...]) -> dict[str, Any]:

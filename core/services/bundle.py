@@ -40,7 +40,7 @@ from core.domain.outpaint import Extended
 from core.domain.params import InpaintParams
 from core.domain.picture import MAX_PIXELS
 from core.domain.picture_file import facts_of
-from core.domain.record import Record
+from core.domain.record import MAX_DEVICE, MAX_DTYPE, MAX_REVISION, Record
 from core.domain.sheet import KeptSheet, Sheet
 from core.domain.source_exif import MAX_BYTES, without_place
 from core.memory import decoding
@@ -322,7 +322,7 @@ class _Columns(BaseModel):
     model_config = ConfigDict(strict=True, allow_inf_nan=False)
 
     id: Id
-    device: str = Field(max_length=40)
+    device: str = Field(max_length=MAX_DEVICE)
     source: str
     mask: str
     output: str
@@ -335,8 +335,8 @@ class _Columns(BaseModel):
     parent_id: Id | None = None
     source_name: str | None = None
     source_exif: str | None = Field(None, pattern=r"^sha256:[0-9a-f]{64}\.exif$")
-    dtype: str | None = Field(None, max_length=20)
-    model_revision: str | None = Field(None, max_length=120)
+    dtype: str | None = Field(None, max_length=MAX_DTYPE)
+    model_revision: str | None = Field(None, max_length=MAX_REVISION)
     runtime_s: Seconds | None = None
     load_s: Seconds | None = None
     favourite: bool = False

@@ -1,12 +1,12 @@
 """Pictures and bundles from elsewhere: what a file says of its making becomes a row of the gallery.
 
 Of a picture only the result is known, not what it was painted over: its row has itself as the source and an empty
-mask. record["imported"] tells what the file stated: {"tool", "stated", "size", "seed", "model", "raw", "record"}.
+mask. What the file states is its record.imported.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -23,7 +23,7 @@ from core.domain.imported import Imported, kept_raw
 from core.domain.mask import Mask
 from core.domain.params import MAX_MODEL, InpaintParams
 from core.domain.picture import MAX_FILE_BYTES, Picture
-from core.domain.record import Record
+from core.domain.record import Record, SharedRecord
 from core.metadata.ours import model_name
 from core.metadata.read import read, read_text
 from core.ports import ImageStore
@@ -36,8 +36,6 @@ from db.imports import ImportRepo
 
 UNKNOWN = "unknown"
 ZIP = b"PK"
-MAX_DEVICE = 40
-MAX_FACT = 200
 
 
 class Result(StrEnum):
@@ -111,7 +109,7 @@ class Imports:
         if says is None and not silent:
             return ImportedFile(name, Result.SILENT, reason="It says nothing about how it was made.")
         key = self.images.put(picture.image)
-        known = self.found.find(pixels_sha256(picture.image), _moment(says))
+        known = self.found.find(pixels_sha256(picture.image), _ours(says).created_at)
         if known is not None:
             reason = "It is in the trash." if self.repo.get(known).deleted_at else None
             return ImportedFile(name, Result.KNOWN, (known,), (known,), tool, stated, reason)
@@ -123,12 +121,12 @@ class Imports:
 
     def _row(self, picture: Picture, key: str, says: Imported | None, name: str) -> Generation:
         size = Size(*picture.image.size)
-        record = says.record if says else {}
+        ours = _ours(says)
         return Generation(
             id=self.new_id(),
             status=Status.SUCCEEDED,
             params=_params(says),
-            device=_text(record, "device", MAX_DEVICE) or UNKNOWN,
+            device=ours.device or UNKNOWN,
             source=key,
             mask=self.images.put(_no_mask(picture)),
             width=size.width,
@@ -137,14 +135,18 @@ class Imports:
             relation=Relation.IMPORT,
             source_name=name,
             source_exif=self.pictures.keep_exif(picture),
-            dtype=_text(record, "dtype", 20),
-            model_revision=_text(record.get("model"), "revision", 120),
+            dtype=ours.dtype,
+            model_revision=ours.model.revision,
             output=key,
             thumbnail=self.images.put_file(thumbnail(picture.image), ".webp"),
             pixels_sha256=pixels_sha256(picture.image),
-            environment=_facts(record.get("environment")),
+            environment=ours.environment,
             record=Record.of({"imported": _imported(says)}),
         )
+
+
+def _ours(says: Imported | None) -> SharedRecord:
+    return SharedRecord.of(says.record if says else {})
 
 
 def _no_mask(picture: Picture) -> Image.Image:
@@ -176,23 +178,3 @@ def _imported(says: Imported | None) -> dict[str, Any]:
         "raw": kept_raw(says.raw),
         "record": dict(says.record),
     }
-
-
-def _moment(says: Imported | None) -> datetime | None:
-    """When a picture of ours was made."""
-    try:
-        moment = datetime.fromisoformat(says.record["created_at"]) if says else None
-    except (KeyError, TypeError, ValueError):
-        return None
-    return moment if moment is not None and moment.tzinfo is not None else None
-
-
-def _text(values: Any, name: str, most: int) -> str | None:
-    value = values.get(name) if isinstance(values, Mapping) else None
-    return value[:most] if isinstance(value, str) and value else None
-
-
-def _facts(values: Any) -> dict[str, str]:
-    if not isinstance(values, Mapping):
-        return {}
-    return {str(name)[:MAX_FACT]: str(value)[:MAX_FACT] for name, value in list(values.items())[:MAX_FACT]}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import UTC, datetime
 from pathlib import Path
 from zipfile import ZipFile
 
@@ -11,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from core.domain.geometry import Bounds, Size
-from core.domain.record import NO_RECORD, Record
+from core.domain.record import NO_RECORD, Record, SharedRecord
 
 DATA = Path(__file__).parents[1] / "data"
 
@@ -85,6 +86,33 @@ def test_a_record_of_anybody_is_read_and_kept_as_it_is(raw):
     assert (record.imported is not None) == (raw.get("imported") is not None)
     assert all(isinstance(part, dict) for part in (record.inpainter.part(0), record.inpainter.part(1)))
     assert set(record.shown) == set(raw)
+
+
+ENVIRONMENTS = st.dictionaries(st.text(max_size=3) | st.just("x" * 201), st.text(max_size=3) | JSON, max_size=4)
+
+
+@given(
+    st.dictionaries(st.sampled_from(["device", "dtype", "created_at", "model"]), JSON, max_size=4),
+    ENVIRONMENTS | JSON,
+    st.sampled_from([{}, {str(number): "x" for number in range(201)}]),
+)
+def test_of_a_strangers_picture_comes_only_what_a_row_can_hold(raw, environment, many):
+    environment = environment | many if isinstance(environment, dict) else environment
+
+    shared = SharedRecord.of({**raw, "environment": environment})
+
+    assert shared.device is None or 1 <= len(shared.device) <= 40
+    assert len(shared.environment) <= 200
+    assert all(len(fact) <= 200 for pair in shared.environment.items() for fact in pair)
+
+
+def test_what_a_picture_of_ours_says_of_its_making_is_read():
+    shared = SharedRecord.of(json.loads((DATA / "metadata" / "studio-1.json").read_text(encoding="utf-8")))
+
+    assert (shared.device, shared.dtype) == ("cuda:0", "float16")
+    assert shared.created_at == datetime(2026, 1, 2, 3, 4, 5, 678, tzinfo=UTC)
+    assert shared.model.revision == "8a4288a76071f7280aedbdb3253bdb9e9d5d84bb"
+    assert shared.environment["torch"] == "2.13.0"
 
 
 @pytest.mark.parametrize(
