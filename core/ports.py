@@ -50,7 +50,8 @@ class Inpainter(Protocol):
     environment: Environment
 
     def inpaint(self, request: WorkingRequest, on_step: OnStep) -> Repainted:
-        """on_step is called in this thread, and whatever it raises ends the run and comes out.
+        """on_step is called in this thread: before anything is done, after each step, and when only decoding is left.
+        Whatever it raises ends the run and comes out.
 
         Raises Busy for a second caller, ModelUnavailable after close, InvalidParams for what this model cannot do,
         OutOfMemory, ResultWithheld or BrokenResult.

@@ -32,7 +32,7 @@ from tests.fakes import FakeCatalogue, FakeInpainter, FakeLoader, WaitingDispatc
 hypothesis_settings.register_profile("thorough", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 hypothesis_settings.register_profile("quick", parent=hypothesis_settings.get_profile("thorough"), max_examples=30)
 
-NEEDS_TORCH = ("tests/engine/", "tests/training/", "tests/cli/test_cli.py::test_the_doctor")
+NEEDS_TORCH = ("tests/contracts/", "tests/engine/", "tests/training/", "tests/cli/test_cli.py::test_the_doctor")
 
 
 def pytest_configure(config):

@@ -7,14 +7,13 @@ from __future__ import annotations
 
 import hashlib
 import io
-import threading
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from PIL import Image
 
 from core.domain.environment import Device, Environment
-from core.domain.errors import DeviceUnavailable, StudioError, UnknownModel
+from core.domain.errors import Busy, DeviceUnavailable, UnknownModel
 from core.domain.generation import Phase
 from core.domain.geometry import MULTIPLE
 from core.domain.hashing import canonical_json
@@ -22,6 +21,8 @@ from core.domain.model import LoadedModel, ModelSpec, Vocabulary
 from core.domain.params import InpaintParams
 from core.domain.prompt_length import PromptLength
 from core.domain.request import WorkingRequest
+from core.engine.models.names import HUB_ID
+from core.engine.one_caller import OneCaller
 from core.ports import OnDownload, OnStep, Repainted, StepReport
 
 CPU = Device("cpu", "A made-up processor", "float32")
@@ -79,7 +80,7 @@ class FakeInpainter:
         """Added to every colour value: makes a rerun differ, as another machine would."""
         self._hooks: dict[int, list[Callable[[], object]]] = {}
         self._failures: list[tuple[int, BaseException]] = []
-        self._busy = threading.Lock()
+        self._one_caller = OneCaller()
 
     @property
     def calls(self) -> int:
@@ -94,18 +95,19 @@ class FakeInpainter:
         self._failures.append((at_step, error))
 
     def inpaint(self, request: WorkingRequest, on_step: OnStep) -> Repainted:
-        if not self._busy.acquire(blocking=False):
-            self.concurrent_calls += 1
-            raise StudioError("This model is already painting another picture. Wait until it is done.")
         try:
-            return self._paint(request, on_step)
-        finally:
-            self._busy.release()
+            with self._one_caller:
+                return self._paint(request, on_step)
+        except Busy:
+            self.concurrent_calls += 1
+            raise
 
     def close(self) -> None:
         self.closed += 1
+        self._one_caller.close()
 
     def _paint(self, request: WorkingRequest, on_step: OnStep) -> Repainted:
+        request.check_cells(self.model.cell)
         self.requests.append(request)
         fail_at, error = self._failures.pop(0) if self._failures else (-1, None)
         total = request.params.effective_steps
@@ -200,9 +202,11 @@ class FakeCatalogue:
         return tuple(self.specs.values())
 
     def find(self, key: str) -> ModelSpec:
-        if key not in self.specs:
+        if key in self.specs:
+            return self.specs[key]
+        if (id := HUB_ID.fullmatch(key)) is None:
             raise UnknownModel
-        return self.specs[key]
+        return ModelSpec(key, id["repository"], "A made-up model of a hub.", 512, repository=id["repository"])
 
     def is_ready(self, key: str) -> bool:
         self.find(key)
@@ -219,6 +223,8 @@ class FakeCatalogue:
 
     def prompt_lengths(self, params: InpaintParams) -> Mapping[str, PromptLength]:
         """As if each word were one token."""
+        if not self.is_ready(params.model):
+            return {}
         texts = {"prompt": params.prompt, "negative_prompt": params.negative_prompt}
         return {
             name: PromptLength(len(words), self.tokens, " ".join(words[self.tokens :]))

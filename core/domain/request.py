@@ -12,7 +12,7 @@ from PIL import Image
 from core.domain import compositing, keeping, seam, soft_mask
 from core.domain.areas import Parts
 from core.domain.colour import ColourSpace, space_of
-from core.domain.errors import EmptyMask, SizeMismatch
+from core.domain.errors import EmptyMask, InvalidParams, SizeMismatch
 from core.domain.geometry import MULTIPLE, Bounds, Crop, Size, crop_around, crop_of, wide_crop_around
 from core.domain.mask import Mask
 from core.domain.params import FIRST_PROCESSING, MASKED, ORIGINAL, SEPARATE, TWO_PASS, WHOLE, InpaintParams
@@ -93,7 +93,7 @@ class WorkingRequest:
 
     image: RGB. mask: of its size, black and white, in whole latent cells. params: as in the request. degree: of a soft
     mask how much each cell may change, grey; None for a hard one. recorded: what the inpainter recorded of an earlier
-    run, to restore its conditions (threads, scheduler) as far as it can.
+    run, to restore its conditions (threads, scheduler) as far as it can. Raises InvalidParams for anything else.
     """
 
     image: Image.Image
@@ -101,6 +101,21 @@ class WorkingRequest:
     params: InpaintParams
     degree: Mask | None = None
     recorded: Mapping[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if self.mask.size != self.size or self.image.mode != "RGB":
+            raise InvalidParams(f"The model was handed a {self.image.mode} picture of {self.size} and another mask.")
+
+    @property
+    def size(self) -> Size:
+        return Size(*self.image.size)
+
+    def check_cells(self, cell: int) -> None:
+        """cell: pixels a side that the model cannot divide. Raises InvalidParams for a size in parts of them."""
+        if self.size.width % cell or self.size.height % cell:
+            raise InvalidParams(
+                f"This model takes sizes in multiples of {cell} pixels, not {self.size}. Change the size."
+            )
 
 
 @dataclass(frozen=True, slots=True)

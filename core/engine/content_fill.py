@@ -68,9 +68,10 @@ class ContentFill:
 
     def _inpaint(self, request: WorkingRequest, on_step: OnStep) -> Repainted:
         started = time.perf_counter()
-        on_step(StepReport(Phase.DENOISING, 0, 1))
+        on_step(StepReport(Phase.PREPARING, 0, 1))
         filled = _filled(np.asarray(request.image), request.mask.pixels > 0)
         on_step(StepReport(Phase.DENOISING, 1, 1))
+        on_step(StepReport(Phase.FINISHING, 1, 1))
         return Repainted(
             Image.fromarray(filled),
             record={

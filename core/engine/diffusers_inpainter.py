@@ -13,7 +13,6 @@ from PIL import Image
 from core.domain.environment import Device
 from core.domain.errors import InvalidParams, ResultWithheld
 from core.domain.generation import Phase
-from core.domain.geometry import Size
 from core.domain.model import LoadedModel
 from core.domain.params import MODEL_DEFAULT, SCHEDULERS
 from core.domain.request import WorkingRequest
@@ -129,11 +128,7 @@ class DiffusersInpainter:
         return self._colours
 
     def _check(self, request: WorkingRequest) -> None:
-        size, cell = Size(*request.image.size), self.model.cell
-        if request.mask.size != size or request.image.mode != "RGB":
-            raise InvalidParams(f"The model was handed a {request.image.mode} picture of {size} and another mask.")
-        if size.width % cell or size.height % cell:
-            raise InvalidParams(f"This model takes sizes in multiples of {cell} pixels, not {size}. Change the size.")
+        request.check_cells(self.model.cell)
         if self._family.own_scheduler_only and request.params.scheduler != MODEL_DEFAULT:
             raise InvalidParams(
                 f"{self._family.title} models run with their own scheduler only. Choose {SCHEDULERS[MODEL_DEFAULT]!r}."

@@ -10,11 +10,11 @@ from hypothesis.extra.numpy import arrays
 from PIL import Image
 
 from core.domain.compositing import unchanged_outside
-from core.domain.errors import EmptyMask
+from core.domain.errors import EmptyMask, InvalidParams
 from core.domain.geometry import Bounds
 from core.domain.mask import FAINT, Mask
 from core.domain.params import AREAS, FIRST_PROCESSING, InpaintParams
-from core.domain.request import InpaintRequest, Plan
+from core.domain.request import InpaintRequest, Plan, WorkingRequest
 from tests.conftest import a_mask, a_picture
 
 faint = st.integers(0, FAINT - 1)
@@ -93,3 +93,18 @@ def test_a_change_where_the_mask_looks_black_would_be_told_whatever_was_made_of_
 
     assert unchanged_outside(request.image, result, plan.blend_mask)
     assert not unchanged_outside(request.image, result, request.may_change)
+
+
+def test_what_a_model_is_handed_is_rgb_with_a_mask_of_its_size():
+    WorkingRequest(a_picture(), a_mask(), InpaintParams())
+    for picture, mask in ((a_picture(mode="RGBA"), a_mask()), (a_picture(), a_mask(64, 96))):
+        with pytest.raises(InvalidParams, match="another mask"):
+            WorkingRequest(picture, mask, InpaintParams())
+
+
+def test_a_size_is_in_whole_cells_or_refused_with_what_would_do():
+    request = WorkingRequest(a_picture(96, 64), a_mask(96, 64), InpaintParams())
+
+    request.check_cells(32)
+    with pytest.raises(InvalidParams, match="multiples of 64 pixels, not 96 x 64"):
+        request.check_cells(64)

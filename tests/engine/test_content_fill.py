@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from core.domain.errors import GenerationCancelled, ModelUnavailable
 from core.domain.mask import Mask
 from core.domain.params import InpaintParams
 from core.domain.request import InpaintRequest, Plan, WorkingRequest
@@ -79,23 +78,6 @@ def test_no_hole_is_left_black_or_blue(filler):
     filled = fill(filler, red, a_hole())
 
     assert np.abs(filled.astype(int) - (200, 30, 20)).max() <= 3
-
-
-def test_it_is_cancelled_before_it_begins(filler):
-    def cancel(report) -> None:
-        raise GenerationCancelled
-
-    with pytest.raises(GenerationCancelled):
-        filler.inpaint(WorkingRequest(stripes(), a_hole(), InpaintParams()), cancel)
-
-    fill(filler, stripes(), a_hole())
-
-
-def test_a_closed_one_refuses_in_words(filler):
-    filler.close()
-
-    with pytest.raises(ModelUnavailable):
-        fill(filler, stripes(), a_hole())
 
 
 def test_the_whole_road_changes_nothing_outside_the_mask_at_full_resolution(filler):

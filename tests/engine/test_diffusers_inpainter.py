@@ -16,17 +16,14 @@ from PIL import Image
 from core.domain import compositing
 from core.domain.errors import (
     BrokenResult,
-    Busy,
     DamagedModel,
     DeviceUnavailable,
     GenerationCancelled,
     InvalidParams,
     ModelNotDownloaded,
-    ModelUnavailable,
     NotAnInpaintingModel,
     OutOfMemory,
     ResultWithheld,
-    StudioError,
     UnsafeWeights,
 )
 from core.domain.generation import Phase
@@ -426,19 +423,6 @@ def test_a_size_in_half_cells_is_refused_in_words(nine):
 # Progress ----------------------------------------------------------------------------------------------------
 
 
-@both
-def test_every_step_is_reported_once_and_then_the_decoding(inpainter):
-    reports = []
-
-    inpainter.inpaint(a_working_request(num_inference_steps=5, scheduler="ddim"), reports.append)
-
-    assert [(r.phase, r.step, r.total) for r in reports] == [
-        (Phase.PREPARING, 0, 5),
-        *[(Phase.DENOISING, step, 5) for step in range(1, 6)],
-        (Phase.FINISHING, 5, 5),
-    ]
-
-
 def test_a_preview_is_a_small_jpeg_and_can_be_switched_off(models, nine, loaded):
     reports, without = [], []
 
@@ -449,26 +433,17 @@ def test_a_preview_is_a_small_jpeg_and_can_be_switched_off(models, nine, loaded)
     assert all(report.preview is None for report in without)
 
 
-def test_a_second_caller_is_refused_at_once(nine):
-    started, finish, refused = threading.Event(), threading.Event(), []
+def test_closed_while_it_paints_it_gives_the_memory_back_afterwards(models, loaded):
+    inpainter, pipes = loaded(models(in_channels=9)), []
 
-    def wait(report):
-        started.set()
-        finish.wait(20)
+    def close(report) -> None:
+        inpainter.close()
+        pipes.append(inpainter._pipe)
 
-    first = threading.Thread(target=nine.inpaint, args=(a_working_request(), wait))
-    first.start()
-    started.wait(20)
-    try:
-        nine.inpaint(a_working_request(), lambda report: None)
-    except StudioError as error:
-        refused.append(error)
-    finally:
-        finish.set()
-        first.join(20)
+    inpainter.inpaint(a_working_request(), close)
 
-    assert [type(error) for error in refused] == [Busy]
-    assert paint(nine, a_working_request())
+    assert None not in pipes
+    assert inpainter._pipe is None
 
 
 def test_two_models_that_run_at_once_each_have_their_own_noise(nine, four, monkeypatch):
@@ -496,17 +471,6 @@ def test_two_models_that_run_at_once_each_have_their_own_noise(nine, four, monke
 
     assert [record["noise_sha256"] for record in found] == [alone["noise_sha256"]]
     assert found[0]["latents_sha256"] == alone["latents_sha256"]
-
-
-def test_closing_while_a_picture_is_painted_lets_it_end(models, loaded):
-    inpainter = loaded(models(in_channels=9))
-
-    result = inpainter.inpaint(a_working_request(), lambda report: inpainter.close())
-
-    assert result.image.size == (64, 64)
-    assert inpainter._pipe is None
-    with pytest.raises(ModelUnavailable):
-        inpainter.inpaint(a_working_request(), lambda report: None)
 
 
 # When the model misbehaves -----------------------------------------------------------------------------------

@@ -282,7 +282,7 @@ def test_reset_brings_the_recommended_values_back(opened):
 def test_another_model_can_be_named_and_one_that_is_unknown_says_so(opened, studio):
     widget(opened, "selectbox", "model").set_value("another").run()
 
-    widget(opened, "text_input", "model-other").set_value("nobody/nothing").run()
+    widget(opened, "text_input", "model-other").set_value("nothing").run()
 
     assert "There is no such model" in words_on(opened)
     refused(opened, studio, "There is no such model")
