@@ -47,8 +47,12 @@ def taken(studio, data: bytes) -> bool:
         assert int(studio.gallery.count()) == before
         return False
     for id in (*done.ids, *done.known):
-        assert studio.gallery.image(studio.gallery.get(id).output)
-        studio.sheets.of(id)
+        generation = studio.gallery.get(id)
+        assert studio.gallery.image(generation.output)
+        assert studio.exports.file(generation)
+        assert studio.drafts.from_generation(generation).source == generation.source
+        for made in studio.sheets.of(id):
+            assert studio.sheets.picture(made)
     studio.gallery.trash(done.ids)
     studio.gallery.empty_trash(all=True)
     return True
