@@ -91,12 +91,11 @@ def _filled(image: NDArray[np.uint8], hole: NDArray[np.bool_]) -> NDArray[np.uin
 
     if hole.all():
         return np.broadcast_to(image.reshape(-1, 3).mean(axis=0).round().astype(np.uint8), image.shape).copy()
-    lab = cv2.cvtColor(image, cv2.COLOR_RGB2LAB)
-    filled = shift_map(lab, hole)
+    filled = shift_map(np.asarray(cv2.cvtColor(image, cv2.COLOR_RGB2LAB), np.uint8), hole)
     # No colour is all zeros in Lab: there, nothing was found.
     left = hole & ~filled.any(axis=2)
     result = cv2.cvtColor(filled, cv2.COLOR_LAB2RGB)
     result[~hole] = image[~hole]
     if left.any():
         result = cv2.inpaint(result, left.astype(np.uint8) * 255, RADIUS_PX, cv2.INPAINT_TELEA)
-    return result
+    return np.asarray(result, np.uint8)

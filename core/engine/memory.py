@@ -77,7 +77,8 @@ def free_on(device: Device) -> int | None:
     if kind in ("cuda", "xpu"):
         import torch
 
-        return getattr(torch, kind).mem_get_info(int(number or 0))[0]
+        free: int = getattr(torch, kind).mem_get_info(int(number or 0))[0]
+        return free
     return free_memory()
 
 

@@ -112,8 +112,17 @@ class Family:
 
 def _unet(title: str, stem: str, *others: str, **more: Any) -> Family:
     kinds = (f"{stem}{kind}Pipeline" for kind in ("", "Img2Img", "PAG", "PAGImg2Img", "PAGInpaint"))
-    shared = {"denoiser": "unet", "own_scheduler_only": False, "patch": 1, "half": "float16"}
-    return Family(title, f"{stem}InpaintPipeline", (*kinds, *others), max_sequence_length=None, **shared, **more)
+    return Family(
+        title,
+        f"{stem}InpaintPipeline",
+        (*kinds, *others),
+        denoiser="unet",
+        own_scheduler_only=False,
+        patch=1,
+        max_sequence_length=None,
+        half="float16",
+        **more,
+    )
 
 
 FAMILIES: tuple[Family, ...] = (

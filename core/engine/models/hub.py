@@ -14,7 +14,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 from core.domain.errors import (
     DamagedModel,
@@ -128,12 +128,14 @@ class Hub:
         from huggingface_hub import HfApi
 
         api = HfApi(endpoint=self._endpoint, token=self._token)
-        about = api.model_info(spec.repository, revision=spec.revision, files_metadata=True, timeout=20)
+        about = api.model_info(_id_of(spec), revision=spec.revision, files_metadata=True, timeout=20)
         files = [
             RemoteFile(s.rfilename, s.size or 0, s.lfs.sha256 if s.lfs else None, s.blob_id)
             for s in about.siblings or ()
             if "\\" not in s.rfilename  # a folder on Windows
         ]
+        if about.sha is None:
+            raise ModelUnavailable("The hub does not say which version of this model it has. Try again later.")
         return about.sha, {file.name: file for file in files}
 
     def _fetch(self, order: Order, progress: _Progress) -> None:
@@ -212,7 +214,7 @@ class Hub:
         from huggingface_hub import hf_hub_download
 
         return hf_hub_download(
-            spec.repository,
+            _id_of(spec),
             name,
             revision=commit,
             cache_dir=self._cache_folder(),
@@ -262,7 +264,7 @@ class Hub:
         headers["Accept-Encoding"] = "identity"  # the bytes on the wire are the bytes of the file
         if sink.tell():
             headers["Range"] = f"bytes={sink.tell()}-"
-        url = hf_hub_url(spec.repository, file.name, revision=commit, endpoint=self._endpoint)
+        url = hf_hub_url(_id_of(spec), file.name, revision=commit, endpoint=self._endpoint)
         with http_stream_backoff("GET", url, headers=headers, timeout=TIMEOUT_S, retry_on_exceptions=()) as response:
             hf_raise_for_status(response)
             if sink.tell() and response.status_code != 206:
@@ -333,15 +335,21 @@ class _Stopped(BaseException):
         self.reason = reason
 
 
+def _id_of(spec: ModelSpec) -> str:
+    if spec.repository is None:
+        raise ValueError(f"{spec.key} is no model of the hub")
+    return spec.repository
+
+
 def _silent() -> type:
     """A progress bar that draws nothing."""
     from tqdm import tqdm
 
-    class Silent(tqdm):
+    class Silent(tqdm):  # type: ignore[type-arg] - it is generic in its stub alone
         # Else each class begins a thread that redraws its bars, for ever.
         monitor_interval = 0
 
-        def __init__(self, *args, **kwargs) -> None:
+        def __init__(self, *args: Any, **kwargs: Any) -> None:
             super().__init__(*args, **{**kwargs, "disable": True})
 
     return Silent

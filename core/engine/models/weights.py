@@ -133,7 +133,7 @@ def _check_texts(component: str, kind: str, files: list[str], *, is_weighted: bo
             )
 
 
-def _texts_of(kind: str, *, is_weighted: bool) -> list[Sequence[Sequence[str]]]:
+def _texts_of(kind: str, *, is_weighted: bool) -> Sequence[Sequence[Sequence[str]]]:
     """Groups of files; of each group, one entry must be there whole."""
     if is_weighted:
         return [(("config.json",),)]

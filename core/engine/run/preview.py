@@ -35,7 +35,7 @@ class Preview:
 
     def __init__(self, request: WorkingRequest, colours: Colours, layout: Layout) -> None:
         scale = min(1.0, MAX_PX / max(request.image.size))
-        size = tuple(max(1, round(side * scale)) for side in request.image.size)
+        size = max(1, round(request.image.width * scale)), max(1, round(request.image.height * scale))
         self._around = request.image.resize(size)
         self._mask = request.mask.to_image().resize(size)
         self._colours = colours
@@ -91,10 +91,11 @@ class Linear:
         return cls(np.linalg.solve(known.T @ known + ridge, known.T @ wanted).astype(np.float32))
 
     def of(self, grid: Any) -> np.ndarray:
-        values = np.nan_to_num(_channels_last(grid), posinf=BEYOND, neginf=-BEYOND).clip(-BEYOND, BEYOND)
+        values: np.ndarray = np.nan_to_num(_channels_last(grid), posinf=BEYOND, neginf=-BEYOND).clip(-BEYOND, BEYOND)
         # Some schedulers start from noise many times as strong as latents are.
         values = values / max(1.0, float(values.std()))
-        return values @ self._weights[:-1] + self._weights[-1]
+        colours: np.ndarray = values @ self._weights[:-1] + self._weights[-1]
+        return colours
 
 
 class Decoded:
@@ -118,4 +119,5 @@ class Decoded:
 
 
 def _channels_last(grid: Any) -> np.ndarray:
-    return grid[0].detach().float().cpu().numpy().transpose(1, 2, 0)
+    values: np.ndarray = grid[0].detach().float().cpu().numpy()
+    return values.transpose(1, 2, 0)

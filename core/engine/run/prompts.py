@@ -221,8 +221,12 @@ def _grammar() -> ModuleType:
     import pyparsing
 
     pyparsing.ParserElement.enable_packrat()
-    file = Path(find_spec("compel").origin).with_name("prompt_parser.py")
-    spec = spec_from_file_location("compel_grammar", file)
+    package = find_spec("compel")
+    if package is None or package.origin is None:
+        raise ModuleNotFoundError("compel")
+    spec = spec_from_file_location("compel_grammar", Path(package.origin).with_name("prompt_parser.py"))
+    if spec is None or spec.loader is None:
+        raise ImportError("compel.prompt_parser")
     grammar = module_from_spec(spec)
     spec.loader.exec_module(grammar)
     return grammar

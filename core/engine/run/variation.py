@@ -5,8 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from core.domain.params import InpaintParams
+
+Noise = NDArray[np.floating[Any]]
 
 
 def turned(noise: Any, params: InpaintParams) -> Any:
@@ -22,7 +25,7 @@ def turned(noise: Any, params: InpaintParams) -> Any:
     return torch.from_numpy(between).to(device=noise.device, dtype=noise.dtype)
 
 
-def slerp(one: np.ndarray, other: np.ndarray, share: float) -> np.ndarray:
+def slerp(one: Noise, other: Noise, share: float) -> Noise:
     """Along the arc between two directions (Shoemake, 1985), so that what lies between is as strong as noise is.
 
     share 0 gives the first exactly, 1 the other.
@@ -31,4 +34,7 @@ def slerp(one: np.ndarray, other: np.ndarray, share: float) -> np.ndarray:
     angle = np.arccos(np.clip(cosine, -1, 1))
     if np.sin(angle) < 1e-6:
         return one * (1 - share) + other * share
-    return one * (np.sin((1 - share) * angle) / np.sin(angle)) + other * (np.sin(share * angle) / np.sin(angle))
+    between: Noise = one * (np.sin((1 - share) * angle) / np.sin(angle)) + other * (
+        np.sin(share * angle) / np.sin(angle)
+    )
+    return between
