@@ -237,6 +237,13 @@ class Generation:
         return part if part and whole.contains(part) else None
 
     @property
+    def result(self) -> str:
+        """The key of its output. Raises InvalidMove if it has none."""
+        if self.output is None:
+            raise InvalidMove(f"Generation {self.id} has no result. Run it again first.")
+        return self.output
+
+    @property
     def is_imported_picture(self) -> bool:
         """A picture that another tool made. What it was painted over and where is not known: it cannot be run again."""
         return self.record.imported is not None

@@ -103,9 +103,9 @@ class Bundles:
             bundle.writestr(INDEX, text, zipfile.ZIP_DEFLATED)
             for key in _keys(generations):
                 bundle.writestr(_name(key), self._checked(key, generations))
-            for key, block in dict(exif.values()).items():
-                if key is not None:
-                    bundle.writestr(_exif_name(key), block)
+            for name, block in dict(exif.values()).items():
+                if name is not None:
+                    bundle.writestr(_exif_name(name), block)
 
     def _exif_of(self, generations: Sequence[Generation]) -> Mapping[str, tuple[str | None, bytes]]:
         """By its key here: key and block of what is handed on, which never says where a photo was taken."""
@@ -143,7 +143,7 @@ class Bundles:
             for generation in generations:
                 if any(found[key][0] != (generation.width, generation.height) for key in generation.pictures):
                     raise InvalidBundle("The pictures of a generation in this bundle have different sizes.")
-                if found[generation.output][1] != generation.pixels_sha256:
+                if found[generation.result][1] != generation.pixels_sha256:
                     raise InvalidBundle
             for key in _exif_keys(generations):
                 _read_exif(bundle, key)
@@ -182,7 +182,7 @@ class Bundles:
             replace(
                 g,
                 id=ids[g.id],
-                thumbnail=thumbnails[g.output],
+                thumbnail=thumbnails[g.result],
                 parent_id=self._parent(g, ids),
                 relation=Relation.IMPORT,
             )
@@ -215,9 +215,9 @@ class Bundles:
     def _parent(self, generation: Generation, ids: Mapping[str, str]) -> str | None:
         """The parent, if it came along or is already here."""
         parent = generation.parent_id
-        if parent is None or parent in ids:
-            return ids.get(parent)
-        return None if self._pixels_here(parent) is None else parent
+        if parent is None:
+            return None
+        return ids.get(parent) or (parent if self._pixels_here(parent) is not None else None)
 
     def _pixels_here(self, id: str) -> str | None:
         """None if there is no generation of this id; empty if it has no result."""

@@ -134,8 +134,9 @@ class Worker:
 
     def _make_sure(self, outcome: Outcome, result: Image.Image) -> None:
         """The row names its files now, so nothing takes them away any more; something may have until then."""
-        store_again(self.images, {outcome.output: result})
-        if not self.images.has(outcome.thumbnail):
+        if outcome.output:
+            store_again(self.images, {outcome.output: result})
+        if outcome.thumbnail and not self.images.has(outcome.thumbnail):
             self.images.put_file(thumbnail(result), ".webp")
 
     def _paint(self, generation: Generation, report: _Reporter) -> tuple[Outcome, Image.Image]:
@@ -163,11 +164,10 @@ class Worker:
         return outcome, result
 
     def _verify(self, id: str) -> None:
-        verification, again = self.insist(lambda: self.verifications.get(id)), {}
+        verification, result = self.insist(lambda: self.verifications.get(id)), None
         try:
             with self._beating(lambda: self.verifications.beat(id, self.name, self.now())):
                 verification, result = self._run_again(verification)
-                again = {verification.output: result}
         except _Halted:
             return self.insist(self.let_go)
         except GenerationCancelled:
@@ -176,11 +176,13 @@ class Worker:
         except BaseException as error:
             verification = replace(verification, status=Status.FAILED, error=_in_words(id, error)[1])
         self.insist(lambda: self.verifications.finish(replace(verification, finished_at=self.now()), self.name))
-        self.insist(lambda: store_again(self.images, again))
+        if result is not None and verification.output:
+            again = {verification.output: result}
+            self.insist(lambda: store_again(self.images, again))
 
     def _run_again(self, verification: Verification) -> tuple[Verification, Image.Image]:
         generation = self.insist(lambda: self.repo.get(verification.generation_id))
-        original = self.images.get(generation.output)
+        original = self.images.get(generation.result)
         plan, inpainter, _ = self._prepare(generation)
         inpainter = self._at_its_revision(generation, inpainter)
         go_on = _GoOn(self, lambda: not self.verifications.is_claimed(verification.id, self.name))

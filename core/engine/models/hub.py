@@ -345,7 +345,7 @@ def _silent() -> type:
     """A progress bar that draws nothing."""
     from tqdm import tqdm
 
-    class Silent(tqdm):  # type: ignore[type-arg] - it is generic in its stub alone
+    class Silent(tqdm):  # type: ignore[type-arg]  # generic in its stub alone
         # Else each class begins a thread that redraws its bars, for ever.
         monitor_interval = 0
 
