@@ -29,7 +29,8 @@ def check(file: Path) -> None:
 def count(file: Path) -> int | None:
     """How many generations this copy holds; None if it cannot be read."""
     with suppress(sqlite3.Error, OSError), closing(opened(file)) as connection:
-        return connection.execute("SELECT count(*) FROM generations").fetchone()[0]
+        [number] = connection.execute("SELECT count(*) FROM generations").fetchone()
+        return int(number)
     return None
 
 

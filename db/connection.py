@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 from math import log
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import URL, Engine, create_engine, event
+from sqlalchemy import URL, Engine, FromClause, create_engine, event
 from sqlalchemy.dialects.sqlite.base import SQLiteCompiler
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session, sessionmaker
+from sqlalchemy.pool import ConnectionPoolEntry
 
 from core.domain.errors import DatabaseUnusable, InvalidSettings
 from db.errors import in_words
@@ -64,8 +66,9 @@ def _options_of_sqlite(url: URL) -> dict[str, Any]:
 def sqlite_file(url: str) -> Path | None:
     """The file of an SQLite database; None for another kind, or one that is only in the memory."""
     parsed = make_url(url)
-    is_file = parsed.get_backend_name() == "sqlite" and parsed.database not in (None, "", ":memory:")
-    return Path(parsed.database) if is_file else None
+    if parsed.get_backend_name() != "sqlite" or not parsed.database or parsed.database == ":memory:":
+        return None
+    return Path(parsed.database)
 
 
 def _make_folder(url: URL) -> None:
@@ -91,11 +94,11 @@ def writing(sessions: sessionmaker[Session]) -> Iterator[Session]:
 class _WithIndexHints(SQLiteCompiler):
     """Lets a query name the index it is made for: select(...).with_hint(table, "INDEXED BY ix", "sqlite")."""
 
-    def get_from_hint_text(self, table, text: str | None) -> str | None:
+    def get_from_hint_text(self, table: FromClause, text: str | None) -> str | None:
         return text
 
 
-def _for_reading(connection, _record) -> None:
+def _for_reading(connection: sqlite3.Connection, _record: ConnectionPoolEntry) -> None:
     # A part of SQLite that not every build has.
     connection.create_function("ln", 1, log, deterministic=True)
     cursor = connection.cursor()
@@ -105,7 +108,7 @@ def _for_reading(connection, _record) -> None:
     cursor.close()
 
 
-def _for_writing(connection, record) -> None:
+def _for_writing(connection: sqlite3.Connection, record: ConnectionPoolEntry) -> None:
     _for_reading(connection, record)
     cursor = connection.cursor()
     # WAL: readers (pages) and the one writer (worker) do not wait for each other.

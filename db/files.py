@@ -42,9 +42,9 @@ class FileRepo(Repo):
                 for key in {key for key in keys if key}:
                     uses[key].append(id)
             again = select(VerificationRow.generation_id, VerificationRow.output)
-            for id, key in session.execute(again.where(VerificationRow.output.is_not(None))):
-                if id not in uses[key]:
-                    uses[key].append(id)
+            for id, output in session.execute(again.where(VerificationRow.output.is_not(None))):
+                if output is not None and id not in uses[output]:
+                    uses[output].append(id)
             return uses, set(_draft_files(session))
 
     def sample(self, most: int) -> list[str]:

@@ -179,20 +179,7 @@ class GenerationRepo(Repo):
             if found is None:
                 raise GenerationNotFound
             row, at = found
-            cancel_requested = row.cancel_requested_at is not None
-            if row.status == Status.QUEUED:
-                return Progress(Status.QUEUED, ahead=_ahead(session, row), cancel_requested=cancel_requested)
-            if at is None:
-                return Progress(Status(row.status), cancel_requested=cancel_requested)
-            return Progress(
-                Status(row.status),
-                Phase(at.phase),
-                at.step,
-                at.total,
-                at.eta_s,
-                at.preview,
-                cancel_requested=cancel_requested,
-            )
+            return _progress(row, at, _ahead(session, row) if row.status == Status.QUEUED else 0)
 
     def _keep(self, environment: Environment) -> None:
         with self._sessions() as session:
@@ -227,6 +214,13 @@ def add_rows(session: Session, generations: Sequence[Generation]) -> list[int]:
             numbers.append(number)
             session.add(to_row(generation, number))
     return numbers
+
+
+def _progress(row: GenerationRow, at: ProgressRow | None, ahead: int) -> Progress:
+    progress = Progress(Status(row.status), ahead=ahead, cancel_requested=row.cancel_requested_at is not None)
+    if at is None or progress.status is Status.QUEUED:
+        return progress
+    return replace(progress, phase=Phase(at.phase), step=at.step, total=at.total, eta_s=at.eta_s, preview=at.preview)
 
 
 def _ahead(session: Session, row: Row) -> int:

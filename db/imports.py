@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from sqlalchemy import literal_column, select
+from sqlalchemy import ColumnClause, literal_column, select
 
 from core.domain.generation import Relation
 from db.mapping import number_at
@@ -14,7 +14,7 @@ from db.tables import GenerationRow
 Row = GenerationRow
 
 # Text, not a parameter: only so does a database see that the partial index of imports answers the question.
-IMPORT = literal_column(f"'{Relation.IMPORT.value}'")
+IMPORT: ColumnClause[str] = literal_column(f"'{Relation.IMPORT.value}'")
 
 NEIGHBOURS = 1_000
 """Rows that were created at one instant follow each other by number."""

@@ -26,7 +26,7 @@ _CHANGED = ("status", "params", "relation", "extended", "verdict", "environment"
 _SAME = tuple(name for name in Generation.__dataclass_fields__ if name not in _CHANGED)
 
 
-def whole_rows() -> Select:
+def whole_rows() -> Select[*tuple[Any, ...]]:
     """Every column of a generation, with the facts of its environment."""
     columns = Row.__table__.columns
     return select(*columns, EnvironmentRow.facts_json).outerjoin(

@@ -60,10 +60,10 @@ class StatisticsRepo(Repo):
             .where(OWN_RUN, *conditions(filter), *within_days(filter, Row.number))
             .group_by(*work, bin)
         )
-        bins: dict[tuple, dict[int, int]] = defaultdict(dict)
+        bins: dict[tuple[str, str, int, int | None], dict[int, int]] = defaultdict(dict)
         with self._sessions() as session:
-            for *of, bin_, n in session.execute(query):
-                bins[tuple(of)][int(bin_)] = n
+            for model, device, steps, px, bin_, n in session.execute(query):
+                bins[model, device, steps, px][int(bin_)] = n
         return [Pace(*of, Durations(counted)) for of, counted in bins.items()]
 
     def made(self, filter: GalleryFilter) -> list[Made]:

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from typing import Any
 
 from sqlalchemy import (
     BigInteger,
     CheckConstraint,
+    ColumnElement,
     DateTime,
+    Dialect,
     ForeignKey,
     Index,
     Integer,
@@ -30,16 +33,16 @@ from core.domain.generation import Relation, Status, Verdict
 from core.domain.params import number
 
 
-class UtcDateTime(TypeDecorator):
+class UtcDateTime(TypeDecorator[datetime]):
     """Aware UTC times in, aware UTC times out, on databases with and without time zones."""
 
     impl = DateTime
     cache_ok = True
 
-    def process_bind_param(self, value: datetime | None, dialect) -> datetime | None:
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
         return None if value is None else value.astimezone(UTC).replace(tzinfo=None)
 
-    def process_result_value(self, value: datetime | None, dialect) -> datetime | None:
+    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
         return None if value is None else value.replace(tzinfo=UTC)
 
 
@@ -75,7 +78,7 @@ LIVE = column("deleted_at").is_(None)
 IN_TRASH = column("deleted_at").is_not(None)
 
 
-def _constant(value: object):
+def _constant(value: object) -> ColumnElement[Any]:
     """Written out in every statement: SQLite takes a partial index only for a condition that it can read."""
     return literal(value, literal_execute=True)
 
@@ -111,7 +114,7 @@ VERDICTS = "verdict IN ({})".format(", ".join(f"'{v.value}'" for v in Verdict))
 Number = BigInteger().with_variant(Integer(), "sqlite")
 
 
-def _partial(name: str, *columns: str, where) -> Index:
+def _partial(name: str, *columns: str, where: ColumnElement[bool]) -> Index:
     return Index(f"ix_generations_{name}", *columns, sqlite_where=where, postgresql_where=where)
 
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Sequence
 
-from sqlalchemy import delete, select, update
+from sqlalchemy import Insert, delete, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
 from core.domain.labels import folded
 from db.repo import in_batches
-from db.tables import GenerationRow, GenerationTagRow, TagRow
+from db.tables import GenerationRow, GenerationTagRow, Table, TagRow
 
 Row = GenerationRow
 
@@ -33,10 +33,11 @@ def _tag_named(session: Session, name: str) -> int:
     return session.execute(select(TagRow.id).where(TagRow.folded == folded(name))).scalar_one()
 
 
-def _unless_there(session: Session, table: type):
+def _unless_there(session: Session, table: type[Table]) -> Insert:
     """An insert that leaves out what is there already."""
-    insert = {"sqlite": sqlite.insert, "postgresql": postgresql.insert}[session.get_bind().dialect.name]
-    return insert(table).on_conflict_do_nothing()
+    if session.get_bind().dialect.name == "postgresql":
+        return postgresql.insert(table).on_conflict_do_nothing()
+    return sqlite.insert(table).on_conflict_do_nothing()
 
 
 def write_tags(session: Session, numbers: Sequence[int]) -> None:

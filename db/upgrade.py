@@ -12,6 +12,7 @@ from alembic import command
 from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
+from alembic.util import CommandError
 from sqlalchemy import Connection, Engine
 
 from core.domain.errors import DatabaseUnusable, StudioError
@@ -50,7 +51,7 @@ def upgrade(engine: Engine, *, scripts: Path = MIGRATIONS, to: str = "head") -> 
                 connection.commit()
     except StudioError:
         raise
-    except command.util.CommandError as error:
+    except CommandError as error:
         raise DatabaseUnusable(
             "This gallery was written by a newer version of Inpaint Studio. Update the program, then start it again."
         ) from error
@@ -92,8 +93,9 @@ def _upgrade_sqlite(connection: Connection, config: Config, wanted: str) -> None
         if before == wanted:
             return
         file = connection.engine.url.database
-        backup = Path(file + ".backup") if file and before is not None else None
-        if backup is not None:
+        backup = None
+        if file and before is not None:
+            backup = Path(file + ".backup")
             copy(Path(file), backup)
         try:
             config.attributes["connection"] = connection
@@ -106,7 +108,7 @@ def _upgrade_sqlite(connection: Connection, config: Config, wanted: str) -> None
                 log.error("The upgrade failed half way; the database is restored from %s", backup)
                 _restore(connection, backup)
             raise
-    except (StudioError, sqlite3.Error, OSError, command.util.CommandError):
+    except (StudioError, sqlite3.Error, OSError, CommandError):
         raise
     except Exception as error:
         raise DatabaseUnusable(
@@ -141,5 +143,8 @@ def _is_changed(connection: Connection, backup: Path) -> bool:
 
 def _restore(connection: Connection, backup: Path) -> None:
     connection.rollback()
+    target = connection.connection.driver_connection
+    if target is None:
+        raise RuntimeError("The connection to the database is gone; it was not restored.")
     with closing(sqlite3.connect(backup)) as source:
-        source.backup(connection.connection.driver_connection)
+        source.backup(target)

@@ -7,6 +7,7 @@ from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from datetime import date, datetime
+from typing import Any
 
 from sqlalchemy import ColumnElement, func, insert, select, tuple_, update
 from sqlalchemy.orm import Session, aliased
@@ -19,7 +20,7 @@ from db.claims import claim, claimed, is_lost, take_away
 from db.repo import BATCH, Repo, changed, in_batches
 from db.tables import REPRODUCIBLE, EnvironmentRow, GenerationRow, VerificationRow
 
-Row, Made = VerificationRow, GenerationRow
+Row = VerificationRow
 ACTIVE = [status for status in Status if status.is_active]
 FROM_INDEX = "INDEXED BY ix_generations_reproducible"
 
@@ -116,16 +117,19 @@ class VerificationRepo(Repo):
 
     def stocks(self) -> tuple[Stock, ...]:
         """What can be verified, by the environment it was made under; the largest first."""
-        by = (Made.environment_id, Made.verdict)
+        by = (GenerationRow.environment_id, GenerationRow.verdict)
         counts: dict[str | None, dict[Verdict | None, int]] = defaultdict(dict)
         with self._sessions() as session:
             for environment_id, verdict, n in session.execute(
-                select(*by, func.count()).where(REPRODUCIBLE).group_by(*by).with_hint(Made, FROM_INDEX, "sqlite")
+                select(*by, func.count())
+                .where(REPRODUCIBLE)
+                .group_by(*by)
+                .with_hint(GenerationRow, FROM_INDEX, "sqlite")
             ):
                 counts[environment_id][Verdict(verdict) if verdict else None] = n
             found = select(EnvironmentRow).where(EnvironmentRow.id.in_([id for id in counts if id]))
             facts = {row.id: json.loads(row.facts_json) for row in session.scalars(found)}
-        stocks = (Stock(id, facts.get(id, {}), verdicts) for id, verdicts in counts.items())
+        stocks = (Stock(id, facts.get(id, {}) if id else {}, verdicts) for id, verdicts in counts.items())
         return tuple(sorted(stocks, key=lambda stock: -stock.count))
 
     def candidates(self, *, unverified: bool = False, environments: Sequence[str | None] | None = None) -> list[str]:
@@ -133,16 +137,16 @@ class VerificationRepo(Repo):
 
         unverified: without a verdict. environments: made under these.
         """
-        waiting = select(Row.id).where(Row.generation_id == Made.id, Row.status.in_(ACTIVE)).exists()
-        query = select(Made.id).where(REPRODUCIBLE, ~waiting).with_hint(Made, FROM_INDEX, "sqlite")
+        waiting = select(Row.id).where(Row.generation_id == GenerationRow.id, Row.status.in_(ACTIVE)).exists()
+        query = select(GenerationRow.id).where(REPRODUCIBLE, ~waiting).with_hint(GenerationRow, FROM_INDEX, "sqlite")
         if unverified:
-            query = query.where(Made.verdict.is_(None))
+            query = query.where(GenerationRow.verdict.is_(None))
         if environments is not None:
             known = [id for id in environments if id is not None]
-            asked = Made.environment_id.in_(known)
-            query = query.where(asked | Made.environment_id.is_(None) if None in environments else asked)
+            asked = GenerationRow.environment_id.in_(known)
+            query = query.where(asked | GenerationRow.environment_id.is_(None) if None in environments else asked)
         with self._sessions() as session:
-            return list(session.scalars(query.order_by(Made.number.desc())))
+            return list(session.scalars(query.order_by(GenerationRow.number.desc())))
 
     def batch(self) -> Batch:
         """How far the verifications are that were asked for together with those that still wait."""
@@ -170,19 +174,16 @@ class VerificationRepo(Repo):
         query = select(Row.verdict, Row.details_json).where(Row.verdict.is_not(None), is_newest)
         with self._sessions() as session:
             for verdict, text in session.execute(query.order_by(Row.requested_at.desc(), Row.id).limit(limit)):
-                yield Verdict(verdict), tuple(Change(**change) for change in json.loads(text)["changes"])
+                if verdict is not None:
+                    yield Verdict(verdict), tuple(Change(**change) for change in json.loads(text)["changes"])
 
     def failures(self, limit: int) -> list[tuple[str, int]]:
         """Why verifications could not be done, with how many there are of each; most frequent first."""
         number = func.count()
         failed = select(Row.error, number).where(Row.status == Status.FAILED, Row.error.is_not(None))
         with self._sessions() as session:
-            return [
-                (error, n)
-                for error, n in session.execute(
-                    failed.group_by(Row.error).order_by(number.desc(), Row.error).limit(limit)
-                )
-            ]
+            found = session.execute(failed.group_by(Row.error).order_by(number.desc(), Row.error).limit(limit))
+            return [(error, n) for error, n in found if error is not None]
 
     def history(self, days: int) -> list[tuple[date, Verdict, int]]:
         """How many verdicts of each kind were found on each day (UTC), newest first, over so many days that had any."""
@@ -190,7 +191,7 @@ class VerificationRepo(Repo):
         query = select(day, Row.verdict, func.count()).where(Row.verdict.is_not(None), Row.finished_at.is_not(None))
         with self._sessions() as session:
             found = session.execute(query.group_by(day, Row.verdict).order_by(day.desc()).limit(days * len(Verdict)))
-            return [(date.fromisoformat(str(at)[:10]), Verdict(verdict), n) for at, verdict, n in found]
+            return [(date.fromisoformat(str(at)[:10]), Verdict(verdict), n) for at, verdict, n in found if verdict]
 
 
 def _show_newest_verdict(session: Session, generation_id: str) -> None:
@@ -200,7 +201,7 @@ def _show_newest_verdict(session: Session, generation_id: str) -> None:
     session.execute(update(GenerationRow).where(GenerationRow.id == generation_id).values(verdict=newest))
 
 
-def _details(verification: Verification) -> dict:
+def _details(verification: Verification) -> dict[str, Any]:
     found = verification.reproduction
     return {
         "difference": asdict(found.difference) if found else None,

@@ -5,12 +5,13 @@ from __future__ import annotations
 import os
 
 from alembic import context
+from sqlalchemy import Connection
 
 from db.connection import make_engine
 from db.tables import Table
 
 
-def run(connection) -> None:
+def run(connection: Connection) -> None:
     # Batch mode: SQLite cannot alter most of a table, so Alembic makes it anew.
     context.configure(connection=connection, target_metadata=Table.metadata, render_as_batch=True)
     with context.begin_transaction():

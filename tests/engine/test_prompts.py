@@ -117,7 +117,7 @@ def test_what_is_no_slip_is_left_alone(prompt):
 
 def test_weights_are_checked_without_torch():
     code = (
-        "import sys; from core.domain.params import InpaintParams; from core.engine import prompts\n"
+        "import sys; from core.domain.params import InpaintParams; from core.engine.run import prompts\n"
         "prompts.check(InpaintParams(prompt='a (red)1.3 ball', prompt_weights=True))\n"
         "sys.exit('torch' in sys.modules)"
     )

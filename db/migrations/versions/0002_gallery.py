@@ -4,6 +4,8 @@ Revision ID: 0002
 Revises: 0001
 """
 
+from typing import Any
+
 import sqlalchemy as sa
 from alembic import op
 
@@ -199,7 +201,7 @@ def _make_new_tables() -> None:
         sa.Column("query_json", sa.Text(), nullable=False),
         sa.PrimaryKeyConstraint("name", name=op.f("pk_saved_searches")),
     )
-    dimensions = [
+    dimensions: list[sa.Column[Any]] = [
         sa.Column("tag_id", sa.Integer(), autoincrement=False, nullable=False),
         sa.Column("in_trash", sa.Boolean(), nullable=False),
         sa.Column("status", sa.String(length=16), nullable=False),

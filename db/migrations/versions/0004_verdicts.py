@@ -4,6 +4,8 @@ Revision ID: 0004
 Revises: 0003
 """
 
+from typing import Any
+
 import sqlalchemy as sa
 from alembic import op
 
@@ -79,7 +81,7 @@ def _count_verdicts_too() -> None:
     for name in ("add", "move", "untag", "remove", "tagged", "untagged"):
         op.execute(f"DROP TRIGGER facet_counts_{name}")
     op.rename_table("facet_counts", "facet_counts_old")
-    dimensions = [
+    dimensions: list[sa.Column[Any]] = [
         sa.Column("tag_id", sa.Integer(), autoincrement=False, nullable=False),
         sa.Column("in_trash", sa.Boolean(), nullable=False),
         sa.Column("status", sa.String(length=16), nullable=False),

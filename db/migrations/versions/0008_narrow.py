@@ -4,6 +4,8 @@ Revision ID: 0008
 Revises: 0007
 """
 
+from typing import Any
+
 import sqlalchemy as sa
 from alembic import op
 
@@ -37,7 +39,7 @@ def downgrade() -> None:
 
 
 def _index(*, favourites: list[str], trash: list[str]) -> None:
-    deleted_at = sa.column("deleted_at")
+    deleted_at: sa.ColumnClause[Any] = sa.column("deleted_at")
     is_favourite = deleted_at.is_(None) & sa.column("favourite").is_(sa.true())
     for name, columns, where in (("favourites", favourites, is_favourite), ("trash", trash, deleted_at.is_not(None))):
         op.drop_index(f"ix_generations_{name}", "generations")
