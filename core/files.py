@@ -10,7 +10,7 @@ from typing import BinaryIO
 
 
 def open_regular(path: Path) -> BinaryIO:
-    """The file, to be read. Raises OSError, with a strerror for people: also of what is no regular file.
+    """The file, to be read. Raises OSError, with a strerror for people: also of what is not a regular file.
 
     A FIFO would wait for a writer for ever, a device may have no end, and a name may be one that no file can have.
     """
@@ -24,7 +24,7 @@ def open_regular(path: Path) -> BinaryIO:
         if stat.S_ISDIR(about.st_mode):
             raise IsADirectoryError(errno.EISDIR, "it is a folder")
         if not stat.S_ISREG(about.st_mode):
-            raise OSError(errno.EINVAL, "it is no regular file")
+            raise OSError(errno.EINVAL, "it is not a regular file")
         return os.fdopen(handle, "rb")
     except BaseException:
         os.close(handle)

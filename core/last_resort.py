@@ -23,10 +23,10 @@ def told(error: BaseException) -> StudioError:
     text = "".join(traceback.format_exception(error)).encode("utf-8", "backslashreplace")
     entry = f"{datetime.now(UTC):%Y-%m-%d %H:%M:%S} UTC, number {number}\n".encode() + text + b"\n"
     place = next((file for file in map(lambda folder: _written(folder, entry), _folders()) if file), None)
-    where = f"The details stand under this number in {place}" if place else "Its details could not be written anywhere"
+    where = f"Details are under this number in {place}" if place else "Details could not be written"
     return StudioError(
-        f"Something unexpected went wrong (number {number}). What is stored is not touched by it: try again. "
-        f"{where}; please report them if it happens twice."
+        f"Something unexpected went wrong (error {number}). Stored data is not affected: try again. {where}; please "
+        "report it if it happens twice."
     )
 
 

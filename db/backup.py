@@ -23,7 +23,7 @@ def check(file: Path) -> None:
         if found != ["ok"]:
             raise DatabaseUnusable(f"{file.name} is damaged.")
         if connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'generations'").fetchone() is None:
-            raise DatabaseUnusable(f"{file.name} is not the database of a gallery.")
+            raise DatabaseUnusable(f"{file.name} is not an Inpaint Studio database.")
 
 
 def count(file: Path) -> int | None:
@@ -79,7 +79,8 @@ def _close_logs(database: Path) -> None:
     except sqlite3.Error as error:
         if isinstance(told(error), DatabaseBusy):
             raise DatabaseBusy(
-                "Another program has the gallery open. End the dashboard and what else works with it, then try again."
+                "Another program has the gallery open. Stop the dashboard and everything else that uses it, then try "
+                "again."
             ) from error
         # It is damaged, which is why it is replaced; it is kept as it is.
 

@@ -22,13 +22,13 @@ from core.domain.errors import (
 
 log = logging.getLogger(__name__)
 
-DAMAGED = "The gallery's database is damaged, or is no database. Restore it from a backup."
+DAMAGED = "The gallery's database is damaged or not a database. Restore it from a backup."
 UNREACHABLE = "The gallery's database cannot be reached. Check that it runs, and INPAINT_STUDIO_DATABASE_URL."
 UNOPENED = "The gallery's database cannot be opened. Check who may read and write the data folder."
 READ_ONLY = "The gallery's database is read-only, so nothing can be changed. Check who may write to the data folder."
-UNSTORABLE = "A text or a number that was given cannot be stored. Check it and try again."
-OUT_OF_RANGE = "A value that was given is outside of what the gallery takes. Check it and try again."
-UNKNOWN = "The gallery's database refused a question. Look at the log, and start again with the newest version."
+UNSTORABLE = "A value cannot be stored. Check it and try again."
+OUT_OF_RANGE = "A value is outside the limits of the gallery. Check it and try again."
+UNKNOWN = "The gallery's database refused a query. See the log, and try the newest version."
 
 # By SQLite's result codes (https://sqlite.org/rescode.html), the extended ones first, then their lowest eight bits.
 _OF_SQLITE: dict[int, tuple[type[StudioError], str | None]] = {

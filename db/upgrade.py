@@ -112,8 +112,8 @@ def _upgrade_sqlite(connection: Connection, config: Config, wanted: str) -> None
         raise
     except Exception as error:
         raise DatabaseUnusable(
-            "The gallery's database could not be brought to this version, and was left as it was. "
-            "Use the version before, and look at the log."
+            "The gallery's database could not be brought to this version, and was left unchanged. Use the previous "
+            "version, and see the log."
         ) from error
     finally:
         connection.rollback()

@@ -18,8 +18,8 @@ def test_a_file_is_read_whole(tmp_path):
     ("make", "told"),
     [
         (Path.mkdir, "folder"),
-        (os.mkfifo, "no regular file"),
-        (lambda path: path.symlink_to("/dev/zero"), "no regular file"),
+        (os.mkfifo, "not a regular file"),
+        (lambda path: path.symlink_to("/dev/zero"), "not a regular file"),
         (lambda path: path.symlink_to(path.with_name("gone")), "No such file"),
         (lambda path: path.symlink_to(path), "symbolic links"),
         (lambda path: path.write_bytes(bytes(6)), "larger than 5 bytes"),
@@ -44,7 +44,7 @@ def test_no_file_is_left_open(tmp_path):
     before = len(os.listdir("/proc/self/fd")) if Path("/proc/self/fd").is_dir() else None
 
     for _ in range(20):
-        with pytest.raises(OSError, match="no regular file"):
+        with pytest.raises(OSError, match="not a regular file"):
             read_regular(tmp_path / "fifo", 5)
         with pytest.raises(OSError, match="folder"):
             read_regular(tmp_path, 5)

@@ -162,7 +162,7 @@ def test_an_env_file_that_cannot_be_read_is_told_in_words(env, content, told):
         Settings()
 
 
-@pytest.mark.parametrize(("make", "told"), [(Path.mkdir, "folder"), (os.mkfifo, "no regular file")])
+@pytest.mark.parametrize(("make", "told"), [(Path.mkdir, "folder"), (os.mkfifo, "not a regular file")])
 def test_something_else_in_the_place_of_env_is_told_and_nothing_waits_for_it(env, make, told):
     make(env)
 

@@ -57,7 +57,7 @@ def import_(
 ) -> None:
     """Import bundles, and pictures of other tools. Duplicates are skipped.
 
-    With --json one object per file: file, result (imported, already here, says nothing, refused), ids, known, tool,
+    With --json one object per file: file, result (imported, already here, no metadata, refused), ids, known, tool,
     stated, reason; and id, where it is one. Ends with 2 if anything was refused, after importing everything else.
     """
     with exit_codes():

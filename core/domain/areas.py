@@ -130,10 +130,10 @@ def advice(found: tuple[Share, ...], params: InpaintParams) -> Advice | None:
     if not few:
         return _softness(found)
     least = min(few, key=lambda share: max(share.now))
-    which = f"The mask has {len(found)} parts far apart: the smallest" if len(found) > 1 else "The painted part"
-    words = f"{which} gets {least.now} pixels of the model, too few for detail."
+    which = f"The mask has {len(found)} parts far apart: the smallest" if len(found) > 1 else "The masked area"
+    words = f"{which} gets {least.now} pixels in the model's input, too few for detail."
     if not least.gains:
-        return Advice(f"{words} Less context or a larger working size gives it more.", None)
+        return Advice(f"{words} Less context or a higher processing resolution gives it more.", None)
     instead = SEPARATE if len(found) > 1 else MASKED
     return Advice(f"{words} With “{AREAS[instead]}” it gets {least.alone}.", instead)
 
@@ -144,7 +144,7 @@ def _softness(found: tuple[Share, ...]) -> Advice | None:
         return None
     return Advice(
         f"What the model paints here is enlarged {times:.0f} times, so it will be softer than the picture around it. "
-        "A smaller mask or a larger working size makes it sharper.",
+        "A smaller mask or a higher processing resolution makes it sharper.",
         None,
     )
 

@@ -106,13 +106,13 @@ def profile_notes(opened: Image.Image, picture: Image.Image) -> Iterator[str]:
         yield understood.problem
     elif understood.space is not None:
         yield (
-            f"This picture has the colour profile “{understood.space.name}”: the model sees its colours as sRGB, and "
-            "the result keeps the profile."
+            f"This picture has the colour profile “{understood.space.name}”: the model sees its colours converted to "
+            "sRGB, and the result keeps the profile."
         )
 
 
-UNFIT = "The colour profile of this picture is for {} colours, so its own are taken for sRGB."
-DAMAGED = "The colour profile of this picture cannot be read: its colours are taken for sRGB."
+UNFIT = "The colour profile of this picture is for {} colours, so its colours are treated as sRGB."
+DAMAGED = "The colour profile of this picture cannot be read; its colours are treated as sRGB."
 
 
 @dataclass(frozen=True, slots=True)

@@ -64,7 +64,7 @@ class Drawing:
 
     def __post_init__(self) -> None:
         if len(self.objects) > MAX_OBJECTS:
-            raise InvalidMask(f"This drawing has {len(self.objects)} strokes; at most {MAX_OBJECTS} are taken.")
+            raise InvalidMask(f"This drawing has {len(self.objects)} strokes; the limit is {MAX_OBJECTS}.")
         if not all(isinstance(item, Mapping) for item in self.objects):
             raise InvalidMask("This drawing cannot be read. Clear it and paint again.")
 

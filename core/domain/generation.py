@@ -252,8 +252,8 @@ class Generation:
         """Raises InvalidMove for an imported picture."""
         if self.is_imported_picture:
             raise InvalidMove(
-                f"Generation {self.id} is a picture from another program: what it was painted over, and where, is not "
-                "known, so it cannot be run again. Load it into Inpaint with its parameters, and paint a mask."
+                f"Generation {self.id} was imported from another program: its original and mask are not known, so it "
+                "cannot be run again. Load it into Inpaint with its parameters, and paint a mask."
             )
 
     @property

@@ -144,7 +144,7 @@ class Imported:
 
 
 def too_long_in_words(name: str) -> str:
-    return f"its {PARAMETERS[name].title.lower()} is longer than the {MAX_PROMPT:,} characters that are taken"
+    return f"its {PARAMETERS[name].title.lower()} is longer than the {MAX_PROMPT:,} characters that are allowed"
 
 
 def _is_too_long(name: str, value: Any) -> bool:

@@ -38,5 +38,5 @@ def checked_text(text: object, what: str, longest: int) -> str:
     if not isinstance(text, str) or "\x00" in text or any("\ud800" <= c <= "\udfff" for c in text):
         raise InvalidInput(f"The {what} holds characters that are not text.")
     if len(text) > longest:
-        raise InvalidInput(f"The {what} has {len(text):,} characters; at most {longest:,} are taken.")
+        raise InvalidInput(f"The {what} has {len(text):,} characters; the limit is {longest:,}.")
     return text

@@ -112,8 +112,8 @@ def extended(picture: Image.Image, extension: Extension, *, max_pixels: int | No
     size = Size(*picture.size)
     if max_pixels is not None and extension.of(size).pixels > max_pixels:
         raise ImageTooLarge(
-            f"The picture would have {extension.of(size)} pixels, and at most {max_pixels / 1e6:.0f} megapixels are "
-            "taken. Add less."
+            f"The picture would have {extension.of(size)} pixels; the limit is {max_pixels / 1e6:.0f} megapixels. "
+            "Add less."
         )
     result = _flowing(picture, extension).resize(extension.of(size).sides, Image.Resampling.BICUBIC)
     if picture.mode == "RGBA":

@@ -72,7 +72,7 @@ def read_picture(
     Raises InvalidImage or ImageTooLarge, before decoding where the header is enough to know; and what decoding raises.
     """
     if len(data) > MAX_FILE_BYTES:
-        raise ImageTooLarge(f"This file has {len(data) / 1e6:.0f} MB; at most {MAX_FILE_BYTES // 2**20} MiB are taken.")
+        raise ImageTooLarge(f"This file has {len(data) / 1e6:.0f} MB; the limit is {MAX_FILE_BYTES // 2**20} MiB.")
     with _errors_in_words():
         facts = facts_of(data)
         # Some libraries make room for all pixels as soon as they open a file; that of AVIF reads its header first.
@@ -86,7 +86,7 @@ def read_picture(
             image, said = _normalised(opened), about(opened)
             notes += colour.profile_notes(opened, image)
             if said.dropped:
-                notes.append(f"Metadata of this file that is not kept: {', '.join(said.dropped)}.")
+                notes.append(f"Metadata that will not be kept: {', '.join(said.dropped)}.")
             return Picture(image, tuple(notes), said.block)
 
 
@@ -98,7 +98,7 @@ def _errors_in_words() -> Iterator[None]:
         raise
     except MemoryError as error:
         raise OutOfMemory(
-            "There was not enough memory to open this picture. Make it smaller, or close other programs."
+            "Not enough memory to open this picture. Make it smaller, or close other programs."
         ) from error
     except Exception as error:
         # A decoder raises what it meets in a stranger's file: OSError, SyntaxError, RuntimeError, struct.error, ...
@@ -109,8 +109,8 @@ def _check_size(size: tuple[int, int], max_pixels: int) -> None:
     width, height = size
     if width * height > max_pixels:
         raise ImageTooLarge(
-            f"This picture has {width * height / 1e6:.0f} megapixels; at most {max_pixels / 1e6:.0f} are taken. "
-            "Make it smaller and try again."
+            f"This picture has {width * height / 1e6:.0f} megapixels; the limit is {max_pixels / 1e6:.0f}. Make it "
+            "smaller and try again."
         )
     if min(size) < MIN_SIDE:
         raise InvalidImage(f"This picture is {width} x {height} pixels; each side needs at least {MIN_SIDE}.")
@@ -120,7 +120,7 @@ def _notes(opened: Image.Image, data: bytes) -> list[str]:
     notes = []
     if opened.format == "MPO":
         # Phones put a depth or gain map, stereo cameras the other eye, behind the photo: that is no animation.
-        notes.append("This photo holds further pictures, such as a depth or gain map: only the photo itself is used.")
+        notes.append("This photo contains further images, such as a depth or gain map; only the photo itself is used.")
     elif getattr(opened, "n_frames", 1) > 1:
         notes.append("This file is an animation: only its first frame is used.")
     if opened.mode in LOSSY_MODES:
@@ -128,7 +128,7 @@ def _notes(opened: Image.Image, data: bytes) -> list[str]:
     if opened.mode == "P":
         notes.append("Palette colours are converted to full colour (without loss).")
     if opened.format == "PNG" and data[24] == 16 and opened.mode != "I;16":
-        notes.append("16 bits a channel are read as 8: the picture library keeps 16 bits only for grey pictures.")
+        notes.append("16 bits per channel are read as 8; only grey pictures keep 16 bits.")
     return notes
 
 

@@ -79,7 +79,7 @@ class _Counted:
 
 def _too_much(what: str, most: int) -> ImageTooLarge:
     return ImageTooLarge(
-        f"This file holds more than {most / 1e6:.1f} MB of {what}, which no camera and no program writes. "
+        f"This file holds more than {most / 1e6:.1f} MB of {what}, far more than any camera or program writes. "
         "Export the picture again without metadata."
     )
 
@@ -177,8 +177,8 @@ def _jpeg(data: bytes, counted: _Counted) -> tuple[int, int] | None:
             scans += 1
             if size and scans > MAX_SCANS and scans * size[0] * size[1] > SCANNED_PIXELS:
                 raise ImageTooLarge(
-                    f"This JPEG file draws its picture more than {MAX_SCANS} times over, which no program needs. "
-                    "Export it again."
+                    f"This JPEG file draws its picture more than {MAX_SCANS} times over, more than any program "
+                    "needs. Export it again."
                 )
             continue
         if marker in _FRAMES and len(content) >= 5 and not scans:

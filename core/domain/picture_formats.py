@@ -80,7 +80,7 @@ def sentence_for(data: bytes) -> str:
     told = _told(data)
     if told is None:
         return "This file cannot be read as a picture. Use a PNG, JPEG, WEBP or AVIF file."
-    return f"This file is {told[0]}, which is not taken here. {told[1]}"
+    return f"This file is {told[0]}, which is not supported. {told[1]}"
 
 
 def _told(data: bytes) -> tuple[str, str] | None:

@@ -32,7 +32,7 @@ def search_terms(text: str) -> tuple[Term, ...]:
         if words:
             found.append(Term(words, bool(star) or (not phrase and word.endswith("*"))))
     if sum(len(term.words) for term in found) > MAX_WORDS:
-        raise InvalidInput(f"A search takes at most {MAX_WORDS} words.")
+        raise InvalidInput(f"A search can have at most {MAX_WORDS} words.")
     return tuple(found)
 
 

@@ -39,7 +39,7 @@ def similar(image: Image.Image, at: tuple[int, int], *, tolerance: int, connecte
     """
     column, row = at
     if not (0 <= column < image.width and 0 <= row < image.height) or not 0 <= tolerance <= MAX_TOLERANCE:
-        raise InvalidMask("This place or this tolerance cannot be used. Choose again.")
+        raise InvalidMask("This point or tolerance is invalid. Choose again.")
     colours = np.asarray(image.convert("RGB"))
     alike = np.ones(colours.shape[:2], bool)
     for channel in np.moveaxis(colours, 2, 0):

@@ -38,9 +38,9 @@ class Axis:
         if not self.values:
             raise InvalidInput(f"{self.title}: give at least one value.")
         if not all(_fits(self.name, value) for value in self.values):
-            raise InvalidParams(f"{self.title}: a value is not of its kind, or outside of its limits.")
+            raise InvalidParams(f"{self.title}: a value is invalid or outside the limits.")
         if len(set(self.values)) < len(self.values):
-            raise InvalidInput(f"{self.title}: a value is there twice.")
+            raise InvalidInput(f"{self.title}: a value occurs twice.")
 
     @property
     def title(self) -> str:
@@ -69,7 +69,7 @@ class Axis:
         part, by = str(self.values[0]), str(value)
         if part not in params.prompt or not part:
             told = part if len(part) <= MAX_TOLD else f"{part[:MAX_TOLD]}…"
-            raise InvalidParams(f"Prompt: the first value of the sheet, “{told}”, must be a part of the prompt.")
+            raise InvalidParams(f"Prompt: the first value, “{told}”, must occur in the prompt.")
         length = len(params.prompt) + params.prompt.count(part) * (len(by) - len(part))
         if length > MAX_PROMPT:
             # Not made first: a letter that stands for a page makes gigabytes of a prompt.
@@ -86,9 +86,9 @@ class Sheet:
 
     def __post_init__(self) -> None:
         if self.rows is not None and self.rows.name == self.columns.name:
-            raise InvalidInput("Columns and rows vary the same parameter. Choose another one for the rows.")
+            raise InvalidInput("Columns and rows vary the same parameter. Choose a different one for the rows.")
         if self.cells > MAX_CELLS:
-            raise InvalidInput(f"This sheet has {self.cells} pictures; at most {MAX_CELLS} are made at once.")
+            raise InvalidInput(f"This sheet has {self.cells} pictures; the limit is {MAX_CELLS}.")
 
     @property
     def cells(self) -> int:
@@ -155,7 +155,7 @@ def _numbers(parameter: Number, parts: Sequence[str]) -> Iterable[int | float]:
             found = _span(span[1], span[2], span[3], parameter.step) if span else [Decimal(part)]
             fits = all(number in parameter for number in found)
         except InvalidOperation:
-            raise InvalidInput(f"{parameter.title}: “{part}” is not a number. Divide them by commas.") from None
+            raise InvalidInput(f"{parameter.title}: “{part}” is not a number. Separate values with commas.") from None
         if not fits:
             # Before it is made an int: that of 1e999999999 would fill the memory.
             raise InvalidParams(
@@ -173,5 +173,5 @@ def _span(first: str, last: str, by: str | None, step: float) -> list[Decimal]:
         raise InvalidInput(f"{first}-{last} is not a range from a smaller number to a larger one.")
     count = int((high - low) / each) + 1
     if count > MAX_CELLS:
-        raise InvalidInput(f"{first}-{last} has {count} values; at most {MAX_CELLS} are made at once.")
+        raise InvalidInput(f"{first}-{last} has {count} values; the limit is {MAX_CELLS}.")
     return [low + nth * each for nth in range(count)]

@@ -24,7 +24,7 @@ class OneCaller:
             raise Busy
         if self._closed:
             self._lock.release()
-            raise ModelUnavailable("This model was put away to make room for another one. Run it again.")
+            raise ModelUnavailable("This model was unloaded to make room for another one. Run it again.")
 
     def __exit__(self, *_: object) -> None:
         self._lock.release()

@@ -76,7 +76,7 @@ def _loaded(source: Source, device: Device, *, safety_checker: bool) -> Any:
     except Exception as error:  # whatever the libraries raise over files that are not what they take
         if memory.is_lack_of_memory(error):
             raise
-        raise DamagedModel(f"This model cannot be loaded: {_first_line(error)} Get a complete copy of it.") from error
+        raise DamagedModel(f"This model cannot be loaded: {_first_line(error)} Download or copy it again.") from error
     _check_pipeline(pipe)
     denoiser = getattr(pipe, source.family.denoiser)
     denoiser.register_to_config(**{k: v for k, v in source.family.missing.items() if k not in denoiser.config})
@@ -101,7 +101,7 @@ def _encoders(folder: Path, index: Mapping[str, Any], saved: Mapping[str, Any]) 
         encoders[name], told = kind.from_pretrained(str(folder / name), **saved, output_loading_info=True)
         if missing := sorted(told["missing_keys"]):
             raise DamagedModel(
-                f"The {name} of this model lacks some of its weights ({missing[0]}). Get a complete copy of it."
+                f"The {name} of this model lacks some of its weights ({missing[0]}). Download or copy it again."
             )
     return encoders
 
@@ -127,17 +127,17 @@ def _check_words(pipe: Any, family: Family) -> None:
         if not embedded // 2 <= known <= embedded:
             raise DamagedModel(
                 f"The {name} of this model knows {known} words, and its text encoder {embedded}: one of its files is "
-                "missing or of another model. Get a complete copy of it."
+                "missing or of another model. Download or copy it again."
             )
         longest = getattr(encoder.config, "max_position_embeddings", None)
         if family.max_sequence_length is None and longest and tokenizer.model_max_length > longest:
             raise DamagedModel(
                 f"The {name} of this model does not say how long a prompt may be (model_max_length, in "
-                "tokenizer_config.json). Get a complete copy of it."
+                "tokenizer_config.json). Download or copy it again."
             )
         if family.is_told_by_chat and not tokenizer.chat_template:
             raise DamagedModel(
-                f"The {name} of this model lacks its chat_template.jinja. Get a complete copy of the model."
+                f"The {name} of this model lacks its chat_template.jinja. Download or copy the model again."
             )
 
 
@@ -164,7 +164,7 @@ def _check_pipeline(pipe: Any) -> None:
         parameters = getattr(component, "parameters", None)
         # Left without values when the file lacks them.
         if parameters is not None and any(parameter.is_meta for parameter in parameters()):
-            raise DamagedModel(f"The {name} of this model lacks some of its weights. Get a complete copy of it.")
+            raise DamagedModel(f"The {name} of this model lacks some of its weights. Download or copy it again.")
 
 
 def denoiser_of(pipe: Any) -> Any:

@@ -48,7 +48,7 @@ def shift_map(lab: NDArray[np.uint8], hole: NDArray[np.bool_]) -> NDArray[np.uin
     )
     if done.returncode:
         log.error("the shift map ended with %s: %s", done.returncode, done.stderr.decode(errors="replace").strip())
-        raise BrokenResult("Content fill found nothing to fill this with. Paint a larger or another part.")
+        raise BrokenResult("Content fill found nothing to fill this with. Mask a larger or a different area.")
     filled: NDArray[np.uint8] = np.load(io.BytesIO(done.stdout), allow_pickle=False)
     return filled
 

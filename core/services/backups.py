@@ -87,7 +87,7 @@ class Backups:
 
     def _database(self) -> Path:
         if self.database is None:
-            raise InvalidInput("This database is no SQLite file: use its own tools for backups, such as pg_dump.")
+            raise InvalidInput("This database is not SQLite: use its own backup tools, such as pg_dump.")
         return self.database
 
     def _check_room(self, database: Path) -> None:

@@ -223,8 +223,8 @@ class Gallery:
     def _remove_orphans(self, orphans: Sequence[str], stored: int, most_files: bool) -> tuple[str, ...]:
         if 2 * len(orphans) > stored and not most_files:
             raise TooManyOrphans(
-                f"{len(orphans):,} of {stored:,} stored files would go: the database may not be the one that belongs "
-                "to this folder, or its rows were lost. Nothing was moved. If they shall go, add --yes-most-files."
+                f"{len(orphans):,} of {stored:,} stored files would be deleted: the database may not belong to this "
+                "folder, or rows were lost. Nothing was moved. To delete them anyway, add --yes-most-files."
             )
         return self.collector.discard(orphans)
 

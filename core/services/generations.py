@@ -139,7 +139,7 @@ class Generations:
             self.resume(id)
             return id
         if status not in (Status.FAILED, Status.CANCELLED):
-            raise InvalidMove(f"This generation is {status}, so there is nothing to try again. Use Re-run instead.")
+            raise InvalidMove(f"This generation is {status}, so it cannot be retried. Use Re-run instead.")
         return self.rerun(id, session=session)
 
     def is_active(self, id: str) -> bool:

@@ -41,7 +41,7 @@ ZIP = b"PK"
 class Result(StrEnum):
     IMPORTED = "imported"
     KNOWN = "already here"
-    SILENT = "says nothing"
+    SILENT = "no metadata"
     REFUSED = "refused"
 
 
@@ -107,7 +107,7 @@ class Imports:
         says = self.read(data, picture) or (read_text(beside, models=self.models()) if beside else None)
         tool, stated = (says.tool, tuple(sorted(says.params))) if says else (None, ())
         if says is None and not silent:
-            return ImportedFile(name, Result.SILENT, reason="It says nothing about how it was made.")
+            return ImportedFile(name, Result.SILENT, reason="It has no generation metadata.")
         key = self.images.put(picture.image)
         known = self.found.find(pixels_sha256(picture.image), _ours(says).created_at)
         if known is not None:

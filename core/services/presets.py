@@ -97,7 +97,7 @@ def _stem(name: str) -> str:
 
 def _read(data: bytes) -> dict[str, dict[str, Any]]:
     if len(data) > MAX_FILE_BYTES:
-        raise InvalidPresets(f"This file is larger than {MAX_FILE_BYTES // 2**20} MiB. Presets need far less.")
+        raise InvalidPresets(f"This file is larger than {MAX_FILE_BYTES // 2**20} MiB. Preset files are much smaller.")
     try:
         file = json.loads(data)
         kind, schema, presets = file["kind"], file["schema"], dict(file["presets"])
@@ -108,7 +108,7 @@ def _read(data: bytes) -> dict[str, dict[str, Any]]:
     if schema > SCHEMA:
         raise InvalidPresets(f"These presets were written by a newer version (schema {schema}). Update first.")
     if len(presets) > MAX_IN_FILE:
-        raise InvalidPresets(f"This file holds {len(presets)} presets; at most {MAX_IN_FILE} are taken at once.")
+        raise InvalidPresets(f"This file holds {len(presets)} presets; the limit is {MAX_IN_FILE}.")
     return {_name(name): _values(name, values) for name, values in presets.items()}
 
 

@@ -85,7 +85,7 @@ class Prompts:
 
         if odd := next((file for _, file in self._files() if not file.is_file()), None):
             # The library would open it, and wait for ever.
-            raise InvalidParams(f"{title}: {odd.name} in the wildcards folder is no file. Take it away.")
+            raise InvalidParams(f"{title}: {odd.name} in the wildcards folder is not a file. Remove it.")
         manager = WildcardManager(root_map={"": [folder for folder in self.folders if folder.is_dir()]})
         try:
             return RandomPromptGenerator(manager, seed=seed).generate(text, 1)[0].strip()
@@ -138,7 +138,7 @@ def _left_open(text: str) -> str | None:
     for sign in text:
         depth += (sign == "{") - (sign == "}")
         if depth < 0:
-            return "a bracket } closes none. Write \\} if it is text."
+            return "a bracket } has no opening bracket. Write \\} for literal text."
     if depth:
         return "a bracket { is not closed. Write choices as {red|blue}, and \\{ if it is text."
     opened = LEFT_OPEN.search(WILDCARD.sub(" ", text))

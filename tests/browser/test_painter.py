@@ -153,7 +153,7 @@ def test_fifty_steps_can_be_taken_back(mia):
     for _ in range(60):
         mia.page.keyboard.press("Control+z")
 
-    assert "Nothing is painted yet" in share(mia)
+    assert "Nothing is masked yet" in share(mia)
     assert not stored(mia).any()
 
 
@@ -407,8 +407,8 @@ def test_corners_are_taken_back_and_a_polygon_is_dropped(mia):
     choose(mia, "Brush")
     left = share(mia)
 
-    assert "Nothing is painted yet" in dropped
-    assert "Nothing is painted yet" in left
+    assert "Nothing is masked yet" in dropped
+    assert "Nothing is masked yet" in left
     assert mia.mask is None
 
 

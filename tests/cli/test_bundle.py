@@ -59,13 +59,13 @@ def test_a_folder_of_other_tools_pictures_comes_in_with_one_line_a_file(run, stu
         "a1111.jpg": "imported",
         "comfyui.webp": "imported",
         "invokeai.png": "imported",
-        "silent.png": "says nothing",
+        "silent.png": "no metadata",
         "broken.webp": "refused",
     }
     assert told["comfyui.webp"]["tool"] == "comfyui"
     assert "prompt" in told["invokeai.png"]["stated"]
     assert studio.gallery.get(told["a1111.jpg"]["id"]).source_name == "a1111.jpg"
-    assert "3 imported, 1 refused, 1 says nothing" in " ".join(result.stderr.split())
+    assert "3 imported, 1 refused, 1 no metadata" in " ".join(result.stderr.split())
 
 
 def test_pictures_that_say_nothing_come_in_with_a_switch_or_with_a_text_beside_them(run, studio, tmp_path):

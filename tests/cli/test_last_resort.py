@@ -36,7 +36,7 @@ def test_an_error_that_nobody_has_foreseen_is_a_sentence_with_its_number_in_the_
     assert result.exit_code == 1
     assert "Traceback" not in result.stderr
     assert "secret" not in result.stderr
-    number = re.search(r"\(number ([0-9a-f]{8})\)", result.stderr)[1]
+    number = re.search(r"\(error ([0-9a-f]{8})\)", result.stderr)[1]
     log = (data / last_resort.LOG).read_text("utf-8")
     assert number in log
     assert "Traceback" in log
@@ -87,4 +87,4 @@ def test_a_fifo_is_not_waited_for(data, tmp_path, command):
     result = CliRunner().invoke(cli.app, [*arguments, str(tmp_path / "picture.png")])
 
     assert result.exit_code in (1, 2)
-    assert "no regular file" in result.stderr
+    assert "not a regular file" in result.stderr

@@ -61,7 +61,7 @@ def test_values_are_read_as_artists_write_them(name, text, values):
         ("num_inference_steps", "4.5", "whole numbers"),
         ("num_inference_steps", "", "at least one"),
         ("num_inference_steps", "4, 4", "twice"),
-        ("seed", "1-1000000000000", "at most"),
+        ("seed", "1-1000000000000", "the limit is 100"),
         ("seed", "5-1", "smaller number"),
         ("seed", "1-5 (+0)", "smaller number"),
         ("size", "64", "can vary"),
@@ -88,7 +88,7 @@ def test_the_same_parameter_on_both_sides_is_refused():
 
 
 def test_too_many_pictures_are_refused():
-    with pytest.raises(InvalidInput, match="at most 100"):
+    with pytest.raises(InvalidInput, match="the limit is 100"):
         Sheet(Axis("seed", tuple(range(50))), Axis("num_inference_steps", (10, 20, 30)))
 
 

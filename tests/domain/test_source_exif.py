@@ -103,7 +103,7 @@ def test_what_belongs_to_the_old_file_is_left_out_and_said():
     kept = read_back(picture.exif)
     assert not {Base.Orientation, Base.ImageWidth} & set(kept)
     assert not {Base.MakerNote, Base.UserComment, Base.ExifImageWidth} & set(kept.get_ifd(Ifd.Exif))
-    assert picture.notes == ("Metadata of this file that is not kept: maker notes.",)
+    assert picture.notes == ("Metadata that will not be kept: maker notes.",)
 
 
 def test_a_file_is_upright_has_its_own_size_and_says_where_only_if_asked():

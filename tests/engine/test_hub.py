@@ -420,11 +420,11 @@ def test_a_repository_that_is_gone_is_said_to_be_gone(hub, catalogue):
 
 
 def test_a_revision_that_is_not_there_is_named(hub, catalogue):
-    with pytest.raises(RepositoryGone, match="no revision called v9"):
+    with pytest.raises(RepositoryGone, match="no revision v9"):
         catalogue().download(f"{MODEL}@v9", ignore)
 
 
-@pytest.mark.parametrize(("status", "words"), [(429, "slow down"), (500, "problem of its own"), (503, "status 503")])
+@pytest.mark.parametrize(("status", "words"), [(429, "limits the rate"), (500, "has a problem"), (503, "status 503")])
 def test_a_hub_in_trouble_is_told_from_a_missing_network(hub, catalogue, status, words):
     hub.status = status
 
@@ -537,7 +537,7 @@ def test_a_token_that_cannot_be_sent_is_told_without_showing_it(hub, settings, t
 
     changed = settings.model_copy(update={"hf_token": Given()})
 
-    with pytest.raises(TokenMissing, match="Copy it anew") as told:
+    with pytest.raises(TokenMissing, match="Copy it again") as told:
         Catalogue(changed, cache=tmp_path, endpoint=hub.address, dtype="float32").download(MODEL, ignore)
 
     assert token not in str(told.value)

@@ -100,7 +100,7 @@ def test_pictures_of_every_tool_are_offered_and_taken(inpaint, name):
 def test_a_prompt_that_is_too_long_is_told_and_the_rest_is_offered(inpaint):
     page = upload(inpaint(), commented(TEXT.format(seed=42, model="x").replace("blurry", "b" * 20_001), "WEBP"))
 
-    assert "its negative prompt is longer than the 20,000 characters that are taken" in words_on(page)
+    assert "its negative prompt is longer than the 20,000 characters that are allowed" in words_on(page)
     assert not page.button(key=f"{draft_id(page)}.use-said").disabled
 
 

@@ -141,7 +141,7 @@ def test_a_database_that_cannot_even_be_read_says_why(tmp_path):
     settings.data.mkdir()
     (settings.data / "studio.db").write_bytes(b"this is no database" * 1000)
 
-    with pytest.raises(StudioError, match="damaged, or is no database"):
+    with pytest.raises(StudioError, match="damaged or not a database"):
         make_studio(settings, FakeInpainter(), Clock())
 
 

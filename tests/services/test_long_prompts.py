@@ -123,6 +123,6 @@ def test_a_picture_with_a_longer_prompt_comes_in_and_it_is_told_and_kept(studio)
 
     kept = studio.gallery.get(*done.ids)
     assert done.result is Result.IMPORTED
-    assert done.reason == "Its prompt is longer than the 20,000 characters that are taken."
+    assert done.reason == "Its prompt is longer than the 20,000 characters that are allowed."
     assert kept.params.prompt == ""
     assert kept.record.imported.raw["prompt"] == PROMPT + "x"

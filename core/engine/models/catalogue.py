@@ -28,8 +28,8 @@ MODELS: tuple[ModelSpec, ...] = (
         key="pocket-inpaint",
         title="Pocket (bundled)",
         description=(
-            "A very small inpainting model, trained for this program on drawn pictures. It is here to try everything "
-            "in seconds on any machine; it knows only the words it lists."
+            "A very small inpainting model, trained for Inpaint Studio on drawn pictures, to try everything in "
+            "seconds on any machine. It knows only the words listed."
         ),
         native_px=128,
         folder="assets/models/pocket-inpaint",
@@ -42,8 +42,8 @@ MODELS: tuple[ModelSpec, ...] = (
         key="content-fill",
         title="Content fill, for removing (bundled)",
         description=(
-            "No model: it continues what surrounds the mask, with grain and texture, at once and without words. "
-            "Prompt, seed, steps and guidance have no part in it."
+            "Not a diffusion model: it continues the surroundings of the mask, with grain and texture, in a moment. "
+            "Prompt, seed, steps and guidance are not used."
         ),
         native_px=256,
         licence="Apache 2.0 (OpenCV)",
@@ -74,7 +74,7 @@ MODELS: tuple[ModelSpec, ...] = (
     ModelSpec(
         key="sd15-inpainting",
         title="Stable Diffusion 1.5 inpainting",
-        description="Made for inpainting: it sees the picture around the mask and continues it.",
+        description="An inpainting model: it sees the picture around the mask and continues it.",
         native_px=512,
         repository="stable-diffusion-v1-5/stable-diffusion-inpainting",
         licence="CreativeML Open RAIL-M",
@@ -87,8 +87,8 @@ MODELS: tuple[ModelSpec, ...] = (
         key="sd14",
         title="Stable Diffusion 1.4",
         description=(
-            "The general model of the first release. At a strength below 1 it keeps shapes and colours of what was "
-            "there; an inpainting model fits better into the surroundings."
+            "The general model of the first release. At a strength below 1 it keeps shapes and colours of the "
+            "original; an inpainting model blends better with the surroundings."
         ),
         native_px=512,
         repository="CompVis/stable-diffusion-v1-4",
@@ -101,7 +101,9 @@ MODELS: tuple[ModelSpec, ...] = (
     ModelSpec(
         key="sdxl-inpainting",
         title="Stable Diffusion XL inpainting",
-        description="Made for inpainting, at twice the size of Stable Diffusion 1.5. Keep the strength just below 1.",
+        description=(
+            "An inpainting model at twice the resolution of Stable Diffusion 1.5. Keep the strength just below 1."
+        ),
         native_px=1024,
         repository="diffusers/stable-diffusion-xl-1.0-inpainting-0.1",
         licence="CreativeML Open RAIL++-M",
@@ -113,7 +115,7 @@ MODELS: tuple[ModelSpec, ...] = (
     ModelSpec(
         key="sd3-medium",
         title="Stable Diffusion 3 medium",
-        description="A general model with a better grasp of sentences. Its makers ask to accept their licence first.",
+        description="A general model that understands sentences better. Its licence must be accepted first.",
         native_px=1024,
         repository="stabilityai/stable-diffusion-3-medium-diffusers",
         licence_url="https://huggingface.co/stabilityai/stable-diffusion-3-medium-diffusers",
@@ -123,7 +125,7 @@ MODELS: tuple[ModelSpec, ...] = (
     ModelSpec(
         key="flux1-fill",
         title="FLUX.1 Fill [dev]",
-        description="Made for inpainting, with 12 billion parameters. For a large graphics card, or much patience.",
+        description="An inpainting model with 12 billion parameters, for a large graphics card.",
         native_px=1024,
         repository="black-forest-labs/FLUX.1-Fill-dev",
         licence="FLUX.1 [dev] Non-Commercial",
@@ -136,7 +138,7 @@ MODELS: tuple[ModelSpec, ...] = (
     ModelSpec(
         key="z-image-turbo",
         title="Z-Image Turbo",
-        description="A general model with 6 billion parameters that needs eight steps only. For a graphics card.",
+        description="A general model with 6 billion parameters that needs only eight steps, for a graphics card.",
         native_px=1024,
         repository="Tongyi-MAI/Z-Image-Turbo",
         licence_url="https://huggingface.co/Tongyi-MAI/Z-Image-Turbo",
@@ -146,7 +148,7 @@ MODELS: tuple[ModelSpec, ...] = (
     ModelSpec(
         key="qwen-image",
         title="Qwen-Image",
-        description="A large general model that can also write words into a picture. For a large graphics card.",
+        description="A large general model that can also render text, for a large graphics card.",
         native_px=1024,
         repository="Qwen/Qwen-Image",
         licence_url="https://huggingface.co/Qwen/Qwen-Image",
@@ -157,8 +159,8 @@ MODELS: tuple[ModelSpec, ...] = (
         key="kandinsky-22-inpaint",
         title="Kandinsky 2.2 inpainting",
         description=(
-            "Made for inpainting. A second model, which is downloaded with it, first imagines what the words look "
-            "like. It always begins with pure noise."
+            "An inpainting model. A second model, downloaded with it, turns the prompt into an image embedding "
+            "first. It always starts from pure noise."
         ),
         native_px=512,
         repository="kandinsky-community/kandinsky-2-2-decoder-inpaint",
@@ -263,7 +265,8 @@ class Catalogue:
             if spec.repository:
                 problem = str(error).partition(". ")[0]
                 raise ModelNotDownloaded(
-                    f"The download of this model is not complete. {problem}. Download it again: what is whole is kept."
+                    f"The download of this model is not complete. {problem}. Download it again: complete files are "
+                    "kept."
                 ) from None
             raise
         self.beside(folder)
@@ -332,7 +335,7 @@ class Catalogue:
         spec = ModelSpec(
             key=key,
             title=match["repository"],
-            description="A model from the hub.",
+            description="A model from the Hugging Face hub.",
             native_px=512,
             repository=match["repository"],
             revision=match["revision"] or "main",
@@ -349,7 +352,7 @@ def read_index(folder: Path) -> Mapping[str, Any]:
     """The content of model_index.json. Raises DamagedModel."""
     index = integrity.read_object(folder / INDEX)
     if index is None:
-        raise DamagedModel("The model_index.json of this model is missing. Get a complete copy of it.")
+        raise DamagedModel("The model_index.json of this model is missing. Download or copy it again.")
     return index
 
 

@@ -83,8 +83,8 @@ class Family:
         """Raises NotAnInpaintingModel if it is but a part of one, ModelUnavailable if its package is not there."""
         if self.part_of:
             raise NotAnInpaintingModel(
-                f"This model is a part of {self.part_of}: it tells that one what the words mean, and cannot paint "
-                "alone. Choose that one."
+                f"This model is a part of {self.part_of}: it tells that one what the words mean, and cannot paint on "
+                "its own. Choose that one."
             )
         if self.package and find_spec(self.package) is None:
             raise ModelUnavailable(

@@ -93,8 +93,8 @@ class Hub:
         """
         if self._offline:
             raise NoNetwork(
-                "This program is set to stay offline (INPAINT_STUDIO_OFFLINE), so nothing is downloaded. "
-                "Change that, or choose a model that is already here."
+                "Inpaint Studio is set to stay offline (INPAINT_STUDIO_OFFLINE). Change that, or choose a model that "
+                "is already downloaded."
             )
         progress = _Progress(on_progress)
         try:

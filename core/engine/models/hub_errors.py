@@ -46,8 +46,8 @@ def _check(token: str | None) -> None:
     """Raises TokenMissing if it could not be sent, which the libraries tell by showing it."""
     if token and not TOKEN.fullmatch(token):
         raise TokenMissing(
-            "Your access token holds characters that no token has, such as quotation marks, spaces, or a dash that a "
-            "word processor made longer. Copy it anew and put it as HF_TOKEN=hf_... into the file .env.",
+            "Your access token contains invalid characters, such as quotation marks, spaces, or a long dash. Copy it "
+            "again and put it as HF_TOKEN=hf_... into the file .env.",
             link=TOKENS,
         )
 
@@ -65,7 +65,7 @@ def _told(error: Exception, spec: ModelSpec, token: str | None, cache: Path) -> 
             return _told_of_answer(error.__cause__, spec, token)
         return NoNetwork(f"{NoNetwork()}{_proxy_hint()}", link=spec.url)
     if isinstance(error, errors.HFValidationError):
-        return RepositoryGone(f"{spec.repository} is not a name that the hub could have.")
+        return RepositoryGone(f"{spec.repository} is not a valid name on the hub.")
     if isinstance(error, OSError):
         return _told_of_disk(error, spec, cache)
     if isinstance(error, ImportError) and "socks" in str(error).lower():
@@ -79,7 +79,7 @@ def _told(error: Exception, spec: ModelSpec, token: str | None, cache: Path) -> 
         )
     log.error("the hub's library raised %s", type(error).__name__)  # its message may hold the token
     return NoNetwork(
-        f"The hub's address or its answer cannot be used ({type(error).__name__}). Check HF_ENDPOINT if you set it, "
+        f"The hub's address or its response is invalid ({type(error).__name__}). Check HF_ENDPOINT if you set it, "
         "and try again later.",
         link=spec.url,
     )
@@ -88,14 +88,14 @@ def _told(error: Exception, spec: ModelSpec, token: str | None, cache: Path) -> 
 def _told_of_disk(error: OSError, spec: ModelSpec, cache: Path) -> StudioError:
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
         return StorageFull(
-            "The model does not fit on the disk. Make room, then download it again: what has arrived is kept."
+            "The model does not fit on the disk. Make room, then download it again: it resumes where it stopped."
         )
     if error.errno in (errno.EROFS, errno.EACCES, errno.EPERM) or error.filename is not None:
         return StorageFull(
             f"The folder of models, {cache}, cannot be written to ({why(error)}). Allow it, or set "
             "HF_HOME to another folder, then download the model again."
         )
-    return NoNetwork("The download broke off. Try again: what has arrived is kept.", link=spec.url)
+    return NoNetwork("The download was interrupted. Try again: it resumes where it stopped.", link=spec.url)
 
 
 def _told_of_answer(error: Any, spec: ModelSpec, token: str | None) -> StudioError:
@@ -117,7 +117,7 @@ def _told_of_answer(error: Any, spec: ModelSpec, token: str | None) -> StudioErr
         )
     if isinstance(error, errors.RevisionNotFoundError):
         return RepositoryGone(
-            f"{spec.repository} has no revision called {spec.revision}. Look on its page for one that is there.",
+            f"{spec.repository} has no revision {spec.revision}. See its page for those that exist.",
             link=spec.url,
         )
     if status == 401 and token:
@@ -143,8 +143,8 @@ def _told_of_answer(error: Any, spec: ModelSpec, token: str | None) -> StudioErr
     if status in (404, 410):
         return RepositoryGone(link=spec.url)
     if status == 429:
-        return NoNetwork("The model hub asks to slow down. Try again in some minutes.", link=spec.url)
-    return NoNetwork(f"The model hub has a problem of its own (status {status}). Try again later.", link=spec.url)
+        return NoNetwork("The model hub limits the rate of requests. Try again in a few minutes.", link=spec.url)
+    return NoNetwork(f"The model hub has a problem (status {status}). Try again later.", link=spec.url)
 
 
 def _proxies() -> list[str]:

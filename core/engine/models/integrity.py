@@ -70,7 +70,7 @@ def check(folder: Path, choice: Choice) -> None:
     """Raises DamagedModel with the first file that is missing, unreadable, or not what its name says."""
     problem = _first_problem(folder, tuple((name, _state(folder / name)) for name in choice.files))
     if problem:
-        raise DamagedModel(f"{problem}. Get a complete copy of the model.")
+        raise DamagedModel(f"{problem}. Download or copy the model again.")
 
 
 def read_object(path: Path) -> dict[str, Any] | None:
@@ -80,7 +80,7 @@ def read_object(path: Path) -> dict[str, Any] | None:
     try:
         return _object(_text(path))
     except _Damaged as error:
-        raise DamagedModel(f"The file {path.name} of this model {error}. Get a fresh copy of it.") from error
+        raise DamagedModel(f"The file {path.name} of this model {error}. Download or copy it again.") from error
 
 
 def is_described(weights: Path) -> bool:
@@ -102,11 +102,11 @@ def _state(path: Path) -> tuple[int, ...] | str:
     try:
         about = path.stat()
     except FileNotFoundError:
-        return "leads nowhere: it is a link to a file that is gone" if path.is_symlink() else "is missing"
+        return "is a link to a missing file" if path.is_symlink() else "is missing"
     except (OSError, ValueError) as error:
         return f"cannot be read ({why(error) if isinstance(error, OSError) else error})"
     if not stat.S_ISREG(about.st_mode):
-        return "is no regular file"
+        return "is not a regular file"
     if not os.access(path, os.R_OK):
         return "cannot be read (no permission)"
     return (about.st_size, about.st_mtime_ns, about.st_ctime_ns, about.st_ino) if about.st_size else "is empty"
@@ -148,9 +148,9 @@ def _bytes(path: Path) -> bytes:
     except OSError as error:
         raise _Damaged(f"cannot be read ({why(error)})") from error
     if data.startswith(b"version https://git-lfs"):
-        raise _Damaged("is only a pointer of git LFS, not the file itself")
+        raise _Damaged("is only a Git LFS pointer, not the file itself")
     if data.lstrip()[:15].lower().startswith((b"<!doctype", b"<html")):
-        raise _Damaged("is a page of the web, not the file itself")
+        raise _Damaged("is a web page, not the file itself")
     return data
 
 
@@ -158,20 +158,20 @@ def _text(path: Path) -> str:
     try:
         return _bytes(path).decode("utf-8")
     except UnicodeDecodeError as error:
-        raise _Damaged("is damaged: it is no text in UTF-8") from error
+        raise _Damaged("is damaged: not UTF-8 text") from error
 
 
 def _json(text: str) -> Any:
     try:
         return json.loads(text)
     except (ValueError, RecursionError) as error:
-        raise _Damaged("is damaged: it is no JSON") from error
+        raise _Damaged("is damaged: not JSON") from error
 
 
 def _object(text: str) -> dict[str, Any]:
     content = _json(text)
     if not isinstance(content, dict):
-        raise _Damaged("does not say what it should: it is no JSON object")
+        raise _Damaged("is not a JSON object, as expected")
     return content
 
 
@@ -189,7 +189,7 @@ def _check_object(path: Path) -> None:
 
 def _check_settings(path: Path) -> None:
     if not _object(_text(path)):
-        raise _Damaged("says nothing: it is an empty object")
+        raise _Damaged("is empty")
 
 
 def _check_names_its_class(path: Path) -> None:
@@ -213,7 +213,7 @@ def _check_fast_tokenizer(path: Path) -> None:
 def _check_vocabulary(path: Path) -> None:
     words = _object(_text(path))
     if not words or not all(type(number) is int for number in words.values()):
-        raise _Damaged("is no vocabulary: words with their numbers")
+        raise _Damaged("is not a vocabulary of words and numbers")
 
 
 def _check_template(path: Path) -> None:
@@ -221,7 +221,7 @@ def _check_template(path: Path) -> None:
     blocks = Counter(BLOCK.findall(text))
     is_closed = all(blocks[name] == blocks[f"end{name}"] for name in ("for", "if", "macro"))
     if "messages" not in text or not is_closed or text.count("{%") != text.count("%}"):
-        raise _Damaged("is damaged or cut off: it is no template of a chat")
+        raise _Damaged("is damaged or cut off: not a chat template")
 
 
 def _check_merges(path: Path) -> None:
@@ -241,7 +241,7 @@ def _check_sentencepiece(path: Path) -> None:
     """Pieces, how they were trained, and how text is prepared for them: the last two stand at the end."""
     data = _bytes(path)
     if not {1, 2, 3} <= set(_protobuf_fields(data)):
-        raise _Damaged("is damaged or cut off: it is no complete SentencePiece model")
+        raise _Damaged("is damaged or cut off: not a complete SentencePiece model")
 
 
 def _protobuf_fields(data: bytes) -> Iterator[int]:
@@ -249,7 +249,7 @@ def _protobuf_fields(data: bytes) -> Iterator[int]:
     while at < len(data):
         key, at = _varint(data, at)
         if key & 7 != 2:
-            raise _Damaged("is damaged: it is no SentencePiece model")
+            raise _Damaged("is damaged: not a SentencePiece model")
         size, at = _varint(data, at)
         at += size
         if at > len(data):
@@ -292,14 +292,14 @@ def _check_words(settings: Path) -> None:
     folder = settings.parent
     said, names = _object(_text(settings)), folder / "special_tokens_map.json"
     if not ("pad_token" in said or (names.exists() and "pad_token" in _object(_text(names)))):
-        raise _Damaged("does not say what short prompts are filled up with (pad_token), nor does another beside it")
+        raise _Damaged("does not name the padding token (pad_token), nor does another file beside it")
     vocabulary, merges = folder / "vocab.json", folder / "merges.txt"
     if (folder / "tokenizer.json").exists() or not (vocabulary.exists() and merges.exists()):
         return
     words, made = set(_object(_text(vocabulary))), {line.replace(" ", "") for line in _merges(merges)}
     letters = {word for word in words if len(word.removesuffix("</w>")) <= 1 or word.startswith("<")}
     if len(words - made - letters) > UNMADE or len(made - words) > UNMADE:
-        raise _Damaged("stands beside a merges.txt that is cut off, or of another vocabulary than vocab.json")
+        raise _Damaged("does not match merges.txt, which is cut off or belongs to another vocab.json")
 
 
 def _check_stored(path: Path) -> None:
@@ -308,7 +308,7 @@ def _check_stored(path: Path) -> None:
         return
     data = _bytes(path)
     if path.name != (hashlib.sha256(data).hexdigest() if len(path.name) == 64 else git_hash(data)):
-        raise _Damaged("is damaged: its bytes are not those that the hub has")
+        raise _Damaged("is damaged: its content differs from the hub's")
 
 
 # Weights -----------------------------------------------------------------------------------------------------
@@ -339,11 +339,11 @@ def _header(path: Path) -> tuple[dict[str, Any], int]:
         raise _Damaged(f"cannot be read ({why(error)})") from error
     if size > MAX_HEADER or len(text) < size:
         _bytes_of_another_kind(path)
-        raise _Damaged("is damaged or cut off: it is no safetensors file")
+        raise _Damaged("is damaged or cut off: not a safetensors file")
     try:
         header = _object(text.decode("utf-8"))
     except (UnicodeDecodeError, _Damaged) as error:
-        raise _Damaged("is damaged: it is no safetensors file") from error
+        raise _Damaged("is damaged: not a safetensors file") from error
     header.pop("__metadata__", None)
     return header, rest
 
@@ -353,9 +353,9 @@ def _bytes_of_another_kind(path: Path) -> None:
     with path.open("rb") as file:
         start = file.read(200)
     if start.startswith(b"version https://git-lfs"):
-        raise _Damaged("is only a pointer of git LFS, not the weights themselves (git lfs pull fetches them)")
+        raise _Damaged("is only a Git LFS pointer, not the weights themselves (git lfs pull fetches them)")
     if start.lstrip()[:15].lower().startswith((b"<!doctype", b"<html")):
-        raise _Damaged("is a page of the web, not the weights themselves")
+        raise _Damaged("is a web page, not the weights themselves")
 
 
 def _span(name: str, about: Any) -> tuple[int, int]:
@@ -374,7 +374,7 @@ def _check_parts(index: Path) -> None:
     """Whether the parts of split weights hold what their index says."""
     where = _object(_text(index)).get("weight_map")
     if not isinstance(where, dict) or not where or not all(isinstance(part, str) for part in where.values()):
-        raise _Damaged("says nothing of the parts of the weights")
+        raise _Damaged("does not list the parts of the weights")
     for part in sorted(set(where.values())):
         if part != PurePosixPath(part).name or not (index.parent / part).is_file():
             raise _Damaged(f"names the part {part[:80]!r}, which is missing")

@@ -22,7 +22,7 @@ SINGLE_FILE = (
 def checked(key: str) -> str:
     """The text, without space around it. Raises UnknownModel if it holds what is no text."""
     if any(c < " " or "\ud800" <= c <= "\udfff" for c in key.strip()):
-        raise UnknownModel("The name of this model holds characters that are not text. Write it anew.")
+        raise UnknownModel("The name of this model contains invalid characters. Enter it again.")
     if not key.strip():
         raise UnknownModel
     return key.strip()
@@ -41,15 +41,17 @@ def folder_of(key: str) -> Path | None:
     except (OSError, RuntimeError, ValueError) as error:
         # Too long, not allowed to be looked at, no such user, or holding what no name can.
         if _is_path(key) or isinstance(error, PermissionError):
-            raise UnknownModel(f"The folder {_short(key)} cannot be looked at. Check how it is written.") from error
+            raise UnknownModel(f"The folder {_short(key)} cannot be accessed. Check the path.") from error
         raise UnknownModel from error
     if is_file:
         raise UnknownModel(_told_of_file(key))
     if is_folder:
-        raise UnknownModel(f"The folder {key} has no {INDEX}. Choose a folder that holds a diffusers pipeline.")
+        raise UnknownModel(f"The folder {key} has no {INDEX}. Choose a folder that contains a diffusers pipeline.")
     if _is_path(key):
         kind = "file" if key.endswith((".safetensors", *UNSAFE)) else "folder"
-        raise UnknownModel(f"The {kind} {_short(key)} does not exist. Choose a folder that holds a diffusers pipeline.")
+        raise UnknownModel(
+            f"The {kind} {_short(key)} does not exist. Choose a folder that contains a diffusers pipeline."
+        )
     return None
 
 
@@ -60,8 +62,8 @@ def as_hub_id(key: str) -> str:
     id = model_address.id_of(key)
     if id is None:
         raise UnknownModel(
-            "This address is no model's page on the Hugging Face hub, and models come from nowhere else. Give a hub "
-            "id such as owner/name, or a folder that holds a diffusers pipeline."
+            "This address is not a model page on the Hugging Face hub. Enter a hub id such as owner/name, or a "
+            "folder that contains a diffusers pipeline."
         )
     if model_address.names_single_file(key):
         raise UnknownModel(

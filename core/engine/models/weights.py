@@ -129,7 +129,7 @@ def _check_texts(component: str, kind: str, files: list[str], *, is_weighted: bo
             wanted = ", or ".join(" with ".join(these) for these in group)
             raise DamagedModel(
                 f"The {component} of this model lacks a file that it is read from: {wanted}. "
-                "Get a complete copy of the model."
+                "Download or copy the model again."
             )
 
 

@@ -42,7 +42,7 @@ class Words(BaseModel):
             InpaintParams(**words.values)
         except (ValidationError, InvalidParams, UnicodeEncodeError) as error:
             raise DamagedModel(
-                f"The file {VOCABULARY} of this model does not say what it should. Get a fresh copy of it."
+                f"The file {VOCABULARY} of this model does not say what it should. Download or copy it again."
             ) from error
         return words
 

@@ -47,7 +47,9 @@ def check(params: InpaintParams) -> None:
         _parts(text)
         slip = SLIP.search(text)
         if slip:
-            raise InvalidParams(f"With prompt weights write (soft light)1.3, not {slip[0]}: here the number follows.")
+            raise InvalidParams(
+                f"With prompt weights write (soft light)1.3, not {slip[0]}: the number follows the bracket."
+            )
         if _without_escaped(text).count(")") > _without_escaped(text).count("("):
             raise InvalidParams("With prompt weights a bracket ) must close one. Write \\) for one that is text.")
 
@@ -198,7 +200,7 @@ def _parts(text: str) -> tuple[tuple[str, float], ...]:
         read = grammar.PromptParser().parse_conjunction(text)
     except (grammar.PromptParser.ParsingException, ParseBaseException, ValueError, RecursionError) as error:
         raise InvalidParams(
-            "The weights in the prompt cannot be read. Write (soft light)1.3, balloon++ or grass-, or switch "
+            "The prompt weights cannot be read. Write (soft light)1.3, balloon++ or grass-, or switch "
             "prompt weights off."
         ) from error
     [prompt, *others] = read.prompts or [grammar.FlattenedPrompt([("", 1.0)])]
