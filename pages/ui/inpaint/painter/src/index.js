@@ -1,21 +1,20 @@
 // The painter: the mask, painted over the picture. pages/ui/inpaint/painter/__init__.py is its other half.
 //
 // The server gets the whole mask as a small PNG, a moment after a stroke and at once when the hand turns to anything
-// else on the page. What it answers says which mask it holds, so that nothing is lost when both change it.
+// else on the page.
 
 import { Canvas, FabricImage } from "fabric"
 
 import { Brush, Eraser, EllipseBrush, LassoBrush, PAINT, PolygonBrush, RectangleBrush, TAKE_AWAY } from "./brushes.js"
+import { chosen } from "./chosen.js"
 import { Cursor } from "./cursor.js"
+import { Exchange } from "./exchange.js"
+import { Hands } from "./hands.js"
 import { Mask, valuesOf } from "./mask.js"
 import { recall, remember } from "./memory.js"
-import { base64, pngOf } from "./png.js"
 import css from "./view.css"
-import { HTML, TOOLS } from "./view.js"
+import { HTML } from "./view.js"
 import { Viewport } from "./viewport.js"
-
-const PAUSE_MS = 300 // between two masks: strokes often follow one another
-const AGAIN_MS = 6000 // without an answer: the connection may have been lost
 
 const BRUSHES = {
   brush: Brush,
@@ -27,20 +26,6 @@ const BRUSHES = {
 }
 const SHAPES = ["rectangle", "ellipse", "lasso", "polygon"]
 
-// Chosen once, kept when the artist comes back from another page. size: share of the longer side.
-// amount: how much may change where it paints, in percent.
-const chosen = {
-  tool: "brush",
-  size: 0.05,
-  amount: 100,
-  opacity: 55,
-  tolerance: 24,
-  connected: true,
-  subtract: false,
-  pressure: true,
-}
-
-const ARROWS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] }
 const CLOSING = "Choose the first one again to close the shape; Undo takes the last one back."
 
 const seeThrough = (colour, percent) => colour.replace("rgb", "rgba").replace(")", `, ${percent / 100})`)
@@ -62,42 +47,29 @@ class Painter {
     root.replaceChildren(style, made.content)
     this.element = root.querySelector(".painter")
     this.stage = this.find(".stage")
-    this.id = Math.random().toString(36).slice(2, 10)
-    this.sent = 0
-    this.sentAt = -Infinity
-    this.isSpaceHeld = false
-    this.isAltHeld = false
+    this.exchange = new Exchange(this)
     this.cursor = new Cursor(this)
     this.left = new AbortController()
-    this.listen()
+    this.hands = new Hands(this, this.left.signal)
   }
 
   find(selector) {
     return this.element.querySelector(selector)
   }
 
-  // What the server says -------------------------------------------------------------------------------------
-
   async show(data) {
     this.data = data
     if (data.key !== this.key) return this.open(data)
     if (!this.mask) return
-    const known = this.snapshots.get(data.seen)
-    if (known) {
-      this.snapshots.clear()
-      this.held = known
-      clearTimeout(this.again)
-    }
-    if (data.revision !== this.revision) await this.take(data)
-    this.tell()
+    await this.exchange.hear(data)
+    if (this.mask) this.tell()
   }
 
   async open(data) {
     if (this.mask) remember(this.key, this.mask)
     this.key = data.key
-    this.revision = data.revision
     this.mask = null
-    this.snapshots = new Map()
+    this.exchange.begin(data.revision)
     const picture = this.find(".picture")
     picture.src = data.picture
     picture.style.width = `${data.width}px`
@@ -112,7 +84,7 @@ class Painter {
       renderOnAddRemove: false,
       fireMiddleClick: false,
     })
-    this.held = mask.values.slice()
+    this.exchange.held = mask.values.slice()
     const remembered = recall(data.key, mask)
     if (remembered) mask.resume(remembered)
     this.mask = mask
@@ -136,61 +108,10 @@ class Painter {
     if (this.data !== data) this.show(this.data)
   }
 
-  // The server has changed the mask: over it goes what was painted here since it last heard.
-  async take(data) {
-    const revision = data.revision
-    const values = data.mask
-      ? await valuesOf(data.mask, data.width, data.height)
-      : new Uint8Array(data.width * data.height)
-    if (revision !== this.data.revision || revision === this.revision) return
-    const { held } = this
-    const merged = values.map((value, k) => (this.mask.values[k] === held[k] ? value : this.mask.values[k]))
-    this.revision = revision
-    this.held = values
-    this.snapshots.clear()
-    this.mask.replace(merged)
-    this.unsent = merged.some((value, k) => value !== values[k])
-    if (this.unsent) this.sendSoon()
-    this.draw()
-  }
-
-  // What the server is told -------------------------------------------------------------------------------------
-
   changed() {
-    this.unsent = true
-    this.sendSoon()
+    this.exchange.changed()
     this.draw()
     this.tell()
-  }
-
-  sendSoon() {
-    clearTimeout(this.waiting)
-    const pause = this.sentAt + PAUSE_MS - performance.now()
-    if (pause <= 0) this.send()
-    else this.waiting = setTimeout(() => this.send(), pause)
-  }
-
-  // place: where similar colours are asked for.
-  send(place) {
-    clearTimeout(this.waiting)
-    if (!this.mask || (!this.unsent && !place)) return
-    this.unsent = false
-    const stamp = `${this.id}.${++this.sent}`
-    this.snapshots.set(stamp, this.mask.values.slice())
-    const png = base64(pngOf(this.mask.values, this.mask.width, this.mask.height))
-    this.sentAt = performance.now()
-    // A state, not a trigger: it is still there when a run is cut short by the next one.
-    this.component.setStateValue("painted", { png, stamp, revision: this.revision, place })
-    // Streamlit sends in a moment, with whatever happens until then.
-    this.isLeaving = true
-    setTimeout(() => {
-      this.isLeaving = false
-    })
-    clearTimeout(this.again)
-    this.again = setTimeout(() => {
-      this.unsent = this.snapshots.size > 0
-      this.send()
-    }, AGAIN_MS)
   }
 
   pick(place) {
@@ -198,27 +119,24 @@ class Painter {
     const [x, y] = [Math.floor(place.x), Math.floor(place.y)]
     if (x < 0 || y < 0 || x >= width || y >= height) return
     const { tolerance, connected } = chosen
-    this.send({ x, y, tolerance, connected, subtract: this.takesAway })
+    this.exchange.send({ x, y, tolerance, connected, subtract: this.takesAway })
     this.tell()
   }
 
   leave() {
-    this.send()
+    this.exchange.end()
     if (this.mask) remember(this.key, this.mask)
-    clearTimeout(this.again)
     this.left.abort()
     this.watcher?.disconnect()
     this.canvas?.dispose()
   }
-
-  // Tools ---------------------------------------------------------------------------------------------------------
 
   get size() {
     return Math.max(1, chosen.size * Math.max(this.mask.width, this.mask.height))
   }
 
   get takesAway() {
-    return chosen.subtract !== this.isAltHeld
+    return chosen.subtract !== this.hands.isAltHeld
   }
 
   // Of the polygon that is being made.
@@ -327,8 +245,6 @@ class Painter {
     this.find("[data-act=keys]").setAttribute("aria-expanded", String(isShown))
   }
 
-  // On the screen -------------------------------------------------------------------------------------------------
-
   watch() {
     this.watcher ??= new ResizeObserver(() => this.fill())
     this.watcher.disconnect()
@@ -365,7 +281,7 @@ class Painter {
     const ring = this.find(".ring")
     if (event) this.pointer = event.pointerType === "touch" ? null : this.viewport.placeOf(event)
     if (!this.viewport) return
-    const isBrush = ["brush", "eraser"].includes(chosen.tool) && !this.isSpaceHeld
+    const isBrush = ["brush", "eraser"].includes(chosen.tool) && !this.hands.isSpaceHeld
     const at = this.cursor.isShown ? this.viewport.screenOf(this.cursor.at) : isBrush && this.pointer
     const brush = this.size * this.viewport.zoom
     this.canvas.freeDrawingCursor = isBrush && brush > 8 ? "none" : "crosshair"
@@ -387,7 +303,7 @@ class Painter {
         ? `${share} of the picture will be repainted.`
         : "Nothing is masked yet. Paint over what should change."
     if (this.find(".words").textContent !== words) this.find(".words").textContent = words
-    this.element.dataset.stored = String(!this.unsent && this.snapshots.size === 0)
+    this.element.dataset.stored = String(this.exchange.isStored)
     this.find("[data-act=undo]").disabled = !this.mask.canUndo && !corners
     this.find("[data-act=redo]").disabled = !this.mask.canRedo
     this.find("[data-act=clear]").disabled = !coverage
@@ -396,216 +312,5 @@ class Painter {
   // For those who hear the page.
   say(words) {
     this.find(".said").textContent = words
-  }
-
-  // Hands -----------------------------------------------------------------------------------------------------------
-
-  listen() {
-    const { signal } = this.left
-    const on = (target, type, act, more) => target.addEventListener(type, act, { signal, ...more })
-    for (const type of ["pointerdown", "pointermove", "pointerup", "pointercancel"]) {
-      on(this.stage, type, (event) => this.mask && this.hand(event), { capture: true })
-    }
-    on(this.stage, "pointerleave", () => {
-      this.pointer = null
-      this.viewport && this.moveRing()
-    })
-    on(
-      this.stage,
-      "focus",
-      () => this.mask && this.stage.matches(":focus-visible") && this.byKeys(() => this.cursor.show()),
-    )
-    on(this.stage, "blur", () => {
-      this.cursor.hide()
-      this.viewport && this.moveRing()
-    })
-    on(this.stage, "click", (event) => this.clicked(event))
-    on(this.stage, "wheel", (event) => this.wheel(event), { passive: false })
-    on(this.stage, "contextmenu", (event) => event.preventDefault())
-    on(this.element, "keydown", (event) => this.pressed(event))
-    on(this.element, "keyup", (event) => this.released(event))
-    on(this.element, "pointerleave", () => this.send())
-    on(this.element, "focusout", () => this.send())
-    on(this.element, "click", (event) => {
-      const button = event.target.closest("button")
-      if (button?.dataset.tool) this.choose(button.dataset.tool)
-      else if (button) this.act(button.dataset.act)
-    })
-    on(this.element, "input", (event) => this.option(event.target))
-    // Before anything else on the page hears of it.
-    on(document, "pointerdown", (event) => event.composedPath().includes(this.element) || this.send(), {
-      capture: true,
-    })
-    on(document, "click", (event) => this.clickedElsewhere(event), { capture: true })
-    on(window, "pagehide", () => {
-      this.send()
-      if (this.mask) remember(this.key, this.mask)
-    })
-    on(window, "blur", () => {
-      this.isSpaceHeld = false
-      this.isAltHeld = false
-      this.cursor.lift()
-    })
-  }
-
-  option(input) {
-    const { name } = input
-    if (name === "size") {
-      const longest = Math.max(this.mask.width, this.mask.height)
-      chosen.size = Math.exp((input.value / 1000) * Math.log(longest / 2)) / longest
-    } else if (input.type === "checkbox") chosen[name] = input.checked
-    else chosen[name] = Number(input.value)
-    this.adjust()
-  }
-
-  hand(event) {
-    if (event.type === "pointerdown") {
-      this.stage.focus({ preventScroll: true })
-      this.showKeys(false)
-    }
-    if (event.type === "pointerdown" || this.hasMoved(event)) this.cursor.leave()
-    if (event.pointerType === "pen" && !this.hasPen) {
-      this.hasPen = true
-      this.choose(chosen.tool)
-    }
-    if (this.viewport.touch(event)) {
-      this.drop()
-      if (event.type !== "pointerup") event.stopPropagation()
-      return
-    }
-    this.pan(event)
-    this.moveRing(event)
-  }
-
-  // Chromium also sends a move when the page itself has moved below a resting mouse.
-  hasMoved({ screenX, screenY }) {
-    const [x, y] = this.movedTo ?? []
-    this.movedTo = [screenX, screenY]
-    return screenX !== x || screenY !== y
-  }
-
-  pan(event) {
-    const begins = event.button === 1 || (event.button === 0 && (this.isSpaceHeld || chosen.tool === "hand"))
-    if (event.type === "pointerdown" && begins) {
-      this.panned = { id: event.pointerId, ...this.viewport.placeOf(event) }
-      this.stage.setPointerCapture(event.pointerId)
-    }
-    if (this.panned?.id !== event.pointerId) return
-    event.preventDefault()
-    event.stopPropagation()
-    if (event.type === "pointermove") {
-      const now = this.viewport.placeOf(event)
-      this.viewport.panBy(now.x - this.panned.x, now.y - this.panned.y)
-      Object.assign(this.panned, now)
-    } else if (event.type !== "pointerdown") this.panned = null
-  }
-
-  clicked(event) {
-    if (chosen.tool !== "similar" || !this.mask || this.isSpaceHeld) return
-    const { x, y } = this.viewport.placeOf(event)
-    this.isAltHeld = event.altKey
-    this.pick(this.viewport.sceneOf(x, y))
-  }
-
-  // Streamlit sends a click together with a mask that is about to leave as one change of our fragment, and so Generate,
-  // which stands outside of it, would never hear of the click. It may follow a moment later.
-  clickedElsewhere(event) {
-    if (!this.isLeaving || !event.isTrusted || event.composedPath().includes(this.element)) return
-    event.preventDefault()
-    event.stopImmediatePropagation()
-    const [target] = event.composedPath()
-    const { clientX, clientY, detail } = event
-    const again = { bubbles: true, cancelable: true, composed: true, view: window, clientX, clientY, detail }
-    setTimeout(() => target.dispatchEvent(new MouseEvent("click", again)))
-  }
-
-  wheel(event) {
-    if (!this.mask) return
-    const isFocused = this.stage.getRootNode().activeElement === this.stage
-    const comesCloser = event.deltaY < 0
-    // The page scrolls where there is nothing to zoom, and as long as nobody paints.
-    if (!event.ctrlKey && !event.metaKey && (!isFocused || (!comesCloser && this.viewport.isFitted))) return
-    event.preventDefault()
-    const { x, y } = this.viewport.placeOf(event)
-    this.viewport.zoomBy(Math.exp(-Math.max(-120, Math.min(120, event.deltaY)) / 400), x, y)
-  }
-
-  pressed(event) {
-    if (!this.mask || event.isComposing) return
-    const act = this.meaning(event)
-    if (!act) return
-    event.preventDefault()
-    // Streamlit has keys of its own: r runs the page anew.
-    event.stopPropagation()
-    act()
-  }
-
-  meaning(event) {
-    const key = event.key.length === 1 ? event.key.toLowerCase() : event.key
-    const isOnStage = event.target === this.stage
-    if (event.ctrlKey || event.metaKey) {
-      if (key === "z") return () => this.act(event.shiftKey ? "redo" : "undo")
-      if (key === "y") return () => this.act("redo")
-      return isOnStage && key in ARROWS ? () => this.panByKeys(ARROWS[key], event.shiftKey) : null
-    }
-    const tool = Object.keys(TOOLS).find((name) => TOOLS[name][1].toLowerCase() === key)
-    if (tool) return () => this.choose(tool)
-    const anywhere = {
-      "[": () => this.resizeBrush(1 / 1.2),
-      "]": () => this.resizeBrush(1.2),
-      "+": () => this.act("plus"),
-      "=": () => this.act("plus"),
-      "-": () => this.act("minus"),
-      0: () => this.act("fit"),
-      "?": () => this.act("keys"),
-    }
-    if (key in anywhere) return anywhere[key]
-    if (key === "Escape" && !this.find(".keys").hidden) return () => this.showKeys(false)
-    return isOnStage ? this.meaningOnStage(key, event) : null
-  }
-
-  meaningOnStage(key, { shiftKey, repeat }) {
-    if (key in ARROWS) {
-      return chosen.tool === "hand"
-        ? () => this.panByKeys(ARROWS[key], shiftKey)
-        : () => this.byKeys(() => this.cursor.move(...ARROWS[key], shiftKey))
-    }
-    const polygon = this.corners.length > 0 && this.canvas.freeDrawingBrush
-    const press = () => repeat || this.byKeys(() => this.cursor.press())
-    return {
-      " ":
-        this.cursor.isShown || !this.pointer
-          ? press
-          : () => {
-              this.isSpaceHeld = true
-              this.moveRing()
-            },
-      Enter: polygon?.canClose ? () => polygon.close() : press,
-      Escape: polygon ? () => polygon.forget() : this.cursor.isDown ? () => this.drop() : null,
-      Backspace: () => (polygon ? polygon.takeBack() : this.act("clear")),
-      Delete: () => this.act("clear"),
-      Alt: () => {
-        this.isAltHeld = true
-        this.adjust()
-      },
-    }[key]
-  }
-
-  // The keys lead the brush.
-  byKeys(act) {
-    act()
-    this.moveRing()
-  }
-
-  panByKeys([dx, dy], isFar) {
-    const step = isFar ? 200 : 50
-    this.viewport.panBy(-dx * step, -dy * step)
-  }
-
-  released(event) {
-    if (event.key === " ") this.isSpaceHeld = false
-    if (event.key === "Alt") this.isAltHeld = false
-    if (event.key === " " || event.key === "Enter") this.cursor.lift()
-    if (this.mask) this.adjust()
   }
 }
