@@ -10,57 +10,44 @@ No weights, no thumbnails, nothing of the machine but what the record says.
 from __future__ import annotations
 
 import io
-import json
 import zipfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
-from typing import Annotated, Any, BinaryIO
+from typing import BinaryIO
 
 from PIL import Image
-from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, Strict
 
 from core.domain.environment import Environment
 from core.domain.errors import (
     DatabaseConflict,
     GenerationNotFound,
     InvalidImage,
-    InvalidInput,
     InvalidMove,
     StoredImageDamaged,
     StoredImageMissing,
-    StudioError,
 )
-from core.domain.generation import Generation, Relation, Status
-from core.domain.hashing import canonical_json, is_named, pixels_sha256, sha256_of
-from core.domain.labels import notes_text, tag_name, title_text
-from core.domain.outpaint import Extended
-from core.domain.params import InpaintParams
+from core.domain.generation import Generation, Relation
+from core.domain.hashing import is_named, pixels_sha256, sha256_of
 from core.domain.picture import MAX_PIXELS
 from core.domain.picture_file import facts_of
-from core.domain.record import MAX_DEVICE, MAX_DTYPE, MAX_REVISION, Record
-from core.domain.sheet import KeptSheet, Sheet
+from core.domain.sheet import KeptSheet
 from core.domain.source_exif import MAX_BYTES, without_place
 from core.memory import decoding
 from core.ports import ImageStore
+from core.services import bundle_index
+from core.services.bundle_index import InvalidBundle, check_count, in_words
 from core.services.thumbnails import thumbnail
 from db.files import FileRepo
 from db.generations import GenerationRepo
 from db.sheets import SheetRepo
 
-SCHEMA = 1
 INDEX = "bundle.json"
-MAX_INDEX_BYTES = 64 * 2**20
 EXIF_ENDING = ".exif"
-MAX_GENERATIONS = 10_000
 MAX_IMAGE_BYTES = 8 * MAX_PIXELS
 """An uncompressed RGBA picture of the largest size, twice: no PNG that we wrote is larger."""
-
-
-class InvalidBundle(InvalidInput):
-    """This file is not a bundle of Inpaint Studio, or it was damaged or changed. Export it again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,21 +70,14 @@ class Bundles:
     def export(self, ids: Sequence[str], file: BinaryIO) -> None:
         """Write a zip. Raises InvalidMove for a generation without a result, InvalidInput for too many of them."""
         ids = list(dict.fromkeys(ids))
-        _check_count(len(ids))
+        check_count(len(ids))
         generations = [self.repo.get(id) for id in ids]
         for generation in generations:
             if generation.output is None:
                 raise InvalidMove(f"Generation {generation.id} has no result to export. Leave it out.")
         exif = self._exif_of(generations)
         generations = [replace(g, source_exif=exif[g.source_exif][0]) if g.source_exif else g for g in generations]
-        index = {
-            "schema": SCHEMA,
-            "generations": [_to_dict(g) for g in generations],
-            "sheets": [_sheet_to_dict(kept) for kept in self.sheets.holding(ids)],
-        }
-        text = canonical_json(index).encode()
-        if len(text) > MAX_INDEX_BYTES:
-            raise InvalidInput("The records of these generations are too large for one bundle. Make several.")
+        text = bundle_index.written(generations, self.sheets.holding(ids))
         # Stored, not deflated: PNG files are compressed already.
         with zipfile.ZipFile(file, "w", zipfile.ZIP_STORED) as bundle:
             bundle.writestr(INDEX, text, zipfile.ZIP_DEFLATED)
@@ -138,7 +118,9 @@ class Bundles:
         Every picture is checked against its hash before any row is written. Raises InvalidBundle.
         """
         with _opened(file) as bundle:
-            generations, sheets = _read_index(bundle)
+            with in_words():
+                text = _read(bundle, INDEX, bundle_index.MAX_INDEX_BYTES)
+            generations, sheets = bundle_index.read(text)
             found = {key: _facts(_read_picture(bundle, key)) for key in _keys(generations)}
             for generation in generations:
                 if any(found[key][0] != (generation.width, generation.height) for key in generation.pictures):
@@ -230,135 +212,10 @@ class Bundles:
 @contextmanager
 def _opened(file: BinaryIO) -> Iterator[zipfile.ZipFile]:
     """Raises InvalidBundle for what is no zip."""
-    with _said_in_words():
+    with in_words():
         bundle = zipfile.ZipFile(file)
     with bundle:
         yield bundle
-
-
-@contextmanager
-def _said_in_words() -> Iterator[None]:
-    """The border: zipfile, zlib, json, Pillow and pydantic each have errors of their own for what strangers send."""
-    try:
-        yield
-    except StudioError:
-        raise
-    except Exception as error:
-        raise InvalidBundle from error
-
-
-def _check_count(count: int) -> None:
-    if count > MAX_GENERATIONS:
-        raise InvalidInput(f"A bundle holds at most {MAX_GENERATIONS:,} generations, not {count:,}. Make several.")
-
-
-def _to_dict(generation: Generation) -> dict[str, Any]:
-    columns = {name: getattr(generation, name) for name in _Columns.model_fields}
-    times = {name: value.isoformat() for name, value in columns.items() if isinstance(value, datetime)}
-    return {
-        **columns,
-        **times,
-        "params": generation.params.to_dict(),
-        "extended": generation.extended.to_dict() if generation.extended else None,
-        "tags": list(generation.tags),
-        "environment": dict(generation.environment),
-        "record": dict(generation.record.raw),
-    }
-
-
-def _sheet_to_dict(kept: KeptSheet) -> dict[str, Any]:
-    return {
-        "id": kept.id,
-        "created_at": kept.created_at.isoformat(),
-        "sheet": kept.sheet.to_dict(),
-        "ids": [list(line) for line in kept.ids],
-    }
-
-
-def _read_index(bundle: zipfile.ZipFile) -> tuple[list[Generation], list[KeptSheet]]:
-    with _said_in_words():
-        values = json.loads(_read(bundle, INDEX, MAX_INDEX_BYTES))
-        # Raises ValueError for what no database takes: halves of characters, and numbers that are none.
-        canonical_json(values).encode()
-        schema, entries = values["schema"], values["generations"]
-        if schema > SCHEMA:
-            raise InvalidBundle(f"This bundle was written by a newer version (schema {schema}). Update first.")
-        # Bundles that were written before have no sheets.
-        sheets = values.get("sheets", ())
-        _check_count(max(len(entries), len(sheets)))
-        generations = [_from_dict(entry) for entry in entries]
-        sheets = [_sheet_from_dict(entry) for entry in sheets]
-    if len({g.id for g in generations}) != len(generations):
-        raise InvalidBundle("This bundle holds the same generation twice. Export it again.")
-    return generations, sheets
-
-
-def _sheet_from_dict(entry: Mapping[str, Any]) -> KeptSheet:
-    created_at = datetime.fromisoformat(entry["created_at"])
-    ids = tuple(tuple(line) for line in entry["ids"])
-    if created_at.tzinfo is None or not all(_is_id(id) for line in (*ids, (entry["id"],)) for id in line):
-        raise InvalidBundle
-    return KeptSheet(entry["id"], created_at, Sheet.from_dict(entry["sheet"]), ids)
-
-
-def _is_id(text: Any) -> bool:
-    return isinstance(text, str) and text.isalnum() and len(text) <= 32
-
-
-def _checked_id(text: str) -> str:
-    if not _is_id(text):
-        raise InvalidBundle
-    return text
-
-
-Id = Annotated[str, AfterValidator(_checked_id)]
-Time = Annotated[AwareDatetime, Strict(False)]
-Seconds = Annotated[float, Field(ge=0)]
-
-
-class _Columns(BaseModel):
-    """What the columns of a generation take. The names are those of Generation."""
-
-    model_config = ConfigDict(strict=True, allow_inf_nan=False)
-
-    id: Id
-    device: str = Field(max_length=MAX_DEVICE)
-    source: str
-    mask: str
-    output: str
-    pixels_sha256: str
-    width: int = Field(ge=1)
-    height: int = Field(ge=1)
-    created_at: Time
-    started_at: Time | None = None
-    finished_at: Time | None = None
-    parent_id: Id | None = None
-    source_name: str | None = None
-    source_exif: str | None = Field(None, pattern=r"^sha256:[0-9a-f]{64}\.exif$")
-    dtype: str | None = Field(None, max_length=MAX_DTYPE)
-    model_revision: str | None = Field(None, max_length=MAX_REVISION)
-    runtime_s: Seconds | None = None
-    load_s: Seconds | None = None
-    favourite: bool = False
-    rating: int | None = Field(None, ge=1, le=5)
-    title: Annotated[str, AfterValidator(title_text)] = ""
-    notes: Annotated[str, AfterValidator(notes_text)] = ""
-    tags: list[Annotated[str, AfterValidator(tag_name)]] = []
-    environment: dict[str, str]
-
-
-def _from_dict(entry: Mapping[str, Any]) -> Generation:
-    columns = dict(_Columns.model_validate(entry))
-    generation = Generation(
-        **{**columns, "tags": tuple(columns["tags"])},
-        status=Status.SUCCEEDED,
-        params=InpaintParams.from_dict(entry["params"]),
-        extended=Extended.from_dict(entry["extended"]) if entry.get("extended") else None,
-        record=Record.of(dict(entry["record"])),
-    )
-    if generation.record.malformed or generation.painted_part != generation.record.crop:
-        raise InvalidBundle
-    return generation
 
 
 def _keys(generations: Sequence[Generation]) -> list[str]:
@@ -383,7 +240,7 @@ def _parents_first(rows: Sequence[Generation]) -> list[Generation]:
 
 
 def _read_picture(bundle: zipfile.ZipFile, key: str) -> Image.Image:
-    with _said_in_words():
+    with in_words():
         return _decoded(_read(bundle, _name(key), MAX_IMAGE_BYTES), key)
 
 
@@ -394,7 +251,7 @@ def _facts(image: Image.Image) -> tuple[tuple[int, int], str]:
 
 def _decoded(data: bytes, key: str) -> Image.Image:
     """Raises InvalidBundle unless these bytes are the picture of this key."""
-    with _said_in_words():
+    with in_words():
         try:
             facts_of(data)
         except InvalidImage as error:
@@ -410,7 +267,7 @@ def _decoded(data: bytes, key: str) -> Image.Image:
 
 
 def _read_exif(bundle: zipfile.ZipFile, key: str) -> bytes:
-    with _said_in_words():
+    with in_words():
         block = _read(bundle, _exif_name(key), MAX_BYTES)
         if sha256_of(block) + EXIF_ENDING != key:
             raise InvalidBundle

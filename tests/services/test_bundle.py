@@ -13,7 +13,7 @@ from core.domain.errors import InvalidInput, InvalidMove, StoredImageDamaged
 from core.domain.generation import Origin, Relation, Verdict
 from core.domain.outpaint import Extended, Extension
 from core.domain.sheet import Axis, Sheet
-from core.services.bundle import InvalidBundle
+from core.services.bundle_index import InvalidBundle
 from core.settings import Settings
 from tests.conftest import a_request, make_studio
 
@@ -129,7 +129,7 @@ def test_what_has_no_result_is_not_exported(studio):
 @pytest.mark.parametrize("limit", ["MAX_GENERATIONS", "MAX_INDEX_BYTES"])
 def test_no_bundle_is_written_that_could_not_be_read_again(studio, elsewhere, made, monkeypatch, limit):
     whole = exported(studio, made)
-    monkeypatch.setattr(f"core.services.bundle.{limit}", 2)
+    monkeypatch.setattr(f"core.services.bundle_index.{limit}", 2)
 
     with pytest.raises(InvalidInput, match="Make several"):
         exported(studio, made)
