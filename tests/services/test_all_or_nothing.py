@@ -86,7 +86,7 @@ def test_a_sheet_that_is_killed_half_way_leaves_no_cell_in_the_queue(studio, mon
 def test_a_tag_that_is_killed_half_way_is_on_none_of_them(studio, monkeypatch):
     ids = studio.generations.submit(a_request(), count=3)
     with monkeypatch.context() as patch:
-        patch.setattr("db.gallery._write_tags", pull_the_plug)
+        patch.setattr("db.tags.write_tags", pull_the_plug)
         with pytest.raises(PlugPulled):
             studio.gallery.tag(ids, ["new", "newer"])
 
