@@ -65,7 +65,7 @@ def test_a_folder_of_other_tools_pictures_comes_in_with_one_line_a_file(run, stu
     assert told["comfyui.webp"]["tool"] == "comfyui"
     assert "prompt" in told["invokeai.png"]["stated"]
     assert studio.gallery.get(told["a1111.jpg"]["id"]).source_name == "a1111.jpg"
-    assert "3 imported, 1 refused, 1 no metadata" in " ".join(result.stderr.split())
+    assert "3 imported, 1 no metadata, 1 refused" in " ".join(result.stderr.split())
 
 
 def test_pictures_that_say_nothing_come_in_with_a_switch_or_with_a_text_beside_them(run, studio, tmp_path):
