@@ -141,7 +141,7 @@ class Dispatcher(Protocol):
         """
 
 
-OnDownload = Callable[[int, int], None]
+OnDownload = Callable[[int, int], object]
 """(bytes done, bytes in all); it may raise to stop the download."""
 
 

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
+from core.domain.errors import InvalidInput
 from core.domain.generation import Relation
 from core.domain.outpaint import Extended
 
@@ -43,6 +44,13 @@ class Draft:
     generations: tuple[str, ...] = ()
     sheet: str | None = None
     said: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def picture(self) -> str:
+        """Its source, once there is one. Raises InvalidInput before."""
+        if self.source is None:
+            raise InvalidInput("No picture is open. Open one first.")
+        return self.source
 
     @property
     def files(self) -> tuple[str, ...]:

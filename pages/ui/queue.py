@@ -9,7 +9,7 @@ import streamlit as st
 
 from core.bootstrap import Studio
 from core.domain.errors import StudioError
-from core.domain.generation import Generation
+from core.domain.generation import Generation, Progress, Status
 from core.domain.geometry import Size
 from core.domain.queue import Move, QueueEntry, QueueView
 from pages.ui.generation.card import in_words
@@ -88,11 +88,12 @@ def _cancel_all(studio: Studio, count: int) -> None:
 
 
 def _running(studio: Studio, entry: QueueEntry) -> None:
+    progress = entry.progress or Progress(Status.RUNNING)
     with st.container(border=True, horizontal=True, vertical_alignment="center"):
         _picture(studio, entry.generation)
         with st.container(width="stretch"):
             _words(entry.generation)
-            st.progress(entry.progress.fraction, text=in_words(entry.progress))
+            st.progress(progress.fraction, text=in_words(progress))
         id = entry.generation.id
         _button(
             button_label("Cancel", _name(entry.generation)),
@@ -100,7 +101,7 @@ def _running(studio: Studio, entry: QueueEntry) -> None:
             f"queue-stop-{id}",
             studio.generations.cancel,
             id,
-            disabled=entry.progress.cancel_requested,
+            disabled=progress.cancel_requested,
         )
 
 
@@ -164,7 +165,7 @@ def _picture(studio: Studio, generation: Generation) -> None:
     with st.container(width=PICTURE.width):
         try:
             size = prepared.picture_size(studio, generation.source).fitted(PICTURE)
-            small = prepared.canvas_picture(studio, generation.source, generation.mask, tuple(size))
+            small = prepared.canvas_picture(studio, generation.source, generation.mask, size.sides)
         except StudioError:
             st.caption("No picture")
             return

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from concurrent.futures import Future
 from contextlib import suppress
 from datetime import date
+from typing import Any
 
 import streamlit as st
 
@@ -111,7 +112,7 @@ def _verify_all(studio: Studio, wanted: Wanted, looking: Future[Sequence[Mapping
 
 
 @st.fragment(run_every="1s")
-def _wait_for(looking: Future) -> None:
+def _wait_for(looking: Future[Any]) -> None:
     if looking.done():
         st.rerun()
     st.caption("Checking this machine")

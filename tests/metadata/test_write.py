@@ -14,7 +14,7 @@ from PIL import ExifTags, Image
 from core import __version__
 from core.domain.errors import InvalidImage
 from core.domain.hashing import canonical_json, pixels_sha256
-from core.domain.params import PARAMETERS
+from core.domain.params import MAX_PROMPT
 from core.domain.record import NO_RECORD
 from core.metadata import a1111, exif, ours, write, xmp
 from core.metadata.carriers import carried_by, open_picture
@@ -219,7 +219,7 @@ def test_an_extension_of_which_a_part_is_missing_or_another_files_is_no_record()
 
 @formats
 def test_the_longest_prompts_fit(format):
-    longest = int(PARAMETERS["prompt"].high)
+    longest = MAX_PROMPT
     generation = a_generation(prompt="\U0001f388" * longest, negative_prompt="\x01" * longest)
 
     data = embedded(a_picture(), generation, format=format)

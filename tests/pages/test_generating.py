@@ -8,15 +8,19 @@ import pytest
 from streamlit.runtime.scriptrunner import StopException
 from streamlit.testing.v1 import AppTest
 
+from core.domain.draft import Draft
+from core.domain.errors import InvalidInput
 from core.domain.modes import asks_to_remove
-from core.domain.params import PARAMETERS
+from core.domain.params import MAX_PROMPT, InpaintParams
 from pages.ui.inpaint import canvas
 from pages.ui.inpaint.form_advice import LOOKS_WEIGHTED
+from pages.ui.inpaint.mask_tools import mask_of
+from pages.ui.inpaint.sheet_form import sheet_now
 from pages.ui.shell import actions, state
 from tests.pages.test_inpaint import draft, draft_id, generate, widget
 from tests.pages.test_inpaint_session import finished
 
-TOO_LONG = "a" * (int(PARAMETERS["prompt"].high) + 1)
+TOO_LONG = "a" * (MAX_PROMPT + 1)
 
 
 @pytest.fixture
@@ -122,6 +126,16 @@ def test_generate_in_another_tab_of_a_draft_that_is_painted_already_adds_nothing
     assert studio.gallery.count() == 1
 
 
+def test_a_sheet_of_a_form_that_was_never_drawn_is_refused_in_a_sentence(studio):
+    with pytest.raises(InvalidInput, match="Choose what varies across the columns"):
+        sheet_now(studio, "draft", InpaintParams(), {})
+
+
+def test_a_mask_without_a_picture_is_refused_in_a_sentence(studio):
+    with pytest.raises(InvalidInput, match="Open one first"):
+        mask_of(studio, Draft())
+
+
 def test_a_sheet_counts_though_the_visitor_leaves_at_that_moment(ready, studio, leaving):
     id = draft_id(ready)
     ready.text_input(key=f"{id}.sheet.columns.guidance_scale").set_value("1, 5")
@@ -154,7 +168,7 @@ def test_a_text_that_is_too_long_is_refused_with_both_numbers_and_the_old_one_is
     widget(ready, kind, field).set_value(TOO_LONG)
     generate(ready)
 
-    most = int(PARAMETERS["prompt"].high)
+    most = MAX_PROMPT
     said = ready.error[0].value.replace("\\", "").replace(",", "")
     assert f"has {len(TOO_LONG)} characters" in said
     assert f"at most {most} are taken" in said

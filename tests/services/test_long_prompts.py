@@ -11,7 +11,7 @@ import pytest
 from core.domain.draft import Draft
 from core.domain.errors import InvalidParams
 from core.domain.gallery_filter import GalleryFilter
-from core.domain.params import PARAMETERS, InpaintParams
+from core.domain.params import MAX_PROMPT, InpaintParams
 from core.domain.sheet import Axis, Sheet
 from core.metadata.read import read
 from core.services.exports import FileType
@@ -20,7 +20,7 @@ from core.settings import Settings
 from tests.conftest import a_request, make_studio
 from tests.services.test_imports import a_file, imported
 
-LONGEST = int(PARAMETERS["prompt"].high)
+LONGEST = MAX_PROMPT
 PROMPT = ("a red barn, " * 2_000)[: LONGEST - 10] + ", windmill"
 NEGATIVE = "б" * (LONGEST - 4) + " fog"
 

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Sequence
 
 import streamlit as st
+from streamlit.runtime.uploaded_file_manager import UploadedFile
 
 from core.bootstrap import Studio
 from core.domain.imported import TOOLS
@@ -49,7 +50,7 @@ def import_panel(studio: Studio) -> None:
     _report(state.news(REPORT) or ())
 
 
-def _import(studio: Studio, files: Sequence, silent: bool) -> list[ImportedFile]:
+def _import(studio: Studio, files: Sequence[UploadedFile], silent: bool) -> list[ImportedFile]:
     done = []
     with st.spinner("Importing", show_time=True):
         bar = st.progress(0.0)

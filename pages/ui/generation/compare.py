@@ -157,7 +157,7 @@ def _original(generation: Generation, title: str) -> Shown:
 
 def _result(generation: Generation, title: str) -> Shown:
     size = Size(generation.width, generation.height)
-    return Shown(generation.output, size, title, f"{title}: {_name(generation)}")
+    return Shown(generation.result, size, title, f"{title}: {_name(generation)}")
 
 
 def _name(generation: Generation) -> str:
@@ -261,20 +261,20 @@ def _span(gallery: Gallery, generation: Generation) -> tuple[int, int] | None:
 @st.cache_data(max_entries=500, show_spinner=False)
 def _mask_box(_gallery: Gallery, mask: str) -> Box | None:
     bounds = Mask.from_image(_gallery.image(mask)).visible.bounds
-    return bounds and bounds.box
+    return bounds.box if bounds else None
 
 
 def _slider(gallery: Gallery, left: Shown, right: Shown, part: Bounds | None, key: str, at: float) -> None:
     try:
-        layers = [
+        first, second = (
             Layer(address(_screen(gallery, side, part)[0], f"{key}.{side.title}"), side.title, side.alt)
             for side in (left, right)
-        ]
+        )
     except (StoredImageMissing, StoredImageDamaged, StoredImageUnreadable):
         # The one that is still there is shown, and of the other what became of it.
         _side_by_side(gallery, left, right, part, key)
         return
-    comparison_slider(*layers, part.size if part else left.size, key=f"slider-{key}", at=at)
+    comparison_slider(first, second, part.size if part else left.size, key=f"slider-{key}", at=at)
 
 
 def _side_by_side(gallery: Gallery, left: Shown, right: Shown, part: Bounds | None, key: str) -> None:
@@ -364,5 +364,5 @@ def _for_screen(image: Image.Image, box: Box | None) -> bytes:
     part = eight_bit(part) if part.mode == "I;16" else part
     size = Size(*part.size).fitted(SCREEN)
     if size != Size(*part.size):
-        part = part.resize(tuple(size), Image.Resampling.LANCZOS, reducing_gap=2.0)
+        part = part.resize(size.sides, Image.Resampling.LANCZOS, reducing_gap=2.0)
     return encoded(as_srgb(part), "WEBP", quality=90, method=0)

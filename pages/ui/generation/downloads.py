@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import streamlit as st
 
 from core.bootstrap import Studio
@@ -27,7 +29,7 @@ def downloads(studio: Studio, generation: Generation, key: str) -> None:
         for title, stored in (("Mask", generation.mask), ("Original", generation.source)):
             st.download_button(
                 f"{title} as PNG",
-                lambda stored=stored: studio.gallery.file(stored),
+                partial(studio.gallery.file, stored),
                 f"inpaint-{generation.id}-{title.lower()}.png",
                 "image/png",
                 key=f"download-{title}-{key}",
@@ -37,7 +39,7 @@ def downloads(studio: Studio, generation: Generation, key: str) -> None:
 
 
 def _result(studio: Studio, generation: Generation, key: str) -> None:
-    type = st.selectbox("Format", list(FileType), format_func=lambda type: type.label, key=f"format-{key}")
+    type = st.selectbox("Format", [*FileType], format_func=lambda type: type.label, key=f"format-{key}")
     foreign = generation.is_imported_picture
     strip = foreign or st.toggle(
         "Strip metadata for sharing",

@@ -95,7 +95,7 @@ def _painter(opened: OpenDraft) -> None:
 def _small_mask(opened: OpenDraft, size: Size) -> Mask | None:
     """What lies under the drawing, at this size."""
     key = opened.draft.base_mask
-    return prepared.small_mask(opened.studio, key, tuple(size)) if key else None
+    return prepared.small_mask(opened.studio, key, size.sides) if key else None
 
 
 def _soft_mask_offer(opened: OpenDraft, mask: Mask | None) -> None:
@@ -178,8 +178,8 @@ def _simple_tools(opened: OpenDraft) -> None:
             "Clear",
             icon=":material/delete_sweep:",
             help="Remove the whole mask",
-            on_click=replace_mask,
-            args=(opened, None),
+            on_click=_clear,
+            args=(opened,),
             key="canvas-clear",
             disabled=opened.has_no_mask,
         )
@@ -187,6 +187,10 @@ def _simple_tools(opened: OpenDraft) -> None:
         mask_by_numbers(opened)
         st.toggle("Show the mask", key="canvas-preview", help="The picture with the mask in red")
         _choice_of_canvas(opened)
+
+
+def _clear(opened: OpenDraft) -> None:
+    replace_mask(opened, None)
 
 
 def _undo(opened: OpenDraft) -> None:
@@ -215,7 +219,7 @@ def _draw(opened: OpenDraft, size: Size, tool: Tool, brush_px: int) -> Drawing:
     # Imported here: its component can only be registered while a server runs.
     from streamlit_drawable_canvas import st_canvas
 
-    shows = (opened.source, opened.draft.base_mask, tuple(size))
+    shows = (opened.source, opened.draft.base_mask, size.sides)
     seat = state.seat()
     if seat is None or seat.shows != shows:
         kept = drawing_of(opened.draft, opened.picture).scaled_to(size)
@@ -239,11 +243,13 @@ def _draw(opened: OpenDraft, size: Size, tool: Tool, brush_px: int) -> Drawing:
 def store_drawn(studio: Studio, id: str, session: Mapping[str, Any]) -> None:
     """Store what stands on the simple canvas in this snapshot of the session: strokes that came with a click."""
     draft, seat = studio.drafts.get(id) or Draft(), state.seat(session)
-    sent = seat and (session.get(f"canvas-{seat.number}") or {}).get("drawing")
+    if seat is None:
+        return
+    sent = (session.get(f"canvas-{seat.number}") or {}).get("drawing")
     if not sent or draft.source is None or draft.canvas_width is None:
         return
     size = canvas_size(prepared.picture_size(studio, draft.source), draft.canvas_width)
-    if seat.shows != (draft.source, draft.base_mask, tuple(size)):
+    if seat.shows != (draft.source, draft.base_mask, size.sides):
         # It has gone away, or was changed behind its back.
         return
     drawing = Drawing.from_canvas(sent.get("raw"), size)

@@ -98,8 +98,8 @@ def _ahead(studio: Studio) -> tuple[int, float | None]:
     """How many are painted or wait already, and for how long at most; None if that is not known."""
     view = studio.queue.view()
     entries = (*view.running, *view.waiting)
-    takes = [entry.takes_s for entry in entries]
-    known = len(view.waiting) == view.waiting_count and None not in takes
+    takes = [entry.takes_s for entry in entries if entry.takes_s is not None]
+    known = len(view.waiting) == view.waiting_count and len(takes) == len(entries)
     return len(view.running) + view.waiting_count, sum(takes) if entries and known else None
 
 
@@ -159,10 +159,10 @@ def _submit_sheet(studio: Studio, id: str, draft: Draft, choices: Choices, sessi
 
 
 def _asked(studio: Studio, draft: Draft, choices: Choices) -> tuple[StoredRequest, Origin]:
-    if choices.problem is not None:
-        raise InvalidParams(choices.problem)
+    if choices.params is None or choices.problem is not None:
+        raise InvalidParams(choices.problem or "These parameters cannot be used together.")
     params = choices.params.reseeded(studio.generations.random_seed()) if choices.is_random else choices.params
-    request = studio.generations.stored(draft.source, mask_of(studio, draft), params)
+    request = studio.generations.stored(draft.picture, mask_of(studio, draft), params)
     return request, Origin(
         draft.parent_id, draft.relation, state.person(), draft.source_name, draft.extended, draft.source_exif
     )

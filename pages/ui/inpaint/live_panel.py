@@ -137,10 +137,17 @@ def _how_it_ended(status: Status, error: str | None, which: str) -> None:
 
 
 def _again(studio: Studio, id: str, status: Status, ended: Sequence[str]) -> None:
-    title, icon, help = "Re-run", ":material/replay:", RERUN
-    if status is Status.INTERRUPTED:
-        title, icon, help = "Continue", ":material/play_arrow:", None
-    action_button(title, _queue_again, studio, id, ended, key=f"retry-{ended[0]}", icon=icon, help=help)
+    is_interrupted = status is Status.INTERRUPTED
+    action_button(
+        "Continue" if is_interrupted else "Re-run",
+        _queue_again,
+        studio,
+        id,
+        ended,
+        key=f"retry-{ended[0]}",
+        icon=":material/play_arrow:" if is_interrupted else ":material/replay:",
+        help=None if is_interrupted else RERUN,
+    )
 
 
 def _queue_again(studio: Studio, id: str, ended: Sequence[str]) -> None:

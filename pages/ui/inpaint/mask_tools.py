@@ -37,8 +37,8 @@ THUMBNAIL = Size(120, 120)
 
 def mask_of(studio: Studio, draft: Draft) -> Mask:
     """The mask of this draft at the full size of its picture. Raises InvalidMask."""
-    picture = prepared.picture_size(studio, draft.source)
-    base = _base_of(studio, draft).resized(picture) if draft.base_mask else None
+    picture = prepared.picture_size(studio, draft.picture)
+    base = _stored(studio, draft.base_mask).resized(picture) if draft.base_mask else None
     return drawing_of(draft, picture).mask(picture, base)
 
 
@@ -130,12 +130,12 @@ def _as_stored(opened: OpenDraft) -> Mask:
     if opened.draft.drawing is not None:
         return mask_of(opened.studio, opened.draft)
     if opened.draft.base_mask is not None:
-        return _base_of(opened.studio, opened.draft)
+        return _stored(opened.studio, opened.draft.base_mask)
     return Mask.empty(painted_size(opened.picture))
 
 
-def _base_of(studio: Studio, draft: Draft) -> Mask:
-    return Mask.from_image(studio.gallery.image(draft.base_mask))
+def _stored(studio: Studio, key: str) -> Mask:
+    return Mask.from_image(studio.gallery.image(key))
 
 
 def _at(mask: Mask, picture: Size, px: int) -> int:
@@ -210,12 +210,12 @@ def _of_this_shape(studio: Studio, picture: Size) -> list[Generation]:
 def _thumbnail(studio: Studio, generation: Generation) -> bytes:
     """The result, small, with its mask laid over it; the mask alone where there is no result."""
     size = Size(generation.width, generation.height).fitted(THUMBNAIL)
-    mask = prepared.small_mask(studio, generation.mask, tuple(size))
+    mask = prepared.small_mask(studio, generation.mask, size.sides)
     image = mask.to_image()
     if generation.thumbnail is not None:
         try:
             with Image.open(io.BytesIO(studio.gallery.thumbnail(generation.id, generation.thumbnail))) as opened:
-                image = prepared.tinted(opened.convert("RGB").resize(tuple(size)), mask)
+                image = prepared.tinted(opened.convert("RGB").resize(size.sides), mask)
         except StudioError:
             # Its file is gone; the mask says enough.
             pass

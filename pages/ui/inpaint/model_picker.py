@@ -36,21 +36,23 @@ def model_picker(studio: Studio, id: str, chosen: str, apply: Any) -> str:
         on_change=on_change,
         format_func=lambda key: titles.get(key, "Other: folder or hub id"),
     )
-    if state.held(key) != OTHER:
-        return state.held(key)
-    return st.text_input(
+    held = state.held(key)
+    if held != OTHER:
+        return str(held)
+    address = st.text_input(
         "Folder or hub id",
         key=other,
         placeholder="owner/name, or a folder on the machine that runs Inpaint Studio",
         on_change=on_change,
-    ).strip()
+    )
+    return address.strip()
 
 
 def held_model(id: str, session: Mapping[str, Any] | None = None) -> str:
     """For a callback: the model that the picker shows now. session: a snapshot to look for it in."""
     held = state.held if session is None else session.get
     model = held(f"{id}.model")
-    return model if model != OTHER else str(held(f"{id}.model-other") or "").strip()
+    return str(held(f"{id}.model-other") or "").strip() if model == OTHER else str(model or "")
 
 
 def fill_model(studio: Studio, id: str, model: str) -> None:

@@ -44,7 +44,7 @@ def picture_picker(studio: Studio, id: str, draft: Draft) -> None:
 
 
 def _headline(studio: Studio, id: str, draft: Draft) -> None:
-    width, height = picture_size(studio, draft.source)
+    width, height = picture_size(studio, draft.picture)
     name = escaped(draft.source_name or "Picture")
     megapixels = f" · {width * height / 1e6:.1f} megapixels" if width * height >= 100_000 else ""
     st.markdown(f"**{name}** · {width:,} x {height:,} pixels{megapixels}")
@@ -144,7 +144,7 @@ def _open(studio: Studio, id: str, data: bytes, name: str) -> None:
     picture = studio.pictures.read(data)
     before = studio.drafts.get(id) or Draft()
     draft = studio.drafts.open_picture(before, picture, name).changed(said=_said(studio, data, picture))
-    prepare(studio, draft.source, picture.image)
+    prepare(studio, draft.picture, picture.image)
     if before.source is None:
         studio.drafts.save(id, draft)
     else:
@@ -164,7 +164,8 @@ def _said(studio: Studio, data: bytes, picture: Picture) -> Mapping[str, Any]:
 
 @st.cache_data(show_spinner=False)
 def _bundled() -> list[dict[str, str]]:
-    return json.loads((SAMPLES / "samples.json").read_text(encoding="utf-8"))
+    samples: list[dict[str, str]] = json.loads((SAMPLES / "samples.json").read_text(encoding="utf-8"))
+    return samples
 
 
 @st.cache_data(show_spinner=False)

@@ -54,7 +54,12 @@ def _chosen(results: Mapping[int, Generation]) -> Generation:
     # As they are numbered below Generate. Streamlit tells choices apart by their words: variations share a seed.
     titles = {generation.id: f"{nth} · {_seed(generation)}" for nth, generation in results.items()}
     chosen = st.segmented_control(
-        "Which one", list(by_id), default=first.id, required=True, key=f"result-{first.id}", format_func=titles.get
+        "Which one",
+        list(by_id),
+        default=first.id,
+        required=True,
+        key=f"result-{first.id}",
+        format_func=titles.__getitem__,
     )
     return by_id.get(chosen or "", first)
 

@@ -51,8 +51,8 @@ def sheet_now(studio: Studio, id: str, params: InpaintParams, session: Mapping[s
     """
     across, down = (_axis_now(session, f"{id}.sheet.{side}") for side in ("columns", "rows"))
     sheet, problem = _sheet(across, down, params, _unused(studio, params, across, down))
-    if problem:
-        raise InvalidInput(problem)
+    if sheet is None:
+        raise InvalidInput(problem or "Choose what varies across the columns.")
     return sheet
 
 
@@ -86,7 +86,7 @@ def _axis(studio: Studio, id: str, side: str, names: list[str]) -> Axis | str | 
 
 def _values(studio: Studio, key: str, name: str) -> Axis:
     if name == "scheduler":
-        chosen = st.multiselect("Schedulers", list(SCHEDULERS), key=key, format_func=SCHEDULERS.get)
+        chosen = st.multiselect("Schedulers", list(SCHEDULERS), key=key, format_func=SCHEDULERS.__getitem__)
         return Axis(name, tuple(chosen))
     if name == "model":
         ready = [spec.key for spec in studio.models.listed() if studio.models.is_ready(spec.key)]
@@ -111,13 +111,13 @@ def _unused(studio: Studio, params: InpaintParams | None, *axes: Axis | str | No
 
 def _sheet(
     across: Axis | str | None, down: Axis | str | None, params: InpaintParams | None, unused: Collection[str]
-) -> tuple[Any, str | None]:
+) -> tuple[Sheet | None, str | None]:
+    if isinstance(across, str) or isinstance(down, str):
+        return None, next(axis for axis in (across, down) if isinstance(axis, str))
     for axis in (across, down):
-        if isinstance(axis, str):
-            return None, axis
         if axis is not None and axis.name in unused:
             return None, f"{PARAMETERS[axis.name].title} has no effect with this model: all pictures would be the same."
-    if params is None:
+    if params is None or across is None:
         return None, None
     try:
         sheet = Sheet(across, down)
@@ -129,7 +129,7 @@ def _sheet(
 
 def _cost(studio: Studio, sheet: Sheet, params: InpaintParams, device: str | None) -> str:
     cells = [(cell, device) for line in sheet.all_params(params) for cell in line] if device else []
-    takes = studio.statistics.estimates_s(cells)
-    if not takes or None in takes:
+    takes = [s for s in studio.statistics.estimates_s(cells) if s is not None]
+    if not takes or len(takes) < len(cells):
         return f"{sheet.cells} pictures with the same picture and mask."
     return f"{sheet.cells} pictures, about {duration(sum(takes))} in all."

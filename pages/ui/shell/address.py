@@ -40,7 +40,8 @@ def as_dict() -> Query:
 
 def get(name: str) -> str | None:
     """What it says last under this name."""
-    return (as_dict().get(name) or [None])[-1]
+    values = get_all(name)
+    return values[-1] if values else None
 
 
 def get_all(name: str) -> list[str]:
@@ -87,7 +88,8 @@ def _settle() -> None:
 
 
 def _written() -> Written:
-    return st.session_state.get(_WRITTEN, Written())
+    written: Written = st.session_state.get(_WRITTEN, Written())
+    return written
 
 
 def _named() -> Query:

@@ -14,24 +14,26 @@ from streamlit import config
 from streamlit.runtime.state.safe_session_state import SafeSessionState
 
 _NAME, _LOOK = "on_script_will_rerun", "_yield_callback"
+_IS_WHOLE = "is_whole"
 
 
 def install() -> None:
     """Once for the process; more than once does no harm."""
     call_callbacks = getattr(SafeSessionState, _NAME, None)
-    if call_callbacks is None or hasattr(call_callbacks, "is_whole"):
+    if call_callbacks is None or hasattr(call_callbacks, _IS_WHOLE):
         return
 
     def call_whole(self: SafeSessionState, *given: Any, **named: Any) -> None:
         look = self.__dict__.get(_LOOK)
         # With fast reruns the newer request has a thread of its own, which must not find older values than its own.
         if look is None or config.get_option("runner.fastReruns"):
-            return call_callbacks(self, *given, **named)
+            call_callbacks(self, *given, **named)
+            return
         object.__setattr__(self, _LOOK, lambda: None)
         try:
-            return call_callbacks(self, *given, **named)
+            call_callbacks(self, *given, **named)
         finally:
             object.__setattr__(self, _LOOK, look)
 
-    call_whole.is_whole = True
+    setattr(call_whole, _IS_WHOLE, True)
     setattr(SafeSessionState, _NAME, call_whole)

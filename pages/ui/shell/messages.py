@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
+from types import TracebackType
 
 import streamlit as st
 from streamlit import error_util
@@ -18,15 +18,22 @@ log = logging.getLogger(__name__)
 NOT_FORESEEN = "an error that nobody has foreseen"
 
 
-@contextmanager
-def shown_errors() -> Iterator[None]:
+def shown_errors() -> AbstractContextManager[None, bool]:
     """Show what went wrong instead of a traceback, with its link. What ends or repeats a run of the page passes."""
-    try:
-        yield
-    except FragmentHandledException:
-        raise  # it was shown where it happened
-    except Exception as error:
+    return _ShownErrors()
+
+
+class _ShownErrors(AbstractContextManager[None, bool]):
+    """A class, since only its bool tells a type checker that what stands behind such a block is reached."""
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> bool:
+        # What was raised in a fragment was shown there.
+        if not isinstance(error, Exception) or isinstance(error, FragmentHandledException):
+            return False
         show_exception(error)
+        return True
 
 
 def show_exception(error: BaseException) -> None:
@@ -37,7 +44,7 @@ def show_exception(error: BaseException) -> None:
     show_error(str(error), error.link)
 
 
-error_util.show_uncaught_app_exception = show_exception
+error_util.show_uncaught_app_exception = lambda ex: show_exception(ex)
 """Of what is raised outside of shown_errors, as in a callback, Streamlit would show the traceback."""
 
 

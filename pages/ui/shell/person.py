@@ -14,7 +14,7 @@ def greet() -> None:
         return
     data = {"name": state.PERSON_COOKIE, "value": state.person()}
     met = _component(key="person", data=data, on_value_change=lambda: None)
-    state.meet((met or {}).get("value"))
+    state.meet(met.get("value") if met else None)
 
 
 _component = script("inpaint_person", Path(__file__).with_name("person.js"))

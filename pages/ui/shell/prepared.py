@@ -85,8 +85,7 @@ def small_mask(_studio: Studio, key: str, size: tuple[int, int]) -> Mask:
 
 def preview(studio: Studio, key: str, mask: Mask) -> bytes:
     """The picture at the mask's size: what is kept as it is, what is repainted in colour."""
-    size = tuple(mask.size)
-    return _jpeg(tinted(Image.open(io.BytesIO(canvas_picture(studio, key, None, size))), mask))
+    return _jpeg(tinted(Image.open(io.BytesIO(canvas_picture(studio, key, None, mask.size.sides))), mask))
 
 
 def tinted(image: Image.Image, mask: Mask) -> Image.Image:

@@ -10,7 +10,7 @@ import re
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeGuard
 
 import streamlit as st
 
@@ -46,7 +46,7 @@ def person() -> str:
     It comes in a cookie. Until the browser has one, it is this session's own, or what another tab has chosen.
     """
     named = _cookies().get(PERSON_COOKIE) or snapshot().get(_PERSON)
-    return named if _is_person(named) else st.session_state.setdefault(_PERSON, secrets.token_hex(8))
+    return named if _is_person(named) else str(st.session_state.setdefault(_PERSON, secrets.token_hex(8)))
 
 
 def is_known_person() -> bool:
@@ -64,14 +64,15 @@ def meet(named: Any) -> None:
         st.session_state[_PERSON] = named
 
 
-def _is_person(named: Any) -> bool:
+def _is_person(named: Any) -> TypeGuard[str]:
     # Anybody can send anything.
     return isinstance(named, str) and re.fullmatch("[0-9a-f]{16}", named) is not None
 
 
 def presses() -> dict[str, float]:
     """When each button that does something was pressed last, on the clock of time.monotonic(), by its key."""
-    return st.session_state.setdefault(_PRESSES, {})
+    pressed: dict[str, float] = st.session_state.setdefault(_PRESSES, {})
+    return pressed
 
 
 def draft(studio: Studio) -> tuple[str, Draft]:
@@ -119,7 +120,7 @@ class Seat:
     """
 
     number: int
-    shows: tuple
+    shows: tuple[object, ...]
     initial: str | None
 
 
@@ -127,11 +128,12 @@ def seat(session: Mapping[str, Any] | None = None) -> Seat | None:
     return (st.session_state if session is None else session).get(_SEAT)
 
 
-def take_seat(shows: tuple, initial: str | None) -> Seat:
+def take_seat(shows: tuple[object, ...], initial: str | None) -> Seat:
     """A new canvas with this drawing in it."""
     before = seat()
-    st.session_state[_SEAT] = Seat(before.number + 1 if before else 1, shows, initial)
-    return st.session_state[_SEAT]
+    taken = Seat(before.number + 1 if before else 1, shows, initial)
+    st.session_state[_SEAT] = taken
+    return taken
 
 
 def leave_seat() -> None:
@@ -154,7 +156,8 @@ class PainterSeat:
 
 def painter_seat(key: str, session: Mapping[str, Any] | None = None) -> PainterSeat:
     """key: of its widget. session: a snapshot to look for it in."""
-    return (st.session_state if session is None else session).get(f"{_SEAT}.{key}", PainterSeat())
+    kept: PainterSeat = (st.session_state if session is None else session).get(f"{_SEAT}.{key}", PainterSeat())
+    return kept
 
 
 def keep_painter_seat(key: str, seat: PainterSeat) -> None:
@@ -212,6 +215,6 @@ def fill_widget(key: str, value: object) -> None:
     st.session_state[key] = value
 
 
-def widget_value(key: str) -> object:
+def widget_value(key: str) -> Any:
     """What the widget of this key holds: for its callback, which runs before it is drawn again."""
     return st.session_state[key]

@@ -9,7 +9,7 @@ import streamlit as st
 
 from core.domain.gallery_filter import UNVERIFIED, VERDICTS
 from core.domain.generation import Generation
-from core.services.gallery import RETENTION
+from core.services.collector import RETENTION
 
 VERDICT_TITLES = {verdict: verdict for verdict in VERDICTS} | {UNVERIFIED: "Not verified"}
 

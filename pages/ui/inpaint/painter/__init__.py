@@ -48,7 +48,7 @@ def painter(opened: OpenDraft) -> None:
         seat = replace(seat, shown=draft.base_mask, revision=seat.revision + 1)
         state.keep_painter_seat(key, seat)
     mask = draft.base_mask and address(
-        prepared.painter_mask(studio, draft.base_mask, tuple(size)), f"{key}.mask", "image/png"
+        prepared.painter_mask(studio, draft.base_mask, size.sides), f"{key}.mask", "image/png"
     )
     _component(
         key=key,
@@ -102,8 +102,8 @@ class Painted:
                 raise InvalidMask("The painter sent a mask that is too large. Reload the page and paint again.")
             place = sent.get("place")
             if place is not None:
-                numbers = (int(place[name]) for name in ("x", "y", "tolerance"))
-                place = Place(*numbers, bool(place["connected"]), bool(place["subtract"]))
+                x, y, tolerance = (int(place[name]) for name in ("x", "y", "tolerance"))
+                place = Place(x, y, tolerance, bool(place["connected"]), bool(place["subtract"]))
             return cls(base64.b64decode(sent["png"], validate=True), stamp, revision, place)
         except (TypeError, KeyError, AttributeError, ValueError, OverflowError, binascii.Error) as error:
             raise InvalidMask("The painter sent something else than a mask. Reload the page and try again.") from error
@@ -163,7 +163,7 @@ def store_painted(studio: Studio, id: str, session: Mapping[str, Any]) -> Taken 
 
 def _painted_over(studio: Studio, draft: Draft, png: bytes) -> Mask:
     """The mask in the PNG, as fine as the one that it was painted over."""
-    mask = read_painted(png, painted_size(prepared.picture_size(studio, draft.source)))
+    mask = read_painted(png, painted_size(prepared.picture_size(studio, draft.picture)))
     if draft.base_mask is None:
         return mask
     return repainted(Mask.from_image(studio.gallery.image(draft.base_mask)), mask)
