@@ -14,12 +14,27 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from core.domain.curves import (
+    Matrix,
+    Points,
+    arc_steps,
+    area_scale,
+    bounding_box,
+    capsules,
+    circle,
+    cubic,
+    extremes,
+    flattened,
+    mapped,
+    product,
+    simplified,
+)
 from core.domain.errors import InvalidMask
 from core.domain.geometry import Size
 from core.domain.hashing import canonical_json
 from core.domain.mask import Mask
+from core.domain.scanlines import MAX_POINTS, Budget, crossings_of, fill_crossings
 
 PAINT = "rgba(225, 29, 116, 0.5)"
 ERASED = [255.0, 255.0, 255.0]
@@ -31,21 +46,8 @@ LASSO = "rgba(225, 29, 117, 0.9)"
 
 MAX_TEXT = 20_000_000
 MAX_OBJECTS = 5_000
-MAX_POINTS = 200_000
 MAX_COORDINATE = 100_000.0
-MAX_CROSSINGS = 60_000_000
-"""Edges times rows of one drawing: about five seconds. A hundred long strokes on 24 megapixels need 5 million."""
 
-TOLERANCE = 0.1
-"""Canvas pixels by which a line may leave its curve: a tenth of what a mouse can tell apart."""
-
-SIMPLIFIED_AT_ONCE = 200
-"""Points of a line: the method takes the square of their number where a line goes to and fro."""
-
-CHUNK_CROSSINGS = 4_000_000
-Points = NDArray[np.float64]
-Matrix = NDArray[np.float64]
-"""2 x 3: x' = m[0, 0] x + m[0, 1] y + m[0, 2]."""
 
 ORIGIN = {"left": -0.5, "top": -0.5, "center": 0.0, "right": 0.5, "bottom": 0.5}
 
@@ -117,34 +119,15 @@ class Drawing:
         to_picture = np.array(
             [[picture.width / self.canvas.width, 0, 0], [0, picture.height / self.canvas.height, 0]], np.float64
         )
-        budget = _Budget()
+        budget = Budget()
         for item in self.objects:
             shape = _Shape.of(item)
             budget.spend_points(shape.points)
-            matrix = _product(to_picture, shape.matrix)
+            matrix = product(to_picture, shape.matrix)
             for value, contours in shape.painted(matrix):
-                for crossings in _crossings(contours, picture, budget):
-                    _fill(pixels, crossings, value)
+                for crossings in crossings_of(contours, picture, budget):
+                    fill_crossings(pixels, crossings, value)
         return Mask(pixels)
-
-
-@dataclass(slots=True)
-class _Budget:
-    points: int = MAX_POINTS
-    crossings: int = MAX_CROSSINGS
-
-    def spend_points(self, count: int) -> None:
-        self.points -= count
-        if self.points < 0:
-            raise InvalidMask(f"This drawing has more than {MAX_POINTS} points. Clear it and paint with fewer strokes.")
-
-    def spend_crossings(self, count: int) -> None:
-        self.crossings -= count
-        if self.crossings < 0:
-            raise InvalidMask("This drawing is too detailed. Clear it and paint with fewer strokes.")
-
-
-# One object --------------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,19 +169,19 @@ class _Shape:
     def painted(self, matrix: Matrix) -> Iterator[tuple[int, list[Points] | Points]]:
         """The value and the outlines of what is laid down, in pixels of the picture; fill before stroke."""
         if self.fill is not None:
-            yield self.fill, [_mapped(line, matrix) for line in self.lines if len(line) > 2]
+            yield self.fill, [mapped(line, matrix) for line in self.lines if len(line) > 2]
         if self.stroke is None:
             return
         for line in self.lines:
-            line = _simplified(np.vstack([line, line[:1]]) if self.is_closed else line)
+            line = simplified(np.vstack([line, line[:1]]) if self.is_closed else line)
             if self.is_uniform:
                 # The pen was not stretched with the object: stroke the line where it lies on the canvas.
                 own = self.matrix
-                stretch = math.sqrt(abs(matrix[0, 0] * matrix[1, 1] - matrix[0, 1] * matrix[1, 0]) / _area_of(own))
-                yield self.stroke, _capsules(_mapped(line, matrix), self.pen / 2 * stretch)
+                stretch = math.sqrt(abs(matrix[0, 0] * matrix[1, 1] - matrix[0, 1] * matrix[1, 0]) / area_scale(own))
+                yield self.stroke, capsules(mapped(line, matrix), self.pen / 2 * stretch)
             else:
-                capsules = _capsules(line, self.pen / 2, scale=math.sqrt(_area_of(matrix)))
-                yield self.stroke, _mapped(capsules, matrix)
+                outlines = capsules(line, self.pen / 2, scale=math.sqrt(area_scale(matrix)))
+                yield self.stroke, mapped(outlines, matrix)
 
 
 def _read_path(item: Mapping[str, Any]) -> tuple[tuple[Points, ...], Points, bool]:
@@ -212,20 +195,20 @@ def _read_path(item: Mapping[str, Any]) -> tuple[tuple[Points, ...], Points, boo
         letter, numbers = _command(command)
         if letter == "M":
             start = at = numbers
-            lines.append([_cubic(at, "L", at)])
+            lines.append([cubic(at, "L", at)])
             continue
         if letter == "Z":
             is_closed, letter, numbers = True, "L", start
         if not lines:
-            lines.append([_cubic(at, "L", at)])
-        lines[-1].append(_cubic(at, letter, numbers))
+            lines.append([cubic(at, "L", at)])
+        lines[-1].append(cubic(at, letter, numbers))
         at = numbers[-2:]
     if not lines:
         return (), np.zeros(2), False
     curves = [np.array(line).reshape(-1, 4, 2) for line in lines]
     # Fabric places a path by the exact box of its curves.
-    centre, size = _box(np.vstack([_extremes(line) for line in curves]))
-    return tuple(_flattened(line) - centre for line in curves), size, is_closed and len(lines) == 1
+    centre, size = bounding_box(np.vstack([extremes(line) for line in curves]))
+    return tuple(flattened(line) - centre for line in curves), size, is_closed and len(lines) == 1
 
 
 def _read_rect(item: Mapping[str, Any]) -> tuple[tuple[Points, ...], Points, bool]:
@@ -235,7 +218,7 @@ def _read_rect(item: Mapping[str, Any]) -> tuple[tuple[Points, ...], Points, boo
 
 def _read_circle(item: Mapping[str, Any]) -> tuple[tuple[Points, ...], Points, bool]:
     radius = _length(item, "radius")
-    return (_circle(radius, _arc_steps(radius * 16) * 2),), np.full(2, radius * 2), True
+    return (circle(radius, arc_steps(radius * 16) * 2),), np.full(2, radius * 2), True
 
 
 def _read_polygon(item: Mapping[str, Any]) -> tuple[tuple[Points, ...], Points, bool]:
@@ -245,13 +228,13 @@ def _read_polygon(item: Mapping[str, Any]) -> tuple[tuple[Points, ...], Points, 
     if not all(isinstance(point, Mapping) for point in given):
         raise InvalidMask("A polygon of this drawing cannot be read. Clear it and paint again.")
     points = np.array([(_number(point, "x"), _number(point, "y")) for point in given])
-    centre, size = _box(points)
+    centre, size = bounding_box(points)
     return (points - centre,), size, str(item.get("type", "")).lower() == "polygon"
 
 
 def _read_line(item: Mapping[str, Any]) -> tuple[tuple[Points, ...], Points, bool]:
     points = np.array([[_number(item, f"{axis}{end}") for axis in "xy"] for end in "12"])
-    centre, size = _box(points)
+    centre, size = bounding_box(points)
     return (points - centre,), size, False
 
 
@@ -333,9 +316,6 @@ def _checked(value: Any) -> float:
     return float(value)
 
 
-# Lines and curves --------------------------------------------------------------------------------------------
-
-
 def _command(command: Any) -> tuple[str, list[float]]:
     letter = command[0] if isinstance(command, list) and command else None
     letter = letter.upper() if isinstance(letter, str) else ""
@@ -343,184 +323,3 @@ def _command(command: Any) -> tuple[str, list[float]]:
     if count is None or len(command) != 1 + count:
         raise InvalidMask("A stroke of this drawing cannot be read. Clear it and paint again.")
     return letter, [_checked(value) for value in command[1:]]
-
-
-def _cubic(at: list[float], letter: str, numbers: list[float]) -> list[float]:
-    """The piece as a cubic curve, four points in a row: every line and every lesser curve is one too."""
-    if letter == "C":
-        return at + numbers
-    end = numbers[-2:]
-    if letter == "L":
-        return at + at + end + end
-    control = numbers[:2]
-    return (
-        at
-        + [(a + 2 * c) / 3 for a, c in zip(at, control, strict=True)]
-        + [(e + 2 * c) / 3 for e, c in zip(end, control, strict=True)]
-        + end
-    )
-
-
-def _flattened(curves: Points) -> Points:
-    """The curves, (n, 4, 2), as one line whose points are close enough together."""
-    straight = (curves[:, 0] == curves[:, 1]).all(axis=1) & (curves[:, 2] == curves[:, 3]).all(axis=1)
-    bend = np.hypot(*np.moveaxis(np.diff(curves, n=2, axis=1), 2, 0)).max(axis=1)
-    # The chord of 1 / n of a cubic leaves it by at most 3 / 4 of its bend over n squared.
-    steps = np.where(straight, 1, np.clip(np.ceil(np.sqrt(bend * 0.75 / TOLERANCE)), 1, 64)).astype(np.int64)
-    curve = np.repeat(np.arange(len(curves)), steps)
-    nth = np.arange(len(curve)) - (np.cumsum(steps) - steps)[curve] + 1
-    return np.vstack([curves[:1, 0], _at(curves[curve], nth / steps[curve])])
-
-
-def _at(curves: Points, t: NDArray[np.float64]) -> Points:
-    """The point of each curve at its own t."""
-    t = t[:, None]
-    u = 1 - t
-    return u**3 * curves[:, 0] + 3 * u * u * t * curves[:, 1] + 3 * u * t * t * curves[:, 2] + t**3 * curves[:, 3]
-
-
-def _extremes(curves: Points) -> Points:
-    """The ends of the curves, and where they turn back left, right, up or down."""
-    a = -curves[:, 0] + 3 * curves[:, 1] - 3 * curves[:, 2] + curves[:, 3]
-    b = 2 * (curves[:, 0] - 2 * curves[:, 1] + curves[:, 2])
-    c = curves[:, 1] - curves[:, 0]
-    found = [curves[:, 0], curves[:, 3]]
-    with np.errstate(divide="ignore", invalid="ignore"):
-        root = np.sqrt(b * b - 4 * a * c)
-        flat = np.abs(a) < 1e-9
-        for t in (np.where(flat, -c / b, (-b + root) / (2 * a)), np.where(flat, -1, (-b - root) / (2 * a))):
-            for axis in range(2):
-                inside = (t[:, axis] > 0) & (t[:, axis] < 1)
-                found.append(_at(curves[inside], t[inside, axis]))
-    return np.vstack(found)
-
-
-def _box(points: Points) -> tuple[Points, Points]:
-    """Centre and size of the box around the points."""
-    low, high = points.min(axis=0), points.max(axis=0)
-    return (low + high) / 2, high - low
-
-
-def _simplified(line: Points) -> Points:
-    """With fewer points, none of the others further off than the tolerance (Ramer, Douglas and Peucker)."""
-    ends = [*range(0, len(line) - 1, SIMPLIFIED_AT_ONCE), len(line) - 1]
-    keep = np.zeros(len(line), bool)
-    keep[ends] = True
-    open_parts = list(zip(ends[:-1], ends[1:], strict=True))
-    while open_parts:
-        first, last = open_parts.pop()
-        if last - first < 2:
-            continue
-        start, along = line[first], line[last] - line[first]
-        length2 = float(along @ along)
-        between = line[first + 1 : last] - start
-        t = np.clip(between @ along / length2, 0, 1)[:, None] if length2 else 0
-        off = ((between - t * along) ** 2).sum(axis=1)
-        worst = int(off.argmax())
-        if off[worst] > TOLERANCE**2:
-            middle = first + 1 + worst
-            keep[middle] = True
-            open_parts += [(first, middle), (middle, last)]
-    return line[keep]
-
-
-def _capsules(line: Points, radius: float, scale: float = 1.0) -> Points:
-    """(n, k, 2): the outline of each piece of the line under a round pen. Together they are the stroke."""
-    if len(line) == 1:
-        line = np.vstack([line, line])
-    start, end = line[:-1], line[1:]
-    along = end - start
-    direction = np.arctan2(along[:, 1], along[:, 0])[:, None]
-    half_turn = np.linspace(-math.pi / 2, math.pi / 2, _arc_steps(radius * scale) + 1)[None]
-    ahead, behind = direction + half_turn, direction + half_turn + math.pi
-    front = np.stack([np.cos(ahead), np.sin(ahead)], axis=2) * radius + end[:, None]
-    back = np.stack([np.cos(behind), np.sin(behind)], axis=2) * radius + start[:, None]
-    return np.concatenate([front, back], axis=1)
-
-
-def _circle(radius: float, steps: int) -> Points:
-    angles = np.arange(steps) * (2 * math.pi / steps)
-    return np.column_stack([np.cos(angles), np.sin(angles)]) * radius
-
-
-def _arc_steps(radius_px: float) -> int:
-    """Pieces of a half circle that leave it by at most a tenth of a pixel."""
-    return int(min(256, max(4, math.ceil(math.pi / 2 / math.acos(1 - min(0.5, 0.1 / max(radius_px, 0.1)))))))
-
-
-def _mapped(points: Points, matrix: Matrix) -> Points:
-    return points @ matrix[:, :2].T + matrix[:, 2]
-
-
-def _product(outer: Matrix, inner: Matrix) -> Matrix:
-    square = outer[:, :2]
-    return np.column_stack([square @ inner[:, :2], square @ inner[:, 2] + outer[:, 2]])
-
-
-def _area_of(matrix: Matrix) -> float:
-    """How many times larger areas become."""
-    return max(1e-12, abs(float(matrix[0, 0] * matrix[1, 1] - matrix[0, 1] * matrix[1, 0])))
-
-
-# Rows of pixels ----------------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True)
-class _Crossings:
-    """Where outlines cross the centres of rows: column is the first pixel right of it, turn is +1 or -1."""
-
-    row: NDArray[np.int64]
-    column: NDArray[np.int64]
-    turn: NDArray[np.int64]
-
-
-def _crossings(contours: list[Points] | Points, picture: Size, budget: _Budget) -> Iterator[_Crossings]:
-    """In portions that fit into memory: an outline is never divided, and outlines do not cancel each other out."""
-    if isinstance(contours, np.ndarray):
-        start = contours.reshape(-1, 2)
-        end = np.roll(contours, -1, axis=1).reshape(-1, 2)
-        outline_edges = contours.shape[1]
-    elif contours:
-        start = np.vstack(contours)
-        end = np.vstack([np.roll(contour, -1, axis=0) for contour in contours])
-        outline_edges = len(start)
-    else:
-        return
-    # A pixel is inside if its centre is; a centre on the edge belongs to the side below and to the right.
-    first = np.clip(np.ceil(np.minimum(start[:, 1], end[:, 1]) - 0.5), 0, picture.height).astype(np.int64)
-    after = np.clip(np.ceil(np.maximum(start[:, 1], end[:, 1]) - 0.5), 0, picture.height).astype(np.int64)
-    rows = after - first
-    budget.spend_crossings(int(rows.sum()))
-    portion = max(1, CHUNK_CROSSINGS // max(1, int(rows.max()) * outline_edges)) * outline_edges
-    for low in range(0, len(rows), portion):
-        part = slice(low, low + portion)
-        yield _of_edges(start[part], end[part], first[part], rows[part], picture)
-
-
-def _of_edges(
-    start: Points, end: Points, first: NDArray[np.int64], rows: NDArray[np.int64], picture: Size
-) -> _Crossings:
-    edge = np.repeat(np.arange(len(rows)), rows)
-    before = np.cumsum(rows) - rows
-    row = np.arange(len(edge)) - before[edge] + first[edge]
-    rise = end[:, 1] - start[:, 1]
-    slope = (end[:, 0] - start[:, 0]) / np.where(rise == 0, 1, rise)
-    x = start[edge, 0] + (row + 0.5 - start[edge, 1]) * slope[edge]
-    column = np.clip(np.ceil(x - 0.5), 0, picture.width).astype(np.int64)
-    return _Crossings(row, column, np.where(rise > 0, 1, -1)[edge])
-
-
-def _fill(pixels: NDArray[np.uint8], crossings: _Crossings, value: int) -> None:
-    """Fill what the outlines go round (the nonzero winding rule, as canvases do)."""
-    height, width = pixels.shape
-    # One sort by row, column and turn; rows are whole, as every outline that enters one leaves it again.
-    key = np.sort(((crossings.row * (width + 1) + crossings.column) << 1) | (crossings.turn > 0))
-    inside = np.cumsum((key & 1) * 2 - 1) != 0
-    place = key >> 1
-    was_inside = np.concatenate([[False], inside[:-1]])
-    starts, stops = place[inside & ~was_inside], place[was_inside & ~inside]
-    row = starts // (width + 1)
-    flat = pixels.reshape(-1)
-    # Rows here have one column more than the picture: a run may end after its last pixel.
-    for low, high in zip((starts - row).tolist(), (stops - row).tolist(), strict=True):
-        flat[low:high] = value
