@@ -3,42 +3,29 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import (
-    CTE,
-    Integer,
-    Select,
-    String,
-    cast,
-    delete,
-    func,
-    literal,
-    select,
-    tuple_,
-    union_all,
-    update,
-)
+from sqlalchemy import ColumnElement, delete, literal, select, tuple_, update
 from sqlalchemy.orm import Session
 
 from core.domain.errors import GenerationNotFound, InvalidInput
-from core.domain.gallery import FACETS, Count, Facets, GallerySlice, SavedSearch
-from core.domain.gallery_filter import UNVERIFIED, GalleryFilter
+from core.domain.gallery import Count, Facets, GallerySlice, SavedSearch
+from core.domain.gallery_filter import GalleryFilter
 from core.domain.generation import FILES, Status
 from core.domain.hashing import canonical_json
 from core.domain.labels import folded
 from core.domain.paging import Cursor
-from db import search
+from db import facets, search
 from db.connection import writing
 from db.files import release
 from db.mapping import to_generation, whole_rows
 from db.repo import Repo, changed, in_batches
-from db.tables import FacetCountRow, GenerationRow, GenerationTagRow, SavedSearchRow, TagRow, VerificationRow
+from db.tables import GenerationRow, GenerationTagRow, SavedSearchRow, TagRow, VerificationRow
 from db.tags import add_tags, forget_unused_tags, write_tags
 
-Row, Cube = GenerationRow, FacetCountRow
+Row = GenerationRow
 
 IDLE = [status for status in Status if not status.is_active]
 PURGED_AT_ONCE = 500
@@ -73,20 +60,12 @@ class GalleryRepo(Repo):
 
     def count(self, filter: GalleryFilter) -> Count:
         with self._sessions() as session:
-            if search.counts_know(session, filter):
-                return Count(_known_total(session, filter))
-            query = search.source(session, filter).numbers()
-            if search.is_sqlite(session):
-                query = query.limit(search.COUNT_CAP + 1)
-            number = session.scalar(select(func.count()).select_from(query.subquery())) or 0
-            return Count.capped(number, search.COUNT_CAP)
+            return facets.count(session, filter)
 
     def facets(self, filter: GalleryFilter) -> Facets:
-        """For each facet how many there are of each value, under all other filters (tags: under those too)."""
+        """For each filter with values to choose from, how many there are of each value, under all other filters."""
         with self._sessions() as session:
-            if search.counts_know(session, filter):
-                return _known_facets(session, filter)
-            return _counted_facets(session, filter)
+            return facets.facets(session, filter)
 
     def tags(self) -> list[str]:
         """Every tag in use, by name."""
@@ -154,7 +133,7 @@ class GalleryRepo(Repo):
         with its files in one transaction, so that it also ends on a disk that is nearly full. Children stay, without
         a parent.
         """
-        old = [Row.deleted_at.is_not(None), Row.status.in_(IDLE)]
+        old: list[ColumnElement[bool]] = [Row.deleted_at.is_not(None), Row.status.in_(IDLE)]
         if before is not None:
             old.append(Row.deleted_at < before)
         count, files = 0, set()
@@ -165,7 +144,7 @@ class GalleryRepo(Repo):
                 files |= released[1]
         return count, files
 
-    def _purge_some(self, old: Sequence, now: datetime) -> tuple[int, set[str]] | None:
+    def _purge_some(self, old: Sequence[ColumnElement[bool]], now: datetime) -> tuple[int, set[str]] | None:
         """None if there is nothing left."""
         with writing(self._sessions) as session:
             columns = [getattr(Row, file) for file in FILES]
@@ -202,9 +181,6 @@ def _known(session: Session, ids: Sequence[str]) -> list[int]:
     if len(found) < len(wanted):
         raise GenerationNotFound
     return sorted(found)
-
-
-# Paging --------------------------------------------------------------------------------------------------------
 
 
 def _cursor(filter: GalleryFilter, row: Any) -> Cursor:
@@ -248,122 +224,10 @@ def _read(
     if without is not None:
         query = query.where(getattr(Row, without).is_(None))
     if cursor is not None:
-        if by == "created_at":
-            place, seen = found.number, literal(cursor.number)
-        else:
+        place: Any = found.number
+        seen: Any = literal(cursor.number)
+        if by != "created_at":
             place = tuple_(getattr(found.place, by), found.place.number)
             seen = tuple_(cursor.value, cursor.number)
         query = query.where(place < seen if filter.sort.descending is not back else place > seen)
     return list(session.scalars(query))
-
-
-# Counting ------------------------------------------------------------------------------------------------------
-
-_READ = {
-    "status": Status,
-    "favourite": lambda v: bool(int(v)),
-    "has_parent": lambda v: bool(int(v)),
-    "in_trash": lambda v: bool(int(v)),
-    "rating": lambda v: int(v) or None,
-    "verdict": lambda v: v or UNVERIFIED,
-}
-
-
-def _known_tag(session: Session, filter: GalleryFilter) -> int | None:
-    """0 without a tag; None for a tag that does not exist."""
-    ids = search.tag_ids(session, filter)
-    return None if ids is None else ids[0] if ids else 0
-
-
-def _known_total(session: Session, filter: GalleryFilter) -> int:
-    tag = _known_tag(session, filter)
-    if tag is None:
-        return 0
-    return session.scalar(select(func.coalesce(func.sum(Cube.n), 0)).where(*search.in_cube(filter, tag))) or 0
-
-
-def _known_facets(session: Session, filter: GalleryFilter) -> Facets:
-    tag = _known_tag(session, filter)
-    if tag is None:
-        return _facets([])
-    questions = [
-        select(literal(facet), getattr(Cube, facet), func.sum(Cube.n))
-        .where(*search.in_cube(filter, tag, skip=facet))
-        .group_by(getattr(Cube, facet))
-        for facet in FACETS
-        if facet != "tag"
-    ]
-    found = session.execute(union_all(*questions)).all()
-    if tag:
-        found += session.execute(_count_tags(search.source(session, filter).with_columns().cte("tagged"))).all()
-    else:
-        asked = search.in_cube(filter)[1:]
-        of_each = select(Cube.tag_id, func.sum(Cube.n).label("n")).where(Cube.tag_id > 0, *asked).group_by(Cube.tag_id)
-        counts = of_each.subquery()
-        named = select(literal("tag"), TagRow.name, counts.c.n).join(counts, counts.c.tag_id == TagRow.id)
-        found += session.execute(named).all()
-    return _facets(found)
-
-
-def _counted_facets(session: Session, filter: GalleryFilter) -> Facets:
-    """By a look at the rows, of which at most so many are taken: what is counted then is at least so many."""
-    facets = _facets([])
-    for wanted, question in _questions(filter):
-        of_rows = [facet for facet in wanted if facet != "tag"]
-        rows = search.source(session, question).with_columns(*(_facet_column(facet) for facet in of_rows))
-        rows = rows.limit(search.FACET_CAP + 1).cte("matching")
-        counts = [
-            select(literal(facet), cast(rows.c[facet], String), func.count()).group_by(rows.c[facet])
-            for facet in of_rows
-        ]
-        if "tag" in wanted:
-            counts.append(_count_tags(rows))
-        counts.append(select(literal(""), literal(""), func.count()).select_from(rows))
-        *counted, (_, _, total) = session.execute(union_all(*counts)).all()
-        for facet, values in _facets(counted, at_least=total > search.FACET_CAP).items():
-            facets[facet] += values
-    return facets
-
-
-def _questions(filter: GalleryFilter) -> Iterator[tuple[list[str], GalleryFilter]]:
-    """Each facet is counted as if its own filter were not set; those without one share a question."""
-    plain = search.without(filter, "tag")
-    shared = [facet for facet in FACETS if facet == "in_trash" or search.without(filter, facet) == plain]
-    yield shared, filter
-    yield ["in_trash"], search.without(filter, "in_trash")
-    for facet in FACETS:
-        if facet not in shared:
-            yield [facet], search.without(filter, facet)
-
-
-def _facet_column(facet: str):
-    column = {
-        "rating": func.coalesce(Row.rating, 0),
-        "has_parent": cast(Row.parent_id.is_not(None), Integer),
-        "in_trash": cast(Row.deleted_at.is_not(None), Integer),
-        "favourite": cast(Row.favourite, Integer),
-        "verdict": func.coalesce(Row.verdict, ""),
-    }.get(facet)
-    return (getattr(Row, facet) if column is None else column).label(facet)
-
-
-def _count_tags(rows: CTE) -> Select:
-    return (
-        select(literal("tag"), TagRow.name, func.count())
-        .select_from(rows)
-        .join(GenerationTagRow, GenerationTagRow.number == rows.c.number)
-        .join(TagRow, TagRow.id == GenerationTagRow.tag_id)
-        .group_by(TagRow.name)
-    )
-
-
-def _facets(counted: Iterable, *, at_least: bool = False) -> Facets:
-    facets: Facets = {facet: [] for facet in FACETS}
-    for facet, value, n in counted:
-        if n:
-            count = Count(n)
-            count.at_least = at_least
-            facets[facet].append((_READ.get(facet, str)(value), count))
-    for values in facets.values():
-        values.sort(key=lambda pair: (-pair[1], str(pair[0])))
-    return facets

@@ -14,9 +14,9 @@ from core.domain.generation import Status, Verdict
 from core.domain.params import InpaintParams
 from core.domain.record import Record
 from core.domain.statistics import BINS_PER_E, Durations, Made, Pace, Run, Work
+from db.filters import conditions, within_days
 from db.mapping import EPOCH, MICROSECOND
 from db.repo import Repo
-from db.search import conditions, within_days
 from db.tables import OWN_RUN, GenerationRow
 
 Row = GenerationRow

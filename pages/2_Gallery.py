@@ -12,8 +12,9 @@ from core.domain.gallery_filter import GalleryFilter
 from core.domain.generation import Status
 from core.domain.paging import Cursor, Sort
 from pages.ui.components.gallery_grid import gallery_grid
+from pages.ui.gallery.asked import AFTER, clear
 from pages.ui.gallery.bulk import COMPARE, bulk_bar, offer_to_tidy
-from pages.ui.gallery.filters import AFTER, clear, filter_bar
+from pages.ui.gallery.search_bar import filter_bar
 from pages.ui.generation.card import generation_card, headline, in_words
 from pages.ui.generation.compare import comparison
 from pages.ui.reproduction import batch_progress

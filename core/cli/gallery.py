@@ -38,7 +38,7 @@ def list_generations(
 ) -> None:
     """List generations, newest first."""
     with exit_codes():
-        filter = GalleryFilter(statuses=tuple(status or ()), model=model, in_trash=trash)
+        filter = GalleryFilter(statuses=tuple(status or ()), models=(model,) if model else (), in_trash=trash)
         _browse(make_studio(context), filter, limit, after, as_json)
 
 

@@ -29,20 +29,9 @@ class Count(int):
 
 
 Facets = dict[str, list[tuple[Any, Count]]]
-"""For each of FACETS its values that occur, most frequent first, with how many there are of each."""
-
-FACETS = (
-    "status",
-    "model",
-    "device",
-    "scheduler",
-    "favourite",
-    "rating",
-    "has_parent",
-    "verdict",
-    "in_trash",
-    "tag",
-)
+"""For each filter with values to choose from, by its name in GalleryFilter: those that occur, the most frequent first,
+with how many generations there are of each.
+"""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,13 +1,13 @@
-"""The question put to the gallery."""
+"""The question put to the gallery: its filters, each declared once, and how they are spelled in an address."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
-from dataclasses import InitVar, dataclass, fields
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, fields
 from datetime import date
 from enum import StrEnum
-from typing import Any
+from typing import Annotated, Any, TypeVar, get_type_hints
 
 from core.domain.errors import InvalidInput
 from core.domain.generation import Status, Verdict
@@ -25,6 +25,26 @@ MAX_TEXT = 500
 MAX_VALUES = 50
 MAX_PX = 1_000_000
 
+Name = TypeVar("Name", bound=StrEnum)
+
+
+def _as_it_is(value: Any, _key: str = "") -> Any:
+    return value
+
+
+@dataclass(frozen=True, slots=True)
+class FilterField:
+    """What there is to know of one filter. key: its name in the address. title: its name on the screen.
+
+    check: gives a value the one form in which it is kept. read: makes a value of a text of the address, and its key.
+    Both raise InvalidInput.
+    """
+
+    key: str
+    title: str
+    check: Callable[[Any], Any] = _as_it_is
+    read: Callable[[str, str], Any] = _as_it_is
+
 
 @dataclass(frozen=True, slots=True)
 class GalleryFilter:
@@ -33,122 +53,81 @@ class GalleryFilter:
     text: words, word beginnings (`cas*`) and "quoted phrases"; all must be found in prompt, negative prompt, title,
     notes or tags. models, devices, schedulers, statuses, verdicts: any of these. tags: all of these. min_px, max_px:
     the longer side of the picture. since, until: days in UTC, both included. rating: at least. None: does not matter.
-    model: one more of models.
 
     Equal questions are equal values: what is given in another order, or twice, makes no difference.
     Raises InvalidInput in words for what cannot be asked.
+
+    To add a filter: a line here, one in db/filters.py, one in pages/ui/gallery/filters.py.
     """
 
-    statuses: tuple[Status, ...] = ()
-    model: InitVar[str | None] = None
-    parent_id: str | None = None
-    in_trash: bool = False
-    text: str = ""
-    models: tuple[str, ...] = ()
-    devices: tuple[str, ...] = ()
-    schedulers: tuple[str, ...] = ()
-    tags: tuple[str, ...] = ()
-    verdicts: tuple[str, ...] = ()
-    rating: int | None = None
-    favourite: bool | None = None
-    has_parent: bool | None = None
-    min_px: int | None = None
-    max_px: int | None = None
-    since: date | None = None
-    until: date | None = None
-    sort: Sort = Sort.NEWEST
+    text: Annotated[str, FilterField("search", "Search", _search_text)] = ""
+    statuses: Annotated[tuple[Status, ...], FilterField("status", "Status", _statuses)] = ()
+    models: Annotated[tuple[str, ...], FilterField("model", "Model", _several("models"))] = ()
+    devices: Annotated[tuple[str, ...], FilterField("device", "Device", _several("devices"))] = ()
+    schedulers: Annotated[tuple[str, ...], FilterField("scheduler", "Scheduler", _several("schedulers"))] = ()
+    tags: Annotated[tuple[str, ...], FilterField("tag", "Tags", _tags)] = ()
+    verdicts: Annotated[tuple[str, ...], FilterField("verdict", "Verdict", _verdicts)] = ()
+    rating: Annotated[int | None, FilterField("rating", "Rating", _rating, _as_int)] = None
+    favourite: Annotated[bool | None, FilterField("favourite", "Favourites", read=_as_bool)] = None
+    has_parent: Annotated[bool | None, FilterField("has_parent", "Lineage", read=_as_bool)] = None
+    parent_id: Annotated[str | None, FilterField("parent", "Made from", _parent)] = None
+    min_px: Annotated[int | None, FilterField("min_px", "Smallest size", _size("smallest"), _as_int)] = None
+    max_px: Annotated[int | None, FilterField("max_px", "Largest size", _size("largest"), _as_int)] = None
+    since: Annotated[date | None, FilterField("since", "From day", read=_as_day)] = None
+    until: Annotated[date | None, FilterField("until", "Until day", read=_as_day)] = None
+    in_trash: Annotated[bool, FilterField("trash", "Trash", read=_as_bool)] = False
+    sort: Annotated[Sort, FilterField("sort", "Order", _order)] = Sort.NEWEST
 
-    def __post_init__(self, model: str | None) -> None:
-        def put(name: str, value: object) -> None:
-            object.__setattr__(self, name, value)
-
-        put("text", " ".join(checked_text(self.text, "search text", MAX_TEXT).split()))
-        search_terms(self.text)
-        put("statuses", tuple(sorted({_one_of(Status, s, "status") for s in self.statuses})))
-        put("models", _several(self.models if model is None else (*self.models, model), "models"))
-        put("devices", _several(self.devices, "devices"))
-        put("schedulers", _several(self.schedulers, "schedulers"))
-        put("tags", _several_tags(self.tags))
-        put("verdicts", tuple(sorted({_verdict(v) for v in self.verdicts})))
-        if self.parent_id is not None:
-            put("parent_id", checked_text(self.parent_id, "parent", MAX_VALUE))
-        if self.rating is not None and self.rating not in RATINGS:
-            raise InvalidInput(f"A rating is a number from 1 to 5, not {self.rating!r}.")
-        for name, value in (("smallest", self.min_px), ("largest", self.max_px)):
-            if value is not None and not 1 <= value <= MAX_PX:
-                raise InvalidInput(f"The {name} size must be from 1 to {MAX_PX:,} px.")
+    def __post_init__(self) -> None:
+        for name, field in FILTERS.items():
+            if (value := getattr(self, name)) is not None:
+                object.__setattr__(self, name, field.check(value))
         if self.min_px is not None and self.max_px is not None and self.min_px > self.max_px:
             raise InvalidInput("The smallest size is above the largest. Swap them.")
         if self.since is not None and self.until is not None and self.since > self.until:
             raise InvalidInput("The first day is after the last. Swap them.")
-        put("sort", _one_of(Sort, self.sort, "order"))
 
     def to_query(self) -> dict[str, str | list[str]]:
         """For the page's address: only what differs from the empty filter, and always spelled the same."""
-        query: dict[str, str | list[str]] = {}
-        for name, key in _KEYS.items():
-            value = getattr(self, name)
-            if value == _DEFAULTS[name]:
-                continue
-            if isinstance(value, tuple):
-                query[key] = [str(v) for v in value] if len(value) > 1 else str(value[0])
-            elif isinstance(value, bool):
-                query[key] = "true" if value else "false"
-            else:
-                query[key] = value.isoformat() if isinstance(value, date) else str(value)
-        return query
+        values = {field.key: getattr(self, name) for name, field in FILTERS.items() if self.asks(name)}
+        return {key: _spelled(value) for key, value in values.items()}
+
+    def asks(self, name: str) -> bool:
+        """Whether this filter is set."""
+        return bool(getattr(self, name) != DEFAULTS[name])
 
     @staticmethod
     def keys() -> tuple[str, ...]:
         """All that to_query may write."""
-        return tuple(_KEYS.values())
+        return tuple(field.key for field in FILTERS.values())
 
     @classmethod
     def from_query(cls, query: Mapping[str, str | list[str]]) -> GalleryFilter:
         """The filter of an address. Other keys are left alone. Raises InvalidInput in words for wrong values."""
         values: dict[str, Any] = {}
-        for name, key in _KEYS.items():
-            if key not in query:
-                continue
-            given = query[key]
-            if isinstance(_DEFAULTS[name], tuple):
-                values[name] = tuple(v for v in ([given] if isinstance(given, str) else given) if v != "")
-                continue
-            if not isinstance(given, str):
-                if len(given) != 1:
-                    raise InvalidInput(f"The address holds “{key}” {len(given)} times. Keep one.")
-                given = given[0]
-            if given != "":
-                values[name] = _READERS.get(name, _as_it_is)(given, key)
+        for name, field in FILTERS.items():
+            given = query.get(field.key, "")
+            texts = [given] if isinstance(given, str) else given
+            if isinstance(DEFAULTS[name], tuple):
+                values[name] = tuple(field.read(text, field.key) for text in texts if text != "")
+            elif len(texts) != 1:
+                raise InvalidInput(f"The address holds “{field.key}” {len(texts)} times. Keep one.")
+            elif texts[0] != "":
+                values[name] = field.read(texts[0], field.key)
         return cls(**values)
 
 
-_KEYS = {
-    "text": "search",
-    "statuses": "status",
-    "models": "model",
-    "devices": "device",
-    "schedulers": "scheduler",
-    "tags": "tag",
-    "verdicts": "verdict",
-    "rating": "rating",
-    "favourite": "favourite",
-    "has_parent": "has_parent",
-    "parent_id": "parent",
-    "min_px": "min_px",
-    "max_px": "max_px",
-    "since": "since",
-    "until": "until",
-    "in_trash": "trash",
-    "sort": "sort",
-}
-"""Fields, and what they are called in the address."""
-
-_DEFAULTS = {field.name: field.default for field in fields(GalleryFilter)}
+def _spelled(value: Any) -> str | list[str]:
+    if isinstance(value, tuple):
+        return [str(one) for one in value] if len(value) > 1 else str(value[0])
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return value.isoformat() if isinstance(value, date) else str(value)
 
 
-def _as_it_is(text: str, key: str) -> str:
-    return text
+def day(text: str) -> date:
+    """Raises InvalidInput in words."""
+    return _as_day(text, "A date")
 
 
 def _as_int(text: str, key: str) -> int:
@@ -173,45 +152,73 @@ def _as_day(text: str, key: str) -> date:
         raise InvalidInput(f"“{key}” must be a day such as 2026-01-31.") from None
 
 
-_READERS = {
-    "rating": _as_int,
-    "min_px": _as_int,
-    "max_px": _as_int,
-    "favourite": _as_bool,
-    "has_parent": _as_bool,
-    "in_trash": _as_bool,
-    "since": _as_day,
-    "until": _as_day,
-}
+def _search_text(text: str) -> str:
+    text = " ".join(checked_text(text, "search text", MAX_TEXT).split())
+    search_terms(text)
+    return text
 
 
-def day(text: str) -> date:
-    """Raises InvalidInput in words."""
-    return _as_day(text, "A date")
+def _statuses(values: Iterable[str]) -> tuple[Status, ...]:
+    return tuple(sorted({_one_of(Status, value, "status") for value in values}))
 
 
-def _one_of(kind: type[StrEnum], value: str, what: str) -> Any:
+def _verdicts(values: Iterable[str]) -> tuple[str, ...]:
+    spelled = {verdict.casefold(): str(verdict) for verdict in VERDICTS}
+    try:
+        return tuple(sorted({spelled[value.casefold()] for value in values}))
+    except KeyError:
+        raise InvalidInput(f"There is no such verdict. Choose one of: {', '.join(VERDICTS)}.") from None
+
+
+def _several(what: str) -> Callable[[Iterable[str]], tuple[str, ...]]:
+    def check(values: Iterable[str]) -> tuple[str, ...]:
+        found = sorted({checked_text(value, what, MAX_VALUE) for value in values})
+        if len(found) > MAX_VALUES:
+            raise InvalidInput(f"At most {MAX_VALUES} {what} can be chosen at once.")
+        return tuple(found)
+
+    return check
+
+
+def _tags(names: Iterable[str]) -> tuple[str, ...]:
+    by_fold = {folded(name): name for name in sorted((tag_name(name) for name in names), reverse=True)}
+    return _several("tags")(by_fold.values())
+
+
+def _rating(value: int) -> int:
+    if value not in RATINGS:
+        raise InvalidInput(f"A rating is a number from 1 to 5, not {value!r}.")
+    return value
+
+
+def _parent(id: str) -> str:
+    return checked_text(id, "parent", MAX_VALUE)
+
+
+def _size(which: str) -> Callable[[int], int]:
+    def check(value: int) -> int:
+        if not 1 <= value <= MAX_PX:
+            raise InvalidInput(f"The {which} size must be from 1 to {MAX_PX:,} px.")
+        return value
+
+    return check
+
+
+def _order(value: str) -> Sort:
+    return _one_of(Sort, value, "order")
+
+
+def _one_of(kind: type[Name], value: str, what: str) -> Name:
     try:
         return kind(value)
     except ValueError:
         raise InvalidInput(f"There is no such {what}. Choose one of: {', '.join(kind)}.") from None
 
 
-def _verdict(value: str) -> str:
-    spelled = {verdict.casefold(): str(verdict) for verdict in VERDICTS}
-    try:
-        return spelled[value.casefold()]
-    except KeyError:
-        raise InvalidInput(f"There is no such verdict. Choose one of: {', '.join(VERDICTS)}.") from None
+FILTERS: Mapping[str, FilterField] = {
+    name: hint.__metadata__[0] for name, hint in get_type_hints(GalleryFilter, include_extras=True).items()
+}
+"""Every filter, by its name in GalleryFilter, in the order of the address."""
 
-
-def _several(values: Iterable[str], what: str) -> tuple[str, ...]:
-    found = sorted({checked_text(value, what, MAX_VALUE) for value in values})
-    if len(found) > MAX_VALUES:
-        raise InvalidInput(f"At most {MAX_VALUES} {what} can be chosen at once.")
-    return tuple(found)
-
-
-def _several_tags(names: Iterable[str]) -> tuple[str, ...]:
-    by_fold = {folded(name): name for name in sorted((tag_name(n) for n in names), reverse=True)}
-    return _several(by_fold.values(), "tags")
+DEFAULTS: Mapping[str, Any] = {field.name: field.default for field in fields(GalleryFilter)}
+"""What each filter is while it is not set."""

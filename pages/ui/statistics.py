@@ -11,7 +11,7 @@ from typing import Any
 import streamlit as st
 
 from core.bootstrap import Studio
-from core.domain.gallery_filter import UNVERIFIED, GalleryFilter
+from core.domain.gallery_filter import FILTERS, UNVERIFIED, GalleryFilter
 from core.domain.generation import Status
 from core.domain.statistics import Durations, Made, Pace
 from pages.ui.components.gallery_grid import STATUS_TITLES
@@ -85,8 +85,9 @@ def _asked_for(studio: Studio) -> GalleryFilter:
         asked = GalleryFilter(models=tuple(address.get_all("model")), devices=tuple(address.get_all("device")))
     facets = studio.gallery.facets()
     with st.container(horizontal=True):
-        for label, key, chosen in (("Model", "model", asked.models), ("Device", "device", asked.devices)):
-            options = dict.fromkeys((*(value for value, _ in facets[key]), *chosen))
+        for name, chosen in (("models", asked.models), ("devices", asked.devices)):
+            label, key = FILTERS[name].title, FILTERS[name].key
+            options = dict.fromkeys((*(value for value, _ in facets[name]), *chosen))
             state.fill_widget(f"statistics-{key}", list(chosen))
             st.multiselect(label, list(options), placeholder="Any", key=f"statistics-{key}", on_change=_ask, width=300)
         state.fill_widget("statistics-days", days)

@@ -193,7 +193,7 @@ def our_questions(repo: GalleryRepo, rows: Rows, chance: random.Random) -> dict[
 
     def three_filters() -> GalleryFilter:
         return GalleryFilter(
-            model=some(MODELS, chance), schedulers=(some(SCHEDULERS, chance),), rating=chance.randint(1, 5)
+            models=(some(MODELS, chance),), schedulers=(some(SCHEDULERS, chance),), rating=chance.randint(1, 5)
         )
 
     def a_month() -> GalleryFilter:
@@ -239,7 +239,7 @@ def our_questions(repo: GalleryRepo, rows: Rows, chance: random.Random) -> dict[
         "page, a tag and favourites": lambda: browse(GalleryFilter(tags=(chance.choice(TAGS),), favourite=True)),
         "page, 30 days and status": lambda: browse(a_month()),
         "page, by rating": lambda: browse(GalleryFilter(sort=Sort.BEST)),
-        "page, slowest of a model": lambda: browse(GalleryFilter(sort=Sort.SLOWEST, model=some(MODELS, chance))),
+        "page, slowest of a model": lambda: browse(GalleryFilter(sort=Sort.SLOWEST, models=(some(MODELS, chance),))),
         "page, a verdict": lambda: browse(GalleryFilter(verdicts=(some(VERDICTS, chance),))),
         "page of the trash": lambda: browse(GalleryFilter(in_trash=True)),
         "search, common word": lambda: browse(common()),
@@ -248,7 +248,7 @@ def our_questions(repo: GalleryRepo, rows: Rows, chance: random.Random) -> dict[
         "search, beginning of a word": lambda: browse(GalleryFilter(text=chance.choice(COMMON[10:])[:3] + "*")),
         "search, phrase": lambda: browse(phrase()),
         "search, common word and three filters": lambda: browse(
-            common(model=some(MODELS, chance), favourite=True, rating=chance.randint(1, 5))
+            common(models=(some(MODELS, chance),), favourite=True, rating=chance.randint(1, 5))
         ),
         "search, common word by rating": lambda: browse(common(sort=Sort.BEST)),
         "search, middling word by runtime": lambda: browse(

@@ -21,17 +21,18 @@ from core.domain.labels import folded
 from core.domain.paging import Cursor, Sort
 from core.domain.params import InpaintParams
 from core.domain.search_text import search_terms, words_of
-from db import search
+from db import facets, plans
 from db.connection import make_engine
 from db.gallery import GalleryRepo
 from db.generations import GenerationRepo
 from db.mapping import first_free
 from db.tables import GenerationRow
+from db.text_search import contains_text
 from db.upgrade import upgrade
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 EXAMPLES = int(os.environ.get("EXAMPLES", "10"))
-"""For a thorough look after a change to db/search.py: EXAMPLES=500."""
+"""For a thorough look after a change to db/search.py or db/plans.py: EXAMPLES=500."""
 
 laws = settings(
     max_examples=EXAMPLES,
@@ -197,7 +198,7 @@ WAYS = {
         "FOUND_US": 1e6,
         "STEP_US": 1e6,
         "PROBE_US": 0.0,
-        "EACH_US": {"favourites": 0.0},
+        "NARROW_US": 0.0,
     },
     "in the gallery's order": {"QUICK_US": 0.0, "FOUND_US": 1e6, "STEP_US": 0.0, "PROBE_US": 0.0},
 }
@@ -214,7 +215,7 @@ def test_any_question_is_answered_as_by_a_plain_look_at_every_row(repo, monkeypa
         expected = in_order([g for g in generations if matches(filter, g)], filter.sort)
         with monkeypatch.context() as patch:
             for name, value in WAYS[data.draw(st.sampled_from(list(WAYS)))].items():
-                patch.setattr(search, name, value)
+                patch.setattr(plans, name, value)
 
             found = repo.browse(filter, None, 99).generations
 
@@ -225,23 +226,23 @@ def test_any_question_is_answered_as_by_a_plain_look_at_every_row(repo, monkeypa
 
 def assert_facets_agree(repo: GalleryRepo, filter: GalleryFilter, generations: list[Generation]) -> None:
     values = {
-        "status": lambda g: [g.status],
-        "model": lambda g: [g.params.model],
-        "device": lambda g: [g.device],
-        "scheduler": lambda g: [g.params.scheduler],
+        "statuses": lambda g: [g.status],
+        "models": lambda g: [g.params.model],
+        "devices": lambda g: [g.device],
+        "schedulers": lambda g: [g.params.scheduler],
         "favourite": lambda g: [g.favourite],
         "rating": lambda g: [g.rating],
         "has_parent": lambda g: [g.parent_id is not None],
-        "tag": lambda g: g.tags,
+        "tags": lambda g: g.tags,
         "in_trash": lambda g: [g.deleted_at is not None],
-        "verdict": lambda g: [g.verdict or UNVERIFIED],
+        "verdicts": lambda g: [g.verdict or UNVERIFIED],
     }
     for facet, counts in repo.facets(filter).items():
         expected: dict = {}
         for open_filter in (
             {filter, replace(filter, in_trash=not filter.in_trash)}
             if facet == "in_trash"
-            else {search.without(filter, facet)}
+            else {facets.without(filter, facet)}
         ):
             for g in generations:
                 if matches(open_filter, g):
@@ -369,7 +370,7 @@ def test_without_a_search_index_words_are_found_all_the_same(repo):
     def found(words: str) -> list[str]:
         with Session(repo._engine) as session:
             return list(
-                session.scalars(select(GenerationRow.id).where(search.contains_text(GalleryFilter(text=words))))
+                session.scalars(select(GenerationRow.id).where(contains_text(GalleryFilter(text=words))))
             )
 
     assert found("red") == ["001"]

@@ -140,7 +140,7 @@ def test_filters_by_status_model_and_parent(repo, gallery):
         return {g.id for g in gallery.browse(GalleryFilter(**filter), None, 9).generations}
 
     assert ids(statuses=(Status.CANCELLED,)) == {"c"}
-    assert ids(model="sd14") == {"b"}
+    assert ids(models=("sd14",)) == {"b"}
     assert ids(parent_id="a") == {"c"}
 
 

@@ -132,8 +132,8 @@ def test_verdicts_given_before_are_found_and_counted_and_sizes_are_read_from_the
     repo = GalleryRepo(engine)
     assert [GenerationRepo(engine).get(id).verdict for id in "abcd"] == ["DIFFERENT", "CLOSE", None, None]
     assert [g.id for g in repo.browse(GalleryFilter(verdicts=("DIFFERENT",)), None, 9).generations] == ["a"]
-    assert dict(repo.facets(GalleryFilter())["verdict"]) == {"DIFFERENT": 1, "CLOSE": 1, UNVERIFIED: 1}
-    assert dict(repo.facets(GalleryFilter(tags=("t",)))["verdict"]) == {"DIFFERENT": 1}
+    assert dict(repo.facets(GalleryFilter())["verdicts"]) == {"DIFFERENT": 1, "CLOSE": 1, UNVERIFIED: 1}
+    assert dict(repo.facets(GalleryFilter(tags=("t",)))["verdicts"]) == {"DIFFERENT": 1}
     repo.untag(["a", "d"], ["t"])
     with engine.connect() as connection:
         assert connection.execute(text("SELECT working_px FROM generations ORDER BY id")).scalars().all() == (

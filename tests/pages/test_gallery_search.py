@@ -11,7 +11,9 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from core.domain.errors import OutOfMemory
-from core.domain.gallery_filter import GalleryFilter
+from core.domain.gallery_filter import FILTERS, GalleryFilter
+from db.filters import COLUMNS
+from pages.ui.gallery.filters import LEFT, RIGHT, SHOWN
 from tests.conftest import a_request
 from tests.pages.test_gallery import HOSTILE, button, gallery, grid, painted, words_on  # noqa: F401 - two are fixtures
 
@@ -59,6 +61,14 @@ def test_each_value_stands_with_how_many_there_are_under_the_other_filters(open_
     assert page.multiselect(key="filter-tags").options == ["sky · 1"]
     assert page.multiselect(key="filter-models").options == ["pocket-inpaint · 3"]
     assert page.multiselect(key="filter-devices").options == ["cpu · 3"]
+
+
+def test_every_filter_is_answered_by_the_database_and_has_its_place_on_the_page():
+    rows = [name for row in (*LEFT, *RIGHT) for name in row]
+
+    assert {*COLUMNS, "text", "tags", "since", "until", "sort"} == {*FILTERS}
+    assert {*SHOWN, "text", "sort", "in_trash"} == {*FILTERS}
+    assert sorted([*rows, "parent_id"]) == sorted(SHOWN)
 
 
 def test_a_filter_that_is_chosen_stands_in_the_address_and_is_asked(open_at, studio, dispatcher, inpainter, grid):

@@ -66,7 +66,7 @@ def open_folder():
 def look_at_everything(studio, ids) -> None:
     assert [g.id for g in studio.gallery.browse().generations] == ids[::-1]
     assert studio.gallery.count(GalleryFilter(text="cat")) == len(ids)
-    assert studio.gallery.facets()["status"]
+    assert studio.gallery.facets()["statuses"]
     for id in ids:
         generation = studio.gallery.get(id)
         assert studio.gallery.image(generation.output)

@@ -59,7 +59,7 @@ def test_the_newest_verdict_stands_on_the_generation_and_is_found(studio, inpain
     ]
     assert (found("EXACT"), found("different"), found("CLOSE")) == ([first], [second], [])
     assert found("EXACT", UNVERIFIED) == [third, first]
-    assert dict(studio.gallery.facets()["verdict"]) == {"EXACT": 1, "DIFFERENT": 1, UNVERIFIED: 1}
+    assert dict(studio.gallery.facets()["verdicts"]) == {"EXACT": 1, "DIFFERENT": 1, UNVERIFIED: 1}
 
 
 def test_a_verification_that_was_asked_for_earlier_and_ends_later_is_not_the_newest(studio, inpainter, clock):
@@ -142,11 +142,11 @@ def test_facets_tell_what_there_is_beside_each_filter(studio):
     searched = studio.gallery.facets(GalleryFilter(text="dog"))
 
     assert dict(facets["rating"]) == {None: 1, 5: 1}
-    assert facets["tag"] == [("pets", 1)]
-    assert facets["status"] == [("succeeded", 1)]
+    assert facets["tags"] == [("pets", 1)]
+    assert facets["statuses"] == [("succeeded", 1)]
     assert facets["in_trash"] == [(False, 1)]
     assert searched["rating"] == [(None, 1)]
-    assert str(searched["tag"][0][1]) == "1"
+    assert str(searched["tags"][0][1]) == "1"
 
 
 # The trash -----------------------------------------------------------------------------------------------------
