@@ -18,12 +18,12 @@ from core.domain.params import MODEL_DEFAULT, SCHEDULERS
 from core.domain.request import WorkingRequest
 from core.engine import device as devices
 from core.engine import memory, pipelines
-from core.engine.calm import calm
 from core.engine.models import families, fingerprint
 from core.engine.models.catalogue import Catalogue, native_size, read_index
 from core.engine.models.families import Family
 from core.engine.models.weights import SAFETY_CHECKER
 from core.engine.one_caller import OneCaller
+from core.engine.quiet import quiet_libraries
 from core.engine.run import filling, prompts
 from core.engine.run.pipeline_run import Run
 from core.engine.run.preview import Colours, colours_of
@@ -123,7 +123,7 @@ class DiffusersInpainter:
 
     def _known_colours(self) -> Colours | None:
         if self._with_preview and self._colours is None:
-            with calm():
+            with quiet_libraries():
                 self._colours = colours_of(self._pipe)
         return self._colours
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import logging
 import threading
 
-from core.engine.calm import calm
 from core.engine.models.catalogue import Catalogue
+from core.engine.quiet import quiet_libraries
 from core.ports import Inpainter
 from core.settings import Settings
 
@@ -20,7 +20,7 @@ def warm_up() -> None:
     """Import what loading a pipeline will need: seconds, which pass while an artist still paints the mask."""
     with _importing:
         try:
-            with calm():
+            with quiet_libraries():
                 from diffusers import (  # noqa: F401
                     AutoencoderKL,
                     AutoencoderTiny,

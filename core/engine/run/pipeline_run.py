@@ -16,8 +16,8 @@ import numpy as np
 from core.domain.errors import BrokenResult
 from core.domain.generation import Phase
 from core.domain.request import WorkingRequest
-from core.engine.calm import calm
 from core.engine.models.families import Family
+from core.engine.quiet import quiet_libraries
 from core.engine.run import filling, prompts, schedulers, variation
 from core.engine.run.latents import Layout
 from core.engine.run.preview import Colours, Preview
@@ -70,7 +70,7 @@ class Run:
         pipe.scheduler = self._scheduler
         self._started = self._prepared = self._denoised = time.perf_counter()
         try:
-            with _one_at_a_time, self._watched(), calm():
+            with _one_at_a_time, self._watched(), quiet_libraries():
                 result = pipe(
                     **self._family.arguments(prompts.arguments(pipe, self._family, params), params),
                     image=self._start,

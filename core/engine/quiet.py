@@ -1,4 +1,4 @@
-"""The libraries' own messages: those about what is meant to be as it is are kept back, others come through."""
+"""Silences the libraries' warnings about what is intended; all others come through."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ NOISE = {
     "transformers.tokenization_utils_base": ("Token indices sequence length is longer",),
     "transformers.utils.import_utils": ("requires torchvision (not installed)",),  # pictures are prepared with Pillow
 }
-"""Warnings about what is meant to be as it is."""
+"""Warnings about what is intended, by logger."""
 
 
 @contextmanager
-def calm() -> Iterator[None]:
+def quiet_libraries() -> Iterator[None]:
     """Without the libraries' progress bars and the warnings above; others come through."""
     with ExitStack() as stack:
         stack.enter_context(warnings.catch_warnings())
