@@ -9,8 +9,9 @@ from typing import Any
 
 from PIL import Image
 
-from core.domain import compositing, keeping, seam, soft_mask
+from core.domain import compositing, seam, soft_mask
 from core.domain.areas import Parts
+from core.domain.change_mask import change_mask, scaled_by
 from core.domain.colour import ColourSpace, space_of
 from core.domain.errors import EmptyMask, InvalidParams, SizeMismatch
 from core.domain.geometry import MULTIPLE, Bounds, Crop, Size, crop_around, crop_of, wide_crop_around
@@ -201,16 +202,16 @@ class Plan:
         if params.colour_match:
             repainted = seam.matched(repainted, *self._replaced_by(repainted), params.colour_match)
         if params.keep_threshold:
-            mask = self._weakened(repainted)
+            mask = self._preserving(repainted)
         result = compositing.composite(self.request.image, repainted, self.crop.bounds, mask, self.request.space)
         result.info = {k: v for k, v in self.request.image.info.items() if k == "icc_profile"}
         return result
 
-    def _weakened(self, repainted: Image.Image) -> Mask:
+    def _preserving(self, repainted: Image.Image) -> Mask:
         """The blend mask where it hardly changed anything; what was transparent cannot be kept beside an object."""
-        changed = keeping.changed(repainted, *self._replaced_by(repainted), self.request.params.keep_threshold)
+        changed = change_mask(repainted, *self._replaced_by(repainted), self.request.params.keep_threshold)
         clear = Mask.from_transparency(self.request.image.crop(self.crop.bounds.box))
-        return keeping.weakened(self.blend_mask, self.crop.bounds, changed.union(clear.resized(changed.size)))
+        return scaled_by(self.blend_mask, self.crop.bounds, changed.union(clear.resized(changed.size)))
 
     def _replaced_by(self, repainted: Image.Image) -> tuple[Image.Image, Mask]:
         """What was in the place of the repainted part, and the mask there, both at its size."""

@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 from scipy import ndimage
 
-from core.domain.keeping import oklab
+from core.domain.change_mask import oklab
 from core.domain.mask import Mask
 from core.domain.modes import MODES
 from core.domain.params import InpaintParams

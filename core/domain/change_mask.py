@@ -1,6 +1,6 @@
-"""Keeping what hardly changed: a model repaints all of the mask, an object often needs only a part of it.
+"""Preserving unchanged areas: a model repaints all of the mask, an object often needs only a part of it.
 
-Beside the object the photograph itself is better than any repaint of it: with its grain, and without a tint.
+Around the object the photograph itself is better than any repaint of it: with its grain, and without a tint.
 The idea is that of soft inpainting in AUTOMATIC1111's web UI; here it is done on pixels, so it suits every model.
 The figures behind the shares: docs/decisions/0007-the-repaint.md.
 """
@@ -30,7 +30,7 @@ SPECK_SHARE = 1 / 10
 Values = NDArray[np.float32]
 
 
-def changed(repainted: Image.Image, around: Image.Image, mask: Mask, threshold: float) -> Mask:
+def change_mask(repainted: Image.Image, around: Image.Image, mask: Mask, threshold: float) -> Mask:
     """How much of each repainted pixel is worth taking: 0 where it hardly differs from the picture, 255 in an object.
 
     repainted, around: RGB of the mask's size, at which the model worked. mask: what may change at all. threshold: a
@@ -51,7 +51,7 @@ def changed(repainted: Image.Image, around: Image.Image, mask: Mask, threshold: 
     return Mask(np.rint(255 * ndimage.gaussian_filter(taken, side * SOFT_SHARE)).astype(np.uint8))
 
 
-def weakened(mask: Mask, bounds: Bounds, weights: Mask) -> Mask:
+def scaled_by(mask: Mask, bounds: Bounds, weights: Mask) -> Mask:
     """The mask times the weights, which are for the part inside bounds, at any size; nothing of it gets stronger."""
     whole = Image.new("L", mask.size.sides)
     # Bilinear: a filter that overshoots would not keep the order of two weights.

@@ -8,9 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image, ImageDraw, ImageFilter
 
+from core.domain.change_mask import change_mask, scaled_by
 from core.domain.compositing import unchanged_outside
 from core.domain.geometry import Bounds, Size
-from core.domain.keeping import changed, weakened
 from core.domain.mask import Mask
 from core.domain.params import InpaintParams
 from core.domain.request import InpaintRequest, Plan
@@ -52,7 +52,7 @@ def result(picture: Image.Image, painted: Image.Image, mask: Mask | None = None,
 
 
 def test_an_object_is_taken_whole_and_the_grain_beside_it_stays():
-    weights = changed(repaint(red=(44, 44, 84, 84)), grass(), a_place(), 0.1).pixels
+    weights = change_mask(repaint(red=(44, 44, 84, 84)), grass(), a_place(), 0.1).pixels
 
     assert weights[52:77, 52:77].min() == 255
     assert weights[20:38, 20:108].max() == weights[92:108, 20:108].max() == 0
@@ -62,14 +62,14 @@ def test_an_eye_of_the_colour_of_what_was_there_belongs_to_the_object():
     painted = repaint(red=(44, 44, 84, 84))
     ImageDraw.Draw(painted).ellipse((54, 54, 66, 66), (70, 110, 60))
 
-    assert changed(painted, grass(), a_place(), 0.1).pixels[54:67, 54:67].min() == 255
+    assert change_mask(painted, grass(), a_place(), 0.1).pixels[54:67, 54:67].min() == 255
 
 
 def test_a_speck_and_a_faint_tint_are_not_taken():
     painted = repaint(red=(60, 60, 62, 62))
     painted.paste((80, 116, 78), (70, 30, 100, 60))
 
-    assert changed(painted, grass(), a_place(), 0.1).is_empty
+    assert change_mask(painted, grass(), a_place(), 0.1).is_empty
 
 
 def test_a_shadow_runs_out_softly():
@@ -78,7 +78,7 @@ def test_a_shadow_runs_out_softly():
     ImageDraw.Draw(shade).ellipse((40, 70, 88, 92), 150)
     painted = Image.composite(Image.new("RGB", (SIDE, SIDE)), painted, shade.filter(ImageFilter.GaussianBlur(5)))
 
-    weights = changed(painted, grass(), a_place(), 0.1).pixels.astype(int)
+    weights = change_mask(painted, grass(), a_place(), 0.1).pixels.astype(int)
 
     below = weights[80:104, 64]
     assert below[0] == 255
@@ -88,14 +88,16 @@ def test_a_shadow_runs_out_softly():
 
 @given(repaints(), THRESHOLDS)
 def test_what_was_not_repainted_at_all_is_kept(painted, threshold):
-    assert changed(painted, painted, a_place(), threshold).is_empty
+    assert change_mask(painted, painted, a_place(), threshold).is_empty
 
 
 @given(repaints(), THRESHOLDS, THRESHOLDS)
 def test_a_higher_threshold_never_takes_more_of_any_pixel(painted, one, other):
     low, high = sorted((one, other))
 
-    assert (changed(painted, grass(), a_place(), high).pixels <= changed(painted, grass(), a_place(), low).pixels).all()
+    assert (
+        change_mask(painted, grass(), a_place(), high).pixels <= change_mask(painted, grass(), a_place(), low).pixels
+    ).all()
 
 
 @given(st.binary(min_size=64, max_size=64), st.binary(min_size=64, max_size=64))
@@ -103,10 +105,10 @@ def test_weights_only_ever_weaken_a_mask(values, by):
     mask = Mask(np.pad(np.frombuffer(values, np.uint8).reshape(8, 8), 4))
     weights = Mask(np.frombuffer(by, np.uint8).reshape(8, 8))
 
-    left = weakened(mask, Bounds(2, 2, 14, 14), weights)
+    left = scaled_by(mask, Bounds(2, 2, 14, 14), weights)
 
     assert (left.pixels <= mask.pixels).all()
-    assert weakened(mask, Bounds(2, 2, 14, 14), Mask(np.full((3, 5), 255, np.uint8))) == mask
+    assert scaled_by(mask, Bounds(2, 2, 14, 14), Mask(np.full((3, 5), 255, np.uint8))) == mask
 
 
 @given(repaints(), THRESHOLDS)
@@ -157,4 +159,4 @@ def test_white_on_a_transparent_ground_is_taken_though_that_is_shown_as_white():
 def test_an_empty_mask_has_nothing_to_be_weighed():
     nothing = Mask.empty(Size(SIDE, SIDE))
 
-    assert changed(grass(), repaint(), nothing, 0.1) == nothing
+    assert change_mask(grass(), repaint(), nothing, 0.1) == nothing
