@@ -33,11 +33,11 @@ def neutral_noise(image: Image.Image, seed: int) -> Image.Image:
 
 def border_colours(image: Image.Image, mask: Mask) -> Image.Image:
     """image: RGB. The colours around the mask, flowing together inside it; outside it stays as it is."""
-    filled = spread(np.asarray(image, np.float32), np.where(mask.pixels == 0, np.float32(1), np.float32(0)))
+    filled = pull_push_fill(np.asarray(image, np.float32), np.where(mask.pixels == 0, np.float32(1), np.float32(0)))
     return Image.fromarray(np.clip(np.rint(filled), 0, 255).astype(np.uint8))
 
 
-def spread(values: Values, weights: Values) -> Values:
+def pull_push_fill(values: Values, weights: Values) -> Values:
     """(H, W, C), with weights (H, W) of 0..1 -> the same where the weight is 1, and a smooth continuation elsewhere.
 
     Pull-push (Gortler, Grzeszczuk, Szeliski and Cohen, The Lumigraph, SIGGRAPH 1996, section 3.4.1): averages of what
@@ -45,7 +45,7 @@ def spread(values: Values, weights: Values) -> Values:
     """
     if max(weights.shape) == 1 or weights.min() >= 1:
         return values * (weights[..., None] > 0)
-    coarse = spread(*_halved(values, weights))
+    coarse = pull_push_fill(*_halved(values, weights))
     share = weights[..., None]
     return values * share + _enlarged(coarse, weights.shape) * (1 - share)
 

@@ -10,7 +10,7 @@ import numpy as np
 from PIL import Image
 
 from core.domain.errors import ImageTooLarge, InvalidInput
-from core.domain.fill import spread
+from core.domain.fill import pull_push_fill
 from core.domain.geometry import Bounds, Size
 from core.domain.mask import Mask
 
@@ -148,7 +148,7 @@ def _flowing(picture: Image.Image, extension: Extension) -> Image.Image:
     known = np.zeros((small.height, small.width), np.float32)
     values[top : top + part.height, left : left + part.width] = colours
     known[top : top + part.height, left : left + part.width] = weights
-    filled = np.rint(spread(values, known))
+    filled = np.rint(pull_push_fill(values, known))
     if picture.mode == "I;16":
         return Image.fromarray(np.clip(filled[..., 0], 0, 65535).astype(np.uint16))
     return Image.fromarray(np.clip(filled, 0, 255).astype(np.uint8))

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from PIL import Image
 from scipy import ndimage
 
-from core.domain.fill import Values, spread
+from core.domain.fill import Values, pull_push_fill
 from core.domain.mask import Mask
 
 RING_SHARE = 1 / 64
@@ -38,7 +38,7 @@ def matched(repainted: Image.Image, around: Image.Image, mask: Mask, strength: f
     painted = np.asarray(repainted, np.float32)
     weights = ring.astype(np.float32)
     offsets, near = _averaged(np.asarray(around, np.float32) - painted, weights, ring_px / 2)
-    shifted = painted + strength * spread(offsets, weights * (near > 0))
+    shifted = painted + strength * pull_push_fill(offsets, weights * (near > 0))
     return Image.fromarray(np.clip(np.rint(shifted), 0, 255).astype(np.uint8))
 
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from PIL import Image
 
-from core.domain.fill import blurred, border_colours, neutral_noise, spread
+from core.domain.fill import blurred, border_colours, neutral_noise, pull_push_fill
 from core.domain.mask import Mask
 from tests.conftest import a_mask, a_picture
 
@@ -29,7 +29,7 @@ def values_and_weights(draw):
 def test_what_is_known_stays_and_the_rest_lies_between_what_is_known(case):
     values, known = case
 
-    filled = spread(values, known.astype(np.float32))
+    filled = pull_push_fill(values, known.astype(np.float32))
 
     assert filled.shape == values.shape
     assert np.array_equal(filled[known], values[known])
@@ -43,7 +43,9 @@ def test_what_is_not_known_has_no_part_in_it(case):
     values, known = case
     other = np.where(known[..., None], values, np.float32(7))
 
-    assert np.array_equal(spread(values, known.astype(np.float32)), spread(other, known.astype(np.float32)))
+    assert np.array_equal(
+        pull_push_fill(values, known.astype(np.float32)), pull_push_fill(other, known.astype(np.float32))
+    )
 
 
 def test_border_colours_keep_the_picture_outside_the_mask_and_forget_what_was_inside():

@@ -39,7 +39,7 @@ class Layout:
             return pipe._pack_latents(grid, 1, grid.shape[1], self.rows, self.columns)
         return grid
 
-    def drawn(self, noise: Any) -> Any:
+    def packed_noise(self, noise: Any) -> Any:
         """Noise as a pipeline draws it, as the loop has it."""
         pipe = self._pipe
         if hasattr(pipe, "_unpatchify_latents"):

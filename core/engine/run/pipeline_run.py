@@ -148,7 +148,7 @@ class Run:
     def _after_noise(self, noise: Any, arguments: Mapping[str, Any]) -> Any:
         if arguments.get("generator") is not self._generator:
             return noise
-        self._noise = variation.turned(noise, self._request.params)
+        self._noise = variation.blend_noise(noise, self._request.params)
         self._noise_sha256 = _values_sha256(self._noise)
         return self._noise
 

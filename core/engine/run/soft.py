@@ -27,7 +27,7 @@ class SoftMask:
         encoded = layout.encoded(original)
         self._original = layout.packed(encoded)
         self._degree = layout.packed(_in_latents(degree, layout, encoded))
-        self._noise = layout.drawn(noise).to(self._original)
+        self._noise = layout.packed_noise(noise).to(self._original)
 
     def after_call(self, scheduler: Any, index: int, latents: Any) -> Any:
         """The latents after the nth call of the model, with what is not free yet set back to the original."""

@@ -1,4 +1,4 @@
-"""Variations: the noise of one seed, turned some way towards that of another."""
+"""Variations: the noise of one seed, interpolated towards that of another."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from core.domain.params import InpaintParams
 Noise = NDArray[np.floating[Any]]
 
 
-def turned(noise: Any, params: InpaintParams) -> Any:
-    """Noise just drawn, turned by variation_strength towards that of variation_seed; the noise itself without one."""
+def blend_noise(noise: Any, params: InpaintParams) -> Any:
+    """Noise just drawn, blended by variation_strength with that of variation_seed; the noise itself without one."""
     if not params.variation_strength:
         return noise
     import torch
