@@ -39,8 +39,8 @@ class Source:
 
 def sources(folder: Path, catalogue: Catalogue, dtype: str) -> Sequence[Source]:
     """The model's own pipeline, and the one that it needs beside it, if it does. Raises ModelUnavailable."""
-    own, beside = Source.of(folder, catalogue, dtype), catalogue.beside(folder)
-    return [own, Source.of(beside, catalogue, dtype, prefix="prior/")] if beside else [own]
+    own, companion = Source.of(folder, catalogue, dtype), catalogue.companion(folder)
+    return [own, Source.of(companion, catalogue, dtype, prefix="prior/")] if companion else [own]
 
 
 def load(sources: Sequence[Source], device: Device, *, safety_checker: bool) -> Any:

@@ -9,7 +9,7 @@ from core.engine.models import families
 from tests.engine.loopback_hub import COMMIT
 from tests.engine.tiny import LONGEST_PROMPT, SIDE, _text_encoder, _tokenizer
 
-PRIOR = str(families.named("Kandinsky 2.2").beside)
+PRIOR = str(families.named("Kandinsky 2.2").companion)
 WIDTH = 16
 
 

@@ -239,7 +239,7 @@ class Catalogue:
         except ModelNotDownloaded:
             return {}
         family = families.of(read_index(folder))
-        reading = self.beside(folder) or folder
+        reading = self.companion(folder) or folder
         tokenizer = tokens.reader_of_folder(reading, read_index(reading), family)
         if tokenizer is None:
             return {}
@@ -248,7 +248,7 @@ class Catalogue:
     def locate(self, key: str) -> Path:
         """The folder that the model is loaded from. Raises ModelNotDownloaded or another ModelUnavailable.
 
-        Also if what it needs beside it is not there.
+        Also if its companion is not there.
         """
         spec = self.find(key)
         folder = self._folder(spec) if spec.folder else self._hub.snapshot(spec)
@@ -269,19 +269,19 @@ class Catalogue:
                     "kept."
                 ) from None
             raise
-        self.beside(folder)
+        self.companion(folder)
         return folder
 
-    def beside(self, folder: Path) -> Path | None:
-        """The folder of what the model in this one needs beside it, if it does. Raises ModelNotDownloaded."""
-        beside = families.of(read_index(folder)).beside
-        if beside is None:
+    def companion(self, folder: Path) -> Path | None:
+        """The folder of the companion of the model in this one, if it has one. Raises ModelNotDownloaded."""
+        companion = families.of(read_index(folder)).companion
+        if companion is None:
             return None
         try:
-            return self.locate(beside)
+            return self.locate(companion)
         except ModelNotDownloaded:
             raise ModelNotDownloaded(
-                f"This model also needs {beside}, which is not on this machine, or not complete. Download it too."
+                f"This model also needs {companion}, which is not on this machine, or not complete. Download it too."
             ) from None
 
     def choice(self, folder: Path, dtype: str) -> Choice:

@@ -27,8 +27,8 @@ class Family:
     said; None: what the tokenizer says. native_px: where the folder does not say it. half: what it computes in on a
     card; float16 overflows in the large transformers. steps, guidance_scale, strength: what its pipeline takes if
     nothing is said. options: further arguments of the call. missing: settings of the denoiser that its pipeline reads,
-    though its class does not have them. package: one that it needs beside those of requirements.txt. beside: hub id of
-    the repository that it needs beside its own. part_of: hub id of the model that needs this one, which alone paints
+    though its class does not have them. package: one that it needs besides requirements.txt. companion: hub id of a
+    second repository that it needs. companion_of: hub id of the model that needs this one, which by itself paints
     nothing.
     """
 
@@ -53,8 +53,8 @@ class Family:
     options: Mapping[str, Any] = field(default_factory=dict)
     missing: Mapping[str, Any] = field(default_factory=dict)
     package: str | None = None
-    beside: str | None = None
-    part_of: str | None = None
+    companion: str | None = None
+    companion_of: str | None = None
 
     @property
     def parts(self) -> set[str]:
@@ -81,10 +81,10 @@ class Family:
 
     def check(self) -> None:
         """Raises NotAnInpaintingModel if it is but a part of one, ModelUnavailable if its package is not there."""
-        if self.part_of:
+        if self.companion_of:
             raise NotAnInpaintingModel(
-                f"This model is a part of {self.part_of}: it tells that one what the words mean, and cannot paint on "
-                "its own. Choose that one."
+                f"This model is a part of {self.companion_of}: it only reads the prompt for that one, and cannot paint "
+                "on its own. Choose that one."
             )
         if self.package and find_spec(self.package) is None:
             raise ModelUnavailable(
@@ -221,7 +221,7 @@ FAMILIES: tuple[Family, ...] = (
         half="float16",
         steps=100,
         guidance_scale=4.0,
-        beside="kandinsky-community/kandinsky-2-2-prior",
+        companion="kandinsky-community/kandinsky-2-2-prior",
     ),
 )
 
@@ -231,7 +231,7 @@ PRIOR = Family(
     denoiser="prior",
     autoencoder="image_encoder",
     half="float16",
-    part_of="kandinsky-community/kandinsky-2-2-decoder-inpaint",
+    companion_of="kandinsky-community/kandinsky-2-2-decoder-inpaint",
 )
 """What the decoder of Kandinsky 2.2 is told its words by. Its encoder of pictures sees what no words look like."""
 

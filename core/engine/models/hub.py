@@ -48,7 +48,7 @@ class RemoteFile:
 
 
 @dataclass(frozen=True, slots=True)
-class Order:
+class DownloadPlan:
     """What is wanted of one repository, of one commit."""
 
     spec: ModelSpec
@@ -99,17 +99,17 @@ class Hub:
         progress = _Progress(on_progress)
         try:
             with self._errors_in_words(spec):
-                orders = self._orders(spec, dtype, safety_checker=safety_checker)
-                progress.total = sum(file.size for order in orders for file in order.files)
-                self._check_room(orders)
-            for order in orders:
-                with self._errors_in_words(order.spec):
-                    self._fetch(order, progress)
-                    self._remember(order)
+                plans = self._plans(spec, dtype, safety_checker=safety_checker)
+                progress.total = sum(file.size for plan in plans for file in plan.files)
+                self._check_room(plans)
+            for plan in plans:
+                with self._errors_in_words(plan.spec):
+                    self._fetch(plan, progress)
+                    self._remember(plan)
         except _Stopped as stopped:
             raise stopped.reason from None
 
-    def _orders(self, spec: ModelSpec, dtype: str, *, safety_checker: bool) -> list[Order]:
+    def _plans(self, spec: ModelSpec, dtype: str, *, safety_checker: bool) -> list[DownloadPlan]:
         with self._errors_in_words(spec):
             commit, files = self._list(spec)
             if INDEX not in files:
@@ -117,12 +117,12 @@ class Hub:
             self._drop_if_damaged(spec, commit, files[INDEX])
             index = read_object(Path(self._fetch_small(spec, commit, INDEX))) or {}
             components = Components.of(index, safety_checker=safety_checker)
-            order = Order(spec, commit, [files[name] for name in choose(files, components, dtype=dtype).files])
-        repository = families.of(index).beside
+            plan = DownloadPlan(spec, commit, [files[name] for name in choose(files, components, dtype=dtype).files])
+        repository = families.of(index).companion
         if repository is None:
-            return [order]
-        beside = replace(spec, key=repository, repository=repository, revision="main")
-        return [order, *self._orders(beside, dtype, safety_checker=safety_checker)]
+            return [plan]
+        companion = replace(spec, key=repository, repository=repository, revision="main")
+        return [plan, *self._plans(companion, dtype, safety_checker=safety_checker)]
 
     def _list(self, spec: ModelSpec) -> tuple[str, dict[str, RemoteFile]]:
         from huggingface_hub import HfApi
@@ -138,15 +138,15 @@ class Hub:
             raise ModelUnavailable("The hub does not say which version of this model it has. Try again later.")
         return about.sha, {file.name: file for file in files}
 
-    def _fetch(self, order: Order, progress: _Progress) -> None:
+    def _fetch(self, plan: DownloadPlan, progress: _Progress) -> None:
         progress.report()
-        with self._alone(order.spec, progress):
-            self._fetch_each(order, progress)
+        with self._download_lock(plan.spec, progress):
+            self._fetch_each(plan, progress)
 
-    def _fetch_each(self, order: Order, progress: _Progress) -> None:
-        spec, commit = order.spec, order.commit
+    def _fetch_each(self, plan: DownloadPlan, progress: _Progress) -> None:
+        spec, commit = plan.spec, plan.commit
         # The small ones first: an unreadable repository shows before gigabytes are spent on it.
-        for file in sorted(order.files, key=lambda file: (file.sha256 is not None, file.size)):
+        for file in sorted(plan.files, key=lambda file: (file.sha256 is not None, file.size)):
             with progress.file(file):
                 self._drop_if_damaged(spec, commit, file)
                 if file.sha256 and not self._is_here(spec, commit, file):
@@ -154,7 +154,7 @@ class Hub:
                 self._fetch_small(spec, commit, file.name)
 
     @contextmanager
-    def _alone(self, spec: ModelSpec, progress: _Progress) -> Iterator[None]:
+    def _download_lock(self, spec: ModelSpec, progress: _Progress) -> Iterator[None]:
         """One download of a model at a time, in all processes; who waits can still be stopped."""
         from filelock import Timeout
         from huggingface_hub.utils import WeakFileLock
@@ -170,8 +170,8 @@ class Hub:
                     progress.report()
             yield
 
-    def _check_room(self, orders: Sequence[Order]) -> None:
-        needed = sum(self._missing_bytes(order) for order in orders)
+    def _check_room(self, plans: Sequence[DownloadPlan]) -> None:
+        needed = sum(self._missing_bytes(plan) for plan in plans)
         free = shutil.disk_usage(self._cache_folder()).free
         if needed > free:
             raise StorageFull(
@@ -179,11 +179,11 @@ class Hub:
                 f"{self._cache_folder()}. Make room, or set HF_HOME to a folder on another disk."
             )
 
-    def _missing_bytes(self, order: Order) -> int:
-        missing = [file for file in order.files if not self._is_here(order.spec, order.commit, file)]
+    def _missing_bytes(self, plan: DownloadPlan) -> int:
+        missing = [file for file in plan.files if not self._is_here(plan.spec, plan.commit, file)]
         # Of another commit with the same weights they are in the store already.
-        missing = [file for file in missing if not (file.sha256 and self._stored(order.spec, file).exists())]
-        parts = [self._part(order.spec, file) for file in missing if file.sha256]
+        missing = [file for file in missing if not (file.sha256 and self._stored(plan.spec, file).exists())]
+        parts = [self._part(plan.spec, file) for file in missing if file.sha256]
         return sum(file.size for file in missing) - sum(_size(part) for part in parts)
 
     def _is_here(self, spec: ModelSpec, commit: str, file: RemoteFile) -> bool:
@@ -277,12 +277,12 @@ class Hub:
                 sink.flush()  # what is counted is on the disk
                 progress.advance(len(chunk))
 
-    def _remember(self, order: Order) -> None:
+    def _remember(self, plan: DownloadPlan) -> None:
         """Note which commit the branch or tag stood at, as the hub's library does."""
-        if not COMMIT.fullmatch(order.spec.revision):
-            ref = self._repository_folder(order.spec) / "refs" / order.spec.revision
+        if not COMMIT.fullmatch(plan.spec.revision):
+            ref = self._repository_folder(plan.spec) / "refs" / plan.spec.revision
             ref.parent.mkdir(parents=True, exist_ok=True)
-            ref.write_text(order.commit, "utf-8")
+            ref.write_text(plan.commit, "utf-8")
 
     def _cache_folder(self) -> Path:
         if self._cache is None:
