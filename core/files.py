@@ -36,7 +36,7 @@ def read_regular(path: Path, max_bytes: int) -> bytes:
     with open_regular(path) as file:
         data = file.read(max_bytes + 1)
     if len(data) > max_bytes:
-        raise OSError(errno.EFBIG, f"it is larger than {_in_words(max_bytes)}")
+        raise OSError(errno.EFBIG, f"it is larger than {_format_bytes(max_bytes)}")
     return data
 
 
@@ -45,7 +45,7 @@ def why(error: OSError) -> str:
     return error.strerror or str(error) or type(error).__name__
 
 
-def _in_words(size: int) -> str:
+def _format_bytes(size: int) -> str:
     return f"{size // 2**20} MiB" if size >= 2**20 else f"{size} bytes"
 
 

@@ -61,7 +61,10 @@ class Settings(BaseSettings):
         try:
             super().__init__(**values)
         except ValidationError as error:
-            problems = [*_in_words(error), *problems]  # the error itself would print values, a token among them
+            problems = [
+                *_describe_problems(error),
+                *problems,
+            ]  # the error itself would print values, a token among them
         if problems:
             raise InvalidSettings(
                 f"Some settings in the environment or in .env are wrong. {' '.join(problems)} "
@@ -102,7 +105,7 @@ def variable_of(field: str) -> str:
     return str(alias) if alias else PREFIX + field.upper()
 
 
-def _in_words(error: ValidationError) -> list[str]:
+def _describe_problems(error: ValidationError) -> list[str]:
     problems = []
     for problem in error.errors(include_input=False, include_url=False):
         field = str(problem["loc"][0])

@@ -11,14 +11,14 @@ from pathlib import Path
 from core.domain.errors import DatabaseBusy, DatabaseUnusable
 from core.files import sync_folder
 from db.connection import make_engine
-from db.copying import LOGS, copy, in_words, opened, sync
+from db.copying import LOGS, copy, opened, sync, translate_errors
 from db.errors import told
 from db.upgrade import upgrade
 
 
 def check(file: Path) -> None:
     """Raises DatabaseUnusable unless every page of this copy is sound, and it is one of a gallery."""
-    with in_words(), closing(opened(file)) as connection:
+    with translate_errors(), closing(opened(file)) as connection:
         found = [text for (text,) in connection.execute("PRAGMA integrity_check(1)")]
         if found != ["ok"]:
             raise DatabaseUnusable(f"{file.name} is damaged.")
@@ -42,7 +42,7 @@ def put_back(backup: Path, database: Path, kept: Path) -> None:
     """
     check(backup)
     new = database.with_name(f".new-{database.name}")
-    with in_words():
+    with translate_errors():
         try:
             copy(backup, new, is_still=True)
             _upgrade(new)

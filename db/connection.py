@@ -17,7 +17,7 @@ from sqlalchemy.orm import Session, sessionmaker
 from sqlalchemy.pool import ConnectionPoolEntry
 
 from core.domain.errors import DatabaseUnusable, InvalidSettings
-from db.errors import in_words
+from db.errors import translate_error
 
 BUSY_TIMEOUT_S = 10
 """How long a statement waits for a lock; another time can be given in the URL: sqlite:///studio.db?timeout=30."""
@@ -50,7 +50,7 @@ def make_engine(url: str) -> Engine:
 
 def prepare(engine: Engine, *, is_writable: bool = True) -> None:
     """What every engine of ours needs."""
-    event.listen(engine, "handle_error", in_words)
+    event.listen(engine, "handle_error", translate_error)
     if engine.dialect.name == "sqlite":
         event.listen(engine, "connect", _for_writing if is_writable else _for_reading)
         engine.dialect.statement_compiler = _WithIndexHints

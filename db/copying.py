@@ -22,7 +22,7 @@ def copy(file: Path, target: Path, *, is_still: bool = False) -> None:
     Made beside, synced and renamed: a target that was there is good until this one is. is_still: nobody writes to the
     file, and nothing is to be written beside it. Raises StudioError.
     """
-    with in_words(), _beside(target) as new:
+    with translate_errors(), _beside(target) as new:
         found = opened(file) if is_still else sqlite3.connect(file)
         with closing(found) as source, closing(sqlite3.connect(new)) as written:
             source.backup(written)
@@ -40,7 +40,7 @@ def sync(file: Path) -> None:
 
 
 @contextmanager
-def in_words() -> Iterator[None]:
+def translate_errors() -> Iterator[None]:
     """Raises a StudioError in place of what SQLite or the disk raises."""
     try:
         yield

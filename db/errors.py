@@ -74,7 +74,7 @@ _OF_CLASS: dict[str, tuple[type[StudioError], str | None]] = {
 }
 
 
-def in_words(context: ExceptionContext) -> None:
+def translate_error(context: ExceptionContext) -> None:
     """A listener for SQLAlchemy's handle_error. Raises a StudioError in place of what the driver raised."""
     error = context.original_exception
     if isinstance(error, StudioError) or not isinstance(error, Exception):

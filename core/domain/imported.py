@@ -86,7 +86,7 @@ class Imported:
     @property
     def refusals(self) -> tuple[str, ...]:
         """One sentence for each prompt that cannot be taken."""
-        return tuple(f"{words[0].upper()}{words[1:]}." for words in map(too_long_in_words, self.too_long))
+        return tuple(f"{words[0].upper()}{words[1:]}." for words in map(describe_too_long, self.too_long))
 
     def filled_by(self, other: Imported) -> Imported:
         """With what only another text of the same file says."""
@@ -143,7 +143,7 @@ class Imported:
         )
 
 
-def too_long_in_words(name: str) -> str:
+def describe_too_long(name: str) -> str:
     return f"its {PARAMETERS[name].title.lower()} is longer than the {MAX_PROMPT:,} characters that are allowed"
 
 

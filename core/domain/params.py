@@ -356,7 +356,7 @@ class InpaintParams(BaseModel):
         try:
             super().__init__(**values)
         except ValidationError as error:
-            raise InvalidParams(_in_words(error)) from error
+            raise InvalidParams(_describe_problems(error)) from error
 
     @field_validator("*")
     @classmethod
@@ -462,7 +462,7 @@ class InpaintParams(BaseModel):
         return cls(**values).processed_by(rules)
 
 
-def _in_words(error: ValidationError) -> str:
+def _describe_problems(error: ValidationError) -> str:
     sentences = []
     for problem in error.errors():
         field = str(problem["loc"][0]) if problem["loc"] else ""

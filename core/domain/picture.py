@@ -73,7 +73,7 @@ def read_picture(
     """
     if len(data) > MAX_FILE_BYTES:
         raise ImageTooLarge(f"This file has {len(data) / 1e6:.0f} MB; the limit is {MAX_FILE_BYTES // 2**20} MiB.")
-    with _errors_in_words():
+    with _translate_errors():
         facts = facts_of(data)
         # Some libraries make room for all pixels as soon as they open a file; that of AVIF reads its header first.
         size = facts.size or Image.open(io.BytesIO(data), formats=FORMATS).size
@@ -91,7 +91,7 @@ def read_picture(
 
 
 @contextmanager
-def _errors_in_words() -> Iterator[None]:
+def _translate_errors() -> Iterator[None]:
     try:
         yield
     except StudioError:

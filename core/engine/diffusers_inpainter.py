@@ -54,7 +54,7 @@ def load(model: str, device: str, catalogue: Catalogue, settings: Settings) -> D
     files = {name: file for source in sources for name, file in source.files.items()}
     parts, free = memory.of_parts(files, where.dtype), memory.free_on(where)
     where = replace(where, dtype=memory.smaller_dtype(parts, where, family.half, free))
-    with memory.errors_in_words(where):
+    with memory.translate_errors(where):
         pipe = pipelines.load(sources, where, safety_checker=settings.safety_checker)
         placement = pipelines.place(pipe, where, parts, settings.offload)
     hashes = fingerprint.of_files(files)
@@ -99,7 +99,7 @@ class DiffusersInpainter:
         self._one_caller = OneCaller(self._let_go)
 
     def inpaint(self, request: WorkingRequest, on_step: OnStep) -> Repainted:
-        with self._one_caller, memory.errors_in_words(self._device):
+        with self._one_caller, memory.translate_errors(self._device):
             return self._inpaint(request, on_step)
 
     def close(self) -> None:

@@ -83,7 +83,7 @@ def free_on(device: Device) -> int | None:
 
 
 @contextmanager
-def errors_in_words(device: Device) -> Iterator[None]:
+def translate_errors(device: Device) -> Iterator[None]:
     try:
         yield
     except (MemoryError, RuntimeError) as error:

@@ -38,7 +38,7 @@ from core.domain.source_exif import MAX_BYTES, without_place
 from core.memory import decoding
 from core.ports import ImageStore
 from core.services import bundle_index
-from core.services.bundle_index import InvalidBundle, check_count, in_words
+from core.services.bundle_index import InvalidBundle, check_count, translate_errors
 from core.services.thumbnails import thumbnail
 from db.files import FileRepo
 from db.generations import GenerationRepo
@@ -118,7 +118,7 @@ class Bundles:
         Every picture is checked against its hash before any row is written. Raises InvalidBundle.
         """
         with _opened(file) as bundle:
-            with in_words():
+            with translate_errors():
                 text = _read(bundle, INDEX, bundle_index.MAX_INDEX_BYTES)
             generations, sheets = bundle_index.read(text)
             found = {key: _facts(_read_picture(bundle, key)) for key in _keys(generations)}
@@ -212,7 +212,7 @@ class Bundles:
 @contextmanager
 def _opened(file: BinaryIO) -> Iterator[zipfile.ZipFile]:
     """Raises InvalidBundle for what is no zip."""
-    with in_words():
+    with translate_errors():
         bundle = zipfile.ZipFile(file)
     with bundle:
         yield bundle
@@ -240,7 +240,7 @@ def _parents_first(rows: Sequence[Generation]) -> list[Generation]:
 
 
 def _read_picture(bundle: zipfile.ZipFile, key: str) -> Image.Image:
-    with in_words():
+    with translate_errors():
         return _decoded(_read(bundle, _name(key), MAX_IMAGE_BYTES), key)
 
 
@@ -251,7 +251,7 @@ def _facts(image: Image.Image) -> tuple[tuple[int, int], str]:
 
 def _decoded(data: bytes, key: str) -> Image.Image:
     """Raises InvalidBundle unless these bytes are the picture of this key."""
-    with in_words():
+    with translate_errors():
         try:
             facts_of(data)
         except InvalidImage as error:
@@ -267,7 +267,7 @@ def _decoded(data: bytes, key: str) -> Image.Image:
 
 
 def _read_exif(bundle: zipfile.ZipFile, key: str) -> bytes:
-    with in_words():
+    with translate_errors():
         block = _read(bundle, _exif_name(key), MAX_BYTES)
         if sha256_of(block) + EXIF_ENDING != key:
             raise InvalidBundle

@@ -29,7 +29,7 @@ class InvalidBundle(InvalidInput):
 
 
 @contextmanager
-def in_words() -> Iterator[None]:
+def translate_errors() -> Iterator[None]:
     """The border: zipfile, zlib, json, Pillow and pydantic each have errors of their own for what strangers send."""
     try:
         yield
@@ -82,7 +82,7 @@ def _sheet_to_dict(kept: KeptSheet) -> dict[str, Any]:
 
 def read(text: bytes) -> tuple[list[Generation], list[KeptSheet]]:
     """Raises InvalidBundle."""
-    with in_words():
+    with translate_errors():
         values = json.loads(text)
         # Raises ValueError for what no database takes: halves of characters, and numbers that are none.
         canonical_json(values).encode()

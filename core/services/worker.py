@@ -120,7 +120,7 @@ class Worker:
             outcome = Outcome(Status.CANCELLED, error=str(error))
         # Libraries also raise what is no Exception. Whatever it is, no row is left running.
         except BaseException as error:
-            code, sentence = _in_words(id, error)
+            code, sentence = _describe_error(id, error)
             outcome = Outcome(Status.FAILED, error_code=code, error=sentence)
 
         def end() -> bool:
@@ -174,7 +174,7 @@ class Worker:
             # Who took it back has written that already.
             return
         except BaseException as error:
-            verification = replace(verification, status=Status.FAILED, error=_in_words(id, error)[1])
+            verification = replace(verification, status=Status.FAILED, error=_describe_error(id, error)[1])
         self.insist(lambda: self.verifications.finish(replace(verification, finished_at=self.now()), self.name))
         if result is not None and verification.output:
             again = {verification.output: result}
@@ -254,7 +254,7 @@ class _Halted(GenerationCancelled):
     """The program was ended while this generation was being painted."""
 
 
-def _in_words(id: str, error: BaseException) -> tuple[str, str]:
+def _describe_error(id: str, error: BaseException) -> tuple[str, str]:
     """The code and the sentence for the row. What we do not know goes to the log, not to the screen."""
     if isinstance(error, StudioError):
         log.warning("%s failed: %s: %s", id, error.code, error)

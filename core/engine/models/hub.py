@@ -98,19 +98,19 @@ class Hub:
             )
         progress = _Progress(on_progress)
         try:
-            with self._errors_in_words(spec):
+            with self._translate_errors(spec):
                 plans = self._plans(spec, dtype, safety_checker=safety_checker)
                 progress.total = sum(file.size for plan in plans for file in plan.files)
                 self._check_room(plans)
             for plan in plans:
-                with self._errors_in_words(plan.spec):
+                with self._translate_errors(plan.spec):
                     self._fetch(plan, progress)
                     self._remember(plan)
         except _Stopped as stopped:
             raise stopped.reason from None
 
     def _plans(self, spec: ModelSpec, dtype: str, *, safety_checker: bool) -> list[DownloadPlan]:
-        with self._errors_in_words(spec):
+        with self._translate_errors(spec):
             commit, files = self._list(spec)
             if INDEX not in files:
                 raise NotAnInpaintingModel(link=spec.url)
@@ -295,8 +295,8 @@ class Hub:
         return self._cache_folder() / f"models--{str(spec.repository).replace('/', '--')}"
 
     @contextmanager
-    def _errors_in_words(self, spec: ModelSpec) -> Iterator[None]:
-        with hub_errors.in_words(spec, token=self._token, cache=self._cache_folder()):
+    def _translate_errors(self, spec: ModelSpec) -> Iterator[None]:
+        with hub_errors.translate_errors(spec, token=self._token, cache=self._cache_folder()):
             yield
 
 

@@ -30,7 +30,7 @@ PROXIES = ("http_proxy", "https_proxy", "all_proxy", "no_proxy")
 
 
 @contextmanager
-def in_words(spec: ModelSpec, *, token: str | None, cache: Path) -> Iterator[None]:
+def translate_errors(spec: ModelSpec, *, token: str | None, cache: Path) -> Iterator[None]:
     """Raises a StudioError in the place of whatever the libraries raise. token: None for the one of this machine."""
     try:
         _check(token or _token_of_this_machine())

@@ -12,7 +12,7 @@ import streamlit as st
 from core.bootstrap import Studio
 from core.domain.draft import Draft
 from core.domain.encoding import encoded
-from core.domain.imported import TOOLS, too_long_in_words
+from core.domain.imported import TOOLS, describe_too_long
 from core.domain.params import PARAMETERS, SCHEDULERS
 from core.domain.picture import Picture
 from pages.ui.inpaint.form_fields import fill_form
@@ -91,7 +91,7 @@ def _in_words(said: Mapping[str, Any]) -> str:
     parts += [f"{PARAMETERS[name].title} {SCHEDULERS.get(params[name], params[name])}" for name in told]
     if said["model"] and "model" not in params:
         parts.append(f"model {said['model'][:WORDS_SHOWN]} isn't installed here")
-    parts += [too_long_in_words(name) for name in said.get("too_long", ())]
+    parts += [describe_too_long(name) for name in said.get("too_long", ())]
     if said["seed"]:
         parts.append(f"seed {said['seed']} is too large here")
     return " · ".join(parts)
