@@ -155,7 +155,7 @@ def test_a_file_of_wildcards(tmp_path_factory, content, text):
     (folder / "a.txt").write_bytes(content)
     prompts = Prompts((folder,), lambda params: None)
 
-    answers(lambda: prompts.made(InpaintParams(prompt=text)))
+    answers(lambda: prompts.expand(InpaintParams(prompt=text)))
     prompts.wildcards()
 
 
@@ -164,7 +164,7 @@ def test_something_else_in_the_place_of_a_file_of_wildcards(tmp_path, make):
     make(tmp_path / "a.txt")
 
     for text in ("__a__", "__*__", "{x|__a__}"):
-        answers(lambda text=text: Prompts((tmp_path, tmp_path / "none"), lambda params: None).decided(text, 1))
+        answers(lambda text=text: Prompts((tmp_path, tmp_path / "none"), lambda params: None).resolve(text, 1))
 
 
 # Models -------------------------------------------------------------------------------------------------------

@@ -13,7 +13,7 @@ from core.cli.running import running
 from core.domain.errors import InvalidInput
 from core.domain.generation import Origin
 from core.domain.sheet import Axis, Sheet
-from core.services.prompts import asked_again
+from core.services.prompts import for_resubmission
 
 app = typer.Typer()
 
@@ -36,15 +36,15 @@ def sheet(
         studio = make_studio(context)
         place = place_of(studio, output, studio.sheets.room(asked), force=force)
         original = studio.gallery.get(id)
-        request = studio.generations.stored(original.source, original.mask, asked_again(original.params))
+        request = studio.generations.stored(original.source, original.mask, for_resubmission(original.params))
         origin = Origin.variation_of(original, SESSION)
         with running(studio) as run:
-            made = studio.sheets.submit(request, asked, device=original.device, origin=origin)
-            ids = [generation.id for generation in made.generations]
+            queued = studio.sheets.submit(request, asked, device=original.device, origin=origin)
+            ids = [generation.id for generation in queued.generations]
             run.owns_generations(ids)
             for made_id in ids:
                 run.generation(made_id)
-        done = studio.sheets.get(made.id)
+        done = studio.sheets.get(queued.id)
         data = studio.exports.sheet(studio.sheets.picture(done), place.type)
         file = place.write(f"sheet-{done.id}.png", lambda file: file.write(data))
         if as_json:

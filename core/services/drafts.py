@@ -15,7 +15,7 @@ from core.domain.outpaint import Extended, Extension, extended, mask_of_extensio
 from core.domain.picture import Picture
 from core.ports import ImageStore
 from core.services.pictures import Pictures
-from core.services.prompts import PROMPTS, as_written
+from core.services.prompts import PROMPTS, escape
 from core.services.recommendations import Recommendations
 from db.drafts import DraftRepo
 
@@ -97,7 +97,7 @@ class Drafts:
         params = generation.params.model_dump()
         if (imported := generation.record.imported) is not None:
             params = {name: params[name] for name in imported.stated if name in params}
-        params |= {name: as_written(params[name]) for name in PROMPTS if name in params}
+        params |= {name: escape(params[name]) for name in PROMPTS if name in params}
         return Draft(
             source=generation.source,
             source_exif=generation.source_exif,

@@ -81,7 +81,7 @@ class Generations:
         seed, and recorded as made. On return the source, the mask and the rows are on disk: a crash at any later
         moment loses none of them.
         """
-        all_params = [self.prompts.made(params) for params in all_params]
+        all_params = [self.prompts.expand(params) for params in all_params]
         device = self.resolve_device(device)
         stored, pixels = (request, {}) if isinstance(request, StoredRequest) else self._store(request)
         generations = [
@@ -109,7 +109,7 @@ class Generations:
 
     def check(self, params: InpaintParams) -> None:
         """Raises InvalidParams for prompts that submit would refuse."""
-        self.prompts.made(params)
+        self.prompts.expand(params)
 
     def rerun(self, id: str, *, device: str | None = None, session: str | None = None) -> str:
         """Queue the same request again: same picture, mask, parameters and seed.

@@ -1,4 +1,4 @@
-"""Prompts with choices in them: {red|blue} and __colour__, decided by the seed of each picture.
+"""Dynamic prompts: {red|blue} and __colour__ are resolved by the seed of each picture.
 
 The syntax and its reader are those of the dynamicprompts library, which artists know from other tools. It reads what
 is not closed as text, and knows no way to write a bracket that is text; here the one is told, and the other is \\{.
@@ -39,20 +39,20 @@ class Prompts:
     folders: Sequence[Path]
     check_weights: CheckWeights
 
-    def made(self, params: InpaintParams) -> InpaintParams:
-        """With every choice made, by the seed. Raises InvalidParams as decided() and check_weights do."""
-        decided = {
-            name: self.decided(getattr(params, name), params.seed, title=PARAMETERS[name].title) for name in PROMPTS
+    def expand(self, params: InpaintParams) -> InpaintParams:
+        """With every choice resolved, by the seed. Raises InvalidParams as resolve() and check_weights do."""
+        resolved = {
+            name: self.resolve(getattr(params, name), params.seed, title=PARAMETERS[name].title) for name in PROMPTS
         }
-        params = params.changed(**decided)
+        params = params.changed(**resolved)
         self.check_weights(params)
         return params
 
     def has_choices(self, text: str) -> bool:
         return CHOICE.search(text) is not None
 
-    def decided(self, text: str, seed: int, *, title: str = PARAMETERS["prompt"].title) -> str:
-        """The prompt with every choice made; the same for the same seed and the same files.
+    def resolve(self, text: str, seed: int, *, title: str = PARAMETERS["prompt"].title) -> str:
+        """The prompt with every choice resolved; the same for the same seed and the same files.
 
         Raises InvalidParams if a bracket or a wildcard is left open, or a wildcard has no file.
         """
@@ -64,7 +64,7 @@ class Prompts:
         if self.has_choices(text):
             if len(SIGN.findall(text)) > MOST_SIGNS:
                 raise InvalidParams(f"{title}: at most {MOST_SIGNS} signs of choices, {{ and | and __, can be read.")
-            text = self._chosen(text, seed, title)
+            text = self._sample(text, seed, title)
         for written, sign in AS_TEXT.items():
             text = text.replace(sign, written[-1])
         return text
@@ -78,7 +78,7 @@ class Prompts:
         """Each folder with each of its files."""
         return ((folder, file) for folder in self.folders for file in folder.rglob("*.txt"))
 
-    def _chosen(self, text: str, seed: int, title: str) -> str:
+    def _sample(self, text: str, seed: int, title: str) -> str:
         from dynamicprompts.generators import RandomPromptGenerator
         from dynamicprompts.wildcards import WildcardManager
         from pyparsing import ParseException
@@ -118,18 +118,18 @@ class Prompts:
         return f"Known are: {', '.join(names)}." if names else "Put a file of that name into the wildcards folder."
 
 
-def as_written(text: str) -> str:
-    """A prompt whose choices are made, as one would write it: no bracket in it is a choice again."""
+def escape(text: str) -> str:
+    """A resolved prompt with its brackets escaped: none of them is read as a choice again."""
     is_safe = not (CHOICE.search(text) or _left_open(text) or any(written in text for written in AS_TEXT))
     return text if is_safe else text.replace("{", "\\{").replace("}", "\\}")
 
 
-def asked_again(params: InpaintParams) -> InpaintParams:
-    """These, of a generation, to ask for again or nearly so: what stands in their prompts is said, not to choose.
+def for_resubmission(params: InpaintParams) -> InpaintParams:
+    """The params of a generation, to submit again with or without changes: its prompts are literal text.
 
     By the newest rules of processing: only a re-run keeps those of its row.
     """
-    return params.changed(**{name: as_written(getattr(params, name)) for name in PROMPTS}).processed_by(PROCESSING)
+    return params.changed(**{name: escape(getattr(params, name)) for name in PROMPTS}).processed_by(PROCESSING)
 
 
 def _left_open(text: str) -> str | None:

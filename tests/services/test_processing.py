@@ -13,7 +13,7 @@ from core.domain.generation import Origin, Verdict
 from core.domain.mask import Mask
 from core.domain.params import FIRST_PROCESSING, PROCESSING, InpaintParams
 from core.domain.request import InpaintRequest
-from core.services.prompts import asked_again
+from core.services.prompts import for_resubmission
 from tests.conftest import a_mask, a_picture, a_request
 from tests.fakes import WaitingDispatcher
 from tests.services.negative import Negative
@@ -82,7 +82,7 @@ def test_what_begins_anew_from_an_old_generation_goes_by_the_newest_rules(studio
 
     assert generation.params.processing == generation.record.processing_version == FIRST_PROCESSING
     assert studio.gallery.get(studio.generations.rerun(id)).params.processing == FIRST_PROCESSING
-    assert asked_again(generation.params).processing == PROCESSING
+    assert for_resubmission(generation.params).processing == PROCESSING
     assert InpaintParams(**studio.drafts.from_generation(generation).params).processing == PROCESSING
     studio.presets.save("Mine", generation.params)
     assert "processing" not in studio.presets.all()["Mine"]

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from core.domain.errors import InvalidParams
 from core.domain.params import InpaintParams
-from core.services.prompts import Prompts, as_written
+from core.services.prompts import Prompts, escape
 from tests.conftest import a_request
 
 
@@ -26,12 +26,12 @@ def prompts(tmp_path) -> Prompts:
 def test_the_seed_decides_and_always_the_same_way(prompts):
     text = "a {small|large} __colour__ balloon __places/far__"
 
-    found = {prompts.decided(text, seed) for seed in range(30)}
+    found = {prompts.resolve(text, seed) for seed in range(30)}
 
     assert found == {
         f"a {size} {colour} balloon on the moon" for size in ("small", "large") for colour in ("red", "blue")
     }
-    assert all(prompts.decided(text, seed) == prompts.decided(text, seed) for seed in range(5))
+    assert all(prompts.resolve(text, seed) == prompts.resolve(text, seed) for seed in range(5))
 
 
 @pytest.mark.parametrize(
@@ -39,7 +39,7 @@ def test_the_seed_decides_and_always_the_same_way(prompts):
     ["a (red:1.3) balloon", "100 % wool, #hashtag", "cost $5 {a}", "snake_case__name", "a # comment", "[x] y", "___"],
 )
 def test_a_prompt_without_choices_is_left_as_it_was_written(prompts, text):
-    assert prompts.decided(text, 1) == text
+    assert prompts.resolve(text, 1) == text
 
 
 @pytest.mark.parametrize(
@@ -58,7 +58,7 @@ def test_a_prompt_without_choices_is_left_as_it_was_written(prompts, text):
 )
 def test_what_is_left_open_is_told_instead_of_going_to_the_model(prompts, text, told):
     with pytest.raises(InvalidParams) as refused:
-        prompts.decided(text, 1)
+        prompts.resolve(text, 1)
 
     assert str(refused.value).startswith("Prompt: ")
     assert told in str(refused.value)
@@ -69,12 +69,12 @@ def test_what_is_left_open_is_told_instead_of_going_to_the_model(prompts, text, 
     [("a \\{ b", "a { b"), ("\\}\\{", "}{"), ("\\{a|b\\}", "{a|b}"), ("{\\{x\\}|\\{x\\}} \\{", "{x} {")],
 )
 def test_a_bracket_that_is_text_has_a_backslash(prompts, text, read):
-    assert prompts.decided(text, 1) == read
+    assert prompts.resolve(text, 1) == read
 
 
 def test_the_field_is_named_in_which_something_is_left_open(prompts):
     with pytest.raises(InvalidParams, match="^Negative prompt: "):
-        prompts.made(InpaintParams(prompt="a cat", negative_prompt="{dog"))
+        prompts.expand(InpaintParams(prompt="a cat", negative_prompt="{dog"))
 
 
 @given(st.text(alphabet="ab {}|_$:*/.#\\\n", max_size=40), st.integers(0, 9))
@@ -82,11 +82,11 @@ def test_whatever_is_written_it_is_decided_or_refused_in_words(text, seed):
     prompts = Prompts((), lambda params: None)
 
     try:
-        decided = prompts.decided(text, seed)
+        resolved = prompts.resolve(text, seed)
     except InvalidParams as error:
         assert str(error).startswith("Prompt: ")
     else:
-        assert isinstance(decided, str)
+        assert isinstance(resolved, str)
 
 
 @pytest.mark.parametrize("name", ["nope", "/etc/passwd", "places/../colour", "a" * 1000, "***"])
@@ -94,16 +94,16 @@ def test_a_wildcard_without_a_file_is_told_in_words(prompts, name):
     text = f"__{name}__ {{a|b}}"
 
     try:
-        decided = prompts.decided(text, 1)
+        resolved = prompts.resolve(text, 1)
     except InvalidParams as error:
         assert "no wildcard" in str(error) or "is not closed" in str(error)
     else:
-        assert name in decided  # left as it was: not the name of a wildcard
+        assert name in resolved  # left as it was: not the name of a wildcard
 
 
 @given(st.text("{}|\\\\$ a1"))
 def test_a_prompt_as_written_says_the_same_again(text):
-    assert Prompts((), lambda params: None).decided(as_written(text), 1) == text
+    assert Prompts((), lambda params: None).resolve(escape(text), 1) == text
 
 
 def test_wildcards_are_listed_by_name(prompts):
@@ -176,7 +176,7 @@ def test_more_choices_than_can_be_read_at_once_are_refused_in_words_and_at_once(
     started = time.process_time()
 
     with pytest.raises(InvalidParams, match="^Prompt: .*can(not)? be read"):
-        prompts.decided(text[:20_000], 1)
+        prompts.resolve(text[:20_000], 1)
 
     assert time.process_time() - started < 1
 
@@ -188,7 +188,7 @@ def test_whether_a_long_prompt_has_choices_is_seen_at_once(prompts, text):
     started = time.process_time()
 
     prompts.has_choices(text)
-    as_written(text)
+    escape(text)
 
     assert time.process_time() - started < 0.5
 
@@ -196,4 +196,4 @@ def test_whether_a_long_prompt_has_choices_is_seen_at_once(prompts, text):
 def test_the_longest_prompt_without_choices_stays_as_it_is(prompts):
     text = "a | red barn, " * 1_428
 
-    assert prompts.decided(text, 1) == text
+    assert prompts.resolve(text, 1) == text

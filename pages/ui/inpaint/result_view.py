@@ -9,7 +9,7 @@ import streamlit as st
 
 from core.bootstrap import Studio
 from core.domain.generation import Generation, Origin, Status
-from core.services.prompts import asked_again
+from core.services.prompts import for_resubmission
 from pages.ui.generation.card import outside_badge
 from pages.ui.generation.compare import before_after
 from pages.ui.generation.downloads import downloads
@@ -209,7 +209,7 @@ def _variations(studio: Studio, id: str, generation: Generation) -> None:
 
 def _try_again(studio: Studio, id: str, generation: Generation, changes: Sequence[Mapping[str, Any]]) -> None:
     """The same picture and mask under these changes of its parameters, each a generation."""
-    all_params = [asked_again(generation.params).changed(**change) for change in changes]
+    all_params = [for_resubmission(generation.params).changed(**change) for change in changes]
     request = studio.generations.stored(generation.source, generation.mask, all_params[0])
     origin = Origin.variation_of(generation, state.person())
     ids = studio.generations.submit_all(request, all_params, device=generation.device, origin=origin)
