@@ -117,7 +117,7 @@ class Studio:
         self.worker.halt()
         has_ended = self.close(wait_s=STEP_S)
         with suppress(StudioError):
-            self.worker.let_go()
+            self.worker.release()
         return has_ended
 
 

@@ -74,7 +74,7 @@ class ImageStore(Protocol):
     """
 
     def put(self, image: Image.Image, key: str | None = None) -> str:
-        """Store without loss and return the key ("sha256:..."). On return it is safely on disk, and settled no more.
+        """Store without loss and return the key ("sha256:..."). On return it is safely on disk, and its age starts anew.
 
         key: its name, where that is known: of a stored picture, or from hashing.picture_and_pixels_sha256.
         A stored file that was damaged is replaced. Raises StorageFull.
@@ -98,7 +98,7 @@ class ImageStore(Protocol):
     def keys(self) -> Iterator[str]:
         """Of every stored file, those in the trash left out."""
 
-    def discard(self, key: str, *, settled_s: float = 0) -> bool:
+    def discard(self, key: str, *, min_age_s: float = 0) -> bool:
         """Into the trash. True if it went; left alone if it was stored, also again, within so many seconds."""
 
     def discarded(self, until: date) -> Iterator[str]:

@@ -95,7 +95,7 @@ class GenerationRepo(Repo):
             session.execute(claimed(Row, id, worker).values(heartbeat_at=now))
             session.execute(thought_dead.values(status=Status.RUNNING, finished_at=None))
 
-    def describe(
+    def record_start(
         self,
         id: str,
         worker: str,

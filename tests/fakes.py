@@ -122,7 +122,7 @@ class FakeInpainter:
                 on_step(StepReport(Phase.DENOISING, step, total, _preview(painted)))
             for do in self._hooks.get(step, ()):
                 do()
-        on_step(StepReport(Phase.FINISHING, total, total))
+        on_step(StepReport(Phase.DECODING, total, total))
         return Repainted(result, record=self._record(request, total))
 
     def _record(self, request: WorkingRequest, total: int) -> Mapping[str, Any]:

@@ -169,7 +169,7 @@ class Running:
     def _take_back(self) -> None:
         insist = partial(self._worker.insist, though_halted=True)
         if self._is_working:
-            insist(self._worker.let_go)
+            insist(self._worker.release)
         for take_back in self._owned.values():
             insist(take_back)
 

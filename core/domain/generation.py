@@ -65,7 +65,7 @@ class Phase(StrEnum):
     LOADING = "loading the model"
     PREPARING = "preparing"
     DENOISING = "denoising"
-    FINISHING = "decoding"
+    DECODING = "decoding"
     STORING = "storing"
 
 

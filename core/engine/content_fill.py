@@ -71,7 +71,7 @@ class ContentFill:
         on_step(StepReport(Phase.PREPARING, 0, 1))
         filled = _filled(np.asarray(request.image), request.mask.pixels > 0)
         on_step(StepReport(Phase.DENOISING, 1, 1))
-        on_step(StepReport(Phase.FINISHING, 1, 1))
+        on_step(StepReport(Phase.DECODING, 1, 1))
         return Repainted(
             Image.fromarray(filled),
             record={

@@ -96,7 +96,7 @@ class DiffusersInpainter:
         self._threads = threads
         self._with_preview = preview
         self._colours: Colours | None = None
-        self._one_caller = OneCaller(self._let_go)
+        self._one_caller = OneCaller(self._release)
 
     def inpaint(self, request: WorkingRequest, on_step: OnStep) -> Repainted:
         with self._one_caller, memory.translate_errors(self._device):
@@ -105,7 +105,7 @@ class DiffusersInpainter:
     def close(self) -> None:
         self._one_caller.close()
 
-    def _let_go(self) -> None:
+    def _release(self) -> None:
         self._pipe = self._own_scheduler = None
         memory.empty_cache(self._device)
 

@@ -1,6 +1,6 @@
 """The one place where stored files go: what deletes rows releases their files, and here they are looked after.
 
-Released, unused and settled for an hour -> the trash of the data folder -> a month later, for good. Who asks for a
+Released and unused for an hour (GRACE) -> the trash of the data folder -> a month later, for good. Who asks for a
 file in the trash gets it back. docs/decisions/0013-keeping-files.md
 """
 
@@ -20,7 +20,7 @@ from db.files import FileRepo
 RETENTION = timedelta(days=30)
 """How long the trash keeps what was put there: the gallery's its pictures, the folder's their files."""
 
-SETTLED = timedelta(hours=1)
+GRACE = timedelta(hours=1)
 """A file that was released, or stored by anybody, within this time is left alone: somebody may be about to use it.
 Between storing a file and writing its row lie moments; minutes, where a bundle of some thousand pictures comes in."""
 
@@ -58,7 +58,7 @@ class Collector:
         """
         self.check_owner()
         now = self.now()
-        moved = self._discard_released(now - SETTLED, SETTLED)
+        moved = self._discard_released(now - GRACE, GRACE)
         self._erase((now - RETENTION).date() - timedelta(days=1))
         return moved
 
@@ -73,21 +73,21 @@ class Collector:
         return self._erase(now.date())
 
     def discard(self, keys: Collection[str]) -> tuple[str, ...]:
-        """Move those into the trash that nothing uses and that have settled. Returns them. Raises ForeignFolder."""
+        """Move those into the trash that nothing uses and that are past the grace period. Returns them. Raises ForeignFolder."""
         self.check_owner()
-        return tuple(self._discard(set(keys) - self.files.used_among(keys), SETTLED))
+        return tuple(self._discard(set(keys) - self.files.used_among(keys), GRACE))
 
-    def _discard_released(self, until: datetime, settled: timedelta) -> int:
+    def _discard_released(self, until: datetime, min_age: timedelta) -> int:
         keys = self.files.released(until)
         unused = set(keys) - self.files.used_among(keys)
-        moved = self._discard(unused, settled)
+        moved = self._discard(unused, min_age)
         # What is used, or gone, needs no further look.
         young = {key for key in unused.difference(moved) if self.images.has(key)}
         self.files.forget([key for key in keys if key not in young], until)
         return len(moved)
 
-    def _discard(self, unused: Collection[str], settled: timedelta) -> list[str]:
-        moved = [key for key in sorted(unused) if self.images.discard(key, settled_s=settled.total_seconds())]
+    def _discard(self, unused: Collection[str], min_age: timedelta) -> list[str]:
+        moved = [key for key in sorted(unused) if self.images.discard(key, min_age_s=min_age.total_seconds())]
         # A row may have been written between the two looks. From here on who writes one finds the file gone.
         back = {key for key in self.files.used_among(moved) if self.images.has(key)}
         return [key for key in moved if key not in back]

@@ -21,7 +21,7 @@ from db.drafts import DraftRepo
 
 log = logging.getLogger(__name__)
 
-KEPT_FOR = timedelta(days=30)
+DRAFT_TTL = timedelta(days=30)
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +41,7 @@ class Drafts:
         params = self.recommendations.for_new_draft(self.repo.latest_params())
         id = self.new_id()
         try:
-            self.repo.forget_older_than(self.now() - KEPT_FOR, self.now())
+            self.repo.forget_older_than(self.now() - DRAFT_TTL, self.now())
             self.save(id, Draft(params=params))
         except StorageFull as error:
             # A full or read-only disk: the page opens all the same, and what is done there is refused with the reason.

@@ -96,7 +96,7 @@ class Worker:
         """Begin nothing more. What is being worked on stops at its next step, and is left interrupted."""
         self._halted.set()
 
-    def let_go(self) -> None:
+    def release(self) -> None:
         """Give up what is being worked on, without waiting for its next step: the program ends."""
         self.halt()
         self.repo.release(self.name, self.now())
@@ -115,7 +115,7 @@ class Worker:
             with self._beating(lambda: self.repo.beat(id, self.name, self.now())):
                 outcome, result = self._paint(self.insist(lambda: self.repo.get(id)), report)
         except _Halted:
-            return self.insist(self.let_go)
+            return self.insist(self.release)
         except GenerationCancelled as error:
             outcome = Outcome(Status.CANCELLED, error=str(error))
         # Libraries also raise what is no Exception. Whatever it is, no row is left running.
@@ -124,7 +124,7 @@ class Worker:
             outcome = Outcome(Status.FAILED, error_code=code, error=sentence)
 
         def end() -> bool:
-            report.describe()
+            report.record_start()
             return self.repo.finish(id, self.name, outcome, self.now())
 
         if not self.insist(end):
@@ -169,7 +169,7 @@ class Worker:
             with self._beating(lambda: self.verifications.beat(id, self.name, self.now())):
                 verification, result = self._run_again(verification)
         except _Halted:
-            return self.insist(self.let_go)
+            return self.insist(self.release)
         except GenerationCancelled:
             # Who took it back has written that already.
             return
@@ -287,7 +287,7 @@ class _Reporter:
         self._worker, self._id = worker, id
         self._go_on = _GoOn(worker, lambda: worker.repo.is_cancel_requested(id))
         self._forgiving = Forgiving(worker.patience.pause_s)
-        self._describe: Callable[[], None] | None = None
+        self._record_start: Callable[[], None] | None = None
         self._written_at = float("-inf")
         self._first_step_at: float | None = None
         self._phase: Phase | None = None
@@ -305,16 +305,16 @@ class _Reporter:
         self._forgiving(lambda: write(self._id, self._worker.name, progress, self._worker.now()), None)
 
     def is_known(self, inpainter: Inpainter, load_s: float, record: Record) -> None:
-        """Write what is known before the first step, or keep it until describe is called."""
+        """Write what is known before the first step, or keep it until record_start is called."""
         known = (inpainter.model, inpainter.environment, load_s, record)
-        self._describe = lambda: self._worker.repo.describe(self._id, self._worker.name, *known)
-        self._forgiving(self.describe, None)
+        self._record_start = lambda: self._worker.repo.record_start(self._id, self._worker.name, *known)
+        self._forgiving(self.record_start, None)
 
-    def describe(self) -> None:
+    def record_start(self) -> None:
         """Write what is known, unless that is done. Raises what the database raises."""
-        if self._describe is not None:
-            self._describe()
-            self._describe = None
+        if self._record_start is not None:
+            self._record_start()
+            self._record_start = None
 
     def _eta_s(self, report: StepReport, at: float) -> float | None:
         """From the pace since the first finished step, which itself is slower than the rest."""

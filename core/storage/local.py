@@ -96,16 +96,16 @@ class LocalImageStore:
 
     # Throwing away
 
-    def discard(self, key: str, *, settled_s: float = 0) -> bool:
+    def discard(self, key: str, *, min_age_s: float = 0) -> bool:
         path = self.path(key)
         aside = self.trash / f"{self._now():%Y-%m-%d}" / path.name
         try:
-            if self._is_young(path, settled_s):
+            if self._is_young(path, min_age_s):
                 return False
             aside.parent.mkdir(parents=True, exist_ok=True)
             # Whoever stores it at this very moment finds it gone and writes it, or has made it young before it went.
             os.replace(path, aside)
-            if self._is_young(aside, settled_s):
+            if self._is_young(aside, min_age_s):
                 os.replace(aside, path)
                 return False
         except FileNotFoundError:
@@ -285,8 +285,8 @@ class LocalImageStore:
         at = self._now().timestamp()
         os.utime(path, (at, at))
 
-    def _is_young(self, path: Path, settled_s: float) -> bool:
-        return self._now().timestamp() - path.stat().st_mtime < settled_s
+    def _is_young(self, path: Path, min_age_s: float) -> bool:
+        return self._now().timestamp() - path.stat().st_mtime < min_age_s
 
     def _days(self, until: date = date.max) -> list[Path]:
         """The dated folders of the trash, up to and with this day."""

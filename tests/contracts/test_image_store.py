@@ -155,7 +155,7 @@ def test_what_was_discarded_comes_back_to_who_asks_for_it(store, time, asked):
     assert list(store.keys()) == [key]
     assert list(store.discarded(TODAY.date())) == []
     # Who asked for it may need it longer than for this moment.
-    assert not store.discard(key, settled_s=60)
+    assert not store.discard(key, min_age_s=60)
 
 
 @pytest.mark.parametrize("again", ["put", "put_file"])
@@ -165,14 +165,14 @@ def test_what_was_stored_or_stored_again_within_so_many_seconds_is_left_alone(st
 
     key = keep()
     time.wait(seconds=59)
-    assert not store.discard(key, settled_s=60)
+    assert not store.discard(key, min_age_s=60)
     keep()
     time.wait(seconds=59)
-    assert not store.discard(key, settled_s=60)
+    assert not store.discard(key, min_age_s=60)
 
     time.wait(seconds=2)
 
-    assert store.discard(key, settled_s=60)
+    assert store.discard(key, min_age_s=60)
 
 
 def test_a_picture_that_is_stored_again_leaves_no_copy_in_the_trash(store):

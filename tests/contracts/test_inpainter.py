@@ -139,7 +139,7 @@ def test_each_step_is_reported_once_between_a_first_and_a_last_report(first, sub
     assert [(report.phase, report.step, report.total) for report in first.reports] == [
         (Phase.PREPARING, 0, total),
         *[(Phase.DENOISING, step, total) for step in range(1, total + 1)],
-        (Phase.FINISHING, total, total),
+        (Phase.DECODING, total, total),
     ]
 
 
@@ -177,7 +177,7 @@ class Odd(Exception):
 
 
 def test_what_a_report_raises_ends_the_run_and_leaves_the_next_one_as_it_was(inpainter, first):
-    for phase, error in {Phase.PREPARING: GenerationCancelled, Phase.DENOISING: Odd, Phase.FINISHING: Odd}.items():
+    for phase, error in {Phase.PREPARING: GenerationCancelled, Phase.DENOISING: Odd, Phase.DECODING: Odd}.items():
         phases = []
 
         def stop(report: StepReport, phase=phase, error=error, phases=phases) -> None:

@@ -49,7 +49,7 @@ def test_the_bar_does_not_fall_back_while_the_result_is_stored():
         for phase, step, total in [
             (Phase.PREPARING, 0, 0),
             (Phase.DENOISING, 1, 4),
-            (Phase.FINISHING, 4, 4),
+            (Phase.DECODING, 4, 4),
             (Phase.STORING, 0, 0),
         ]
     ] == [0.0, 0.25, 1.0, 1.0]

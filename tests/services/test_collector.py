@@ -18,8 +18,8 @@ from core.domain.errors import ForeignFolder, GenerationNotFound
 from core.domain.gallery_filter import GalleryFilter
 from core.domain.mask import Mask
 from core.domain.request import InpaintRequest
-from core.services.collector import RETENTION, SETTLED
-from core.services.drafts import KEPT_FOR
+from core.services.collector import GRACE, RETENTION
+from core.services.drafts import DRAFT_TTL
 from core.settings import Settings
 from db.connection import make_engine
 from db.files import FileRepo
@@ -61,7 +61,7 @@ def test_files_go_an_hour_after_their_row_into_a_dated_trash_and_a_month_later_f
     assert studio.collector.collect() == 0
     assert stored(studio) == files
 
-    clock.wait(seconds=SETTLED.total_seconds())
+    clock.wait(seconds=GRACE.total_seconds())
     assert studio.collector.collect() == len(files)
     assert (stored(studio), discarded(studio, clock)) == (set(), files)
 
@@ -91,7 +91,7 @@ def test_what_a_draft_let_go_goes_like_the_rest(studio, clock):
 def test_a_forgotten_draft_takes_its_files_along_but_not_those_of_others(studio, clock):
     source, mask = studio.drafts.images.put(a_picture()), studio.drafts.images.put(a_mask().to_image())
     studio.drafts.save("old", Draft(source=source, base_mask=mask))
-    clock.wait(seconds=KEPT_FOR.total_seconds() + 60)
+    clock.wait(seconds=DRAFT_TTL.total_seconds() + 60)
     studio.drafts.save("other", Draft(base_mask=mask))
     studio.drafts.start()
     clock.wait(hours=2)

@@ -12,7 +12,7 @@ from core.domain.generation import Relation
 from core.domain.modes import CONTENT_FILL
 from core.domain.outpaint import Extension
 from core.domain.picture import Picture
-from core.services.drafts import KEPT_FOR
+from core.services.drafts import DRAFT_TTL
 from tests.conftest import a_mask, a_picture, a_request
 
 
@@ -119,7 +119,7 @@ def test_the_result_can_be_painted_on(studio, dispatcher):
 
 def test_a_draft_that_nobody_touched_for_a_month_is_forgotten(studio, clock):
     old = studio.drafts.start()
-    clock.wait(seconds=(KEPT_FOR + timedelta(days=1)).total_seconds())
+    clock.wait(seconds=(DRAFT_TTL + timedelta(days=1)).total_seconds())
 
     new = studio.drafts.start()
 

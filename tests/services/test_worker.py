@@ -300,7 +300,7 @@ def test_a_picture_that_is_finished_is_kept_when_its_worker_is_halted(studio, wo
 
 def test_what_is_let_go_is_interrupted_at_once_and_its_late_result_counts_for_nothing(studio, worker, inpainter):
     [id] = studio.generations.submit(a_request())
-    inpainter.after_step(4, worker.let_go)
+    inpainter.after_step(4, worker.release)
     inpainter.after_step(4, lambda: worker.repo.beat(id, worker.name, worker.now()))
 
     worker.run(id)
@@ -310,7 +310,7 @@ def test_what_is_let_go_is_interrupted_at_once_and_its_late_result_counts_for_no
 
 def test_one_that_was_given_up_leaves_nothing_when_it_is_cancelled(studio, worker, inpainter):
     [id] = studio.generations.submit(a_request())
-    inpainter.after_step(2, worker.let_go)
+    inpainter.after_step(2, worker.release)
     worker.run(id)
     assert studio.generations.progress(id).preview
 

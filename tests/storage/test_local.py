@@ -80,7 +80,7 @@ def test_a_picture_stored_while_somebody_discards_it_is_there_afterwards(store, 
             store.put(a_picture())
 
     monkeypatch.setattr(os, "replace", replace_in_two_processes)
-    store.discard(key, settled_s=60)
+    store.discard(key, min_age_s=60)
 
     assert list(store.keys()) == [key]
     assert store.get(key).tobytes() == a_picture().tobytes()

@@ -119,7 +119,7 @@ class Run:
         if is_last:
             self._latents_sha256 = _values_sha256(latents)
             self._denoised = time.perf_counter()
-            self._on_step(StepReport(Phase.FINISHING, self.total, self.total, preview))
+            self._on_step(StepReport(Phase.DECODING, self.total, self.total, preview))
         return {} if self._soft is None else {"latents": self._soft.after_call(self._scheduler, index, latents)}
 
     @contextmanager
