@@ -74,7 +74,7 @@ class ImageStore(Protocol):
     """
 
     def put(self, image: Image.Image, key: str | None = None) -> str:
-        """Store without loss and return the key ("sha256:..."). On return it is safely on disk, and its age starts anew.
+        """Store without loss and return the key ("sha256:..."). On return it is safely on disk, and its age is 0.
 
         key: its name, where that is known: of a stored picture, or from hashing.picture_and_pixels_sha256.
         A stored file that was damaged is replaced. Raises StorageFull.

@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session, aliased
 
 from core.domain.family import Kin
 from core.domain.generation import Relation, Status
-from core.domain.outpaint import Extended
+from core.domain.outpaint import ExtensionHistory
 from db.repo import Repo
 from db.tables import GenerationRow
 
@@ -65,7 +65,9 @@ def kin(session: Session, ids: Iterable[str]) -> Mapping[str, Kin]:
             status=Status(row.status),
             in_trash=row.deleted_at is not None,
             children=children.get(row.id, 0),
-            extended_from=Extended.from_dict(json.loads(row.extended_json)).source if row.extended_json else None,
+            extended_from=ExtensionHistory.from_dict(json.loads(row.extended_json)).source
+            if row.extended_json
+            else None,
         )
         for row in rows
     }

@@ -12,7 +12,7 @@ from sqlalchemy import Select, select
 
 from core.domain.generation import Generation, Relation, Status, Verdict
 from core.domain.hashing import canonical_json
-from core.domain.outpaint import Extended
+from core.domain.outpaint import ExtensionHistory
 from core.domain.params import InpaintParams
 from core.domain.record import Record
 from db.tables import EnvironmentRow, GenerationRow
@@ -41,7 +41,7 @@ def to_generation(row: Any) -> Generation:
         status=Status(row.status),
         params=_params(row.params_json),
         relation=Relation(row.relation) if row.relation else None,
-        extended=Extended.from_dict(json.loads(row.extended_json)) if row.extended_json else None,
+        extended=ExtensionHistory.from_dict(json.loads(row.extended_json)) if row.extended_json else None,
         verdict=Verdict(row.verdict) if row.verdict else None,
         environment=json.loads(row.facts_json) if row.facts_json else {},
         record=Record.of(json.loads(row.record_json)),

@@ -11,7 +11,7 @@ from core.domain.errors import EmptyMask, InvalidImage, InvalidInput, InvalidMas
 from core.domain.geometry import Size
 from core.domain.given_mask import GivenMask, given_mask, own_transparency
 from core.domain.mask import Mask
-from core.domain.outpaint import Extension, extended, mask_of_extension
+from core.domain.outpaint import CanvasExtension, extend_canvas, mask_of_extension
 from core.domain.params import InpaintParams
 from core.domain.picture import MAX_FILE_BYTES, Picture
 from core.domain.request import InpaintRequest
@@ -53,7 +53,7 @@ def picture_and_mask(
         return picture.image, given.mask
     size = Size(*picture.image.size)
     extension = extension_of(extend, size)
-    larger = extended(picture.image, extension, max_pixels=Settings().max_pixels)
+    larger = extend_canvas(picture.image, extension, max_pixels=Settings().max_pixels)
     on = mask_of_extension(size, extension, overlap_px)
     if given is not None:
         painted = Image.new("L", larger.size)
@@ -64,12 +64,12 @@ def picture_and_mask(
     return larger, on
 
 
-def extension_of(text: str, size: Size) -> Extension:
+def extension_of(text: str, size: Size) -> CanvasExtension:
     try:
         if ":" in text:
             width, height = text.split(":")
-            return Extension.to_ratio(size, float(width), float(height))
-        return Extension(**{side.strip(): int(px) for side, px in (part.split("=") for part in text.split(","))})
+            return CanvasExtension.to_ratio(size, float(width), float(height))
+        return CanvasExtension(**{side.strip(): int(px) for side, px in (part.split("=") for part in text.split(","))})
     except (ValueError, TypeError, OverflowError) as error:
         raise InvalidInput(
             f"--extend takes a shape such as 16:9, or pixels such as left=64,right=64,top=0,bottom=128, not {text!r}."

@@ -9,7 +9,7 @@ from typing import Any
 
 from core.domain.errors import InvalidInput
 from core.domain.generation import Relation
-from core.domain.outpaint import Extended
+from core.domain.outpaint import ExtensionHistory
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +39,7 @@ class Draft:
     params: Mapping[str, Any] = field(default_factory=dict)
     parent_id: str | None = None
     relation: Relation | None = None
-    extended: Extended | None = None
+    extended: ExtensionHistory | None = None
     before: str | None = None
     generations: tuple[str, ...] = ()
     sheet: str | None = None
@@ -75,7 +75,7 @@ class Draft:
         return cls(**values)
 
 
-def _extended(value: Mapping[str, Any] | str | None) -> Extended | None:
+def _extended(value: Mapping[str, Any] | str | None) -> ExtensionHistory | None:
     """It was JSON text of its own once."""
     values = json.loads(value) if isinstance(value, str) else value
-    return Extended.from_dict(values) if values else None
+    return ExtensionHistory.from_dict(values) if values else None

@@ -9,7 +9,7 @@ from enum import StrEnum
 
 from core.domain.errors import InvalidMove
 from core.domain.geometry import Bounds, Size
-from core.domain.outpaint import Extended
+from core.domain.outpaint import ExtensionHistory
 from core.domain.params import InpaintParams
 from core.domain.record import NO_RECORD, Record
 from core.domain.request import StoredRequest
@@ -120,7 +120,7 @@ class Origin:
     relation: Relation | None = None
     session: str | None = None
     source_name: str | None = None
-    extended: Extended | None = None
+    extended: ExtensionHistory | None = None
     source_exif: str | None = None
 
     @classmethod
@@ -171,7 +171,7 @@ class Generation:
     session: str | None = None
     source_name: str | None = None
     source_exif: str | None = None
-    extended: Extended | None = None
+    extended: ExtensionHistory | None = None
     dtype: str | None = None
     model_revision: str | None = None
     output: str | None = None

@@ -28,7 +28,7 @@ MOST_TIMES = 32
 
 
 @dataclass(frozen=True, slots=True)
-class Extension:
+class CanvasExtension:
     """How many pixels are added on each side. Raises InvalidInput if none, fewer than none, or more than MAX_PX."""
 
     left: int = 0
@@ -46,7 +46,7 @@ class Extension:
             )
 
     @classmethod
-    def to_ratio(cls, size: Size, width: float, height: float) -> Extension:
+    def to_ratio(cls, size: Size, width: float, height: float) -> CanvasExtension:
         """As little as gives the shape width : height, evenly on both sides. Raises InvalidInput."""
         if not (width > 0 and height > 0):
             raise InvalidInput("A shape is two positive numbers, such as 16:9.")
@@ -68,18 +68,18 @@ class Extension:
 
 
 @dataclass(frozen=True, slots=True)
-class Extended:
+class ExtensionHistory:
     """How a picture came about: another one, by its key, and what was added around it, time after time."""
 
     source: str
-    by: tuple[Extension, ...]
+    by: tuple[CanvasExtension, ...]
 
     def __post_init__(self) -> None:
         if not 1 <= len(self.by) <= MOST_TIMES:
             raise InvalidInput(f"A picture can be extended {MOST_TIMES} times. Paint on it, then extend the result.")
 
-    def once_more(self, extension: Extension) -> Extended:
-        return Extended(self.source, (*self.by, extension))
+    def once_more(self, extension: CanvasExtension) -> ExtensionHistory:
+        return ExtensionHistory(self.source, (*self.by, extension))
 
     def of(self, size: Size) -> Size:
         """The size of a picture of this size, extended like this one."""
@@ -92,9 +92,9 @@ class Extended:
         return {"source": self.source, "by": [asdict(extension) for extension in self.by]}
 
     @classmethod
-    def from_dict(cls, values: Mapping[str, Any]) -> Extended:
+    def from_dict(cls, values: Mapping[str, Any]) -> ExtensionHistory:
         """Raises InvalidInput, ValueError, TypeError or KeyError for what to_dict did not write."""
-        by = tuple(Extension(**sides) for sides in values["by"])
+        by = tuple(CanvasExtension(**sides) for sides in values["by"])
         if not isinstance(values["source"], str) or any(
             type(px) is not int for one in by for px in asdict(one).values()
         ):
@@ -102,7 +102,7 @@ class Extended:
         return cls(values["source"], by)
 
 
-def extended(picture: Image.Image, extension: Extension, *, max_pixels: int | None = None) -> Image.Image:
+def extend_canvas(picture: Image.Image, extension: CanvasExtension, *, max_pixels: int | None = None) -> Image.Image:
     """The picture with more canvas, in colours that flow on from its border; its own pixels stay bit-identical.
 
     picture: RGB, RGBA or I;16, and the result has its mode. The new part is opaque.
@@ -123,7 +123,7 @@ def extended(picture: Image.Image, extension: Extension, *, max_pixels: int | No
     return result
 
 
-def mask_of_extension(size: Size, extension: Extension, overlap_px: int = OVERLAP_PX) -> Mask:
+def mask_of_extension(size: Size, extension: CanvasExtension, overlap_px: int = OVERLAP_PX) -> Mask:
     """For the extended picture: the new part, and overlap_px of the picture (of this size) on each extended side."""
     pixels = np.full((extension.of(size).height, extension.of(size).width), 255, np.uint8)
     kept = extension.place(size)
@@ -135,7 +135,7 @@ def mask_of_extension(size: Size, extension: Extension, overlap_px: int = OVERLA
     return Mask(pixels)
 
 
-def _flowing(picture: Image.Image, extension: Extension) -> Image.Image:
+def _flowing(picture: Image.Image, extension: CanvasExtension) -> Image.Image:
     """The extended picture, small, with the new part filled from the border."""
     full, size = extension.of(Size(*picture.size)), Size(*picture.size)
     scale = min(1.0, FILLED_AT_PX / max(full))

@@ -14,7 +14,7 @@ from core.domain.errors import InvalidInput, StudioError
 from core.domain.generation import Generation, Status
 from core.domain.hashing import canonical_json
 from core.domain.labels import notes_text, tag_name, title_text
-from core.domain.outpaint import Extended
+from core.domain.outpaint import ExtensionHistory
 from core.domain.params import InpaintParams
 from core.domain.record import MAX_DEVICE, MAX_DTYPE, MAX_REVISION, Record
 from core.domain.sheet import KeptSheet, Sheet
@@ -159,7 +159,7 @@ def _from_dict(entry: Mapping[str, Any]) -> Generation:
         **{**columns, "tags": tuple(columns["tags"])},
         status=Status.SUCCEEDED,
         params=InpaintParams.from_dict(entry["params"]),
-        extended=Extended.from_dict(entry["extended"]) if entry.get("extended") else None,
+        extended=ExtensionHistory.from_dict(entry["extended"]) if entry.get("extended") else None,
         record=Record.of(dict(entry["record"])),
     )
     if generation.record.malformed or generation.painted_part != generation.record.crop:

@@ -11,7 +11,7 @@ from core.domain.draft import Draft
 from core.domain.errors import InvalidMove, StorageFull
 from core.domain.generation import Generation, Relation
 from core.domain.geometry import Size
-from core.domain.outpaint import Extended, Extension, extended, mask_of_extension
+from core.domain.outpaint import CanvasExtension, ExtensionHistory, extend_canvas, mask_of_extension
 from core.domain.picture import Picture
 from core.ports import ImageStore
 from core.services.pictures import Pictures
@@ -65,7 +65,7 @@ class Drafts:
             has_simple_canvas=draft.has_simple_canvas,
         )
 
-    def extended(self, id: str, extension: Extension, *, overlap_px: int, max_pixels: int) -> Draft:
+    def extend_canvas(self, id: str, extension: CanvasExtension, *, overlap_px: int, max_pixels: int) -> Draft:
         """The draft of this id with more canvas around its picture, all of it masked, and parameters that suit it.
 
         A mask painted before belonged to the smaller picture: it stays with the draft of this id.
@@ -75,14 +75,16 @@ class Drafts:
         if draft is None or draft.source is None:
             raise InvalidMove("There is no picture to extend. Open one first.")
         picture = self.images.get(draft.source)
-        larger = extended(picture, extension, max_pixels=max_pixels)
+        larger = extend_canvas(picture, extension, max_pixels=max_pixels)
         mask = mask_of_extension(Size(*picture.size), extension, overlap_px)
         return draft.changed(
             source=self.images.put(larger),
             base_mask=self.images.put(mask.to_image()),
             drawing=None,
             params=self.recommendations.for_extended(draft.params),
-            extended=draft.extended.once_more(extension) if draft.extended else Extended(draft.source, (extension,)),
+            extended=draft.extended.once_more(extension)
+            if draft.extended
+            else ExtensionHistory(draft.source, (extension,)),
             before=id,
             said={},
             generations=(),

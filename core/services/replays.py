@@ -18,7 +18,7 @@ from core.domain.errors import (
 from core.domain.generation import Generation, Relation, Status, Verdict
 from core.domain.geometry import Size
 from core.domain.mask import Mask
-from core.domain.outpaint import extended
+from core.domain.outpaint import extend_canvas
 from core.domain.replay import Replay, StepState
 from core.domain.reproduction import compare
 from core.ports import Dispatcher, ImageStore
@@ -203,5 +203,5 @@ def _extended(images: ImageStore, again: Generation, original: Generation) -> Ge
             f"The picture before generation {original.id} is of another size now, and cannot be extended."
         )
     for added in extension.by:
-        picture = extended(picture, added)
+        picture = extend_canvas(picture, added)
     return replace(again, source=images.put(picture), extended=replace(extension, source=again.source))

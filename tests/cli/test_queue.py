@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 from core.domain.generation import Origin, Status
-from core.domain.outpaint import Extended, Extension
+from core.domain.outpaint import CanvasExtension, ExtensionHistory
 from tests.conftest import a_request
 
 
@@ -70,7 +70,7 @@ def test_a_sheet_is_painted_from_a_generation_and_written(run, studio, dispatche
 
 
 def test_pictures_of_a_sheet_know_that_their_canvas_was_extended(run, studio, dispatcher, tmp_path):
-    extended = Extended("sha256:" + "0" * 64, (Extension(left=3),))
+    extended = ExtensionHistory("sha256:" + "0" * 64, (CanvasExtension(left=3),))
     [id] = studio.generations.submit(a_request(), origin=Origin(extended=extended))
     dispatcher.drain()
 

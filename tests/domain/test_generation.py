@@ -7,14 +7,16 @@ from datetime import UTC, datetime, timedelta
 
 from core.domain.generation import MOVES, Generation, Origin, Phase, Progress, Relation, Status, Verdict
 from core.domain.geometry import Size
-from core.domain.outpaint import Extended, Extension
+from core.domain.outpaint import CanvasExtension, ExtensionHistory
 from core.domain.params import InpaintParams
 from core.domain.record import Record
 from core.domain.request import StoredRequest
 
 AT = datetime(2026, 11, 26, 12, tzinfo=UTC)
 
-ORIGIN = Origin("parent", Relation.VARIATION, "browser", "photo.jpg", Extended("first", (Extension(8),)), "exif")
+ORIGIN = Origin(
+    "parent", Relation.VARIATION, "browser", "photo.jpg", ExtensionHistory("first", (CanvasExtension(8),)), "exif"
+)
 
 REQUEST = StoredRequest("source", "mask", Size(64, 48), InpaintParams(seed=7))
 

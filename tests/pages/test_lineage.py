@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from core.domain.outpaint import Extension
+from core.domain.outpaint import CanvasExtension
 from core.domain.sheet import Axis, Sheet
 from tests.conftest import a_request
 from tests.pages.test_compare import Slider
@@ -172,7 +172,7 @@ def test_the_card_of_a_cell_shows_its_sheet(studio, dispatcher, card):
 
 
 def test_along_an_extended_chain_only_pictures_of_one_size_are_laid_on_each_other(studio, chain, card):
-    wide = outpainted(studio, chain[-1], Extension(right=32))
+    wide = outpainted(studio, chain[-1], CanvasExtension(right=32))
     last = continued(studio, wide, 3)
 
     page = card(last)

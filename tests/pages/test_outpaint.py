@@ -7,7 +7,7 @@ from streamlit.testing.v1 import AppTest
 from core.domain.hashing import pixels_sha256
 from core.domain.model import ModelSpec
 from core.domain.modes import CONTENT_FILL
-from core.domain.outpaint import Extended, Extension
+from core.domain.outpaint import CanvasExtension, ExtensionHistory
 from tests.conftest import a_picture
 from tests.pages.test_inpaint import draft, draft_id, generate, widget, words_on
 
@@ -30,7 +30,7 @@ def test_pixels_are_added_on_a_side_and_masked_at_once(studio, opened, dispatche
     result = studio.gallery.image(generation.output)
     assert result.size == (160, 64)
     assert generation.record.outside_mask_unchanged
-    assert generation.extended == Extended(pixels_sha256(a_picture()), (Extension(right=64),))
+    assert generation.extended == ExtensionHistory(pixels_sha256(a_picture()), (CanvasExtension(right=64),))
     assert result.crop((0, 0, 40, 64)).tobytes() == a_picture().crop((0, 0, 40, 64)).tobytes()
     assert result.crop((100, 0, 160, 64)).getcolors() is not None
 

@@ -9,7 +9,7 @@ from core.domain.compositing import unchanged_outside
 from core.domain.generation import Phase, Status, Verdict
 from core.domain.geometry import Size
 from core.domain.mask import Mask
-from core.domain.outpaint import Extension, extended, mask_of_extension
+from core.domain.outpaint import CanvasExtension, extend_canvas, mask_of_extension
 from core.domain.params import SEPARATE, InpaintParams
 from core.domain.record import Record
 from core.domain.request import InpaintRequest, Plan
@@ -104,8 +104,8 @@ def test_what_was_painted_part_by_part_is_recorded_and_verifies_exact(studio, di
 
 
 def test_more_canvas_on_two_sides_is_two_parts(studio, dispatcher):
-    extension = Extension(left=64, right=64)
-    picture = extended(a_picture(640, 240), extension)
+    extension = CanvasExtension(left=64, right=64)
+    picture = extend_canvas(a_picture(640, 240), extension)
     params = InpaintParams(size=64, num_inference_steps=4, area=SEPARATE, mask_grow_px=0, crop_padding_px=16)
     request = InpaintRequest(picture, mask_of_extension(Size(640, 240), extension, 8), params)
 

@@ -11,7 +11,7 @@ from PIL import Image
 
 from core.domain.errors import InvalidInput, InvalidMove, StoredImageDamaged
 from core.domain.generation import Origin, Relation, Verdict
-from core.domain.outpaint import Extended, Extension
+from core.domain.outpaint import CanvasExtension, ExtensionHistory
 from core.domain.sheet import Axis, Sheet
 from core.services.bundle_index import InvalidBundle
 from core.settings import Settings
@@ -328,7 +328,7 @@ def test_where_an_id_is_taken_the_sheet_holds_the_new_one(studio, elsewhere, she
 
 
 def test_how_a_canvas_was_extended_comes_along(studio, elsewhere, dispatcher):
-    extended = Extended("sha256:" + "0" * 64, (Extension(left=3),))
+    extended = ExtensionHistory("sha256:" + "0" * 64, (CanvasExtension(left=3),))
     [id] = studio.generations.submit(a_request(), origin=Origin(extended=extended))
     dispatcher.drain()
 

@@ -10,7 +10,7 @@ from core.domain.draft import Draft
 from core.domain.errors import ImageTooLarge, InvalidMove
 from core.domain.generation import Relation
 from core.domain.modes import CONTENT_FILL
-from core.domain.outpaint import Extension
+from core.domain.outpaint import CanvasExtension
 from core.domain.picture import Picture
 from core.services.drafts import DRAFT_TTL
 from tests.conftest import a_mask, a_picture, a_request
@@ -132,7 +132,7 @@ def test_an_extended_draft_holds_the_larger_picture_with_its_mask_and_leads_back
     source = studio.drafts.images.put(a_picture())
     studio.drafts.save(before, Draft(source=source, drawing="{}", params={"prompt": "x"}, generations=("g",)))
 
-    larger = studio.drafts.extended(before, Extension(right=24), overlap_px=8, max_pixels=10_000)
+    larger = studio.drafts.extend_canvas(before, CanvasExtension(right=24), overlap_px=8, max_pixels=10_000)
 
     picture, mask = studio.gallery.image(larger.source), studio.gallery.image(larger.base_mask)
     assert (picture.size, mask.size) == ((120, 64), (120, 64))
@@ -151,6 +151,6 @@ def test_a_picture_is_not_extended_beyond_the_limit(studio):
     studio.drafts.save(id, Draft(source=studio.drafts.images.put(a_picture())))
 
     with pytest.raises(ImageTooLarge, match="Add less"):
-        studio.drafts.extended(id, Extension(right=24), overlap_px=8, max_pixels=7_000)
+        studio.drafts.extend_canvas(id, CanvasExtension(right=24), overlap_px=8, max_pixels=7_000)
     with pytest.raises(InvalidMove):
-        studio.drafts.extended(studio.drafts.start(), Extension(right=24), overlap_px=8, max_pixels=7_000)
+        studio.drafts.extend_canvas(studio.drafts.start(), CanvasExtension(right=24), overlap_px=8, max_pixels=7_000)

@@ -12,7 +12,7 @@ from core.domain.family import CHILDREN_SHOWN
 from core.domain.generation import Origin, Relation, Status, Verdict
 from core.domain.geometry import Size
 from core.domain.mask import Mask
-from core.domain.outpaint import Extension
+from core.domain.outpaint import CanvasExtension
 from core.domain.params import InpaintParams
 from core.domain.request import InpaintRequest
 from core.services.replays import MAX_INTERRUPTIONS
@@ -143,12 +143,12 @@ def test_who_has_no_relatives_is_alone(studio, dispatcher):
 # Chains over an extended canvas --------------------------------------------------------------------------------
 
 
-def outpainted(studio, parent_id: str, *extensions: Extension, session: str | None = None) -> str:
+def outpainted(studio, parent_id: str, *extensions: CanvasExtension, session: str | None = None) -> str:
     """The result of this generation, extended on the Inpaint page, each time a bit more, and painted on there."""
     draft_id = studio.drafts.new_id()
     studio.drafts.save(draft_id, studio.drafts.continued_from(studio.gallery.get(parent_id)))
     for extension in extensions:
-        draft = studio.drafts.extended(draft_id, extension, overlap_px=8, max_pixels=10**6)
+        draft = studio.drafts.extend_canvas(draft_id, extension, overlap_px=8, max_pixels=10**6)
         studio.drafts.save(draft_id, draft)
     draft = studio.drafts.get(draft_id)
     request = InpaintRequest(
@@ -165,7 +165,7 @@ def outpainted(studio, parent_id: str, *extensions: Extension, session: str | No
 @pytest.fixture
 def wide(studio, chain) -> list[str]:
     """Two steps, a third one on the canvas extended twice, and a fourth on its result."""
-    third = outpainted(studio, chain[1], Extension(right=24), Extension(left=8, top=16))
+    third = outpainted(studio, chain[1], CanvasExtension(right=24), CanvasExtension(left=8, top=16))
     return [*chain[:2], third, continued(studio, third, 1)]
 
 
@@ -175,7 +175,7 @@ def test_an_outpainted_picture_goes_on_with_the_chain(studio, wide):
     assert [kin.id for kin in family.chain] == wide
     third = studio.gallery.get(wide[2])
     assert third.extended.source == studio.gallery.get(wide[1]).output
-    assert third.extended.by == (Extension(right=24), Extension(left=8, top=16))
+    assert third.extended.by == (CanvasExtension(right=24), CanvasExtension(left=8, top=16))
 
 
 def test_a_chain_over_an_extended_canvas_is_replayed_exactly(studio, wide):
@@ -197,7 +197,7 @@ def test_what_comes_out_otherwise_is_extended_as_it_came_out(studio, wide):
 
     before, after = studio.replays.get(replay_id).steps[1:3]
     assert before.again.output != before.original.output
-    kept = Extension(left=8, top=16, right=24).place(Size(96, 64)).box
+    kept = CanvasExtension(left=8, top=16, right=24).place(Size(96, 64)).box
     extended = studio.gallery.image(after.again.source)
     assert extended.crop(kept).tobytes() == studio.gallery.image(before.again.output).tobytes()
 

@@ -11,7 +11,7 @@ from PIL import ExifTags, Image
 
 from core.domain.generation import Origin
 from core.domain.geometry import Size
-from core.domain.outpaint import Extension
+from core.domain.outpaint import CanvasExtension
 from core.domain.request import InpaintRequest
 from core.domain.source_exif import dpi_of
 from core.metadata.read import read
@@ -105,7 +105,7 @@ def test_what_is_made_from_it_says_it_too(studio, generation):
     further = painted(studio, studio.drafts.continued_from(generation))
     origin = Origin.variation_of(further, "a session")
     id = open_photo(studio)
-    larger = studio.drafts.extended(id, Extension(left=8), overlap_px=0, max_pixels=10**6)
+    larger = studio.drafts.extend_canvas(id, CanvasExtension(left=8), overlap_px=0, max_pixels=10**6)
     wider = painted(studio, larger)
 
     keys = {generation.source_exif, again.source_exif, variation.source_exif, further.source_exif, origin.source_exif}

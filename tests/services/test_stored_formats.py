@@ -9,13 +9,13 @@ import pytest
 
 from core.domain.draft import Draft
 from core.domain.generation import Relation
-from core.domain.outpaint import Extended, Extension
+from core.domain.outpaint import CanvasExtension, ExtensionHistory
 from core.domain.reproduction import Verdict
 from core.domain.sheet import Axis, Sheet
 
 DATA = Path(__file__).parents[1] / "data"
 
-EXTENDED = Extended("sha256:" + "ab" * 32, (Extension(left=8), Extension(top=8, right=16)))
+EXTENDED = ExtensionHistory("sha256:" + "ab" * 32, (CanvasExtension(left=8), CanvasExtension(top=8, right=16)))
 
 SHEET = Sheet(Axis("seed", (1, 2)), Axis("prompt", ("red", "“blue”")))
 

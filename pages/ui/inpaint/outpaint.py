@@ -8,7 +8,7 @@ from core.bootstrap import Studio
 from core.domain.draft import Draft
 from core.domain.errors import InvalidInput
 from core.domain.geometry import Size
-from core.domain.outpaint import MAX_PX, OVERLAP_PX, Extension
+from core.domain.outpaint import MAX_PX, OVERLAP_PX, CanvasExtension
 from pages.ui.shell import state
 from pages.ui.shell.actions import action_button
 from pages.ui.shell.messages import shown_errors
@@ -55,13 +55,13 @@ def _extend(studio: Studio, id: str, size: Size) -> None:
     if session.get(f"{id}.extend-by") == TO_A_SHAPE:
         extension = _of_shape(size, session[f"{id}.extend-shape"])
     else:
-        extension = Extension(**{side: session[f"{id}.extend-{side}"] for side in SIDES})
+        extension = CanvasExtension(**{side: session[f"{id}.extend-{side}"] for side in SIDES})
     max_pixels = studio.settings.max_pixels
-    larger = studio.drafts.extended(id, extension, overlap_px=session[f"{id}.overlap"], max_pixels=max_pixels)
+    larger = studio.drafts.extend_canvas(id, extension, overlap_px=session[f"{id}.overlap"], max_pixels=max_pixels)
     state.open_draft(studio, larger)
 
 
-def _chosen(id: str, size: Size) -> tuple[Extension | None, str]:
+def _chosen(id: str, size: Size) -> tuple[CanvasExtension | None, str]:
     """What is to be added, or why nothing can be."""
     by = st.segmented_control("Add", ["Pixels", TO_A_SHAPE], default="Pixels", required=True, key=f"{id}.extend-by")
     try:
@@ -70,21 +70,21 @@ def _chosen(id: str, size: Size) -> tuple[Extension | None, str]:
         return None, str(error)
 
 
-def _by_pixels(id: str) -> Extension:
+def _by_pixels(id: str) -> CanvasExtension:
     chosen = {}
     for column, side in zip(st.columns(4), SIDES, strict=True):
         with column:
             chosen[side] = st.number_input(
                 f"{side.capitalize()} (px)", 0, MAX_PX, 0, step=STEP_PX, key=f"{id}.extend-{side}"
             )
-    return Extension(**chosen)
+    return CanvasExtension(**chosen)
 
 
-def _to_shape(id: str, size: Size) -> Extension:
+def _to_shape(id: str, size: Size) -> CanvasExtension:
     shape = st.selectbox("Aspect ratio (width:height)", SHAPES, key=f"{id}.extend-shape")
     return _of_shape(size, shape)
 
 
-def _of_shape(size: Size, shape: str) -> Extension:
+def _of_shape(size: Size, shape: str) -> CanvasExtension:
     width, height = shape.split(":")
-    return Extension.to_ratio(size, int(width), int(height))
+    return CanvasExtension.to_ratio(size, int(width), int(height))
