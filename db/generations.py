@@ -18,7 +18,7 @@ from core.domain.generation import MOVES, Generation, Outcome, Phase, Progress, 
 from core.domain.hashing import canonical_json
 from core.domain.model import LoadedModel
 from core.domain.record import Record
-from core.domain.sheet import KeptSheet
+from core.domain.sheet import StoredSheet
 from db.claims import claim, claimed, is_lost, take_away
 from db.connection import writing
 from db.mapping import first_free, number_at, to_generation, to_row, whole_rows, working_px
@@ -32,7 +32,7 @@ Row = GenerationRow
 
 
 class GenerationRepo(Repo):
-    def add(self, generations: Sequence[Generation], sheets: Sequence[KeptSheet] = ()) -> None:
+    def add(self, generations: Sequence[Generation], sheets: Sequence[StoredSheet] = ()) -> None:
         """All of them or none, with everything they hold but tags and environment. Raises DatabaseConflict."""
         # Another process may take one of the numbers between the look and the write.
         for _ in range(2):
@@ -40,13 +40,13 @@ class GenerationRepo(Repo):
                 return self._add(generations, sheets)
         return self._add(generations, sheets)
 
-    def _add(self, generations: Sequence[Generation], sheets: Sequence[KeptSheet]) -> None:
+    def _add(self, generations: Sequence[Generation], sheets: Sequence[StoredSheet]) -> None:
         with writing(self._sessions) as session:
             add_rows(session, generations)
             for sheet in sheets:
                 add_sheet(session, sheet)
 
-    def add_made(self, made: Sequence[tuple[Generation, Environment]], sheets: Sequence[KeptSheet] = ()) -> None:
+    def add_made(self, made: Sequence[tuple[Generation, Environment]], sheets: Sequence[StoredSheet] = ()) -> None:
         """Generations that were made elsewhere, with their environments, tags and sheets. All of them or none.
 
         Raises DatabaseConflict if another process adds one of the same id at this moment.

@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 
 from core.domain.errors import InvalidInput
 from core.domain.hashing import canonical_json
-from core.domain.sheet import KeptSheet, Sheet
+from core.domain.sheet import Sheet, StoredSheet
 from db.repo import Repo
 from db.tables import SheetRow
 
@@ -19,7 +19,7 @@ FEW = 20
 
 
 class SheetRepo(Repo):
-    def get(self, id: str) -> KeptSheet:
+    def get(self, id: str) -> StoredSheet:
         """Raises InvalidInput if there is none."""
         with self._sessions() as session:
             row = session.get(SheetRow, id)
@@ -31,7 +31,7 @@ class SheetRepo(Repo):
         with self._sessions() as session:
             return session.get(SheetRow, id) is not None
 
-    def holding(self, generation_ids: Collection[str]) -> list[KeptSheet]:
+    def holding(self, generation_ids: Collection[str]) -> list[StoredSheet]:
         """Those with at least one of these generations, newest first."""
         wanted = set(generation_ids)
         if not wanted:
@@ -44,13 +44,13 @@ class SheetRepo(Repo):
         return [kept for kept in sheets if not wanted.isdisjoint(id for line in kept.ids for id in line)]
 
 
-def add_sheet(session: Session, kept: KeptSheet) -> None:
+def add_sheet(session: Session, kept: StoredSheet) -> None:
     """In the transaction that adds its generations."""
     text = canonical_json({"sheet": kept.sheet.to_dict(), "ids": [list(line) for line in kept.ids]})
     session.add(SheetRow(id=kept.id, created_at=kept.created_at, sheet_json=text))
 
 
-def _kept(row: SheetRow) -> KeptSheet:
+def _kept(row: SheetRow) -> StoredSheet:
     values = json.loads(row.sheet_json)
     ids = tuple(tuple(line) for line in values["ids"])
-    return KeptSheet(row.id, row.created_at, Sheet.from_dict(values["sheet"]), ids)
+    return StoredSheet(row.id, row.created_at, Sheet.from_dict(values["sheet"]), ids)

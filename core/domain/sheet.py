@@ -111,7 +111,7 @@ class Sheet:
 
 
 @dataclass(frozen=True, slots=True)
-class KeptSheet:
+class StoredSheet:
     """A sheet with the ids of its generations, row by row. Raises InvalidInput if they are not as many as its cells."""
 
     id: str

@@ -33,7 +33,7 @@ from core.domain.generation import Generation, Relation
 from core.domain.hashing import is_named, pixels_sha256, sha256_of
 from core.domain.picture import MAX_PIXELS
 from core.domain.picture_file import facts_of
-from core.domain.sheet import KeptSheet
+from core.domain.sheet import StoredSheet
 from core.domain.source_exif import MAX_BYTES, without_place
 from core.memory import decoding
 from core.ports import ImageStore
@@ -139,7 +139,7 @@ class Bundles:
     def _keep(
         self,
         generations: Sequence[Generation],
-        sheets: Sequence[KeptSheet],
+        sheets: Sequence[StoredSheet],
         read: Callable[[str], Image.Image],
         read_exif: Callable[[str], bytes],
     ) -> ImportedBundle:
@@ -180,11 +180,11 @@ class Bundles:
                 self.images.put_file(read_exif(key), EXIF_ENDING)
         return ImportedBundle(tuple(row.id for row in rows), tuple(g.id for g in known))
 
-    def _new_sheets(self, sheets: Sequence[KeptSheet], ids: Mapping[str, str]) -> list[KeptSheet]:
+    def _new_sheets(self, sheets: Sequence[StoredSheet], ids: Mapping[str, str]) -> list[StoredSheet]:
         """Those that are not here yet. A field whose generation did not come along fills itself when a later bundle
         brings it. ids: by the ids of the bundle those that the generations have here.
         """
-        new: list[KeptSheet] = []
+        new: list[StoredSheet] = []
         for sheet in sheets:
             kept = replace(sheet, ids=tuple(tuple(ids.get(id, id) for id in line) for line in sheet.ids))
             came_along = [ids[id] for line in sheet.ids for id in line if id in ids]

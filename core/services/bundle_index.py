@@ -17,7 +17,7 @@ from core.domain.labels import notes_text, tag_name, title_text
 from core.domain.outpaint import ExtensionHistory
 from core.domain.params import InpaintParams
 from core.domain.record import MAX_DEVICE, MAX_DTYPE, MAX_REVISION, Record
-from core.domain.sheet import KeptSheet, Sheet
+from core.domain.sheet import Sheet, StoredSheet
 
 SCHEMA = 1
 MAX_INDEX_BYTES = 64 * 2**20
@@ -44,7 +44,7 @@ def check_count(count: int) -> None:
         raise InvalidInput(f"A bundle holds at most {MAX_GENERATIONS:,} generations, not {count:,}. Make several.")
 
 
-def written(generations: Sequence[Generation], sheets: Sequence[KeptSheet]) -> bytes:
+def written(generations: Sequence[Generation], sheets: Sequence[StoredSheet]) -> bytes:
     """Raises InvalidInput for more than one bundle can hold."""
     index = {
         "schema": SCHEMA,
@@ -71,7 +71,7 @@ def _to_dict(generation: Generation) -> dict[str, Any]:
     }
 
 
-def _sheet_to_dict(kept: KeptSheet) -> dict[str, Any]:
+def _sheet_to_dict(kept: StoredSheet) -> dict[str, Any]:
     return {
         "id": kept.id,
         "created_at": kept.created_at.isoformat(),
@@ -80,7 +80,7 @@ def _sheet_to_dict(kept: KeptSheet) -> dict[str, Any]:
     }
 
 
-def read(text: bytes) -> tuple[list[Generation], list[KeptSheet]]:
+def read(text: bytes) -> tuple[list[Generation], list[StoredSheet]]:
     """Raises InvalidBundle."""
     with translate_errors():
         values = json.loads(text)
@@ -99,12 +99,12 @@ def read(text: bytes) -> tuple[list[Generation], list[KeptSheet]]:
     return generations, sheets
 
 
-def _sheet_from_dict(entry: Mapping[str, Any]) -> KeptSheet:
+def _sheet_from_dict(entry: Mapping[str, Any]) -> StoredSheet:
     created_at = datetime.fromisoformat(entry["created_at"])
     ids = tuple(tuple(line) for line in entry["ids"])
     if created_at.tzinfo is None or not all(_is_id(id) for line in (*ids, (entry["id"],)) for id in line):
         raise InvalidBundle
-    return KeptSheet(entry["id"], created_at, Sheet.from_dict(entry["sheet"]), ids)
+    return StoredSheet(entry["id"], created_at, Sheet.from_dict(entry["sheet"]), ids)
 
 
 def _is_id(text: Any) -> bool:

@@ -13,7 +13,7 @@ from core.domain.generation import Generation, Origin, Progress, Status
 from core.domain.mask import Mask
 from core.domain.params import InpaintParams
 from core.domain.request import InpaintRequest, StoredRequest
-from core.domain.sheet import KeptSheet
+from core.domain.sheet import StoredSheet
 from core.ports import Dispatcher, ImageStore
 from core.services.collector import store_again
 from core.services.prompts import Prompts
@@ -73,7 +73,7 @@ class Generations:
         *,
         device: str = "auto",
         origin: Origin = UNKNOWN_ORIGIN,
-        sheet: Callable[[Sequence[str]], KeptSheet] | None = None,
+        sheet: Callable[[Sequence[str]], StoredSheet] | None = None,
     ) -> list[str]:
         """Queue the picture and the mask of the request, stored if they are not yet, under each of these params.
 

@@ -14,7 +14,7 @@ from core.domain.errors import GenerationNotFound, StudioError
 from core.domain.generation import Generation, Origin
 from core.domain.geometry import Bounds, Size
 from core.domain.request import InpaintRequest, StoredRequest
-from core.domain.sheet import KeptSheet, Sheet
+from core.domain.sheet import Sheet, StoredSheet
 from core.ports import ImageStore
 from core.services.generations import UNKNOWN_ORIGIN, Generations
 from db.generations import GenerationRepo
@@ -31,7 +31,7 @@ INK, PAPER, EMPTY = (38, 39, 48), (255, 255, 255), (236, 236, 240)
 
 
 @dataclass(frozen=True, slots=True)
-class MadeSheet:
+class SheetWithGenerations:
     """cells: row by row; None where a generation was deleted for good."""
 
     id: str
@@ -59,7 +59,7 @@ class Sheets:
         *,
         device: str = "auto",
         origin: Origin = UNKNOWN_ORIGIN,
-    ) -> MadeSheet:
+    ) -> SheetWithGenerations:
         """Queue every cell. Raises InvalidParams for a value that does not fit, before anything is stored.
 
         Cells of one model are worked on one after the other: changing the model takes longer than painting.
@@ -70,25 +70,25 @@ class Sheets:
         places.sort(key=lambda at: models.index(lines[at[0]][at[1]].model))
         id = self.new_id()
 
-        def kept(made: Sequence[str]) -> KeptSheet:
+        def kept(made: Sequence[str]) -> StoredSheet:
             ids = [[""] * len(line) for line in lines]
             for (row, column), cell in zip(places, made, strict=True):
                 ids[row][column] = cell
-            return KeptSheet(id, self.now(), sheet, tuple(tuple(line) for line in ids))
+            return StoredSheet(id, self.now(), sheet, tuple(tuple(line) for line in ids))
 
         in_turn = [lines[row][column] for row, column in places]
         self.generations.submit_all(request, in_turn, device=device, origin=origin, sheet=kept)
         return self.get(id)
 
-    def get(self, id: str) -> MadeSheet:
+    def get(self, id: str) -> SheetWithGenerations:
         """Raises InvalidInput if there is no such sheet."""
         return self._made(self.repo.get(id))
 
-    def of(self, generation_id: str) -> tuple[MadeSheet, ...]:
+    def of(self, generation_id: str) -> tuple[SheetWithGenerations, ...]:
         """The sheets that this generation is part of, newest first."""
         return tuple(self._made(kept) for kept in self.repo.holding([generation_id]))
 
-    def picture(self, made: MadeSheet) -> Image.Image:
+    def picture(self, made: SheetWithGenerations) -> Image.Image:
         """All of it as one RGB picture with labels. What is not there yet is an empty field with a word.
 
         Each cell shows the part that was painted, with its surroundings, as the model saw it.
@@ -104,8 +104,10 @@ class Sheets:
             LABEL_PX + 2 * GAP_PX + rows * (CELL.height + GAP_PX),
         )
 
-    def _made(self, kept: KeptSheet) -> MadeSheet:
-        return MadeSheet(kept.id, kept.sheet, tuple(tuple(self._generation(id) for id in line) for line in kept.ids))
+    def _made(self, kept: StoredSheet) -> SheetWithGenerations:
+        return SheetWithGenerations(
+            kept.id, kept.sheet, tuple(tuple(self._generation(id) for id in line) for line in kept.ids)
+        )
 
     def _generation(self, id: str) -> Generation | None:
         try:

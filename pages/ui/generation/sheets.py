@@ -7,7 +7,7 @@ import streamlit as st
 from core.bootstrap import Studio
 from core.domain.encoding import encoded
 from core.domain.generation import Generation
-from core.services.sheets import MadeSheet
+from core.services.sheets import SheetWithGenerations
 from pages.ui.shell.messages import shown_errors
 
 PANEL = "sheets"
@@ -35,7 +35,7 @@ def sheets_of(studio: Studio, generation: Generation) -> None:
                 _laid_out(studio, made)
 
 
-def _laid_out(studio: Studio, made: MadeSheet) -> None:
+def _laid_out(studio: Studio, made: SheetWithGenerations) -> None:
     picture = _picture(studio, made)
     st.image(picture, alt=_words(made), width="content")
     done = sum(generation.output is not None for generation in made.generations)
@@ -52,17 +52,17 @@ def _laid_out(studio: Studio, made: MadeSheet) -> None:
         )
 
 
-def _picture(studio: Studio, made: MadeSheet) -> bytes:
+def _picture(studio: Studio, made: SheetWithGenerations) -> bytes:
     outputs = tuple(g.output or str(g.status) if g else "" for line in made.cells for g in line)
     return _drawn(studio, made, made.id, outputs)
 
 
 @st.cache_data(max_entries=8, show_spinner="Laying out the sheet")
-def _drawn(_studio: Studio, _made: MadeSheet, id: str, outputs: tuple[str, ...]) -> bytes:
+def _drawn(_studio: Studio, _made: SheetWithGenerations, id: str, outputs: tuple[str, ...]) -> bytes:
     return encoded(_studio.sheets.picture(_made), "PNG")
 
 
-def _words(made: MadeSheet) -> str:
+def _words(made: SheetWithGenerations) -> str:
     columns = ", ".join(made.sheet.columns.labels)
     rows = f"; rows: {', '.join(made.sheet.rows.labels)}" if made.sheet.rows else ""
     return f"A sheet of {made.sheet.cells} results. Columns: {columns}{rows}"
