@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from sqlalchemy import func, literal, select
 from sqlalchemy.orm import Session, aliased
 
-from core.domain.family import Kin
+from core.domain.family import FamilyMember
 from core.domain.generation import Relation, Status
 from core.domain.outpaint import ExtensionHistory
 from db.repo import Repo
@@ -19,10 +19,10 @@ Row = GenerationRow
 MAX_DEPTH = 1_000
 """Steps of one session; also what ends a walk in a ring of parents, which only a damaged database holds."""
 
-MAX_KIN = 400
+MAX_MEMBERS = 400
 """Members of a family that are looked at, those on the way to the first ancestor apart."""
 
-_KIN = (
+_MEMBER_COLUMNS = (
     "id",
     "parent_id",
     "prompt",
@@ -38,7 +38,7 @@ _KIN = (
 
 
 class FamilyRepo(Repo):
-    def around(self, id: str) -> tuple[Sequence[str], Mapping[str, Kin]]:
+    def around(self, id: str) -> tuple[Sequence[str], Mapping[str, FamilyMember]]:
         """The ids of the generation and its ancestors, nearest first, and the family that was found by id.
 
         Nothing for one that does not exist. One that is deleted meanwhile is missing in the family.
@@ -47,20 +47,20 @@ class FamilyRepo(Repo):
             upwards = _upwards(session, id)
             if not upwards:
                 return [], {}
-            return upwards, kin(session, {*upwards, *_children(session, id), *_downwards(session, upwards[-1])})
+            return upwards, members(session, {*upwards, *_children(session, id), *_downwards(session, upwards[-1])})
 
 
-def kin(session: Session, ids: Iterable[str]) -> Mapping[str, Kin]:
+def members(session: Session, ids: Iterable[str]) -> Mapping[str, FamilyMember]:
     """Those of these generations that exist, by id."""
     wanted = sorted(set(ids))
-    columns = [getattr(Row, name) for name in _KIN]
+    columns = [getattr(Row, name) for name in _MEMBER_COLUMNS]
     counted = select(Row.parent_id, func.count()).where(Row.parent_id.in_(wanted)).group_by(Row.parent_id)
     children = {parent: n for parent, n in session.execute(counted)}
     more = (Row.relation, Row.status, Row.deleted_at, Row.extended_json)
     rows = session.execute(select(*columns, *more).where(Row.id.in_(wanted)))
     return {
-        row.id: Kin(
-            **{name: getattr(row, name) for name in _KIN},
+        row.id: FamilyMember(
+            **{name: getattr(row, name) for name in _MEMBER_COLUMNS},
             relation=Relation(row.relation) if row.relation else None,
             status=Status(row.status),
             in_trash=row.deleted_at is not None,
@@ -93,9 +93,9 @@ def _downwards(session: Session, id: str) -> list[str]:
         select(child.id, start.c.depth + 1).join(start, child.parent_id == start.c.id).where(start.c.depth < MAX_DEPTH)
     )
     # No order: then the walk ends with the limit, in a ring too.
-    return list(session.scalars(select(down.c.id).limit(MAX_KIN)))
+    return list(session.scalars(select(down.c.id).limit(MAX_MEMBERS)))
 
 
 def _children(session: Session, id: str) -> list[str]:
-    newest = select(Row.id).where(Row.parent_id == id).order_by(Row.number.desc()).limit(MAX_KIN)
+    newest = select(Row.id).where(Row.parent_id == id).order_by(Row.number.desc()).limit(MAX_MEMBERS)
     return list(session.scalars(newest))

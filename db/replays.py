@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session, aliased
 from core.domain.errors import GenerationNotFound
 from core.domain.generation import Generation, Status
 from core.domain.replay import Replay, ReplayStep, StepState
-from db.families import kin
+from db.families import members
 from db.generations import add_rows, requeue
 from db.repo import Repo, changed
 from db.tables import GenerationRow, ReplayRow, ReplayStepRow
@@ -42,7 +42,7 @@ class ReplayRepo(Repo):
             if row is None:
                 raise GenerationNotFound("There is no such replay in this gallery. It may have been deleted.")
             steps = _steps(session, replay_id)
-            known = kin(session, {id for step in steps for id in (step.original_id, step.again_id) if id})
+            known = members(session, {id for step in steps for id in (step.original_id, step.again_id) if id})
         found = (ReplayStep(known.get(step.original_id or ""), known.get(step.again_id or "")) for step in steps)
         return Replay(row.id, row.created_at, row.ended_at, tuple(found))
 

@@ -13,7 +13,7 @@ CHILDREN_SHOWN = 12
 
 
 @dataclass(frozen=True, slots=True)
-class Kin:
+class FamilyMember:
     """As much of a generation as its family tree shows. children: how many there are in the gallery.
 
     extended_from: the key of the picture that its source is, with more canvas around it.
@@ -52,10 +52,10 @@ class Kin:
 
 
 @dataclass(frozen=True, slots=True)
-class Leaf:
+class TreeNode:
     """A line of the family tree. depth: generations below the first ancestor. hidden: children that are not shown."""
 
-    kin: Kin
+    member: FamilyMember
     depth: int
     hidden: int = 0
 
@@ -68,27 +68,27 @@ class Family:
     the step before had made.
     """
 
-    tree: tuple[Leaf, ...]
-    chain: tuple[Kin, ...]
+    tree: tuple[TreeNode, ...]
+    chain: tuple[FamilyMember, ...]
 
     @property
     def is_alone(self) -> bool:
         return len(self.tree) == 1
 
 
-def family_of(kin: Kin, ancestors: Sequence[Kin], others: Sequence[Kin]) -> Family:
+def family_of(member: FamilyMember, ancestors: Sequence[FamilyMember], others: Sequence[FamilyMember]) -> Family:
     """ancestors: nearest first. others: in any order, the same ones again allowed."""
-    path = [kin, *ancestors]
+    path = [member, *ancestors]
     known = {one.id: one for one in (*others, *reversed(path))}
-    return Family(tuple(_tree(path[-1], known, {one.id for one in path})), chain_of(kin, ancestors))
+    return Family(tuple(_tree(path[-1], known, {one.id for one in path})), chain_of(member, ancestors))
 
 
-def chain_of(kin: Kin, ancestors: Sequence[Kin]) -> tuple[Kin, ...]:
+def chain_of(member: FamilyMember, ancestors: Sequence[FamilyMember]) -> tuple[FamilyMember, ...]:
     """Of the ancestors those whose result is the very picture that the next one began with, extended or as it was.
 
     A re-run or a variation has its parent's picture, not its result: its parent is no step of its chain.
     """
-    chain, wanted = [kin], kin.began_with
+    chain, wanted = [member], member.began_with
     for ancestor in ancestors:
         if ancestor.is_step and ancestor.output == wanted:
             chain.insert(0, ancestor)
@@ -96,23 +96,23 @@ def chain_of(kin: Kin, ancestors: Sequence[Kin]) -> tuple[Kin, ...]:
     return tuple(chain)
 
 
-def _tree(root: Kin, known: Mapping[str, Kin], path: Set[str]) -> Iterator[Leaf]:
+def _tree(root: FamilyMember, known: Mapping[str, FamilyMember], path: Set[str]) -> Iterator[TreeNode]:
     """Without recursion: a session may be a thousand steps deep. In a ring of parents everyone stands once."""
-    of_parent: dict[str, list[Kin]] = defaultdict(list)
-    for kin in known.values():
-        if kin.parent_id is not None:
-            of_parent[kin.parent_id].append(kin)
+    of_parent: dict[str, list[FamilyMember]] = defaultdict(list)
+    for member in known.values():
+        if member.parent_id is not None:
+            of_parent[member.parent_id].append(member)
     waiting, seen = [(root, 0)], {root.id}
     while waiting:
-        kin, depth = waiting.pop()
-        shown = _shown([child for child in of_parent[kin.id] if child.id not in seen], path)
+        member, depth = waiting.pop()
+        shown = _shown([child for child in of_parent[member.id] if child.id not in seen], path)
         seen.update(child.id for child in shown)
-        yield Leaf(kin, depth, max(0, kin.children - len(shown)))
+        yield TreeNode(member, depth, max(0, member.children - len(shown)))
         waiting += [(child, depth + 1) for child in reversed(shown)]
 
 
-def _shown(children: Sequence[Kin], path: Set[str]) -> list[Kin]:
+def _shown(children: Sequence[FamilyMember], path: Set[str]) -> list[FamilyMember]:
     """The newest ones, and always the one that leads on to the generation that is looked at."""
-    by_age = sorted(children, key=lambda kin: (kin.created_at, kin.id))
-    newest = {kin.id for kin in by_age[-CHILDREN_SHOWN:]}
-    return [kin for kin in by_age if kin.id in newest or kin.id in path]
+    by_age = sorted(children, key=lambda member: (member.created_at, member.id))
+    newest = {member.id for member in by_age[-CHILDREN_SHOWN:]}
+    return [member for member in by_age if member.id in newest or member.id in path]

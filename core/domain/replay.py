@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from core.domain.family import Kin
+from core.domain.family import FamilyMember
 from core.domain.generation import Status
 
 
@@ -13,8 +13,8 @@ from core.domain.generation import Status
 class ReplayStep:
     """original: None if it was deleted for good. again: the new generation, None until its turn."""
 
-    original: Kin | None
-    again: Kin | None
+    original: FamilyMember | None
+    again: FamilyMember | None
 
     @property
     def results(self) -> tuple[str, str] | None:

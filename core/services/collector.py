@@ -73,7 +73,10 @@ class Collector:
         return self._erase(now.date())
 
     def discard(self, keys: Collection[str]) -> tuple[str, ...]:
-        """Move those into the trash that nothing uses and that are older than GRACE. Returns them. Raises ForeignFolder."""
+        """Move those that nothing uses and that are older than GRACE into the trash. Returns them.
+
+        Raises ForeignFolder.
+        """
         self.check_owner()
         return tuple(self._discard(set(keys) - self.files.used_among(keys), GRACE))
 

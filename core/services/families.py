@@ -15,8 +15,8 @@ class Families:
 
     def of(self, id: str) -> Family:
         """Ancestors, siblings and descendants, at most a few hundred. Raises GenerationNotFound."""
-        upwards, kin = self.repo.around(id)
-        if id not in kin:
+        upwards, members = self.repo.around(id)
+        if id not in members:
             raise GenerationNotFound
-        ancestors = [kin[ancestor] for ancestor in upwards[1:] if ancestor in kin]
-        return family_of(kin[id], ancestors, tuple(kin.values()))
+        ancestors = [members[ancestor] for ancestor in upwards[1:] if ancestor in members]
+        return family_of(members[id], ancestors, tuple(members.values()))

@@ -88,11 +88,11 @@ def test_a_click_in_the_tree_opens_a_relative_and_the_tree_stays_open(opened, fa
     _, _, (first, second) = family
     page = opened(f"generation={second}")
     page.get_by_text("Lineage", exact=True).click()
-    page.locator(f".twig[data-id='{second}'][aria-current]").wait_for()
+    page.locator(f".tree-row[data-id='{second}'][aria-current]").wait_for()
 
-    page.locator(f".twig[data-id='{first}']").focus()
+    page.locator(f".tree-row[data-id='{first}']").focus()
     page.keyboard.press("Enter")
 
-    page.locator(f".twig[data-id='{first}'][aria-current]").wait_for()
+    page.locator(f".tree-row[data-id='{first}'][aria-current]").wait_for()
     assert f"generation={first}" in page.url
-    assert page.locator(f".twig[data-id='{first}'] .title").inner_text() == "<b>first</b>"
+    assert page.locator(f".tree-row[data-id='{first}'] .title").inner_text() == "<b>first</b>"

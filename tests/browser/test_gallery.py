@@ -196,11 +196,11 @@ def test_a_hostile_prompt_stays_text_in_the_grid_the_card_and_the_family_tree(ga
     page = gallery(f"?generation={served.hostile}")
     dialog = page.get_by_role("dialog")
     dialog.get_by_text("Lineage", exact=True).click()
-    dialog.locator(".twig").nth(1).wait_for()
+    dialog.locator(".tree-row").nth(1).wait_for()
 
     assert tile(page, served.hostile).get_attribute("aria-label") == HOSTILE
     assert dialog.locator("code").first.inner_text() == HOSTILE
-    assert dialog.locator(".twig .title").all_inner_texts() == [HOSTILE, HOSTILE]
+    assert dialog.locator(".tree-row .title").all_inner_texts() == [HOSTILE, HOSTILE]
     assert page.locator("img[src=x]").count() == 0
     assert "broken" not in page.title()
 

@@ -20,11 +20,11 @@ from tests.services.test_lineage import continued, outpainted, work_off
 class Tree:
     """Stands in for the tree of the browser: keeps what it was given, and answers what it is told to."""
 
-    twigs: list[dict] = field(default_factory=list)
+    rows: list[dict] = field(default_factory=list)
     answer: dict = field(default_factory=dict)
 
     def __call__(self, *, data, **_):
-        self.twigs = data["twigs"]
+        self.rows = data["rows"]
         return self.answer
 
 
@@ -74,15 +74,15 @@ def test_the_tree_shows_the_family_with_the_open_one_marked(card, tree, slider, 
 
     card(chain[1])
 
-    assert [(t["id"], t["depth"], t["is_current"], t["is_step"]) for t in tree.twigs[:3]] == [
+    assert [(t["id"], t["depth"], t["is_current"], t["is_step"]) for t in tree.rows[:3]] == [
         (chain[0], 0, False, True),
         (chain[1], 1, True, True),
         (chain[2], 2, False, False),
     ]
-    assert tree.twigs[0]["title"] == "a first *one*"
-    assert tree.twigs[0]["picture"]
-    assert tree.twigs[1]["detail"].startswith("Continued · seed 1 · ")
-    assert tree.twigs[3]["detail"].startswith("Queued · Run again · seed 0")
+    assert tree.rows[0]["title"] == "a first *one*"
+    assert tree.rows[0]["picture"]
+    assert tree.rows[1]["detail"].startswith("Continued · seed 1 · ")
+    assert tree.rows[3]["detail"].startswith("Queued · Run again · seed 0")
 
 
 def test_a_click_in_the_tree_opens_that_one(card, tree, slider, chain):

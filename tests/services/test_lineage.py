@@ -17,7 +17,7 @@ from core.domain.params import InpaintParams
 from core.domain.request import InpaintRequest
 from core.services.replays import MAX_INTERRUPTIONS
 from core.services.worker import DEAD_AFTER
-from db.families import MAX_KIN
+from db.families import MAX_MEMBERS
 from tests.conftest import a_mask, a_request, make_studio
 from tests.fakes import FakeInpainter
 
@@ -67,8 +67,8 @@ def test_one_that_another_process_deletes_while_its_family_is_looked_up_is_not_f
 
 
 def test_the_chain_leads_from_the_first_source_to_the_generation(studio, chain):
-    assert [kin.id for kin in studio.families.of(chain[3]).chain] == chain
-    assert [kin.id for kin in studio.families.of(chain[1]).chain] == chain[:2]
+    assert [member.id for member in studio.families.of(chain[3]).chain] == chain
+    assert [member.id for member in studio.families.of(chain[1]).chain] == chain[:2]
 
 
 def test_the_tree_holds_ancestors_and_descendants_each_below_its_parent(studio, dispatcher, chain):
@@ -77,15 +77,15 @@ def test_the_tree_holds_ancestors_and_descendants_each_below_its_parent(studio, 
 
     tree = studio.families.of(chain[2]).tree
 
-    assert [(leaf.kin.id, leaf.depth) for leaf in tree] == [
+    assert [(node.member.id, node.depth) for node in tree] == [
         (chain[0], 0),
         (chain[1], 1),
         (chain[2], 2),
         (chain[3], 3),
         (again, 2),
     ]
-    assert tree[-1].kin.relation is Relation.RERUN
-    assert not any(leaf.hidden for leaf in tree)
+    assert tree[-1].member.relation is Relation.RERUN
+    assert not any(node.hidden for node in tree)
 
 
 def test_a_rerun_is_no_step_of_a_chain_but_what_was_painted_on_it_follows_it(studio, dispatcher, chain):
@@ -93,8 +93,8 @@ def test_a_rerun_is_no_step_of_a_chain_but_what_was_painted_on_it_follows_it(stu
     dispatcher.drain()
     on_top = continued(studio, again, 2)
 
-    assert [kin.id for kin in studio.families.of(again).chain] == [chain[0], again]
-    assert [kin.id for kin in studio.families.of(on_top).chain] == [chain[0], again, on_top]
+    assert [member.id for member in studio.families.of(again).chain] == [chain[0], again]
+    assert [member.id for member in studio.families.of(on_top).chain] == [chain[0], again, on_top]
 
 
 def test_of_hundreds_of_children_the_newest_are_shown_and_the_one_that_leads_on(studio, dispatcher, chain):
@@ -102,11 +102,11 @@ def test_of_hundreds_of_children_the_newest_are_shown_and_the_one_that_leads_on(
 
     tree = studio.families.of(chain[3]).tree
 
-    children = [leaf.kin.id for leaf in tree if leaf.depth == 1]
+    children = [node.member.id for node in tree if node.depth == 1]
     assert len(children) == CHILDREN_SHOWN + 1
     assert chain[1] in children
     assert tree[0].hidden == 40 + 1 - len(children)
-    assert [leaf.kin.id for leaf in tree if leaf.depth == 3] == [chain[3]]
+    assert [node.member.id for node in tree if node.depth == 3] == [chain[3]]
 
 
 def test_a_very_large_family_is_cut_and_still_holds_the_way_to_the_generation(studio, chain):
@@ -114,8 +114,8 @@ def test_a_very_large_family_is_cut_and_still_holds_the_way_to_the_generation(st
         studio.generations.submit(a_request(), count=64, origin=Origin(chain[0], Relation.VARIATION))
     deep = studio.families.of(chain[3])
 
-    assert len(deep.tree) <= MAX_KIN + len(chain)
-    assert {leaf.kin.id for leaf in deep.tree} >= set(chain)
+    assert len(deep.tree) <= MAX_MEMBERS + len(chain)
+    assert {node.member.id for node in deep.tree} >= set(chain)
 
 
 def test_a_ring_of_parents_cannot_hang_it(studio, chain):
@@ -126,7 +126,7 @@ def test_a_ring_of_parents_cannot_hang_it(studio, chain):
 
     family = studio.families.of(chain[1])
 
-    assert sorted(leaf.kin.id for leaf in family.tree) == sorted(chain)
+    assert sorted(node.member.id for node in family.tree) == sorted(chain)
 
 
 def test_a_family_of_nobody_is_not_found(studio):
@@ -172,7 +172,7 @@ def wide(studio, chain) -> list[str]:
 def test_an_outpainted_picture_goes_on_with_the_chain(studio, wide):
     family = studio.families.of(wide[3])
 
-    assert [kin.id for kin in family.chain] == wide
+    assert [member.id for member in family.chain] == wide
     third = studio.gallery.get(wide[2])
     assert third.extended.source == studio.gallery.get(wide[1]).output
     assert third.extended.by == (CanvasExtension(right=24), CanvasExtension(left=8, top=16))
@@ -186,7 +186,7 @@ def test_a_chain_over_an_extended_canvas_is_replayed_exactly(studio, wide):
     assert [step.is_exact for step in replay.steps] == [True] * 4
     assert studio.replays.verdict(replay) is Verdict.EXACT
     new = [step.again.id for step in replay.steps]
-    assert [kin.id for kin in studio.families.of(new[-1]).chain] == new
+    assert [member.id for member in studio.families.of(new[-1]).chain] == new
 
 
 def test_what_comes_out_otherwise_is_extended_as_it_came_out(studio, wide):
@@ -207,7 +207,7 @@ def test_a_variation_and_a_rerun_of_an_outpainted_picture_know_where_it_came_fro
     varied = studio.drafts.from_generation(studio.gallery.get(wide[2]))
     studio.dispatcher.drain()
 
-    assert [kin.id for kin in studio.families.of(again).chain] == [*wide[:2], again]
+    assert [member.id for member in studio.families.of(again).chain] == [*wide[:2], again]
     assert varied.extended == studio.gallery.get(wide[2]).extended
 
 
@@ -218,7 +218,7 @@ def test_a_picture_that_was_changed_outside_still_begins_a_new_chain(studio, cha
     [id] = studio.generations.submit(elsewhere, origin=Origin(chain[1], Relation.CONTINUATION, None, "photo.png"))
     studio.dispatcher.drain()
 
-    assert [kin.id for kin in studio.families.of(id).chain] == [id]
+    assert [member.id for member in studio.families.of(id).chain] == [id]
 
 
 def test_a_step_that_cannot_be_extended_again_ends_the_replay(studio, wide):
@@ -247,9 +247,9 @@ def test_a_replayed_chain_comes_out_exactly_and_its_steps_are_linked(studio, cha
     assert [step.is_exact for step in replay.steps] == [True] * 4
     assert studio.replays.verdict(replay) is Verdict.EXACT
     new = [step.again for step in replay.steps]
-    assert [kin.relation for kin in new] == [Relation.RERUN] + [Relation.CONTINUATION] * 3
-    assert [kin.parent_id for kin in new] == [chain[0], *(kin.id for kin in new[:-1])]
-    assert [kin.id for kin in studio.families.of(new[-1].id).chain] == [kin.id for kin in new]
+    assert [member.relation for member in new] == [Relation.RERUN] + [Relation.CONTINUATION] * 3
+    assert [member.parent_id for member in new] == [chain[0], *(member.id for member in new[:-1])]
+    assert [member.id for member in studio.families.of(new[-1].id).chain] == [member.id for member in new]
 
 
 def test_each_step_is_painted_on_the_new_result_of_the_one_before(studio, chain):

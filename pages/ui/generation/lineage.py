@@ -6,11 +6,11 @@ import streamlit as st
 
 from core.bootstrap import Studio
 from core.domain.errors import StudioError
-from core.domain.family import Family, Kin, Leaf
+from core.domain.family import Family, FamilyMember, TreeNode
 from core.domain.generation import Generation, Relation, Status, Verdict
 from core.domain.geometry import Size
 from core.domain.replay import Replay
-from pages.ui.components.family_tree import Twig, family_tree
+from pages.ui.components.family_tree import TreeRow, family_tree
 from pages.ui.components.gallery_grid import NO_PROMPT, STATUS_TITLES, TITLE_SHOWN
 from pages.ui.generation.compare import Shown, laid_over
 from pages.ui.shell import state
@@ -44,18 +44,18 @@ def lineage_panel(studio: Studio, generation: Generation) -> str | None:
         if not panel.open:
             return None
         with panel:
-            st.caption(_in_words(family))
+            st.caption(_describe_family(family))
             opened = _steps(family, generation)
             if len(family.chain) > 1:
                 _along(studio, generation, family)
             _replays(studio, generation, family, replays)
-            opened = family_tree(_twigs(studio, family, generation), key=f"tree-{generation.id}") or opened
+            opened = family_tree(_tree_rows(studio, family, generation), key=f"tree-{generation.id}") or opened
         return opened
     return None
 
 
-def _in_words(family: Family) -> str:
-    relatives = len(family.tree) - 1 + sum(leaf.hidden for leaf in family.tree)
+def _describe_family(family: Family) -> str:
+    relatives = len(family.tree) - 1 + sum(node.hidden for node in family.tree)
     words = counted(relatives, "relative")
     return f"{len(family.chain)} steps from the first picture, {words}" if len(family.chain) > 1 else words
 
@@ -67,9 +67,9 @@ def _steps(family: Family, generation: Generation) -> str | None:
     """Older and newer: along the chain, and on to what was painted on this result."""
     older = family.chain[-2].id if len(family.chain) > 1 else None
     onward = [
-        leaf.kin
-        for leaf in family.tree
-        if leaf.kin.parent_id == generation.id and leaf.kin.relation is Relation.CONTINUATION
+        node.member
+        for node in family.tree
+        if node.member.parent_id == generation.id and node.member.relation is Relation.CONTINUATION
     ]
     newer = onward[-1].id if onward else None
     if older is None and newer is None:
@@ -91,9 +91,13 @@ def _steps(family: Family, generation: Generation) -> str | None:
 
 def _along(studio: Studio, generation: Generation, family: Family) -> None:
     """Any two pictures of the chain on top of each other, back to where the canvas was extended last."""
-    first = max((n for n, kin in enumerate(family.chain) if kin.extended_from), default=0)
+    first = max((n for n, member in enumerate(family.chain) if member.extended_from), default=0)
     keys = {"Start": family.chain[first].source}
-    keys |= {f"Step {n}": kin.output for n, kin in enumerate(family.chain, 1) if n > first and kin.output is not None}
+    keys |= {
+        f"Step {n}": member.output
+        for n, member in enumerate(family.chain, 1)
+        if n > first and member.output is not None
+    }
     if len(keys) < 3:
         return
     left_at, right_at = st.select_slider(
@@ -101,7 +105,9 @@ def _along(studio: Studio, generation: Generation, family: Family) -> None:
     )
     size = Size(generation.width, generation.height)
     names = {"Start": "the extended picture" if first else family.chain[0].source_name or "the first picture"}
-    names |= {f"Step {n}": beginning(kin.name or "", TITLE_SHOWN) or NO_PROMPT for n, kin in enumerate(family.chain, 1)}
+    names |= {
+        f"Step {n}": beginning(member.name or "", TITLE_SHOWN) or NO_PROMPT for n, member in enumerate(family.chain, 1)
+    }
     left, right = (Shown(keys[at], size, at, f"{at}: {names[at]}") for at in (left_at, right_at))
     laid_over(studio.gallery, left, right, f"along-{generation.id}")
 
@@ -109,46 +115,46 @@ def _along(studio: Studio, generation: Generation, family: Family) -> None:
 # The tree ------------------------------------------------------------------------------------------------------
 
 
-def _twigs(studio: Studio, family: Family, generation: Generation) -> list[Twig]:
-    chain = {kin.id for kin in family.chain}
+def _tree_rows(studio: Studio, family: Family, generation: Generation) -> list[TreeRow]:
+    chain = {member.id for member in family.chain}
     return [
-        Twig(
-            id=leaf.kin.id,
-            depth=leaf.depth,
-            title=beginning(leaf.kin.name or "", TITLE_SHOWN) or NO_PROMPT,
-            detail=_detail(leaf.kin),
-            picture=_thumbnail(studio, leaf.kin, f"tree-{generation.id}.{n}"),
-            is_current=leaf.kin.id == generation.id,
-            is_step=leaf.kin.id in chain,
-            more=_more(leaf),
+        TreeRow(
+            id=node.member.id,
+            depth=node.depth,
+            title=beginning(node.member.name or "", TITLE_SHOWN) or NO_PROMPT,
+            detail=_detail(node.member),
+            picture=_thumbnail(studio, node.member, f"tree-{generation.id}.{n}"),
+            is_current=node.member.id == generation.id,
+            is_step=node.member.id in chain,
+            more=_more(node),
         )
-        for n, leaf in enumerate(family.tree)
+        for n, node in enumerate(family.tree)
     ]
 
 
-def _detail(kin: Kin) -> str:
-    relation = RELATIONS[kin.relation] if kin.relation else "First"
-    if kin.extended_from and kin.relation is Relation.CONTINUATION:
+def _detail(member: FamilyMember) -> str:
+    relation = RELATIONS[member.relation] if member.relation else "First"
+    if member.extended_from and member.relation is Relation.CONTINUATION:
         relation = "Extended and continued"
-    parts = [relation, f"seed {kin.seed}", when(kin.created_at)]
-    if kin.status is not Status.SUCCEEDED:
-        parts.insert(0, STATUS_TITLES[kin.status])
-    if kin.in_trash:
+    parts = [relation, f"seed {member.seed}", when(member.created_at)]
+    if member.status is not Status.SUCCEEDED:
+        parts.insert(0, STATUS_TITLES[member.status])
+    if member.in_trash:
         parts.insert(0, "In the trash")
     return " · ".join(parts)
 
 
-def _thumbnail(studio: Studio, kin: Kin, coordinates: str) -> str | None:
+def _thumbnail(studio: Studio, member: FamilyMember, coordinates: str) -> str | None:
     try:
-        return address(studio.gallery.thumbnail(kin.id, kin.thumbnail), coordinates) if kin.thumbnail else None
+        return address(studio.gallery.thumbnail(member.id, member.thumbnail), coordinates) if member.thumbnail else None
     except StudioError:
         return None
 
 
-def _more(leaf: Leaf) -> str | None:
-    if not leaf.hidden:
+def _more(node: TreeNode) -> str | None:
+    if not node.hidden:
         return None
-    return f"and {leaf.hidden} more that came from it"
+    return f"and {node.hidden} more that came from it"
 
 
 # Replays -------------------------------------------------------------------------------------------------------

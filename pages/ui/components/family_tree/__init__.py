@@ -13,7 +13,7 @@ from pages.ui.shell.component import component
 
 
 @dataclass(frozen=True, slots=True)
-class Twig:
+class TreeRow:
     """A line of the tree. title: the prompt. detail: how it came about, and when. more: what is said below it."""
 
     id: str
@@ -26,11 +26,11 @@ class Twig:
     more: str | None = None
 
 
-def family_tree(twigs: Sequence[Twig], *, key: str) -> str | None:
+def family_tree(rows: Sequence[TreeRow], *, key: str) -> str | None:
     """The id of the one that was just clicked."""
-    given = _component(key=key, data={"twigs": [asdict(twig) for twig in twigs]}, on_open_change=lambda: None)
+    given = _component(key=key, data={"rows": [asdict(row) for row in rows]}, on_open_change=lambda: None)
     opened = given.get("open")
-    return opened if opened in {twig.id for twig in twigs} else None
+    return opened if opened in {row.id for row in rows} else None
 
 
 _component = component("inpaint_family_tree", Path(__file__).parent)

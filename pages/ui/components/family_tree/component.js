@@ -5,51 +5,51 @@ export default function ({ data, parentElement, setTriggerValue }) {
   const made = JSON.stringify(data)
   if (list.made === made) return
   list.made = made
-  list.replaceChildren(...data.twigs.map(twigOf))
+  list.replaceChildren(...data.rows.map(rowOf))
   const current = list.querySelector("[aria-current]")
   if (current) list.scrollTop = current.offsetTop - list.clientHeight / 2
 
-  function twigOf(twig) {
+  function rowOf(row) {
     const item = document.createElement("li")
     // Deeper ones stand below each other, or a long session would leave the page.
-    const level = Math.min(twig.depth, 10)
+    const level = Math.min(row.depth, 10)
     item.style.setProperty("--level", level)
-    item.classList.toggle("below", twig.depth > 0)
-    item.classList.toggle("step", twig.is_step)
+    item.classList.toggle("below", row.depth > 0)
+    item.classList.toggle("step", row.is_step)
     const button = document.createElement("button")
     button.type = "button"
-    button.className = "twig"
-    button.dataset.id = twig.id
-    if (twig.is_current) button.setAttribute("aria-current", "true")
-    else button.addEventListener("click", () => setTriggerValue("open", twig.id))
-    button.append(pictureOf(twig), wordsOf(twig))
+    button.className = "tree-row"
+    button.dataset.id = row.id
+    if (row.is_current) button.setAttribute("aria-current", "true")
+    else button.addEventListener("click", () => setTriggerValue("open", row.id))
+    button.append(pictureOf(row), wordsOf(row))
     item.append(button)
-    if (twig.more) {
+    if (row.more) {
       const more = document.createElement("p")
       more.className = "more"
-      more.textContent = twig.more
+      more.textContent = row.more
       item.append(more)
     }
     return item
   }
 
-  function pictureOf(twig) {
-    const picture = document.createElement(twig.picture ? "img" : "span")
-    if (twig.picture) {
+  function pictureOf(row) {
+    const picture = document.createElement(row.picture ? "img" : "span")
+    if (row.picture) {
       picture.alt = ""
       picture.loading = "lazy"
-      picture.src = twig.picture
+      picture.src = row.picture
     } else picture.className = "none"
     return picture
   }
 
-  function wordsOf(twig) {
+  function wordsOf(row) {
     const words = document.createElement("span")
     words.className = "words"
     for (const name of ["title", "detail"]) {
       const line = document.createElement("span")
       line.className = name
-      line.textContent = twig[name]
+      line.textContent = row[name]
       words.append(line)
     }
     return words
