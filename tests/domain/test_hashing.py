@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from core.domain.hashing import BAND, canonical_json, pixels_sha256
+from core.domain.hashing import BAND, canonical_json, picture_and_pixels_sha256, picture_sha256, pixels_sha256
 from tests.conftest import a_picture
 
 
@@ -35,6 +35,18 @@ def test_a_picture_is_named_by_all_its_bytes_however_they_are_read(mode, width, 
 )
 def test_names_that_are_out_in_the_world_stay(mode, name):
     assert pixels_sha256(a_picture(mode=mode)) == name
+
+
+@pytest.mark.parametrize("profile", [None, b"profile"])
+def test_one_look_at_a_picture_names_it_with_and_without_its_profile(profile):
+    picture = a_picture()
+    if profile:
+        picture.info["icc_profile"] = profile
+
+    both = picture_and_pixels_sha256(picture)
+
+    assert both == (picture_sha256(picture), pixels_sha256(a_picture()))
+    assert (both[0] == both[1]) is (profile is None)
 
 
 def test_a_json_value_has_one_spelling_and_what_is_no_number_has_none():
