@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from functools import partial
 
 import streamlit as st
@@ -10,6 +11,7 @@ from core.bootstrap import Studio
 from core.domain.draft import Draft
 from core.domain.errors import GenerationNotFound
 from core.domain.generation import Generation
+from pages.ui.generation.actions import trash_toast
 from pages.ui.generation.sheets import sheet_view
 from pages.ui.inpaint.canvas import mask_canvas
 from pages.ui.inpaint.device_field import resolved_device
@@ -30,6 +32,7 @@ from pages.ui.shell.resources import studio, warming_up
 def inpaint_page(studio: Studio) -> None:
     warming_up(studio)
     id, draft = state.draft(studio)
+    trash_toast(studio)
     picture_picker(studio, id, draft)
     if draft.source is None:
         return
@@ -63,14 +66,12 @@ def inpaint_page(studio: Studio) -> None:
 
 
 def _generations(studio: Studio, id: str) -> list[Generation]:
-    """What was submitted last from this draft, as it stands now; one that was deleted for good is left out."""
+    """What was submitted last from this draft, as it stands now; what is in the trash, or deleted, is left out."""
     found = []
     for generation_id in (studio.drafts.get(id) or Draft()).generations:
-        try:
+        with suppress(GenerationNotFound):
             found.append(studio.gallery.get(generation_id))
-        except GenerationNotFound:
-            continue
-    return found
+    return [generation for generation in found if generation.deleted_at is None]
 
 
 begin_page("Inpaint", "🖌️")

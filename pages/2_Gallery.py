@@ -15,6 +15,7 @@ from pages.ui.components.gallery_grid import gallery_grid
 from pages.ui.gallery.asked import AFTER, clear
 from pages.ui.gallery.bulk import COMPARE, bulk_bar, offer_to_tidy
 from pages.ui.gallery.search_bar import filter_bar
+from pages.ui.generation.actions import trash_toast
 from pages.ui.generation.card import generation_card, headline, in_words
 from pages.ui.generation.compare import comparison
 from pages.ui.reproduction import batch_progress
@@ -28,6 +29,7 @@ from pages.ui.shell.resources import studio
 def gallery_page(studio: Studio) -> None:
     if problem := studio.collector.problem():
         st.warning(escaped(problem), icon=":material/folder_off:")
+    trash_toast(studio)
     filter = filter_bar(studio)
     cursor = _cursor(filter)
     found = studio.gallery.browse(filter, cursor)

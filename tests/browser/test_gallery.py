@@ -173,6 +173,22 @@ def test_several_go_to_the_trash_and_come_back(gallery, served):
     assert not any(served.studio.gallery.get(id).deleted_at for id in served.ids)
 
 
+def test_undo_floats_over_the_gallery_and_takes_the_move_to_the_trash_back(gallery, served):
+    page = gallery()
+    before = tile(page, served.ids[3]).bounding_box()
+    tile(page, served.ids[5]).click(modifiers=["Control"])
+    page.wait_for_function("() => !document.querySelector('.st-key-trash-selected button').disabled")
+    page.locator(".st-key-trash-selected button").first.click()
+    tile(page, served.ids[5]).wait_for(state="detached")
+    page.get_by_text("1 generation moved to the trash.").wait_for()
+    assert tile(page, served.ids[3]).bounding_box() == before
+
+    page.get_by_role("button", name="Undo").click()
+
+    tile(page, served.ids[5]).wait_for()
+    assert page.get_by_role("button", name="Undo").count() == 0
+
+
 def test_filters_stay_open_while_they_are_chosen_and_the_address_follows(gallery, served):
     page = gallery()
     page.get_by_role("button", name="Filters").click()

@@ -7,6 +7,7 @@ import re
 import shutil
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from io import BytesIO
 from pathlib import Path
 
 import pytest
@@ -19,7 +20,7 @@ from core.domain.generation import Origin, Relation, Status
 from core.domain.params import PARAMETERS
 from db.tables import GenerationRow
 from pages.ui.components.gallery_grid import TITLE_SHOWN
-from tests.conftest import a_request, make_studio
+from tests.conftest import a_picture, a_request, make_studio
 
 ROOT = Path(__file__).parents[2]
 
@@ -195,6 +196,33 @@ def test_choosing_several_moves_them_to_the_trash_and_back(gallery, studio, disp
     button(page, "Restore").click().run()
     assert grid.ids == []
     assert studio.gallery.count() == 3
+
+
+def test_what_went_to_the_trash_comes_back_with_undo(gallery, studio, dispatcher, grid):
+    ids = painted(studio, dispatcher, count=3)
+    grid.answer = {"selected": ids[:2]}
+    page = button(gallery(), "Move to trash").click().run()
+    assert "2 generations moved to the trash." in words_on(page)
+
+    page.run().button(key="undo-trash").click().run()
+
+    assert sorted(grid.ids) == sorted(ids)
+    assert "undo-trash" not in [button.key for button in page.button]
+
+
+def test_of_those_chosen_the_ones_that_cannot_be_run_again_are_left_out(gallery, studio, dispatcher, grid):
+    [id] = painted(studio, dispatcher)
+    file = BytesIO()
+    a_picture().save(file, "PNG")
+    [imported] = studio.imports.import_(BytesIO(file.getvalue()), "elsewhere.png", silent=True).ids
+    grid.answer = {"selected": [id, imported]}
+
+    page = button(gallery(), "Re-run").click().run()
+    assert page.toast[0].value == "1 generation queued again with the same seed."
+    button(page, "Verify").click().run()
+
+    assert len(studio.reproductions.of(id)) == 1
+    assert not studio.reproductions.of(imported)
 
 
 def test_choosing_several_and_running_them_again_queues_a_child_of_each(gallery, studio, dispatcher, grid):

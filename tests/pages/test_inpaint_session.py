@@ -140,8 +140,20 @@ def test_a_result_goes_to_the_trash_at_once_and_out_of_sight(studio, ready, disp
     press(ready, f"trash-{id}")
 
     assert studio.gallery.get(id).deleted_at is not None
-    assert draft(studio, ready).generations == ()
     assert "Result" not in [heading.value for heading in ready.header]
+
+
+def test_a_result_that_went_to_the_trash_comes_back_with_undo(studio, ready, dispatcher):
+    finished(generate(ready), dispatcher)
+    [id] = draft(studio, ready).generations
+    press(ready, f"trash-{id}")
+    assert "1 generation moved to the trash." in words_on(ready)
+
+    press(ready, "undo-trash")
+
+    assert studio.gallery.get(id).deleted_at is None
+    assert "Result" in [heading.value for heading in ready.header]
+    assert "undo-trash" not in [button.key for button in ready.button]
 
 
 def test_the_result_can_be_painted_on_with_the_same_mask(studio, ready, dispatcher):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 from collections.abc import Callable, Sequence
-from functools import partial
 from typing import Any
 
 import streamlit as st
@@ -14,11 +13,12 @@ from core.domain.gallery import Emptied
 from core.domain.gallery_filter import GalleryFilter
 from core.domain.generation import Generation, Status
 from core.services.collector import RETENTION
+from pages.ui.generation.actions import RERUN, RESTORE, TRASH, VERIFY, ids_of
 from pages.ui.shell import address, state
 from pages.ui.shell.actions import action_button
 from pages.ui.shell.messages import shown_errors
 from pages.ui.shell.page import button_label
-from pages.ui.shell.wording import RERUN, TO_TRASH, counted
+from pages.ui.shell.wording import counted
 
 COMPARE = "compare"
 """In the address: the ids of the two generations that are compared."""
@@ -40,7 +40,7 @@ def bulk_bar(studio: Studio, filter: GalleryFilter, selected: Sequence[Generatio
         elif state.is_phone():
             _folded_actions(studio, selected)
         else:
-            _organise_popover(studio, [generation.id for generation in selected])
+            _organise_popover(studio, ids_of(selected))
             _actions(studio, selected)
 
 
@@ -57,7 +57,7 @@ def _folded_actions(studio: Studio, selected: Sequence[Generation]) -> None:
         if folded.open and selected:
             with st.container(horizontal=True, gap="small"):
                 _actions(studio, selected)
-            _organise(studio, [generation.id for generation in selected])
+            _organise(studio, ids_of(selected))
 
 
 def _organise_popover(studio: Studio, ids: Sequence[str]) -> None:
@@ -74,18 +74,10 @@ def _organise_popover(studio: Studio, ids: Sequence[str]) -> None:
 
 
 def _actions(studio: Studio, selected: Sequence[Generation]) -> None:
-    ids = [generation.id for generation in selected]
     results = [generation.id for generation in selected if generation.output]
     _compare_button(results)
-    _button("rerun", "Re-run", ":material/replay:", ids, RERUN, partial(_rerun, studio, ids))
-    _button(
-        "verify",
-        "Verify",
-        ":material/fact_check:",
-        results,
-        "Run again and compare, pixel by pixel",
-        partial(studio.reproductions.verify, results),
-    )
+    for action in (RERUN, VERIFY):
+        action.button_for_selected(studio, selected, NOTHING)
     st.download_button(
         "Export",
         lambda: _bundle(studio, results),
@@ -99,49 +91,21 @@ def _actions(studio: Studio, selected: Sequence[Generation]) -> None:
         if results
         else NOTHING,
     )
-    _button("trash", "Move to trash", ":material/delete:", ids, TO_TRASH, partial(_trash, studio, ids))
+    TRASH.button_for_selected(studio, selected, NOTHING)
 
 
 def _trash_actions(studio: Studio, selected: Sequence[Generation], anything: bool) -> None:
-    ids = [generation.id for generation in selected]
-    _button(
-        "restore",
-        "Restore",
-        ":material/restore_from_trash:",
-        ids,
-        "Restore to the gallery",
-        partial(_restore, studio, ids),
-    )
-    if _button("remove", "Delete permanently", ":material/delete_forever:", ids, "This cannot be undone"):
-        _delete_for_good(studio, ids)
+    RESTORE.button_for_selected(studio, selected, NOTHING)
+    if st.button(
+        "Delete permanently",
+        icon=":material/delete_forever:",
+        disabled=not selected,
+        key="remove-selected",
+        help="This cannot be undone" if selected else NOTHING,
+    ):
+        _delete_for_good(studio, ids_of(selected))
     if st.button("Empty trash", icon=":material/delete_sweep:", disabled=not anything, key="empty-trash"):
         _empty_trash(studio)
-
-
-def _button(
-    deed: str, title: str, icon: str, ids: Sequence[str], help: str, action: Callable[[], object] | None = None
-) -> bool:
-    look: dict[str, Any] = {"icon": icon, "disabled": not ids, "help": help if ids else NOTHING}
-    if action is None:
-        return st.button(title, key=f"{deed}-selected", **look)
-    action_button(title, action, key=f"{deed}-selected", **look)
-    return False
-
-
-def _rerun(studio: Studio, ids: Sequence[str]) -> None:
-    for id in ids:
-        studio.generations.rerun(id, session=state.person())
-    st.toast(f"{counted(len(ids), 'generation')} queued again with the same seed.", icon=":material/replay:")
-
-
-def _trash(studio: Studio, ids: Sequence[str]) -> None:
-    studio.gallery.trash(ids)
-    st.toast(f"{counted(len(ids), 'generation')} moved to the trash.", icon=":material/delete:")
-
-
-def _restore(studio: Studio, ids: Sequence[str]) -> None:
-    studio.gallery.restore(ids)
-    st.toast(f"{counted(len(ids), 'generation')} restored.", icon=":material/restore_from_trash:")
 
 
 def _compare_button(results: Sequence[str]) -> None:
@@ -168,20 +132,20 @@ def offer_to_tidy(studio: Studio, page: Sequence[Generation]) -> None:
 
     One that the artist has marked in any way is not in the way.
     """
-    ids = [g.id for g in page if g.status is Status.CANCELLED and g.output is None and not _is_marked(g)]
-    if len(ids) < MANY_CANCELLED:
+    empty = [g for g in page if g.status is Status.CANCELLED and g.output is None and not _is_marked(g)]
+    if len(empty) < MANY_CANCELLED:
         return
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
-        st.caption(f"{len(ids)} cancelled without a result", width="content")
+        st.caption(f"{len(empty)} cancelled without a result", width="content")
         action_button(
-            button_label("Move to trash", "those cancelled on this page"),
-            _trash,
+            button_label(TRASH.label, "those cancelled on this page"),
+            TRASH.do,
             studio,
-            ids,
+            empty,
             key="trash-cancelled",
-            icon=":material/delete:",
+            icon=TRASH.icon,
             type="tertiary",
-            help=TO_TRASH,
+            help=TRASH.help,
         )
 
 

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 
 import streamlit as st
 
 from core.bootstrap import Studio
-from core.domain.draft import Draft
 from core.domain.generation import Generation, Progress, Status
 from core.domain.imported import TOOLS
 from core.domain.params import PARAMETERS
 from core.domain.record import Stated
 from pages.ui.components.gallery_grid import STATUS_TITLES
+from pages.ui.generation.actions import CONTINUE, LOAD, RERUN, RESTORE, RESUME, TRASH
 from pages.ui.generation.compare import before_after
 from pages.ui.generation.downloads import downloads
 from pages.ui.generation.lineage import lineage_panel
@@ -22,7 +22,7 @@ from pages.ui.shell import address, state
 from pages.ui.shell.actions import action_button, kept_by
 from pages.ui.shell.links import GALLERY_PAGE, GENERATION_PARAMETER, INPAINT_PAGE, address_of
 from pages.ui.shell.messages import escaped, shown_errors
-from pages.ui.shell.wording import RERUN, TO_TRASH, TRASHED, duration, when
+from pages.ui.shell.wording import duration, when
 
 TO_INPAINT = "to-inpaint"
 
@@ -111,85 +111,28 @@ def _live(studio: Studio, id: str) -> None:
 def _actions(studio: Studio, generation: Generation) -> None:
     if state.news(TO_INPAINT):
         st.switch_page(INPAINT_PAGE)
-    id = generation.id
     with st.container(horizontal=True, gap="small"), shown_errors():
-        if generation.status is Status.INTERRUPTED:
-            action_button(
-                "Continue",
-                studio.generations.resume,
-                id,
-                key=f"resume-{id}",
-                icon=":material/play_arrow:",
-                type="primary",
-            )
-        action_button(
-            "Load into Inpaint",
-            _paint_on,
-            studio,
-            studio.drafts.from_generation,
-            generation,
-            key=f"load-{id}",
-            icon=":material/brush:",
-            help="Same picture, mask and parameters",
-        )
-        if generation.output:
-            action_button(
-                "Continue from this result",
-                _paint_on,
-                studio,
-                studio.drafts.continued_from,
-                generation,
-                key=f"continue-{id}",
-                icon=":material/arrow_forward:",
-                help="Use the result as the new picture",
-            )
-        if not generation.is_imported_picture:
-            action_button("Re-run", _rerun, studio, id, key=f"rerun-{id}", icon=":material/replay:", help=RERUN)
+        RESUME.button(studio, generation, type="primary")
+        for action in (LOAD, CONTINUE):
+            action.button(studio, generation, lambda _: state.tell_next(TO_INPAINT, True))
+        RERUN.button(studio, generation, lambda queued: state.tell_next(f"rerun-{generation.id}", queued[0]))
         verify_button(studio, generation)
-        downloads(studio, generation, id)
-        if generation.deleted_at is not None:
-            action_button("Restore", _restore, studio, id, key=f"restore-{id}", icon=":material/restore_from_trash:")
-        else:
-            action_button(
-                "Move to trash",
-                _trash,
-                studio,
-                id,
-                key=f"trash-{id}",
-                icon=":material/delete:",
-                disabled=generation.status.is_active,
-                help=TO_TRASH,
-            )
+        downloads(studio, generation, generation.id)
+        RESTORE.button(studio, generation, lambda _: st.rerun())
+        TRASH.button(studio, generation, _close, disabled=generation.status.is_active)
     if generation.is_imported_picture:
         st.caption(
             "The original picture and mask are not known, so this cannot be run again or verified. Load it into "
             "Inpaint to reuse its parameters, then paint a mask and press Generate."
         )
-    if (queued := state.news(f"rerun-{id}")) is not None:
+    if (queued := state.news(f"rerun-{generation.id}")) is not None:
         with st.container(horizontal=True, vertical_alignment="center"):
             st.success("Queued again with the same seed.", icon=":material/replay:")
             st.page_link(GALLERY_PAGE, label="Open the new generation", query_params=address_of(queued))
 
 
-def _paint_on(studio: Studio, begin: Callable[[Generation], Draft], generation: Generation) -> None:
-    state.open_draft(studio, begin(generation))
-    state.tell_next(TO_INPAINT, True)
-
-
-def _rerun(studio: Studio, id: str) -> None:
-    queued = studio.generations.rerun(id, session=state.person())
-    state.tell_next(f"rerun-{id}", queued)
-
-
-def _restore(studio: Studio, id: str) -> None:
-    studio.gallery.restore([id])
-    st.rerun()
-
-
-def _trash(studio: Studio, id: str) -> None:
-    studio.gallery.trash([id])
+def _close(_: object) -> None:
     address.drop(GENERATION_PARAMETER)
-    st.toast(TRASHED, icon=":material/delete:")
     st.rerun()
 
 

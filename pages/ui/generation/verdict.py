@@ -11,6 +11,7 @@ from core.domain.encoding import encoded
 from core.domain.generation import Generation, Status, Verdict
 from core.domain.geometry import Size
 from core.domain.reproduction import Difference, Verification, heat_map
+from pages.ui.generation.actions import VERIFY
 from pages.ui.shell.actions import action_button
 from pages.ui.shell.messages import escaped, shown_errors
 from pages.ui.shell.page import button_label, scroll_into_view
@@ -37,17 +38,9 @@ def verdict_badge(generation: Generation) -> None:
 
 
 def verify_button(studio: Studio, generation: Generation) -> None:
-    if generation.output and not generation.is_imported_picture:
+    if VERIFY.suits(generation):
         is_active = any(verification.status.is_active for verification in studio.reproductions.of(generation.id)[:1])
-        action_button(
-            "Verifying" if is_active else "Verify",
-            studio.reproductions.verify,
-            [generation.id],
-            key=f"verify-{generation.id}",
-            icon=":material/fact_check:",
-            disabled=is_active,
-            help="Run it again with the recorded settings and compare, pixel by pixel",
-        )
+        VERIFY.button(studio, generation, label="Verifying" if is_active else VERIFY.label, disabled=is_active)
 
 
 def verdict_line(studio: Studio, generation: Generation) -> None:

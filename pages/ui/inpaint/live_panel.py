@@ -10,13 +10,13 @@ import streamlit as st
 from core.bootstrap import Studio
 from core.domain.generation import Generation, Progress, Status
 from core.domain.queue import QueueView
+from pages.ui.generation.actions import RERUN, RESUME
 from pages.ui.generation.card import in_words
 from pages.ui.inpaint.result_view import numbered_results
 from pages.ui.shell import state
 from pages.ui.shell.actions import action_button
 from pages.ui.shell.messages import escaped, shown_errors
 from pages.ui.shell.page import scroll_to_button
-from pages.ui.shell.wording import RERUN
 
 SMALL_PX = 76
 """Four of them, as many as there are variations, stand side by side in the column and on a phone."""
@@ -137,17 +137,9 @@ def _how_it_ended(status: Status, error: str | None, which: str) -> None:
 
 
 def _again(studio: Studio, id: str, status: Status, ended: Sequence[str]) -> None:
-    is_interrupted = status is Status.INTERRUPTED
-    action_button(
-        "Continue" if is_interrupted else "Re-run",
-        _queue_again,
-        studio,
-        id,
-        ended,
-        key=f"retry-{ended[0]}",
-        icon=":material/play_arrow:" if is_interrupted else ":material/replay:",
-        help=None if is_interrupted else RERUN,
-    )
+    action = RESUME if status is Status.INTERRUPTED else RERUN
+    key = f"retry-{ended[0]}"
+    action_button(action.label, _queue_again, studio, id, ended, key=key, icon=action.icon, help=action.help)
 
 
 def _queue_again(studio: Studio, id: str, ended: Sequence[str]) -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import streamlit as st
@@ -10,6 +12,7 @@ import streamlit as st
 from core.bootstrap import Studio
 from core.domain.generation import Generation, Origin, Status
 from core.services.prompts import for_resubmission
+from pages.ui.generation.actions import CONTINUE, TRASH, Action
 from pages.ui.generation.card import outside_badge
 from pages.ui.generation.compare import before_after
 from pages.ui.generation.downloads import downloads
@@ -19,7 +22,7 @@ from pages.ui.shell import state
 from pages.ui.shell.actions import action_button
 from pages.ui.shell.links import GALLERY_PAGE, address_of
 from pages.ui.shell.messages import escaped, shown_errors
-from pages.ui.shell.wording import TO_TRASH, TRASHED, waited
+from pages.ui.shell.wording import waited
 
 VARIATIONS = 4
 NEAR = 0.2
@@ -81,55 +84,13 @@ def _facts(generation: Generation) -> None:
 
 def _actions(studio: Studio, id: str, generation: Generation) -> None:
     with st.container(horizontal=True, gap="small", vertical_alignment="center"), shown_errors():
-        _keep_or_trash(studio, id, generation)
+        _keep(studio, generation)
+        TRASH.button(studio, generation)
         downloads(studio, generation, f"result-{generation.id}")
         verify_button(studio, generation)
-        action_button(
-            "Continue from this result",
-            _continue,
-            studio,
-            id,
-            generation,
-            key=f"continue-{generation.id}",
-            icon=":material/arrow_forward:",
-            help="Use this result as the new picture, with an empty mask",
-        )
-        action_button(
-            "Continue with the same mask",
-            _continue,
-            studio,
-            id,
-            generation,
-            generation.mask,
-            key=f"continue-masked-{generation.id}",
-            icon=":material/filter_b_and_w:",
-            help="Use this result as the new picture and keep the mask, to repaint the same area again",
-        )
-        by_chance = "seed" not in studio.recommendations.unused(generation.params.model)
-        if by_chance:
-            action_button(
-                "Try another seed",
-                _another_seed,
-                studio,
-                id,
-                generation,
-                key=f"again-{generation.id}",
-                icon=":material/casino:",
-                help="The same picture, mask and parameters with a new seed",
-            )
-        # One that is a variation already has no noise of its own to vary: only two seeds are mixed.
-        if by_chance and not generation.params.variation_strength:
-            action_button(
-                "Variations",
-                _variations,
-                studio,
-                id,
-                generation,
-                key=f"vary-{generation.id}",
-                icon=":material/linked_services:",
-                help=f"Make {VARIATIONS} similar versions",
-            )
-        if by_chance:
+        for action in _actions_in(studio, id):
+            action.button(studio, generation)
+        if _has_seed(studio, generation):
             st.button(
                 "Use this seed again",
                 icon=":material/push_pin:",
@@ -147,7 +108,42 @@ def _actions(studio: Studio, id: str, generation: Generation) -> None:
         )
 
 
-def _keep_or_trash(studio: Studio, id: str, generation: Generation) -> None:
+def _actions_in(studio: Studio, id: str) -> tuple[Action, ...]:
+    """What is done in the draft of this id."""
+    return (
+        replace(CONTINUE, do=partial(_continue, id)),
+        Action(
+            "continue-masked",
+            "Continue with the same mask",
+            ":material/filter_b_and_w:",
+            "Use this result as the new picture and keep the mask, to repaint the same area again",
+            partial(_continue, id, keeps_mask=True),
+        ),
+        Action(
+            "again",
+            "Try another seed",
+            ":material/casino:",
+            "The same picture, mask and parameters with a new seed",
+            partial(_another_seed, id),
+            partial(_has_seed, studio),
+        ),
+        Action(
+            "vary",
+            "Variations",
+            ":material/linked_services:",
+            f"Make {VARIATIONS} similar versions",
+            partial(_variations, id),
+            # One that is a variation already has no noise of its own to vary: only two seeds are mixed.
+            lambda generation: _has_seed(studio, generation) and not generation.params.variation_strength,
+        ),
+    )
+
+
+def _has_seed(studio: Studio, generation: Generation) -> bool:
+    return "seed" not in studio.recommendations.unused(generation.params.model)
+
+
+def _keep(studio: Studio, generation: Generation) -> None:
     if generation.favourite:
         action_button(
             "Kept",
@@ -169,42 +165,25 @@ def _keep_or_trash(studio: Studio, id: str, generation: Generation) -> None:
             icon=":material/favorite_border:",
             help="Add to favourites",
         )
-    action_button(
-        "Move to trash",
-        _trash,
-        studio,
-        id,
-        generation,
-        key=f"trash-{generation.id}",
-        icon=":material/delete:",
-        help=TO_TRASH,
-    )
 
 
-def _trash(studio: Studio, id: str, generation: Generation) -> None:
-    studio.gallery.trash([generation.id])
-    draft = studio.drafts.get(id)
-    if draft is not None:
-        left = tuple(other for other in draft.generations if other != generation.id)
-        state.change_draft(studio, id, generations=left)
-    st.toast(TRASHED, icon=":material/delete:")
-
-
-def _continue(studio: Studio, id: str, generation: Generation, mask: str | None = None) -> None:
+def _continue(id: str, studio: Studio, generations: Sequence[Generation], *, keeps_mask: bool = False) -> None:
+    [generation] = generations
     draft = studio.drafts.continued_from(generation)
     # Chance is free again: what was varied is the picture now.
     params = {**draft.params, "random_seed": True, "variation_strength": 0.0}
+    mask = generation.mask if keeps_mask else None
     state.open_draft(studio, draft.changed(base_mask=mask, before=id, params=params))
 
 
-def _another_seed(studio: Studio, id: str, generation: Generation) -> None:
-    _try_again(studio, id, generation, [{"seed": studio.generations.random_seed()}])
+def _another_seed(id: str, studio: Studio, generations: Sequence[Generation]) -> None:
+    _try_again(studio, id, generations[0], [{"seed": studio.generations.random_seed()}])
 
 
-def _variations(studio: Studio, id: str, generation: Generation) -> None:
+def _variations(id: str, studio: Studio, generations: Sequence[Generation]) -> None:
     seeds = [studio.generations.random_seed() for _ in range(VARIATIONS)]
     near = [{"variation_strength": NEAR, "variation_seed": seed} for seed in seeds]
-    _try_again(studio, id, generation, near)
+    _try_again(studio, id, generations[0], near)
 
 
 def _try_again(studio: Studio, id: str, generation: Generation, changes: Sequence[Mapping[str, Any]]) -> None:

@@ -1,4 +1,4 @@
-"""Moments and spans of time in words, long texts in few, and what several buttons of one deed say."""
+"""Moments and spans of time in words, and long texts in few."""
 
 from __future__ import annotations
 
@@ -9,15 +9,8 @@ import streamlit as st
 
 from core.domain.gallery_filter import UNVERIFIED, VERDICTS
 from core.domain.generation import Generation
-from core.services.collector import RETENTION
 
 VERDICT_TITLES = {verdict: verdict for verdict in VERDICTS} | {UNVERIFIED: "Not verified"}
-
-RERUN = "Queue it again with the same picture, mask, parameters and seed, as a new generation"
-TO_TRASH = f"Removes it from the gallery. Items stay in the trash for {RETENTION.days} days."
-
-
-TRASHED = "Moved to the trash. You can restore it there."
 
 
 def beginning(text: str, most: int) -> str:
