@@ -17,10 +17,10 @@ from core.domain.model import LoadedModel
 from core.domain.params import MODEL_DEFAULT, SCHEDULERS
 from core.domain.request import WorkingRequest
 from core.engine import device as devices
-from core.engine import memory, pipelines
-from core.engine.models import families, fingerprint
+from core.engine import families, memory, pipelines
+from core.engine.families import Family
+from core.engine.models import fingerprint
 from core.engine.models.catalogue import Catalogue, native_size, read_index
-from core.engine.models.families import Family
 from core.engine.models.weights import SAFETY_CHECKER
 from core.engine.one_caller import OneCaller
 from core.engine.quiet import quiet_libraries

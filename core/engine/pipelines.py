@@ -9,11 +9,10 @@ from typing import Any
 
 from core.domain.environment import Device
 from core.domain.errors import DamagedModel, NotAnInpaintingModel, StudioError
-from core.engine import memory
+from core.engine import families, memory
+from core.engine.families import Family
 from core.engine.kandinsky import Kandinsky
-from core.engine.models import families
 from core.engine.models.catalogue import Catalogue, read_index
-from core.engine.models.families import Family
 from core.engine.models.integrity import read_object
 from core.engine.models.weights import SAFETY_CHECKER, WITHOUT_WEIGHTS, Choice
 from core.engine.quiet import quiet_libraries

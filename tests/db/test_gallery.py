@@ -369,9 +369,7 @@ def test_without_a_search_index_words_are_found_all_the_same(repo):
 
     def found(words: str) -> list[str]:
         with Session(repo._engine) as session:
-            return list(
-                session.scalars(select(GenerationRow.id).where(contains_text(GalleryFilter(text=words))))
-            )
+            return list(session.scalars(select(GenerationRow.id).where(contains_text(GalleryFilter(text=words)))))
 
     assert found("red") == ["001"]
     assert found("CHAIR a") == ["002"]

@@ -18,8 +18,8 @@ from core.domain.model import LoadedModel
 from core.domain.params import InpaintParams
 from core.domain.request import InpaintRequest, Plan
 from core.engine import device as devices
+from core.engine import families
 from core.engine.diffusers_inpainter import DiffusersInpainter, load
-from core.engine.models import families
 from core.engine.models.catalogue import Catalogue
 from tests.engine.tiny import SIDE, a_picture, a_working_request, save_xl_pipeline
 from tests.engine.tiny_transformers import PIPELINES, qwen_edit

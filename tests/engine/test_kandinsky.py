@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from core.domain.errors import ModelNotDownloaded, NotAnInpaintingModel
+from core.engine import families
 from core.engine.diffusers_inpainter import load
 from core.engine.kandinsky import Kandinsky
-from core.engine.models import families
 from core.engine.models.catalogue import Catalogue
 from tests.engine.tiny import SIDE, a_working_request
 from tests.engine.tiny_kandinsky import PRIOR, cached_prior, save, save_prior

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from core.domain.errors import DamagedModel, InvalidParams
 from core.domain.params import InpaintParams
-from core.engine.models import families
+from core.engine import families
 from core.engine.models.catalogue import ROOT, Catalogue
 from core.engine.run import prompts, tokens
 from tests.engine.tiny import LONGEST_PROMPT, a_working_request, save_xl_pipeline

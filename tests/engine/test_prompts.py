@@ -11,7 +11,7 @@ import pytest
 
 from core.domain.errors import InvalidParams
 from core.domain.params import InpaintParams
-from core.engine.models import families
+from core.engine import families
 from core.engine.run import prompts
 from tests.engine.tiny import a_working_request
 

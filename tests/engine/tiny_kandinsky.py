@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from core.engine.models import families
+from core.engine import families
 from tests.engine.loopback_hub import COMMIT
 from tests.engine.tiny import LONGEST_PROMPT, SIDE, _text_encoder, _tokenizer
 

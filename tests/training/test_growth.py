@@ -2,14 +2,21 @@
 
 import pytest
 
-torch = pytest.importorskip("torch", reason="needs the model libraries")
-pytest.importorskip("cv2", reason="needs training/requirements.txt")
-diffusers = pytest.importorskip("diffusers")
-growth = pytest.importorskip("training.growth")
-networks = pytest.importorskip("training.networks")
+torch = diffusers = growth = networks = None
 
 
-def unet(widths: tuple[int, ...], **others) -> "diffusers.UNet2DConditionModel":
+@pytest.fixture(scope="module", autouse=True)
+def _libraries():
+    """Not at import: collecting the tests of other files must not load torch."""
+    global torch, diffusers, growth, networks
+    torch = pytest.importorskip("torch", reason="needs the model libraries")
+    pytest.importorskip("cv2", reason="needs training/requirements.txt")
+    diffusers = pytest.importorskip("diffusers")
+    growth = pytest.importorskip("training.growth")
+    networks = pytest.importorskip("training.networks")
+
+
+def unet(widths: tuple[int, ...], **others):
     plain = len(widths) - 1
     return diffusers.UNet2DConditionModel(
         sample_size=16,
@@ -27,7 +34,7 @@ def unet(widths: tuple[int, ...], **others) -> "diffusers.UNet2DConditionModel":
 
 
 @pytest.fixture(scope="module")
-def grown():
+def grown(_libraries):
     torch.manual_seed(1)
     smaller = unet((16, 24, 24))
     # as training leaves it: quick waves, which tell neighbouring timesteps apart, have no say

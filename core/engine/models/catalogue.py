@@ -13,7 +13,8 @@ from core.domain.geometry import MULTIPLE
 from core.domain.model import ModelSpec, Vocabulary
 from core.domain.params import InpaintParams, number
 from core.domain.prompt_length import PromptLength
-from core.engine.models import families, hub, integrity, names
+from core.engine import families
+from core.engine.models import hub, integrity, names
 from core.engine.models.weights import INDEX, Choice, Components, choose
 from core.engine.models.words import Words
 from core.engine.run import prompts, tokens

@@ -24,7 +24,8 @@ from core.domain.errors import (
     StorageFull,
 )
 from core.domain.model import ModelSpec
-from core.engine.models import families, hub_errors
+from core.engine import families
+from core.engine.models import hub_errors
 from core.engine.models.integrity import git_hash, is_described, read_object
 from core.engine.models.weights import INDEX, Components, choose
 from core.files import read_regular, why

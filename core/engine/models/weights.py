@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from core.domain.errors import DamagedModel, NotAnInpaintingModel, UnsafeWeights
-from core.engine.models import families
+from core.engine import families
 
 INDEX = "model_index.json"
 

@@ -16,7 +16,7 @@ import numpy as np
 from core.domain.errors import BrokenResult
 from core.domain.generation import Phase
 from core.domain.request import WorkingRequest
-from core.engine.models.families import Family
+from core.engine.families import Family
 from core.engine.quiet import quiet_libraries
 from core.engine.run import filling, prompts, schedulers, variation
 from core.engine.run.latents import Layout

@@ -17,7 +17,7 @@ from typing import Any
 from core.domain.errors import InvalidParams
 from core.domain.params import PARAMETERS, InpaintParams
 from core.domain.prompt_length import PromptLength
-from core.engine.models.families import Family
+from core.engine.families import Family
 from core.engine.run import tokens
 
 DEEPEST = 3

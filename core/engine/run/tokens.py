@@ -12,7 +12,7 @@ from typing import Any
 
 from core.domain.errors import DamagedModel
 from core.domain.prompt_length import PromptLength
-from core.engine.models.families import Family
+from core.engine.families import Family
 
 
 def measure(tokenizer: Any, family: Family, text: str) -> PromptLength:
