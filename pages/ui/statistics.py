@@ -88,9 +88,9 @@ def _asked_for(studio: Studio) -> GalleryFilter:
         for name, chosen in (("models", asked.models), ("devices", asked.devices)):
             label, key = FILTERS[name].title, FILTERS[name].key
             options = dict.fromkeys((*(value for value, _ in facets[name]), *chosen))
-            state.fill_widget(f"statistics-{key}", list(chosen))
+            state.set_value(f"statistics-{key}", list(chosen))
             st.multiselect(label, list(options), placeholder="Any", key=f"statistics-{key}", on_change=_ask, width=300)
-        state.fill_widget("statistics-days", days)
+        state.set_value("statistics-days", days)
         st.selectbox(
             "Time", list(PERIODS), format_func=PERIODS.__getitem__, key="statistics-days", on_change=_ask, width=160
         )

@@ -324,7 +324,7 @@ def test_one_of_the_trash_and_then_all_of_it_is_removed(gallery, studio, dispatc
 
     page = button(dialog("_delete_for_good", ids[:1]), "Delete permanently").click().run()
     assert in_trash() == 3
-    assert page.session_state["studio.news.trash"] == "1 generation deleted permanently."
+    assert page.session_state["studio.flash.trash"] == "1 generation deleted permanently."
     page = dialog("_empty_trash")
     page.checkbox(key="only-old").check()
     button(page, "Empty trash").click().run()
@@ -333,7 +333,7 @@ def test_one_of_the_trash_and_then_all_of_it_is_removed(gallery, studio, dispatc
     page.checkbox(key="free-at-once").check()
     page = button(page, "Empty trash").click().run()
     assert in_trash() == 0
-    assert page.session_state["studio.news.trash"].endswith(" MB freed.")
+    assert page.session_state["studio.flash.trash"].endswith(" MB freed.")
     assert list(studio.gallery.images.discarded(clock().date())) == []
 
 

@@ -217,7 +217,7 @@ def test_removed_wallpaper_is_a_thing_like_any_other(ready):
 
 def test_a_drawing_of_a_canvas_that_was_changed_behind_its_back_is_not_taken(ready, studio):
     before = draft(studio, ready).drawing
-    session = {"studio.seat": state.Seat(1, (), None), "canvas-1": {"drawing": {"raw": {"objects": []}}}}
+    session = {"studio.canvas": state.CanvasInstance(1, (), None), "canvas-1": {"drawing": {"raw": {"objects": []}}}}
 
     canvas.store_drawn(studio, draft_id(ready), session)
 

@@ -190,7 +190,7 @@ def test_what_is_no_mask_shows_a_sentence_and_changes_nothing(page, browser, stu
     page.run()
 
     assert not page.exception
-    assert "The painter sent" in words_on(page) or "cannot be used" in words_on(page)
+    assert "The painter sent" in words_on(page) or "is invalid" in words_on(page)
     assert stored(studio, page) in (None, a_mask())
 
 

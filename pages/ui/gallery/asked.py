@@ -47,7 +47,7 @@ def clear(text: str = "") -> None:
 
 def follow(name: str, shows: Any, read: Callable[[Any], Any] = lambda value: value) -> dict[str, Any]:
     """What makes a widget one of this filter: its label, what it shows, and that it changes the filter."""
-    state.fill_widget(_key(name), shows)
+    state.set_value(_key(name), shows)
     return {"label": FILTERS[name].title, "key": _key(name), "on_change": _change_to_widget, "args": (name, read)}
 
 

@@ -23,7 +23,7 @@ from pages.ui.shell.wording import counted
 COMPARE = "compare"
 """In the address: the ids of the two generations that are compared."""
 
-NEWS = "trash"
+EMPTIED = "trash"
 NOTHING = "Select pictures below first."
 MANY_CANCELLED = 3
 """So many tiles without a picture on one page are in the way."""
@@ -31,8 +31,8 @@ MANY_CANCELLED = 3
 
 def bulk_bar(studio: Studio, filter: GalleryFilter, selected: Sequence[Generation]) -> None:
     count = studio.gallery.count(filter)
-    if news := state.news(NEWS):
-        st.toast(str(news), icon=":material/delete_forever:")
+    if message := state.pop_flash(EMPTIED):
+        st.toast(str(message), icon=":material/delete_forever:")
     with st.container(horizontal=True, vertical_alignment="center", gap="small"), shown_errors():
         st.markdown(counted(count, "generation"), width="stretch")
         if filter.in_trash:
@@ -193,7 +193,7 @@ def _rate(studio: Studio, ids: Sequence[str]) -> None:
     stars = state.widget_value("rate-selected")
     if stars is not None:
         _done(f"Rated {stars + 1}", lambda: studio.gallery.rate(ids, stars + 1))
-        state.fill_widget("rate-selected", None)
+        state.set_value("rate-selected", None)
 
 
 # For good ------------------------------------------------------------------------------------------------------
@@ -237,5 +237,5 @@ def _confirm(title: str, do: Callable[[], Emptied]) -> None:
         with shown_errors():
             emptied = do()
             freed = f", {emptied.freed.bytes / 1e6:,.1f} MB freed" if emptied.freed else ""
-            state.tell_next(NEWS, f"{counted(emptied.generations, 'generation')} deleted permanently{freed}.")
+            state.flash(EMPTIED, f"{counted(emptied.generations, 'generation')} deleted permanently{freed}.")
             st.rerun()

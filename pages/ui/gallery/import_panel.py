@@ -45,9 +45,9 @@ def import_panel(studio: Studio) -> None:
         )
         pressed = st.form_submit_button("Import", icon=":material/upload:", type="primary", width="stretch")
     if pressed and files:
-        state.tell_next(REPORT, _import(studio, files, silent))
+        state.flash(REPORT, _import(studio, files, silent))
         st.rerun()
-    _report(state.news(REPORT) or ())
+    _report(state.pop_flash(REPORT) or ())
 
 
 def _import(studio: Studio, files: Sequence[UploadedFile], silent: bool) -> list[ImportedFile]:

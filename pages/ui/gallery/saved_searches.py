@@ -54,7 +54,7 @@ def saved_searches(studio: Studio, asked: GalleryFilter) -> None:
 
 def _save(studio: Studio) -> None:
     studio.gallery.save_search(str(state.widget_value("search-name")), asked_for())
-    state.fill_widget("search-name", "")
+    state.set_value("search-name", "")
 
 
 def _forget(studio: Studio, name: str) -> None:

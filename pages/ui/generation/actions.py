@@ -76,7 +76,7 @@ def ids_of(generations: Sequence[Generation]) -> list[str]:
 
 def move_to_trash(studio: Studio, generations: Sequence[Generation]) -> None:
     studio.gallery.trash(ids_of(generations))
-    state.tell_next(TRASHED, (ids_of(generations), time.monotonic()))
+    state.flash(TRASHED, (ids_of(generations), time.monotonic()))
 
 
 def trash_toast(studio: Studio) -> None:
@@ -84,10 +84,10 @@ def trash_toast(studio: Studio) -> None:
 
     Streamlit's own toast has no button: this is a container that page.css lays where that one would be.
     """
-    ids, at = state.news(TRASHED) or ((), 0.0)
+    ids, at = state.pop_flash(TRASHED) or ((), 0.0)
     if not ids or time.monotonic() - at > UNDO_S:
         return
-    state.tell_next(TRASHED, (ids, at))
+    state.flash(TRASHED, (ids, at))
     with st.container(key="trash-toast", horizontal=True, vertical_alignment="center", gap="small"):
         st.markdown(f":material/delete: {counted(len(ids), 'generation')} moved to the trash.", width="content")
         action_button("Undo", _undo, studio, ids, key="undo-trash", icon=":material/undo:")
@@ -95,7 +95,7 @@ def trash_toast(studio: Studio) -> None:
 
 def _undo(studio: Studio, ids: Sequence[str]) -> None:
     studio.gallery.restore(ids)
-    state.news(TRASHED)
+    state.pop_flash(TRASHED)
 
 
 def _resume(studio: Studio, generations: Sequence[Generation]) -> None:

@@ -109,13 +109,13 @@ def _live(studio: Studio, id: str) -> None:
 
 
 def _actions(studio: Studio, generation: Generation) -> None:
-    if state.news(TO_INPAINT):
+    if state.pop_flash(TO_INPAINT):
         st.switch_page(INPAINT_PAGE)
     with st.container(horizontal=True, gap="small"), shown_errors():
         RESUME.button(studio, generation, type="primary")
         for action in (LOAD, CONTINUE):
-            action.button(studio, generation, lambda _: state.tell_next(TO_INPAINT, True))
-        RERUN.button(studio, generation, lambda queued: state.tell_next(f"rerun-{generation.id}", queued[0]))
+            action.button(studio, generation, lambda _: state.flash(TO_INPAINT, True))
+        RERUN.button(studio, generation, lambda queued: state.flash(f"rerun-{generation.id}", queued[0]))
         verify_button(studio, generation)
         downloads(studio, generation, generation.id)
         RESTORE.button(studio, generation, lambda _: st.rerun())
@@ -125,7 +125,7 @@ def _actions(studio: Studio, generation: Generation) -> None:
             "The original picture and mask are not known, so this cannot be run again or verified. Load it into "
             "Inpaint to reuse its parameters, then paint a mask and press Generate."
         )
-    if (queued := state.news(f"rerun-{generation.id}")) is not None:
+    if (queued := state.pop_flash(f"rerun-{generation.id}")) is not None:
         with st.container(horizontal=True, vertical_alignment="center"):
             st.success("Queued again with the same seed.", icon=":material/replay:")
             st.page_link(GALLERY_PAGE, label="Open the new generation", query_params=address_of(queued))

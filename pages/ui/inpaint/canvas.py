@@ -101,10 +101,10 @@ def _small_mask(opened: OpenDraft, size: Size) -> Mask | None:
 def _soft_mask_offer(opened: OpenDraft, mask: Mask | None) -> None:
     """Who paints in grey means it, and the parameter that makes it count stands far away."""
     key = f"{opened.id}.soft_mask"
-    if state.news(key):
+    if state.pop_flash(key):
         # In a run of the whole page, before its form is drawn: what a fragment says of a field outside is forgotten.
-        state.fill_widget(key, True)
-    is_on = state.held(key)
+        state.set_value(key, True)
+    is_on = state.widget_value(key)
     if mask is None or (opened.draft.params.get("soft_mask") if is_on is None else is_on):
         return
     if not has_grey_parts(mask):
@@ -117,7 +117,7 @@ def _soft_mask_offer(opened: OpenDraft, mask: Mask | None) -> None:
             key=f"{opened.id}.use-soft-mask",
             help="Grey areas change in proportion to how light they are. Also available under More parameters.",
         ):
-            state.tell_next(key, True)
+            state.flash(key, True)
             st.rerun()
 
 
@@ -136,7 +136,7 @@ def _choice_of_canvas(opened: OpenDraft) -> None:
 
 
 def _change_canvas(studio: Studio, id: str) -> None:
-    state.leave_seat()
+    state.invalidate_canvas()
     state.change_draft(studio, id, has_simple_canvas=bool(state.widget_value(f"{id}.simple-canvas")))
 
 
@@ -146,7 +146,7 @@ def _change_canvas(studio: Studio, id: str) -> None:
 def _simple_canvas(opened: OpenDraft) -> None:
     if not state.is_on_screen("canvas-tool"):
         # The canvas has gone away with its page, and what it held is only in the draft.
-        state.leave_seat()
+        state.invalidate_canvas()
     tool, brush_px = _tools()
     room = _measured_width()
     if room is None:
@@ -197,7 +197,7 @@ def _undo(opened: OpenDraft) -> None:
     with shown_errors():
         drawing = drawing_of(opened.read_again().draft, opened.picture).without_last
         opened.changed(drawing=None if drawing.is_empty else drawing.to_json())
-        state.leave_seat()
+        state.invalidate_canvas()
 
 
 def _tools() -> tuple[Tool, int]:
@@ -220,11 +220,11 @@ def _draw(opened: OpenDraft, size: Size, tool: Tool, brush_px: int) -> Drawing:
     from streamlit_drawable_canvas import st_canvas
 
     shows = (opened.source, opened.draft.base_mask, size.sides)
-    seat = state.seat()
-    if seat is None or seat.shows != shows:
+    instance = state.current_canvas()
+    if instance is None or instance.shows != shows:
         kept = drawing_of(opened.draft, opened.picture).scaled_to(size)
-        seat = state.take_seat(shows, None if kept.is_empty else kept.to_json())
-    initial = Drawing.from_json(seat.initial, size)
+        instance = state.new_canvas(shows, None if kept.is_empty else kept.to_json())
+    initial = Drawing.from_json(instance.initial, size)
     result = st_canvas(
         fill_color=tool.colour,
         stroke_color=tool.colour,
@@ -235,21 +235,21 @@ def _draw(opened: OpenDraft, size: Size, tool: Tool, brush_px: int) -> Drawing:
         height=size.height,
         drawing_mode=tool.mode,
         initial_drawing={"objects": list(initial.objects)} if initial.objects else None,
-        key=f"canvas-{seat.number}",
+        key=f"canvas-{instance.number}",
     )
     return Drawing.from_canvas(result.json_data, size)
 
 
 def store_drawn(studio: Studio, id: str, session: Mapping[str, Any]) -> None:
     """Store what stands on the simple canvas in this snapshot of the session: strokes that came with a click."""
-    draft, seat = studio.drafts.get(id) or Draft(), state.seat(session)
-    if seat is None:
+    draft, instance = studio.drafts.get(id) or Draft(), state.current_canvas(session)
+    if instance is None:
         return
-    sent = (session.get(f"canvas-{seat.number}") or {}).get("drawing")
+    sent = (session.get(f"canvas-{instance.number}") or {}).get("drawing")
     if not sent or draft.source is None or draft.canvas_width is None:
         return
     size = canvas_size(prepared.picture_size(studio, draft.source), draft.canvas_width)
-    if seat.shows != (draft.source, draft.base_mask, size.sides):
+    if instance.shows != (draft.source, draft.base_mask, size.sides):
         # It has gone away, or was changed behind its back.
         return
     drawing = Drawing.from_canvas(sent.get("raw"), size)
@@ -277,7 +277,7 @@ def _outcome(opened: OpenDraft, drawing: Drawing, size: Size) -> Mask:
         st.caption(":material/info: Nothing is masked yet. Paint over what should change.")
     else:
         st.caption(f":material/brush: {_percent(mask.coverage)} of the picture will be repainted.")
-    if state.held("canvas-preview"):
+    if state.widget_value("canvas-preview"):
         st.image(prepared.preview(opened.studio, opened.source, mask), alt="What will be repainted", width="stretch")
     return mask
 

@@ -18,7 +18,7 @@ from pages.ui.shell.resources import looking_for_devices
 
 
 def chosen_device(id: str, draft: Draft) -> str:
-    return str(state.held(f"{id}.device") or draft.params.get("device", AUTOMATIC))
+    return str(state.widget_value(f"{id}.device") or draft.params.get("device", AUTOMATIC))
 
 
 def resolved_device(studio: Studio, id: str, draft: Draft) -> str | None:
@@ -49,7 +49,7 @@ def _choice(looking: Future[tuple[str, Sequence[Device]]], id: str, kept: str) -
         return
     titles = {device.key: device.title for device in devices}
     titles = {AUTOMATIC: f"Automatic: {titles.get(best, best)}", **titles}
-    state.begin_widget(f"{id}.device", kept if kept in titles else AUTOMATIC)
+    state.set_default(f"{id}.device", kept if kept in titles else AUTOMATIC)
     st.selectbox(
         "Device",
         list(titles),

@@ -52,7 +52,7 @@ def field(form: Form, name: str) -> Any:
 
 def text(form: Form, name: str, height: int | None = None) -> str:
     """height: in pixels, of several lines."""
-    state.begin_widget(f"{form.id}.{name}", str(form.kept[name]))
+    state.set_default(f"{form.id}.{name}", str(form.kept[name]))
     # No max_chars: the browser would refuse a longer text without a word, and the one before would be painted.
     title, look = PARAMETERS[name].title, _look(form, name)
     value: str = st.text_input(title, **look) if height is None else st.text_area(title, height=height, **look)
@@ -63,7 +63,7 @@ def _choice(form: Form, name: str, parameter: Parameter) -> str:
     choices, kept = parameter.choices, form.kept[name]
     # Of those that are told apart, a model may refuse all but the default.
     _begin_with_default_if_unused(form, name)
-    state.begin_widget(f"{form.id}.{name}", kept if kept in choices else parameter.default)
+    state.set_default(f"{form.id}.{name}", kept if kept in choices else parameter.default)
     value: str = st.selectbox(
         parameter.title, list(choices), format_func=lambda key: choices.get(key, key), **_look(form, name)
     )
@@ -72,14 +72,14 @@ def _choice(form: Form, name: str, parameter: Parameter) -> str:
 
 def _toggle(form: Form, name: str) -> bool:
     _begin_with_default_if_unused(form, name)
-    state.begin_widget(f"{form.id}.{name}", bool(form.kept[name]))
+    state.set_default(f"{form.id}.{name}", bool(form.kept[name]))
     return st.toggle(PARAMETERS[name].title, **_look(form, name))
 
 
 def _number(form: Form, name: str, parameter: Number) -> int | float:
     kind = type(parameter.default)
     low, high, step = kind(parameter.low), kind(parameter.high), kind(parameter.step)
-    state.begin_widget(f"{form.id}.{name}", _within(form.kept[name], kind, low, high))
+    state.set_default(f"{form.id}.{name}", _within(form.kept[name], kind, low, high))
     title = f"{parameter.title} ({parameter.unit})" if parameter.unit else parameter.title
     widget = st.slider if (high - low) / step <= SLIDER_STEPS else st.number_input
     value: int | float = widget(title, low, high, step=step, **_look(form, name))
@@ -107,7 +107,7 @@ def _keep(studio: Studio, id: str, name: str) -> None:
 
 def _begin_with_default_if_unused(form: Form, name: str) -> None:
     if name in form.unused:
-        state.fill_widget(f"{form.id}.{name}", PARAMETERS[name].default)
+        state.set_value(f"{form.id}.{name}", PARAMETERS[name].default)
 
 
 def _within(value: object, kind: type[N], low: N, high: N) -> N:
@@ -117,7 +117,7 @@ def _within(value: object, kind: type[N], low: N, high: N) -> N:
 def mode_field(form: Form) -> str:
     """What is to be done. Choosing sets the parameters that suit it; they can be changed afterwards."""
     key = f"{form.id}.mode"
-    state.begin_widget(key, form.kept["mode"] if form.kept["mode"] in MODES else REPLACE)
+    state.set_default(key, form.kept["mode"] if form.kept["mode"] in MODES else REPLACE)
     chosen = st.segmented_control(
         "What to do",
         list(MODES),
@@ -137,24 +137,24 @@ def mode_field(form: Form) -> str:
 
 def choose_mode(studio: Studio, id: str, mode: str) -> None:
     """For a callback."""
-    state.fill_widget(f"{id}.mode", mode)
+    state.set_value(f"{id}.mode", mode)
     _apply_mode(studio, id)
 
 
 def _apply_mode(studio: Studio, id: str) -> None:
-    chosen = state.held(f"{id}.mode") or REPLACE
+    chosen = state.widget_value(f"{id}.mode") or REPLACE
     fill_form(studio, id, studio.recommendations.for_mode(chosen, held_model(id)))
 
 
 def seed_field(form: Form) -> dict[str, Any]:
     """The seed, and whether chance decides it."""
     id, parameter = form.id, PARAMETERS["seed"]
-    state.begin_widget(f"{id}.random", bool(form.kept["random_seed"]))
-    state.begin_widget(f"{id}.seed", _within(form.kept["seed"], int, 0, MAX_SEED))
+    state.set_default(f"{id}.random", bool(form.kept["random_seed"]))
+    state.set_default(f"{id}.seed", _within(form.kept["seed"], int, 0, MAX_SEED))
     # Around a chosen picture its seed stays, and chance decides the variation seed.
-    held = state.held(f"{id}.variation_strength")
+    held = state.widget_value(f"{id}.variation_strength")
     is_varied = bool(form.kept["variation_strength"] if held is None else held)
-    is_random = bool(state.held(f"{id}.random"))
+    is_random = bool(state.widget_value(f"{id}.random"))
     seed = st.number_input(
         parameter.title,
         0,
@@ -173,8 +173,8 @@ def images_field(form: Form) -> int:
     key = f"{form.id}.count"
     if "seed" in form.unused:
         # Without chance all of them would be alike.
-        state.fill_widget(key, 1)
-    state.begin_widget(key, _within(form.kept["count"], int, 1, MAX_IMAGES))
+        state.set_value(key, 1)
+    state.set_default(key, _within(form.kept["count"], int, 1, MAX_IMAGES))
     return st.number_input(
         "Images",
         1,
@@ -191,6 +191,6 @@ def fill_form(studio: Studio, id: str, values: Mapping[str, Any]) -> None:
         if name == "model":
             fill_model(studio, id, str(value))
         elif name in PARAMETERS and value is not None:
-            state.fill_widget(f"{id}.{name}", type(PARAMETERS[name].default)(value))
+            state.set_value(f"{id}.{name}", type(PARAMETERS[name].default)(value))
     if "seed" in values:
-        state.fill_widget(f"{id}.random", False)
+        state.set_value(f"{id}.random", False)

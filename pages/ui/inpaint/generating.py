@@ -137,7 +137,7 @@ def _submitting(studio: Studio, id: str, place: str, submit: Callable[..., None]
     except StudioError as error:
         problem = error
     if taken is not None:
-        state.keep_painter_seat(taken.key, taken.seat)
+        state.keep_painter_instance(taken.key, taken.instance)
     state.refuse(f"{id}.{place}", problem and (str(problem), problem.link, _answered(studio, id)))
 
 

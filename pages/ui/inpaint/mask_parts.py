@@ -20,9 +20,9 @@ DECIDE = ("area", "size", "crop_padding_px", "mask_grow_px")
 def few_pixels_offer(opened: OpenDraft, mask: Mask) -> None:
     """mask: of the picture's shape, at any size."""
     key = f"{opened.id}.area"
-    if (chosen := state.news(key)) is not None:
+    if (chosen := state.pop_flash(key)) is not None:
         # In a run of the whole page, before its form is drawn, as the field stands outside of this fragment.
-        state.fill_widget(key, chosen)
+        state.set_value(key, chosen)
     params = _params(opened.id, opened.draft)
     said = advice(shares(mask, opened.picture, params), params) if params else None
     if said is None:
@@ -35,13 +35,16 @@ def few_pixels_offer(opened: OpenDraft, mask: Mask) -> None:
             key=f"{opened.id}.use-area",
             help="Also available under More parameters: Inpaint area.",
         ):
-            state.tell_next(key, said.area)
+            state.flash(key, said.area)
             st.rerun()
 
 
 def _params(id: str, draft: Draft) -> InpaintParams | None:
     """As the form holds them; None before it was drawn for the first time."""
-    values = {name: draft.params.get(name) if (held := state.held(f"{id}.{name}")) is None else held for name in DECIDE}
+    values = {
+        name: draft.params.get(name) if (value := state.widget_value(f"{id}.{name}")) is None else value
+        for name in DECIDE
+    }
     if None in values.values():
         return None
     try:

@@ -48,7 +48,7 @@ def drawing_of(draft: Draft, picture: Size) -> Drawing:
 
 def replace_mask(opened: OpenDraft, mask: Mask | None, notes: Sequence[str] = ()) -> OpenDraft:
     """The mask, painted or not, gives way to this one; None: to nothing. notes: what is to be told about it."""
-    state.leave_seat()
+    state.invalidate_canvas()
     key = None if mask is None or mask.is_empty else opened.studio.drafts.images.put(mask.to_image())
     return opened.changed(drawing=None, base_mask=key, mask_notes=tuple(notes))
 
@@ -77,7 +77,7 @@ def mask_tools(opened: OpenDraft) -> None:
 
 def uploaded_mask(opened: OpenDraft) -> OpenDraft:
     """Taken before the canvas is drawn, though its widget stands below: the mask goes under the drawing."""
-    file = state.held(_upload_key(opened.id))
+    file = state.widget_value(_upload_key(opened.id))
     if file is not None and state.is_new_file("mask", file.file_id):
         with shown_errors():
             studio = opened.studio

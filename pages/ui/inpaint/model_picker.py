@@ -22,8 +22,8 @@ def model_picker(studio: Studio, id: str, chosen: str, apply: Any) -> str:
     parameter = PARAMETERS["model"]
     titles = {spec.key: spec.title for spec in studio.models.listed()}
     key, other = f"{id}.model", f"{id}.model-other"
-    state.begin_widget(key, chosen if chosen in titles else OTHER)
-    state.begin_widget(other, "" if chosen in titles else chosen)
+    state.set_default(key, chosen if chosen in titles else OTHER)
+    state.set_default(other, "" if chosen in titles else chosen)
 
     def on_change() -> None:
         apply(held_model(id))
@@ -36,7 +36,7 @@ def model_picker(studio: Studio, id: str, chosen: str, apply: Any) -> str:
         on_change=on_change,
         format_func=lambda key: titles.get(key, "Other: folder or hub id"),
     )
-    held = state.held(key)
+    held = state.widget_value(key)
     if held != OTHER:
         return str(held)
     address = st.text_input(
@@ -50,7 +50,7 @@ def model_picker(studio: Studio, id: str, chosen: str, apply: Any) -> str:
 
 def held_model(id: str, session: Mapping[str, Any] | None = None) -> str:
     """For a callback: the model that the picker shows now. session: a snapshot to look for it in."""
-    held = state.held if session is None else session.get
+    held = state.widget_value if session is None else session.get
     model = held(f"{id}.model")
     return str(held(f"{id}.model-other") or "").strip() if model == OTHER else str(model or "")
 
@@ -58,8 +58,8 @@ def held_model(id: str, session: Mapping[str, Any] | None = None) -> str:
 def fill_model(studio: Studio, id: str, model: str) -> None:
     """For a callback: the picker shows this model."""
     is_listed = model in {spec.key for spec in studio.models.listed()}
-    state.fill_widget(f"{id}.model", model if is_listed else OTHER)
-    state.fill_widget(f"{id}.model-other", "" if is_listed else model)
+    state.set_value(f"{id}.model", model if is_listed else OTHER)
+    state.set_value(f"{id}.model-other", "" if is_listed else model)
 
 
 def model_facts(studio: Studio, model: str) -> str | None:

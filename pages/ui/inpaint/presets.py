@@ -107,7 +107,7 @@ def _hand_on(studio: Studio, *, has_any: bool) -> None:
 
 
 def _import(studio: Studio) -> None:
-    file = state.held("presets-import")
+    file = state.widget_value("presets-import")
     if file is None:
         return
     with shown_errors():
@@ -122,7 +122,7 @@ def _save(studio: Studio, id: str) -> None:
     if choices.params is None:
         raise InvalidParams(choices.problem)
     studio.presets.save(session["preset-name"], choices.params, with_prompts=session["preset-prompts"])
-    state.fill_widget("preset-name", "")
+    state.set_value("preset-name", "")
     st.toast("Saved as a preset.", icon=":material/bookmark_added:")
 
 

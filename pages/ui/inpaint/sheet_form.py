@@ -91,7 +91,7 @@ def _values(studio: Studio, key: str, name: str) -> Axis:
     if name == "model":
         ready = [spec.key for spec in studio.models.listed() if studio.models.is_ready(spec.key)]
         return Axis(name, tuple(st.multiselect("Models", ready, key=key)))
-    state.begin_widget(key, "" if name == WORDS else EXAMPLES[name])
+    state.set_default(key, "" if name == WORDS else EXAMPLES[name])
     help = (
         "The first must occur in your prompt; the others replace it (prompt S/R)."
         if name == WORDS

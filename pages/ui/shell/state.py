@@ -21,9 +21,9 @@ from pages.ui.shell import address
 _DRAFT = "studio.draft"
 _ADDRESS = "studio.address"
 _PERSON = "studio.person"
-_SEAT = "studio.seat"
+_CANVAS = "studio.canvas"
 _SEEN = "studio.seen"
-_NEWS = "studio.news"
+_FLASH = "studio.flash"
 _PRESSES = "studio.presses"
 _REFUSED = "studio.refused"
 PERSON_COOKIE = "inpaint_studio_person"
@@ -112,7 +112,7 @@ def change_draft(studio: Studio, id: str, **changes: Any) -> Draft:
 
 
 @dataclass(frozen=True, slots=True)
-class Seat:
+class CanvasInstance:
     """The canvas that stands in the browser. number: another one makes a new canvas.
 
     shows: what it was made for. initial: the drawing it began with, as text; it must never change while it stands,
@@ -124,26 +124,26 @@ class Seat:
     initial: str | None
 
 
-def seat(session: Mapping[str, Any] | None = None) -> Seat | None:
-    return (st.session_state if session is None else session).get(_SEAT)
+def current_canvas(session: Mapping[str, Any] | None = None) -> CanvasInstance | None:
+    return (st.session_state if session is None else session).get(_CANVAS)
 
 
-def take_seat(shows: tuple[object, ...], initial: str | None) -> Seat:
+def new_canvas(shows: tuple[object, ...], initial: str | None) -> CanvasInstance:
     """A new canvas with this drawing in it."""
-    before = seat()
-    taken = Seat(before.number + 1 if before else 1, shows, initial)
-    st.session_state[_SEAT] = taken
-    return taken
+    before = current_canvas()
+    instance = CanvasInstance(before.number + 1 if before else 1, shows, initial)
+    st.session_state[_CANVAS] = instance
+    return instance
 
 
-def leave_seat() -> None:
+def invalidate_canvas() -> None:
     """The canvas is made anew when it is drawn next: the stored drawing was changed behind its back."""
-    if (before := seat()) is not None:
-        st.session_state[_SEAT] = Seat(before.number, (), None)
+    if (before := current_canvas()) is not None:
+        st.session_state[_CANVAS] = CanvasInstance(before.number, (), None)
 
 
 @dataclass(frozen=True, slots=True)
-class PainterSeat:
+class PainterInstance:
     """The painter that stands in the browser. shown: key of the mask it shows, or None for an empty one.
 
     revision: another one makes it take the mask from here. heard: the stamp of what it sent last.
@@ -154,23 +154,25 @@ class PainterSeat:
     heard: str | None = None
 
 
-def painter_seat(key: str, session: Mapping[str, Any] | None = None) -> PainterSeat:
+def painter_instance(key: str, session: Mapping[str, Any] | None = None) -> PainterInstance:
     """key: of its widget. session: a snapshot to look for it in."""
-    kept: PainterSeat = (st.session_state if session is None else session).get(f"{_SEAT}.{key}", PainterSeat())
+    kept: PainterInstance = (st.session_state if session is None else session).get(
+        f"{_CANVAS}.{key}", PainterInstance()
+    )
     return kept
 
 
-def keep_painter_seat(key: str, seat: PainterSeat) -> None:
-    st.session_state[f"{_SEAT}.{key}"] = seat
+def keep_painter_instance(key: str, instance: PainterInstance) -> None:
+    st.session_state[f"{_CANVAS}.{key}"] = instance
 
 
-def news(place: str) -> Any:
+def pop_flash(place: str) -> Any:
     """What was put there to be told on the page that comes next, once."""
-    return st.session_state.pop(f"{_NEWS}.{place}", None)
+    return st.session_state.pop(f"{_FLASH}.{place}", None)
 
 
-def tell_next(place: str, what: Any) -> None:
-    st.session_state[f"{_NEWS}.{place}"] = what
+def flash(place: str, what: Any) -> None:
+    st.session_state[f"{_FLASH}.{place}"] = what
 
 
 def refuse(place: str, what: Any) -> None:
@@ -200,21 +202,16 @@ def is_on_screen(key: str) -> bool:
     return key in st.session_state
 
 
-def held(key: str) -> Any:
-    """What the widget of this key holds, also before it is drawn in this run; None if it was never drawn."""
-    return st.session_state.get(key)
-
-
-def begin_widget(key: str, value: object) -> None:
+def set_default(key: str, value: object) -> None:
     """What the widget of this key shall show at first; it keeps what it holds."""
     st.session_state.setdefault(key, value)
 
 
-def fill_widget(key: str, value: object) -> None:
+def set_value(key: str, value: object) -> None:
     """What the widget of this key shall show when it is drawn next, in this run."""
     st.session_state[key] = value
 
 
 def widget_value(key: str) -> Any:
-    """What the widget of this key holds: for its callback, which runs before it is drawn again."""
-    return st.session_state[key]
+    """What the widget of this key holds, also before it is drawn in this run; None if it was never drawn."""
+    return st.session_state.get(key)

@@ -29,7 +29,7 @@ from pages.ui.shell import prepared, state
 from pages.ui.shell.component import script
 from pages.ui.shell.media import address
 from pages.ui.shell.messages import shown_errors
-from pages.ui.shell.state import PainterSeat
+from pages.ui.shell.state import PainterInstance
 
 CODE = Path(__file__).parent / "painter.js"
 MAX_STAMP = 40
@@ -43,10 +43,10 @@ def painter(opened: OpenDraft) -> None:
     take_painted(studio, id)
     draft = opened.read_again().draft
     key = _key(id, draft)
-    seat = state.painter_seat(key)
-    if seat.shown != draft.base_mask:
-        seat = replace(seat, shown=draft.base_mask, revision=seat.revision + 1)
-        state.keep_painter_seat(key, seat)
+    instance = state.painter_instance(key)
+    if instance.shown != draft.base_mask:
+        instance = replace(instance, shown=draft.base_mask, revision=instance.revision + 1)
+        state.keep_painter_instance(key, instance)
     mask = draft.base_mask and address(
         prepared.painter_mask(studio, draft.base_mask, size.sides), f"{key}.mask", "image/png"
     )
@@ -60,8 +60,8 @@ def painter(opened: OpenDraft) -> None:
             "width": size.width,
             "height": size.height,
             "mask": mask,
-            "revision": seat.revision,
-            "seen": seat.heard,
+            "revision": instance.revision,
+            "seen": instance.heard,
         },
         on_painted_change=lambda: take_painted(studio, id),
     )
@@ -117,10 +117,10 @@ def take_painted(studio: Studio, id: str) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Taken:
-    """What became of what the browser sent: the seat to be kept for the painter of this key, or why it is no mask."""
+    """What became of what the browser sent: the painter of this key as it stands now, or why it is no mask."""
 
     key: str
-    seat: PainterSeat
+    instance: PainterInstance
     problem: InvalidMask | None = None
 
 
@@ -129,7 +129,7 @@ def keep_taken(taken: Taken | None) -> None:
     if taken is None:
         return
     # Heard also if it was none: the browser would send it for ever.
-    state.keep_painter_seat(taken.key, taken.seat)
+    state.keep_painter_instance(taken.key, taken.instance)
     if taken.problem is not None:
         raise taken.problem
 
@@ -146,11 +146,11 @@ def store_painted(studio: Studio, id: str, session: Mapping[str, Any]) -> Taken 
     if sent is None:
         return None
     painted = Painted.read(sent)
-    seat = state.painter_seat(key, session)
-    is_outdated = painted.revision != seat.revision or draft.base_mask != seat.shown
-    if draft.source is None or painted.stamp == seat.heard or is_outdated:
+    instance = state.painter_instance(key, session)
+    is_outdated = painted.revision != instance.revision or draft.base_mask != instance.shown
+    if draft.source is None or painted.stamp == instance.heard or is_outdated:
         return None
-    heard = replace(seat, heard=painted.stamp)
+    heard = replace(instance, heard=painted.stamp)
     try:
         mask = _painted_over(studio, draft, painted.png)
     except InvalidMask as problem:
