@@ -22,7 +22,7 @@ def told(error: BaseException) -> StudioError:
     number = secrets.token_hex(4)
     text = "".join(traceback.format_exception(error)).encode("utf-8", "backslashreplace")
     entry = f"{datetime.now(UTC):%Y-%m-%d %H:%M:%S} UTC, number {number}\n".encode() + text + b"\n"
-    place = next((file for file in map(lambda folder: _written(folder, entry), _folders()) if file), None)
+    place = next((file for file in (_written(folder, entry) for folder in _folders()) if file), None)
     where = f"Details are under this number in {place}" if place else "Details could not be written"
     return StudioError(
         f"Something unexpected went wrong (error {number}). Stored data is not affected: try again. {where}; please "

@@ -22,7 +22,7 @@ def rgb_profile(primaries=DISPLAY_P3, white=D65_XY, gamma: float = 2.2) -> bytes
     curve = _gamma(gamma)
     tags = {b"desc": _text(b"made up"), b"cprt": _words(b"none"), b"wtpt": _xyz(D50)}
     tags |= {name: _xyz(column) for name, column in zip((b"rXYZ", b"gXYZ", b"bXYZ"), matrix.T, strict=True)}
-    tags |= {name: curve for name in (b"rTRC", b"gTRC", b"bTRC")}
+    tags |= dict.fromkeys((b"rTRC", b"gTRC", b"bTRC"), curve)
     return _profile(b"RGB ", tags)
 
 

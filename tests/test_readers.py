@@ -184,7 +184,7 @@ def test_the_name_of_a_model(name):
 ENTRY = st.tuples(st.sampled_from(["diffusers", "transformers"]) | JSON, TEXTS | JSON).map(list)
 INDEX = st.fixed_dictionaries(
     {"_class_name": st.sampled_from(["StableDiffusionInpaintPipeline", "FluxPipeline"]) | JSON},
-    optional={name: ENTRY | JSON for name in ("unet", "vae", "text_encoder", "tokenizer", "scheduler", "transformer")},
+    optional=dict.fromkeys(("unet", "vae", "text_encoder", "tokenizer", "scheduler", "transformer"), ENTRY | JSON),
 )
 
 

@@ -31,7 +31,7 @@ def exit_codes() -> Iterator[None]:
             raise typer.Exit(1) from None
         except (typer.Exit, typer.Abort, BrokenPipeError):
             raise
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 - no traceback on a terminal, whatever it is
             complain(last_resort.told(error))
             raise typer.Exit(1) from None
         except KeyboardInterrupt:

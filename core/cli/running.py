@@ -181,9 +181,9 @@ def _in_thread(do: Callable[[], T]) -> Future[T]:
     def work() -> None:
         try:
             future.set_result(do())
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 - raised again by who waits for it
             future.set_exception(error)
-        except BaseException as error:
+        except BaseException as error:  # noqa: BLE001 - likewise
             future.set_exception(last_resort.told(error))
 
     threading.Thread(target=work, name="work", daemon=True).start()

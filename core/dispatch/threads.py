@@ -48,7 +48,7 @@ class ThreadDispatcher:
             try:
                 while not self._stopping.is_set() and self._run_next():
                     pass
-            except BaseException as error:
+            except BaseException as error:  # noqa: BLE001
                 # The database may be locked or away for a moment. The queue is in it, so nothing is lost. Whatever it
                 # is, a thread that ended would leave everybody waiting.
                 with suppress(Exception):

@@ -192,7 +192,7 @@ def _rgb_with_curve_of(grey: bytes) -> bytes | None:
     name = b"grey, as RGB\0"
     tags = {"desc": b"desc\0\0\0\0" + struct.pack(">I", len(name)) + name + bytes(78), "cprt": b"text\0\0\0\0-\0"}
     tags |= {color: _xyz(value) for color, value in {"wtpt": WHITE, **COLORANTS}.items()}
-    tags |= {color: curve for color in ("rTRC", "gTRC", "bTRC")}
+    tags |= dict.fromkeys(("rTRC", "gTRC", "bTRC"), curve)
     return _profile(grey[8:12], tags)
 
 

@@ -85,7 +85,7 @@ def _filled(found: Imported, carried: Carried) -> Imported:
 
 def _with_the_rest(found: Imported, carried: Carried, taken_up: Collection[str]) -> Imported:
     rest = {name: text for name, text in carried.texts.items() if name not in taken_up and not _is_packing(name)}
-    rest |= {name: f"left out: longer than {MAX_TEXT} characters" for name in carried.left_out}
+    rest |= dict.fromkeys(carried.left_out, f"left out: longer than {MAX_TEXT} characters")
     raw = dict(found.raw)
     for name, text in rest.items():
         raw[as_text(name if name not in raw else f"chunk {name}")] = as_text(text)

@@ -34,7 +34,7 @@ class Housekeeping:
         for deed in deeds:
             try:
                 deed()
-            except Exception as error:
+            except Exception as error:  # noqa: BLE001 - the others are done all the same
                 log.warning("%s: %s", getattr(deed, "__name__", deed), error)
 
     def back_up(self) -> None:

@@ -70,7 +70,7 @@ class Forgiving:
             return otherwise
         try:
             return do()
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 - what it does is not worth a failure
             self._not_before = time.monotonic() + self._pause_s
             if not self._is_logged:
                 self._is_logged = True

@@ -115,11 +115,12 @@ class Worker:
             with self._beating(lambda: self.repo.beat(id, self.name, self.now())):
                 outcome, result = self._paint(self.insist(lambda: self.repo.get(id)), report)
         except _Halted:
-            return self.insist(self.release)
+            self.insist(self.release)
+            return
         except GenerationCancelled as error:
             outcome = Outcome(Status.CANCELLED, error=str(error))
         # Libraries also raise what is no Exception. Whatever it is, no row is left running.
-        except BaseException as error:
+        except BaseException as error:  # noqa: BLE001
             code, sentence = _describe_error(id, error)
             outcome = Outcome(Status.FAILED, error_code=code, error=sentence)
 
@@ -169,11 +170,12 @@ class Worker:
             with self._beating(lambda: self.verifications.beat(id, self.name, self.now())):
                 verification, result = self._run_again(verification)
         except _Halted:
-            return self.insist(self.release)
+            self.insist(self.release)
+            return
         except GenerationCancelled:
             # Who took it back has written that already.
             return
-        except BaseException as error:
+        except BaseException as error:  # noqa: BLE001 - as above
             verification = replace(verification, status=Status.FAILED, error=_describe_error(id, error)[1])
         self.insist(lambda: self.verifications.finish(replace(verification, finished_at=self.now()), self.name))
         if result is not None and verification.output:

@@ -330,10 +330,10 @@ json_values = st.recursive(
 )
 odd_objects = st.fixed_dictionaries(
     {"type": st.sampled_from(["Path", "Rect", "Circle", "Polygon", "Line", "Group"])},
-    optional={
-        name: json_values
-        for name in ("path", "points", "left", "top", "width", "radius", "angle", "scaleX", "fill", "stroke", "originX")
-    },
+    optional=dict.fromkeys(
+        ("path", "points", "left", "top", "width", "radius", "angle", "scaleX", "fill", "stroke", "originX"),
+        json_values,
+    ),
 )
 
 

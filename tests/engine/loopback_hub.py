@@ -40,7 +40,7 @@ class LoopbackHub:
 
     def add(self, repository: str, folder: Path, **further: bytes) -> None:
         files = {p.relative_to(folder).as_posix(): p.read_bytes() for p in folder.rglob("*") if p.is_file()}
-        self.repositories[repository] = files | {name: data for name, data in further.items()}
+        self.repositories[repository] = files | further
 
     def fetched(self) -> set[str]:
         """Names of the files that were sent."""

@@ -43,7 +43,7 @@ class Artist:
             DEEDS[name](self)
         except StudioError as error:
             self.say(refused=f"{name}: {error.code}: {error}")
-        except Exception as error:  # noqa: BLE001 - that there are none is what is asked
+        except Exception as error:
             self.say(traceback=f"{name}: {in_short(error)}")
 
     def submit(self) -> None:

@@ -109,7 +109,7 @@ def _read_all(say: Say, folder: Path, template: Path, name: str, seed: int, numb
             outcome, told = "in words", error.code
         except MemoryError as error:
             outcome, told = "traceback", in_short(error)
-        except Exception as error:  # noqa: BLE001 - that there are none is what is asked
+        except Exception as error:
             outcome, told = "traceback", in_short(error)
         seconds, grown_mb = _seconds() - began, _peak_mb() - had_mb
         is_good = outcome != "traceback" and seconds <= kind.seconds and grown_mb <= kind.mb

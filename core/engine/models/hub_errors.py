@@ -37,7 +37,7 @@ def translate_errors(spec: ModelSpec, *, token: str | None, cache: Path) -> Iter
         yield
     except StudioError:
         raise
-    except Exception as error:
+    except Exception as error:  # noqa: BLE001 - each becomes one of ours
         # Without their cause: it holds the request, and the token in its headers.
         raise _told(error, spec, token, cache) from None
 

@@ -63,5 +63,5 @@ def _load(folder: Path, kind: str) -> Any | None:
         return None
     try:
         return getattr(transformers, kind).from_pretrained(str(folder), local_files_only=True)
-    except Exception as error:  # noqa: BLE001 - strangers' files: what their parsers raise is anything
+    except Exception as error:  # strangers' files: what their parsers raise is anything
         raise DamagedModel("The tokenizer of this model cannot be read. Download or copy the model again.") from error

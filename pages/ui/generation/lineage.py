@@ -49,8 +49,7 @@ def lineage_panel(studio: Studio, generation: Generation) -> str | None:
             if len(family.chain) > 1:
                 _along(studio, generation, family)
             _replays(studio, generation, family, replays)
-            opened = family_tree(_tree_rows(studio, family, generation), key=f"tree-{generation.id}") or opened
-        return opened
+            return family_tree(_tree_rows(studio, family, generation), key=f"tree-{generation.id}") or opened
     return None
 
 
