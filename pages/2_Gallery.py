@@ -126,7 +126,7 @@ def _watch(studio: Studio, filter: GalleryFilter, cursor: Cursor | None, shown: 
             st.caption(f"{waiting} waiting")
 
 
-def _state_of(page: GallerySlice) -> list[tuple]:
+def _state_of(page: GallerySlice) -> list[tuple[object, ...]]:
     return [(g.id, g.status, g.verdict) for g in page.generations]
 
 

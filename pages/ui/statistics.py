@@ -296,8 +296,8 @@ def _with_choices(query: Mapping[str, str]) -> dict[str, str | list[str]]:
 # What they are made of -----------------------------------------------------------------------------------------
 
 
-def _summed(made: Sequence[Made], key: Callable[[Made], Hashable]) -> Counter:
-    counts: Counter = Counter()
+def _summed(made: Sequence[Made], key: Callable[[Made], Hashable]) -> Counter[Any]:
+    counts: Counter[Any] = Counter()
     for m in made:
         counts[key(m)] += m.count
     return counts

@@ -21,7 +21,7 @@ from pages.ui.shell import address, state
 from pages.ui.shell.actions import action_button, kept_by
 from pages.ui.shell.links import GALLERY_PAGE, GENERATION_PARAMETER, INPAINT_PAGE, address_of
 from pages.ui.shell.messages import escaped, shown_errors
-from pages.ui.shell.wording import duration, when
+from pages.ui.shell.wording import BadgeColour, duration, when
 
 TO_INPAINT = "to-inpaint"
 
@@ -70,7 +70,7 @@ def _trouble(generation: Generation) -> None:
         st.warning(escaped(generation.error), icon=":material/info:")
 
 
-_COLOURS = {
+_COLOURS: dict[Status, BadgeColour] = {
     Status.QUEUED: "blue",
     Status.RUNNING: "blue",
     Status.FAILED: "red",

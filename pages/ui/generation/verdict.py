@@ -10,14 +10,14 @@ from core.bootstrap import Studio
 from core.domain.encoding import encoded
 from core.domain.generation import Generation, Status, Verdict
 from core.domain.geometry import Size
-from core.domain.reproduction import Difference, Verification, heat_map
+from core.domain.reproduction import Difference, Reproduction, Verification, heat_map
 from pages.ui.generation.actions import VERIFY
 from pages.ui.shell.actions import action_button
 from pages.ui.shell.messages import escaped, shown_errors
 from pages.ui.shell.page import button_label, scroll_into_view
-from pages.ui.shell.wording import duration
+from pages.ui.shell.wording import BadgeColour, duration
 
-BADGES = {
+BADGES: dict[Verdict, tuple[str, str, BadgeColour]] = {
     Verdict.EXACT: ("Reproduction: EXACT", ":material/verified:", "green"),
     Verdict.CLOSE: ("Reproduction: CLOSE", ":material/approval_delegation:", "blue"),
     Verdict.DIFFERENT: ("Reproduction: DIFFERENT", ":material/difference:", "orange"),
@@ -72,7 +72,7 @@ def verdict_panel(studio: Studio, generation: Generation) -> None:
         return
     newest = verifications[0]
     if newest.reproduction is not None:
-        _found(studio, generation, newest)
+        _found(studio, generation, newest, newest.reproduction)
 
 
 @st.fragment(run_every="500ms")
@@ -109,8 +109,7 @@ def _took_s(verification: Verification) -> float | None:
     return (verification.finished_at - verification.started_at).total_seconds()
 
 
-def _found(studio: Studio, generation: Generation, verification: Verification) -> None:
-    reproduction = verification.reproduction
+def _found(studio: Studio, generation: Generation, verification: Verification, reproduction: Reproduction) -> None:
     with st.expander(f"Reproduction: {reproduction.verdict}", icon=":material/fact_check:", expanded=True):
         st.markdown(MEANINGS[reproduction.verdict])
         if reproduction.verdict is not Verdict.EXACT:

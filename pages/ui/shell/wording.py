@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import streamlit as st
 
 from core.domain.gallery_filter import UNVERIFIED, VERDICTS
 from core.domain.generation import Generation
+
+BadgeColour = Literal["blue", "gray", "green", "orange", "red"]
+"""Of those that st.badge takes."""
 
 VERDICT_TITLES = {verdict: verdict for verdict in VERDICTS} | {UNVERIFIED: "Not verified"}
 
