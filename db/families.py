@@ -55,7 +55,7 @@ def members(session: Session, ids: Iterable[str]) -> Mapping[str, FamilyMember]:
     wanted = sorted(set(ids))
     columns = [getattr(Row, name) for name in _MEMBER_COLUMNS]
     counted = select(Row.parent_id, func.count()).where(Row.parent_id.in_(wanted)).group_by(Row.parent_id)
-    children = dict(session.execute(counted).tuples().all())
+    children = dict(session.execute(counted).all())
     more = (Row.relation, Row.status, Row.deleted_at, Row.extended_json)
     rows = session.execute(select(*columns, *more).where(Row.id.in_(wanted)))
     return {

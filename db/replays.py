@@ -60,7 +60,7 @@ class ReplayRepo(Repo):
         """Ids of the replays that go on, each with the browser session that asked for it."""
         with self._sessions() as session:
             found = session.execute(select(ReplayRow.id, ReplayRow.session).where(ReplayRow.ended_at.is_(None)))
-            return dict(found.tuples().all())
+            return dict(found.all())
 
     def steps(self, replay_id: str) -> tuple[StepState, ...]:
         with self._sessions() as session:

@@ -27,7 +27,7 @@ def here() -> list[dict[str, str]]:
 @pytest.fixture
 def opened(studio, here, monkeypatch):
     monkeypatch.setattr("pages.ui.shell.resources.studio", lambda: studio)
-    monkeypatch.setattr("core.bootstrap.Studio.environments", lambda self: here)
+    monkeypatch.setattr("core.services.machine.Machine.environments", lambda self: here)
     monkeypatch.setattr("pages.ui.components.gallery_grid._component", Grid())
     st.cache_data.clear()
     st.cache_resource.clear()
