@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session, aliased
 from core.domain.errors import DatabaseConflict, GenerationNotFound
 from core.domain.generation import Status, Verdict
 from core.domain.hashing import canonical_json
-from core.domain.reproduction import Batch, Change, Difference, Reproduction, Stage, Stock, Verification
+from core.domain.reproduction import Batch, Change, Difference, EnvironmentGroup, Reproduction, Stage, Verification
 from db.claims import claim, claimed, is_lost, take_away
 from db.repo import BATCH, Repo, changed, in_batches
 from db.tables import REPRODUCIBLE, EnvironmentRow, GenerationRow, VerificationRow
@@ -115,7 +115,7 @@ class VerificationRepo(Repo):
         with self._sessions() as session:
             return tuple(_to_verification(row) for row in session.scalars(query))
 
-    def stocks(self) -> tuple[Stock, ...]:
+    def environment_groups(self) -> tuple[EnvironmentGroup, ...]:
         """What can be verified, by the environment it was made under; the largest first."""
         by = (GenerationRow.environment_id, GenerationRow.verdict)
         counts: dict[str | None, dict[Verdict | None, int]] = defaultdict(dict)
@@ -129,8 +129,8 @@ class VerificationRepo(Repo):
                 counts[environment_id][Verdict(verdict) if verdict else None] = n
             found = select(EnvironmentRow).where(EnvironmentRow.id.in_([id for id in counts if id]))
             facts = {row.id: json.loads(row.facts_json) for row in session.scalars(found)}
-        stocks = (Stock(id, facts.get(id, {}) if id else {}, verdicts) for id, verdicts in counts.items())
-        return tuple(sorted(stocks, key=lambda stock: -stock.count))
+        groups = (EnvironmentGroup(id, facts.get(id, {}) if id else {}, verdicts) for id, verdicts in counts.items())
+        return tuple(sorted(groups, key=lambda group: -group.count))
 
     def candidates(self, *, unverified: bool = False, environments: Sequence[str | None] | None = None) -> list[str]:
         """Ids of what can be verified and does not wait for it already, newest first.

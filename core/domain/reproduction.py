@@ -120,16 +120,16 @@ class Verification:
         return tuple(change for change in changes if change.field.startswith(CONDITIONS))
 
 
-class Wanted(StrEnum):
+class VerifyScope(StrEnum):
     """Which generations are to be verified."""
 
     UNVERIFIED = "unverified"
-    ELSEWHERE = "elsewhere"
+    OTHER_ENVIRONMENT = "elsewhere"
     ALL = "all"
 
 
 @dataclass(frozen=True, slots=True)
-class Stock:
+class EnvironmentGroup:
     """Generations that can be verified, made under one environment: how many have each newest verdict, or none yet."""
 
     environment_id: str | None
@@ -142,10 +142,10 @@ class Stock:
 
 
 @dataclass(frozen=True, slots=True)
-class Elsewhere:
+class OtherEnvironment:
     """Generations that were made under another environment than those here, and what is not as it was then."""
 
-    stock: Stock
+    group: EnvironmentGroup
     changes: tuple[Change, ...]
 
 
@@ -153,23 +153,23 @@ class Elsewhere:
 class Overview:
     """What the gallery holds that can be verified."""
 
-    stocks: tuple[Stock, ...]
-    elsewhere: tuple[Elsewhere, ...] = ()
+    groups: tuple[EnvironmentGroup, ...]
+    other_environments: tuple[OtherEnvironment, ...] = ()
 
     @property
     def total(self) -> int:
-        return sum(stock.count for stock in self.stocks)
+        return sum(group.count for group in self.groups)
 
     def verdict(self, verdict: Verdict | None) -> int:
         """How many have this newest verdict; None: none yet."""
-        return sum(stock.verdicts.get(verdict, 0) for stock in self.stocks)
+        return sum(group.verdicts.get(verdict, 0) for group in self.groups)
 
-    def count(self, wanted: Wanted) -> int:
-        if wanted is Wanted.ALL:
+    def count(self, scope: VerifyScope) -> int:
+        if scope is VerifyScope.ALL:
             return self.total
-        if wanted is Wanted.UNVERIFIED:
+        if scope is VerifyScope.UNVERIFIED:
             return self.verdict(None)
-        return sum(elsewhere.stock.count for elsewhere in self.elsewhere)
+        return sum(other.group.count for other in self.other_environments)
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,10 +201,10 @@ IGNORED_FACTS = frozenset({"app_commit", "threads"})
 """Of an environment: the number of threads is restored from the record, and our own commit makes no pixels."""
 
 
-def overview_of(stocks: Sequence[Stock], here: Sequence[Mapping[str, str]]) -> Overview:
+def overview_of(groups: Sequence[EnvironmentGroup], here: Sequence[Mapping[str, str]]) -> Overview:
     """here: the environments of this machine, one for each device."""
-    apart = ((stock, _least_changes(stock.environment, here)) for stock in stocks)
-    return Overview(tuple(stocks), tuple(Elsewhere(stock, changes) for stock, changes in apart if changes))
+    apart = ((group, _least_changes(group.environment, here)) for group in groups)
+    return Overview(tuple(groups), tuple(OtherEnvironment(group, changes) for group, changes in apart if changes))
 
 
 def _least_changes(then: Mapping[str, str], here: Sequence[Mapping[str, str]]) -> tuple[Change, ...]:

@@ -19,7 +19,7 @@ from core.domain.reproduction import (
     Reason,
     Reproduction,
     Verification,
-    Wanted,
+    VerifyScope,
     changes_between,
     compare,
     first_stage,
@@ -62,15 +62,15 @@ class Reproductions:
             generation.check_can_run_again()
         return self._queue(generation_ids)
 
-    def verify_all(self, wanted: Wanted, here: Sequence[Mapping[str, str]] = ()) -> list[str]:
+    def verify_all(self, scope: VerifyScope, here: Sequence[Mapping[str, str]] = ()) -> list[str]:
         """Queue a verification of all of these that do not wait for one already. Returns the new ids.
 
         here: the environments of this machine, one for each device.
         """
-        if wanted is Wanted.ELSEWHERE:
-            environments = [elsewhere.stock.environment_id for elsewhere in self.overview(here).elsewhere]
+        if scope is VerifyScope.OTHER_ENVIRONMENT:
+            environments = [other.group.environment_id for other in self.overview(here).other_environments]
             return self._queue(self.repo.candidates(environments=environments))
-        return self._queue(self.repo.candidates(unverified=wanted is Wanted.UNVERIFIED))
+        return self._queue(self.repo.candidates(unverified=scope is VerifyScope.UNVERIFIED))
 
     def _queue(self, generation_ids: Sequence[str]) -> list[str]:
         """One moment for all: by it they are known as one batch."""
@@ -83,7 +83,7 @@ class Reproductions:
 
     def overview(self, here: Sequence[Mapping[str, str]] = ()) -> Overview:
         """What can be verified, what was found, and what was made under other environments than those here."""
-        return overview_of(self.repo.stocks(), here)
+        return overview_of(self.repo.environment_groups(), here)
 
     def batch(self) -> Batch:
         """How far the verifications are that are under way."""

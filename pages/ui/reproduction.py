@@ -14,7 +14,7 @@ import streamlit as st
 from core.bootstrap import Studio
 from core.domain.gallery_filter import GalleryFilter
 from core.domain.generation import Verdict
-from core.domain.reproduction import Batch, Overview, Wanted
+from core.domain.reproduction import Batch, Overview, VerifyScope
 from pages.ui.components.gallery_grid import gallery_grid
 from pages.ui.generation.verdict import MEANINGS
 from pages.ui.shell.actions import action_button
@@ -24,10 +24,10 @@ from pages.ui.shell.page import button_label
 from pages.ui.shell.resources import looking_at_environments
 from pages.ui.shell.wording import counted
 
-WANTED = {
-    Wanted.UNVERIFIED: "Not yet verified",
-    Wanted.ELSEWHERE: "Made in a different environment",
-    Wanted.ALL: "All",
+SCOPES = {
+    VerifyScope.UNVERIFIED: "Not yet verified",
+    VerifyScope.OTHER_ENVIRONMENT: "Made in a different environment",
+    VerifyScope.ALL: "All",
 }
 COLOURS = {Verdict.EXACT: "#0e857a", Verdict.CLOSE: "#3566c9", Verdict.DIFFERENT: "#e0952f"}
 ENVIRONMENTS_SHOWN = 5
@@ -75,27 +75,27 @@ def _counts(overview: Overview) -> None:
 
 def _choose(studio: Studio, overview: Overview, looking: Future[Sequence[Mapping[str, str]]]) -> None:
     st.header("Verify")
-    wanted = st.segmented_control(
+    scope = st.segmented_control(
         "Which",
-        list(WANTED),
-        default=Wanted.UNVERIFIED,
+        list(SCOPES),
+        default=VerifyScope.UNVERIFIED,
         required=True,
         key="wanted",
-        format_func=lambda wanted: WANTED[wanted],
+        format_func=lambda scope: SCOPES[scope],
         label_visibility="collapsed",
     )
-    if wanted is Wanted.ELSEWHERE:
+    if scope is VerifyScope.OTHER_ENVIRONMENT:
         if not looking.done():
             _wait_for(looking)
             return
         _environments(overview)
-    count = overview.count(wanted)
+    count = overview.count(scope)
     words = counted(count, "generation")
     action_button(
         f"Verify {words}",
         _verify_all,
         studio,
-        wanted,
+        scope,
         looking,
         key="verify-all",
         icon=":material/fact_check:",
@@ -105,8 +105,8 @@ def _choose(studio: Studio, overview: Overview, looking: Future[Sequence[Mapping
     st.caption("New pictures always go first. Pictures imported from other tools cannot be run again.")
 
 
-def _verify_all(studio: Studio, wanted: Wanted, looking: Future[Sequence[Mapping[str, str]]]) -> None:
-    queued = studio.reproductions.verify_all(wanted, looking.result() if wanted is Wanted.ELSEWHERE else ())
+def _verify_all(studio: Studio, scope: VerifyScope, looking: Future[Sequence[Mapping[str, str]]]) -> None:
+    queued = studio.reproductions.verify_all(scope, looking.result() if scope is VerifyScope.OTHER_ENVIRONMENT else ())
     waiting = "" if queued else " They are waiting already."
     st.toast(f"{len(queued):,} queued to be verified.{waiting}", icon=":material/fact_check:")
 
@@ -119,14 +119,14 @@ def _wait_for(looking: Future[Any]) -> None:
 
 
 def _environments(overview: Overview) -> None:
-    if not overview.elsewhere:
+    if not overview.other_environments:
         st.caption("Everything was made with the versions and settings of this machine.")
-    for elsewhere in overview.elsewhere[:ENVIRONMENTS_SHOWN]:
-        changes = [escaped(str(change)) for change in elsewhere.changes]
+    for other in overview.other_environments[:ENVIRONMENTS_SHOWN]:
+        changes = [escaped(str(change)) for change in other.changes]
         more = f", and {len(changes) - CHANGES_SHOWN} more" if len(changes) > CHANGES_SHOWN else ""
-        st.markdown(f"- **{elsewhere.stock.count:,}**: {'; '.join(changes[:CHANGES_SHOWN])}{more}")
-    if len(overview.elsewhere) > ENVIRONMENTS_SHOWN:
-        st.caption(f"and {len(overview.elsewhere) - ENVIRONMENTS_SHOWN} other environments")
+        st.markdown(f"- **{other.group.count:,}**: {'; '.join(changes[:CHANGES_SHOWN])}{more}")
+    if len(overview.other_environments) > ENVIRONMENTS_SHOWN:
+        st.caption(f"and {len(overview.other_environments) - ENVIRONMENTS_SHOWN} other environments")
 
 
 # How far it is -------------------------------------------------------------------------------------------------
@@ -148,7 +148,7 @@ def batch_progress(studio: Studio) -> bool:
     """How far all verifications are, with a way to end them; nothing, and False, if there are none."""
     batch = studio.reproductions.batch()
     if batch.total:
-        st.progress(batch.done / batch.total, text=_in_words(batch))
+        st.progress(batch.done / batch.total, text=_describe_batch(batch))
         if studio.queue.is_paused():
             st.caption("The queue is paused, so nothing is being verified.")
         action_button(
@@ -160,7 +160,7 @@ def batch_progress(studio: Studio) -> bool:
     return batch.total > 0
 
 
-def _in_words(batch: Batch) -> str:
+def _describe_batch(batch: Batch) -> str:
     running = f", {batch.running} being run again" if batch.running else ""
     return f"{batch.done:,} of {batch.total:,} verified{running}, {batch.waiting:,} waiting"
 

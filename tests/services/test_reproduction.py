@@ -9,7 +9,7 @@ import pytest
 
 from core.domain.errors import GenerationNotFound, InvalidMove, ModelNotDownloaded, OutOfMemory
 from core.domain.generation import Status, Verdict
-from core.domain.reproduction import Batch, Reason, Stage, Verification, Wanted
+from core.domain.reproduction import Batch, Reason, Stage, Verification, VerifyScope
 from core.services.worker import DEAD_AFTER
 from tests.conftest import a_picture, a_request
 from tests.fakes import CUDA, FakeInpainter, fake_environment
@@ -191,8 +191,8 @@ def test_all_that_can_be_verified_is_queued_once_and_imported_pictures_and_failu
     dispatcher.drain()
     imported_picture(studio)
 
-    queued = studio.reproductions.verify_all(Wanted.ALL)
-    again = studio.reproductions.verify_all(Wanted.ALL)
+    queued = studio.reproductions.verify_all(VerifyScope.ALL)
+    again = studio.reproductions.verify_all(VerifyScope.ALL)
 
     assert {studio.reproductions.get(id).generation_id for id in queued} == set(ids)
     assert again == []
@@ -203,33 +203,35 @@ def test_only_those_without_a_verdict_are_verified_when_asked_for(studio, dispat
     [other] = studio.generations.submit(a_request(seed=4))
     dispatcher.drain()
 
-    queued = studio.reproductions.verify_all(Wanted.UNVERIFIED)
+    queued = studio.reproductions.verify_all(VerifyScope.UNVERIFIED)
 
     assert [studio.reproductions.get(id).generation_id for id in queued] == [other]
 
 
 def test_what_was_made_under_another_environment_is_found_with_what_changed(studio, dispatcher, painted):
-    assert studio.reproductions.overview(HERE).elsewhere == ()
+    assert studio.reproductions.overview(HERE).other_environments == ()
 
     overview = studio.reproductions.overview(UPGRADED)
 
-    [elsewhere] = overview.elsewhere
-    assert [str(change) for change in elsewhere.changes] == ["torch: 0.0.fake then, 2.14.1 now"]
-    assert overview.count(Wanted.ELSEWHERE) == overview.count(Wanted.UNVERIFIED) == overview.total == 1
-    assert len(studio.reproductions.verify_all(Wanted.ELSEWHERE, HERE)) == 0
-    assert len(studio.reproductions.verify_all(Wanted.ELSEWHERE, UPGRADED)) == 1
+    [other] = overview.other_environments
+    assert [str(change) for change in other.changes] == ["torch: 0.0.fake then, 2.14.1 now"]
+    assert (
+        overview.count(VerifyScope.OTHER_ENVIRONMENT) == overview.count(VerifyScope.UNVERIFIED) == overview.total == 1
+    )
+    assert len(studio.reproductions.verify_all(VerifyScope.OTHER_ENVIRONMENT, HERE)) == 0
+    assert len(studio.reproductions.verify_all(VerifyScope.OTHER_ENVIRONMENT, UPGRADED)) == 1
 
 
 def test_threads_and_our_own_commit_make_no_other_environment(studio, painted):
     here = [dict(fake_environment(threads="64", app_commit="fffffff").facts)]
 
-    assert studio.reproductions.overview(here).elsewhere == ()
+    assert studio.reproductions.overview(here).other_environments == ()
 
 
 def test_a_batch_tells_how_far_it_is_and_can_be_taken_back(studio, dispatcher):
     studio.generations.submit(a_request(), count=4)
     dispatcher.drain()
-    studio.reproductions.verify_all(Wanted.ALL)
+    studio.reproductions.verify_all(VerifyScope.ALL)
     studio.worker.run_next()
 
     assert studio.reproductions.batch() == Batch(total=4, done=1)
@@ -240,7 +242,7 @@ def test_a_batch_tells_how_far_it_is_and_can_be_taken_back(studio, dispatcher):
 def test_verdicts_reasons_and_history_are_counted(studio, dispatcher, clock):
     studio.generations.submit(a_request(), count=3)
     dispatcher.drain()
-    studio.reproductions.verify_all(Wanted.ALL)
+    studio.reproductions.verify_all(VerifyScope.ALL)
     work_off(studio)
     other = FakeInpainter(environment=fake_environment(torch="2.14.1"))
     other.shift = 1
@@ -265,7 +267,7 @@ def test_why_verifications_could_not_be_done_is_counted(studio, dispatcher):
     studio.generations.submit(a_request(), count=2)
     dispatcher.drain()
     studio.worker.load_inpainter.error = ModelNotDownloaded()
-    studio.reproductions.verify_all(Wanted.ALL)
+    studio.reproductions.verify_all(VerifyScope.ALL)
     work_off(studio)
 
     assert studio.reproductions.failures() == [(str(ModelNotDownloaded()), 2)]
