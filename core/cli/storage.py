@@ -10,7 +10,7 @@ import typer
 from core.bootstrap import make_backups
 from core.cli.common import JSON, make_studio, tell
 from core.cli.exits import exit_codes
-from core.domain.gallery import Check, Lost
+from core.domain.gallery import BrokenFile, StorageAudit
 from core.services.backups import Backup
 from core.settings import Settings
 
@@ -120,15 +120,15 @@ def _tell_backup(found: Backup, as_json: bool) -> None:
     tell(asdict(found) | {"made_at": found.made_at.isoformat()}, words, as_json)
 
 
-def _lost(lost: Lost) -> dict[str, Any]:
+def _lost(lost: BrokenFile) -> dict[str, Any]:
     return {"file": lost.key, "ids": list(lost.ids)}
 
 
-def _owners(lost: Lost) -> str:
+def _owners(lost: BrokenFile) -> str:
     return ", ".join(lost.ids) or "an open draft"
 
 
-def _totals(found: Check) -> dict[str, int]:
+def _totals(found: StorageAudit) -> dict[str, int]:
     return {
         "files": found.files,
         "missing": len(found.missing),

@@ -49,7 +49,7 @@ class SavedSearch:
 
 
 @dataclass(frozen=True, slots=True)
-class Lost:
+class BrokenFile:
     """A stored file that is gone or damaged, and the generations that need it."""
 
     key: str
@@ -57,15 +57,15 @@ class Lost:
 
 
 @dataclass(frozen=True, slots=True)
-class Check:
+class StorageAudit:
     """What was found when files and rows were compared. unreadable: nobody can say what is in them, for lack of a
     permission. orphans: files that nothing uses. removed: of those.
     """
 
     files: int
-    missing: tuple[Lost, ...] = ()
-    damaged: tuple[Lost, ...] = ()
-    unreadable: tuple[Lost, ...] = ()
+    missing: tuple[BrokenFile, ...] = ()
+    damaged: tuple[BrokenFile, ...] = ()
+    unreadable: tuple[BrokenFile, ...] = ()
     orphans: tuple[str, ...] = ()
     removed: tuple[str, ...] = ()
 

@@ -20,7 +20,7 @@ from core.domain.errors import (
     StudioError,
     TooManyOrphans,
 )
-from core.domain.gallery import Check, Count, Emptied, Facets, GallerySlice, Lost, SavedSearch
+from core.domain.gallery import BrokenFile, Count, Emptied, Facets, GallerySlice, SavedSearch, StorageAudit
 from core.domain.gallery_filter import RATINGS, GalleryFilter
 from core.domain.generation import Generation
 from core.domain.labels import notes_text, tag_name, title_text
@@ -193,7 +193,7 @@ class Gallery:
         unused = files - self.files.used_among(files)
         return Emptied(generations, len(unused), self._with_room(self.collector.free) if at_once else None)
 
-    def check(self, *, repair: bool = False, most_files: bool = False) -> Check:
+    def check(self, *, repair: bool = False, most_files: bool = False) -> StorageAudit:
         """Compare files and rows: reads every file. repair: files that nothing uses go to the folder's trash.
 
         Raises ForeignFolder or TooManyOrphans before anything is moved; most_files: although most files are orphans.
@@ -204,17 +204,17 @@ class Gallery:
         # Files first: what is stored while this runs is not taken for an orphan.
         stored = set(self.images.keys())
         uses, drafts = self.files.in_use()
-        lost: dict[type[StudioError], list[Lost]] = {error: [] for error in _UNREAD}
+        lost: dict[type[StudioError], list[BrokenFile]] = {error: [] for error in _UNREAD}
         for key in sorted({*uses, *drafts}):
             try:
                 self._read(key)
             except _UNREAD as error:
-                lost[type(error)].append(Lost(key, tuple(uses.get(key, ()))))
+                lost[type(error)].append(BrokenFile(key, tuple(uses.get(key, ()))))
         # What was released is on its way.
         orphans = sorted(stored - uses.keys() - drafts - set(self.files.released(self.now())))
         removed = self._remove_orphans(orphans, len(stored), most_files) if repair and orphans else ()
         missing, damaged, unreadable = (tuple(lost[error]) for error in _UNREAD)
-        return Check(len(stored), missing, damaged, unreadable, tuple(orphans), removed)
+        return StorageAudit(len(stored), missing, damaged, unreadable, tuple(orphans), removed)
 
     def _read(self, key: str) -> None:
         """Raises StoredImageMissing, StoredImageDamaged or StoredImageUnreadable."""
