@@ -50,7 +50,7 @@ def import_(
     paths: Annotated[
         list[Path], typer.Argument(help="Bundles (.zip), pictures (PNG, JPEG, WEBP, AVIF), or folders of them.")
     ],
-    silent: Annotated[
+    without_metadata: Annotated[
         bool, typer.Option("--without-metadata", help="Include pictures without generation metadata.")
     ] = False,
     as_json: JSON = False,
@@ -65,7 +65,7 @@ def import_(
         studio = make_studio(context)
         results: Counter[Result] = Counter()
         for path in files:
-            done = _import(studio, path, silent)
+            done = _import(studio, path, without_metadata)
             results[done.result] += 1
             _tell_import(as_json, path, done)
         if len(files) > 1:
@@ -115,10 +115,10 @@ def _inside(folder: Path) -> list[Path]:
     return sorted(path for path in folder.rglob("*") if path.suffix.lower() in ENDINGS and path.is_file())
 
 
-def _import(studio: Studio, path: Path, silent: bool) -> ImportedFile:
+def _import(studio: Studio, path: Path, without_metadata: bool) -> ImportedFile:
     try:
         with open_regular(path) as file:
-            return studio.imports.import_(file, path.name, beside=_text_beside(path), silent=silent)
+            return studio.imports.import_(file, path.name, beside=_text_beside(path), without_metadata=without_metadata)
     except OSError as error:
         reason = f"It cannot be read: {why(error)}."
         return ImportedFile(path.name, Result.REFUSED, reason=reason)

@@ -21,7 +21,7 @@ class Draft:
     the painter, the whole mask; of the picture's shape, at any size. mask_notes: what was understood of it beyond
     white on black, one sentence each. has_simple_canvas: paint without the painter.
     params: values of the form, possibly not all. parent_id, relation: the generation this came from, and how.
-    said: what the opened picture says about how it was made, as Imported.said. It is an offer, until it is taken.
+    said: the generation metadata of the opened picture, as Imported.offer; empty once it was used or dismissed.
     extended: how the source came about, if the canvas was extended; nothing is painted on the new part yet.
     before: id of the draft from which this one was opened; to go back to. generations: ids submitted last, newest last.
     sheet: id of the sheet that they belong to.

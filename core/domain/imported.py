@@ -73,8 +73,8 @@ class Imported:
         InpaintParams(**self.params)
 
     @property
-    def said(self) -> dict[str, Any]:
-        """What is offered to an artist who opens the picture: who says it, parameters, and what cannot be taken."""
+    def offer(self) -> dict[str, Any]:
+        """What is offered to an artist who opens the picture: its tool, parameters, and what cannot be used."""
         return {
             "tool": self.tool,
             "params": dict(self.params),
@@ -89,14 +89,14 @@ class Imported:
         return tuple(f"{words[0].upper()}{words[1:]}." for words in map(describe_too_long, self.too_long))
 
     def filled_by(self, other: Imported) -> Imported:
-        """With what only another text of the same file says."""
-        said = {name for name, value in self.params.items() if value != ""} | self.raw.keys()
-        more = {name: value for name, value in other.params.items() if name not in said}
+        """With what only another text of the same file states."""
+        stated = {name for name, value in self.params.items() if value != ""} | self.raw.keys()
+        more = {name: value for name, value in other.params.items() if name not in stated}
         if not _leaves_a_step({**self.params, **more}):
             more.pop("strength", None)
         if not _leaves_a_step({**self.params, **more}):
             more.pop("num_inference_steps", None)
-        has_seed = "seed" in said or self.seed_text is not None
+        has_seed = "seed" in stated or self.seed_text is not None
         return replace(
             self,
             params={**self.params, **more},

@@ -126,12 +126,12 @@ def read(carried: Carried) -> Imported | None:
 
 
 def imported_from(text: str, carried: Carried) -> Imported:
-    said = parse(text)
+    parsed = parse(text)
     if (carried.texts.get("xmp:CreatorTool") or "").startswith("Draw Things"):
-        said = _of_draw_things(said)
-    pairs = dict(said.pairs)
+        parsed = _of_draw_things(parsed)
+    pairs = dict(parsed.pairs)
     names = {plain(key): key for key in reversed(pairs)}
-    found: dict[str, Any] = {"prompt": said.prompt or None, "negative_prompt": said.negative or None}
+    found: dict[str, Any] = {"prompt": parsed.prompt or None, "negative_prompt": parsed.negative or None}
     for raw_prompt, field in RAW_PROMPTS.items():
         # Fooocus: what was written, rather than what its styles made of it.
         if pairs.get(raw_prompt):
@@ -151,20 +151,20 @@ def imported_from(text: str, carried: Carried) -> Imported:
         del pairs[names["size"]]
     raw = {"model" if key == "Model" else key: value for key, value in pairs.items()}
     raw |= {name: value for name, value in _resources(pairs).items() if name not in raw}
-    if said.after:
-        raw["after"] = said.after
+    if parsed.after:
+        raw["after"] = parsed.after
     return Imported.of(_tool(pairs, carried), found, size=size, raw=raw)
 
 
-def _of_draw_things(said: Said) -> Said:
+def _of_draw_things(parsed: ParsedText) -> ParsedText:
     """Its description writes the negative prompt behind a dash, and a strength for every picture."""
-    prompt, _, negative = said.prompt.partition("\n-")
-    pairs = {key: value for key, value in said.pairs.items() if key != "Strength" or not value.startswith("1")}
-    return Said(prompt, said.negative or negative, pairs, said.after)
+    prompt, _, negative = parsed.prompt.partition("\n-")
+    pairs = {key: value for key, value in parsed.pairs.items() if key != "Strength" or not value.startswith("1")}
+    return ParsedText(prompt, parsed.negative or negative, pairs, parsed.after)
 
 
 @dataclass(frozen=True, slots=True)
-class Said:
+class ParsedText:
     """What a text says. pairs: of the line of settings, empty if there is none. after: the lines behind it."""
 
     prompt: str
@@ -173,17 +173,17 @@ class Said:
     after: str = ""
 
 
-def parse(text: str) -> Said:
+def parse(text: str) -> ParsedText:
     """The last line that begins with "Steps:" holds the settings; without such a line the last one may."""
     lines = text[:MAX_TEXT].strip("\x00").strip().split("\n")
     begins = [number for number, line in enumerate(lines) if FIRST.match(line)]
     for number in reversed(begins[-MOST_LINES:] or [len(lines) - 1]):
         if pairs := pairs_of(lines[number]):
-            return Said(*_prompts(lines[:number]), pairs, "\n".join(lines[number + 1 :]).strip())
-    return _in_one_line(lines) or Said(*_prompts(lines), {})
+            return ParsedText(*_prompts(lines[:number]), pairs, "\n".join(lines[number + 1 :]).strip())
+    return _in_one_line(lines) or ParsedText(*_prompts(lines), {})
 
 
-def _in_one_line(lines: Sequence[str]) -> Said | None:
+def _in_one_line(lines: Sequence[str]) -> ParsedText | None:
     """Some pages hand the whole on as one line, with the settings at its end."""
     *before, line = lines
     begins = [match.start() for match in FIRST_WITHIN.finditer(line)]
@@ -191,7 +191,7 @@ def _in_one_line(lines: Sequence[str]) -> Said | None:
     if not pairs:
         return None
     words = line[: begins[-1]].replace(f" {NEGATIVE}", f"\n{NEGATIVE}")
-    return Said(*_prompts([*before, *words.split("\n")]), pairs)
+    return ParsedText(*_prompts([*before, *words.split("\n")]), pairs)
 
 
 def _prompts(lines: Sequence[str]) -> tuple[str, str]:

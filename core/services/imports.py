@@ -41,7 +41,7 @@ ZIP = b"PK"
 class Result(StrEnum):
     IMPORTED = "imported"
     KNOWN = "already here"
-    SILENT = "no metadata"
+    NO_METADATA = "no metadata"
     REFUSED = "refused"
 
 
@@ -81,16 +81,18 @@ class Imports:
         """
         return read(data, models=self.models(), pixels=picture.image)
 
-    def import_(self, file: BinaryIO, name: str, *, beside: str | None = None, silent: bool = False) -> ImportedFile:
+    def import_(
+        self, file: BinaryIO, name: str, *, beside: str | None = None, without_metadata: bool = False
+    ) -> ImportedFile:
         """Take one file into the gallery: a bundle or a picture. Whatever is wrong with it is told, not raised.
 
         beside: the text of a file of that name with .txt, where some tools write what others put into the picture.
-        silent: also a picture that says nothing. Duplicates are skipped.
+        without_metadata: also pictures without generation metadata. Duplicates are skipped.
         """
         try:
             head = file.read(len(ZIP))
             file.seek(0)
-            return self._bundle(file, name) if head == ZIP else self._picture(file, name, beside, silent)
+            return self._bundle(file, name) if head == ZIP else self._picture(file, name, beside, without_metadata)
         except StudioError as error:
             return ImportedFile(name, Result.REFUSED, reason=str(error))
 
@@ -99,33 +101,33 @@ class Imports:
         result = Result.IMPORTED if done.ids else Result.KNOWN
         return ImportedFile(name, result, (*done.ids, *done.known), done.known, tool="inpaint-studio")
 
-    def _picture(self, file: BinaryIO, name: str, beside: str | None, silent: bool) -> ImportedFile:
+    def _picture(self, file: BinaryIO, name: str, beside: str | None, without_metadata: bool) -> ImportedFile:
         data = file.read(MAX_FILE_BYTES + 1)
         if len(data) > MAX_FILE_BYTES:
             raise ImageTooLarge(f"This file is larger than {MAX_FILE_BYTES // 2**20} MiB.")
         picture = self.pictures.read(data)
-        says = self.read(data, picture) or (read_text(beside, models=self.models()) if beside else None)
-        tool, stated = (says.tool, tuple(sorted(says.params))) if says else (None, ())
-        if says is None and not silent:
-            return ImportedFile(name, Result.SILENT, reason="It has no generation metadata.")
+        metadata = self.read(data, picture) or (read_text(beside, models=self.models()) if beside else None)
+        tool, stated = (metadata.tool, tuple(sorted(metadata.params))) if metadata else (None, ())
+        if metadata is None and not without_metadata:
+            return ImportedFile(name, Result.NO_METADATA, reason="It has no generation metadata.")
         key = self.images.put(picture.image)
-        known = self.found.find(pixels_sha256(picture.image), _ours(says).created_at)
+        known = self.found.find(pixels_sha256(picture.image), _ours(metadata).created_at)
         if known is not None:
             reason = "It is in the trash." if self.repo.get(known).deleted_at else None
             return ImportedFile(name, Result.KNOWN, (known,), (known,), tool, stated, reason)
-        generation = self._row(picture, key, says, name)
+        generation = self._row(picture, key, metadata, name)
         self.repo.add_made([(generation, Environment(generation.environment))])
         store_again(self.images, {key: picture.image, generation.mask: _no_mask(picture)})
-        refused = " ".join(says.refusals) if says else ""
+        refused = " ".join(metadata.refusals) if metadata else ""
         return ImportedFile(name, Result.IMPORTED, (generation.id,), (), tool, stated, refused or None)
 
-    def _row(self, picture: Picture, key: str, says: Imported | None, name: str) -> Generation:
+    def _row(self, picture: Picture, key: str, metadata: Imported | None, name: str) -> Generation:
         size = Size(*picture.image.size)
-        ours = _ours(says)
+        ours = _ours(metadata)
         return Generation(
             id=self.new_id(),
             status=Status.SUCCEEDED,
-            params=_params(says),
+            params=_params(metadata),
             device=ours.device or UNKNOWN,
             source=key,
             mask=self.images.put(_no_mask(picture)),
@@ -141,40 +143,40 @@ class Imports:
             thumbnail=self.images.put_file(thumbnail(picture.image), ".webp"),
             pixels_sha256=pixels_sha256(picture.image),
             environment=ours.environment,
-            record=Record.of({"imported": _imported(says)}),
+            record=Record.of({"imported": _imported(metadata)}),
         )
 
 
-def _ours(says: Imported | None) -> SharedRecord:
-    return SharedRecord.of(says.record if says else {})
+def _ours(metadata: Imported | None) -> SharedRecord:
+    return SharedRecord.of(metadata.record if metadata else {})
 
 
 def _no_mask(picture: Picture) -> Image.Image:
     return Mask.empty(Size(*picture.image.size)).to_image()
 
 
-def _params(says: Imported | None) -> InpaintParams:
+def _params(metadata: Imported | None) -> InpaintParams:
     """The stated values, and defaults in place of the others; the model as the tool named it."""
-    stated = dict(says.params) if says else {}
-    stated.setdefault("model", _model(says))
+    stated = dict(metadata.params) if metadata else {}
+    stated.setdefault("model", _model(metadata))
     return InpaintParams(**stated)
 
 
-def _model(says: Imported | None) -> str:
-    named = says.raw.get("model", "").strip() if says else ""
+def _model(metadata: Imported | None) -> str:
+    named = metadata.raw.get("model", "").strip() if metadata else ""
     # A stranger's file names no folder of this machine.
     return model_name(named)[:MAX_MODEL].strip() or UNKNOWN
 
 
-def _imported(says: Imported | None) -> dict[str, Any]:
-    if says is None:
+def _imported(metadata: Imported | None) -> dict[str, Any]:
+    if metadata is None:
         return {"tool": None, "stated": []}
     return {
-        "tool": says.tool,
-        "stated": sorted(says.params),
-        "size": list(says.size) if says.size else None,
-        "seed": says.seed_text,
-        "model": says.raw.get("model"),
-        "raw": kept_raw(says.raw),
-        "record": dict(says.record),
+        "tool": metadata.tool,
+        "stated": sorted(metadata.params),
+        "size": list(metadata.size) if metadata.size else None,
+        "seed": metadata.seed_text,
+        "model": metadata.raw.get("model"),
+        "raw": kept_raw(metadata.raw),
+        "record": dict(metadata.record),
     }

@@ -103,7 +103,7 @@ def a_picture_file(chance: random.Random, bench: Bench) -> bytes:
 
 def read_picture_file(bench: Bench, data: bytes) -> None:
     """As an upload, and as an import; what is stored can be read again."""
-    result = bench.studio.imports.import_(io.BytesIO(data), "photo.png", silent=True)
+    result = bench.studio.imports.import_(io.BytesIO(data), "photo.png", without_metadata=True)
     for id in result.ids:
         bench.studio.gallery.image(bench.studio.gallery.get(id).output)
         if id not in result.known:
@@ -146,7 +146,7 @@ def read_metadata_text(bench: Bench, named: tuple[str, str]) -> None:
     found = read(make_samples.png({name: encoded}))
     if found is not None:
         InpaintParams(**found.params)
-    result = bench.studio.imports.import_(io.BytesIO(make_samples.png({name: encoded})), "a.png", silent=True)
+    result = bench.studio.imports.import_(io.BytesIO(make_samples.png({name: encoded})), "a.png", without_metadata=True)
     if result.ids and result.ids[0] not in result.known:
         bench.studio.bundles.export(result.ids, io.BytesIO())
         bench.studio.gallery.trash(result.ids)

@@ -71,7 +71,7 @@ def commented(data: bytes, format: str) -> bytes:
 exif_formats = pytest.mark.parametrize("format", ["JPEG", "WEBP", "AVIF", "PNG"])
 
 
-def is_said(found: Any, tool: str, params: dict[str, Any], *, model: str | None = None) -> None:
+def is_valid_import(found: Any, tool: str, params: dict[str, Any], *, model: str | None = None) -> None:
     assert found.tool == tool
     assert dict(found.params) == params
     if model:

@@ -82,7 +82,9 @@ def test_known_losses_stay_the_known_ones(prompt, negative, read_as):
 
 
 def test_a_last_line_that_only_looks_like_pairs_is_not_taken_for_them():
-    assert a1111.parse("a cat\nNegative prompt: aa: 1, bb: 2, cc: 3") == a1111.Said("a cat", "aa: 1, bb: 2, cc: 3", {})
+    assert a1111.parse("a cat\nNegative prompt: aa: 1, bb: 2, cc: 3") == a1111.ParsedText(
+        "a cat", "aa: 1, bb: 2, cc: 3", {}
+    )
 
 
 def test_an_empty_first_line_of_the_negative_prompt_leaves_no_trace():
@@ -104,7 +106,7 @@ def test_empty_and_broken_values_do_no_harm():
 
 
 def test_two_pairs_belong_to_the_prompt():
-    assert a1111.parse("a cat\nSteps: 1, Seed: 2") == a1111.Said("a cat\nSteps: 1, Seed: 2", "", {})
+    assert a1111.parse("a cat\nSteps: 1, Seed: 2") == a1111.ParsedText("a cat\nSteps: 1, Seed: 2", "", {})
 
 
 @pytest.mark.parametrize("key", list(A1111_NAMES))

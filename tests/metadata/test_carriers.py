@@ -7,7 +7,7 @@ import zlib
 import pytest
 
 from core.metadata.read import read
-from tests.metadata.files import EULER_A, LINE, UNSAID, commented, exif_formats, is_said, png_with
+from tests.metadata.files import EULER_A, LINE, UNSAID, commented, exif_formats, is_valid_import, png_with
 
 WORDS = "ein Häuschen, 夕日"
 
@@ -29,7 +29,7 @@ WORDS = "ein Häuschen, 夕日"
 )
 @exif_formats
 def test_a_comment_is_read_in_whatever_way_it_was_written(data, format):
-    is_said(read(commented(data, format)), "a1111", {**UNSAID, **EULER_A, "prompt": WORDS})
+    is_valid_import(read(commented(data, format)), "a1111", {**UNSAID, **EULER_A, "prompt": WORDS})
 
 
 @pytest.mark.parametrize(

@@ -340,7 +340,7 @@ def test_a_prompt_that_is_too_long_is_refused_in_words_and_kept(name):
     assert len(refused.raw[name]) == 20_001
     title = {"prompt": "prompt", "negative_prompt": "negative prompt"}[name]
     assert refused.refusals == (f"Its {title} is longer than the 20,000 characters that are allowed.",)
-    assert refused.said["too_long"] == [name]
+    assert refused.offer["too_long"] == [name]
 
 
 def test_a_prompt_of_a_graph_that_is_too_long_is_refused_in_words():

@@ -8,7 +8,7 @@ from core.metadata.carriers import Carried
 from core.metadata.read import read, read_text, understood
 from core.metadata.samplers import scheduler_of
 from tests.metadata import make_samples as made
-from tests.metadata.files import A1111, EULER_A, LINE, SIZED, commented, is_said
+from tests.metadata.files import A1111, EULER_A, LINE, SIZED, commented, is_valid_import
 
 
 @pytest.mark.parametrize(
@@ -41,7 +41,7 @@ def test_the_denoising_of_a_second_pass_is_no_strength(more):
 def test_lines_behind_the_settings_are_kept_and_are_no_prompt(after):
     found = understood(Carried({"parameters": f"{A1111}, Version: v1\n{after}"}))
 
-    is_said(found, "a1111", SIZED | EULER_A)
+    is_valid_import(found, "a1111", SIZED | EULER_A)
     assert found.raw["after"] == after.strip()
 
 
@@ -69,7 +69,7 @@ def test_a_prompt_may_have_a_line_about_steps():
     ],
 )
 def test_every_spelling_of_the_line_is_understood(line):
-    is_said(
+    is_valid_import(
         understood(Carried({"parameters": f"a red barn\nNegative prompt: blurry\n{line}"})), "a1111", SIZED | EULER_A
     )
 
@@ -93,12 +93,12 @@ def test_every_spelling_of_the_line_is_understood(line):
 def test_values_with_commas_are_kept_whole(pair, raw):
     found = understood(Carried({"parameters": f"{A1111}, {pair}, Created Date: 2026-01-02"}))
 
-    is_said(found, "a1111", SIZED | EULER_A)
+    is_valid_import(found, "a1111", SIZED | EULER_A)
     assert found.raw.items() >= (raw | {"Created Date": "2026-01-02"}).items()
 
 
 def test_a_text_that_lost_its_lines_is_understood():
-    is_said(read_text(A1111.replace("\n", " ")), "a1111", SIZED | EULER_A)
+    is_valid_import(read_text(A1111.replace("\n", " ")), "a1111", SIZED | EULER_A)
 
 
 @pytest.mark.parametrize(
@@ -126,7 +126,9 @@ def test_fooocus_tells_what_was_written_and_not_what_its_styles_made_of_it():
     more = "Raw prompt: barn, Raw negative prompt: text, Version: Fooocus v2.5.5"
     texts = {"parameters": f"{A1111}, {more}", "fooocus_scheme": "a1111"}
 
-    is_said(understood(Carried(texts)), "fooocus", SIZED | EULER_A | {"prompt": "barn", "negative_prompt": "text"})
+    is_valid_import(
+        understood(Carried(texts)), "fooocus", SIZED | EULER_A | {"prompt": "barn", "negative_prompt": "text"}
+    )
 
 
 # Samplers ------------------------------------------------------------------------------------------------------------

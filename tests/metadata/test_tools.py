@@ -20,7 +20,7 @@ from tests.metadata.files import (
     SIZED,
     commented,
     element,
-    is_said,
+    is_valid_import,
     png_with,
     raw_profile,
     with_xmp,
@@ -271,14 +271,14 @@ def test_json_is_understood_wherever_it_stands(name, carrier):
 
     found = read(CARRIERS[carrier](json.dumps(written)))
 
-    is_said(found, tool, params, model=model)
+    is_valid_import(found, tool, params, model=model)
 
 
 @pytest.mark.parametrize("name", list(OBJECTS))
 def test_json_that_was_pasted_is_understood_too(name):
     written, tool, params, model = OBJECTS[name]
 
-    is_said(read_text(f"\ufeff {json.dumps(written, indent=2)}\n"), tool, params, model=model)
+    is_valid_import(read_text(f"\ufeff {json.dumps(written, indent=2)}\n"), tool, params, model=model)
 
 
 def test_a_generator_that_says_what_was_asked_for_is_believed_before_its_graph():
@@ -304,7 +304,7 @@ def test_a_graph_is_found_in_any_tag_that_names_it(name, tag):
 def test_a_graph_in_xmp_is_a_chunk_of_its_name(format):
     found = read(with_xmp(xmp(prompt=json.dumps(PLAIN), workflow='{"nodes":[]}'), format))
 
-    is_said(found, "comfyui", SAID, model="oil.safetensors")
+    is_valid_import(found, "comfyui", SAID, model="oil.safetensors")
     assert json.loads(found.raw["prompt"]) == PLAIN
     assert found.raw["workflow"] == '{"nodes":[]}'
 
@@ -314,7 +314,7 @@ def test_of_several_names_for_the_same_the_plainest_counts_and_the_others_are_ke
 
     found = read_text(json.dumps(said))
 
-    is_said(found, "json", BARN, model="oil")
+    is_valid_import(found, "json", BARN, model="oil")
     assert found.raw.items() >= {"scale": "2", "c": "1", "ckpt": "other", "negative": "other"}.items()
 
 
@@ -326,7 +326,7 @@ def test_draw_things_with_all_that_it_writes():
         element("exif:UserComment", json.dumps(DRAW_THINGS | {"strength": 0.6}), listed=True),
     )
 
-    is_said(read(with_xmp(packet, "PNG")), "drawthings", SIZED | EULER_A | {"strength": 0.6}, model="oil")
+    is_valid_import(read(with_xmp(packet, "PNG")), "drawthings", SIZED | EULER_A | {"strength": 0.6}, model="oil")
 
 
 @pytest.mark.parametrize("strength", ["1.0", "0.6"])
@@ -338,7 +338,7 @@ def test_draw_things_with_its_description_alone(strength):
     )
 
     painted_over = {} if strength == "1.0" else {"strength": 0.6}
-    is_said(read(with_xmp(packet, "JPEG")), "drawthings", SIZED | EULER_A | painted_over, model="oil")
+    is_valid_import(read(with_xmp(packet, "JPEG")), "drawthings", SIZED | EULER_A | painted_over, model="oil")
 
 
 def test_easy_diffusion_with_a_chunk_for_each_value():
@@ -346,12 +346,12 @@ def test_easy_diffusion_with_a_chunk_for_each_value():
 
     found = read(made.png(texts | {"use_vae_model": "some-vae", "prompt_strength": "0.6"}))
 
-    is_said(found, "easydiffusion", SIZED | EULER_A | {"strength": 0.6}, model="oil")
+    is_valid_import(found, "easydiffusion", SIZED | EULER_A | {"strength": 0.6}, model="oil")
     assert found.raw["use_vae_model"] == "some-vae"
 
 
 def test_easy_diffusion_with_titles_for_each_value():
-    is_said(
+    is_valid_import(
         read(made.png({name: str(value) for name, value in EASY_TITLES.items()})),
         "easydiffusion",
         SIZED | EULER_A,
@@ -364,14 +364,14 @@ def test_tensorart_beside_its_graph():
 
     found = understood(Carried(texts))
 
-    is_said(found, "tensorart", SIZED | EULER_A, model="oil")
+    is_valid_import(found, "tensorart", SIZED | EULER_A, model="oil")
     assert json.loads(found.raw["prompt"]) == PLAIN
 
 
 def test_stability_matrix_beside_its_graph():
     texts = {"parameters-json": json.dumps(MATRIX), "parameters": A1111, "prompt": json.dumps(PLAIN), "smproj": "{}"}
 
-    is_said(understood(Carried(texts)), "stabilitymatrix", SIZED | EULER_A, model="oil")
+    is_valid_import(understood(Carried(texts)), "stabilitymatrix", SIZED | EULER_A, model="oil")
 
 
 @pytest.mark.parametrize(
@@ -383,13 +383,13 @@ def test_stability_matrix_beside_its_graph():
     ],
 )
 def test_the_first_invokeai_wrote_a_command(command):
-    is_said(read(made.png({"Dream": command})), "invokeai", SIZED | EULER_A)
+    is_valid_import(read(made.png({"Dream": command})), "invokeai", SIZED | EULER_A)
 
 
 def test_swarmui_with_a_picture_it_began_from():
     params = SWARM["sui_image_params"] | {"initimagecreativity": 0.6}
 
-    is_said(read_text(json.dumps({"sui_image_params": params})), "swarmui", SIZED | EULER_A | {"strength": 0.6})
+    is_valid_import(read_text(json.dumps({"sui_image_params": params})), "swarmui", SIZED | EULER_A | {"strength": 0.6})
 
 
 @pytest.mark.parametrize("name", ["Description", "comment"])
@@ -399,7 +399,9 @@ def test_midjourney_says_its_prompt(name):
 
     found = read(made.png({name: text, "Author": "somebody"}))
 
-    is_said(found, "midjourney", {"prompt": "a red barn, soft light", "seed": 42, "negative_prompt": "people, cars"})
+    is_valid_import(
+        found, "midjourney", {"prompt": "a red barn, soft light", "seed": 42, "negative_prompt": "people, cars"}
+    )
     assert found.raw["options"].startswith("--ar 3:2")
 
 

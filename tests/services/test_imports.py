@@ -123,9 +123,9 @@ def test_a_result_of_another_installation_brings_where_it_was_made(studio, dispa
 
 def test_a_picture_that_says_nothing_comes_in_only_when_asked_for(studio):
     left_out = imported(studio, a_file())
-    taken = imported(studio, a_file(), silent=True)
+    taken = imported(studio, a_file(), without_metadata=True)
 
-    assert (left_out.result, left_out.ids) == (Result.SILENT, ())
+    assert (left_out.result, left_out.ids) == (Result.NO_METADATA, ())
     assert taken.result is Result.IMPORTED
     generation = studio.gallery.get(*taken.ids)
     assert (generation.params.model, generation.device) == (UNKNOWN, UNKNOWN)
@@ -182,13 +182,13 @@ def test_what_cannot_be_read_is_refused_with_a_reason(studio, data, reason):
     assert studio.gallery.count() == 0
 
 
-@pytest.mark.parametrize("silent", [True, False])
+@pytest.mark.parametrize("without_metadata", [True, False])
 @pytest.mark.parametrize("format", ["PNG", "JPEG", "WEBP", "AVIF"])
-def test_a_picture_is_decoded_once(studio, decoded, format, silent):
+def test_a_picture_is_decoded_once(studio, decoded, format, without_metadata):
     file = io.BytesIO()
     a_picture(200, 150).save(file, format)
 
-    imported(studio, file.getvalue(), silent=silent)
+    imported(studio, file.getvalue(), without_metadata=without_metadata)
 
     assert decoded.count((200, 150)) == 1
 
@@ -214,7 +214,7 @@ def test_whatever_a_stranger_writes_nothing_raises_and_the_row_can_be_read(studi
     file = io.BytesIO()
     Image.new("RGB", (16, 16)).save(file, "PNG", pnginfo=chunks)
 
-    done = imported(studio, file.getvalue(), silent=True)
+    done = imported(studio, file.getvalue(), without_metadata=True)
 
     assert done.result in (Result.IMPORTED, Result.KNOWN)
     json.dumps(dict(studio.gallery.get(*done.ids).record.raw))

@@ -181,7 +181,7 @@ def test_what_was_painted_before_and_what_says_nothing_have_none(studio):
 
 def test_a_photo_that_is_imported_hands_it_on_to_what_is_painted_over_it(studio):
     data = file_of(exif=camera_exif().tobytes())
-    [id] = studio.imports.import_(io.BytesIO(data), "photo.jpg", silent=True).ids
+    [id] = studio.imports.import_(io.BytesIO(data), "photo.jpg", without_metadata=True).ids
 
     further = painted(studio, studio.drafts.continued_from(studio.gallery.get(id)))
 

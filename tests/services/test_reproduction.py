@@ -177,7 +177,7 @@ def work_off(studio) -> None:
 def imported_picture(studio) -> str:
     file = io.BytesIO()
     a_picture().save(file, "PNG")
-    [id] = studio.imports.import_(file, "a.png", silent=True).ids
+    [id] = studio.imports.import_(file, "a.png", without_metadata=True).ids
     return id
 
 

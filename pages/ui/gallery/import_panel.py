@@ -20,7 +20,7 @@ ENDINGS = ["png", "jpg", "jpeg", "webp", "avif", "zip"]
 WORDS = {
     Result.IMPORTED: ("imported", ":material/check_circle:"),
     Result.KNOWN: ("already here", ":material/inventory_2:"),
-    Result.SILENT: ("skipped: no generation metadata", ":material/help:"),
+    Result.NO_METADATA: ("skipped: no generation metadata", ":material/help:"),
     Result.REFUSED: ("refused", ":material/error:"),
 }
 LISTED = 50
@@ -55,7 +55,7 @@ def _import(studio: Studio, files: Sequence[UploadedFile], silent: bool) -> list
     with st.spinner("Importing", show_time=True):
         bar = st.progress(0.0)
         for at, file in enumerate(files, 1):
-            done.append(studio.imports.import_(file, file.name, silent=silent))
+            done.append(studio.imports.import_(file, file.name, without_metadata=silent))
             bar.progress(at / len(files), text=f"{at} of {len(files)}")
     return done
 
@@ -87,6 +87,6 @@ def _line(file: ImportedFile) -> str:
         line += f", from {escaped(TOOLS.get(file.tool, file.tool))}"
     if len(file.ids) > 1:
         line += f", {len(file.ids)} generations"
-    if file.reason and file.result is not Result.SILENT:
+    if file.reason and file.result is not Result.NO_METADATA:
         line += f". {escaped(file.reason)}"
     return line

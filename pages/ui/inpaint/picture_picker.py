@@ -51,49 +51,49 @@ def _headline(studio: Studio, id: str, draft: Draft) -> None:
     for note in draft.notes:
         st.caption(f":material/info: {escaped(note)}")
     if draft.said:
-        _offer(studio, id, draft.said)
+        _show_offer(studio, id, draft.said)
 
 
-def _offer(studio: Studio, id: str, said: Mapping[str, Any]) -> None:
-    """What the picture says about how it was made, and a button that puts it into the form."""
-    if not any((said["params"], said["model"], said["seed"], said.get("too_long"))):
+def _show_offer(studio: Studio, id: str, offer: Mapping[str, Any]) -> None:
+    """The generation metadata of the picture, and a button that puts it into the form."""
+    if not any((offer["params"], offer["model"], offer["seed"], offer.get("too_long"))):
         st.caption(
-            f":material/history_edu: This picture was made with {_teller(said)}; its parameters are not recorded in it."
+            f":material/history_edu: This picture was made with {_tool(offer)}; its parameters are not recorded in it."
         )
         return
     with st.container(border=True):
         st.markdown(
-            f":material/history_edu: **This picture contains its generation parameters**, written by {_teller(said)}."
+            f":material/history_edu: **This picture contains its generation parameters**, written by {_tool(offer)}."
         )
-        st.caption(escaped(_in_words(said)))
+        st.caption(escaped(_describe_offer(offer)))
         with st.container(horizontal=True):
             st.button(
                 "Use these parameters",
                 icon=":material/input:",
                 key=f"{id}.use-said",
                 on_click=_use,
-                args=(studio, id, said["params"]),
-                disabled=not said["params"],
+                args=(studio, id, offer["params"]),
+                disabled=not offer["params"],
                 help="Fills the form with these parameters, including the seed. The others are kept.",
             )
             st.button("Not now", type="tertiary", key=f"{id}.leave-said", on_click=_use, args=(studio, id, {}))
 
 
-def _teller(said: Mapping[str, Any]) -> str:
-    return escaped(TOOLS.get(said["tool"], "another program"))
+def _tool(offer: Mapping[str, Any]) -> str:
+    return escaped(TOOLS.get(offer["tool"], "another program"))
 
 
-def _in_words(said: Mapping[str, Any]) -> str:
-    params = said["params"]
+def _describe_offer(offer: Mapping[str, Any]) -> str:
+    params = offer["params"]
     words = " ".join(str(params.get("prompt", "")).split())
     parts = [f"“{words[:WORDS_SHOWN]}{'…' if len(words) > WORDS_SHOWN else ''}”"] if words else []
     told = [name for name in PARAMETERS if name in params and name not in ("prompt", "negative_prompt")]
     parts += [f"{PARAMETERS[name].title} {SCHEDULERS.get(params[name], params[name])}" for name in told]
-    if said["model"] and "model" not in params:
-        parts.append(f"model {said['model'][:WORDS_SHOWN]} isn't installed here")
-    parts += [describe_too_long(name) for name in said.get("too_long", ())]
-    if said["seed"]:
-        parts.append(f"seed {said['seed']} is too large here")
+    if offer["model"] and "model" not in params:
+        parts.append(f"model {offer['model'][:WORDS_SHOWN]} isn't installed here")
+    parts += [describe_too_long(name) for name in offer.get("too_long", ())]
+    if offer["seed"]:
+        parts.append(f"seed {offer['seed']} is too large here")
     return " · ".join(parts)
 
 
@@ -143,7 +143,7 @@ def _open_sample(studio: Studio, id: str, file: str) -> None:
 def _open(studio: Studio, id: str, data: bytes, name: str) -> None:
     picture = studio.pictures.read(data)
     before = studio.drafts.get(id) or Draft()
-    draft = studio.drafts.open_picture(before, picture, name).changed(said=_said(studio, data, picture))
+    draft = studio.drafts.open_picture(before, picture, name).changed(said=_offer_of(studio, data, picture))
     prepare(studio, draft.picture, picture.image)
     if before.source is None:
         studio.drafts.save(id, draft)
@@ -152,14 +152,14 @@ def _open(studio: Studio, id: str, data: bytes, name: str) -> None:
         state.open_draft(studio, draft.changed(before=id))
 
 
-def _said(studio: Studio, data: bytes, picture: Picture) -> Mapping[str, Any]:
-    says = studio.imports.read(data, picture)
-    if says is None:
+def _offer_of(studio: Studio, data: bytes, picture: Picture) -> Mapping[str, Any]:
+    imported = studio.imports.read(data, picture)
+    if imported is None:
         return {}
-    said = says.said
-    if says.params.get("model") not in {spec.key for spec in studio.models.listed()}:
-        said["model"] = said["params"].pop("model", said["model"])
-    return said
+    offer = imported.offer
+    if imported.params.get("model") not in {spec.key for spec in studio.models.listed()}:
+        offer["model"] = offer["params"].pop("model", offer["model"])
+    return offer
 
 
 @st.cache_data(show_spinner=False)
