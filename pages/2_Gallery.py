@@ -16,7 +16,7 @@ from pages.ui.gallery.asked import AFTER, clear
 from pages.ui.gallery.bulk import COMPARE, bulk_bar, offer_to_tidy
 from pages.ui.gallery.search_bar import filter_bar
 from pages.ui.generation.actions import trash_toast
-from pages.ui.generation.card import generation_card, headline, in_words
+from pages.ui.generation.card import describe_progress, generation_card, headline
 from pages.ui.generation.compare import comparison
 from pages.ui.reproduction import batch_progress
 from pages.ui.shell import address, state
@@ -120,7 +120,7 @@ def _watch(studio: Studio, filter: GalleryFilter, cursor: Cursor | None, shown: 
         for generation in now.generations:
             if generation.status is Status.RUNNING:
                 progress = studio.generations.progress(generation.id)
-                st.progress(progress.fraction, text=in_words(progress))
+                st.progress(progress.fraction, text=describe_progress(progress))
         waiting = sum(g.status is Status.QUEUED for g in now.generations)
         if waiting:
             st.caption(f"{waiting} waiting")

@@ -83,7 +83,7 @@ class Freed:
 
 
 @dataclass(frozen=True, slots=True)
-class Emptied:
+class PurgeResult:
     """generations: how many were deleted. files: how many of theirs nothing else uses. freed: where the room
     was wanted at once, what went of those and of the folder's trash.
     """

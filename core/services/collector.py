@@ -17,7 +17,7 @@ from core.domain.gallery import Freed
 from core.ports import ImageStore
 from db.files import FileRepo
 
-RETENTION = timedelta(days=30)
+TRASH_TTL = timedelta(days=30)
 """How long the trash keeps what was put there: the gallery's its pictures, the folder's their files."""
 
 GRACE = timedelta(hours=1)
@@ -59,7 +59,7 @@ class Collector:
         self.check_owner()
         now = self.now()
         moved = self._discard_released(now - GRACE, GRACE)
-        self._erase((now - RETENTION).date() - timedelta(days=1))
+        self._erase((now - TRASH_TTL).date() - timedelta(days=1))
         return moved
 
     def free(self) -> Freed:

@@ -20,14 +20,14 @@ from core.domain.errors import (
     StudioError,
     TooManyOrphans,
 )
-from core.domain.gallery import BrokenFile, Count, Emptied, Facets, GallerySlice, SavedSearch, StorageAudit
+from core.domain.gallery import BrokenFile, Count, Facets, GallerySlice, PurgeResult, SavedSearch, StorageAudit
 from core.domain.gallery_filter import RATINGS, GalleryFilter
 from core.domain.generation import Generation
 from core.domain.labels import notes_text, tag_name, title_text
 from core.domain.mask import Mask
 from core.domain.paging import PAGE_ROWS, Cursor
 from core.ports import ImageStore, Reserve
-from core.services.collector import RETENTION, Collector
+from core.services.collector import TRASH_TTL, Collector
 from core.services.thumbnails import thumbnail
 from db.files import FileRepo
 from db.gallery import GalleryRepo
@@ -165,19 +165,19 @@ class Gallery:
     def restore(self, ids: Sequence[str]) -> None:
         self.repo.set_deleted(ids, None)
 
-    def empty_trash(self, *, all: bool = False, at_once: bool = False) -> Emptied:
-        """Remove for good what lies in the trash for longer than RETENTION, or all of it.
+    def empty_trash(self, *, all: bool = False, at_once: bool = False) -> PurgeResult:
+        """Remove for good what lies in the trash for longer than TRASH_TTL, or all of it.
 
         Files that nothing needs follow when they have settled, and lie in the trash of the data folder for another
-        RETENTION; at_once: they and all that lies there are gone on return. What was made from a removed generation
+        TRASH_TTL; at_once: they and all that lies there are gone on return. What was made from a removed generation
         stays, and forgets its parent.
         """
-        before = None if all else self.now() - RETENTION
-        return self._emptied(self._with_room(lambda: self.repo.purge(self.now(), before=before)), at_once)
+        before = None if all else self.now() - TRASH_TTL
+        return self._purge_result(self._with_room(lambda: self.repo.purge(self.now(), before=before)), at_once)
 
-    def delete_for_good(self, ids: Sequence[str], *, at_once: bool = False) -> Emptied:
+    def delete_for_good(self, ids: Sequence[str], *, at_once: bool = False) -> PurgeResult:
         """As empty_trash, but these of the trash only; what does not lie there is left alone."""
-        return self._emptied(self._with_room(lambda: self.repo.purge(self.now(), ids=ids)), at_once)
+        return self._purge_result(self._with_room(lambda: self.repo.purge(self.now(), ids=ids)), at_once)
 
     def _with_room(self, delete: Callable[[], T]) -> T:
         """On a full disk even a deletion needs room at first: that which was set aside for it."""
@@ -188,10 +188,10 @@ class Gallery:
                 raise
             return delete()
 
-    def _emptied(self, purged: tuple[int, set[str]], at_once: bool) -> Emptied:
+    def _purge_result(self, purged: tuple[int, set[str]], at_once: bool) -> PurgeResult:
         generations, files = purged
         unused = files - self.files.used_among(files)
-        return Emptied(generations, len(unused), self._with_room(self.collector.free) if at_once else None)
+        return PurgeResult(generations, len(unused), self._with_room(self.collector.free) if at_once else None)
 
     def check(self, *, repair: bool = False, most_files: bool = False) -> StorageAudit:
         """Compare files and rows: reads every file. repair: files that nothing uses go to the folder's trash.

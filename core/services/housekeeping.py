@@ -24,18 +24,18 @@ class Housekeeping:
 
     def run(self) -> None:
         """Whatever fails is logged and tried again the next time: nobody waits for it."""
-        deeds: tuple[Callable[[], object], ...] = (
+        jobs: tuple[Callable[[], object], ...] = (
             self.gallery.empty_trash,
             self.collector.collect,
             self.images.tidy,
             self.reserve.keep,
             self.back_up,
         )
-        for deed in deeds:
+        for job in jobs:
             try:
-                deed()
+                job()
             except Exception as error:  # noqa: BLE001 - the others are done all the same
-                log.warning("%s: %s", getattr(deed, "__name__", deed), error)
+                log.warning("%s: %s", getattr(job, "__name__", job), error)
 
     def back_up(self) -> None:
         # A database that was made anew beside a full folder must not push the copies of the lost one out.

@@ -12,7 +12,7 @@ from core.domain.errors import StudioError
 from core.domain.generation import Generation, Progress, Status
 from core.domain.geometry import Size
 from core.domain.queue import Move, QueueEntry, QueueView
-from pages.ui.generation.card import in_words
+from pages.ui.generation.card import describe_progress
 from pages.ui.shell import prepared, state
 from pages.ui.shell.actions import action_button
 from pages.ui.shell.messages import escaped, shown_errors
@@ -93,7 +93,7 @@ def _running(studio: Studio, entry: QueueEntry) -> None:
         _picture(studio, entry.generation)
         with st.container(width="stretch"):
             _words(entry.generation)
-            st.progress(progress.fraction, text=in_words(progress))
+            st.progress(progress.fraction, text=describe_progress(progress))
         id = entry.generation.id
         _button(
             button_label("Cancel", _name(entry.generation)),

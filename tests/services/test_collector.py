@@ -18,7 +18,7 @@ from core.domain.errors import ForeignFolder, GenerationNotFound
 from core.domain.gallery_filter import GalleryFilter
 from core.domain.mask import Mask
 from core.domain.request import InpaintRequest
-from core.services.collector import GRACE, RETENTION
+from core.services.collector import GRACE, TRASH_TTL
 from core.services.drafts import DRAFT_TTL
 from core.settings import Settings
 from db.connection import make_engine
@@ -65,7 +65,7 @@ def test_files_go_an_hour_after_their_row_into_a_dated_trash_and_a_month_later_f
     assert studio.collector.collect() == len(files)
     assert (stored(studio), discarded(studio, clock)) == (set(), files)
 
-    clock.wait(seconds=RETENTION.total_seconds())
+    clock.wait(seconds=TRASH_TTL.total_seconds())
     studio.collector.collect()
     assert discarded(studio, clock) == files
     clock.wait(days=1)

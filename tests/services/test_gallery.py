@@ -15,10 +15,10 @@ from core.domain.errors import (
     StoredImageUnreadable,
     TooManyOrphans,
 )
-from core.domain.gallery import Emptied
+from core.domain.gallery import PurgeResult
 from core.domain.gallery_filter import UNVERIFIED, GalleryFilter
 from core.domain.generation import Origin, Relation, Verdict
-from core.services.collector import RETENTION
+from core.services.collector import TRASH_TTL
 from tests.conftest import a_picture, a_request
 
 
@@ -155,12 +155,12 @@ def test_facets_tell_what_there_is_beside_each_filter(studio):
 def test_the_trash_is_emptied_of_what_lies_there_for_a_month(studio, clock):
     old, young, kept = (painted(studio, seed=seed) for seed in (1, 2, 3))
     studio.gallery.trash([old])
-    clock.wait(seconds=RETENTION.total_seconds())
+    clock.wait(seconds=TRASH_TTL.total_seconds())
     studio.gallery.trash([young])
     clock.wait(hours=1)
     own_files = files_of(studio, old) - files_of(studio, kept)
 
-    assert studio.gallery.empty_trash() == Emptied(generations=1, files=len(own_files))
+    assert studio.gallery.empty_trash() == PurgeResult(generations=1, files=len(own_files))
 
     with pytest.raises(GenerationNotFound):
         studio.gallery.get(old)

@@ -9,10 +9,10 @@ from typing import Any
 import streamlit as st
 
 from core.bootstrap import Studio
-from core.domain.gallery import Emptied
+from core.domain.gallery import PurgeResult
 from core.domain.gallery_filter import GalleryFilter
 from core.domain.generation import Generation, Status
-from core.services.collector import RETENTION
+from core.services.collector import TRASH_TTL
 from pages.ui.generation.actions import RERUN, RESTORE, TRASH, VERIFY, ids_of
 from pages.ui.shell import address, state
 from pages.ui.shell.actions import action_button
@@ -160,21 +160,21 @@ def _organise(studio: Studio, ids: Sequence[str]) -> None:
     gallery = studio.gallery
     st.caption(f"For {counted(len(ids), 'generation')}")
     with st.container(horizontal=True, gap="small"):
-        _deed("Favourite", ":material/star:", lambda: gallery.set_favourite(ids))
-        _deed("Remove from favourites", ":material/close:", lambda: gallery.set_favourite(ids, False))
+        _mark_button("Favourite", ":material/star:", lambda: gallery.set_favourite(ids))
+        _mark_button("Remove from favourites", ":material/close:", lambda: gallery.set_favourite(ids, False))
     st.caption("Rating")
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         st.feedback("stars", key="rate-selected", on_change=_rate, args=(studio, ids))
-        _deed("Clear rating", ":material/backspace:", lambda: gallery.rate(ids, None))
+        _mark_button("Clear rating", ":material/backspace:", lambda: gallery.rate(ids, None))
     st.multiselect(
         "Tags", gallery.tags(), key="tags-of-selected", accept_new_options=True, placeholder="Choose or write tags"
     )
     with st.container(horizontal=True, gap="small"):
-        _deed("Add tags", ":material/new_label:", lambda: gallery.tag(ids, _chosen_tags()))
-        _deed("Remove tags", ":material/label_off:", lambda: gallery.untag(ids, _chosen_tags()))
+        _mark_button("Add tags", ":material/new_label:", lambda: gallery.tag(ids, _chosen_tags()))
+        _mark_button("Remove tags", ":material/label_off:", lambda: gallery.untag(ids, _chosen_tags()))
 
 
-def _deed(title: str, icon: str, do: Callable[[], Any]) -> None:
+def _mark_button(title: str, icon: str, do: Callable[[], Any]) -> None:
     """A callback, so that the page shows its effect at once."""
     st.button(title, icon=icon, key=f"{title}-selected", on_click=_done, args=(title, do))
 
@@ -215,20 +215,20 @@ def _empty_trash(studio: Studio) -> None:
         f"Everything in the trash will be deleted: {studio.gallery.count(GalleryFilter(in_trash=True)):,} in all. "
         "This cannot be undone. Generations made from them are kept."
     )
-    only_old = st.checkbox(f"Only items older than {RETENTION.days} days", key="only-old")
+    only_old = st.checkbox(f"Only items older than {TRASH_TTL.days} days", key="only-old")
     at_once = _free_at_once()
     _confirm("Empty trash", lambda: studio.gallery.empty_trash(all=not only_old, at_once=at_once))
 
 
 def _free_at_once() -> bool:
     st.caption(
-        f"Unused picture files are kept in the data folder for another {RETENTION.days} days, in case something went "
+        f"Unused picture files are kept in the data folder for another {TRASH_TTL.days} days, in case something went "
         "wrong."
     )
     return st.checkbox("Free the space now", key="free-at-once", help="Delete these files, and those kept from before.")
 
 
-def _confirm(title: str, do: Callable[[], Emptied]) -> None:
+def _confirm(title: str, do: Callable[[], PurgeResult]) -> None:
     with st.container(horizontal=True):
         sure = st.button(title, type="primary", icon=":material/delete_forever:", key="confirm")
         if st.button("Cancel", key="do-not"):

@@ -11,7 +11,7 @@ import streamlit as st
 
 from core.bootstrap import Studio
 from core.domain.generation import Generation, Status
-from core.services.collector import RETENTION
+from core.services.collector import TRASH_TTL
 from pages.ui.shell import state
 from pages.ui.shell.actions import action_button
 from pages.ui.shell.wording import counted
@@ -153,7 +153,7 @@ TRASH = Action(
     "trash",
     "Move to trash",
     ":material/delete:",
-    f"Removes it from the gallery. Items stay in the trash for {RETENTION.days} days.",
+    f"Removes it from the gallery. Items stay in the trash for {TRASH_TTL.days} days.",
     move_to_trash,
     lambda generation: generation.deleted_at is None,
 )

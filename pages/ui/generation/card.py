@@ -85,7 +85,7 @@ def _live(studio: Studio, id: str) -> None:
         progress = studio.generations.progress(id)
         if not progress.status.is_active:
             st.rerun()
-        st.progress(progress.fraction, text=in_words(progress))
+        st.progress(progress.fraction, text=describe_progress(progress))
         if progress.preview is not None:
             st.image(progress.preview, width=256, alt="Preview of the picture so far")
         action_button(
@@ -166,7 +166,7 @@ def _family(studio: Studio, generation: Generation) -> None:
         st.rerun()
 
 
-def in_words(progress: Progress) -> str:
+def describe_progress(progress: Progress) -> str:
     if progress.status is Status.QUEUED:
         return f"Waiting, {progress.ahead} ahead" if progress.ahead else "Waiting, next in line"
     if progress.cancel_requested:

@@ -113,7 +113,7 @@ def _found(studio: Studio, generation: Generation, verification: Verification, r
     with st.expander(f"Reproduction: {reproduction.verdict}", icon=":material/fact_check:", expanded=True):
         st.markdown(MEANINGS[reproduction.verdict])
         if reproduction.verdict is not Verdict.EXACT:
-            st.markdown(_in_words(reproduction.difference))
+            st.markdown(_describe_difference(reproduction.difference))
             if reproduction.stage:
                 st.markdown(f"First difference at: **{reproduction.stage}**.")
             _heat_map(studio, generation, verification)
@@ -131,7 +131,7 @@ def _found(studio: Studio, generation: Generation, verification: Verification, r
             st.caption("Nothing recorded has changed since then.")
 
 
-def _in_words(difference: Difference) -> str:
+def _describe_difference(difference: Difference) -> str:
     psnr = f", {difference.psnr:.1f} dB" if difference.psnr is not None else ""
     outside = "unchanged" if difference.outside_equal else "**changed**"
     return (
