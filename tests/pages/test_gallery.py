@@ -214,7 +214,7 @@ def test_of_those_chosen_the_ones_that_cannot_be_run_again_are_left_out(gallery,
     [id] = painted(studio, dispatcher)
     file = BytesIO()
     a_picture().save(file, "PNG")
-    [imported] = studio.imports.import_(BytesIO(file.getvalue()), "elsewhere.png", silent=True).ids
+    [imported] = studio.imports.import_(BytesIO(file.getvalue()), "elsewhere.png", without_metadata=True).ids
     grid.answer = {"selected": [id, imported]}
 
     page = button(gallery(), "Re-run").click().run()
