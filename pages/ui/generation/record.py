@@ -82,7 +82,6 @@ def _in_unit(name: str, value: object, unit: str) -> str:
 
 
 def _run_facts(generation: Generation) -> Iterable[tuple[str, str]]:
-    record = generation.record
     yield "Status", STATUS_TITLES[generation.status]
     yield (
         "Picture",
@@ -92,6 +91,23 @@ def _run_facts(generation: Generation) -> Iterable[tuple[str, str]]:
     yield "Device", generation.device + (f", {generation.dtype}" if generation.dtype else "")
     if generation.model_revision:
         yield "Model revision", _short(generation.model_revision)
+    yield from _painting_facts(generation)
+    for title, taken in (
+        ("Total time", generation.waited_s if generation.started_at else None),
+        ("Time in queue", generation.queue_s),
+        ("Time to load the model", generation.load_s),
+        ("Time to paint", generation.runtime_s),
+    ):
+        if taken is not None:
+            yield title, duration(taken)
+    if generation.finished_at:
+        yield "Finished", when(generation.finished_at)
+    if generation.error_code:
+        yield "Error", generation.error_code
+
+
+def _painting_facts(generation: Generation) -> Iterable[tuple[str, str]]:
+    record = generation.record
     if record.effective_steps is not None:
         yield "Steps run", str(record.effective_steps)
     if (crop := generation.painted_part) is not None:
@@ -106,18 +122,6 @@ def _run_facts(generation: Generation) -> Iterable[tuple[str, str]]:
         yield "Masked", f"{record.mask_coverage:.1%} of the picture"
     if record.processing_version is not None:
         yield "Mask and colour processing", f"Version {record.processing_version}"
-    for title, taken in (
-        ("Total time", generation.waited_s if generation.started_at else None),
-        ("Time in queue", generation.queue_s),
-        ("Time to load the model", generation.load_s),
-        ("Time to paint", generation.runtime_s),
-    ):
-        if taken is not None:
-            yield title, duration(taken)
-    if generation.finished_at:
-        yield "Finished", when(generation.finished_at)
-    if generation.error_code:
-        yield "Error", generation.error_code
 
 
 def _environment_facts(generation: Generation) -> list[tuple[str, str]]:
