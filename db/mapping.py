@@ -42,23 +42,24 @@ def to_generation(row: Any) -> Generation:
     return Generation(
         **{name: getattr(row, name) for name in _SAME},
         status=Status(row.status),
-        params=_params(row.params_json),
+        params=params_of(row.params_json),
         relation=Relation(row.relation) if row.relation else None,
         extended=ExtensionHistory.from_dict(json.loads(row.extended_json)) if row.extended_json else None,
         verdict=Verdict(row.verdict) if row.verdict else None,
         environment=json.loads(row.facts_json) if row.facts_json else {},
-        record=_record(row.record_json),
+        record=record_of(row.record_json),
         tags=tuple(row.tags.splitlines()),
     )
 
 
 @lru_cache(maxsize=2_000)
-def _params(text: str) -> InpaintParams:
+def params_of(text: str) -> InpaintParams:
     """Half the time of a page goes into checking these, and a page is asked for again and again."""
     return InpaintParams.from_dict(json.loads(text))
 
 
-def _record(text: str) -> Record:
+def record_of(text: str) -> Record:
+    """What a row's record_json says."""
     return _short_record(text) if len(text) <= SHORT else Record.of(json.loads(text))
 
 

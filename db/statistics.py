@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections import defaultdict
 from datetime import timedelta
 from typing import Any
@@ -11,11 +10,9 @@ from sqlalchemy import func, select
 
 from core.domain.gallery_filter import GalleryFilter
 from core.domain.generation import Status, Verdict
-from core.domain.params import InpaintParams
-from core.domain.record import Record
 from core.domain.statistics import BINS_PER_E, Durations, Made, Pace, Run, Work
 from db.filters import conditions, within_days
-from db.mapping import EPOCH, MICROSECOND
+from db.mapping import EPOCH, MICROSECOND, params_of, record_of
 from db.repo import Repo
 from db.tables import OWN_RUN, GenerationRow
 
@@ -85,7 +82,7 @@ class StatisticsRepo(Repo):
 
 def _run(row: Any) -> Run | None:
     """None if the record does not say how large the part was that went through the model."""
-    params, record = InpaintParams.from_dict(json.loads(row.params_json)), Record.of(json.loads(row.record_json))
+    params, record = params_of(row.params_json), record_of(row.record_json)
     if record.working_size is None:
         return None
     # Of a mask that was painted part by part the steps, too, are told for one of them.
