@@ -31,7 +31,7 @@ def record_panel(generation: Generation) -> None:
             _words(params.negative_prompt)
         _facts("Parameters", parameter_facts(generation))
     with right:
-        _facts("Parameters", _run_facts(generation))
+        _facts("Run details", _run_facts(generation))
     with st.expander("Environment and hashes", icon=":material/fingerprint:"):
         left, right = st.columns(2)
         with left:
