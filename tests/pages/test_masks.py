@@ -88,7 +88,7 @@ def far_apart(studio, inpaint) -> tuple[AppTest, str]:
 def test_two_small_parts_far_apart_are_told_with_their_pixels_and_painted_separately_by_a_click(far_apart, studio):
     page, id = far_apart
     assert "2 parts far apart" in captions(page)
-    assert "pixels of the model" in captions(page)
+    assert "pixels in the model's input" in captions(page)
 
     page.button(key=f"{id}.use-area").click().run().run()
 
