@@ -98,7 +98,7 @@ def test_two_small_parts_far_apart_are_told_with_their_pixels_and_painted_separa
 
 
 def test_a_mask_with_enough_pixels_is_not_talked_about(ready):
-    assert "pixels of the model" not in captions(ready.run())
+    assert "pixels in the model's input" not in captions(ready.run())
 
 
 # Colours --------------------------------------------------------------------------------------------------------
