@@ -84,7 +84,7 @@ def test_a_click_opens_the_detail_and_closing_it_cleans_the_address(gallery, ser
     tile(page, id).click()
 
     dialog = page.get_by_role("dialog")
-    dialog.get_by_text("Parameters").wait_for()
+    dialog.get_by_text("Parameters", exact=True).wait_for()
     page.wait_for_url(f"**/Gallery?generation={id}")
     page.keyboard.press("Escape")
     page.wait_for_url("**/Gallery")
@@ -102,7 +102,7 @@ def test_arrows_and_enter_open_the_detail_without_a_mouse(gallery, served):
     page.keyboard.press("Enter")
 
     page.wait_for_url(f"**/Gallery?generation={served.ids[1]}")
-    page.get_by_role("dialog").get_by_text("Parameters").wait_for()
+    page.get_by_role("dialog").get_by_text("Parameters", exact=True).wait_for()
 
 
 def test_only_one_tile_is_a_stop_of_the_tab_key(gallery, served):
@@ -119,7 +119,7 @@ def test_only_one_tile_is_a_stop_of_the_tab_key(gallery, served):
 def test_the_address_of_a_generation_opens_it_at_the_first_visit(gallery, served):
     page = gallery(f"?generation={served.ids[3]}")
 
-    page.get_by_role("dialog").get_by_text("Parameters").wait_for()
+    page.get_by_role("dialog").get_by_text("Parameters", exact=True).wait_for()
     assert page.get_by_role("dialog").locator("img").first.evaluate("i => i.decode().then(() => i.naturalWidth)") == 96
 
 

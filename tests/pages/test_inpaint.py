@@ -664,7 +664,7 @@ def test_a_generation_opened_to_try_again_keeps_its_mask_and_its_seed(inpaint, s
 
 @pytest.mark.parametrize(
     ("prompt", "told"),
-    [("a {cat|dog", "{ is not closed"), ("a }", "} closes none"), ("a __nope__", "no wildcard “nope”")],
+    [("a {cat|dog", "{ is not closed"), ("a }", "has no opening bracket"), ("a __nope__", "no wildcard “nope”")],
 )
 def test_a_prompt_with_an_open_choice_is_told_below_it_and_nothing_is_generated(ready, studio, prompt, told):
     widget(ready, "text_area", "prompt").set_value(prompt).run()
