@@ -30,7 +30,7 @@ from tests.fakes import FakeCatalogue, FakeInpainter, FakeLoader, WaitingDispatc
 
 # A machine that also does other things is slow now and then; that is no failure of what is tested.
 hypothesis_settings.register_profile("thorough", deadline=None, suppress_health_check=[HealthCheck.too_slow])
-hypothesis_settings.register_profile("quick", parent=hypothesis_settings.get_profile("thorough"), max_examples=30)
+hypothesis_settings.register_profile("quick", parent=hypothesis_settings.get_profile("thorough"), max_examples=20)
 
 NEEDS_TORCH = ("tests/contracts/", "tests/engine/", "tests/training/", "tests/cli/test_cli.py::test_the_doctor")
 
@@ -40,7 +40,7 @@ def pytest_configure(config):
     for number in (signal.SIGINT, signal.SIGHUP):
         if signal.getsignal(number) is signal.SIG_IGN:
             signal.signal(number, signal.default_int_handler if number == signal.SIGINT else signal.SIG_DFL)
-    """A law is tried with 30 examples in everyday work, and with Hypothesis' own 100 in the full run, as in CI."""
+    """A law is tried with 20 examples in everyday work, and with Hypothesis' own 100 in the full run, as in CI."""
     hypothesis_settings.load_profile("quick" if config.option.markexpr == "not slow" else "thorough")
 
 
@@ -60,6 +60,18 @@ def pytest_xdist_make_scheduler(config, log):
             return "torch" if nodeid.startswith(NEEDS_TORCH) else super()._split_scope(nodeid)
 
     return Scheduling(config, log)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items):
+    """Of a test marked slow_but_first every case is slow, except its first."""
+    seen = set()
+    for item in items:
+        if item.get_closest_marker("slow_but_first"):
+            test = item.nodeid.partition("[")[0]
+            if test in seen:
+                item.add_marker(pytest.mark.slow)
+            seen.add(test)
 
 
 def pytest_collection_finish():

@@ -111,6 +111,7 @@ def test_what_env_says_to_the_hubs_library_counts_and_the_environment_is_stronge
     assert os.environ[name] == second
 
 
+@pytest.mark.slow
 def test_the_hubs_library_takes_what_env_says(env):
     """In a process of its own, as the library reads the environment once."""
     env.write_text("HF_HOME=/somewhere\nHF_ENDPOINT=https://mirror.invalid\nHF_TOKEN=hf_secret\n")

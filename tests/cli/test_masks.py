@@ -79,6 +79,7 @@ def two_parts() -> Image.Image:
     return Image.fromarray(pixels)
 
 
+@pytest.mark.slow
 def test_two_small_parts_far_apart_are_told_and_can_be_painted_separately(run, tmp_path, studio, inpainter):
     a_picture(1800, 1200).save(tmp_path / "large.png")
     mask = a_mask_file(tmp_path, two_parts())

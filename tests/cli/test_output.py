@@ -70,6 +70,7 @@ def names(folder: Path) -> list[str]:
     return sorted(path.name for path in folder.iterdir())
 
 
+@pytest.mark.slow_but_first
 @pytest.mark.parametrize("command", PICTURE_COMMANDS)
 def test_the_ending_of_the_name_decides_the_format(run, tmp_path, command):
     for name, format in FORMATS.items():
@@ -79,6 +80,7 @@ def test_the_ending_of_the_name_decides_the_format(run, tmp_path, command):
     assert names(tmp_path / "new") == sorted(FORMATS)
 
 
+@pytest.mark.slow_but_first
 @pytest.mark.parametrize("command", ["inpaint", "rerun", "save"])
 @pytest.mark.parametrize("strip", [True, False])
 def test_each_format_says_how_it_was_made_unless_it_is_stripped(run, tmp_path, command, strip):
@@ -90,6 +92,7 @@ def test_each_format_says_how_it_was_made_unless_it_is_stripped(run, tmp_path, c
         assert strip or says.tool == "inpaint-studio"
 
 
+@pytest.mark.slow_but_first
 @pytest.mark.parametrize("command", ["inpaint", "rerun"])
 def test_an_exact_format_has_every_pixel_and_the_others_say_what_they_lose(run, command):
     [png] = map(json.loads, run(command, "a.png", "--json").stdout.splitlines())
@@ -135,6 +138,7 @@ def test_a_name_that_says_something_else_is_refused_before_anything_is_done(run,
     assert (studio.gallery.count(), names(tmp_path)) == before
 
 
+@pytest.mark.slow_but_first
 @pytest.mark.parametrize("command", COMMANDS)
 def test_a_folder_is_a_folder_whatever_it_is_called(run, tmp_path, command):
     (tmp_path / "folder").mkdir()

@@ -184,6 +184,7 @@ def failing(tmp_path):
     return make
 
 
+@pytest.mark.slow_but_first
 @pytest.mark.parametrize(
     "last_words",
     [

@@ -141,6 +141,7 @@ BOMBS = {
 NONSENSE = {"junk between the segments of a JPEG", "fill bytes between the segments of a JPEG", "boxes in boxes"}
 
 
+@pytest.mark.slow_but_first
 @pytest.mark.parametrize("name", BOMBS)
 def test_what_is_made_to_do_harm_is_refused_at_once_and_not_called_damaged(name):
     data = BOMBS[name]()
@@ -181,6 +182,7 @@ def test_a_photo_with_large_maps_and_a_large_profile_is_read():
     assert read_picture(in_jpeg(*maps, *profile)).image.size == (40, 48)
 
 
+@pytest.mark.slow
 def test_an_animation_of_thousands_of_frames_costs_no_more_than_its_first():
     frames = [Image.new("RGB", (64, 64), (n % 256, n // 256, 7)) for n in range(3000)]
     data = file_of(frames[0], "WEBP", save_all=True, append_images=frames[1:], method=0, quality=1)

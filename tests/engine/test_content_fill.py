@@ -93,6 +93,7 @@ def test_the_catalogue_lists_it_as_ready_and_has_nothing_to_download(settings):
     catalogue.download("content-fill", lambda done, total: None)
 
 
+@pytest.mark.slow_but_first
 @pytest.mark.parametrize("size", [(40, 40), (64, 64), (88, 88), (256, 40)])
 def test_a_small_picture_is_filled_alike_whatever_the_process_did_before(filler, size):
     """OpenCV reads behind its table of offsets where it finds few; each thread has other memory there."""

@@ -124,6 +124,7 @@ def test_the_recorded_noise_is_the_one_that_torch_draws_for_that_seed(nine):
     assert record["noise_sha256"] == "sha256:" + hashlib.sha256(drawn.numpy().tobytes()).hexdigest()
 
 
+@pytest.mark.slow
 def test_watching_the_run_does_not_change_its_pixels(models, loaded):
     """The bare pipeline, called by hand, gives the same picture."""
     import torch
@@ -169,6 +170,7 @@ def test_a_negative_prompt_that_is_not_used_is_not_noted(nine):
 # The seed law ------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow_but_first
 @both
 @pytest.mark.parametrize("scheduler", ["model-default", "euler-ancestral", "unipc"])
 @pytest.mark.parametrize("strength", [1.0, 0.6])
@@ -182,6 +184,7 @@ def test_the_same_request_gives_the_same_bits_after_others_in_between(inpainter,
     assert paint(inpainter, request) == first
 
 
+@pytest.mark.slow_but_first
 @both
 def test_another_seed_prompt_strength_or_scheduler_gives_another_picture(inpainter):
     requests = [
@@ -196,6 +199,7 @@ def test_another_seed_prompt_strength_or_scheduler_gives_another_picture(inpaint
     assert len({paint(inpainter, request) for request in requests}) == len(requests)
 
 
+@pytest.mark.slow_but_first
 @both
 def test_image_three_of_a_batch_made_again_alone_is_bit_identical(models, inpainter, loaded, channels):
     batch = [paint(inpainter, a_working_request(seed=100 + number)) for number in range(4)]
@@ -205,6 +209,7 @@ def test_image_three_of_a_batch_made_again_alone_is_bit_identical(models, inpain
     assert paint(alone, a_working_request(seed=102)) == batch[2]
 
 
+@pytest.mark.slow_but_first
 @both
 @pytest.mark.parametrize("stop_at", [0, 1, 3, 4])
 def test_a_cancelled_run_leaves_the_next_one_bit_identical(inpainter, stop_at):
@@ -476,6 +481,7 @@ def test_two_models_that_run_at_once_each_have_their_own_noise(nine, four, monke
 # When the model misbehaves -----------------------------------------------------------------------------------
 
 
+@pytest.mark.slow_but_first
 @pytest.mark.parametrize("where", ["unet", "vae"])
 def test_numbers_that_are_no_picture_are_said_to_be_none(models, loaded, where):
     import torch
@@ -513,6 +519,7 @@ def test_the_safety_checker_can_be_left_out(models, loaded, caplog):
     assert paint(inpainter, a_working_request())
 
 
+@pytest.mark.slow_but_first
 @pytest.mark.parametrize(
     "error",
     [

@@ -109,6 +109,7 @@ def test_other_kinds_are_refused_with_the_families_that_can(name):
         families.of({"_class_name": name})
 
 
+@pytest.mark.slow_but_first
 @pytest.mark.parametrize("name", ALL)
 def test_the_same_request_gives_the_same_bits_and_another_seed_others(tiny, name):
     reports = []
@@ -135,6 +136,7 @@ def test_a_lower_strength_runs_fewer_steps_and_stays_nearer(tiny, name):
     assert some.image.tobytes() != paint(tiny(name)).image.tobytes()
 
 
+@pytest.mark.slow_but_first
 @pytest.mark.parametrize("name", SOME)
 def test_guidance_and_prompt_have_their_effect(tiny, name):
     plain = pixels(tiny(name))
@@ -150,12 +152,14 @@ def test_a_negative_prompt_has_its_effect(tiny, name):
     assert np.array_equal(pixels(tiny(name), guidance_scale=1.0), pixels(tiny(name), guidance_scale=1.0))
 
 
+@pytest.mark.slow_but_first
 @pytest.mark.parametrize("name", [name for name in TRANSFORMERS if name not in GUIDED])
 def test_where_a_negative_prompt_has_none_the_family_says_so(tiny, name):
     assert "negative_prompt" in families.of({"_class_name": tiny(name).model.details["pipeline"]}).unused
     assert np.array_equal(pixels(tiny(name)), pixels(tiny(name), negative_prompt="blurred"))
 
 
+@pytest.mark.slow_but_first
 @pytest.mark.parametrize("name", SOME)
 def test_near_seeds_start_from_near_noise(tiny, name):
     plain, near, far = (pixels(tiny(name), variation_strength=share, variation_seed=9) for share in (0.0, 0.02, 1.0))
@@ -228,6 +232,7 @@ def test_a_family_that_needs_a_package_which_is_not_there_says_so():
         families.of({"_class_name": "QwenImageEditPipeline"}).check()
 
 
+@pytest.mark.slow_but_first
 @pytest.mark.parametrize("kind", ["4 channels", "9 channels"])
 def test_half_precision_takes_soft_masks_near_seeds_and_previews_and_says_nothing(
     monkeypatch, settings, kind, tmp_path

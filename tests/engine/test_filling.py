@@ -52,6 +52,7 @@ def test_without_a_fill_the_picture_itself_is_handed_on():
     assert filling.start(picture, a_mask(), InpaintParams()) is picture
 
 
+@pytest.mark.slow_but_first
 def test_below_full_strength_each_fill_gives_another_picture(inpainter):
     requests = [a_working_request(fill=fill, strength=0.5) for fill in FILLS]
 

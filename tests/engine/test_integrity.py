@@ -121,6 +121,7 @@ def _files(folder: Path) -> Iterator[str]:
             yield file.relative_to(folder).as_posix()
 
 
+@pytest.mark.slow_but_first
 @pytest.mark.parametrize("damage", DAMAGES)
 @pytest.mark.parametrize("kind", KINDS)
 def test_each_file_of_a_model_is_whole_or_the_model_is_refused_or_it_is_not_needed(
@@ -206,6 +207,7 @@ def _protobuf(*fields: tuple[int, bytes]) -> bytes:
     return b"".join(bytes([number << 3 | 2, len(value)]) + value for number, value in fields)
 
 
+@pytest.mark.slow
 def test_a_sentencepiece_model_must_have_its_end(copy, settings):
     folder = copy("FLUX.1")
     (folder / "tokenizer_2" / "tokenizer.json").unlink()

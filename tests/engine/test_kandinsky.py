@@ -18,6 +18,7 @@ def paint(inpainter, on_step=lambda report: None, **params):
     return inpainter.inpaint(a_working_request(**params), on_step)
 
 
+@pytest.mark.slow_but_first
 @pytest.mark.parametrize("negative_prompt", ["", "blurred"])
 def test_it_paints_what_the_pair_of_diffusers_paints(kandinsky, negative_prompt):
     import diffusers

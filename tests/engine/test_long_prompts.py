@@ -71,6 +71,7 @@ def test_the_unread_words_are_told_as_they_were_written():
     assert length.unread.endswith("and a TREE")
 
 
+@pytest.mark.slow
 def test_a_prompt_is_counted_without_loading_the_model():
     """A page asks it at each run, and must neither wait for torch nor hold it."""
     code = (
@@ -137,6 +138,7 @@ def test_a_prompt_that_is_read_at_once_is_not_affected(nine, prompt):
     assert {name for name in new.record if name.startswith(("compel", "prompt_"))} == set()
 
 
+@pytest.mark.slow_but_first
 @pytest.mark.parametrize("kind", ["nine", "four", "xl"])
 def test_the_end_of_a_long_prompt_counts(request, kind):
     inpainter = request.getfixturevalue(kind)

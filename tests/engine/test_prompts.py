@@ -32,6 +32,7 @@ def test_a_prompt_without_weights_takes_the_old_road(nine, prompt):
     assert prompts.arguments(None, SD, InpaintParams(prompt=prompt, prompt_weights=True))["prompt"] == prompt
 
 
+@pytest.mark.slow_but_first
 @pytest.mark.parametrize("prompt", ["(red)1.5 ball", "a red++ ball", "a red-- ball", "(a red ball)0.6"])
 def test_weights_change_the_picture_and_the_library_is_recorded(nine, prompt):
     plain, weighted = run(nine, "a red ball"), run(nine, prompt, prompt_weights=True)

@@ -63,6 +63,7 @@ def test_a_free_half_changes_and_a_bound_half_hardly_does(four):
     assert away[:, : SIDE // 4].mean() < away[:, -SIDE // 4 :].mean() / 2
 
 
+@pytest.mark.slow_but_first
 def test_the_same_soft_mask_gives_the_same_bits_and_leaves_no_trace(inpainter):
     hard = pixels(inpainter, None)
     soft = pixels(inpainter, of(120))

@@ -38,6 +38,7 @@ def test_at_its_ends_it_is_the_one_and_the_other_exactly():
     assert np.allclose(slerp(one, one, 0.5), one)
 
 
+@pytest.mark.slow_but_first
 @pytest.mark.parametrize("strength", [1.0, 0.6])
 def test_a_small_variation_is_a_near_relative_and_a_large_one_a_far_one(inpainter, strength):
     shares = (0.0, 0.02, 0.3, 1.0)

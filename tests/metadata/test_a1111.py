@@ -32,7 +32,7 @@ def parsed(generation):
     return a1111.read(Carried({"parameters": a1111.text_of(generation)}))
 
 
-@settings(max_examples=100, deadline=None)
+@settings(deadline=None)
 @given(generations(prompts=prompts))
 @example(a_generation(prompt="", negative_prompt=""))
 @example(a_generation(prompt="", negative_prompt="only this"))

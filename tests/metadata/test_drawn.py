@@ -132,7 +132,7 @@ parts = st.fixed_dictionaries(
 )
 
 
-@settings(max_examples=80, deadline=None)
+@settings(deadline=None)
 @given(
     st.lists(parts | json_values, max_size=5),
     st.lists(st.lists(st.integers(0, 4), max_size=5) | json_values, max_size=5),

@@ -52,7 +52,7 @@ def is_harmless(found: Imported | None) -> None:
     json.dumps(dict(found.record), allow_nan=False, ensure_ascii=False).encode()
 
 
-@settings(max_examples=60, deadline=None)
+@settings(deadline=None)
 @given(
     st.binary(max_size=300), st.sampled_from([b"", b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff\xe1", b"RIFF\0\0\0\0WEBPVP8X"])
 )
@@ -63,7 +63,7 @@ def test_arbitrary_bytes_never_raise(data, magic):
 @pytest.mark.filterwarnings(
     "ignore:Corrupt EXIF data", "ignore:Invalid APNG", "ignore:Possibly corrupt", "ignore:Truncated"
 )
-@settings(max_examples=100, deadline=None)
+@settings(deadline=None)
 @given(st.data())
 def test_flipped_bytes_and_cut_ends_never_raise(data):
     content = bytearray(data.draw(st.sampled_from([*OURS.values(), *SAMPLES])))
@@ -75,7 +75,7 @@ def test_flipped_bytes_and_cut_ends_never_raise(data):
     is_harmless(read(bytes(content)))
 
 
-@settings(max_examples=100, deadline=None)
+@settings(deadline=None)
 @given(st.data())
 def test_every_reader_takes_any_json_where_it_expects_its_own(data):
     expected = data.draw(
@@ -114,7 +114,7 @@ def _replace_somewhere(data, value):
         return
 
 
-@settings(max_examples=100, deadline=None)
+@settings(deadline=None)
 @given(st.text(max_size=200), st.lists(pairs, max_size=8))
 def test_any_text_in_the_place_of_a1111s_never_raises(prompt, pairs):
     text = f"{prompt}\n{', '.join(f'{key}: {value}' for key, value in pairs)}"

@@ -84,7 +84,7 @@ chunks = st.sampled_from(
 )
 
 
-@settings(max_examples=120, deadline=None)
+@settings(deadline=None)
 @given(st.dictionaries(chunks, objects | st.text(max_size=20), min_size=1, max_size=4))
 def test_any_json_under_any_name_never_raises(texts):
     written = {name: text if isinstance(text, str) else json.dumps(text) for name, text in texts.items()}
@@ -161,19 +161,19 @@ links = st.tuples(st.sampled_from("123456"), st.integers(-1, 3)).map(list)
 nodes = st.fixed_dictionaries({"class_type": kinds, "inputs": st.dictionaries(inputs, links | json_values, max_size=8)})
 
 
-@settings(max_examples=120, deadline=None)
+@settings(deadline=None)
 @given(st.dictionaries(st.sampled_from("123456"), nodes, max_size=6))
 def test_any_graph_with_circles_or_without_is_read_and_never_raises(graph):
     is_harmless(understood(Carried({"prompt": json.dumps(graph)})))
 
 
-@settings(max_examples=60, deadline=None)
+@settings(deadline=None)
 @given(st.binary(max_size=120), st.sampled_from([b"UNICODE\0", b"ASCII\0\0\0", b"JIS\0\0\0\0\0", bytes(8), b""]))
 def test_any_bytes_in_a_comment_are_some_text(data, prefix):
     is_harmless(read(made.jpeg({made.EXIF_IFD: {made.USER_COMMENT: prefix + data}})))
 
 
-@settings(max_examples=60, deadline=None)
+@settings(deadline=None)
 @given(st.text(max_size=60), st.text(max_size=60))
 def test_any_text_in_xmp_never_raises(inner, attribute):
     assert isinstance(xmp.texts_in(f"<x a='{attribute}'>{inner}</x>"), dict)
@@ -256,6 +256,7 @@ def test_many_texts_with_many_objects_are_read_at_once():
     assert time.process_time() - started < 2
 
 
+@pytest.mark.slow_but_first
 @pytest.mark.parametrize(
     "graph",
     [

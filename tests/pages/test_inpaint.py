@@ -85,6 +85,7 @@ def test_a_sample_is_opened_with_one_click(inpaint, studio):
     assert studio.gallery.image(draft(studio, page).source).size[0] >= 640
 
 
+@pytest.mark.slow_but_first
 @pytest.mark.parametrize("format", ["PNG", "JPEG"])
 def test_an_upload_is_decoded_once_however_often_the_page_runs(inpaint, studio, decoded, format):
     size = (1240, 700)  # more than is shown: what is made for the screen is opened too
@@ -140,6 +141,7 @@ def test_samples_are_drawn_beside_an_open_picture_only_when_they_are_asked_for(o
 # The mask ------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_the_canvas_gets_a_small_jpeg_that_fits_the_room(inpaint, hand):
     upload(inpaint(), png(a_picture(1200, 800)))
 

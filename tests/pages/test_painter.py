@@ -76,6 +76,7 @@ def test_the_painter_gets_the_picture_and_no_mask_at_first(page, browser):
     assert Image.open(io.BytesIO(picture)).size == (96, 64)
 
 
+@pytest.mark.slow
 def test_a_large_picture_is_painted_on_at_2048_pixels(inpaint, browser):
     upload(inpaint(), png(Image.new("RGB", (4096, 1000))))
 

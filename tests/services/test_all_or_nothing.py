@@ -106,6 +106,7 @@ def in_parallel(count: int, do) -> list:
         return list(threads.map(run, range(count)))
 
 
+@pytest.mark.slow
 def test_sessions_that_make_and_take_away_the_same_tag_find_one_tag(studio, settings):
     ids = studio.generations.submit(a_request(), count=4)
     studios = [make_studio(settings, FakeInpainter(), Clock()) for _ in range(4)]

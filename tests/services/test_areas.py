@@ -83,6 +83,7 @@ def test_the_steps_of_all_parts_are_counted_on():
     assert denoising == [(step, 8) for step in range(1, 9)]
 
 
+@pytest.mark.slow_but_first
 @pytest.mark.parametrize("params", CHOICES)
 def test_what_was_painted_part_by_part_is_recorded_and_verifies_exact(studio, dispatcher, params):
     [id] = studio.generations.submit(a_request(**params))

@@ -255,6 +255,7 @@ def test_a_new_folder_and_a_new_database_belong_together_from_the_start(studio, 
     assert make_studio(settings, FakeInpainter(), clock).collector.problem() is None
 
 
+@pytest.mark.slow_but_first
 @pytest.mark.parametrize("is_known", [True, False], ids=["another database", "a database of nobody"])
 def test_another_database_on_the_folder_takes_nothing_out_of_it(studio, settings, clock, is_known):
     id = painted(studio)

@@ -173,6 +173,7 @@ def fill(folder: Path) -> None:
                 continue
 
 
+@pytest.mark.slow_but_first
 @pytest.mark.parametrize("has_room", [True, False], ids=["with the reserve", "without"])
 @pytest.mark.parametrize("is_running", [True, False], ids=["running", "started when full"])
 def test_on_a_full_disk_the_gallery_is_looked_at_and_room_is_made(small_disk, is_running, has_room):

@@ -207,6 +207,7 @@ def test_a_late_result_does_not_overwrite_the_one_of_the_worker_that_took_over(s
     assert studio.gallery.get(id).status is Status.SUCCEEDED
 
 
+@pytest.mark.slow
 def test_two_workers_never_paint_the_same_generation(studio, clock, inpainter):
     ids = studio.generations.submit(a_request(), count=20)
     painters = [type(inpainter)() for _ in range(4)]

@@ -109,6 +109,7 @@ def test_of_hundreds_of_children_the_newest_are_shown_and_the_one_that_leads_on(
     assert [node.member.id for node in tree if node.depth == 3] == [chain[3]]
 
 
+@pytest.mark.slow
 def test_a_very_large_family_is_cut_and_still_holds_the_way_to_the_generation(studio, chain):
     for _ in range(8):
         studio.generations.submit(a_request(), count=64, origin=Origin(chain[0], Relation.VARIATION))
@@ -279,6 +280,7 @@ def test_a_picture_that_comes_out_otherwise_is_told_with_the_step_that_parted(st
     assert studio.replays.verdict(replay) is Verdict.DIFFERENT
 
 
+@pytest.mark.slow_but_first
 @pytest.mark.parametrize("steps_done", [0, 1, 2, 3])
 def test_a_restart_between_any_two_steps_loses_nothing(studio, settings, inpainter, clock, chain, steps_done):
     replay_id = studio.replays.start(chain[3])

@@ -102,6 +102,7 @@ def test_both_passes_are_recorded_and_the_conditions_of_each_are_restored():
     assert record["first_pass"]["decoded_sha256"] != record["decoded_sha256"]
 
 
+@pytest.mark.slow_but_first
 @pytest.mark.parametrize("area", AREAS)
 def test_what_was_painted_in_one_or_two_passes_verifies_exactly(studio, dispatcher, area):
     [id] = studio.generations.submit(a_large_request(area=area, colour_match=1.0, keep_threshold=0.1, fill="noise"))

@@ -32,6 +32,7 @@ def test_the_committed_painter_is_what_its_source_builds():
     assert built.stdout == CODE.read_text("utf-8"), "painter.js is not what src/ builds: cd pages/ui && npm run build"
 
 
+@pytest.mark.slow
 def test_the_units_of_the_painter_pass_their_own_tests():
     run = npm("test")
 
