@@ -54,10 +54,10 @@ def before_after(studio: Studio, generation: Generation, key: str) -> None:
     if generation.output is None:
         if not generation.status.is_active:
             st.caption("There is no result. The original and the mask are kept, so you can run it again.")
-        _two(lambda: _screen(gallery, before), lambda: _masked_screen(gallery, generation), before.size)
+        _side_by_side(lambda: _screen(gallery, before), lambda: _masked_screen(gallery, generation), before.size)
         return
     if generation.is_imported_picture:
-        _alone(_screen(gallery, _result(generation, "Picture")), before.size)
+        _single_picture(_screen(gallery, _result(generation, "Picture")), before.size)
         return
     after = _result(generation, "After")
     with _controls():
@@ -65,14 +65,14 @@ def before_after(studio: Studio, generation: Generation, key: str) -> None:
         part = _part(before.size, generation.painted_part, key)
     with shown_errors():
         if view == MASK:
-            _two(
+            _side_by_side(
                 lambda: _screen(gallery, after, part),
                 lambda: _masked_screen(gallery, generation, part),
                 after.size,
                 part,
             )
         elif view == RESULT:
-            _alone(_screen(gallery, after, part), part.size if part else after.size)
+            _single_picture(_screen(gallery, after, part), part.size if part else after.size)
         elif view == DIFFERENCE:
             _difference(gallery, before, after, part, key)
         elif view == SIDE_BY_SIDE:
@@ -96,7 +96,7 @@ def comparison(studio: Studio, left_id: str, right_id: str) -> None:
         _choices_that_differ(left, right)
 
 
-def laid_over(gallery: Gallery, left: Shown, right: Shown, key: str) -> None:
+def overlay_slider(gallery: Gallery, left: Shown, right: Shown, key: str) -> None:
     """Two pictures of one size with a divider between them, and nothing to choose."""
     _slider(gallery, left, right, None, key, 0.5)
 
@@ -278,14 +278,14 @@ def _slider(gallery: Gallery, left: Shown, right: Shown, part: Bounds | None, ke
 
 
 def _side_by_side(gallery: Gallery, left: Shown, right: Shown, part: Bounds | None, key: str) -> None:
-    _two(lambda: _screen(gallery, left, part), lambda: _screen(gallery, right, part), left.size, part)
+    _side_by_side(lambda: _screen(gallery, left, part), lambda: _screen(gallery, right, part), left.size, part)
 
 
 def _difference(gallery: Gallery, left: Shown, right: Shown, part: Bounds | None, key: str) -> None:
     with st.spinner("Comparing all pixels", show_time=True):
         heat, difference = _measured(gallery, left.key, right.key, part.box if part else None)
     words = "Difference: black = identical, brighter = larger difference"
-    _alone((heat, words, "Where the two pictures differ"), part.size if part else left.size)
+    _single_picture((heat, words, "Where the two pictures differ"), part.size if part else left.size)
     _numbers(difference, "of this part" if part else "of the picture")
 
 
@@ -308,17 +308,19 @@ Picture = tuple[bytes, str, str]
 """The file, what stands under it, and what it shows for those who do not see it."""
 
 
-def _alone(picture: Picture, shape: Size) -> None:
+def _single_picture(picture: Picture, shape: Size) -> None:
     """As wide as there is room, but no taller than a screen leaves room for."""
     file, title, alt = picture
     with st.container(width=max(120, round(TALLEST_PX * shape.width / shape.height))):
         st.image(file, caption=title, alt=alt, width="stretch")
 
 
-def _two(left: Callable[[], Picture], right: Callable[[], Picture], size: Size, part: Bounds | None = None) -> None:
+def _side_by_side(
+    left: Callable[[], Picture], right: Callable[[], Picture], size: Size, part: Bounds | None = None
+) -> None:
     for column, picture in zip(st.columns(2), (left, right), strict=True):
         with column, shown_errors():
-            _alone(picture(), part.size if part else size)
+            _single_picture(picture(), part.size if part else size)
 
 
 # Pictures for the screen ---------------------------------------------------------------------------------------

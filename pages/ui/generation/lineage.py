@@ -12,7 +12,7 @@ from core.domain.geometry import Size
 from core.domain.replay import Replay
 from pages.ui.components.family_tree import TreeRow, family_tree
 from pages.ui.components.gallery_grid import NO_PROMPT, STATUS_TITLES, TITLE_SHOWN
-from pages.ui.generation.compare import Shown, laid_over
+from pages.ui.generation.compare import Shown, overlay_slider
 from pages.ui.shell import state
 from pages.ui.shell.actions import action_button
 from pages.ui.shell.links import GALLERY_PAGE
@@ -108,7 +108,7 @@ def _along(studio: Studio, generation: Generation, family: Family) -> None:
         f"Step {n}": beginning(member.name or "", TITLE_SHOWN) or NO_PROMPT for n, member in enumerate(family.chain, 1)
     }
     left, right = (Shown(keys[at], size, at, f"{at}: {names[at]}") for at in (left_at, right_at))
-    laid_over(studio.gallery, left, right, f"along-{generation.id}")
+    overlay_slider(studio.gallery, left, right, f"along-{generation.id}")
 
 
 # The tree ------------------------------------------------------------------------------------------------------
