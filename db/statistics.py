@@ -1,4 +1,4 @@
-"""What was made, in numbers."""
+"""Statistics: counts and run times."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from sqlalchemy import func, select
 
 from core.domain.gallery_filter import GalleryFilter
 from core.domain.generation import Status, Verdict
-from core.domain.statistics import BINS_PER_E, Durations, Made, Pace, Run, Work
+from core.domain.statistics import BINS_PER_E, DailyCount, Durations, PastRun, RunTimes, Workload
 from db.filters import conditions, within_days
 from db.mapping import EPOCH, MICROSECOND, params_of, record_of
 from db.repo import Repo
@@ -22,7 +22,7 @@ DAY = timedelta(days=1) // MICROSECOND
 
 
 class StatisticsRepo(Repo):
-    def latest_runs(self, model: str, device: str, limit: int) -> list[Run]:
+    def latest_runs(self, model: str, device: str, limit: int) -> list[PastRun]:
         """The newest successes of this model on this device, newest first; none that was imported."""
         query = (
             select(Row.params_json, Row.record_json, Row.runtime_s)
@@ -47,7 +47,7 @@ class StatisticsRepo(Repo):
         with self._sessions() as session:
             return list(session.scalars(query))
 
-    def paces(self, filter: GalleryFilter) -> list[Pace]:
+    def run_times(self, filter: GalleryFilter) -> list[RunTimes]:
         """How long the successes of this installation took. Of the filter, text and tags are not asked."""
         bin = func.round(func.ln(Row.runtime_s) * BINS_PER_E)
         work = (Row.model, Row.device, Row.num_inference_steps, Row.working_px)
@@ -61,9 +61,9 @@ class StatisticsRepo(Repo):
         with self._sessions() as session:
             for model, device, steps, px, bin_, n in session.execute(query):
                 bins[model, device, steps, px][int(bin_)] = n
-        return [Pace(*of, Durations(counted)) for of, counted in bins.items()]
+        return [RunTimes(*of, Durations(counted)) for of, counted in bins.items()]
 
-    def made(self, filter: GalleryFilter) -> list[Made]:
+    def daily_counts(self, filter: GalleryFilter) -> list[DailyCount]:
         """What became of the generations of each day. Of the filter, text and tags are not asked."""
         by = (Row.number // DAY, Row.status, Row.verdict)
         query = (
@@ -75,20 +75,22 @@ class StatisticsRepo(Repo):
         )
         with self._sessions() as session:
             return [
-                Made((EPOCH + timedelta(days=day)).date(), Status(status), Verdict(verdict) if verdict else None, n)
+                DailyCount(
+                    (EPOCH + timedelta(days=day)).date(), Status(status), Verdict(verdict) if verdict else None, n
+                )
                 for day, status, verdict, n in session.execute(query)
             ]
 
 
-def _run(row: Any) -> Run | None:
+def _run(row: Any) -> PastRun | None:
     """None if the record does not say how large the part was that went through the model."""
     params, record = params_of(row.params_json), record_of(row.record_json)
     if record.working_size is None:
         return None
     # Of a mask that was painted part by part the steps, too, are told for one of them.
     passes = len(record.parts) or 1
-    return Run(
-        work=Work.of(params, record.working_size.pixels),
+    return PastRun(
+        work=Workload.of(params, record.working_size.pixels),
         side_px=params.size,
         runtime_s=row.runtime_s / passes,
         denoise_s=record.inpainter.denoise_s,

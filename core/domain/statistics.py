@@ -58,7 +58,7 @@ class Durations:
 
 
 @dataclass(frozen=True, slots=True)
-class Pace:
+class RunTimes:
     """How long runs took that had the same to do. working_px: pixels through the model; None where not recorded."""
 
     model: str
@@ -69,7 +69,7 @@ class Pace:
 
 
 @dataclass(frozen=True, slots=True)
-class Made:
+class DailyCount:
     """How many generations of one day (UTC) ended like this, and have this newest verdict."""
 
     day: date
@@ -79,7 +79,7 @@ class Made:
 
 
 @dataclass(frozen=True, slots=True)
-class Work:
+class Workload:
     """What decides how long a run takes, on one device with one model.
 
     steps: really run. calls: of the model in a step, 2 with guidance (once with the prompt, once without).
@@ -92,10 +92,10 @@ class Work:
     scheduler: str
 
     @classmethod
-    def of(cls, params: InpaintParams, pixels: float) -> Work:
+    def of(cls, params: InpaintParams, pixels: float) -> Workload:
         return cls(params.effective_steps, 2 if params.guidance_scale > 1 else 1, pixels, params.scheduler)
 
-    def distance(self, other: Work) -> float:
+    def distance(self, other: Workload) -> float:
         """0 for equal work; sums the logarithms of the ratios, as a factor errs the same way at any size."""
         ratios = ((self.steps, other.steps), (self.calls, other.calls), (self.pixels, other.pixels))
         apart = sum(abs(math.log(mine / theirs)) for mine, theirs in ratios)
@@ -103,18 +103,18 @@ class Work:
 
 
 @dataclass(frozen=True, slots=True)
-class Run:
+class PastRun:
     """One finished run. runtime_s: all of it; denoise_s: its steps alone, where recorded.
 
     side_px: the working size that was asked for, of which a crop that is not square takes less.
     """
 
-    work: Work
+    work: Workload
     side_px: int
     runtime_s: float
     denoise_s: float | None = None
 
-    def scaled_to(self, work: Work) -> float:
+    def scaled_to(self, work: Workload) -> float:
         """Seconds that this work would take at the pace of this run.
 
         Steps cost in proportion to their number, the model's calls and the pixels; what comes before and after them
@@ -126,7 +126,7 @@ class Run:
         return steps_s * longer * larger + (self.runtime_s - steps_s) * larger
 
 
-def estimate_s(runs: Sequence[Run], params: InpaintParams) -> float | None:
+def estimate_s(runs: Sequence[PastRun], params: InpaintParams) -> float | None:
     """Seconds of painting to expect, from runs of the same model on the same device, newest first. None without any.
 
     The median of the runs that are nearest in what they had to do, each scaled to what is asked for. Nearest, as
@@ -136,7 +136,7 @@ def estimate_s(runs: Sequence[Run], params: InpaintParams) -> float | None:
     if not runs:
         return None
     filled = median(run.work.pixels / run.side_px**2 for run in runs)
-    wanted = Work.of(params, params.size**2 * filled)
+    wanted = Workload.of(params, params.size**2 * filled)
     # sorted keeps the order of equals: the newer runs win.
     nearest = sorted(runs, key=lambda run: run.work.distance(wanted))[:NEAREST]
     return median(run.scaled_to(wanted) for run in nearest)

@@ -8,7 +8,7 @@ from statistics import median
 
 from core.domain.gallery_filter import GalleryFilter
 from core.domain.params import InpaintParams
-from core.domain.statistics import NEAREST, Made, Pace, estimate_s
+from core.domain.statistics import NEAREST, DailyCount, RunTimes, estimate_s
 from db.statistics import StatisticsRepo
 
 LOADED_S = 0.05
@@ -24,13 +24,13 @@ class Statistics:
 
     repo: StatisticsRepo
 
-    def paces(self, filter: GalleryFilter) -> Sequence[Pace]:
+    def run_times(self, filter: GalleryFilter) -> Sequence[RunTimes]:
         """How long what was finished here took, for each model, device, number of steps and working size."""
-        return self.repo.paces(filter)
+        return self.repo.run_times(filter)
 
-    def made(self, filter: GalleryFilter) -> Sequence[Made]:
+    def daily_counts(self, filter: GalleryFilter) -> Sequence[DailyCount]:
         """How many generations of each day ended how, by day; days without any are left out."""
-        return self.repo.made(filter)
+        return self.repo.daily_counts(filter)
 
     def estimate_s(self, params: InpaintParams, device: str) -> float | None:
         """Seconds that painting this once will take, without waiting and loading. None if nothing like it ever ran.

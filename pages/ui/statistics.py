@@ -13,7 +13,7 @@ import streamlit as st
 from core.bootstrap import Studio
 from core.domain.gallery_filter import FILTERS, UNVERIFIED, GalleryFilter
 from core.domain.generation import Status
-from core.domain.statistics import Durations, Made, Pace
+from core.domain.statistics import DailyCount, Durations, RunTimes
 from pages.ui.components.gallery_grid import STATUS_TITLES
 from pages.ui.shell import address, state
 from pages.ui.shell.links import GALLERY_PAGE, INPAINT_PAGE
@@ -50,21 +50,23 @@ def statistics_view(studio: Studio) -> None:
         _nothing_yet()
         return
     asked = _asked_for(studio)
-    made, paces = _counted(studio, asked, studio.database_title, studio.gallery.count())
-    if not made:
+    daily, run_times = _counted(studio, asked, studio.database_title, studio.gallery.count())
+    if not daily:
         st.info("Nothing matches. Choose a longer period or other models.", icon=":material/search:")
         return
-    _totals(made, paces)
-    _durations(studio, paces)
-    _days(made)
-    _endings(made)
+    _totals(daily, run_times)
+    _durations(studio, run_times)
+    _days(daily)
+    _endings(daily)
     st.caption("Without the trash; times without imported pictures. Days are in UTC.")
 
 
 @st.cache_data(ttl=FRESH_S, max_entries=32, show_spinner="Counting", hash_funcs={GalleryFilter: repr})
-def _counted(_studio: Studio, asked: GalleryFilter, database: str, count: int) -> tuple[Sequence[Made], Sequence[Pace]]:
+def _counted(
+    _studio: Studio, asked: GalleryFilter, database: str, count: int
+) -> tuple[Sequence[DailyCount], Sequence[RunTimes]]:
     """database, count: another gallery, or one with a new row, is counted anew."""
-    return _studio.statistics.made(asked), _studio.statistics.paces(asked)
+    return _studio.statistics.daily_counts(asked), _studio.statistics.run_times(asked)
 
 
 def _nothing_yet() -> None:
@@ -115,11 +117,11 @@ def _ask() -> None:
 # The parts, from top to bottom ---------------------------------------------------------------------------------
 
 
-def _totals(made: Sequence[Made], paces: Sequence[Pace]) -> None:
-    statuses = _summed(made, lambda m: m.status)
+def _totals(daily: Sequence[DailyCount], run_times: Sequence[RunTimes]) -> None:
+    statuses = _summed(daily, lambda m: m.status)
     all_of_it, succeeded = sum(statuses.values()), statuses[Status.SUCCEEDED]
     ended = sum(n for status, n in statuses.items() if not status.is_active)
-    durations = Durations.together(pace.durations for pace in paces)
+    durations = Durations.together(times.durations for times in run_times)
     with st.container(horizontal=True):
         st.metric("Generations", f"{all_of_it:,}", width=160)
         st.metric("Succeeded", f"{succeeded / ended:.1%}" if ended else "none ended yet", width=160)
@@ -128,21 +130,23 @@ def _totals(made: Sequence[Made], paces: Sequence[Pace]) -> None:
             st.metric("Time painted", duration(durations.total_s), width=200)
 
 
-def _durations(studio: Studio, paces: Sequence[Pace]) -> None:
+def _durations(studio: Studio, run_times: Sequence[RunTimes]) -> None:
     st.header("Run time")
-    if not paces:
+    if not run_times:
         st.caption("No finished runs yet.")
         return
-    rows = _grouped(paces, lambda pace: (pace.model, pace.device))
+    rows = _grouped(run_times, lambda times: (times.model, times.device))
     left, right = st.columns(2, gap="large")
     with left:
         # One without steps, such as content fill, has a number of them on record all the same.
-        without = {model for model in {pace.model for pace in paces} if STEPS in studio.recommendations.unused(model)}
-        stepped = [pace for pace in paces if pace.model not in without]
-        _pace_chart(stepped, "Steps", lambda pace: pace.steps, "By steps")
+        without = {
+            model for model in {times.model for times in run_times} if STEPS in studio.recommendations.unused(model)
+        }
+        stepped = [times for times in run_times if times.model not in without]
+        _run_time_chart(stepped, "Steps", lambda times: times.steps, "By steps")
     with right:
-        sized = [pace for pace in paces if pace.working_px]
-        _pace_chart(
+        sized = [times for times in run_times if times.working_px]
+        _run_time_chart(
             sized, "Processing resolution (px, side of a square)", lambda p: round(sqrt(p.working_px or 0)), "By size"
         )
     if len(rows) > SERIES:
@@ -165,10 +169,12 @@ def _durations(studio: Studio, paces: Sequence[Pace]) -> None:
     )
 
 
-def _pace_chart(paces: Sequence[Pace], title: str, x: Callable[[Pace], int], heading: str) -> None:
-    """The median of each model on each device, over what x takes from a pace."""
-    shown = list(_grouped(paces, _series))[:SERIES]
-    found = _grouped([pace for pace in paces if _series(pace) in shown], lambda pace: (_series(pace), x(pace)))
+def _run_time_chart(run_times: Sequence[RunTimes], title: str, x: Callable[[RunTimes], int], heading: str) -> None:
+    """The median of each model on each device, over what x takes from its run times."""
+    shown = list(_grouped(run_times, _series))[:SERIES]
+    found = _grouped(
+        [times for times in run_times if _series(times) in shown], lambda times: (_series(times), x(times))
+    )
     points = [
         {"of": series, "x": at, "seconds": round(durations.within_s(0.5), 3), "runs": durations.count}
         for (series, at), durations in sorted(found.items())
@@ -200,14 +206,14 @@ def _pace_chart(paces: Sequence[Pace], title: str, x: Callable[[Pace], int], hea
         _table([{columns[name]: value for name, value in point.items()} for point in points], heading)
 
 
-def _series(pace: Pace) -> str:
-    return f"{pace.model}, {pace.device}"
+def _series(times: RunTimes) -> str:
+    return f"{times.model}, {times.device}"
 
 
-def _days(made: Sequence[Made]) -> None:
-    first, last = made[0].day, made[-1].day
+def _days(daily: Sequence[DailyCount]) -> None:
+    first, last = daily[0].day, daily[-1].day
     unit, begins = _unit(first, last)
-    counts = _summed(made, lambda m: (begins(m.day), m.status))
+    counts = _summed(daily, lambda m: (begins(m.day), m.status))
     st.header("Activity")
     bars = [
         {"day": day.isoformat(), "status": STATUS_TITLES[status], "n": n} for (day, status), n in sorted(counts.items())
@@ -257,16 +263,16 @@ def _unit(first: date, last: date) -> tuple[str, Callable[[date], date]]:
     return "yearmonth", lambda day: day.replace(day=1)
 
 
-def _endings(made: Sequence[Made]) -> None:
+def _endings(daily: Sequence[DailyCount]) -> None:
     left, right = st.columns(2, gap="large")
     with left:
         st.header("Outcomes")
         # Of those that ended, as above: what still waits has not succeeded, and has not failed either.
-        statuses = _summed([m for m in made if not m.status.is_active], lambda m: m.status)
+        statuses = _summed([m for m in daily if not m.status.is_active], lambda m: m.status)
         _shares([(STATUS_TITLES[s], statuses[s], {"status": s}) for s in Status if statuses[s]])
     with right:
         st.header("Verification results")
-        verdicts = _summed([m for m in made if m.status is Status.SUCCEEDED], lambda m: m.verdict or UNVERIFIED)
+        verdicts = _summed([m for m in daily if m.status is Status.SUCCEEDED], lambda m: m.verdict or UNVERIFIED)
         _shares(
             [
                 (title, verdicts[v], {"status": Status.SUCCEEDED, "verdict": v})
@@ -296,18 +302,18 @@ def _with_choices(query: Mapping[str, str]) -> dict[str, str | list[str]]:
 # What they are made of -----------------------------------------------------------------------------------------
 
 
-def _summed(made: Sequence[Made], key: Callable[[Made], Hashable]) -> Counter[Any]:
+def _summed(daily: Sequence[DailyCount], key: Callable[[DailyCount], Hashable]) -> Counter[Any]:
     counts: Counter[Any] = Counter()
-    for m in made:
+    for m in daily:
         counts[key(m)] += m.count
     return counts
 
 
-def _grouped(paces: Sequence[Pace], key: Callable[[Pace], Any]) -> dict[Any, Durations]:
+def _grouped(run_times: Sequence[RunTimes], key: Callable[[RunTimes], Any]) -> dict[Any, Durations]:
     """The most used first."""
     groups: dict[Any, list[Durations]] = defaultdict(list)
-    for pace in paces:
-        groups[key(pace)].append(pace.durations)
+    for times in run_times:
+        groups[key(times)].append(times.durations)
     together = {group: Durations.together(durations) for group, durations in groups.items()}
     return dict(sorted(together.items(), key=lambda item: -item[1].count))
 

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from core.domain.params import InpaintParams
-from core.domain.statistics import NEAREST, Durations, Run, Work, estimate_s
+from core.domain.statistics import NEAREST, Durations, PastRun, Workload, estimate_s
 
 A_STEP_S = 2.0
 
@@ -19,8 +19,8 @@ def params(steps: int = 20, guidance: float = 7.5, size: int = 512, **more) -> I
     return InpaintParams(num_inference_steps=steps, guidance_scale=guidance, size=size, **more)
 
 
-def a_run(asked: InpaintParams, runtime_s: float, *, filled: float = 1.0, denoise_s: float | None = None) -> Run:
-    return Run(Work.of(asked, asked.size**2 * filled), asked.size, runtime_s, denoise_s)
+def a_run(asked: InpaintParams, runtime_s: float, *, filled: float = 1.0, denoise_s: float | None = None) -> PastRun:
+    return PastRun(Workload.of(asked, asked.size**2 * filled), asked.size, runtime_s, denoise_s)
 
 
 some_params = st.builds(
@@ -70,7 +70,7 @@ def test_twice_the_steps_take_twice_the_time_where_only_the_whole_is_known(run, 
 def test_an_estimate_lies_within_what_the_runs_themselves_come_to(runs):
     asked = params()
 
-    scaled = [run.scaled_to(Work.of(asked, asked.size**2)) for run in runs]
+    scaled = [run.scaled_to(Workload.of(asked, asked.size**2)) for run in runs]
 
     assert min(scaled) * (1 - 1e-9) <= estimate_s(runs, asked) <= max(scaled) * (1 + 1e-9)
 

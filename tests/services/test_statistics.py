@@ -85,15 +85,15 @@ def test_what_took_how_long_is_told_apart_by_model_device_steps_and_working_size
     rewrite(studio, painted(studio, num_inference_steps=8), runtime_s=9.0)
     rewrite(studio, painted(studio, model="sd15-inpainting", size=128), runtime_s=60.0)
 
-    paces = studio.statistics.paces(GalleryFilter())
+    run_times = studio.statistics.run_times(GalleryFilter())
 
-    found = {(p.model, p.device, p.steps): (p.durations.count, p.durations.within_s(0.5)) for p in paces}
+    found = {(p.model, p.device, p.steps): (p.durations.count, p.durations.within_s(0.5)) for p in run_times}
     assert found == {
         ("pocket-inpaint", "cpu", 4): (3, pytest.approx(2, rel=0.01)),
         ("pocket-inpaint", "cpu", 8): (1, pytest.approx(9, rel=0.01)),
         ("sd15-inpainting", "cpu", 4): (1, pytest.approx(60, rel=0.01)),
     }
-    sizes = {p.model: p.working_px for p in paces}
+    sizes = {p.model: p.working_px for p in run_times}
     assert sizes["sd15-inpainting"] == 4 * sizes["pocket-inpaint"] == 128 * 96
 
 
@@ -108,10 +108,12 @@ def test_paces_and_days_follow_the_filter_and_leave_the_trash_and_what_was_impor
     studio.dispatcher.drain()
 
     def made(**filter) -> list[tuple]:
-        return [(m.day.day, m.status, m.verdict, m.count) for m in studio.statistics.made(GalleryFilter(**filter))]
+        return [
+            (m.day.day, m.status, m.verdict, m.count) for m in studio.statistics.daily_counts(GalleryFilter(**filter))
+        ]
 
     def runs(**filter) -> int:
-        return sum(p.durations.count for p in studio.statistics.paces(GalleryFilter(**filter)))
+        return sum(p.durations.count for p in studio.statistics.run_times(GalleryFilter(**filter)))
 
     assert made() == [(1, "succeeded", "EXACT", 1), (3, "failed", None, 1), (3, "succeeded", None, 3)]
     assert made(since=date(2026, 1, 2), models=("pocket-inpaint",)) == [
@@ -129,4 +131,4 @@ def test_paces_and_days_follow_the_filter_and_leave_the_trash_and_what_was_impor
 
 
 def test_an_empty_gallery_has_no_numbers(studio):
-    assert (studio.statistics.paces(GalleryFilter()), studio.statistics.made(GalleryFilter())) == ([], [])
+    assert (studio.statistics.run_times(GalleryFilter()), studio.statistics.daily_counts(GalleryFilter())) == ([], [])
