@@ -54,7 +54,7 @@ def before_after(studio: Studio, generation: Generation, key: str) -> None:
     if generation.output is None:
         if not generation.status.is_active:
             st.caption("There is no result. The original and the mask are kept, so you can run it again.")
-        _side_by_side(lambda: _screen(gallery, before), lambda: _masked_screen(gallery, generation), before.size)
+        _two_columns(lambda: _screen(gallery, before), lambda: _masked_screen(gallery, generation), before.size)
         return
     if generation.is_imported_picture:
         _single_picture(_screen(gallery, _result(generation, "Picture")), before.size)
@@ -65,7 +65,7 @@ def before_after(studio: Studio, generation: Generation, key: str) -> None:
         part = _part(before.size, generation.painted_part, key)
     with shown_errors():
         if view == MASK:
-            _side_by_side(
+            _two_columns(
                 lambda: _screen(gallery, after, part),
                 lambda: _masked_screen(gallery, generation, part),
                 after.size,
@@ -278,7 +278,7 @@ def _slider(gallery: Gallery, left: Shown, right: Shown, part: Bounds | None, ke
 
 
 def _side_by_side(gallery: Gallery, left: Shown, right: Shown, part: Bounds | None, key: str) -> None:
-    _side_by_side(lambda: _screen(gallery, left, part), lambda: _screen(gallery, right, part), left.size, part)
+    _two_columns(lambda: _screen(gallery, left, part), lambda: _screen(gallery, right, part), left.size, part)
 
 
 def _difference(gallery: Gallery, left: Shown, right: Shown, part: Bounds | None, key: str) -> None:
@@ -315,7 +315,7 @@ def _single_picture(picture: Picture, shape: Size) -> None:
         st.image(file, caption=title, alt=alt, width="stretch")
 
 
-def _side_by_side(
+def _two_columns(
     left: Callable[[], Picture], right: Callable[[], Picture], size: Size, part: Bounds | None = None
 ) -> None:
     for column, picture in zip(st.columns(2), (left, right), strict=True):
