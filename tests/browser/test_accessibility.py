@@ -225,8 +225,8 @@ def test_on_a_phone_one_button_holds_what_can_be_done_with_the_selected(visit, f
     wait_until(button.is_enabled, "something can be done")
     button.tap()
 
-    for deed in ("Re-run", "Verify", "Export", "Move to trash", "Favourite"):
-        page.get_by_role("button", name=deed, exact=True).wait_for()
+    for action in ("Re-run", "Verify", "Export", "Move to trash", "Favourite"):
+        page.get_by_role("button", name=action, exact=True).wait_for()
 
 
 def test_the_keyboard_is_back_at_the_button_when_its_dialog_is_closed(visit):

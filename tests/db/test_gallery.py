@@ -381,7 +381,7 @@ def test_without_a_search_index_words_are_found_all_the_same(repo):
 # Organising ----------------------------------------------------------------------------------------------------
 
 
-DEEDS = [
+ACTIONS = [
     lambda repo, some: repo.change(some, favourite=True),
     lambda repo, some: repo.change(some, rating=4),
     lambda repo, some: repo.change(some, rating=None, notes="nothing red"),
@@ -404,7 +404,7 @@ def test_counts_and_search_index_stay_true_whatever_is_done(repo, data):
     for _ in range(data.draw(st.integers(0, 12)) if ids else 0):
         some = data.draw(st.lists(st.sampled_from(ids), min_size=1, max_size=5))
         some = [id for id in some if exists(repo, id)]
-        data.draw(st.sampled_from(DEEDS))(repo, some)
+        data.draw(st.sampled_from(ACTIONS))(repo, some)
 
     with repo._engine.begin() as connection:
         values = (

@@ -128,12 +128,12 @@ def _filled(chance: random.Random, word: str, folder: Path, ids: list[str]) -> s
 
 def _strange(chance: random.Random, words: list[str], folder: Path) -> str:
     files = ("empty.png", "fifo", "missing", "hostile.png", ".", "photo.png/x", "x" * 300 + ".png", "out.gif", "link")
-    deed = chance.randrange(4)
-    if deed == 0:
+    action = chance.randrange(4)
+    if action == 0:
         return str(folder / chance.choice(files))
-    if deed == 1:
+    if action == 1:
         return chance.choice(("/dev/null", "/dev/zero", "/dev/full", "/proc/self/mem", "/proc/nothing/x.png"))
-    if deed == 2:
+    if action == 2:
         return chance.choice(TEXTS)
     return mutated_text(chance, chance.choice(words))[:20_000] if chance.random() < 0.5 else str(chance.choice(NUMBERS))
 

@@ -25,7 +25,7 @@ from typing import Any
 from core.domain.errors import StudioError
 
 Say = Callable[..., None]
-Deed = Callable[[Say], object]
+Action = Callable[[Say], object]
 
 LONGEST_LINE = 1_000
 
@@ -115,14 +115,14 @@ class Child:
     Forked, so that each costs milliseconds: the parent has imported everything, and has opened no database.
     """
 
-    def __init__(self, deed: Deed) -> None:
+    def __init__(self, action: Action) -> None:
         self.said: list[dict[str, Any]] = []
         self._text = b""
         self._pipe, into = os.pipe()
         self.pid = os.fork()
         if self.pid == 0:
             os.close(self._pipe)
-            _live(deed, into)
+            _live(action, into)
         os.close(into)
 
     def until(self, seconds: float, word: str | None = None) -> bool:
@@ -159,15 +159,15 @@ class Child:
         return [line[word] for line in self.said if word in line]
 
 
-def in_child(deed: Deed) -> list[dict[str, Any]]:
+def in_child(action: Action) -> list[dict[str, Any]]:
     """What must not be done here, such as opening a database. Ends the program if it does not work."""
-    child = Child(deed)
+    child = Child(action)
     if child.end():
         raise SystemExit(f"the harness cannot prepare itself: {child.said[-1:]}")
     return child.said
 
 
-def _live(deed: Deed, into: int) -> None:
+def _live(action: Action, into: int) -> None:
     """The child's whole life. It never comes back to the code of its parent."""
     code = 1
     try:
@@ -176,7 +176,7 @@ def _live(deed: Deed, into: int) -> None:
         log = logging.getLogger()
         log.handlers[:] = [_Telling(into)]
         log.setLevel(logging.WARNING)
-        deed(lambda **words: _say(into, words))
+        action(lambda **words: _say(into, words))
         code = 0
     except StudioError as error:
         _say(into, {"refused": f"{error.code}: {error}"})

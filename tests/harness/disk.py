@@ -19,8 +19,8 @@ from pathlib import Path
 
 from core.dispatch.threads import ThreadDispatcher
 from core.domain.gallery_filter import GalleryFilter
+from tests.harness.actions import Artist
 from tests.harness.common import Child, Say, Tally, chances, in_child, keep, main, work_folder
-from tests.harness.deeds import Artist
 from tests.harness.folder import stock
 from tests.harness.laws import checked, each
 from tests.harness.studio import a_template, everything, open_studio
@@ -33,7 +33,7 @@ SHARED = 32_768
 """Bytes of the index of SQLite's log. A limit counts for each file of the process, wherever it is: below this one no
 database can be opened at all, which is more than what a full disk does."""
 
-DEEDS = ("submit", "sheet", "import_bundle", "draft", "tag", "presets", "verify", "rerun", "check")
+ACTIONS = ("submit", "sheet", "import_bundle", "draft", "tag", "presets", "verify", "rerun", "check")
 DELETIONS = ("trash", "delete", "trash_and_delete", "empty_trash", "free")
 LIFE_S = 60.0
 
@@ -91,12 +91,12 @@ def _live(say: Say, folder: Path, template: Path, seed: Sequence[int], disk: Dis
         studio.gallery.image(row.source)
     studio.gallery.facets(GalleryFilter())
     say(opened=len(rows))
-    chance = chances("disk deeds", *seed)
+    chance = chances("disk actions", *seed)
     artist = Artist(studio, chance, say, folder, template.read_bytes())
-    for deed in chance.sample(DEEDS, 6):
-        artist.do(deed)
-    for deed in DELETIONS:
-        artist.do(deed)
+    for action in chance.sample(ACTIONS, 6):
+        artist.do(action)
+    for action in DELETIONS:
+        artist.do(action)
     say(left=len(everything(studio)), lived=True)
 
 

@@ -4,7 +4,7 @@ First by chance: all open the same folder at the same moment, in turn an empty o
 submits, paints, trashes, deletes for good, empties the trash, sweeps drafts, checks and repairs, imports, and makes and
 drops the same tag, with random pauses around each call of the store and of the database, until so many rows have been
 submitted as --count says. Then by plan: one process is held before or after its nth such call, and another one does
-its whole deed there; as many times again.
+its whole action there; as many times again.
 """
 
 from __future__ import annotations
@@ -19,13 +19,13 @@ from pathlib import Path
 from typing import Any
 
 from tests.harness import interleaving
+from tests.harness.actions import TOGETHER, Artist, drawn
 from tests.harness.common import Child, Say, Tally, chances, in_child, keep, main, work_folder
-from tests.harness.deeds import TOGETHER, Artist, drawn
 from tests.harness.laws import all_in, checked, each
 from tests.harness.points import around_calls
 from tests.harness.studio import Clock, a_template, drain, grow_old, open_studio
 
-MOST_DEEDS = 40
+MOST_ACTIONS = 40
 ROUND_S = 120.0
 PAUSES, LONGEST_PAUSE_S = 0.1, 0.03
 
@@ -65,7 +65,7 @@ def run(tally: Tally, options: argparse.Namespace) -> None:
                         _work,
                         folder=folder,
                         template=template,
-                        deeds=min(MOST_DEEDS, options.count),
+                        actions=min(MOST_ACTIONS, options.count),
                         who=(options.seed, number, n),
                     )
                 )
@@ -90,20 +90,20 @@ def _by_plan(
     folder = first.with_name("plan")
     for number in range(options.count):
         chance = chances("plan", options.seed, number)
-        deed, other = chance.choice(interleaving.DEEDS), chance.choice(MEANWHILE)
-        nth = chance.randint(1, interleaving.calls_of(deed, first, folder, template))
-        name = f"{deed} held at its call {nth}, meanwhile {other}"
+        action, other = chance.choice(interleaving.ACTIONS), chance.choice(MEANWHILE)
+        nth = chance.randint(1, interleaving.calls_of(action, first, folder, template))
+        name = f"{action} held at its call {nth}, meanwhile {other}"
         shutil.copytree(first, folder)
         meanwhile = interleaving.in_another_process(other, template)
         child = Child(
-            partial(interleaving.held, folder=folder, template=template, deed=deed, nth=nth, meanwhile=meanwhile)
+            partial(interleaving.held, folder=folder, template=template, action=action, nth=nth, meanwhile=meanwhile)
         )
         child.end(ROUND_S)
         tally.facts["interleaved"] += len(each(child.said, "held"))
         said = [*before, *child.said]
         _tell(tally, name, said)
         if checked(tally, name, folder, said):
-            keep(options, folder, f"plan-{deed}-{nth}-{other}")
+            keep(options, folder, f"plan-{action}-{nth}-{other}")
         shutil.rmtree(folder)
 
 
@@ -112,20 +112,20 @@ def stock(say: Say, folder: Path, template: Path) -> None:
     clock = Clock(timedelta(days=-7))
     studio = open_studio(folder, say, clock=clock)
     artist = Artist(studio, chances("stock"), say, folder, template.read_bytes(), clock)
-    for deed in ("submit", "sheet", "import_bundle", "draft"):
-        artist.do(deed)
+    for action in ("submit", "sheet", "import_bundle", "draft"):
+        artist.do(action)
     drain(studio)
     artist.do("trash")
     grow_old(folder)
 
 
-def _work(say: Say, folder: Path, template: Path, deeds: int, who: tuple[int, ...]) -> None:
+def _work(say: Say, folder: Path, template: Path, actions: int, who: tuple[int, ...]) -> None:
     chance, pauses = chances("folder", *who), chances("pauses", *who)
     around_calls(lambda: time.sleep(pauses.uniform(0, LONGEST_PAUSE_S)) if pauses.random() < PAUSES else None)
     artist = Artist(open_studio(folder, say), chance, say, folder, template.read_bytes())
-    for deed in ["submit", "paint", "import_bundle", *drawn(chance, TOGETHER, deeds)]:
-        artist.do(deed)
-        say(did=deed)
+    for action in ["submit", "paint", "import_bundle", *drawn(chance, TOGETHER, actions)]:
+        artist.do(action)
+        say(did=action)
 
 
 def _tell(tally: Tally, name: str, said: list[dict]) -> None:
@@ -136,10 +136,10 @@ def _tell(tally: Tally, name: str, said: list[dict]) -> None:
     for told in each(said, "hung"):
         tally.fail("hung", f"{name}: {told} s")
     for told in each(said, "refused"):
-        deed, code = told.split(": ")[:2]
-        tally.facts[f"refused: {deed} {code}"] += 1
+        action, code = told.split(": ")[:2]
+        tally.facts[f"refused: {action} {code}"] += 1
         if code in NO_ANSWER:
-            tally.fail(f"{deed} refused by {code}", f"{name}: {told}")
+            tally.fail(f"{action} refused by {code}", f"{name}: {told}")
     rows = Counter(all_in(said, "seeds"))
     for seed, times in Counter(each(said, "paints")).items():
         if times > rows[seed]:

@@ -14,13 +14,13 @@ from pathlib import Path
 from typing import Any
 
 from core.dispatch.threads import ThreadDispatcher
+from tests.harness.actions import ALONE, Artist, drawn
 from tests.harness.common import Child, Say, Tally, chances, in_child, keep, main, work_folder
-from tests.harness.deeds import ALONE, Artist, drawn
 from tests.harness.laws import checked, clock_after
 from tests.harness.points import KINDS, Points
 from tests.harness.studio import Clock, a_template, open_studio
 
-DEEDS_EACH = 14
+ACTIONS_EACH = 14
 KILLS_A_FOLDER = 5
 STOCKED = 0.8
 """The part of the folders that hold something already; in the others the first thing is that they are made."""
@@ -96,11 +96,11 @@ def _work(
     studio = open_studio(folder, say, clock=clock, **dispatcher)
 
     def work(name: str) -> None:
-        chance = chances("deeds", seed, name)
-        # Days pass for all threads at once: a deed that has just stored a file would see it three days old.
+        chance = chances("actions", seed, name)
+        # Days pass for all threads at once: a action that has just stored a file would see it three days old.
         artist = Artist(studio, chance, say, folder, data, None if beside else clock)
-        for deed in drawn(chance, {**ALONE, "paint": 0} if beside else ALONE, DEEDS_EACH):
-            artist.do(deed)
+        for action in drawn(chance, {**ALONE, "paint": 0} if beside else ALONE, ACTIONS_EACH):
+            artist.do(action)
 
     threads = [threading.Thread(target=work, args=[f"{n}"]) for n in range(2)] if beside else []
     for thread in threads:
@@ -118,8 +118,8 @@ def _stock(folder: Path, template: Path) -> None:
     studio = open_studio(folder)
     chance = chances("stock")
     artist = Artist(studio, chance, lambda **words: None, folder, template.read_bytes(), Clock())
-    for deed in ("submit", "submit", "paint", "paint", "rerun", "paint", "sheet", "paint", "paint", "trash", "draft"):
-        artist.do(deed)
+    for action in ("submit", "submit", "paint", "paint", "rerun", "paint", "sheet", "paint", "paint", "trash", "draft"):
+        artist.do(action)
 
 
 def _calibrated(work: Path, first: Path, template: Path, seed: int) -> dict[str, float]:
@@ -131,7 +131,7 @@ def _calibrated(work: Path, first: Path, template: Path, seed: int) -> dict[str,
     child.end()
     [passed] = child.heard("passed") or [{}]
     if not passed:
-        raise SystemExit(f"the deeds do not come to their end: {child.said[-1:]}")
+        raise SystemExit(f"the actions do not come to their end: {child.said[-1:]}")
     return {kind: passed.get(kind, 0) for kind in KINDS} | {"seconds": time.monotonic() - began}
 
 

@@ -1,4 +1,4 @@
-"""Another process holds the database's write lock, from any moment of a deed, around the time that SQLite waits.
+"""Another process holds the database's write lock, from any moment of a action, around the time that SQLite waits.
 
 No picture is lost and none is painted twice, a painted one ends as succeeded, and whatever cannot be done is told in
 words. The time that SQLite waits is shortened, so that a lock of three times as long takes seconds.
@@ -45,21 +45,23 @@ def run(tally: Tally, options: argparse.Namespace) -> None:
         number = 0
         while tally.tried < options.count and number < 3 * options.count:
             chance = chances("locks", options.seed, number)
-            deed = "painting" if chance.random() < 0.6 else chance.choice(OTHERS)
-            calls = _calls_of_painting(first, folder) if deed == "painting" else 0
-            nth = chance.randint(1, calls or interleaving.calls_of(deed, first, folder, template))
+            action = "painting" if chance.random() < 0.6 else chance.choice(OTHERS)
+            calls = _calls_of_painting(first, folder) if action == "painting" else 0
+            nth = chance.randint(1, calls or interleaving.calls_of(action, first, folder, template))
             span_s = chance.uniform(*chance.choice(SPANS)) * options.waits_ms / 1000
-            name = f"{deed} locked for {span_s:.1f} s at its call {nth}"
+            name = f"{action} locked for {span_s:.1f} s at its call {nth}"
             shutil.copytree(first, folder)
             locked = partial(_locked, span_s=span_s)
             child = Child(
                 partial(_painting, folder=folder, nth=nth, meanwhile=locked)
-                if deed == "painting"
-                else partial(interleaving.held, folder=folder, template=template, deed=deed, nth=nth, meanwhile=locked)
+                if action == "painting"
+                else partial(
+                    interleaving.held, folder=folder, template=template, action=action, nth=nth, meanwhile=locked
+                )
             )
             child.end(PAINTED_WITHIN_S * 2)
             tally.tried += bool(each(child.said, "locked"))
-            tally.facts[f"locked while {deed}"] += bool(each(child.said, "locked"))
+            tally.facts[f"locked while {action}"] += bool(each(child.said, "locked"))
             _tell(tally, name, child.said)
             if checked(tally, name, folder, [*before, *child.said]):
                 keep(options, folder, f"locks-{options.seed}-{number}")

@@ -177,16 +177,16 @@ def _png(chance: random.Random, data: bytes) -> bytes:
         return data
     at = chance.randrange(len(chunks))
     kind, body = chunks[at]
-    deed = chance.randrange(6)
-    if deed == 0:
+    action = chance.randrange(6)
+    if action == 0:
         chunks[at:at] = [chunks[at]] * chance.choice((1, 2, 300))
-    elif deed == 1:
+    elif action == 1:
         del chunks[at]
-    elif deed == 2:
+    elif action == 2:
         chance.shuffle(chunks)
-    elif deed == 3:
+    elif action == 3:
         chunks.insert(at, _strange_chunk(chance))
-    elif deed == 4 and chunks[0][0] == b"IHDR" and len(chunks[0][1]) == 13:
+    elif action == 4 and chunks[0][0] == b"IHDR" and len(chunks[0][1]) == 13:
         sizes = [chance.choice((0, 1, 15, 16, 1_000, 10_000, 30_000, 2**31 - 1)) for _ in range(2)]
         chunks[0] = (b"IHDR", struct.pack(">II", *sizes) + chunks[0][1][8:])
     else:
@@ -216,12 +216,12 @@ def _jpeg(chance: random.Random, data: bytes) -> bytes:
     if not segments:
         return data
     which = chance.randrange(len(segments))
-    deed = chance.randrange(4)
-    if deed == 0:
+    action = chance.randrange(4)
+    if action == 0:
         segments[which : which + 1] = [segments[which]] * chance.choice((2, 20, 2_000))
-    elif deed == 1:
+    elif action == 1:
         del segments[which]
-    elif deed == 2:
+    elif action == 2:
         frames = [n for n, segment in enumerate(segments) if segment[1] in (0xC0, 0xC1, 0xC2)]
         for n in frames:
             size = struct.pack(">HH", *(chance.choice((0, 1, 16, 9_999, 65_535)) for _ in range(2)))
@@ -264,12 +264,12 @@ def _changed(chance: random.Random, value: Any) -> Any:
         if isinstance(at[key], dict | list) and at[key] and chance.random() < 0.8:
             at = at[key]
             continue
-        deed = chance.randrange(8)
-        if deed == 0:
+        action = chance.randrange(8)
+        if action == 0:
             del at[key]
-        elif deed == 1 and isinstance(at, dict):
+        elif action == 1 and isinstance(at, dict):
             at[chance.choice(TEXTS)] = at.pop(key)
-        elif deed == 2 and isinstance(at, list):
+        elif action == 2 and isinstance(at, list):
             at += [at[key]] * chance.choice((1, 20, 2_000))
         else:
             at[key] = any_value(chance)

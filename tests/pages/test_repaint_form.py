@@ -119,7 +119,7 @@ def test_a_model_without_chance_makes_one_image_and_offers_no_other_seed(studio,
     ready.run()
 
     assert len(draft(studio, ready).generations) == 1
-    assert not {f"{deed}-{generation.id}" for deed in ("again", "vary", "seed")} & {b.key for b in ready.button}
+    assert not {f"{action}-{generation.id}" for action in ("again", "vary", "seed")} & {b.key for b in ready.button}
 
 
 def test_a_model_without_chance_makes_no_sheet_over_seeds(studio, ready):

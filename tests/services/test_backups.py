@@ -178,9 +178,9 @@ def test_another_database_than_sqlite_has_its_own_tools(tmp_path, clock):
     backups = Backups(None, tmp_path, 7, clock)
 
     assert backups.daily() is None
-    for deed in (backups.make, lambda: backups.restore("x")):
+    for action in (backups.make, lambda: backups.restore("x")):
         with pytest.raises(InvalidInput, match="pg_dump"):
-            deed()
+            action()
 
 
 # Put back -----------------------------------------------------------------------------------------------------------

@@ -272,13 +272,13 @@ def test_another_database_on_the_folder_takes_nothing_out_of_it(studio, settings
     clock.wait(days=40)
 
     assert "python -m core gallery adopt" in other.collector.problem()
-    for deed in (
+    for action in (
         other.collector.collect,
         other.collector.free,
         lambda: other.gallery.check(repair=True, most_files=True),
     ):
         with pytest.raises(ForeignFolder):
-            deed()
+            action()
     other.housekeeping.do()
 
     assert files <= stored(studio)
@@ -408,8 +408,8 @@ class Keeping(RuleBasedStateMachine):
     def paint(self) -> None:
         self.studio.dispatcher.drain()
 
-    @rule(nth=NTH, deed=st.sampled_from(["trash", "collect", "free", "hours", "month"]))
-    def paint_while_something_happens(self, nth: int, deed: str) -> None:
+    @rule(nth=NTH, action=st.sampled_from(["trash", "collect", "free", "hours", "month"]))
+    def paint_while_something_happens(self, nth: int, action: str) -> None:
         """Between the file of a result and its row."""
         repo, happened = type(self.studio.worker.repo), []
         finish = repo.finish
@@ -423,7 +423,7 @@ class Keeping(RuleBasedStateMachine):
                     "free": self.free,
                     "hours": lambda: self.wait(2),
                     "month": lambda: self.wait(24 * 40),
-                }[deed]()
+                }[action]()
                 self.studio.collector.collect()
             return finish(*arguments)
 

@@ -79,15 +79,15 @@ def look_at_everything(studio, ids) -> None:
 
 
 def refuses_to_change_anything(studio, id) -> None:
-    deeds = [
+    actions = [
         lambda: studio.gallery.rate([id], 3),
         lambda: studio.gallery.trash([id]),
         lambda: studio.generations.submit(a_request()),
         lambda: studio.drafts.images.put(a_picture(20, 20)),
     ]
-    for deed in deeds:
+    for action in actions:
         with pytest.raises(StorageFull):
-            deed()
+            action()
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="permissions are not these there")

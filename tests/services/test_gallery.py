@@ -97,7 +97,7 @@ def test_what_the_artist_makes_of_pictures_is_kept_with_each_of_them(studio):
 
 
 @pytest.mark.parametrize(
-    "deed",
+    "action",
     [
         lambda gallery, ids: gallery.rate(ids, 6),
         lambda gallery, ids: gallery.rate(ids, 0),
@@ -111,12 +111,12 @@ def test_what_the_artist_makes_of_pictures_is_kept_with_each_of_them(studio):
         lambda gallery, ids: gallery.rate([*ids, "nobody"], 3),
     ],
 )
-def test_what_cannot_be_is_refused_in_words_and_changes_nothing(studio, deed):
+def test_what_cannot_be_is_refused_in_words_and_changes_nothing(studio, action):
     id = painted(studio)
     before = studio.gallery.get(id)
 
     with pytest.raises(InvalidInput):
-        deed(studio.gallery, [id])
+        action(studio.gallery, [id])
 
     assert studio.gallery.get(id) == before
 

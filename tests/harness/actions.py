@@ -21,7 +21,7 @@ from tests.harness.common import Say, in_short
 from tests.harness.studio import Clock, a_bundle, a_picture, a_request, a_sheet, grow_old
 
 UNTOUCHED_S = 20.0
-"""A deed of another process takes less: what it has just stored does not grow old under its hands."""
+"""An action of another process takes less: what it has just stored does not grow old under its hands."""
 
 TAGS = ("portrait", "night", "sea")
 
@@ -38,9 +38,9 @@ class Artist:
     clock: Clock | None = None
 
     def do(self, name: str) -> None:
-        """One deed. A refusal in words is an answer; anything else is not."""
+        """One action. A refusal in words is an answer; anything else is not."""
         try:
-            DEEDS[name](self)
+            ACTIONS[name](self)
         except StudioError as error:
             self.say(refused=f"{name}: {error.code}: {error}")
         except Exception as error:
@@ -184,8 +184,8 @@ class Artist:
         return self.chance.sample(rows, min(most, len(rows)))
 
 
-DEEDS: dict[str, Callable[[Artist], None]] = {
-    name: deed for name, deed in vars(Artist).items() if callable(deed) and name[0] != "_" and name != "do"
+ACTIONS: dict[str, Callable[[Artist], None]] = {
+    name: action for name, action in vars(Artist).items() if callable(action) and name[0] != "_" and name != "do"
 }
 
 ALONE = {
