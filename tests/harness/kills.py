@@ -97,7 +97,7 @@ def _work(
 
     def work(name: str) -> None:
         chance = chances("actions", seed, name)
-        # Days pass for all threads at once: a action that has just stored a file would see it three days old.
+        # Days pass for all threads at once: an action that has just stored a file would see it three days old.
         artist = Artist(studio, chance, say, folder, data, None if beside else clock)
         for action in drawn(chance, {**ALONE, "paint": 0} if beside else ALONE, ACTIONS_EACH):
             artist.do(action)

@@ -1,4 +1,4 @@
-"""Another process holds the database's write lock, from any moment of a action, around the time that SQLite waits.
+"""Another process holds the database's write lock, from any moment of an action, around the time that SQLite waits.
 
 No picture is lost and none is painted twice, a painted one ends as succeeded, and whatever cannot be done is told in
 words. The time that SQLite waits is shortened, so that a lock of three times as long takes seconds.

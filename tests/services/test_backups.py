@@ -303,7 +303,7 @@ def test_nothing_is_put_back_under_a_dashboard_that_is_running(studio, again):
     other = sqlite3.connect(studio.backups.database)
     other.execute("SELECT * FROM generations").fetchall()
 
-    with pytest.raises(DatabaseBusy, match="End the dashboard"):
+    with pytest.raises(DatabaseBusy, match="Stop the dashboard"):
         studio.backups.restore(made.name)
 
     assert ids_in(studio) == [id]
