@@ -135,7 +135,7 @@ def _understood(profile: bytes, mode: str) -> _Understood:
         srgb = ImageCms.createProfile("sRGB")
         to_srgb = ImageCms.buildTransform(own, srgb, mode, "RGB", INTENT)
         from_srgb = ImageCms.buildTransform(srgb, own, "RGB", mode, INTENT)
-        space = ColourSpace(_name(own), mode, sha256_of(profile), to_srgb, from_srgb)
+        space = ColourSpace(_profile_name(own), mode, sha256_of(profile), to_srgb, from_srgb)
         return _Understood(None if _is_srgb(space) else space)
     except (ImageCms.PyCMSError, OSError, ValueError):
         # Some printers' and scanners' profiles know one way only.
@@ -161,9 +161,9 @@ def _space_name(profile: bytes) -> str | None:
         return None
 
 
-def _name(profile: ImageCms.ImageCmsProfile) -> str:
-    said = profile.profile.profile_description or ""
-    words = " ".join("".join(sign if sign.isprintable() else " " for sign in said).split())
+def _profile_name(profile: ImageCms.ImageCmsProfile) -> str:
+    description = profile.profile.profile_description or ""
+    words = " ".join("".join(sign if sign.isprintable() else " " for sign in description).split())
     return words[:MAX_NAME] or "without a name"
 
 

@@ -51,16 +51,16 @@ class Vocabulary:
 
     def knows(self, prompt: str) -> bool:
         """Whether the prompt is empty (fill from the surroundings) or has at least one word of the list."""
-        text = f" {' '.join(_words(prompt))} "
+        text = f" {' '.join(_search_words(prompt))} "
         if not text.strip():
             return True
         known = [*self.background_words]
         for word, forms in self.objects.items():
             known += [word, *forms]
-        return any(f" {' '.join(_words(word))} " in text for word in known)
+        return any(f" {' '.join(_search_words(word))} " in text for word in known)
 
 
-def _words(text: str) -> list[str]:
+def _search_words(text: str) -> list[str]:
     return "".join(c if c.isalnum() else " " for c in text.lower()).split()
 
 

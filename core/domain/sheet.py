@@ -60,7 +60,7 @@ class Axis:
             return cls(name, tuple(parts) if text.strip() else ())
         parts = [part for part in parts if part]
         parameter = PARAMETERS.get(name)
-        return cls(name, tuple(_numbers(parameter, parts) if isinstance(parameter, Number) else parts))
+        return cls(name, tuple(_parse_numbers(parameter, parts) if isinstance(parameter, Number) else parts))
 
     def applied(self, params: InpaintParams, value: Any) -> InpaintParams:
         """Raises InvalidParams if the value, or the part of the prompt, does not fit."""
@@ -146,7 +146,7 @@ def _shown(name: str, value: Any) -> str:
     return f"{value:g}" if isinstance(value, float) else str(value)
 
 
-def _numbers(parameter: Number, parts: Sequence[str]) -> Iterable[int | float]:
+def _parse_numbers(parameter: Number, parts: Sequence[str]) -> Iterable[int | float]:
     kind = int if isinstance(parameter.default, int) else float
     for part in parts:
         span = RANGE.fullmatch(part)

@@ -119,7 +119,7 @@ class DiffusersInpainter:
         pixels, withheld = run.start()
         if withheld:
             raise ResultWithheld
-        return Repainted(_picture(pixels, request.image.size), record=self._record(request, run, threads))
+        return Repainted(_to_image(pixels, request.image.size), record=self._record(request, run, threads))
 
     def _known_colours(self) -> Colours | None:
         if self._with_preview and self._colours is None:
@@ -160,7 +160,7 @@ def _recorded_threads(request: WorkingRequest) -> int | None:
     return threads if isinstance(threads, int) and 1 <= threads <= MAX_THREADS else None
 
 
-def _picture(pixels: np.ndarray, size: tuple[int, int]) -> Image.Image:
+def _to_image(pixels: np.ndarray, size: tuple[int, int]) -> Image.Image:
     """Of that size, though some pipelines choose their own."""
     picture = Image.fromarray((pixels * 255).round().astype(np.uint8))
     return picture if picture.size == size else picture.resize(size, Image.Resampling.LANCZOS)

@@ -82,7 +82,7 @@ class Bundles:
         with zipfile.ZipFile(file, "w", zipfile.ZIP_STORED) as bundle:
             bundle.writestr(INDEX, text, zipfile.ZIP_DEFLATED)
             for key in _keys(generations):
-                bundle.writestr(_name(key), self._checked(key, generations))
+                bundle.writestr(_name_in_zip(key), self._checked(key, generations))
             for name, block in dict(exif.values()).items():
                 if name is not None:
                     bundle.writestr(_exif_name(name), block)
@@ -121,7 +121,7 @@ class Bundles:
             with translate_errors():
                 text = _read(bundle, INDEX, bundle_index.MAX_INDEX_BYTES)
             generations, sheets = bundle_index.read(text)
-            found = {key: _facts(_read_picture(bundle, key)) for key in _keys(generations)}
+            found = {key: _size_and_hash(_read_picture(bundle, key)) for key in _keys(generations)}
             for generation in generations:
                 if any(found[key][0] != (generation.width, generation.height) for key in generation.pictures):
                     raise InvalidBundle("The pictures of a generation in this bundle have different sizes.")
@@ -241,10 +241,10 @@ def _parents_first(rows: Sequence[Generation]) -> list[Generation]:
 
 def _read_picture(bundle: zipfile.ZipFile, key: str) -> Image.Image:
     with translate_errors():
-        return _decoded(_read(bundle, _name(key), MAX_IMAGE_BYTES), key)
+        return _decoded(_read(bundle, _name_in_zip(key), MAX_IMAGE_BYTES), key)
 
 
-def _facts(image: Image.Image) -> tuple[tuple[int, int], str]:
+def _size_and_hash(image: Image.Image) -> tuple[tuple[int, int], str]:
     """Size, and the hash of the pixels alone."""
     return image.size, pixels_sha256(image)
 
@@ -287,6 +287,6 @@ def _exif_name(key: str) -> str:
     return f"exif/{key.removeprefix('sha256:')}"
 
 
-def _name(key: str) -> str:
+def _name_in_zip(key: str) -> str:
     """Only names of this form are ever opened, so a path in a bundle leads nowhere."""
     return f"images/{key.removeprefix('sha256:')}.png"

@@ -44,7 +44,7 @@ class Presets:
     def save(self, name: str, params: InpaintParams, *, with_prompts: bool = False) -> None:
         """Under this name, in place of what it named before. The seed is never part of it."""
         left_out = {"seed"} if with_prompts else {"seed", *PROMPTS}
-        self.repo.save(_name(name), params.model_dump(exclude=left_out), self.now())
+        self.repo.save(_checked_name(name), params.model_dump(exclude=left_out), self.now())
 
     def all(self) -> dict[str, Mapping[str, Any]]:
         """By name; fields that this version does not know are left out."""
@@ -76,7 +76,7 @@ class Presets:
         return ImportedPresets(tuple(new), tuple(known))
 
 
-def _name(name: str) -> str:
+def _checked_name(name: str) -> str:
     name = title_text(name)
     if not 1 <= len(name) <= MAX_NAME:
         raise InvalidInput(f"A preset needs a name of 1 to {MAX_NAME} characters, not {len(name):,}.")
@@ -109,7 +109,7 @@ def _read(data: bytes) -> dict[str, dict[str, Any]]:
         raise InvalidPresets(f"These presets were written by a newer version (schema {schema}). Update first.")
     if len(presets) > MAX_IN_FILE:
         raise InvalidPresets(f"This file holds {len(presets)} presets; the limit is {MAX_IN_FILE}.")
-    return {_name(name): _values(name, values) for name, values in presets.items()}
+    return {_checked_name(name): _values(name, values) for name, values in presets.items()}
 
 
 def _values(name: str, values: Any) -> dict[str, Any]:

@@ -90,13 +90,13 @@ def _cancel_all(studio: Studio, count: int) -> None:
 def _running(studio: Studio, entry: QueueEntry) -> None:
     progress = entry.progress or Progress(Status.RUNNING)
     with st.container(border=True, horizontal=True, vertical_alignment="center"):
-        _picture(studio, entry.generation)
+        _thumbnail(studio, entry.generation)
         with st.container(width="stretch"):
-            _words(entry.generation)
+            _details(entry.generation)
             st.progress(progress.fraction, text=describe_progress(progress))
         id = entry.generation.id
         _button(
-            button_label("Cancel", _name(entry.generation)),
+            button_label("Cancel", _spoken_name(entry.generation)),
             ":material/stop:",
             f"queue-stop-{id}",
             studio.generations.cancel,
@@ -106,11 +106,11 @@ def _running(studio: Studio, entry: QueueEntry) -> None:
 
 
 def _waiting(studio: Studio, nth: int, entry: QueueEntry, *, is_last: bool, is_paused: bool) -> None:
-    id, name = entry.generation.id, f"No. {nth + 1} in queue, {_name(entry.generation)}"
+    id, name = entry.generation.id, f"No. {nth + 1} in queue, {_spoken_name(entry.generation)}"
     with st.container(border=True, horizontal=True, vertical_alignment="center"):
-        _picture(studio, entry.generation)
+        _thumbnail(studio, entry.generation)
         with st.container(width="stretch"):
-            _words(entry.generation)
+            _details(entry.generation)
             st.caption(f"No. {nth + 1} in queue{'' if is_paused else _when(entry)}")
         moves = (
             (Move.NEXT, "Do next", ":material/vertical_align_top:", nth == 0),
@@ -137,11 +137,11 @@ def _unfinished(studio: Studio, view: QueueView) -> None:
         _button("Continue all", ":material/play_arrow:", "queue-continue-all", _continue, studio, ids)
     for generation in view.unfinished:
         with st.container(border=True, horizontal=True, vertical_alignment="center"):
-            _picture(studio, generation)
+            _thumbnail(studio, generation)
             with st.container(width="stretch"):
-                _words(generation)
+                _details(generation)
             _button(
-                button_label("Continue", _name(generation)),
+                button_label("Continue", _spoken_name(generation)),
                 ":material/play_arrow:",
                 f"queue-continue-{generation.id}",
                 _continue,
@@ -160,7 +160,7 @@ def _button(title: str, icon: str, key: str, action: Callable[..., object], *giv
     action_button(title, action, *given, key=key, icon=icon, **look)
 
 
-def _picture(studio: Studio, generation: Generation) -> None:
+def _thumbnail(studio: Studio, generation: Generation) -> None:
     """What will be repainted, small. A lost file leaves the rest of the line to be read."""
     with st.container(width=PICTURE.width):
         try:
@@ -172,7 +172,7 @@ def _picture(studio: Studio, generation: Generation) -> None:
         st.image(small, alt="The masked area", width="stretch")
 
 
-def _words(generation: Generation) -> None:
+def _details(generation: Generation) -> None:
     params = generation.params
     st.markdown(escaped(_prompt(generation, PROMPT_SHOWN)))
     whose = "mine" if generation.session == state.person() else "someone else’s"
@@ -185,7 +185,7 @@ def _prompt(generation: Generation, most: int) -> str:
     return beginning(generation.params.prompt, most) or "(no prompt)"
 
 
-def _name(generation: Generation) -> str:
+def _spoken_name(generation: Generation) -> str:
     return f"{_prompt(generation, PROMPT_HEARD)}, seed {generation.params.seed}"
 
 

@@ -90,7 +90,7 @@ def comparison(studio: Studio, left_id: str, right_id: str) -> None:
             return
         for generation in (left, right):
             if generation.output is None:
-                st.info(f"{_name(generation)} has no result, so there is nothing to compare.", icon=":material/info:")
+                st.info(f"{_title(generation)} has no result, so there is nothing to compare.", icon=":material/info:")
                 return
         _compared(studio, left, right)
         _choices_that_differ(left, right)
@@ -157,10 +157,10 @@ def _original(generation: Generation, title: str) -> Shown:
 
 def _result(generation: Generation, title: str) -> Shown:
     size = Size(generation.width, generation.height)
-    return Shown(generation.result, size, title, f"{title}: {_name(generation)}")
+    return Shown(generation.result, size, title, f"{title}: {_title(generation)}")
 
 
-def _name(generation: Generation) -> str:
+def _title(generation: Generation) -> str:
     words = generation.title or " ".join(generation.params.prompt.split()) or "no prompt"
     return f"“{words[:80]}{'…' if len(words) > 80 else ''}”, seed {generation.params.seed}"
 
@@ -286,10 +286,10 @@ def _difference(gallery: Gallery, left: Shown, right: Shown, part: Bounds | None
         heat, difference = _measured(gallery, left.key, right.key, part.box if part else None)
     words = "Difference: black = identical, brighter = larger difference"
     _single_picture((heat, words, "Where the two pictures differ"), part.size if part else left.size)
-    _numbers(difference, "of this part" if part else "of the picture")
+    _difference_figures(difference, "of this part" if part else "of the picture")
 
 
-def _numbers(difference: Difference, of: str) -> None:
+def _difference_figures(difference: Difference, of: str) -> None:
     if not difference.changed:
         st.markdown(f"Every pixel {of} is the same.")
         return
@@ -327,7 +327,7 @@ def _two_columns(
 
 
 def _screen(gallery: Gallery, shown: Shown, part: Bounds | None = None) -> Picture:
-    return _picture(gallery, shown.key, part.box if part else None), shown.title, shown.alt
+    return _screen_file(gallery, shown.key, part.box if part else None), shown.title, shown.alt
 
 
 def _masked_screen(gallery: Gallery, generation: Generation, part: Bounds | None = None) -> Picture:
@@ -336,7 +336,7 @@ def _masked_screen(gallery: Gallery, generation: Generation, part: Bounds | None
 
 
 @st.cache_data(max_entries=120, show_spinner=False)
-def _picture(_gallery: Gallery, key: str, box: Box | None) -> bytes:
+def _screen_file(_gallery: Gallery, key: str, box: Box | None) -> bytes:
     return _for_screen(_gallery.image(key), box)
 
 

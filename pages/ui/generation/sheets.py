@@ -36,8 +36,8 @@ def sheets_of(studio: Studio, generation: Generation) -> None:
 
 
 def _laid_out(studio: Studio, made: SheetWithGenerations) -> None:
-    picture = _picture(studio, made)
-    st.image(picture, alt=_words(made), width="content")
+    picture = _grid_picture(studio, made)
+    st.image(picture, alt=_alt_text(made), width="content")
     done = sum(generation.output is not None for generation in made.generations)
     with st.container(horizontal=True, vertical_alignment="center"):
         st.caption(f"{done} of {made.sheet.cells} done. Each is also in the gallery by itself.", width="stretch")
@@ -52,7 +52,7 @@ def _laid_out(studio: Studio, made: SheetWithGenerations) -> None:
         )
 
 
-def _picture(studio: Studio, made: SheetWithGenerations) -> bytes:
+def _grid_picture(studio: Studio, made: SheetWithGenerations) -> bytes:
     outputs = tuple(g.output or str(g.status) if g else "" for line in made.cells for g in line)
     return _drawn(studio, made, made.id, outputs)
 
@@ -62,7 +62,7 @@ def _drawn(_studio: Studio, _made: SheetWithGenerations, id: str, outputs: tuple
     return encoded(_studio.sheets.picture(_made), "PNG")
 
 
-def _words(made: SheetWithGenerations) -> str:
+def _alt_text(made: SheetWithGenerations) -> str:
     columns = ", ".join(made.sheet.columns.labels)
     rows = f"; rows: {', '.join(made.sheet.rows.labels)}" if made.sheet.rows else ""
     return f"A sheet of {made.sheet.cells} results. Columns: {columns}{rows}"

@@ -73,7 +73,7 @@ def model_facts(studio: Studio, model: str) -> str | None:
         show_error(str(error), error.link)
         return "This model cannot be used. Choose another one."
     # Not a caption: a link in it is too pale to be read.
-    st.markdown(f":small[{' · '.join(_facts(spec))}]")
+    st.markdown(f":small[{' · '.join(_model_facts(spec))}]")
     if is_ready:
         return None
     return _download(studio, spec, model)
@@ -88,7 +88,7 @@ def model_problem(studio: Studio, model: str) -> str | None:
         return str(error)
 
 
-def _facts(spec: ModelSpec) -> list[str]:
+def _model_facts(spec: ModelSpec) -> list[str]:
     licence = escaped(spec.licence)
     facts = [f"Licence: [{licence}]({spec.licence_url})" if spec.licence_url else f"Licence: {licence}"]
     if spec.url:

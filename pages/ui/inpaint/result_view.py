@@ -43,7 +43,7 @@ def result_view(studio: Studio, id: str, generations: Sequence[Generation]) -> N
     generation = _chosen(results)
     with shown_errors():
         before_after(studio, generation, f"result-{generation.id}")
-    _facts(generation)
+    _result_line(generation)
     _actions(studio, id, generation)
     with shown_errors():
         verdict_line(studio, generation)
@@ -73,7 +73,7 @@ def _seed(generation: Generation) -> str:
     return f"Variation {params.variation_seed}" if params.variation_strength else f"Seed {params.seed}"
 
 
-def _facts(generation: Generation) -> None:
+def _result_line(generation: Generation) -> None:
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         outside_badge(generation)
         facts = [f"Seed {generation.params.seed}", escaped(generation.device)]
