@@ -17,7 +17,7 @@ PANEL = "sheets"
 def sheet_view(studio: Studio, sheet_id: str) -> None:
     """The sheet as one picture, and its download. Cells that are not ready yet are empty fields."""
     with shown_errors():
-        st.header("Sheet")
+        st.header("X/Y grid")
         _laid_out(studio, studio.sheets.get(sheet_id))
 
 
@@ -27,7 +27,7 @@ def sheets_of(studio: Studio, generation: Generation) -> None:
         sheets = studio.sheets.of(generation.id)
         if not sheets:
             return
-        panel = st.expander("Sheet", icon=":material/grid_on:", key=PANEL, on_change="rerun")
+        panel = st.expander("X/Y grid", icon=":material/grid_on:", key=PANEL, on_change="rerun")
         if not panel.open:
             return
         with panel:
@@ -42,7 +42,7 @@ def _laid_out(studio: Studio, made: SheetWithGenerations) -> None:
     with st.container(horizontal=True, vertical_alignment="center"):
         st.caption(f"{done} of {made.sheet.cells} done. Each is also in the gallery by itself.", width="stretch")
         st.download_button(
-            "Download the sheet",
+            "Download the grid",
             picture,
             f"sheet-{made.id}.png",
             "image/png",
@@ -57,7 +57,7 @@ def _grid_picture(studio: Studio, made: SheetWithGenerations) -> bytes:
     return _drawn(studio, made, made.id, outputs)
 
 
-@st.cache_data(max_entries=8, show_spinner="Laying out the sheet")
+@st.cache_data(max_entries=8, show_spinner="Laying out the grid")
 def _drawn(_studio: Studio, _made: SheetWithGenerations, id: str, outputs: tuple[str, ...]) -> bytes:
     return encoded(_studio.sheets.picture(_made), "PNG")
 
@@ -65,4 +65,4 @@ def _drawn(_studio: Studio, _made: SheetWithGenerations, id: str, outputs: tuple
 def _alt_text(made: SheetWithGenerations) -> str:
     columns = ", ".join(made.sheet.columns.labels)
     rows = f"; rows: {', '.join(made.sheet.rows.labels)}" if made.sheet.rows else ""
-    return f"A sheet of {made.sheet.cells} results. Columns: {columns}{rows}"
+    return f"A grid of {made.sheet.cells} results. Columns: {columns}{rows}"
