@@ -1,7 +1,8 @@
 """The judge: a small classifier of the vocabulary, `python -m training.classifier [--work DIR] [--minutes M]`.
 
 Trained only on rendered real objects, never on the inpainter's outputs; one more class, the last,
-stands for "nothing here". Sees what is in the mask's bounding box, scaled to 48 x 48 pixels.
+stands for "nothing here". Sees what is in the mask's bounding box, scaled to 48 x 48 pixels. Goes on with the one in
+WORK/classifier.pt when there; use another --seed then.
 """
 
 import argparse
@@ -92,7 +93,7 @@ def load_classifier(work: Path) -> nn.Module:
 
 def train(work: Path, minutes: float, seed: int, batch: int = 64) -> None:
     torch.manual_seed(seed)
-    network = new_classifier()
+    network = load_classifier(work) if classifier_file(work).exists() else new_classifier()
     source = training_source(work, seed)
     optimiser = torch.optim.AdamW(network.parameters(), weight_decay=0.02)
     start, step = time.time(), 0
