@@ -16,8 +16,6 @@ from db import search
 from db.filters import COLUMNS, FACETS, counts_know, in_cube, is_sqlite, tag_ids
 from db.tables import FacetCountRow, GenerationTagRow, TagRow
 
-Cube = FacetCountRow
-
 COUNT_CAP = 5_000
 FACET_CAP = 1_000
 """Counting stops here where it has to look at the rows themselves."""
@@ -57,7 +55,7 @@ def _known_total(session: Session, filter: GalleryFilter) -> int:
     tag = _known_tag(session, filter)
     if tag is None:
         return 0
-    return session.scalar(select(func.coalesce(func.sum(Cube.n), 0)).where(*in_cube(filter, tag))) or 0
+    return session.scalar(select(func.coalesce(func.sum(FacetCountRow.n), 0)).where(*in_cube(filter, tag))) or 0
 
 
 def _known_facets(session: Session, filter: GalleryFilter) -> Facets:
@@ -65,7 +63,7 @@ def _known_facets(session: Session, filter: GalleryFilter) -> Facets:
     if tag is None:
         return _facets([])
     questions = [
-        select(literal(name), cast(counted.column, String), func.sum(Cube.n))
+        select(literal(name), cast(counted.column, String), func.sum(FacetCountRow.n))
         .where(*in_cube(filter, tag, skip=name))
         .group_by(counted.column)
         for name, counted in COUNTED.items()
@@ -75,7 +73,11 @@ def _known_facets(session: Session, filter: GalleryFilter) -> Facets:
         found += session.execute(_count_tags(search.source(session, filter).with_columns().cte("tagged")))
     else:
         asked = in_cube(filter)[1:]
-        of_each = select(Cube.tag_id, func.sum(Cube.n).label("n")).where(Cube.tag_id > 0, *asked).group_by(Cube.tag_id)
+        of_each = (
+            select(FacetCountRow.tag_id, func.sum(FacetCountRow.n).label("n"))
+            .where(FacetCountRow.tag_id > 0, *asked)
+            .group_by(FacetCountRow.tag_id)
+        )
         counts = of_each.subquery()
         named = select(literal("tags"), TagRow.name, counts.c.n).join(counts, counts.c.tag_id == TagRow.id)
         found += session.execute(named)

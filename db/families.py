@@ -14,8 +14,6 @@ from core.domain.outpaint import ExtensionHistory
 from db.repo import Repo
 from db.tables import GenerationRow
 
-Row = GenerationRow
-
 MAX_DEPTH = 1_000
 """Steps of one session; also what ends a walk in a ring of parents, which only a damaged database holds."""
 
@@ -53,11 +51,15 @@ class FamilyRepo(Repo):
 def members(session: Session, ids: Iterable[str]) -> Mapping[str, FamilyMember]:
     """Those of these generations that exist, by id."""
     wanted = sorted(set(ids))
-    columns = [getattr(Row, name) for name in _MEMBER_COLUMNS]
-    counted = select(Row.parent_id, func.count()).where(Row.parent_id.in_(wanted)).group_by(Row.parent_id)
+    columns = [getattr(GenerationRow, name) for name in _MEMBER_COLUMNS]
+    counted = (
+        select(GenerationRow.parent_id, func.count())
+        .where(GenerationRow.parent_id.in_(wanted))
+        .group_by(GenerationRow.parent_id)
+    )
     children = dict(session.execute(counted).all())
-    more = (Row.relation, Row.status, Row.deleted_at, Row.extended_json)
-    rows = session.execute(select(*columns, *more).where(Row.id.in_(wanted)))
+    more = (GenerationRow.relation, GenerationRow.status, GenerationRow.deleted_at, GenerationRow.extended_json)
+    rows = session.execute(select(*columns, *more).where(GenerationRow.id.in_(wanted)))
     return {
         row.id: FamilyMember(
             **{name: getattr(row, name) for name in _MEMBER_COLUMNS},
@@ -75,8 +77,12 @@ def members(session: Session, ids: Iterable[str]) -> Mapping[str, FamilyMember]:
 
 def _upwards(session: Session, id: str) -> list[str]:
     """The generation and its ancestors, nearest first, each once."""
-    start = select(Row.id, Row.parent_id, literal(0).label("depth")).where(Row.id == id).cte("up", recursive=True)
-    parent = aliased(Row)
+    start = (
+        select(GenerationRow.id, GenerationRow.parent_id, literal(0).label("depth"))
+        .where(GenerationRow.id == id)
+        .cte("up", recursive=True)
+    )
+    parent = aliased(GenerationRow)
     up = start.union_all(
         select(parent.id, parent.parent_id, start.c.depth + 1)
         .join(start, parent.id == start.c.parent_id)
@@ -88,7 +94,7 @@ def _upwards(session: Session, id: str) -> list[str]:
 def _downwards(session: Session, id: str) -> list[str]:
     """Descendants, level by level, the oldest levels first, until there are enough."""
     start = select(literal(id).label("id"), literal(0).label("depth")).cte("down", recursive=True)
-    child = aliased(Row)
+    child = aliased(GenerationRow)
     down = start.union_all(
         select(child.id, start.c.depth + 1).join(start, child.parent_id == start.c.id).where(start.c.depth < MAX_DEPTH)
     )
@@ -97,5 +103,10 @@ def _downwards(session: Session, id: str) -> list[str]:
 
 
 def _children(session: Session, id: str) -> list[str]:
-    newest = select(Row.id).where(Row.parent_id == id).order_by(Row.number.desc()).limit(MAX_MEMBERS)
+    newest = (
+        select(GenerationRow.id)
+        .where(GenerationRow.parent_id == id)
+        .order_by(GenerationRow.number.desc())
+        .limit(MAX_MEMBERS)
+    )
     return list(session.scalars(newest))

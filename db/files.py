@@ -18,14 +18,12 @@ from db.connection import writing
 from db.repo import BATCH, Repo, in_batches
 from db.tables import DraftRow, GalleryIdRow, GenerationRow, ReleasedFileRow, VerificationRow
 
-Row, Released = GenerationRow, ReleasedFileRow
-
 
 class FileRepo(Repo):
     def used_among(self, keys: Iterable[str]) -> set[str]:
         """Those of these files that some generation, in whatever state, a verification or an open draft needs."""
         used, keys = set(), sorted(set(keys))
-        columns = [getattr(Row, file) for file in FILES]
+        columns = [getattr(GenerationRow, file) for file in FILES]
         with self._sessions() as session:
             for some in in_batches(keys):
                 for row in session.execute(select(*columns).where(or_(*(column.in_(some) for column in columns)))):
@@ -37,7 +35,9 @@ class FileRepo(Repo):
         """Every file that a generation needs, with the ids of those, and those that open drafts need."""
         uses: dict[str, list[str]] = defaultdict(list)
         with self._sessions() as session:
-            query = select(Row.id, *(getattr(Row, file) for file in FILES)).execution_options(yield_per=BATCH)
+            query = select(GenerationRow.id, *(getattr(GenerationRow, file) for file in FILES)).execution_options(
+                yield_per=BATCH
+            )
             for id, *keys in session.execute(query):
                 for key in {key for key in keys if key}:
                     uses[key].append(id)
@@ -50,7 +50,9 @@ class FileRepo(Repo):
     def sample(self, most: int) -> list[str]:
         """Some files that the newest generations, or else drafts, need."""
         with self._sessions() as session:
-            newest = session.execute(select(Row.source, Row.output).order_by(Row.number.desc()).limit(most))
+            newest = session.execute(
+                select(GenerationRow.source, GenerationRow.output).order_by(GenerationRow.number.desc()).limit(most)
+            )
             keys = [key for pair in newest for key in pair if key]
             return (keys or list(_draft_files(session)))[:most]
 
@@ -63,13 +65,15 @@ class FileRepo(Repo):
 
     def released(self, until: datetime) -> list[str]:
         with self._sessions() as session:
-            return list(session.scalars(select(Released.key).where(Released.released_at <= until)))
+            return list(session.scalars(select(ReleasedFileRow.key).where(ReleasedFileRow.released_at <= until)))
 
     def forget(self, keys: Sequence[str], until: datetime) -> None:
         """Nothing is left to be done for these, unless they were released again since then."""
         with writing(self._sessions) as session:
             for some in in_batches(keys):
-                session.execute(delete(Released).where(Released.key.in_(some), Released.released_at <= until))
+                session.execute(
+                    delete(ReleasedFileRow).where(ReleasedFileRow.key.in_(some), ReleasedFileRow.released_at <= until)
+                )
 
     # Whose folder it is
 
@@ -92,8 +96,8 @@ def release(session: Session, keys: Collection[str], now: datetime) -> None:
     """In this transaction. One that was released before is as good as new."""
     keys = sorted(keys)
     for some in in_batches(keys):
-        session.execute(delete(Released).where(Released.key.in_(some)))
-        session.execute(insert(Released), [{"key": key, "released_at": now} for key in some])
+        session.execute(delete(ReleasedFileRow).where(ReleasedFileRow.key.in_(some)))
+        session.execute(insert(ReleasedFileRow), [{"key": key, "released_at": now} for key in some])
 
 
 def _draft_files(session: Session) -> Iterator[str]:

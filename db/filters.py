@@ -16,8 +16,6 @@ from core.domain.labels import folded
 from db.mapping import number_at_start_of
 from db.tables import FacetCountRow, GenerationRow, TagRow
 
-Row, Cube = GenerationRow, FacetCountRow
-
 Condition = ColumnElement[bool]
 
 Asks = Callable[[Any, Any], Condition]
@@ -71,7 +69,7 @@ def _one_of(name: str) -> Asks:
 
 def _any_of(name: str, read: Callable[[Any], Any] = str) -> FilterColumn:
     """A column with an index of its own, of which any of these values suits."""
-    counted = Counted(getattr(Cube, name), getattr(Row, name), read=read)
+    counted = Counted(getattr(FacetCountRow, name), getattr(GenerationRow, name), read=read)
     return FilterColumn(_one_of(name), counted, FilterIndex(name))
 
 
@@ -106,7 +104,9 @@ def _as_bool(value: Any) -> bool:
 COLUMNS: Mapping[str, FilterColumn] = {
     "in_trash": FilterColumn(
         _is_null("deleted_at", False),
-        Counted(Cube.in_trash, cast(Row.deleted_at.is_not(None), Integer), _is("in_trash"), _as_bool),
+        Counted(
+            FacetCountRow.in_trash, cast(GenerationRow.deleted_at.is_not(None), Integer), _is("in_trash"), _as_bool
+        ),
     ),
     "statuses": _any_of("status", Status),
     "models": _any_of("model"),
@@ -114,21 +114,25 @@ COLUMNS: Mapping[str, FilterColumn] = {
     "schedulers": _any_of("scheduler"),
     "verdicts": FilterColumn(
         _has_verdict,
-        Counted(Cube.verdict, func.coalesce(Row.verdict, ""), _counted_verdict, lambda v: v or UNVERIFIED),
+        Counted(
+            FacetCountRow.verdict, func.coalesce(GenerationRow.verdict, ""), _counted_verdict, lambda v: v or UNVERIFIED
+        ),
         FilterIndex("verdicts", lambda values: len(values) == 1 and values[0] != UNVERIFIED, is_live=True),
     ),
     "rating": FilterColumn(
         lambda table, value: table.rating >= value,
-        Counted(Cube.rating, func.coalesce(Row.rating, 0), read=lambda v: int(v) or None),
+        Counted(FacetCountRow.rating, func.coalesce(GenerationRow.rating, 0), read=lambda v: int(v) or None),
     ),
     "favourite": FilterColumn(
         _is("favourite"),
-        Counted(Cube.favourite, cast(Row.favourite, Integer), read=_as_bool),
+        Counted(FacetCountRow.favourite, cast(GenerationRow.favourite, Integer), read=_as_bool),
         FilterIndex("favourites", bool, is_live=True, is_narrow=True),
     ),
     "has_parent": FilterColumn(
         _is_null("parent_id", False),
-        Counted(Cube.has_parent, cast(Row.parent_id.is_not(None), Integer), _is("has_parent"), _as_bool),
+        Counted(
+            FacetCountRow.has_parent, cast(GenerationRow.parent_id.is_not(None), Integer), _is("has_parent"), _as_bool
+        ),
     ),
     "parent_id": FilterColumn(
         lambda table, value: table.parent_id == value, index=FilterIndex("parent_id", bool, is_selective=True)
@@ -156,7 +160,7 @@ def asked(filter: GalleryFilter) -> Iterator[tuple[str, FilterColumn, Any]]:
 
 def conditions(filter: GalleryFilter) -> list[Condition]:
     """All but text, tags and days."""
-    return [column.asks(Row, value) for _, column, value in asked(filter)]
+    return [column.asks(GenerationRow, value) for _, column, value in asked(filter)]
 
 
 def index_conditions(row: Any, filter: GalleryFilter, index: str) -> list[Condition]:
@@ -199,4 +203,4 @@ def counts_know(session: Session, filter: GalleryFilter) -> bool:
 def in_cube(filter: GalleryFilter, tag: int = 0, skip: str = "") -> list[Condition]:
     """tag: its id; 0: whatever tags they have. skip: a filter that does not count."""
     known = [(c.counted.asks or c.asks, value) for name, c, value in asked(filter) if c.counted and name != skip]
-    return [Cube.tag_id == tag, *(asks(Cube, value) for asks, value in known)]
+    return [FacetCountRow.tag_id == tag, *(asks(FacetCountRow, value) for asks, value in known)]

@@ -25,8 +25,6 @@ from db.repo import Repo, changed, in_batches
 from db.tables import GenerationRow, GenerationTagRow, SavedSearchRow, TagRow, VerificationRow
 from db.tags import add_tags, forget_unused_tags, write_tags
 
-Row = GenerationRow
-
 IDLE = [status for status in Status if not status.is_active]
 PURGED_AT_ONCE = 500
 
@@ -40,7 +38,7 @@ class GalleryRepo(Repo):
             cursor.check(filter.sort)
         with self._sessions() as session:
             numbers = _numbers(session, filter, cursor, limit + 1)
-            rows = session.execute(whole_rows().where(Row.number.in_(numbers[:limit]))).all()
+            rows = session.execute(whole_rows().where(GenerationRow.number.in_(numbers[:limit]))).all()
         by_number = {row.number: row for row in rows}
         # One that was deleted permanently between the two questions is left out.
         rows = [by_number[number] for number in numbers[:limit] if number in by_number]
@@ -55,8 +53,8 @@ class GalleryRepo(Repo):
             numbers = _numbers(session, filter, cursor, limit, back=True)
             if len(numbers) < limit:
                 return None
-            columns = select(Row.number, Row.rating, Row.runtime_s)
-            return _cursor(filter, session.execute(columns.where(Row.number == numbers[-1])).one())
+            columns = select(GenerationRow.number, GenerationRow.rating, GenerationRow.runtime_s)
+            return _cursor(filter, session.execute(columns.where(GenerationRow.number == numbers[-1])).one())
 
     def count(self, filter: GalleryFilter) -> Count:
         with self._sessions() as session:
@@ -79,7 +77,7 @@ class GalleryRepo(Repo):
         with writing(self._sessions) as session:
             numbers = _known(session, ids)
             for some in in_batches(numbers):
-                session.execute(update(Row).where(Row.number.in_(some)).values(values))
+                session.execute(update(GenerationRow).where(GenerationRow.number.in_(some)).values(values))
 
     def tag(self, ids: Sequence[str], names: Sequence[str]) -> None:
         with writing(self._sessions) as session:
@@ -120,7 +118,7 @@ class GalleryRepo(Repo):
         moved = 0
         with writing(self._sessions) as session:
             for some in in_batches(ids):
-                idle = update(Row).where(Row.id.in_(some), Row.status.in_(IDLE))
+                idle = update(GenerationRow).where(GenerationRow.id.in_(some), GenerationRow.status.in_(IDLE))
                 moved += changed(session, idle.values(deleted_at=deleted_at))
         return moved
 
@@ -133,12 +131,12 @@ class GalleryRepo(Repo):
         with its files in one transaction, so that it also ends on a disk that is nearly full. Children stay, without
         a parent.
         """
-        old: list[ColumnElement[bool]] = [Row.deleted_at.is_not(None), Row.status.in_(IDLE)]
+        old: list[ColumnElement[bool]] = [GenerationRow.deleted_at.is_not(None), GenerationRow.status.in_(IDLE)]
         if before is not None:
-            old.append(Row.deleted_at < before)
+            old.append(GenerationRow.deleted_at < before)
         count, files = 0, set()
         for some in [None] if ids is None else in_batches(list(ids)):
-            asked = [*old, Row.id.in_(some)] if some is not None else old
+            asked = [*old, GenerationRow.id.in_(some)] if some is not None else old
             while released := self._purge_some(asked, now):
                 count += released[0]
                 files |= released[1]
@@ -147,8 +145,10 @@ class GalleryRepo(Repo):
     def _purge_some(self, old: Sequence[ColumnElement[bool]], now: datetime) -> tuple[int, set[str]] | None:
         """None if there is nothing left."""
         with writing(self._sessions) as session:
-            columns = [getattr(Row, file) for file in FILES]
-            rows = session.execute(select(Row.number, Row.id, *columns).where(*old).limit(PURGED_AT_ONCE)).all()
+            columns = [getattr(GenerationRow, file) for file in FILES]
+            rows = session.execute(
+                select(GenerationRow.number, GenerationRow.id, *columns).where(*old).limit(PURGED_AT_ONCE)
+            ).all()
             if not rows:
                 return None
             numbers = [row.number for row in rows]
@@ -158,7 +158,7 @@ class GalleryRepo(Repo):
             files.update(key for key in session.scalars(again) if key)
             session.execute(delete(GenerationTagRow).where(GenerationTagRow.number.in_(numbers)))
             # Looked at again: somebody may have restored one meanwhile.
-            done = changed(session, delete(Row).where(Row.number.in_(numbers), *old))
+            done = changed(session, delete(GenerationRow).where(GenerationRow.number.in_(numbers), *old))
             release(session, files, now)
             forget_unused_tags(session)
         return done, files
@@ -168,7 +168,10 @@ class GalleryRepo(Repo):
             active = [Status.QUEUED, Status.RUNNING]
             return any(
                 session.scalar(select(key).where(status.in_(active)).limit(1)) is not None
-                for key, status in ((Row.number, Row.status), (VerificationRow.id, VerificationRow.status))
+                for key, status in (
+                    (GenerationRow.number, GenerationRow.status),
+                    (VerificationRow.id, VerificationRow.status),
+                )
             )
 
 
@@ -177,7 +180,7 @@ def _known(session: Session, ids: Sequence[str]) -> list[int]:
     wanted = sorted(set(ids))
     found: list[int] = []
     for some in in_batches(wanted):
-        found += session.scalars(select(Row.number).where(Row.id.in_(some)))
+        found += session.scalars(select(GenerationRow.number).where(GenerationRow.id.in_(some)))
     if len(found) < len(wanted):
         raise GenerationNotFound
     return sorted(found)
@@ -222,7 +225,7 @@ def _read(
     found = search.source(session, filter, by)
     query = found.numbers().order_by(*search.order(filter, found, by, back=back)).limit(limit)
     if without is not None:
-        query = query.where(getattr(Row, without).is_(None))
+        query = query.where(getattr(GenerationRow, without).is_(None))
     if cursor is not None:
         place: Any = found.number
         seen: Any = literal(cursor.number)

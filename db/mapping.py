@@ -17,8 +17,6 @@ from core.domain.params import InpaintParams
 from core.domain.record import Record
 from db.tables import EnvironmentRow, GenerationRow
 
-Row = GenerationRow
-
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MICROSECOND = timedelta(microseconds=1)
 
@@ -31,9 +29,9 @@ _SAME = tuple(name for name in Generation.__dataclass_fields__ if name not in _C
 
 def whole_rows() -> Select[*tuple[Any, ...]]:
     """Every column of a generation, with the facts of its environment."""
-    columns = Row.__table__.columns
+    columns = GenerationRow.__table__.columns
     return select(*columns, EnvironmentRow.facts_json).outerjoin(
-        EnvironmentRow, Row.environment_id == EnvironmentRow.id
+        EnvironmentRow, GenerationRow.environment_id == EnvironmentRow.id
     )
 
 
@@ -69,10 +67,10 @@ def _short_record(text: str) -> Record:
     return Record.of(json.loads(text))
 
 
-def to_row(generation: Generation, number: int) -> Row:
+def to_row(generation: Generation, number: int) -> GenerationRow:
     """Everything but its tags and verdict, which follow from rows of their own, and its environment."""
     params = generation.params
-    return Row(
+    return GenerationRow(
         number=number,
         **{name: getattr(generation, name) for name in _SAME},
         status=generation.status,

@@ -14,7 +14,6 @@ from db.mapping import number_at, to_generation, whole_rows
 from db.repo import Repo, changed
 from db.tables import GenerationRow, SwitchRow, VerificationRow
 
-Row = GenerationRow
 PAUSED = "queue paused"
 
 
@@ -32,19 +31,29 @@ class QueueRepo(Repo):
 
     def running(self) -> list[str]:
         with self._sessions() as session:
-            return list(session.scalars(select(Row.id).where(Row.status == Status.RUNNING).order_by(Row.number)))
+            return list(
+                session.scalars(
+                    select(GenerationRow.id)
+                    .where(GenerationRow.status == Status.RUNNING)
+                    .order_by(GenerationRow.number)
+                )
+            )
 
     def generations(self, ids: Sequence[str]) -> list[Generation]:
         """In this order; those that are gone are left out."""
         with self._sessions() as session:
-            found = {row.id: to_generation(row) for row in session.execute(whole_rows().where(Row.id.in_(ids)))}
+            found = {
+                row.id: to_generation(row) for row in session.execute(whole_rows().where(GenerationRow.id.in_(ids)))
+            }
         return [found[id] for id in ids if id in found]
 
     def unfinished(self, limit: int) -> list[Generation]:
         """The newest that were interrupted and wait for a word."""
-        asked = whole_rows().where(Row.status == Status.INTERRUPTED, Row.deleted_at.is_(None))
+        asked = whole_rows().where(GenerationRow.status == Status.INTERRUPTED, GenerationRow.deleted_at.is_(None))
         with self._sessions() as session:
-            return [to_generation(row) for row in session.execute(asked.order_by(Row.number.desc()).limit(limit))]
+            return [
+                to_generation(row) for row in session.execute(asked.order_by(GenerationRow.number.desc()).limit(limit))
+            ]
 
     def verifications_waiting(self) -> int:
         query = select(func.count()).where(VerificationRow.status.in_([Status.QUEUED, Status.RUNNING]))
@@ -55,11 +64,15 @@ class QueueRepo(Repo):
         """New places of generations that still wait."""
         with self._sessions.begin() as session:
             for id, place in places.items():
-                session.execute(update(Row).where(Row.id == id, Row.status == Status.QUEUED).values(queue_place=place))
+                session.execute(
+                    update(GenerationRow)
+                    .where(GenerationRow.id == id, GenerationRow.status == Status.QUEUED)
+                    .values(queue_place=place)
+                )
 
     def cancel_waiting(self, now: datetime) -> int:
         """Take back all that wait. Returns how many."""
-        waiting = update(Row).where(Row.status == Status.QUEUED)
+        waiting = update(GenerationRow).where(GenerationRow.status == Status.QUEUED)
         with self._sessions.begin() as session:
             values = {"status": Status.CANCELLED, "cancel_requested_at": now, "finished_at": now}
             return changed(session, waiting.values(values))
@@ -78,8 +91,8 @@ class QueueRepo(Repo):
 
 
 def waiting_in_turn(session: Session) -> list[Waiting]:
-    columns = (Row.id, Row.session, Row.number, Row.queue_place)
-    found = session.execute(select(*columns).where(Row.status == Status.QUEUED)).all()
+    columns = (GenerationRow.id, GenerationRow.session, GenerationRow.number, GenerationRow.queue_place)
+    found = session.execute(select(*columns).where(GenerationRow.status == Status.QUEUED)).all()
     waiting = [Waiting(id, whose, number, place) for id, whose, number, place in found]
     return in_turn(waiting, _served(session, {w.session for w in waiting}))
 
@@ -88,5 +101,9 @@ def _served(session: Session, sessions: set[str | None]) -> dict[str | None, int
     """When each of these browser sessions was served last. With one session there is nobody to be fair to."""
     if len(sessions) < 2:
         return {}
-    last = select(Row.session, func.max(Row.started_at)).where(Row.session.in_(sessions - {None})).group_by(Row.session)
+    last = (
+        select(GenerationRow.session, func.max(GenerationRow.started_at))
+        .where(GenerationRow.session.in_(sessions - {None}))
+        .group_by(GenerationRow.session)
+    )
     return {whose: number_at(at) for whose, at in session.execute(last) if at is not None}

@@ -20,8 +20,6 @@ from db.filters import NARROW, conditions, index_conditions, is_sqlite, tag_ids,
 from db.tables import GenerationRow, GenerationTagRow
 from db.text_search import TEXTS, contains_text, matches_text
 
-Row = GenerationRow
-
 
 @dataclass(frozen=True, slots=True)
 class Source:
@@ -32,7 +30,7 @@ class Source:
 
     select: Select[Any]
     number: SQLColumnExpression[int]
-    place: Any = Row
+    place: Any = GenerationRow
 
     def numbers(self) -> Select[Any]:
         return self.select.with_only_columns(self.number, maintain_column_froms=True)
@@ -46,10 +44,10 @@ def source(session: Session, filter: GalleryFilter, by: str = "created_at") -> S
     """by: the column of the order; the rows without a value there are left out if it is not created_at."""
     asked = conditions(filter)
     if by != "created_at":
-        asked.append(getattr(Row, by).is_not(None))
+        asked.append(getattr(GenerationRow, by).is_not(None))
     tags = tag_ids(session, filter)
     if tags is None or (filter.text and not search_terms(filter.text)):
-        return Source(select(Row.number).where(false()), Row.number)
+        return Source(select(GenerationRow.number).where(false()), GenerationRow.number)
     if not is_sqlite(session):
         return _plain(filter, asked, tags)
     plan = plans.choose(session, filter, tags, by)
@@ -71,8 +69,8 @@ def order(filter: GalleryFilter, found: Source, by: str, *, back: bool = False) 
 def _plain(filter: GalleryFilter, asked: list[ColumnElement[bool]], tags: list[int]) -> Source:
     if filter.text:
         asked = [*asked, contains_text(filter)]
-    every = and_(*asked, *within_days(filter, Row.number), *(_has_tag(tag) for tag in tags))
-    return Source(select(Row.number).where(every), Row.number)
+    every = and_(*asked, *within_days(filter, GenerationRow.number), *(_has_tag(tag) for tag in tags))
+    return Source(select(GenerationRow.number).where(every), GenerationRow.number)
 
 
 def _from_text(filter: GalleryFilter, asked: list[ColumnElement[bool]], tags: list[int]) -> Source:
@@ -80,46 +78,52 @@ def _from_text(filter: GalleryFilter, asked: list[ColumnElement[bool]], tags: li
     number = TEXTS.c.rowid
     every = and_(
         matches_text(filter),
-        Row.number == _unindexed(number),
+        GenerationRow.number == _unindexed(number),
         *asked,
         *within_days(filter, number),
         *(_has_tag(tag) for tag in tags),
     )
-    return Source(_hinted(select(number).select_from(TEXTS, Row), _narrow(filter)).where(every), number)
+    return Source(_hinted(select(number).select_from(TEXTS, GenerationRow), _narrow(filter)).where(every), number)
 
 
 def _from_tag(filter: GalleryFilter, asked: list[ColumnElement[bool]], tag: int, tags: list[int]) -> Source:
     number = GenerationTagRow.number
     every = and_(
         GenerationTagRow.tag_id == tag,
-        Row.number == _unindexed(number),
+        GenerationRow.number == _unindexed(number),
         *asked,
         *within_days(filter, number),
         *(_has_tag(other) for other in tags if other != tag),
         *_probe(filter),
     )
-    return Source(_hinted(select(number).select_from(GenerationTagRow, Row), _narrow(filter)).where(every), number)
+    return Source(
+        _hinted(select(number).select_from(GenerationTagRow, GenerationRow), _narrow(filter)).where(every), number
+    )
 
 
 def _from_narrow(filter: GalleryFilter, asked: list[ColumnElement[bool]], tags: list[int], index: str) -> Source:
     """All that filters look at, from one index in its order."""
-    every = and_(*asked, *within_days(filter, Row.number), *(_has_tag(tag) for tag in tags), *_probe(filter))
-    return Source(_hinted(select(Row.number), index).where(every), Row.number)
+    every = and_(*asked, *within_days(filter, GenerationRow.number), *(_has_tag(tag) for tag in tags), *_probe(filter))
+    return Source(_hinted(select(GenerationRow.number), index).where(every), GenerationRow.number)
 
 
 def _from_index(filter: GalleryFilter, asked: list[ColumnElement[bool]], tags: list[int], index: str) -> Source:
     """The rows of one index in its order, and what else is asked of each from the narrow one: never the wide rows."""
-    first = aliased(Row)
+    first = aliased(GenerationRow)
     number = first.number
     every = and_(
         *_index_conditions(first, filter, index),
-        Row.number == _unindexed(number),
+        GenerationRow.number == _unindexed(number),
         *asked,
         *within_days(filter, number),
         *(_has_tag(tag) for tag in tags),
         *_probe(filter),
     )
-    query = select(number).select_from(first, Row).with_hint(first, f"INDEXED BY ix_generations_{index}", "sqlite")
+    query = (
+        select(number)
+        .select_from(first, GenerationRow)
+        .with_hint(first, f"INDEXED BY ix_generations_{index}", "sqlite")
+    )
     return Source(_hinted(query, _narrow(filter)).where(every), number, first)
 
 
@@ -131,7 +135,7 @@ def _index_conditions(row: Any, filter: GalleryFilter, index: str) -> list[Colum
 
 
 def _hinted(query: Select[Any], index: str) -> Select[Any]:
-    return query.with_hint(Row, f"INDEXED BY ix_generations_{index}", "sqlite")
+    return query.with_hint(GenerationRow, f"INDEXED BY ix_generations_{index}", "sqlite")
 
 
 def _narrow(filter: GalleryFilter) -> str:
@@ -146,10 +150,10 @@ def _unindexed(column_: Any) -> ColumnElement[int]:
 def _has_tag(tag: int) -> ColumnElement[bool]:
     has = GenerationTagRow
     other = has.__table__.alias()
-    return exists().where(other.c.tag_id == tag, other.c.number == Row.number)
+    return exists().where(other.c.tag_id == tag, other.c.number == GenerationRow.number)
 
 
 def _probe(filter: GalleryFilter) -> list[ColumnElement[bool]]:
     if not filter.text:
         return []
-    return [exists().where(matches_text(filter), TEXTS.c.rowid == Row.number)]
+    return [exists().where(matches_text(filter), TEXTS.c.rowid == GenerationRow.number)]

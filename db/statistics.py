@@ -16,8 +16,6 @@ from db.mapping import EPOCH, MICROSECOND, params_of, record_of
 from db.repo import Repo
 from db.tables import OWN_RUN, GenerationRow
 
-Row = GenerationRow
-
 DAY = timedelta(days=1) // MICROSECOND
 
 
@@ -25,10 +23,10 @@ class StatisticsRepo(Repo):
     def latest_runs(self, model: str, device: str, limit: int) -> list[PastRun]:
         """The newest successes of this model on this device, newest first; none that was imported."""
         query = (
-            select(Row.params_json, Row.record_json, Row.runtime_s)
-            .with_hint(Row, "INDEXED BY ix_generations_runs", "sqlite")
-            .where(OWN_RUN, Row.model == model, Row.device == device)
-            .order_by(Row.number.desc())
+            select(GenerationRow.params_json, GenerationRow.record_json, GenerationRow.runtime_s)
+            .with_hint(GenerationRow, "INDEXED BY ix_generations_runs", "sqlite")
+            .where(OWN_RUN, GenerationRow.model == model, GenerationRow.device == device)
+            .order_by(GenerationRow.number.desc())
             .limit(limit)
         )
         with self._sessions() as session:
@@ -38,10 +36,12 @@ class StatisticsRepo(Repo):
     def latest_loads(self, model: str, device: str, limit: int) -> list[float]:
         """Seconds that the newest of these successes waited for the model; next to nothing where it was loaded."""
         query = (
-            select(Row.load_s)
-            .with_hint(Row, "INDEXED BY ix_generations_runs", "sqlite")
-            .where(OWN_RUN, Row.model == model, Row.device == device, Row.load_s.is_not(None))
-            .order_by(Row.number.desc())
+            select(GenerationRow.load_s)
+            .with_hint(GenerationRow, "INDEXED BY ix_generations_runs", "sqlite")
+            .where(
+                OWN_RUN, GenerationRow.model == model, GenerationRow.device == device, GenerationRow.load_s.is_not(None)
+            )
+            .order_by(GenerationRow.number.desc())
             .limit(limit)
         )
         with self._sessions() as session:
@@ -49,12 +49,12 @@ class StatisticsRepo(Repo):
 
     def run_times(self, filter: GalleryFilter) -> list[RunTimes]:
         """How long the successes of this installation took. Of the filter, text and tags are not asked."""
-        bin = func.round(func.ln(Row.runtime_s) * BINS_PER_E)
-        work = (Row.model, Row.device, Row.num_inference_steps, Row.working_px)
+        bin = func.round(func.ln(GenerationRow.runtime_s) * BINS_PER_E)
+        work = (GenerationRow.model, GenerationRow.device, GenerationRow.num_inference_steps, GenerationRow.working_px)
         query = (
             select(*work, bin, func.count())
-            .with_hint(Row, "INDEXED BY ix_generations_runs", "sqlite")
-            .where(OWN_RUN, *conditions(filter), *within_days(filter, Row.number))
+            .with_hint(GenerationRow, "INDEXED BY ix_generations_runs", "sqlite")
+            .where(OWN_RUN, *conditions(filter), *within_days(filter, GenerationRow.number))
             .group_by(*work, bin)
         )
         bins: dict[tuple[str, str, int, int | None], dict[int, int]] = defaultdict(dict)
@@ -65,11 +65,13 @@ class StatisticsRepo(Repo):
 
     def daily_counts(self, filter: GalleryFilter) -> list[DailyCount]:
         """What became of the generations of each day. Of the filter, text and tags are not asked."""
-        by = (Row.number // DAY, Row.status, Row.verdict)
+        by = (GenerationRow.number // DAY, GenerationRow.status, GenerationRow.verdict)
         query = (
             select(*by, func.count())
-            .with_hint(Row, f"INDEXED BY ix_generations_{'trash' if filter.in_trash else 'gallery'}", "sqlite")
-            .where(*conditions(filter), *within_days(filter, Row.number))
+            .with_hint(
+                GenerationRow, f"INDEXED BY ix_generations_{'trash' if filter.in_trash else 'gallery'}", "sqlite"
+            )
+            .where(*conditions(filter), *within_days(filter, GenerationRow.number))
             .group_by(*by)
             .order_by(*by)
         )

@@ -13,8 +13,6 @@ from core.domain.labels import folded
 from db.repo import in_batches
 from db.tables import GenerationRow, GenerationTagRow, Table, TagRow
 
-Row = GenerationRow
-
 
 def add_tags(session: Session, numbers: Sequence[int], names: Sequence[str]) -> None:
     """In this transaction. A tag that there is not yet is made."""
@@ -52,7 +50,7 @@ def write_tags(session: Session, numbers: Sequence[int]) -> None:
         for number, tags in names.items():
             by_text["\n".join(tags)].append(number)
         for text, same in by_text.items():
-            session.execute(update(Row).where(Row.number.in_(same)).values(tags=text))
+            session.execute(update(GenerationRow).where(GenerationRow.number.in_(same)).values(tags=text))
 
 
 def forget_unused_tags(session: Session) -> None:

@@ -20,7 +20,6 @@ from db.claims import claim, claimed, is_lost, take_away
 from db.repo import BATCH, Repo, changed, in_batches
 from db.tables import REPRODUCIBLE, EnvironmentRow, GenerationRow, VerificationRow
 
-Row = VerificationRow
 ACTIVE = [status for status in Status if status.is_active]
 FROM_INDEX = "INDEXED BY ix_generations_reproducible"
 
@@ -35,36 +34,40 @@ class VerificationRepo(Repo):
         try:
             with self._sessions.begin() as session:
                 for some in in_batches(rows):
-                    session.execute(insert(Row), some)
+                    session.execute(insert(VerificationRow), some)
         except DatabaseConflict as error:
             # Their ids are new: what is missing is the row that they point to.
             raise GenerationNotFound from error
 
     def claim(self, id: str, worker: str, now: datetime) -> bool:
         with self._sessions.begin() as session:
-            return claim(session, Row, id, worker, now, step=None, total=None)
+            return claim(session, VerificationRow, id, worker, now, step=None, total=None)
 
     def beat(self, id: str, worker: str, now: datetime) -> None:
         with self._sessions.begin() as session:
-            session.execute(claimed(Row, id, worker).values(heartbeat_at=now))
+            session.execute(claimed(VerificationRow, id, worker).values(heartbeat_at=now))
 
     def report(self, id: str, worker: str, step: int, total: int, now: datetime) -> None:
         with self._sessions.begin() as session:
-            session.execute(claimed(Row, id, worker).values(step=step, total=total, heartbeat_at=now))
+            session.execute(claimed(VerificationRow, id, worker).values(step=step, total=total, heartbeat_at=now))
 
     def is_claimed(self, id: str, worker: str) -> bool:
         """False as soon as it was cancelled, or was given to another worker."""
-        mine = select(Row.id).where(Row.id == id, Row.worker == worker, Row.status == Status.RUNNING)
+        mine = select(VerificationRow.id).where(
+            VerificationRow.id == id, VerificationRow.worker == worker, VerificationRow.status == Status.RUNNING
+        )
         with self._sessions() as session:
             return session.scalar(mine) is not None
 
     def requeue_stale(self, before: datetime, now: datetime) -> None:
         """Those whose worker gave no sign of life since then are done again: nothing of them was kept."""
-        take_away(self._sessions, Row, is_lost(Row, before, now), status=Status.QUEUED, worker=None)
+        take_away(
+            self._sessions, VerificationRow, is_lost(VerificationRow, before, now), status=Status.QUEUED, worker=None
+        )
 
     def release(self, worker: str) -> None:
         """What this worker has claimed and not ended waits again."""
-        take_away(self._sessions, Row, Row.worker == worker, status=Status.QUEUED, worker=None)
+        take_away(self._sessions, VerificationRow, VerificationRow.worker == worker, status=Status.QUEUED, worker=None)
 
     def finish(self, verification: Verification, worker: str) -> None:
         found = verification.reproduction
@@ -77,41 +80,50 @@ class VerificationRepo(Repo):
             "error": verification.error,
         }
         with self._sessions.begin() as session:
-            mine = claimed(Row, verification.id, worker).where(Row.status == Status.RUNNING)
+            mine = claimed(VerificationRow, verification.id, worker).where(VerificationRow.status == Status.RUNNING)
             if changed(session, mine.values(values)) and found:
                 _show_newest_verdict(session, verification.generation_id)
 
     def cancel(self, id: str) -> None:
         """One that waits is never done; one that is being done stops at its next step."""
-        self._cancel(Row.id == id, Row.status.in_(ACTIVE))
+        self._cancel(VerificationRow.id == id, VerificationRow.status.in_(ACTIVE))
 
     def cancel_all(self) -> int:
         """The same for all of them. Returns how many."""
-        return self._cancel(Row.status.in_(ACTIVE))
+        return self._cancel(VerificationRow.status.in_(ACTIVE))
 
     def cancel_queued(self) -> int:
         """Take back what waits. Returns how many."""
-        return self._cancel(Row.status == Status.QUEUED)
+        return self._cancel(VerificationRow.status == Status.QUEUED)
 
     def _cancel(self, *which: ColumnElement[bool]) -> int:
         with self._sessions.begin() as session:
-            return changed(session, update(Row).where(*which).values(status=Status.CANCELLED))
+            return changed(session, update(VerificationRow).where(*which).values(status=Status.CANCELLED))
 
     def next_queued(self) -> str | None:
         with self._sessions() as session:
-            oldest = select(Row.id).where(Row.status == Status.QUEUED).order_by(Row.requested_at, Row.id).limit(1)
+            oldest = (
+                select(VerificationRow.id)
+                .where(VerificationRow.status == Status.QUEUED)
+                .order_by(VerificationRow.requested_at, VerificationRow.id)
+                .limit(1)
+            )
             return session.scalar(oldest)
 
     def get(self, id: str) -> Verification:
         with self._sessions() as session:
-            row = session.get(Row, id)
+            row = session.get(VerificationRow, id)
             if row is None:
                 raise GenerationNotFound("There is no such verification in this gallery.")
             return _to_verification(row)
 
     def of(self, generation_id: str) -> tuple[Verification, ...]:
         """All verifications of a generation, newest first."""
-        query = select(Row).where(Row.generation_id == generation_id).order_by(Row.requested_at.desc(), Row.id.desc())
+        query = (
+            select(VerificationRow)
+            .where(VerificationRow.generation_id == generation_id)
+            .order_by(VerificationRow.requested_at.desc(), VerificationRow.id.desc())
+        )
         with self._sessions() as session:
             return tuple(_to_verification(row) for row in session.scalars(query))
 
@@ -137,7 +149,11 @@ class VerificationRepo(Repo):
 
         unverified: without a verdict. environments: made under these.
         """
-        waiting = select(Row.id).where(Row.generation_id == GenerationRow.id, Row.status.in_(ACTIVE)).exists()
+        waiting = (
+            select(VerificationRow.id)
+            .where(VerificationRow.generation_id == GenerationRow.id, VerificationRow.status.in_(ACTIVE))
+            .exists()
+        )
         query = select(GenerationRow.id).where(REPRODUCIBLE, ~waiting).with_hint(GenerationRow, FROM_INDEX, "sqlite")
         if unverified:
             query = query.where(GenerationRow.verdict.is_(None))
@@ -151,9 +167,13 @@ class VerificationRepo(Repo):
     def batch(self) -> Batch:
         """How far the verifications are that were asked for together with those that still wait."""
         with self._sessions() as session:
-            asked = select(Row.requested_at).where(Row.status.in_(ACTIVE)).distinct()
+            asked = select(VerificationRow.requested_at).where(VerificationRow.status.in_(ACTIVE)).distinct()
             moments = list(session.scalars(asked.limit(BATCH)))
-            counted = select(Row.status, func.count()).where(Row.requested_at.in_(moments)).group_by(Row.status)
+            counted = (
+                select(VerificationRow.status, func.count())
+                .where(VerificationRow.requested_at.in_(moments))
+                .group_by(VerificationRow.status)
+            )
             counts = {Status(status): n for status, n in session.execute(counted)} if moments else {}
         total = sum(counts.values()) - counts.get(Status.CANCELLED, 0)
         running = counts.get(Status.RUNNING, 0)
@@ -161,43 +181,59 @@ class VerificationRepo(Repo):
 
     def changes(self, limit: int) -> Iterator[tuple[Verdict, tuple[Change, ...]]]:
         """Verdict and changes of the newest verification of each generation, newest first, at most so many."""
-        later = aliased(Row)
+        later = aliased(VerificationRow)
         is_newest = ~(
             select(later.id)
             .where(
-                later.generation_id == Row.generation_id,
+                later.generation_id == VerificationRow.generation_id,
                 later.verdict.is_not(None),
-                tuple_(later.requested_at, later.id) > tuple_(Row.requested_at, Row.id),
+                tuple_(later.requested_at, later.id) > tuple_(VerificationRow.requested_at, VerificationRow.id),
             )
             .exists()
         )
-        query = select(Row.verdict, Row.details_json).where(Row.verdict.is_not(None), is_newest)
+        query = select(VerificationRow.verdict, VerificationRow.details_json).where(
+            VerificationRow.verdict.is_not(None), is_newest
+        )
         with self._sessions() as session:
-            for verdict, text in session.execute(query.order_by(Row.requested_at.desc(), Row.id).limit(limit)):
+            for verdict, text in session.execute(
+                query.order_by(VerificationRow.requested_at.desc(), VerificationRow.id).limit(limit)
+            ):
                 if verdict is not None:
                     yield Verdict(verdict), tuple(Change(**change) for change in json.loads(text)["changes"])
 
     def failures(self, limit: int) -> list[tuple[str, int]]:
         """Why verifications could not be done, with how many there are of each; most frequent first."""
         number = func.count()
-        failed = select(Row.error, number).where(Row.status == Status.FAILED, Row.error.is_not(None))
+        failed = select(VerificationRow.error, number).where(
+            VerificationRow.status == Status.FAILED, VerificationRow.error.is_not(None)
+        )
         with self._sessions() as session:
-            found = session.execute(failed.group_by(Row.error).order_by(number.desc(), Row.error).limit(limit))
+            found = session.execute(
+                failed.group_by(VerificationRow.error).order_by(number.desc(), VerificationRow.error).limit(limit)
+            )
             return [(error, n) for error, n in found if error is not None]
 
     def history(self, days: int) -> list[tuple[date, Verdict, int]]:
         """How many verdicts of each kind were found on each day (UTC), newest first, over so many days that had any."""
-        day = func.date(Row.finished_at)
-        query = select(day, Row.verdict, func.count()).where(Row.verdict.is_not(None), Row.finished_at.is_not(None))
+        day = func.date(VerificationRow.finished_at)
+        query = select(day, VerificationRow.verdict, func.count()).where(
+            VerificationRow.verdict.is_not(None), VerificationRow.finished_at.is_not(None)
+        )
         with self._sessions() as session:
-            found = session.execute(query.group_by(day, Row.verdict).order_by(day.desc()).limit(days * len(Verdict)))
+            found = session.execute(
+                query.group_by(day, VerificationRow.verdict).order_by(day.desc()).limit(days * len(Verdict))
+            )
             return [(date.fromisoformat(str(at)[:10]), Verdict(verdict), n) for at, verdict, n in found if verdict]
 
 
 def _show_newest_verdict(session: Session, generation_id: str) -> None:
     """On the generation itself, where the gallery's filters look."""
-    verdicts = select(Row.verdict).where(Row.generation_id == generation_id, Row.verdict.is_not(None))
-    newest = verdicts.order_by(Row.requested_at.desc(), Row.id.desc()).limit(1).scalar_subquery()
+    verdicts = select(VerificationRow.verdict).where(
+        VerificationRow.generation_id == generation_id, VerificationRow.verdict.is_not(None)
+    )
+    newest = (
+        verdicts.order_by(VerificationRow.requested_at.desc(), VerificationRow.id.desc()).limit(1).scalar_subquery()
+    )
     session.execute(update(GenerationRow).where(GenerationRow.id == generation_id).values(verdict=newest))
 
 
@@ -212,7 +248,7 @@ def _details(verification: Verification) -> dict[str, Any]:
     }
 
 
-def _to_verification(row: Row) -> Verification:
+def _to_verification(row: VerificationRow) -> Verification:
     details = json.loads(row.details_json)
     reproduction = None
     if row.verdict:
