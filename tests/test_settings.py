@@ -24,7 +24,7 @@ def _no_folder_of_the_test(monkeypatch):
     monkeypatch.delenv("INPAINT_STUDIO_DATA")
 
 
-def test_all_bad_values_are_told_at_once_in_words(monkeypatch):
+def test_all_bad_values_are_reported_together(monkeypatch):
     monkeypatch.setenv("INPAINT_STUDIO_DEVICE", "toaster")
     monkeypatch.setenv("INPAINT_STUDIO_THREADS", "none")
     monkeypatch.setenv("INPAINT_STUDIO_LOG_LEVEL", "loud")
@@ -156,7 +156,7 @@ def test_a_byte_order_mark_is_no_part_of_the_first_name(env):
         (b"#" * 2_000_000, "larger than 1 MiB"),
     ],
 )
-def test_an_env_file_that_cannot_be_read_is_told_in_words(env, content, told):
+def test_an_env_file_that_cannot_be_read_is_reported_with_a_message(env, content, told):
     env.write_bytes(content)
 
     with pytest.raises(InvalidSettings, match=told):

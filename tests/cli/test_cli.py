@@ -235,7 +235,7 @@ def test_a_mask_beside_more_canvas_is_repainted_too(run, files, inpainter):
 
 
 @pytest.mark.parametrize("extend", ["", "16", "left=x", "up=3", "0:0", "nan:1", "left=-3", "1:2:3"])
-def test_an_extension_that_cannot_be_read_is_refused_in_words(run, files, extend):
+def test_an_extension_that_cannot_be_read_is_refused_with_a_message(run, files, extend):
     result = run("inpaint", files[0], "--extend", extend, code=2)
 
     assert result.stderr.strip()
@@ -276,7 +276,7 @@ def test_a_prompt_that_cannot_be_read_is_told_before_anything_is_queued(run, fil
 
 
 @pytest.mark.parametrize(("option", "title"), [("--prompt", "Prompt"), ("--negative-prompt", "Negative prompt")])
-def test_prompts_of_up_to_20000_characters_are_taken_and_longer_ones_refused_in_words(run, files, option, title):
+def test_prompts_of_up_to_20000_characters_are_taken_and_longer_ones_refused_with_a_message(run, files, option, title):
     run("inpaint", *files, option, "x" * 20_000)
 
     refused = run("inpaint", *files, option, "x" * 20_001, code=2)

@@ -228,7 +228,7 @@ def test_a_second_caller_is_refused_at_once_and_does_not_disturb_the_first(inpai
     assert result.tobytes() == first.bits
 
 
-def test_a_closed_one_refuses_in_words_however_often_it_was_closed(subject):
+def test_a_closed_one_refuses_with_a_message_however_often_it_was_closed(subject):
     inpainter = subject.make()
     inpainter.close()
     inpainter.close()

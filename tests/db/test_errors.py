@@ -90,7 +90,7 @@ WRITES = {
 
 
 @pytest.mark.parametrize("write", WRITES.values(), ids=WRITES)
-def test_under_a_lock_every_change_is_refused_in_words(locked, write):
+def test_under_a_lock_every_change_is_refused_with_a_message(locked, write):
     with pytest.raises(DatabaseBusy) as raised:
         write(locked)
 
@@ -264,7 +264,7 @@ def test_without_a_code_the_class_of_an_error_tells(error, kind, words):
         "oracle://u:hunter2@h/db",
     ],
 )
-def test_an_address_that_is_none_is_refused_in_words_that_do_not_repeat_it(url):
+def test_an_address_that_is_none_is_refused_with_a_message_that_does_not_repeat_it(url):
     with pytest.raises(InvalidSettings, match="INPAINT_STUDIO_DATABASE_URL") as raised:
         make_engine(url)
 
@@ -273,6 +273,6 @@ def test_an_address_that_is_none_is_refused_in_words_that_do_not_repeat_it(url):
 
 
 @pytest.mark.parametrize("name", ["", "\0", "x" * 300 + "/a.db"])
-def test_a_file_that_cannot_be_opened_is_told_in_words(tmp_path, name):
+def test_a_file_that_cannot_be_opened_is_reported_with_a_message(tmp_path, name):
     with pytest.raises(DatabaseUnusable):
         upgrade(make_engine(f"sqlite:///{tmp_path}/{name}"))

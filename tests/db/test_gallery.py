@@ -271,7 +271,7 @@ def test_paging_in_every_order_shows_every_row_once_and_leads_back_again(repo, g
         assert repo.page_before(filter, cursor, limit) == before
 
 
-def test_a_cursor_of_another_order_is_refused_in_words(repo):
+def test_a_cursor_of_another_order_is_refused_with_a_message(repo):
     filled(repo, [a_generation(n) for n in range(3)])
     cursor = repo.browse(GalleryFilter(sort=Sort.BEST), None, 1).next
 

@@ -198,14 +198,14 @@ def test_a_database_of_a_newer_version_is_left_alone(engine):
         upgrade(engine)
 
 
-def test_a_file_that_is_no_database_is_told_in_words(tmp_path):
+def test_a_file_that_is_no_database_is_reported_with_a_message(tmp_path):
     (tmp_path / "studio.db").write_bytes(b"this is not a database, and it is long enough to be looked at" * 20)
 
     with pytest.raises(DatabaseUnusable):
         upgrade(make_engine(f"sqlite:///{tmp_path / 'studio.db'}"))
 
 
-def test_a_wrong_cursor_is_told_in_words():
+def test_a_wrong_cursor_is_reported_with_a_message():
     for text_ in ("", "%%%", "bm90IGpzb24=", "WzEsMl0="):
         with pytest.raises(InvalidInput):
             Cursor.from_text(text_)

@@ -291,19 +291,19 @@ HOSTILE = [
 
 
 @pytest.mark.parametrize("item", HOSTILE)
-def test_an_object_that_cannot_be_understood_is_refused_in_words(item):
+def test_an_object_that_cannot_be_understood_is_refused_with_a_message(item):
     with pytest.raises(InvalidMask, match="(cannot|more than)"):
         painted(item)
 
 
 @pytest.mark.parametrize("data", ["x", 7, {"objects": "x"}, {"objects": [1]}, {"objects": {"a": 1}}, [None]])
-def test_a_drawing_that_is_none_is_refused_in_words(data):
+def test_a_drawing_that_is_none_is_refused_with_a_message(data):
     with pytest.raises(InvalidMask, match="cannot be read"):
         Drawing.from_canvas(data, CANVAS)
 
 
 @pytest.mark.parametrize("text", ["", "{", "[" * 100_000, '{"objects": 1}', "null1"])
-def test_text_that_is_no_drawing_is_refused_in_words(text):
+def test_text_that_is_no_drawing_is_refused_with_a_message(text):
     with pytest.raises(InvalidMask):
         Drawing.from_json(text, CANVAS)
 

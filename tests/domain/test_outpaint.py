@@ -79,13 +79,13 @@ def test_a_shape_is_reached_by_adding_on_two_sides_alone(size, width, height):
 
 
 @pytest.mark.parametrize("sides", [{}, {"left": -1, "right": 5}, {"top": MAX_PX + 1}])
-def test_what_cannot_be_added_is_refused_in_words(sides):
+def test_what_cannot_be_added_is_refused_with_a_message(sides):
     with pytest.raises(InvalidInput):
         CanvasExtension(**sides)
 
 
 @pytest.mark.parametrize("shape", [(3, 2), (0, 1), (-1, 1), (float("nan"), 1), (1, 1000)])
-def test_a_shape_that_is_there_already_or_is_none_is_refused_in_words(shape):
+def test_a_shape_that_is_there_already_or_is_none_is_refused_with_a_message(shape):
     with pytest.raises(InvalidInput):
         CanvasExtension.to_ratio(Size(300, 200), *shape)
 

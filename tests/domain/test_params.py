@@ -195,7 +195,7 @@ def test_a_record_keeps_the_rules_it_was_painted_by_and_what_begins_anew_has_the
         '{"schema":5,"processing":null}',
     ],
 )
-def test_what_is_no_record_of_ours_is_refused_in_words(text):
+def test_what_is_no_record_of_ours_is_refused_with_a_message(text):
     with pytest.raises(InvalidParams):
         InpaintParams.from_dict(json.loads(text))
 
@@ -251,7 +251,7 @@ def test_every_parameter_is_explained():
 
 
 @pytest.mark.parametrize("name", ["prompt", "negative_prompt"])
-def test_prompts_of_up_to_20000_characters_are_taken_and_longer_ones_refused_in_words(name):
+def test_prompts_of_up_to_20000_characters_are_taken_and_longer_ones_refused_with_a_message(name):
     longest = "\U0001f388" * 20_000
 
     assert getattr(InpaintParams.from_dict(InpaintParams(**{name: longest}).to_dict()), name) == longest

@@ -115,7 +115,7 @@ def test_the_limit_of_the_settings_holds():
     ],
     ids=["empty", "text", "svg", "pdf", "gif", "cut png", "cut jpeg", "bmp", "tiff"],
 )
-def test_what_is_no_whole_png_jpeg_or_webp_is_refused_in_words(data):
+def test_what_is_no_whole_png_jpeg_or_webp_is_refused_with_a_message(data):
     with pytest.raises(InvalidImage):
         read_picture(data)
 

@@ -291,13 +291,13 @@ def mutated(random: random.Random, data: bytes) -> bytes:
 
 
 @given(st.sampled_from(sorted(SEEDS)), st.integers(0, 2**32))
-def test_whatever_happened_to_a_file_it_is_read_or_refused_in_words(seed, number):
+def test_whatever_happened_to_a_file_it_is_read_or_refused_with_a_message(seed, number):
     is_read_or_refused(mutated(random.Random(number), SEEDS[seed]))
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("seed", SEEDS)
-def test_thousands_of_mutations_are_read_or_refused_in_words(seed):
+def test_thousands_of_mutations_are_read_or_refused_with_a_message(seed):
     chance = random.Random(str(seed))
     for _ in range(600):
         is_read_or_refused(mutated(chance, SEEDS[seed]))

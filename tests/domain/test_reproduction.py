@@ -103,7 +103,7 @@ def test_pictures_are_compared_alike_in_bands_of_any_height(band, mode):
     assert in_bands == whole
 
 
-def test_what_changed_is_told_in_words():
+def test_what_changed_is_reported_with_a_message():
     changes = changes_between(
         {"torch": "2.13.0", "threads": 2, "scheduler": {"name": "DDIM", "beta": 0.1}, "gone": "x"},
         {"torch": "2.14.1", "threads": 2, "scheduler": {"name": "DDIM", "beta": 0.2}, "new": "y"},

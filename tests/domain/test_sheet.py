@@ -72,7 +72,7 @@ def test_values_are_read_as_artists_write_them(name, text, values):
         ("guidance_scale", "1-inf", "not a number"),
     ],
 )
-def test_what_cannot_be_read_is_told_in_words(name, text, words):
+def test_what_cannot_be_read_is_reported_with_a_message(name, text, words):
     with pytest.raises(InvalidInput, match=words):
         Axis.parse(name, text)
 

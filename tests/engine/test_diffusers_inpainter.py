@@ -418,7 +418,7 @@ class _Spy:
         return getattr(self._processor, name)
 
 
-def test_a_size_in_half_cells_is_refused_in_words(nine):
+def test_a_size_in_half_cells_is_refused_with_a_message(nine):
     request = WorkingRequest(a_picture(60, 64), a_mask(60, 64), params())
 
     with pytest.raises(InvalidParams, match="multiples of 8"):

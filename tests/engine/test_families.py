@@ -201,7 +201,7 @@ def test_these_models_run_with_their_own_scheduler_only(tiny, name):
 
 
 @pytest.mark.parametrize("name", OWN_SCHEDULER)
-def test_weights_in_a_prompt_are_refused_in_words(tiny, name):
+def test_weights_in_a_prompt_are_refused_with_a_message(tiny, name):
     with pytest.raises(InvalidParams, match="cannot take weights"):
         paint(tiny(name), prompt="(a red)1.3 ball", prompt_weights=True)
 

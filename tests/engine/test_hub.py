@@ -522,7 +522,7 @@ def test_a_proxy_that_does_not_answer_or_is_none_is_told_by_the_name_of_its_vari
 @pytest.mark.parametrize(
     "endpoint", ["nonsense", "https://", "http://[::1", "ftp://127.0.0.1", "https://hub\u2013x.invalid"]
 )
-def test_an_address_of_the_hub_that_is_none_is_told_in_words(settings, tmp_path, endpoint):
+def test_an_address_of_the_hub_that_is_none_is_reported_with_a_message(settings, tmp_path, endpoint):
     with pytest.raises(NoNetwork):
         Catalogue(settings, cache=tmp_path, endpoint=endpoint, dtype="float32").download(MODEL, ignore)
 
@@ -546,7 +546,7 @@ def test_a_token_that_cannot_be_sent_is_told_without_showing_it(hub, settings, t
 
 
 @pytest.mark.parametrize("place", ["cache", "repository", "a file of it", "locks"])
-def test_a_file_in_the_place_of_the_cache_is_told_in_words(hub, settings, tmp_path, place):
+def test_a_file_in_the_place_of_the_cache_is_reported_with_a_message(hub, settings, tmp_path, place):
     file = {
         "cache": tmp_path / "cache",
         "locks": tmp_path / "cache" / ".locks",

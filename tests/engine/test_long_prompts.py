@@ -188,7 +188,7 @@ def test_a_long_prompt_needs_no_place_to_split(nine, prompt):
     assert run(nine, prompt, long_prompt=True).image.size == (64, 64)
 
 
-def test_a_model_of_another_text_encoder_refuses_in_words(transformer):
+def test_a_model_of_another_text_encoder_refuses_with_a_message(transformer):
     inpainter = transformer("FLUX.1")
 
     with pytest.raises(InvalidParams, match="Use the whole prompt"):

@@ -50,7 +50,7 @@ def test_the_address_of_a_models_page_means_its_id(settings, address, id):
         ("  ", "no such model"),
     ],
 )
-def test_a_name_that_means_no_model_is_told_in_words(settings, key, told):
+def test_a_name_that_means_no_model_is_reported_with_a_message(settings, key, told):
     with pytest.raises(UnknownModel, match=told):
         Catalogue(settings).find(key)
 

@@ -157,7 +157,7 @@ def test_a_prompt_without_any_sign_of_weights_is_not_parsed(monkeypatch):
 
 
 @pytest.mark.slow
-def test_a_prompt_with_weights_that_takes_too_long_to_read_is_refused_in_words():
+def test_a_prompt_with_weights_that_takes_too_long_to_read_is_refused_with_a_message():
     prompts.check(InpaintParams(prompt="(a)1.1" + " b" * 2_497, prompt_weights=True))
     prompts.check(InpaintParams(prompt="(a)1.1" + " b" * 9_000))
 
@@ -179,6 +179,6 @@ class CLIPTextModel: ...
         {"unet": None},
     ],
 )
-def test_families_that_read_prompts_otherwise_refuse_weights_in_words(parts):
+def test_families_that_read_prompts_otherwise_refuse_weights_with_a_message(parts):
     with pytest.raises(InvalidParams, match="cannot take weights"):
         prompts.arguments(SimpleNamespace(**parts), SD, InpaintParams(prompt="a (red)1.3 ball", prompt_weights=True))

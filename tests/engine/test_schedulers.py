@@ -95,7 +95,7 @@ def test_karras_sigmas_are_used_where_the_key_says_so_and_nowhere_else():
     assert schedulers.fresh(MODEL_DEFAULT, karras).config.use_karras_sigmas
 
 
-def test_more_steps_than_lcm_has_are_refused_in_words():
+def test_more_steps_than_lcm_has_are_refused_with_a_message():
     with pytest.raises(InvalidParams, match="LCM cannot run 60 steps"):
         schedulers.planned(schedulers.fresh("lcm", own()), num_inference_steps=60, strength=1.0)
 
@@ -126,7 +126,7 @@ def test_a_recorded_configuration_gives_the_same_scheduler_again():
         assert schedulers.configuration(restored) == recorded
 
 
-def test_a_scheduler_whose_library_is_missing_is_refused_in_words(monkeypatch):
+def test_a_scheduler_whose_library_is_missing_is_refused_with_a_message(monkeypatch):
     import diffusers
 
     class Dummy:

@@ -329,7 +329,7 @@ def test_an_extension_of_xmp_that_lies_about_its_length_is_left():
 
 
 @pytest.mark.parametrize("name", ["prompt", "negative_prompt"])
-def test_a_prompt_that_is_too_long_is_refused_in_words_and_kept(name):
+def test_a_prompt_that_is_too_long_is_refused_with_a_message_and_kept(name):
     longest = {"prompt": "a barn", "negative_prompt": "blurry"} | {name: "x" * 20_000, "seed": 1}
     longer = longest | {name: "x" * 20_001}
 
@@ -344,7 +344,7 @@ def test_a_prompt_that_is_too_long_is_refused_in_words_and_kept(name):
     assert refused.offer["too_long"] == [name]
 
 
-def test_a_prompt_of_a_graph_that_is_too_long_is_refused_in_words():
+def test_a_prompt_of_a_graph_that_is_too_long_is_refused_with_a_message():
     found = said_by(graph(n6=encoded("x" * 20_001)))
 
     assert found.too_long == ("prompt",)

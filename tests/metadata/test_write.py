@@ -321,7 +321,7 @@ def test_avif_keeps_transparency():
         (a_picture(), "TIFF", "PNG, WEBP, JPEG, AVIF"),
     ],
 )
-def test_what_a_format_cannot_hold_is_refused_in_words(image, format, words):
+def test_what_a_format_cannot_hold_is_refused_with_a_message(image, format, words):
     with pytest.raises(InvalidImage, match=words):
         embedded(image, GENERATION, format=format)
 

@@ -71,7 +71,7 @@ def test_a_photo_that_does_not_say_where_it_was_taken_has_no_switch_for_it(opene
     assert "camera" in words_on(page)
 
 
-def test_stripping_is_said_in_words(opened):
+def test_stripping_is_reported_with_a_message(opened):
     page = opened()
 
     page.toggle[0].set_value(True).run()

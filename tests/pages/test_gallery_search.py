@@ -221,7 +221,7 @@ def test_a_search_is_saved_opened_and_deleted(open_at, studio, dispatcher, grid)
     assert studio.gallery.saved_searches() == []
 
 
-def test_a_search_without_a_name_is_refused_in_words(open_at, studio):
+def test_a_search_without_a_name_is_refused_with_a_message(open_at, studio):
     page = open_at("searches")
 
     button(page, "Save").click().run()

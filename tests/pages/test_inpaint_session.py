@@ -81,7 +81,7 @@ def test_what_cannot_be_varied_is_told_and_makes_no_sheet(ready, studio):
     assert studio.gallery.count() == 0
 
 
-def test_an_empty_mask_refuses_a_sheet_in_words(studio, inpaint):
+def test_an_empty_mask_refuses_a_sheet_with_a_message(studio, inpaint):
     page = upload(inpaint(), png(a_picture()))
 
     press(page, f"{draft_id(page)}.sheet")

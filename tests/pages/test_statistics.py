@@ -90,7 +90,7 @@ def test_model_device_and_time_are_chosen_in_the_address(statistics, studio, dis
 
 
 @pytest.mark.parametrize("query", [{"days": "soon"}, {"days": "²"}, {"days": "-7"}, {"model": "\x00"}, {"device": "x"}])
-def test_an_address_that_makes_no_sense_is_answered_in_words(statistics, studio, dispatcher, query):
+def test_an_address_that_makes_no_sense_is_reported_with_a_message(statistics, studio, dispatcher, query):
     painted(studio, dispatcher)
 
     page = statistics(**query)

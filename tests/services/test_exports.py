@@ -67,14 +67,14 @@ def test_lossless_formats_are_exact_and_lossy_ones_are_smaller_and_say_what_they
     ("mode", "type", "word"),
     [("I;16", FileType.WEBP, "16 bits"), ("I;16", FileType.JPEG, "16 bits"), ("RGBA", FileType.JPEG, "transparency")],
 )
-def test_what_a_format_cannot_keep_is_said_in_words_and_the_rest_is_written(studio, mode, type, word):
+def test_what_a_format_cannot_keep_is_reported_with_a_message_and_the_rest_is_written(studio, mode, type, word):
     generation = painted(studio, mode)
 
     assert any(word in loss for loss in studio.exports.losses(generation, type))
     assert opened(studio.exports.file(generation, type)).size == (96, 64)
 
 
-def test_a_picture_that_is_too_large_for_a_format_is_refused_in_words(studio):
+def test_a_picture_that_is_too_large_for_a_format_is_refused_with_a_message(studio):
     generation = painted(studio, width=16_400, height=16)
 
     with pytest.raises(InvalidImage, match="16,383 pixels a side. Choose PNG"):

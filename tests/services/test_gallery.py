@@ -111,7 +111,7 @@ def test_what_the_artist_makes_of_pictures_is_kept_with_each_of_them(studio):
         lambda gallery, ids: gallery.rate([*ids, "nobody"], 3),
     ],
 )
-def test_what_cannot_be_is_refused_in_words_and_changes_nothing(studio, action):
+def test_what_cannot_be_is_refused_with_a_message_and_changes_nothing(studio, action):
     id = painted(studio)
     before = studio.gallery.get(id)
 
@@ -306,7 +306,7 @@ def test_a_repair_that_would_take_most_files_asks_first(studio, clock):
     assert set(studio.gallery.check(repair=True, most_files=True).removed) == set(orphans)
 
 
-def test_a_file_that_cannot_be_moved_is_told_in_words(studio, clock, monkeypatch):
+def test_a_file_that_cannot_be_moved_is_reported_with_a_message(studio, clock, monkeypatch):
     painted(studio)
     studio.gallery.images.put(a_picture(40, 40))
     clock.wait(hours=2)

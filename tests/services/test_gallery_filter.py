@@ -158,7 +158,7 @@ def test_what_belongs_to_the_page_itself_is_left_alone():
         {"search": ["a", "b"]},
     ],
 )
-def test_hostile_values_in_the_address_are_refused_in_words(query):
+def test_hostile_values_in_the_address_are_refused_with_a_message(query):
     with pytest.raises(InvalidInput) as refused:
         GalleryFilter.from_query(query)
 
@@ -204,7 +204,7 @@ def _encoded(value: object) -> str:
         base64.b64encode(b"[" * 200).decode(),
     ],
 )
-def test_a_cursor_that_nobody_wrote_is_refused_in_words(text):
+def test_a_cursor_that_nobody_wrote_is_refused_with_a_message(text):
     with pytest.raises(InvalidInput, match="first page"):
         Cursor.from_text(text)
 

@@ -248,7 +248,7 @@ def test_an_empty_mask_and_a_mask_of_another_size_are_refused_before_any_work():
         InpaintRequest(a_picture(), Mask.empty(Size(64, 96)), InpaintParams())
 
 
-def test_an_unknown_generation_is_told_in_words(studio):
+def test_an_unknown_generation_is_reported_with_a_message(studio):
     for ask in (studio.gallery.get, studio.generations.progress, studio.generations.rerun):
         with pytest.raises(GenerationNotFound):
             ask("ffffffffffff")

@@ -60,7 +60,7 @@ def taken(studio, data: bytes) -> bool:
 
 @ONE_STUDIO
 @given(data=st.data())
-def test_bytes_that_were_changed_are_told_in_words(bundle, elsewhere, data):
+def test_bytes_that_were_changed_are_reported_with_a_message(bundle, elsewhere, data):
     spoiled = bytearray(bundle)
     for _ in range(data.draw(st.integers(1, 4))):
         at = data.draw(st.integers(0, len(bundle) - 1))
@@ -129,7 +129,7 @@ def index_of(bundle: bytes):
 
 @ONE_STUDIO
 @given(data=st.data())
-def test_values_that_do_not_belong_there_are_told_in_words_or_taken(bundle, elsewhere, data):
+def test_values_that_do_not_belong_there_are_reported_with_a_message_or_taken(bundle, elsewhere, data):
     index = index_of(bundle)
     path = data.draw(st.sampled_from(list(places(index))[1:]))
     parent = index
@@ -157,7 +157,7 @@ def test_values_that_do_not_belong_there_are_told_in_words_or_taken(bundle, else
     ],
     ids=lambda text: text[:30],
 )
-def test_an_index_that_is_none_is_told_in_words(bundle, elsewhere, text):
+def test_an_index_that_is_none_is_reported_with_a_message(bundle, elsewhere, text):
     try:
         done = elsewhere.bundles.import_(io.BytesIO(with_index(bundle, text)))
     except InvalidInput as error:
@@ -191,14 +191,14 @@ def a_member(name: str, data: bytes, how: str) -> bytes:
 
 
 @pytest.mark.parametrize("how", ["bad data", "lzma", "bzip2", "encrypted", "unknown method", "patched", "outside"])
-def test_tricks_of_zip_files_are_told_in_words(elsewhere, how):
+def test_tricks_of_zip_files_are_reported_with_a_message(elsewhere, how):
     data = a_member("bundle.json", b'{"schema": 1, "generations": []}' + bytes(range(256)), how)
 
     with pytest.raises(InvalidInput, match="not a bundle of Inpaint Studio"):
         elsewhere.bundles.import_(io.BytesIO(data))
 
 
-def test_a_picture_with_broken_zlib_data_is_told_in_words(bundle, elsewhere):
+def test_a_picture_with_broken_zlib_data_is_reported_with_a_message(bundle, elsewhere):
     name = next(name for name in zipfile.ZipFile(io.BytesIO(bundle)).namelist() if name != "bundle.json")
     result = io.BytesIO()
     with zipfile.ZipFile(io.BytesIO(bundle)) as old, zipfile.ZipFile(result, "w") as new:

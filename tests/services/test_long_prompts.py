@@ -96,12 +96,12 @@ def test_a_sheet_that_would_make_gigabytes_of_a_prompt_is_refused_at_once():
     assert time.process_time() - started < 0.5
 
 
-def test_a_longer_prompt_is_refused_in_words(studio):
+def test_a_longer_prompt_is_refused_with_a_message(studio):
     with pytest.raises(InvalidParams, match="Prompt: has 20001 characters; at most 20000 are taken"):
         studio.generations.submit(a_request(prompt=PROMPT + "x"))
 
 
-def test_a_wildcard_that_makes_a_prompt_too_long_is_refused_in_words(studio, settings):
+def test_a_wildcard_that_makes_a_prompt_too_long_is_refused_with_a_message(studio, settings):
     folder = settings.data / "wildcards"
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "long.txt").write_text("word " * 4_000, encoding="utf-8")

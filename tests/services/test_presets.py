@@ -120,7 +120,7 @@ def a_file(presets, **changes) -> bytes:
     ],
     ids=range(24),
 )
-def test_a_file_that_was_not_written_by_us_is_refused_in_words_and_nothing_is_taken(studio, data):
+def test_a_file_that_was_not_written_by_us_is_refused_with_a_message_and_nothing_is_taken(studio, data):
     with pytest.raises(InvalidInput) as refused:
         studio.presets.import_(data)
 

@@ -78,7 +78,7 @@ def test_the_field_is_named_in_which_something_is_left_open(prompts):
 
 
 @given(st.text(alphabet="ab {}|_$:*/.#\\\n", max_size=40), st.integers(0, 9))
-def test_whatever_is_written_it_is_decided_or_refused_in_words(text, seed):
+def test_whatever_is_written_it_is_decided_or_refused_with_a_message(text, seed):
     prompts = Prompts((), lambda params: None)
 
     try:
@@ -90,7 +90,7 @@ def test_whatever_is_written_it_is_decided_or_refused_in_words(text, seed):
 
 
 @pytest.mark.parametrize("name", ["nope", "/etc/passwd", "places/../colour", "a" * 1000, "***"])
-def test_a_wildcard_without_a_file_is_told_in_words(prompts, name):
+def test_a_wildcard_without_a_file_is_reported_with_a_message(prompts, name):
     text = f"__{name}__ {{a|b}}"
 
     try:
@@ -172,7 +172,7 @@ def test_weights_are_read_after_the_choices_are_made(studio):
         "{a|" * 999 + "{a|b}" + "}" * 999,
     ],
 )
-def test_more_choices_than_can_be_read_at_once_are_refused_in_words_and_at_once(prompts, text):
+def test_more_choices_than_can_be_read_at_once_are_refused_at_once_with_a_message(prompts, text):
     started = time.process_time()
 
     with pytest.raises(InvalidParams, match="^Prompt: .*can(not)? be read"):

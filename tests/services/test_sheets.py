@@ -70,7 +70,7 @@ def test_a_generation_that_was_deleted_for_good_leaves_an_empty_field(studio, di
     studio.sheets.picture(found)
 
 
-def test_a_sheet_that_does_not_exist_is_told_in_words(studio):
+def test_a_sheet_that_does_not_exist_is_reported_with_a_message(studio):
     with pytest.raises(InvalidInput, match="no such sheet"):
         studio.sheets.get("nope")
 

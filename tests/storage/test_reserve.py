@@ -51,7 +51,7 @@ def test_nothing_is_set_aside_on_a_disk_that_has_hardly_room(tmp_path):
     assert not (tmp_path / "reserve").exists()
 
 
-def test_where_it_cannot_be_set_aside_that_is_told_in_words(tmp_path):
+def test_where_it_cannot_be_set_aside_that_is_reported_with_a_message(tmp_path):
     (tmp_path / "reserve").mkdir()
 
     with pytest.raises(StorageFull):
