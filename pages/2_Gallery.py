@@ -7,11 +7,12 @@ from dataclasses import replace
 import streamlit as st
 
 from core.bootstrap import Studio
+from core.domain.errors import StudioError
 from core.domain.gallery import GallerySlice
 from core.domain.gallery_filter import GalleryFilter
 from core.domain.generation import Status
 from core.domain.paging import Cursor, Sort
-from pages.ui.components.gallery_grid import gallery_grid
+from pages.ui.components.gallery_grid import NO_PROMPT, gallery_grid
 from pages.ui.gallery.asked import AFTER, clear
 from pages.ui.gallery.bulk import COMPARE, bulk_bar, offer_to_tidy
 from pages.ui.gallery.search_bar import filter_bar
@@ -24,6 +25,10 @@ from pages.ui.shell.links import GENERATION_PARAMETER, INPAINT_PAGE
 from pages.ui.shell.messages import escaped, shown_errors
 from pages.ui.shell.page import begin_page
 from pages.ui.shell.resources import studio
+from pages.ui.shell.wording import beginning
+
+DIALOG_TITLE = 80
+"""Characters of a prompt above its card, which has the whole of it."""
 
 
 def gallery_page(studio: Studio) -> None:
@@ -144,8 +149,18 @@ def _compared(studio: Studio, left: str, right: str) -> None:
         comparison(studio, left, right)
 
 
-@st.dialog("Generation", width="large", on_dismiss=_close_detail)
 def _detail(studio: Studio, id: str, page: list[str]) -> None:
+    """The open generation in a dialog that is called as it is: by its title, else its prompt."""
+    try:
+        generation = studio.gallery.get(id)
+        name = generation.title or generation.params.prompt
+    except StudioError:
+        name = ""
+    title = escaped(beginning(name, DIALOG_TITLE)) or NO_PROMPT
+    st.dialog(title, width="large", on_dismiss=_close_detail)(_card)(studio, id, page)
+
+
+def _card(studio: Studio, id: str, page: list[str]) -> None:
     with shown_errors():
         generation = studio.gallery.get(id)
         # Beside each other on a phone, the words of the badges would be cut off.

@@ -258,7 +258,7 @@ PARAMETERS: dict[str, Parameter] = {
         default=False,
     ),
     "variation_strength": Number(
-        "Variation",
+        "Variation strength",
         "Blends in noise from the variation seed. 0.1 gives a close variation, 1 a different picture; 0 is off.",
         default=0.0,
         low=0.0,

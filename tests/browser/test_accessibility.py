@@ -307,14 +307,14 @@ def test_the_inpaint_page_is_used_by_keyboard_alone(visit, filled):
     page.keyboard.type("a green lake")
     tab_to(page, "Generate")
     page.keyboard.press("Enter")
-    page.get_by_role("button", name="Keep", exact=True).wait_for()
+    page.get_by_role("button", name="Favourite", exact=True).wait_for()
     at_rest(page)
     tab_to(page, "Divider: Before on its left, After on its right")
     page.keyboard.press("End")
     page.get_by_role("button", name="Show only: After").wait_for()
-    tab_to(page, "Keep")
+    tab_to(page, "Favourite")
     page.keyboard.press("Enter")
-    page.get_by_role("button", name="Kept", exact=True).wait_for()
+    page.get_by_role("button", name="Favourited", exact=True).wait_for()
 
     (kept,) = filled.studio.gallery.browse(GalleryFilter(favourite=True)).generations
     assert kept.params.prompt == "a green lake"

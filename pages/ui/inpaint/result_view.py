@@ -146,7 +146,7 @@ def _has_seed(studio: Studio, generation: Generation) -> bool:
 def _keep(studio: Studio, generation: Generation) -> None:
     if generation.favourite:
         action_button(
-            "Kept",
+            "Favourited",
             studio.gallery.set_favourite,
             [generation.id],
             False,
@@ -157,7 +157,7 @@ def _keep(studio: Studio, generation: Generation) -> None:
         )
     else:
         action_button(
-            "Keep",
+            "Favourite",
             studio.gallery.set_favourite,
             [generation.id],
             True,
