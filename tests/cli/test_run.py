@@ -101,6 +101,7 @@ def is_anything_left(studio) -> bool:
     return studio.gallery.repo.is_anything_active()
 
 
+@pytest.mark.slow_but_first
 @pytest.mark.parametrize(("name", "number"), each_with_first(SIGNALS))
 def test_a_signal_cancels_at_the_next_step_and_leaves_no_row_behind(run, studio, inpainter, command, name, number):
     before = sorted(statuses(studio))
@@ -117,6 +118,7 @@ def test_a_signal_cancels_at_the_next_step_and_leaves_no_row_behind(run, studio,
     assert "cancelling" in result.stderr
 
 
+@pytest.mark.slow_but_first
 @pytest.mark.parametrize("name", ["inpaint", "verify", "replay"])
 def test_a_model_that_does_not_come_to_a_step_is_given_up_after_a_while(
     run, studio, command, name, monkeypatch, inpainter
@@ -324,6 +326,7 @@ def test_under_a_lock_a_command_says_that_the_database_is_busy(run, files, lock)
     assert "INSERT" not in result.output
 
 
+@pytest.mark.slow_but_first
 @pytest.mark.parametrize("signals", [1, 2])
 def test_ctrl_c_under_a_lock_ends_the_command_and_tells_what_may_be_left(
     run, studio, command, inpainter, lock, monkeypatch, signals

@@ -103,6 +103,7 @@ def test_the_noise_depends_on_the_seed_alone(nine):
     assert noise(seed=1) != noise(seed=2)
 
 
+@pytest.mark.slow
 def test_the_latents_on_record_follow_from_everything_that_is_asked(nine):
     def latents(**params) -> str:
         return nine.inpaint(a_working_request(**params), lambda report: None).record["latents_sha256"]
@@ -246,6 +247,7 @@ def test_the_first_and_the_last_seed_paint(inpainter):
     assert paint(inpainter, a_working_request(seed=0)) != paint(inpainter, a_working_request(seed=2**32 - 1))
 
 
+@pytest.mark.slow_but_first
 @both
 def test_a_failed_run_leaves_the_next_one_bit_identical(inpainter):
     request = a_working_request()
@@ -451,6 +453,7 @@ def test_closed_while_it_paints_it_gives_the_memory_back_afterwards(models, load
     assert inpainter._pipe is None
 
 
+@pytest.mark.slow
 def test_two_models_that_run_at_once_each_have_their_own_noise(nine, four, monkeypatch):
     request = a_working_request(variation_strength=0.5, variation_seed=9)
     alone = four.inpaint(request, lambda report: None).record
@@ -665,6 +668,7 @@ def test_a_file_that_lacks_some_weights_is_called_damaged(models, tmp_path, load
         loaded(folder)
 
 
+@pytest.mark.slow_but_first
 @pytest.mark.parametrize("channels", [3, 8])
 def test_a_unet_of_another_kind_is_no_inpainting_model(models, loaded, channels):
     with pytest.raises(NotAnInpaintingModel):

@@ -126,6 +126,7 @@ def test_the_same_request_gives_the_same_bits_and_another_seed_others(tiny, name
     assert all(report.preview for report in reports[1:2])
 
 
+@pytest.mark.slow_but_first
 @pytest.mark.parametrize("name", [name for name in SOME if KANDINSKY not in name.values])
 def test_a_lower_strength_runs_fewer_steps_and_stays_nearer(tiny, name):
     reports = []
@@ -194,6 +195,7 @@ def test_nothing_outside_the_mask_changes(tiny, name):
     assert (np.asarray(result)[~outside] != np.asarray(picture)[~outside]).any()
 
 
+@pytest.mark.slow_but_first
 @pytest.mark.parametrize("name", OWN_SCHEDULER)
 def test_these_models_run_with_their_own_scheduler_only(tiny, name):
     with pytest.raises(InvalidParams, match="their own scheduler"):

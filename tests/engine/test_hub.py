@@ -116,6 +116,7 @@ def test_downloading_leaves_no_thread_behind(hub, catalogue):
     assert not [thread for thread in threading.enumerate() if thread not in before and "tqdm" in thread.name]
 
 
+@pytest.mark.slow
 def test_a_model_with_a_transformer_comes_from_the_hub_just_so(hub, catalogue, transformer, settings):
     hub.add("somebody/flux", Path(transformer("FLUX.1").model.key))
     here = catalogue()
@@ -129,6 +130,7 @@ def test_a_model_with_a_transformer_comes_from_the_hub_just_so(hub, catalogue, t
     assert result.record["pipeline"] == "FluxInpaintPipeline"
 
 
+@pytest.mark.slow
 def test_a_model_that_lies_in_two_repositories_comes_with_both(hub, catalogue, kandinsky, prior, settings):
     hub.add("somebody/kandinsky", Path(kandinsky.model.key))
     hub.add(PRIOR, prior)
@@ -472,6 +474,7 @@ def test_the_librarys_own_offline_switch_is_understood(hub, catalogue, monkeypat
         catalogue().download(MODEL, ignore)
 
 
+@pytest.mark.slow_but_first
 @pytest.mark.parametrize(
     ("number", "told"), [(errno.ENOSPC, "Make room"), (errno.EROFS, "HF_HOME"), (errno.EACCES, "HF_HOME")]
 )

@@ -22,7 +22,8 @@ def found(harness: str, count: int, *arguments: str) -> dict:
     return json.loads(done.stdout.splitlines()[-1]) | {"told": done.stderr}
 
 
-@pytest.mark.parametrize("count", [6, pytest.param(60, marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("count", [60])
 def test_a_killed_process_loses_nothing_that_was_acknowledged(count):
     line = found("kills", count, "--seed", "1")
 

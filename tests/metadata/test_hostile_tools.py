@@ -362,6 +362,7 @@ def test_a_raw_profile_that_is_none_is_left_in_time(text):
     assert time.process_time() - started < 1
 
 
+@pytest.mark.slow_but_first
 @pytest.mark.parametrize(
     "head", [b"Exif\0\0", b"http://ns.adobe.com/xap/1.0/\0", xmp.IN_JPEG, xmp.IN_JPEG + xmp.PART.pack(b"A" * 32, 9, 0)]
 )

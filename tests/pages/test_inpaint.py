@@ -371,6 +371,7 @@ def test_the_stroke_that_comes_in_with_the_click_counts(opened, hand, studio):
     assert studio.gallery.mask(row) == a_mask()
 
 
+@pytest.mark.slow
 def test_a_random_seed_is_concrete_in_the_row_and_another_one_each_time(ready, studio, dispatcher):
     for _ in range(2):
         generate(ready)
@@ -664,6 +665,7 @@ def test_a_generation_opened_to_try_again_keeps_its_mask_and_its_seed(inpaint, s
     assert draft_id(page) == id
 
 
+@pytest.mark.slow_but_first
 @pytest.mark.parametrize(
     ("prompt", "told"),
     [("a {cat|dog", "{ is not closed"), ("a }", "has no opening bracket"), ("a __nope__", "no wildcard “nope”")],

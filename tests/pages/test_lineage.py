@@ -94,6 +94,7 @@ def test_a_click_in_the_tree_opens_that_one(card, tree, slider, chain):
     assert page.query_params["generation"] in (chain[0], [chain[0]])
 
 
+@pytest.mark.slow
 def test_the_chain_can_be_stepped_through(card, tree, slider, chain):
     page = card(chain[1])
 
@@ -140,6 +141,7 @@ def test_a_replay_that_came_out_otherwise_says_where(card, tree, slider, studio,
     assert "the last picture is DIFFERENT. Step 2 is the first that differs" in told(page)
 
 
+@pytest.mark.slow
 def test_a_replay_can_be_stopped(card, tree, slider, studio, chain):
     studio.replays.start(chain[2])
     page = card(chain[2])

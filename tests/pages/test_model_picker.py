@@ -29,6 +29,7 @@ def named(page) -> str:
     return id
 
 
+@pytest.mark.slow_but_first
 @pytest.mark.parametrize("model", UNUSABLE)
 def test_a_model_that_cannot_paint_stops_neither_its_page_nor_the_next_session(studio, pictured, inpaint, model):
     draft = studio.drafts.get(pictured)

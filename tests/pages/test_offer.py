@@ -87,6 +87,7 @@ def test_a_picture_that_says_nothing_is_opened_without_a_word(inpaint):
     assert "says how it was made" not in words_on(upload(inpaint(), file.getvalue()))
 
 
+@pytest.mark.slow_but_first
 @pytest.mark.parametrize("name", ["comfyui.png", "invokeai.png", "novelai.png", "studio-1.avif", "studio-1.png"])
 def test_pictures_of_every_tool_are_offered_and_taken(inpaint, name):
     page = upload(inpaint(), (SAMPLES / name).read_bytes(), name)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from streamlit.testing.v1 import AppTest
 
 from core.domain.hashing import pixels_sha256
@@ -35,6 +36,7 @@ def test_pixels_are_added_on_a_side_and_masked_at_once(studio, opened, dispatche
     assert result.crop((100, 0, 160, 64)).getcolors() is not None
 
 
+@pytest.mark.slow
 def test_of_another_seed_it_is_known_too_that_its_canvas_was_extended(studio, opened, dispatcher):
     widget(opened, "number_input", "extend-right").set_value(64).run()
     page = generate(extend(opened))

@@ -28,6 +28,7 @@ def read_only(studio, dispatcher, hand, monkeypatch):
     return studio
 
 
+@pytest.mark.slow_but_first
 @pytest.mark.parametrize("page", PAGES)
 def test_every_page_opens_on_a_database_that_cannot_be_written(read_only, page):
     opened = AppTest.from_file(ROOT / "Home.py", default_timeout=30)

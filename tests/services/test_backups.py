@@ -297,6 +297,7 @@ def test_a_copy_that_cannot_be_used_changes_nothing(studio, again, what):
     assert sorted(path.name for path in studio.backups.folder.iterdir()) == before
 
 
+@pytest.mark.slow
 def test_nothing_is_put_back_under_a_dashboard_that_is_running(studio, again):
     id = painted(studio)
     made = studio.backups.make()

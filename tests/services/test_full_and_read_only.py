@@ -90,6 +90,7 @@ def refuses_to_change_anything(studio, id) -> None:
             action()
 
 
+@pytest.mark.slow_but_first
 @pytest.mark.skipif(sys.platform == "win32", reason="permissions are not these there")
 @pytest.mark.parametrize("state", ["closed", "in use", "killed"])
 def test_a_folder_that_may_only_be_read_is_looked_at(open_folder, state):

@@ -41,6 +41,7 @@ def test_the_longest_prompts_are_stored_and_their_last_words_found(studio, long)
         assert [found.id for found in studio.gallery.browse(GalleryFilter(text=words)).generations] == [long]
 
 
+@pytest.mark.slow_but_first
 @pytest.mark.parametrize("type", list(FileType))
 def test_every_kind_of_file_hands_them_on_whole(studio, long, type):
     data = studio.exports.file(studio.gallery.get(long), type)

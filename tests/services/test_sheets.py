@@ -43,6 +43,7 @@ def test_a_value_that_does_not_fit_stores_nothing(studio):
     assert studio.gallery.count() == 0
 
 
+@pytest.mark.slow
 def test_the_picture_has_a_field_for_every_cell_also_for_those_that_are_not_there(studio, dispatcher):
     made = studio.sheets.submit(a_request(), Sheet(Axis("seed", (1, 2, 3)), Axis("guidance_scale", (1.0, 5.0))))
     empty = studio.sheets.picture(made)

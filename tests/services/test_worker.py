@@ -75,6 +75,7 @@ def loading(worker: Worker, during: Callable[[], object]) -> Worker:
 # Locked --------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow_but_first
 @pytest.mark.parametrize("when", ["while it is loaded", "before the first step", "in the middle", "after the last"])
 def test_a_locked_database_costs_no_picture_and_nothing_of_its_record(studio, worker, inpainter, lock, when):
     free, [id] = studio.generations.submit(a_request()), studio.generations.submit(a_request())

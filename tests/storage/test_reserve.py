@@ -75,6 +75,7 @@ def fill_the_disk(studio):
         event.remove(engine, "do_execute", refuse)
 
 
+@pytest.mark.slow_but_first
 @pytest.mark.parametrize("delete", ["trash", "empty_trash", "delete_for_good"])
 def test_on_a_full_disk_things_can_be_deleted_with_the_room_that_was_set_aside(
     studio, dispatcher, fill_the_disk, delete
