@@ -110,7 +110,7 @@ class Studio:
         return self.dispatcher.stop(wait_s)
 
     def shut_down(self) -> bool:
-        """The program ends: what is being painted stops at its next step, or is given up. It can be continued.
+        """The program ends: what is being painted stops at its next step, or is given up. It waits again.
 
         Returns whether it came to its next step.
         """

@@ -150,9 +150,13 @@ class GenerationRepo(Repo):
         return take_away(self._sessions, Row, stale, **values)
 
     def release(self, worker: str, now: datetime) -> None:
-        """What this worker has claimed and not ended becomes interrupted, and nothing that it still writes counts."""
-        values = {"status": Status.INTERRUPTED, "finished_at": now, "worker": None}
-        take_away(self._sessions, Row, Row.worker == worker, **values)
+        """What this worker has claimed and not ended waits again, and nothing that it still writes counts.
+
+        What was to be cancelled is.
+        """
+        mine, is_unwanted = Row.worker == worker, Row.cancel_requested_at.is_not(None)
+        take_away(self._sessions, Row, mine & is_unwanted, status=Status.CANCELLED, finished_at=now, worker=None)
+        take_away(self._sessions, Row, mine, status=Status.QUEUED, started_at=None, worker=None)
 
     def get(self, id: str) -> Generation:
         with self._sessions() as session:

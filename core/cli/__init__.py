@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import typer
 
-from core.cli import edit, files, gallery, inpaint, machine, presets, queue, replay, sheet, storage, verify
+from core.cli import edit, files, gallery, inpaint, machine, presets, queue, replay, sheet, storage, verify, worker
 
 app = typer.Typer(
     name="python -m core",
@@ -21,7 +21,7 @@ app = typer.Typer(
 gallery_app = typer.Typer(no_args_is_help=True)
 
 # Without a name of their own, commands join those of the application that they are added to.
-for commands in (inpaint, machine, sheet, verify, replay):
+for commands in (inpaint, machine, sheet, verify, replay, worker):
     app.add_typer(commands.app)
 for commands in (gallery, edit, files, storage):
     gallery_app.add_typer(commands.app)

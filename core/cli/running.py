@@ -124,7 +124,7 @@ class Running:
         self.done(id)
 
     def _wait_for(self, do: Callable[[], T], follow: Callable[[], None]) -> T:
-        self._work = work = _in_thread(do)
+        self._work = work = in_thread(do)
         while not wait([work], LOOK_EVERY_S).done:
             self._check()
             follow()
@@ -152,7 +152,7 @@ class Running:
         if self._work is not None and self._is_working:
             say("cancelling at the next step ...")
             self._wait_at_most(self._work, GRACE_S, in_haste_s=0)
-        taken_back = _in_thread(self._take_back)
+        taken_back = in_thread(self._take_back)
         self._wait_at_most(taken_back, TAKE_BACK_S, in_haste_s=IN_HASTE_S)
         if not taken_back.done() or taken_back.exception() is not None:
             say("The gallery's database cannot be written, so what was asked for may still stand in the queue.")
@@ -174,7 +174,7 @@ class Running:
             insist(take_back)
 
 
-def _in_thread(do: Callable[[], T]) -> Future[T]:
+def in_thread(do: Callable[[], T]) -> Future[T]:
     """As a daemon, which a command that ends does not wait for."""
     future: Future[T] = Future()
 

@@ -59,6 +59,8 @@ class Worker:
     follow_up: Callable[[], object] = lambda: None
     """Queues what follows generations that have ended, such as the next step of a replay."""
     patience: Patience = Patience()
+    on_end: Callable[[str], object] = lambda id: None
+    """Told of each generation that has ended here, however it ended."""
     _halted: threading.Event = field(default_factory=threading.Event)
 
     def run_next(self) -> bool:
@@ -93,11 +95,11 @@ class Worker:
         self.verifications.requeue_stale(now - DEAD_AFTER, now)
 
     def halt(self) -> None:
-        """Begin nothing more. What is being worked on stops at its next step, and is left interrupted."""
+        """Begin nothing more. What is being worked on stops at its next step, and waits again."""
         self._halted.set()
 
     def release(self) -> None:
-        """Give up what is being worked on, without waiting for its next step: the program ends."""
+        """Give back what is being worked on, without waiting for its next step: the program ends."""
         self.halt()
         self.repo.release(self.name, self.now())
         self.verifications.release(self.name)
@@ -130,8 +132,10 @@ class Worker:
 
         if not self.insist(end):
             log.warning("generation %s was taken over by another worker; this result is dropped", id)
-        elif result is not None:
+            return
+        if result is not None:
             self.insist(lambda: self._make_sure(outcome, result))
+        self.on_end(id)
 
     def _make_sure(self, outcome: Outcome, result: Image.Image) -> None:
         """The row names its files now, so nothing takes them away any more; something may have until then."""

@@ -63,7 +63,7 @@ def test_whatever_goes_wrong_at_a_look_at_the_queue_the_thread_goes_on(error):
     dispatcher.stop()
 
 
-def test_when_the_program_ends_what_is_painted_stops_at_its_next_step_and_can_be_continued(studio, inpainter):
+def test_when_the_program_ends_what_is_painted_stops_at_its_next_step_and_waits_again(studio, inpainter):
     painting, ended = threading.Event(), threading.Event()
     dashboard = replace(studio, dispatcher=ThreadDispatcher(studio.worker.run_next))
     first, second = studio.generations.submit(a_request(num_inference_steps=50), count=2)
@@ -74,7 +74,7 @@ def test_when_the_program_ends_what_is_painted_stops_at_its_next_step_and_can_be
 
     assert dashboard.shut_down()
 
-    assert [studio.gallery.get(id).status for id in (first, second)] == [Status.INTERRUPTED, Status.QUEUED]
+    assert [studio.gallery.get(id).status for id in (first, second)] == [Status.QUEUED, Status.QUEUED]
 
 
 def test_what_does_not_come_to_a_step_is_given_up_when_the_program_ends(studio, inpainter, monkeypatch):
@@ -88,7 +88,7 @@ def test_what_does_not_come_to_a_step_is_given_up_when_the_program_ends(studio, 
 
     assert not replace(studio, dispatcher=dispatcher).shut_down()
 
-    assert studio.gallery.get(id).status is Status.INTERRUPTED
+    assert studio.gallery.get(id).status is Status.QUEUED
     ended.set()
     assert dispatcher.stop(20)
-    assert studio.gallery.get(id).status is Status.INTERRUPTED
+    assert studio.gallery.get(id).status is Status.QUEUED

@@ -270,7 +270,7 @@ def test_a_late_sign_of_life_takes_nothing_back_that_was_decided_meanwhile(studi
 # Ending --------------------------------------------------------------------------------------------------------
 
 
-def test_one_that_is_halted_stops_at_its_next_step_is_interrupted_and_can_go_on(studio, worker, inpainter):
+def test_one_that_is_halted_stops_at_its_next_step_waits_again_and_goes_on(studio, worker, inpainter):
     first, second = studio.generations.submit(a_request(), count=2)
     inpainter.after_step(2, worker.halt)
     inpainter.after_step(3, lambda: pytest.fail("no further step"))
@@ -279,9 +279,8 @@ def test_one_that_is_halted_stops_at_its_next_step_is_interrupted_and_can_go_on(
     worker.run(second)
 
     assert not worker.run_next()
-    assert [studio.gallery.get(id).status for id in (first, second)] == [Status.INTERRUPTED, Status.QUEUED]
+    assert [studio.gallery.get(id).status for id in (first, second)] == [Status.QUEUED, Status.QUEUED]
     inpainter._hooks.clear()
-    studio.generations.resume(first)
     replace(worker, _halted=threading.Event()).run(first)
     assert studio.gallery.get(first).status is Status.SUCCEEDED
 
@@ -300,21 +299,30 @@ def test_a_picture_that_is_finished_is_kept_when_its_worker_is_halted(studio, wo
     assert studio.gallery.get(id).status is Status.SUCCEEDED
 
 
-def test_what_is_let_go_is_interrupted_at_once_and_its_late_result_counts_for_nothing(studio, worker, inpainter):
+def test_what_is_let_go_waits_again_at_once_and_its_late_result_counts_for_nothing(studio, worker, inpainter):
     [id] = studio.generations.submit(a_request())
     inpainter.after_step(4, worker.release)
     inpainter.after_step(4, lambda: worker.repo.beat(id, worker.name, worker.now()))
 
     worker.run(id)
 
-    assert studio.gallery.get(id).status is Status.INTERRUPTED
+    assert (studio.gallery.get(id).status, studio.gallery.get(id).started_at) == (Status.QUEUED, None)
+
+
+def test_one_that_is_let_go_although_it_was_to_be_cancelled_is_cancelled(studio, worker, inpainter):
+    [id] = studio.generations.submit(a_request())
+    inpainter.after_step(2, lambda: (studio.generations.cancel(id), worker.release()))
+
+    worker.run(id)
+
+    assert studio.gallery.get(id).status is Status.CANCELLED
 
 
 def test_one_that_was_given_up_leaves_nothing_when_it_is_cancelled(studio, worker, inpainter):
     [id] = studio.generations.submit(a_request())
     inpainter.after_step(2, worker.release)
     worker.run(id)
-    assert studio.generations.progress(id).preview
+    assert studio.generations.progress(id).status is Status.QUEUED
 
     studio.generations.cancel(id)
 
