@@ -5,7 +5,7 @@ from __future__ import annotations
 import streamlit as st
 
 from core.bootstrap import Studio
-from core.domain.gallery_filter import GalleryFilter
+from core.domain.gallery.filter import GalleryFilter
 from core.domain.generation import Status
 from pages.ui.components.gallery_grid import gallery_grid
 from pages.ui.device_card import device_card

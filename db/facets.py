@@ -9,9 +9,9 @@ from typing import Any
 from sqlalchemy import CTE, Select, String, cast, func, literal, select, union_all
 from sqlalchemy.orm import Session
 
-from core.domain.gallery import Count, Facets
-from core.domain.gallery_filter import DEFAULTS, GalleryFilter
-from core.domain.paging import Sort
+from core.domain.gallery.answers import Count, Facets
+from core.domain.gallery.filter import DEFAULTS, GalleryFilter
+from core.domain.gallery.paging import Sort
 from db import search
 from db.filters import COLUMNS, FACETS, counts_know, in_cube, is_sqlite, tag_ids
 from db.tables import FacetCountRow, GenerationTagRow, TagRow

@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session, aliased
 
 from core.domain.family import FamilyMember
 from core.domain.generation import Relation, Status
-from core.domain.outpaint import ExtensionHistory
+from core.domain.pixels.outpaint import ExtensionHistory
 from db.repo import Repo
 from db.tables import GenerationRow
 

@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Integer, SQLColumnExpression, and_, cast, func, or_, select
 from sqlalchemy.orm import Session
 
-from core.domain.gallery_filter import UNVERIFIED, GalleryFilter
+from core.domain.gallery.filter import UNVERIFIED, GalleryFilter
 from core.domain.generation import Status
 from core.domain.labels import folded
 from db.mapping import number_at_start_of

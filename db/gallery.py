@@ -11,12 +11,12 @@ from sqlalchemy import ColumnElement, delete, literal, select, tuple_, update
 from sqlalchemy.orm import Session
 
 from core.domain.errors import GenerationNotFound, InvalidInput
-from core.domain.gallery import Count, Facets, GallerySlice, SavedSearch
-from core.domain.gallery_filter import GalleryFilter
+from core.domain.gallery.answers import Count, Facets, GallerySlice, SavedSearch
+from core.domain.gallery.filter import GalleryFilter
+from core.domain.gallery.paging import Cursor
 from core.domain.generation import FILES, Status
 from core.domain.hashing import canonical_json
 from core.domain.labels import folded
-from core.domain.paging import Cursor
 from db import facets, search
 from db.connection import writing
 from db.files import release

@@ -12,8 +12,8 @@ from sqlalchemy import Select, select
 
 from core.domain.generation import Generation, Relation, Status, Verdict
 from core.domain.hashing import canonical_json
-from core.domain.outpaint import ExtensionHistory
 from core.domain.params import InpaintParams
+from core.domain.pixels.outpaint import ExtensionHistory
 from core.domain.record import Record
 from db.tables import EnvironmentRow, GenerationRow
 

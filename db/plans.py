@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from core.domain.gallery_filter import GalleryFilter
+from core.domain.gallery.filter import GalleryFilter
 from db.filters import FilterIndex, asked, in_cube
 from db.tables import FacetCountRow
 from db.text_search import TEXTS, matches_text

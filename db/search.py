@@ -13,8 +13,8 @@ from sqlalchemy.orm import Session, aliased
 from sqlalchemy.sql.expression import UnaryExpression
 from sqlalchemy.sql.operators import custom_op
 
-from core.domain.gallery_filter import GalleryFilter
-from core.domain.search_text import search_terms
+from core.domain.gallery.filter import GalleryFilter
+from core.domain.gallery.search_text import search_terms
 from db import plans
 from db.filters import NARROW, conditions, index_conditions, is_sqlite, tag_ids, within_days
 from db.tables import GenerationRow, GenerationTagRow

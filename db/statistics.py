@@ -8,9 +8,9 @@ from typing import Any
 
 from sqlalchemy import func, select
 
-from core.domain.gallery_filter import GalleryFilter
+from core.domain.gallery.filter import GalleryFilter
+from core.domain.gallery.statistics import BINS_PER_E, DailyCount, Durations, PastRun, RunTimes, Workload
 from core.domain.generation import Status, Verdict
-from core.domain.statistics import BINS_PER_E, DailyCount, Durations, PastRun, RunTimes, Workload
 from db.filters import conditions, within_days
 from db.mapping import EPOCH, MICROSECOND, params_of, record_of
 from db.repo import Repo

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 from sqlalchemy import ColumnElement, and_, column, false, or_, table
 
-from core.domain.gallery_filter import GalleryFilter
-from core.domain.search_text import Term, search_terms
+from core.domain.gallery.filter import GalleryFilter
+from core.domain.gallery.search_text import Term, search_terms
 from db.tables import GenerationRow
 
 TEXTS = table("generation_texts", column("rowid"), column("generation_texts"))

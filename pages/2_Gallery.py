@@ -8,10 +8,10 @@ import streamlit as st
 
 from core.bootstrap import Studio
 from core.domain.errors import StudioError
-from core.domain.gallery import GallerySlice
-from core.domain.gallery_filter import GalleryFilter
+from core.domain.gallery.answers import GallerySlice
+from core.domain.gallery.filter import GalleryFilter
+from core.domain.gallery.paging import Cursor, Sort
 from core.domain.generation import Status
-from core.domain.paging import Cursor, Sort
 from pages.ui.components.gallery_grid import NO_PROMPT, gallery_grid
 from pages.ui.gallery.asked import AFTER, clear
 from pages.ui.gallery.bulk import COMPARE, bulk_bar, offer_to_tidy

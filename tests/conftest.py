@@ -19,8 +19,8 @@ from PIL import Image, ImageFile
 from sqlalchemy import Engine, event
 
 from core.bootstrap import Studio, build_studio
-from core.domain.mask import Mask
 from core.domain.params import InpaintParams
+from core.domain.pixels.mask import Mask
 from core.domain.request import InpaintRequest
 from core.settings import Settings
 from core.storage.local import LocalImageStore

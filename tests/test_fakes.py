@@ -9,8 +9,8 @@ from PIL import Image
 
 from core.domain.errors import Busy, GenerationCancelled
 from core.domain.geometry import Size
-from core.domain.mask import Mask
 from core.domain.params import InpaintParams
+from core.domain.pixels.mask import Mask
 from core.domain.request import WorkingRequest
 from tests.fakes import FakeInpainter, FakeLoader, colour_of
 

@@ -17,13 +17,13 @@ from hypothesis import strategies as st
 
 from core.cli.pictures import extension_of
 from core.domain.draft import Draft
-from core.domain.drawing import Drawing
 from core.domain.errors import InvalidParams, StudioError
-from core.domain.gallery_filter import GalleryFilter
+from core.domain.files.painted_mask import read_painted
+from core.domain.gallery.filter import GalleryFilter
+from core.domain.gallery.paging import Cursor
 from core.domain.geometry import Size
-from core.domain.paging import Cursor
-from core.domain.painting import read_painted
 from core.domain.params import PARAMETERS, InpaintParams
+from core.domain.pixels.drawing import Drawing
 from core.domain.sheet import WORDS, Axis
 from core.engine.models.catalogue import Catalogue, native_size
 from core.engine.models.weights import Components, choose

@@ -14,10 +14,10 @@ from core.bootstrap import Studio
 from core.cli.common import JSON, errors, make_studio, plain, print_facts, print_json, summary, tell
 from core.cli.exits import exit_codes
 from core.domain.errors import InvalidInput
-from core.domain.gallery import GallerySlice
-from core.domain.gallery_filter import VERDICTS, GalleryFilter, day
+from core.domain.gallery.answers import GallerySlice
+from core.domain.gallery.filter import VERDICTS, GalleryFilter, day
+from core.domain.gallery.paging import PAGE_ROWS, Cursor, Sort
 from core.domain.generation import Generation, Status
-from core.domain.paging import PAGE_ROWS, Cursor, Sort
 
 app = typer.Typer()
 

@@ -16,13 +16,13 @@ from core.cli.options import takes_parameters
 from core.cli.output import FORCE, GPS, OUTPUT, STRIP, Output, place_of, write_result
 from core.cli.pictures import mask_of, picture_and_mask, read_picture
 from core.cli.running import Running, running, work_on
-from core.domain.areas import advice, shares
 from core.domain.errors import StudioError
 from core.domain.generation import Origin, Status
 from core.domain.geometry import Size
 from core.domain.modes import MODES
-from core.domain.outpaint import OVERLAP_PX
 from core.domain.params import PARAMETERS, InpaintParams
+from core.domain.pixels.areas import advice, shares
+from core.domain.pixels.outpaint import OVERLAP_PX
 from core.domain.request import InpaintRequest
 from core.services.generations import MAX_COUNT
 

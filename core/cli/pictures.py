@@ -8,12 +8,12 @@ from PIL import Image
 
 from core.cli.common import read_file
 from core.domain.errors import EmptyMask, InvalidImage, InvalidInput, InvalidMask
+from core.domain.files.picture import MAX_FILE_BYTES, Picture
 from core.domain.geometry import Size
-from core.domain.given_mask import GivenMask, given_mask, own_transparency
-from core.domain.mask import Mask
-from core.domain.outpaint import CanvasExtension, extend_canvas, mask_of_extension
 from core.domain.params import InpaintParams
-from core.domain.picture import MAX_FILE_BYTES, Picture
+from core.domain.pixels.given_mask import GivenMask, given_mask, own_transparency
+from core.domain.pixels.mask import Mask
+from core.domain.pixels.outpaint import CanvasExtension, extend_canvas, mask_of_extension
 from core.domain.request import InpaintRequest
 from core.services.pictures import read
 from core.settings import Settings

@@ -10,7 +10,7 @@ import typer
 from core.bootstrap import make_backups
 from core.cli.common import JSON, make_studio, tell
 from core.cli.exits import exit_codes
-from core.domain.gallery import BrokenFile, StorageAudit
+from core.domain.gallery.answers import BrokenFile, StorageAudit
 from core.services.backups import Backup
 from core.settings import Settings
 

@@ -13,7 +13,7 @@ from core.cli.common import JSON, errors, make_studio, tell
 from core.cli.exits import exit_codes
 from core.cli.running import running
 from core.domain.errors import InvalidInput
-from core.domain.gallery_filter import GalleryFilter
+from core.domain.gallery.filter import GalleryFilter
 from core.domain.generation import Status, Verdict
 from core.domain.reproduction import Verification, reasons_of
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from core.domain.errors import InvalidInput
 from core.domain.generation import Relation
-from core.domain.outpaint import ExtensionHistory
+from core.domain.pixels.outpaint import ExtensionHistory
 
 
 @dataclass(frozen=True, slots=True)

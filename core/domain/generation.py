@@ -9,8 +9,8 @@ from enum import StrEnum
 
 from core.domain.errors import InvalidMove
 from core.domain.geometry import Bounds, Size
-from core.domain.outpaint import ExtensionHistory
 from core.domain.params import InpaintParams
+from core.domain.pixels.outpaint import ExtensionHistory
 from core.domain.record import NO_RECORD, Record
 from core.domain.request import StoredRequest
 

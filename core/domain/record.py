@@ -21,8 +21,8 @@ from pydantic import (
     model_validator,
 )
 
+from core.domain.files.picture import MAX_PIXELS
 from core.domain.geometry import Bounds, Size
-from core.domain.picture import MAX_PIXELS
 
 T = TypeVar("T", bound=BaseModel)
 

@@ -17,7 +17,7 @@ from PIL import Image
 from core.domain.errors import SizeMismatch
 from core.domain.generation import Status, Verdict
 from core.domain.geometry import Size
-from core.domain.mask import Mask
+from core.domain.pixels.mask import Mask
 
 CLOSE_MAX_DIFFERENCE = 4 / 255
 """Largest difference of one value, of the full range, that still counts as rounding. Measured with the pocket model

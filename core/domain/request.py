@@ -9,19 +9,19 @@ from typing import Any
 
 from PIL import Image
 
-from core.domain import compositing, seam, soft_mask
-from core.domain.areas import Parts
-from core.domain.change_mask import change_mask, scaled_by
-from core.domain.colour import ColourSpace, space_of
 from core.domain.errors import EmptyMask, InvalidParams, SizeMismatch
 from core.domain.geometry import MULTIPLE, Bounds, Crop, Size, crop_around, crop_of, wide_crop_around
-from core.domain.mask import Mask
 from core.domain.params import FIRST_PROCESSING, MASKED, ORIGINAL, SEPARATE, TWO_PASS, WHOLE, InpaintParams
+from core.domain.pixels import compositing, seam, soft_mask
+from core.domain.pixels.areas import Parts
+from core.domain.pixels.change_mask import change_mask, scaled_by
+from core.domain.pixels.colour import ColourSpace, space_of
+from core.domain.pixels.mask import Mask
 
 
 @dataclass(frozen=True, slots=True)
 class InpaintRequest:
-    """image: RGB, RGBA or I;16, as core.domain.picture makes them. mask: of the same size, as it was given.
+    """image: RGB, RGBA or I;16, as core.domain.files.picture makes them. mask: of the same size, as it was given.
 
     Raises SizeMismatch or EmptyMask.
     """

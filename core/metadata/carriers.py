@@ -11,7 +11,7 @@ from typing import Any
 from PIL import Image
 from PIL.PngImagePlugin import iTXt
 
-from core.domain.picture_file import facts_of, png_chunks
+from core.domain.files.picture_file import facts_of, png_chunks
 from core.memory import decoding
 from core.metadata import exif, xmp
 from core.metadata.json_text import MAX_TEXT, objects_in

@@ -7,8 +7,8 @@ from dataclasses import replace
 
 from PIL import Image
 
+from core.domain.files.picture import MAX_FILE_BYTES
 from core.domain.imported import Imported, as_text
-from core.domain.picture import MAX_FILE_BYTES
 from core.metadata import a1111, carriers, comfyui, flat, fooocus, invokeai, labels, novelai, ours
 from core.metadata.carriers import Carried, carried_by, load_pixels, open_picture
 from core.metadata.json_text import MAX_TEXT

@@ -9,9 +9,9 @@ from PIL import ExifTags, Image, PngImagePlugin
 
 from core import __version__
 from core.domain.errors import InvalidImage
+from core.domain.files.source_exif import dpi_of
 from core.domain.generation import Generation
 from core.domain.hashing import canonical_json
-from core.domain.source_exif import dpi_of
 from core.metadata import a1111, ours, xmp
 from core.metadata.exif import typed, with_comment
 

@@ -29,12 +29,12 @@ from core.domain.errors import (
     StoredImageDamaged,
     StoredImageMissing,
 )
+from core.domain.files.picture import MAX_PIXELS
+from core.domain.files.picture_file import facts_of
+from core.domain.files.source_exif import MAX_BYTES, without_place
 from core.domain.generation import Generation, Relation
 from core.domain.hashing import is_named, pixels_sha256, sha256_of
-from core.domain.picture import MAX_PIXELS
-from core.domain.picture_file import facts_of
 from core.domain.sheet import StoredSheet
-from core.domain.source_exif import MAX_BYTES, without_place
 from core.memory import decoding
 from core.ports import ImageStore
 from core.services import bundle_index

@@ -14,8 +14,8 @@ from core.domain.errors import InvalidInput, StudioError
 from core.domain.generation import Generation, Status
 from core.domain.hashing import canonical_json
 from core.domain.labels import notes_text, tag_name, title_text
-from core.domain.outpaint import ExtensionHistory
 from core.domain.params import InpaintParams
+from core.domain.pixels.outpaint import ExtensionHistory
 from core.domain.record import MAX_DEVICE, MAX_DTYPE, MAX_REVISION, Record
 from core.domain.sheet import Sheet, StoredSheet
 

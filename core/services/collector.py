@@ -13,7 +13,7 @@ from datetime import date, datetime, timedelta
 from PIL import Image
 
 from core.domain.errors import ForeignFolder, StudioError
-from core.domain.gallery import Freed
+from core.domain.gallery.answers import Freed
 from core.ports import ImageStore
 from db.files import FileRepo
 

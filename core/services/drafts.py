@@ -9,10 +9,10 @@ from datetime import datetime, timedelta
 
 from core.domain.draft import Draft
 from core.domain.errors import InvalidMove, StorageFull
+from core.domain.files.picture import Picture
 from core.domain.generation import Generation, Relation
 from core.domain.geometry import Size
-from core.domain.outpaint import CanvasExtension, ExtensionHistory, extend_canvas, mask_of_extension
-from core.domain.picture import Picture
+from core.domain.pixels.outpaint import CanvasExtension, ExtensionHistory, extend_canvas, mask_of_extension
 from core.ports import ImageStore
 from core.services.pictures import Pictures
 from core.services.prompts import PROMPTS, escape

@@ -10,11 +10,11 @@ from enum import StrEnum
 
 from PIL import Image
 
-from core.domain import compositing
 from core.domain.errors import InvalidImage, InvalidMove, StoredImageDamaged, StudioError
+from core.domain.files.source_exif import for_file, has_place
 from core.domain.generation import Generation
 from core.domain.geometry import Size
-from core.domain.source_exif import for_file, has_place
+from core.domain.pixels import compositing
 from core.metadata.write import MAX_SIDE, embedded, encoded
 from core.ports import ImageStore
 

@@ -20,12 +20,12 @@ from core.domain.errors import (
     StudioError,
     TooManyOrphans,
 )
-from core.domain.gallery import BrokenFile, Count, Facets, GallerySlice, PurgeResult, SavedSearch, StorageAudit
-from core.domain.gallery_filter import RATINGS, GalleryFilter
+from core.domain.gallery.answers import BrokenFile, Count, Facets, GallerySlice, PurgeResult, SavedSearch, StorageAudit
+from core.domain.gallery.filter import RATINGS, GalleryFilter
+from core.domain.gallery.paging import PAGE_ROWS, Cursor
 from core.domain.generation import Generation
 from core.domain.labels import notes_text, tag_name, title_text
-from core.domain.mask import Mask
-from core.domain.paging import PAGE_ROWS, Cursor
+from core.domain.pixels.mask import Mask
 from core.ports import ImageStore, Reserve
 from core.services.collector import TRASH_TTL, Collector
 from core.services.thumbnails import thumbnail

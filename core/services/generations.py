@@ -10,8 +10,8 @@ from PIL import Image
 
 from core.domain.errors import GenerationNotFound, InvalidMove, InvalidParams
 from core.domain.generation import Generation, Origin, Progress, Status
-from core.domain.mask import Mask
 from core.domain.params import InpaintParams
+from core.domain.pixels.mask import Mask
 from core.domain.request import InpaintRequest, StoredRequest
 from core.domain.sheet import StoredSheet
 from core.ports import Dispatcher, ImageStore

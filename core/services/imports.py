@@ -16,13 +16,13 @@ from PIL import Image
 
 from core.domain.environment import Environment
 from core.domain.errors import ImageTooLarge, StudioError
+from core.domain.files.picture import MAX_FILE_BYTES, Picture
 from core.domain.generation import Generation, Relation, Status
 from core.domain.geometry import Size
 from core.domain.hashing import pixels_sha256
 from core.domain.imported import Imported, kept_raw
-from core.domain.mask import Mask
 from core.domain.params import MAX_MODEL, InpaintParams
-from core.domain.picture import MAX_FILE_BYTES, Picture
+from core.domain.pixels.mask import Mask
 from core.domain.record import Record, SharedRecord
 from core.metadata.ours import model_name
 from core.metadata.read import read, read_text

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from core.domain.picture import Picture, read_picture
+from core.domain.files.picture import Picture, read_picture
 from core.memory import decoding
 from core.ports import ImageStore
 

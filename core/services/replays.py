@@ -17,8 +17,8 @@ from core.domain.errors import (
 )
 from core.domain.generation import Generation, Relation, Status, Verdict
 from core.domain.geometry import Size
-from core.domain.mask import Mask
-from core.domain.outpaint import extend_canvas
+from core.domain.pixels.mask import Mask
+from core.domain.pixels.outpaint import extend_canvas
 from core.domain.replay import Replay, StepState
 from core.domain.reproduction import compare
 from core.ports import Dispatcher, ImageStore

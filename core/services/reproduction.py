@@ -11,7 +11,7 @@ from PIL import Image
 
 from core.domain.errors import InvalidMove
 from core.domain.generation import Generation, Status, Verdict
-from core.domain.mask import Mask
+from core.domain.pixels.mask import Mask
 from core.domain.record import Record
 from core.domain.reproduction import (
     Batch,

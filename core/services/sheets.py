@@ -8,11 +8,11 @@ from datetime import datetime
 
 from PIL import Image, ImageDraw, ImageFont
 
-from core.domain import compositing
-from core.domain.colour import space_of
 from core.domain.errors import GenerationNotFound, StudioError
 from core.domain.generation import Generation, Origin
 from core.domain.geometry import Bounds, Size
+from core.domain.pixels import compositing
+from core.domain.pixels.colour import space_of
 from core.domain.request import InpaintRequest, StoredRequest
 from core.domain.sheet import Sheet, StoredSheet
 from core.ports import ImageStore

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import median
 
-from core.domain.gallery_filter import GalleryFilter
+from core.domain.gallery.filter import GalleryFilter
+from core.domain.gallery.statistics import NEAREST, DailyCount, RunTimes, estimate_s
 from core.domain.params import InpaintParams
-from core.domain.statistics import NEAREST, DailyCount, RunTimes, estimate_s
 from db.statistics import StatisticsRepo
 
 LOADED_S = 0.05
@@ -35,7 +35,7 @@ class Statistics:
     def estimate_s(self, params: InpaintParams, device: str) -> float | None:
         """Seconds that painting this once will take, without waiting and loading. None if nothing like it ever ran.
 
-        From the newest runs of the same model on the same device; see core.domain.statistics.
+        From the newest runs of the same model on the same device; see core.domain.gallery.statistics.
         """
         return self.estimates_s([(params, device)])[0]
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from PIL import Image
 
-from core.domain import compositing
-from core.domain.colour import as_srgb
-from core.domain.encoding import encoded
+from core.domain.files.encoding import encoded
 from core.domain.geometry import Size
+from core.domain.pixels import compositing
+from core.domain.pixels.colour import as_srgb
 
 THUMBNAIL = Size(384, 384)
 

@@ -14,12 +14,12 @@ from typing import Any, TypeVar
 from PIL import Image
 
 from core import last_resort
-from core.domain import compositing
 from core.domain.errors import GenerationCancelled, StudioError
 from core.domain.generation import Generation, Outcome, Phase, Progress, Status
 from core.domain.geometry import Crop
 from core.domain.hashing import picture_and_pixels_sha256
-from core.domain.mask import Mask
+from core.domain.pixels import compositing
+from core.domain.pixels.mask import Mask
 from core.domain.record import Record, part_name
 from core.domain.reproduction import Verification
 from core.domain.request import InpaintRequest, Plan

@@ -12,7 +12,7 @@ from typing import Any
 import streamlit as st
 
 from core.bootstrap import Studio
-from core.domain.gallery_filter import GalleryFilter
+from core.domain.gallery.filter import GalleryFilter
 from core.domain.generation import Verdict
 from core.domain.reproduction import Batch, Overview, VerifyScope
 from pages.ui.components.gallery_grid import gallery_grid

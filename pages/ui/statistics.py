@@ -11,9 +11,9 @@ from typing import Any
 import streamlit as st
 
 from core.bootstrap import Studio
-from core.domain.gallery_filter import FILTERS, UNVERIFIED, GalleryFilter
+from core.domain.gallery.filter import FILTERS, UNVERIFIED, GalleryFilter
+from core.domain.gallery.statistics import DailyCount, Durations, RunTimes
 from core.domain.generation import Status
-from core.domain.statistics import DailyCount, Durations, RunTimes
 from pages.ui.components.gallery_grid import STATUS_TITLES
 from pages.ui.shell import address, state
 from pages.ui.shell.links import GALLERY_PAGE, INPAINT_PAGE

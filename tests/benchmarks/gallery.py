@@ -25,10 +25,10 @@ from typing import Any
 
 from sqlalchemy import func, insert, select, text
 
-from core.domain.gallery_filter import GalleryFilter
+from core.domain.gallery.filter import GalleryFilter
+from core.domain.gallery.paging import PAGE_ROWS, Cursor, Sort
 from core.domain.generation import Generation, Status
 from core.domain.hashing import canonical_json
-from core.domain.paging import PAGE_ROWS, Cursor, Sort
 from core.domain.params import InpaintParams
 from core.services.statistics import Statistics
 from db.connection import make_engine

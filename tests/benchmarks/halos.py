@@ -24,10 +24,10 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 from scipy import ndimage
 
-from core.domain.change_mask import oklab
-from core.domain.mask import Mask
 from core.domain.modes import MODES
 from core.domain.params import InpaintParams
+from core.domain.pixels.change_mask import oklab
+from core.domain.pixels.mask import Mask
 from core.domain.request import InpaintRequest, Plan
 from tests.benchmarks.seams import SAMPLES, Paint, by_model
 

@@ -26,10 +26,10 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from core.domain.drawing import Drawing, canvas_size
+from core.domain.files.painted_mask import painted_size
 from core.domain.geometry import Size
-from core.domain.mask import Mask
-from core.domain.painting import painted_size
+from core.domain.pixels.drawing import Drawing, canvas_size
+from core.domain.pixels.mask import Mask
 from tests.browser.artist import PHOTO, Artist, chromium, dashboard
 
 Points = list[tuple[float, float]]

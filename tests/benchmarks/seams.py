@@ -20,10 +20,10 @@ import numpy as np
 from PIL import Image, ImageDraw
 
 from core.bootstrap import make_loader
-from core.domain.mask import Mask
 from core.domain.params import InpaintParams
+from core.domain.pixels.mask import Mask
+from core.domain.pixels.seam import Seam, seam
 from core.domain.request import InpaintRequest, Plan
-from core.domain.seam import Seam, seam
 from core.settings import Settings
 
 SAMPLES = Path(__file__).parents[2] / "assets" / "samples"

@@ -24,11 +24,11 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFilter
 
 from core.bootstrap import Studio, build_studio, make_loader
-from core.domain.gallery_filter import GalleryFilter
+from core.domain.files.picture import read_picture
+from core.domain.gallery.filter import GalleryFilter
 from core.domain.generation import Status
-from core.domain.mask import Mask
 from core.domain.params import AREAS, FILLS, SCHEDULERS, InpaintParams
-from core.domain.picture import read_picture
+from core.domain.pixels.mask import Mask
 from core.domain.request import InpaintRequest
 from core.services.model_cache import ModelCache
 from core.settings import Settings

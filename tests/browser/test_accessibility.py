@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from core.bootstrap import Studio
-from core.domain.gallery_filter import GalleryFilter
+from core.domain.gallery.filter import GalleryFilter
 from core.domain.generation import Origin, Relation
 from pages.ui.shell.page import SIDEBAR_PX
 from tests.browser.artist import dashboard, filled_studio, wait_until

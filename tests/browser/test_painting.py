@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageDraw
 
-from core.domain.mask import Mask
+from core.domain.pixels.mask import Mask
 from pages.ui.shell.address import UNDER_WAY_S
 from tests.browser.artist import PHOTO, Artist, wait_until
 

@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 from core.domain.generation import Origin, Status
-from core.domain.outpaint import CanvasExtension, ExtensionHistory
+from core.domain.pixels.outpaint import CanvasExtension, ExtensionHistory
 from tests.conftest import a_request
 
 

@@ -16,8 +16,8 @@ from PIL import Image
 from core.domain.errors import Busy, GenerationCancelled, InvalidParams, ModelUnavailable
 from core.domain.generation import Phase
 from core.domain.hashing import canonical_json
-from core.domain.mask import Mask
 from core.domain.params import InpaintParams
+from core.domain.pixels.mask import Mask
 from core.domain.request import WorkingRequest
 from core.engine import loading
 from core.engine.models.catalogue import Catalogue

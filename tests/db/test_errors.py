@@ -20,7 +20,7 @@ from core.domain.errors import (
     StorageFull,
     StudioError,
 )
-from core.domain.gallery_filter import GalleryFilter
+from core.domain.gallery.filter import GalleryFilter
 from core.domain.generation import Generation, Outcome, Status
 from core.domain.params import InpaintParams
 from core.domain.reproduction import Verification

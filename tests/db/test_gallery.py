@@ -15,12 +15,12 @@ from sqlalchemy import select, text
 from sqlalchemy.orm import Session
 
 from core.domain.errors import GenerationNotFound, InvalidInput
-from core.domain.gallery_filter import UNVERIFIED, VERDICTS, GalleryFilter
+from core.domain.gallery.filter import UNVERIFIED, VERDICTS, GalleryFilter
+from core.domain.gallery.paging import Cursor, Sort
+from core.domain.gallery.search_text import search_terms, words_of
 from core.domain.generation import Generation, Relation, Status, Verdict
 from core.domain.labels import folded
-from core.domain.paging import Cursor, Sort
 from core.domain.params import InpaintParams
-from core.domain.search_text import search_terms, words_of
 from db import facets, plans
 from db.connection import make_engine
 from db.gallery import GalleryRepo

@@ -12,9 +12,9 @@ from sqlalchemy import inspect, text
 
 from core.domain.draft import Draft
 from core.domain.errors import DatabaseConflict, DatabaseUnusable, InvalidInput, InvalidMove
-from core.domain.gallery_filter import GalleryFilter
+from core.domain.gallery.filter import GalleryFilter
+from core.domain.gallery.paging import Cursor
 from core.domain.generation import Generation, Relation, Status
-from core.domain.paging import Cursor
 from core.domain.params import PARAMETERS, InpaintParams
 from core.domain.record import Record
 from db.connection import make_engine

@@ -12,7 +12,7 @@ import pytest
 from sqlalchemy import text
 
 from core.domain.errors import DatabaseUnusable, StorageFull
-from core.domain.gallery_filter import UNVERIFIED, GalleryFilter
+from core.domain.gallery.filter import UNVERIFIED, GalleryFilter
 from core.domain.hashing import canonical_json
 from core.domain.params import InpaintParams
 from db.connection import make_engine

@@ -8,10 +8,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from core.domain.areas import MOST, Parts, advice, shares
 from core.domain.geometry import Bounds, Size
-from core.domain.mask import Mask
 from core.domain.params import MASKED, SEPARATE, InpaintParams
+from core.domain.pixels.areas import MOST, Parts, advice, shares
+from core.domain.pixels.mask import Mask
 from core.domain.request import InpaintRequest, Plan
 from tests.conftest import a_picture
 

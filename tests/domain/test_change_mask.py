@@ -8,11 +8,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image, ImageDraw, ImageFilter
 
-from core.domain.change_mask import change_mask, scaled_by
-from core.domain.compositing import unchanged_outside
 from core.domain.geometry import Bounds, Size
-from core.domain.mask import Mask
 from core.domain.params import InpaintParams
+from core.domain.pixels.change_mask import change_mask, scaled_by
+from core.domain.pixels.compositing import unchanged_outside
+from core.domain.pixels.mask import Mask
 from core.domain.request import InpaintRequest, Plan
 from tests.conftest import a_mask, a_picture
 

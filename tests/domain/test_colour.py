@@ -10,11 +10,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image, ImageCms
 
-from core.domain.colour import as_srgb, space_of
-from core.domain.compositing import for_screen, unchanged_outside
+from core.domain.files.picture import read_picture
 from core.domain.geometry import Size
 from core.domain.params import FIRST_PROCESSING, InpaintParams
-from core.domain.picture import read_picture
+from core.domain.pixels.colour import as_srgb, space_of
+from core.domain.pixels.compositing import for_screen, unchanged_outside
 from core.domain.request import InpaintRequest, Plan
 from tests.conftest import a_mask, a_picture
 from tests.profiles import (

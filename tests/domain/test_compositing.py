@@ -9,11 +9,11 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from PIL import Image
 
-from core.domain.compositing import composite, for_model, unchanged_outside
 from core.domain.errors import SizeMismatch
 from core.domain.geometry import Bounds, Size
-from core.domain.mask import Mask
 from core.domain.params import InpaintParams
+from core.domain.pixels.compositing import composite, for_model, unchanged_outside
+from core.domain.pixels.mask import Mask
 from core.domain.request import InpaintRequest, Plan
 from tests.conftest import a_mask, a_picture
 

@@ -12,10 +12,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from core.domain.drawing import ERASE, LASSO, PAINT, Drawing, canvas_size
 from core.domain.errors import InvalidMask
 from core.domain.geometry import Bounds, Size
-from core.domain.mask import Mask
+from core.domain.pixels.drawing import ERASE, LASSO, PAINT, Drawing, canvas_size
+from core.domain.pixels.mask import Mask
 
 DATA = Path(__file__).parents[1] / "data"
 CANVAS = Size(60, 40)

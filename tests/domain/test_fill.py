@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from PIL import Image
 
-from core.domain.fill import blurred, border_colours, neutral_noise, pull_push_fill
-from core.domain.mask import Mask
+from core.domain.pixels.fill import blurred, border_colours, neutral_noise, pull_push_fill
+from core.domain.pixels.mask import Mask
 from tests.conftest import a_mask, a_picture
 
 sides = st.integers(1, 33)

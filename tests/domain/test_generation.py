@@ -7,8 +7,8 @@ from datetime import UTC, datetime, timedelta
 
 from core.domain.generation import MOVES, Generation, Origin, Phase, Progress, Relation, Status, Verdict
 from core.domain.geometry import Size
-from core.domain.outpaint import CanvasExtension, ExtensionHistory
 from core.domain.params import InpaintParams
+from core.domain.pixels.outpaint import CanvasExtension, ExtensionHistory
 from core.domain.record import Record
 from core.domain.request import StoredRequest
 

@@ -12,9 +12,9 @@ from hypothesis.extra.numpy import arrays
 from PIL import Image, ImageDraw
 
 from core.domain.errors import EmptyMask, InvalidMask
-from core.domain.given_mask import COLOURED, DRAWN, TRANSPARENT, given_mask, own_transparency
-from core.domain.mask import FAINT
-from core.domain.picture import read_picture
+from core.domain.files.picture import read_picture
+from core.domain.pixels.given_mask import COLOURED, DRAWN, TRANSPARENT, given_mask, own_transparency
+from core.domain.pixels.mask import FAINT
 from tests.conftest import a_picture
 
 BOX = (20, 10, 49, 39)

@@ -12,7 +12,7 @@ from PIL import Image
 
 from core.domain.errors import InvalidMask, SizeMismatch
 from core.domain.geometry import Bounds, Size
-from core.domain.mask import Mask
+from core.domain.pixels.mask import Mask
 
 sides = st.integers(1, 24)
 greys = st.tuples(sides, sides).flatmap(lambda shape: arrays(np.uint8, shape)).map(Mask)

@@ -10,11 +10,11 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 from PIL import Image
 
-from core.domain.compositing import unchanged_outside
 from core.domain.errors import InvalidInput
 from core.domain.geometry import Size
-from core.domain.outpaint import MAX_PX, CanvasExtension, ExtensionHistory, extend_canvas, mask_of_extension
 from core.domain.params import InpaintParams
+from core.domain.pixels.compositing import unchanged_outside
+from core.domain.pixels.outpaint import MAX_PX, CanvasExtension, ExtensionHistory, extend_canvas, mask_of_extension
 from core.domain.request import InpaintRequest, Plan
 from tests.conftest import a_picture
 

@@ -11,11 +11,11 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from PIL import Image
 
-from core.domain import painting
 from core.domain.errors import InvalidMask
+from core.domain.files.painted_mask import painted_size, read_painted, repainted
 from core.domain.geometry import Size
-from core.domain.mask import FAINT, Mask
-from core.domain.painting import painted_size, read_painted, repainted
+from core.domain.files import painted_mask as painting
+from core.domain.pixels.mask import FAINT, Mask
 
 
 def png(image: Image.Image, **options) -> bytes:

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from core.domain.errors import ImageTooLarge, InvalidImage
-from core.domain.picture import read_picture
+from core.domain.files.picture import read_picture
 from tests.conftest import a_picture
 
 

@@ -15,8 +15,8 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from core.domain.errors import ImageTooLarge, InvalidImage, OutOfMemory, StudioError
-from core.domain.picture import read_picture
-from core.domain.picture_file import facts_of
+from core.domain.files.picture import read_picture
+from core.domain.files.picture_file import facts_of
 from core.metadata.read import read
 from tests.conftest import a_picture
 

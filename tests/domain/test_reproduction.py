@@ -11,7 +11,7 @@ from PIL import Image
 from core.domain.errors import SizeMismatch
 from core.domain.generation import Verdict
 from core.domain.geometry import Size
-from core.domain.mask import Mask
+from core.domain.pixels.mask import Mask
 from core.domain.reproduction import (
     Change,
     Stage,

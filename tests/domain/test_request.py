@@ -9,11 +9,11 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from PIL import Image
 
-from core.domain.compositing import unchanged_outside
 from core.domain.errors import EmptyMask, InvalidParams
 from core.domain.geometry import Bounds
-from core.domain.mask import FAINT, Mask
 from core.domain.params import AREAS, FIRST_PROCESSING, InpaintParams
+from core.domain.pixels.compositing import unchanged_outside
+from core.domain.pixels.mask import FAINT, Mask
 from core.domain.request import InpaintRequest, Plan, WorkingRequest
 from tests.conftest import a_mask, a_picture
 

@@ -8,12 +8,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from core.domain.compositing import unchanged_outside
 from core.domain.geometry import Size
-from core.domain.mask import Mask
 from core.domain.params import InpaintParams
+from core.domain.pixels.compositing import unchanged_outside
+from core.domain.pixels.mask import Mask
+from core.domain.pixels.seam import matched, seam
 from core.domain.request import InpaintRequest, Plan
-from core.domain.seam import matched, seam
 from tests.conftest import a_mask, a_picture
 
 

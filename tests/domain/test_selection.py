@@ -12,7 +12,7 @@ from PIL import Image
 
 from core.domain.errors import InvalidMask
 from core.domain.geometry import Bounds, Size
-from core.domain.selection import ellipse, rectangle, similar
+from core.domain.pixels.selection import ellipse, rectangle, similar
 
 tolerances = st.integers(0, 255)
 colours = arrays(np.uint8, (7, 9, 3))

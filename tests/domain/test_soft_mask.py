@@ -8,12 +8,12 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from PIL import Image
 
-from core.domain.compositing import unchanged_outside
 from core.domain.geometry import Bounds, Size
-from core.domain.mask import Mask
 from core.domain.params import InpaintParams
+from core.domain.pixels.compositing import unchanged_outside
+from core.domain.pixels.mask import Mask
+from core.domain.pixels.soft_mask import degree_for_model, everything_on, has_grey_parts, has_greys
 from core.domain.request import InpaintRequest, Plan
-from core.domain.soft_mask import degree_for_model, everything_on, has_grey_parts, has_greys
 from tests.conftest import a_mask, a_picture
 
 sides = st.integers(1, 40)

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from PIL import ExifTags, Image, PngImagePlugin
 from PIL.TiffImagePlugin import IFDRational
 
-from core.domain.picture import read_picture
-from core.domain.source_exif import dpi_of, for_file, has_place, without_place
+from core.domain.files.picture import read_picture
+from core.domain.files.source_exif import dpi_of, for_file, has_place, without_place
 from tests.conftest import a_picture
 
 Base, Ifd = ExifTags.Base, ExifTags.IFD
@@ -219,7 +219,7 @@ def test_how_another_tool_made_a_picture_is_not_about_the_photo():
 
 def test_more_than_a_photo_needs_is_dropped_and_said(monkeypatch):
     data = file_of(exif=camera_exif())
-    monkeypatch.setattr("core.domain.source_exif.MAX_BYTES", len(BLOCK) - 1)
+    monkeypatch.setattr("core.domain.files.source_exif.MAX_BYTES", len(BLOCK) - 1)
 
     picture = read_picture(data)
 

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from core.domain.gallery.statistics import NEAREST, Durations, PastRun, Workload, estimate_s
 from core.domain.params import InpaintParams
-from core.domain.statistics import NEAREST, Durations, PastRun, Workload, estimate_s
 
 A_STEP_S = 2.0
 

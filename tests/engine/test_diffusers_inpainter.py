@@ -13,7 +13,6 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from core.domain import compositing
 from core.domain.errors import (
     BrokenResult,
     DamagedModel,
@@ -28,8 +27,9 @@ from core.domain.errors import (
 )
 from core.domain.generation import Phase
 from core.domain.hashing import canonical_json, pixels_sha256
-from core.domain.mask import Mask
 from core.domain.params import InpaintParams
+from core.domain.pixels import compositing
+from core.domain.pixels.mask import Mask
 from core.domain.request import InpaintRequest, Plan, WorkingRequest
 from core.engine.diffusers_inpainter import load
 from core.engine.models.catalogue import Catalogue

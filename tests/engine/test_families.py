@@ -13,9 +13,9 @@ import pytest
 
 from core.domain.environment import Device
 from core.domain.errors import InvalidParams, ModelUnavailable, NotAnInpaintingModel
-from core.domain.mask import Mask
 from core.domain.model import LoadedModel
 from core.domain.params import InpaintParams
+from core.domain.pixels.mask import Mask
 from core.domain.request import InpaintRequest, Plan
 from core.engine import device as devices
 from core.engine import families

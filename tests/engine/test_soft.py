@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from core.domain.hashing import pixels_sha256
-from core.domain.mask import Mask
+from core.domain.pixels.mask import Mask
 from tests.engine.tiny import SIDE, a_mask, a_working_request
 
 SCHEDULERS = ["ddim", "dpmpp-2m-karras", "euler", "heun", "lms", "model-default", "pndm", "unipc"]

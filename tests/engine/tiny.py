@@ -9,8 +9,8 @@ import numpy as np
 from PIL import Image
 
 from core.domain.geometry import Size
-from core.domain.mask import Mask
 from core.domain.params import InpaintParams
+from core.domain.pixels.mask import Mask
 from core.domain.request import WorkingRequest
 
 SIDE = 64

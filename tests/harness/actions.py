@@ -13,9 +13,9 @@ from pathlib import Path
 from core.bootstrap import Studio
 from core.domain.draft import Draft
 from core.domain.errors import StudioError
-from core.domain.gallery_filter import GalleryFilter
+from core.domain.files.picture import Picture
+from core.domain.gallery.filter import GalleryFilter
 from core.domain.generation import Origin, Status
-from core.domain.picture import Picture
 from core.services.presets import KIND
 from tests.harness.common import Say, in_short
 from tests.harness.studio import Clock, a_bundle, a_picture, a_request, a_sheet, grow_old

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from PIL import Image
 
 from core.domain.errors import StudioError
-from core.domain.picture import MAX_FILE_BYTES, read_picture
+from core.domain.files.picture import MAX_FILE_BYTES, read_picture
 from core.metadata.read import read, read_text
 from tests.harness.inputs import Bench, Kind, pictures
 from tests.harness.mutations import PNG, png_of

@@ -18,7 +18,7 @@ from functools import partial
 from pathlib import Path
 
 from core.dispatch.threads import ThreadDispatcher
-from core.domain.gallery_filter import GalleryFilter
+from core.domain.gallery.filter import GalleryFilter
 from tests.harness.actions import Artist
 from tests.harness.common import Child, Say, Tally, chances, in_child, keep, main, work_folder
 from tests.harness.folder import stock

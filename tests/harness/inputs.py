@@ -20,13 +20,13 @@ from PIL import Image, ImageCms
 
 from core.bootstrap import Studio, make_catalogue, make_loader
 from core.domain.draft import Draft
-from core.domain.drawing import Drawing
-from core.domain.gallery_filter import GalleryFilter
+from core.domain.files.painted_mask import read_painted
+from core.domain.files.picture import Picture, read_picture
+from core.domain.gallery.filter import GalleryFilter
 from core.domain.geometry import Size
-from core.domain.mask import Mask
-from core.domain.painting import read_painted
 from core.domain.params import InpaintParams
-from core.domain.picture import Picture, read_picture
+from core.domain.pixels.drawing import Drawing
+from core.domain.pixels.mask import Mask
 from core.domain.request import InpaintRequest
 from core.metadata.read import read, read_text
 from core.settings import Settings

@@ -17,7 +17,7 @@ from functools import cache, partial
 from pathlib import Path
 
 from core.dispatch.threads import ThreadDispatcher
-from core.domain.gallery_filter import GalleryFilter
+from core.domain.gallery.filter import GalleryFilter
 from core.domain.generation import Status
 from db import connection
 from tests.harness import interleaving

@@ -19,10 +19,10 @@ import numpy as np
 from PIL import Image
 
 from core.bootstrap import Studio, build_studio
-from core.domain.gallery_filter import GalleryFilter
+from core.domain.gallery.filter import GalleryFilter
 from core.domain.generation import Generation, Origin, Status
-from core.domain.mask import Mask
 from core.domain.params import InpaintParams
+from core.domain.pixels.mask import Mask
 from core.domain.request import InpaintRequest
 from core.domain.sheet import Axis, Sheet
 from core.ports import Dispatcher, OnStep, Repainted

@@ -14,8 +14,8 @@ import streamlit as st
 from streamlit.runtime.scriptrunner.script_cache import ScriptCache
 from streamlit.testing.v1 import AppTest
 
-from core.domain.drawing import ERASE, PAINT
-from core.domain.picture import Picture
+from core.domain.files.picture import Picture
+from core.domain.pixels.drawing import ERASE, PAINT
 from pages.ui.inpaint import canvas
 from pages.ui.shell import state
 from pages.ui.shell.messages import NOT_FORESEEN

@@ -8,9 +8,9 @@ import pytest
 import streamlit as st
 from streamlit.testing.v1 import AppTest
 
+from core.domain.files.picture import Picture
 from core.domain.generation import Origin
 from core.domain.params import InpaintParams
-from core.domain.picture import Picture
 from core.domain.request import InpaintRequest
 from core.services.exports import FileType
 from tests.conftest import a_mask, a_picture

@@ -11,7 +11,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from core.domain.errors import OutOfMemory
-from core.domain.gallery_filter import FILTERS, GalleryFilter
+from core.domain.gallery.filter import FILTERS, GalleryFilter
 from db.filters import COLUMNS
 from pages.ui.gallery.filters import LEFT, RIGHT, SHOWN
 from tests.conftest import a_request

@@ -13,8 +13,8 @@ from streamlit.testing.v1 import AppTest
 from core.domain.draft import Draft
 from core.domain.errors import GateNotAccepted, ResultWithheld
 from core.domain.generation import Relation, Status
-from core.domain.mask import Mask
 from core.domain.params import PARAMETERS
+from core.domain.pixels.mask import Mask
 from tests.conftest import a_mask, a_picture, a_request
 from tests.fakes import POCKET, REMOTE
 from tests.pages.conftest import ROOM_PX
@@ -497,7 +497,7 @@ def test_the_result_stands_beside_the_original_with_what_was_checked(painted, st
 
 
 def test_a_changed_pixel_outside_the_mask_is_said_in_red(ready, dispatcher, monkeypatch):
-    monkeypatch.setattr("core.domain.compositing.unchanged_outside", lambda *_: False)
+    monkeypatch.setattr("core.domain.pixels.compositing.unchanged_outside", lambda *_: False)
     generate(ready)
     dispatcher.drain()
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from core.domain.outpaint import CanvasExtension
+from core.domain.pixels.outpaint import CanvasExtension
 from core.domain.sheet import Axis, Sheet
 from tests.conftest import a_request
 from tests.pages.test_compare import Slider

@@ -9,8 +9,8 @@ import pytest
 from PIL import Image
 from streamlit.testing.v1 import AppTest
 
-from core.domain.mask import Mask
-from core.domain.picture import Picture
+from core.domain.files.picture import Picture
+from core.domain.pixels.mask import Mask
 from pages.ui.shell import prepared
 from tests.conftest import a_mask, a_picture
 from tests.profiles import rgb_profile

@@ -8,7 +8,7 @@ from streamlit.testing.v1 import AppTest
 from core.domain.hashing import pixels_sha256
 from core.domain.model import ModelSpec
 from core.domain.modes import CONTENT_FILL
-from core.domain.outpaint import CanvasExtension, ExtensionHistory
+from core.domain.pixels.outpaint import CanvasExtension, ExtensionHistory
 from tests.conftest import a_picture
 from tests.pages.test_inpaint import draft, draft_id, generate, widget, words_on
 

@@ -14,8 +14,8 @@ from streamlit.testing.v1 import AppTest
 
 from core.domain.draft import Draft
 from core.domain.geometry import Bounds, Size
-from core.domain.mask import Mask
-from core.domain.selection import ellipse, rectangle
+from core.domain.pixels.mask import Mask
+from core.domain.pixels.selection import ellipse, rectangle
 from pages.ui.inpaint import canvas, painter
 from pages.ui.shell import state
 from tests.conftest import a_mask, a_picture

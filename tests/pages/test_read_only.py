@@ -7,7 +7,7 @@ import streamlit as st
 from sqlalchemy import event
 from streamlit.testing.v1 import AppTest
 
-from core.domain.gallery_filter import GalleryFilter
+from core.domain.gallery.filter import GalleryFilter
 from tests.conftest import a_request
 from tests.pages.conftest import ROOT
 

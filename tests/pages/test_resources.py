@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from core.domain.errors import GenerationNotFound
-from core.domain.gallery_filter import GalleryFilter
+from core.domain.gallery.filter import GalleryFilter
 from pages.ui.shell import resources
 from tests.conftest import a_request
 from tests.fakes import FakeInpainter, fake_devices

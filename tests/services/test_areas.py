@@ -5,12 +5,12 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from core.domain.compositing import unchanged_outside
 from core.domain.generation import Phase, Status, Verdict
 from core.domain.geometry import Size
-from core.domain.mask import Mask
-from core.domain.outpaint import CanvasExtension, extend_canvas, mask_of_extension
 from core.domain.params import SEPARATE, InpaintParams
+from core.domain.pixels.compositing import unchanged_outside
+from core.domain.pixels.mask import Mask
+from core.domain.pixels.outpaint import CanvasExtension, extend_canvas, mask_of_extension
 from core.domain.record import Record
 from core.domain.request import InpaintRequest, Plan
 from core.services.painting import paint

@@ -11,7 +11,7 @@ from PIL import Image
 
 from core.domain.errors import InvalidInput, InvalidMove, StoredImageDamaged
 from core.domain.generation import Origin, Relation, Verdict
-from core.domain.outpaint import CanvasExtension, ExtensionHistory
+from core.domain.pixels.outpaint import CanvasExtension, ExtensionHistory
 from core.domain.sheet import Axis, Sheet
 from core.services.bundle_index import InvalidBundle
 from core.settings import Settings

@@ -15,8 +15,8 @@ from PIL import Image
 
 from core.domain.draft import Draft
 from core.domain.errors import ForeignFolder, GenerationNotFound
-from core.domain.gallery_filter import GalleryFilter
-from core.domain.mask import Mask
+from core.domain.gallery.filter import GalleryFilter
+from core.domain.pixels.mask import Mask
 from core.domain.request import InpaintRequest
 from core.services.collector import GRACE, TRASH_TTL
 from core.services.drafts import DRAFT_TTL

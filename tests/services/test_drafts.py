@@ -8,10 +8,10 @@ import pytest
 
 from core.domain.draft import Draft
 from core.domain.errors import ImageTooLarge, InvalidMove
+from core.domain.files.picture import Picture
 from core.domain.generation import Relation
 from core.domain.modes import CONTENT_FILL
-from core.domain.outpaint import CanvasExtension
-from core.domain.picture import Picture
+from core.domain.pixels.outpaint import CanvasExtension
 from core.services.drafts import DRAFT_TTL
 from tests.conftest import a_mask, a_picture, a_request
 

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from core.domain.errors import StorageFull, StudioError
-from core.domain.gallery_filter import GalleryFilter
+from core.domain.gallery.filter import GalleryFilter
 from core.settings import Settings
 from db.connection import make_engine
 from tests.conftest import Clock, a_picture, a_request, make_studio

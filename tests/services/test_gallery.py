@@ -15,8 +15,8 @@ from core.domain.errors import (
     StoredImageUnreadable,
     TooManyOrphans,
 )
-from core.domain.gallery import PurgeResult
-from core.domain.gallery_filter import UNVERIFIED, GalleryFilter
+from core.domain.gallery.answers import PurgeResult
+from core.domain.gallery.filter import UNVERIFIED, GalleryFilter
 from core.domain.generation import Origin, Relation, Verdict
 from core.services.collector import TRASH_TTL
 from tests.conftest import a_picture, a_request

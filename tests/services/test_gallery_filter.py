@@ -11,11 +11,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from core.domain.errors import InvalidInput
-from core.domain.gallery import Count
-from core.domain.gallery_filter import VERDICTS, GalleryFilter
+from core.domain.gallery.answers import Count
+from core.domain.gallery.filter import VERDICTS, GalleryFilter
+from core.domain.gallery.paging import Cursor, Sort
+from core.domain.gallery.search_text import Term, search_terms
 from core.domain.generation import Status
-from core.domain.paging import Cursor, Sort
-from core.domain.search_text import Term, search_terms
 
 words = st.text(
     st.characters(blacklist_categories=("Cs",), blacklist_characters="\x00"), min_size=1, max_size=20

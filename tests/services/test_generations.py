@@ -21,8 +21,8 @@ from core.domain.errors import (
 from core.domain.generation import Origin, Phase, Relation, Status
 from core.domain.geometry import Size
 from core.domain.hashing import pixels_sha256
-from core.domain.mask import Mask
 from core.domain.params import InpaintParams
+from core.domain.pixels.mask import Mask
 from core.domain.request import InpaintRequest
 from core.services.worker import DEAD_AFTER, Worker
 from tests.conftest import a_mask, a_picture, a_request, make_studio

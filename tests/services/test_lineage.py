@@ -11,9 +11,9 @@ from core.domain.errors import GenerationNotFound, InvalidMove, OutOfMemory
 from core.domain.family import CHILDREN_SHOWN
 from core.domain.generation import Origin, Relation, Status, Verdict
 from core.domain.geometry import Size
-from core.domain.mask import Mask
-from core.domain.outpaint import CanvasExtension
 from core.domain.params import InpaintParams
+from core.domain.pixels.mask import Mask
+from core.domain.pixels.outpaint import CanvasExtension
 from core.domain.request import InpaintRequest
 from core.services.replays import MAX_INTERRUPTIONS
 from core.services.worker import DEAD_AFTER

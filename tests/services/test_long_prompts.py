@@ -10,7 +10,7 @@ import pytest
 
 from core.domain.draft import Draft
 from core.domain.errors import InvalidParams
-from core.domain.gallery_filter import GalleryFilter
+from core.domain.gallery.filter import GalleryFilter
 from core.domain.params import MAX_PROMPT, InpaintParams
 from core.domain.sheet import Axis, Sheet
 from core.metadata.read import read

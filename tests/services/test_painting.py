@@ -7,8 +7,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from core.domain.compositing import unchanged_outside
 from core.domain.generation import Phase, Verdict
+from core.domain.pixels.compositing import unchanged_outside
 from core.domain.record import Record
 from core.domain.request import Plan
 from core.services.painting import paint

@@ -9,11 +9,11 @@ import zipfile
 import pytest
 from PIL import ExifTags, Image
 
+from core.domain.files.source_exif import dpi_of
 from core.domain.generation import Origin
 from core.domain.geometry import Size
-from core.domain.outpaint import CanvasExtension
+from core.domain.pixels.outpaint import CanvasExtension
 from core.domain.request import InpaintRequest
-from core.domain.source_exif import dpi_of
 from core.metadata.read import read
 from core.services.exports import FileType
 from core.settings import Settings

@@ -10,8 +10,8 @@ import pytest
 
 from core.bootstrap import build_studio, make_loader
 from core.domain.generation import Origin, Verdict
-from core.domain.mask import Mask
 from core.domain.params import FIRST_PROCESSING, PROCESSING, InpaintParams
+from core.domain.pixels.mask import Mask
 from core.domain.request import InpaintRequest
 from core.services.prompts import for_resubmission
 from tests.conftest import a_mask, a_picture, a_request

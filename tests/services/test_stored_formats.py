@@ -9,7 +9,7 @@ import pytest
 
 from core.domain.draft import Draft
 from core.domain.generation import Relation
-from core.domain.outpaint import CanvasExtension, ExtensionHistory
+from core.domain.pixels.outpaint import CanvasExtension, ExtensionHistory
 from core.domain.reproduction import Verdict
 from core.domain.sheet import Axis, Sheet
 

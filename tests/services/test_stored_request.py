@@ -7,7 +7,7 @@ import pytest
 
 from core.domain.errors import EmptyMask, SizeMismatch, StoredImageDamaged, StoredImageMissing
 from core.domain.geometry import Size
-from core.domain.mask import FAINT, Mask
+from core.domain.pixels.mask import FAINT, Mask
 from core.domain.sheet import Axis, Sheet
 from tests.conftest import a_mask, a_picture, a_request, make_studio
 

@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from core.domain import fill
-from core.domain.mask import Mask
 from core.domain.params import ORIGINAL, InpaintParams
+from core.domain.pixels import fill
+from core.domain.pixels.mask import Mask
 
 REACH_SHARE = 1 / 100
 """How far a classical fill looks around each pixel, of the longer side; at least 3 pixels."""

@@ -8,7 +8,7 @@ from typing import Any, Protocol
 import numpy as np
 from PIL import Image
 
-from core.domain.encoding import encoded
+from core.domain.files.encoding import encoded
 from core.domain.request import WorkingRequest
 from core.engine.run.latents import Layout
 

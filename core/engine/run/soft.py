@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from core.domain.mask import Mask
+from core.domain.pixels.mask import Mask
 from core.engine.run import schedulers
 from core.engine.run.latents import Layout
 

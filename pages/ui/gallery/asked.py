@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
-from core.domain.gallery_filter import FILTERS, GalleryFilter
+from core.domain.gallery.filter import FILTERS, GalleryFilter
 from pages.ui.shell import address, state
 from pages.ui.shell.messages import shown_errors
 

@@ -9,8 +9,8 @@ from typing import Any
 import streamlit as st
 
 from core.bootstrap import Studio
-from core.domain.gallery import PurgeResult
-from core.domain.gallery_filter import GalleryFilter
+from core.domain.gallery.answers import PurgeResult
+from core.domain.gallery.filter import GalleryFilter
 from core.domain.generation import Generation, Status
 from core.services.collector import TRASH_TTL
 from pages.ui.generation.actions import RERUN, RESTORE, TRASH, VERIFY, ids_of

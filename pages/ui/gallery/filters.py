@@ -10,8 +10,8 @@ from typing import Any
 import streamlit as st
 
 from core.bootstrap import Studio
-from core.domain.gallery import Count, Facets
-from core.domain.gallery_filter import FILTERS, MAX_PX, RATINGS, VERDICTS, GalleryFilter
+from core.domain.gallery.answers import Count, Facets
+from core.domain.gallery.filter import FILTERS, MAX_PX, RATINGS, VERDICTS, GalleryFilter
 from core.domain.generation import Status
 from core.domain.params import SCHEDULERS
 from pages.ui.components.gallery_grid import STATUS_TITLES

@@ -5,8 +5,8 @@ from __future__ import annotations
 import streamlit as st
 
 from core.bootstrap import Studio
-from core.domain.gallery_filter import GalleryFilter
-from core.domain.paging import Sort
+from core.domain.gallery.filter import GalleryFilter
+from core.domain.gallery.paging import Sort
 from pages.ui.gallery.asked import ask, asked_for
 from pages.ui.gallery.filters import filters_set
 from pages.ui.shell import state

@@ -5,8 +5,8 @@ from __future__ import annotations
 import streamlit as st
 
 from core.bootstrap import Studio
-from core.domain.gallery_filter import GalleryFilter
-from core.domain.paging import Sort
+from core.domain.gallery.filter import GalleryFilter
+from core.domain.gallery.paging import Sort
 from pages.ui.gallery.asked import asked_for, change, clear, follow
 from pages.ui.gallery.filters import filter_panel, filters_set
 from pages.ui.gallery.import_panel import import_panel

@@ -10,14 +10,14 @@ from PIL import Image
 from streamlit.delta_generator import DeltaGenerator
 
 from core.bootstrap import Studio
-from core.domain import compositing
-from core.domain.colour import as_srgb
-from core.domain.encoding import encoded
 from core.domain.errors import StoredImageDamaged, StoredImageMissing, StoredImageUnreadable
+from core.domain.files.encoding import encoded
 from core.domain.generation import Generation
 from core.domain.geometry import Bounds, Size
-from core.domain.mask import Mask
 from core.domain.params import PARAMETERS
+from core.domain.pixels import compositing
+from core.domain.pixels.colour import as_srgb
+from core.domain.pixels.mask import Mask
 from core.domain.reproduction import Difference, compare, heat_map
 from core.services.gallery import Gallery
 from pages.ui.components.comparison_slider import Layer, comparison_slider

@@ -5,7 +5,7 @@ from __future__ import annotations
 import streamlit as st
 
 from core.bootstrap import Studio
-from core.domain.encoding import encoded
+from core.domain.files.encoding import encoded
 from core.domain.generation import Generation
 from core.services.sheets import SheetWithGenerations
 from pages.ui.shell.messages import shown_errors

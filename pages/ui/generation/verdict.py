@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 import streamlit as st
 
 from core.bootstrap import Studio
-from core.domain.encoding import encoded
+from core.domain.files.encoding import encoded
 from core.domain.generation import Generation, Status, Verdict
 from core.domain.geometry import Size
 from core.domain.reproduction import Difference, Reproduction, Verification, heat_map

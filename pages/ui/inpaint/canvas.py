@@ -15,11 +15,11 @@ import streamlit as st
 
 from core.bootstrap import Studio
 from core.domain.draft import Draft
-from core.domain.drawing import ERASE, LASSO, PAINT, Drawing, canvas_size
+from core.domain.files.painted_mask import painted_size
 from core.domain.geometry import Size
-from core.domain.mask import Mask
-from core.domain.painting import painted_size
-from core.domain.soft_mask import has_grey_parts
+from core.domain.pixels.drawing import ERASE, LASSO, PAINT, Drawing, canvas_size
+from core.domain.pixels.mask import Mask
+from core.domain.pixels.soft_mask import has_grey_parts
 from pages.ui.inpaint.mask_numbers import mask_by_numbers
 from pages.ui.inpaint.mask_parts import few_pixels_offer
 from pages.ui.inpaint.mask_tools import drawing_of, mask_notes, mask_of, mask_tools, replace_mask, uploaded_mask

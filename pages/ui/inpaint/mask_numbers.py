@@ -6,10 +6,10 @@ from collections.abc import Callable
 
 import streamlit as st
 
+from core.domain.files.painted_mask import painted_size
 from core.domain.geometry import Bounds, Size
-from core.domain.mask import Mask
-from core.domain.painting import painted_size
-from core.domain.selection import ellipse, rectangle
+from core.domain.pixels.mask import Mask
+from core.domain.pixels.selection import ellipse, rectangle
 from pages.ui.inpaint.mask_tools import change_mask
 from pages.ui.inpaint.open_draft import OpenDraft
 from pages.ui.inpaint.painter import Place, with_similar

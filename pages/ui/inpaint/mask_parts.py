@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import streamlit as st
 
-from core.domain.areas import advice, shares
 from core.domain.draft import Draft
 from core.domain.errors import InvalidParams
-from core.domain.mask import Mask
 from core.domain.params import AREAS, InpaintParams
+from core.domain.pixels.areas import advice, shares
+from core.domain.pixels.mask import Mask
 from pages.ui.inpaint.open_draft import OpenDraft
 from pages.ui.shell import state
 from pages.ui.shell.messages import escaped

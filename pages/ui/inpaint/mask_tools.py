@@ -10,15 +10,15 @@ from PIL import Image
 
 from core.bootstrap import Studio
 from core.domain.draft import Draft
-from core.domain.drawing import Drawing, canvas_size
-from core.domain.encoding import encoded
 from core.domain.errors import SizeMismatch, StudioError
-from core.domain.gallery_filter import GalleryFilter
+from core.domain.files.encoding import encoded
+from core.domain.files.painted_mask import painted_size
+from core.domain.gallery.filter import GalleryFilter
 from core.domain.generation import Generation
 from core.domain.geometry import Size
-from core.domain.given_mask import given_mask
-from core.domain.mask import Mask
-from core.domain.painting import painted_size
+from core.domain.pixels.drawing import Drawing, canvas_size
+from core.domain.pixels.given_mask import given_mask
+from core.domain.pixels.mask import Mask
 from pages.ui.inpaint.open_draft import OpenDraft
 from pages.ui.inpaint.painter import take_painted
 from pages.ui.inpaint.picture_picker import FILE_TYPES

@@ -8,7 +8,7 @@ from core.bootstrap import Studio
 from core.domain.draft import Draft
 from core.domain.errors import InvalidInput
 from core.domain.geometry import Size
-from core.domain.outpaint import MAX_PX, OVERLAP_PX, CanvasExtension
+from core.domain.pixels.outpaint import MAX_PX, OVERLAP_PX, CanvasExtension
 from pages.ui.shell import state
 from pages.ui.shell.actions import action_button
 from pages.ui.shell.messages import shown_errors

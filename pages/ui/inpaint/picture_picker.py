@@ -11,10 +11,10 @@ import streamlit as st
 
 from core.bootstrap import Studio
 from core.domain.draft import Draft
-from core.domain.encoding import encoded
+from core.domain.files.encoding import encoded
+from core.domain.files.picture import Picture
 from core.domain.imported import TOOLS, describe_too_long
 from core.domain.params import PARAMETERS, SCHEDULERS
-from core.domain.picture import Picture
 from pages.ui.inpaint.form_fields import fill_form
 from pages.ui.shell import state
 from pages.ui.shell.actions import action_button

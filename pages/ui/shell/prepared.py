@@ -9,14 +9,14 @@ import streamlit as st
 from PIL import Image
 
 from core.bootstrap import Studio
-from core.domain import compositing
-from core.domain.encoding import encoded
+from core.domain.files.encoding import encoded
+from core.domain.files.painted_mask import painted_size
 from core.domain.geometry import Size
-from core.domain.mask import Mask, has_transparency
-from core.domain.painting import painted_size
+from core.domain.pixels import compositing
+from core.domain.pixels.mask import Mask, has_transparency
 
 TINT = (225, 29, 116)
-"""The colour of what is repainted, as core.domain.drawing.PAINT."""
+"""The colour of what is repainted, as core.domain.pixels.drawing.PAINT."""
 
 KEPT = 64
 

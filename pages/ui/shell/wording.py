@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import streamlit as st
 
-from core.domain.gallery_filter import UNVERIFIED, VERDICTS
+from core.domain.gallery.filter import UNVERIFIED, VERDICTS
 from core.domain.generation import Generation
 
 BadgeColour = Literal["blue", "gray", "green", "orange", "red"]

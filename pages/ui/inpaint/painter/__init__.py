@@ -21,9 +21,9 @@ from PIL import Image
 from core.bootstrap import Studio
 from core.domain.draft import Draft
 from core.domain.errors import InvalidMask
-from core.domain.mask import Mask
-from core.domain.painting import MAX_PNG_BYTES, painted_size, read_painted, repainted
-from core.domain.selection import similar
+from core.domain.files.painted_mask import MAX_PNG_BYTES, painted_size, read_painted, repainted
+from core.domain.pixels.mask import Mask
+from core.domain.pixels.selection import similar
 from pages.ui.inpaint.open_draft import OpenDraft
 from pages.ui.shell import prepared, state
 from pages.ui.shell.component import script

@@ -10,10 +10,10 @@ from enum import StrEnum
 from typing import Annotated, Any, TypeVar, get_type_hints
 
 from core.domain.errors import InvalidInput
+from core.domain.gallery.paging import Sort
+from core.domain.gallery.search_text import search_terms
 from core.domain.generation import Status, Verdict
 from core.domain.labels import MAX_VALUE, checked_text, folded, tag_name
-from core.domain.paging import Sort
-from core.domain.search_text import search_terms
 
 RATINGS = range(1, 6)
 

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from core.domain.curves import Points
 from core.domain.errors import InvalidMask
 from core.domain.geometry import Size
+from core.domain.pixels.curves import Points
 
 MAX_POINTS = 200_000
 MAX_CROSSINGS = 60_000_000

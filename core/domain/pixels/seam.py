@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from PIL import Image
 from scipy import ndimage
 
-from core.domain.fill import Values, pull_push_fill
-from core.domain.mask import Mask
+from core.domain.pixels.fill import Values, pull_push_fill
+from core.domain.pixels.mask import Mask
 
 RING_SHARE = 1 / 64
 """Width of the ring on which colours are compared, of the longer side; at least 2 pixels.

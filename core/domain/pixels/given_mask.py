@@ -11,10 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from core.domain import compositing
 from core.domain.errors import EmptyMask, InvalidMask
 from core.domain.geometry import Bounds, Size
-from core.domain.mask import FAINT, Mask, has_transparency
+from core.domain.pixels import compositing
+from core.domain.pixels.mask import FAINT, Mask, has_transparency
 
 COLOURED = "The mask is coloured: everything in it that is not black is repainted."
 DRAWN = "The mask is drawn on transparency: what is drawn is repainted, what is transparent is kept."
@@ -45,7 +45,7 @@ class GivenMask:
 
 
 def given_mask(image: Image.Image, picture: Image.Image | None = None) -> GivenMask:
-    """The mask in a file. image: as it was opened, or as core.domain.picture makes it. picture: what it is to mask.
+    """The mask in a file. image: as it was opened, or as files.picture makes it. picture: what it is to mask.
 
     Greys are kept, from FAINT on. Of colours everything that is not black is wholly on. With transparency, what is
     drawn is on; if nothing is, or if it is the picture itself with a hole, what is transparent.

@@ -9,10 +9,10 @@ from dataclasses import dataclass
 
 from PIL import ExifTags, Image
 
-from core.domain import colour
 from core.domain.errors import ImageTooLarge, InvalidImage, OutOfMemory, StudioError
-from core.domain.picture_file import DAMAGED, facts_of
-from core.domain.source_exif import about
+from core.domain.files.picture_file import DAMAGED, facts_of
+from core.domain.files.source_exif import about
+from core.domain.pixels import colour
 
 # Pillow's own limit warns at 89 megapixels and knows nothing of our settings; _check_size comes before any decoding.
 Image.MAX_IMAGE_PIXELS = None
@@ -48,7 +48,7 @@ class Picture:
     """A picture in one of the modes RGB, RGBA and I;16, upright, without foreign metadata.
 
     notes: one sentence for everything that was converted or dropped on the way in. exif: what the file says about the
-    photo, as core.domain.source_exif keeps it.
+    photo, as core.domain.files.source_exif keeps it.
     """
 
     image: Image.Image

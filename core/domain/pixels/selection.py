@@ -7,7 +7,7 @@ from PIL import Image
 
 from core.domain.errors import InvalidMask
 from core.domain.geometry import Bounds, Size
-from core.domain.mask import Mask, areas_of
+from core.domain.pixels.mask import Mask, areas_of
 
 MAX_TOLERANCE = 255
 

@@ -8,9 +8,9 @@ import numpy as np
 from PIL import Image
 
 from core.domain.errors import InvalidMask
+from core.domain.files.picture_file import facts_of
 from core.domain.geometry import Size
-from core.domain.mask import Mask
-from core.domain.picture_file import facts_of
+from core.domain.pixels.mask import Mask
 
 LARGEST = Size(2048, 2048)
 """The painter paints at the picture's own size up to this one: a finer mask would cost a phone its memory, and a

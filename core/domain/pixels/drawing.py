@@ -15,7 +15,10 @@ from typing import Any
 
 import numpy as np
 
-from core.domain.curves import (
+from core.domain.errors import InvalidMask
+from core.domain.geometry import Size
+from core.domain.hashing import canonical_json
+from core.domain.pixels.curves import (
     Matrix,
     Points,
     arc_steps,
@@ -30,11 +33,8 @@ from core.domain.curves import (
     product,
     simplified,
 )
-from core.domain.errors import InvalidMask
-from core.domain.geometry import Size
-from core.domain.hashing import canonical_json
-from core.domain.mask import Mask
-from core.domain.scanlines import MAX_POINTS, Budget, crossings_of, fill_crossings
+from core.domain.pixels.mask import Mask
+from core.domain.pixels.scanlines import MAX_POINTS, Budget, crossings_of, fill_crossings
 
 PAINT = "rgba(225, 29, 116, 0.5)"
 ERASED = [255.0, 255.0, 255.0]

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from core.domain.errors import ImageTooLarge, InvalidImage
-from core.domain.picture_formats import format_of, sentence_for
+from core.domain.files.picture_formats import format_of, sentence_for
 
 MAX_EXIF_BYTES = 128 * 1024
 """A camera's block has at most 64 KiB. Each of its entries may claim all of its bytes, so it is quadratic to read."""

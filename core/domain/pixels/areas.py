@@ -12,8 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.domain.geometry import Bounds, Crop, Size, crop_around, crop_of
-from core.domain.mask import Mask, areas_of, touched_cells
 from core.domain.params import AREAS, MASKED, SEPARATE, WHOLE, InpaintParams
+from core.domain.pixels.mask import Mask, areas_of, touched_cells
 
 FINEST = 64
 """Cells along the mask's longer side. What lies closer together than one of them is one part."""

@@ -10,9 +10,9 @@ import numpy as np
 from PIL import Image
 
 from core.domain.errors import ImageTooLarge, InvalidInput
-from core.domain.fill import pull_push_fill
 from core.domain.geometry import Bounds, Size
-from core.domain.mask import Mask
+from core.domain.pixels.fill import pull_push_fill
+from core.domain.pixels.mask import Mask
 
 MAX_PX = 4096
 """More on one side is a matter of doing it again: a model continues what it sees, and sees only the border."""

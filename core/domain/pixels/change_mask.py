@@ -13,7 +13,7 @@ from PIL import Image, ImageChops
 from scipy import ndimage
 
 from core.domain.geometry import Bounds
-from core.domain.mask import Mask
+from core.domain.pixels.mask import Mask
 
 DETAIL_SHARE = 1 / 64
 """Blur before two pictures are compared (its sigma), of the longer side: lost grain is no change."""

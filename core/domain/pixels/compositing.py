@@ -8,10 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from core.domain.colour import ColourSpace, space_of
 from core.domain.errors import SizeMismatch
 from core.domain.geometry import Bounds, Size
-from core.domain.mask import Mask
+from core.domain.pixels.colour import ColourSpace, space_of
+from core.domain.pixels.mask import Mask
 
 Levels = NDArray[np.integer[Any]]
 """Values of pixels, of 8 or 16 bits."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 import numpy as np
 
 from core.domain.geometry import Bounds, Size
-from core.domain.mask import Mask
+from core.domain.pixels.mask import Mask
 
 
 def has_greys(mask: Mask) -> bool:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from core.domain.gallery_filter import GalleryFilter
+from core.domain.gallery.filter import GalleryFilter
+from core.domain.gallery.paging import Cursor
 from core.domain.generation import Generation
-from core.domain.paging import Cursor
 
 
 class Count(int):

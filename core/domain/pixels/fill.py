@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageFilter
 
-from core.domain.mask import Mask
+from core.domain.pixels.mask import Mask
 
 BLUR_SHARE = 1 / 16
 """Radius of the blur, of the longer side: shapes are gone, and rough colours are left."""
