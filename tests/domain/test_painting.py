@@ -12,9 +12,9 @@ from hypothesis.extra.numpy import arrays
 from PIL import Image
 
 from core.domain.errors import InvalidMask
+from core.domain.files import painted_mask as painting
 from core.domain.files.painted_mask import painted_size, read_painted, repainted
 from core.domain.geometry import Size
-from core.domain.files import painted_mask as painting
 from core.domain.pixels.mask import FAINT, Mask
 
 
