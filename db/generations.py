@@ -9,12 +9,12 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import delete, func, select, update
+from sqlalchemy import ColumnElement, case, delete, false, func, literal, select, update
 from sqlalchemy.orm import Session
 
 from core.domain.environment import Environment
-from core.domain.errors import DatabaseConflict, GenerationNotFound, InvalidMove
-from core.domain.generation import MOVES, Generation, Outcome, Phase, Progress, Status
+from core.domain.errors import DatabaseConflict, GenerationNotFound, InvalidMove, WorkerDied
+from core.domain.generation import MAX_ATTEMPTS, MOVES, Generation, Outcome, Phase, Progress, Status
 from core.domain.hashing import canonical_json
 from core.domain.model import LoadedModel
 from core.domain.record import Record
@@ -25,7 +25,7 @@ from db.mapping import first_free, number_at, to_generation, to_row, whole_rows,
 from db.queue import waiting_in_turn
 from db.repo import Repo, changed
 from db.sheets import add_sheet
-from db.tables import EnvironmentRow, GenerationRow, ProgressRow
+from db.tables import EnvironmentRow, GenerationRow, ProgressRow, UtcDateTime
 from db.tags import add_tags
 
 Row = GenerationRow
@@ -74,7 +74,7 @@ class GenerationRepo(Repo):
     def claim(self, id: str, worker: str, now: datetime) -> bool:
         """Queued to running, for one worker only: True for the one that got it."""
         with writing(self._sessions) as session:
-            if not claim(session, Row, id, worker, now):
+            if not claim(session, Row, id, worker, now, attempts=Row.attempts + 1):
                 return False
             session.execute(delete(ProgressRow).where(ProgressRow.generation_id == id))
             session.add(ProgressRow(generation_id=id, phase=Phase.LOADING, step=0, total=0))
@@ -90,7 +90,7 @@ class GenerationRepo(Repo):
 
     def beat(self, id: str, worker: str, now: datetime) -> None:
         """A sign of life. One that was thought dead meanwhile, as by a clock that was put right, runs again."""
-        thought_dead = claimed(Row, id, worker).where(Row.status == Status.INTERRUPTED)
+        thought_dead = claimed(Row, id, worker).where(Row.status.in_([Status.QUEUED, Status.INTERRUPTED]))
         with writing(self._sessions) as session:
             session.execute(claimed(Row, id, worker).values(heartbeat_at=now))
             session.execute(thought_dead.values(status=Status.RUNNING, finished_at=None))
@@ -144,19 +144,41 @@ class GenerationRepo(Repo):
             if not requeue(session, id):
                 raise InvalidMove("Only an interrupted generation can be queued again. Use Re-run for the others.")
 
-    def interrupt_stale(self, before: datetime, now: datetime) -> int:
-        """Running ones whose worker gave no sign of life since then become interrupted. Returns how many."""
-        stale, values = is_lost(Row, before, now), {"status": Status.INTERRUPTED, "finished_at": now}
-        return take_away(self._sessions, Row, stale, **values)
+    def requeue_stale(self, before: datetime, now: datetime) -> int:
+        """Running ones whose worker gave no sign of life since then wait again, or end. Returns how many.
+
+        What was to be cancelled is; what was begun MAX_ATTEMPTS times fails. Those that wait keep the worker's name:
+        if it lives after all, it goes on, or delivers, unless another one has claimed them.
+        """
+        is_hopeless = Row.attempts >= MAX_ATTEMPTS
+        return self._take_back(is_lost(Row, before, now), is_hopeless, now)
 
     def release(self, worker: str, now: datetime) -> None:
         """What this worker has claimed and not ended waits again, and nothing that it still writes counts.
 
         What was to be cancelled is.
         """
-        mine, is_unwanted = Row.worker == worker, Row.cancel_requested_at.is_not(None)
-        take_away(self._sessions, Row, mine & is_unwanted, status=Status.CANCELLED, finished_at=now, worker=None)
-        take_away(self._sessions, Row, mine, status=Status.QUEUED, started_at=None, worker=None)
+        given_back = {"worker": None, "started_at": None, "attempts": Row.attempts - 1}
+        self._take_back(Row.worker == worker, false(), now, **given_back)
+
+    def _take_back(
+        self, which: ColumnElement[bool], is_hopeless: ColumnElement[bool], now: datetime, **values: Any
+    ) -> int:
+        """In one statement, which sees each row as it was before."""
+        is_unwanted, died = Row.cancel_requested_at.is_not(None), WorkerDied()
+
+        def if_failed(value: str) -> ColumnElement[str | None]:
+            return case((is_unwanted, None), (is_hopeless, value), else_=None)
+
+        values |= {
+            "status": case(
+                (is_unwanted, Status.CANCELLED.value), (is_hopeless, Status.FAILED.value), else_=Status.QUEUED.value
+            ),
+            "finished_at": case((is_unwanted | is_hopeless, literal(now, UtcDateTime())), else_=None),
+            "error_code": if_failed(died.code),
+            "error": if_failed(str(died)),
+        }
+        return take_away(self._sessions, Row, which, **values)
 
     def get(self, id: str) -> Generation:
         with self._sessions() as session:
@@ -172,9 +194,11 @@ class GenerationRepo(Repo):
             raise GenerationNotFound
         return Status(status)
 
-    def is_cancel_requested(self, id: str) -> bool:
+    def is_wanted(self, id: str, worker: str) -> bool:
+        """False as soon as it is to be cancelled, or was given to another worker."""
+        mine = select(Row.id).where(Row.id == id, Row.worker == worker, Row.cancel_requested_at.is_(None))
         with self._sessions() as session:
-            return session.scalar(select(Row.cancel_requested_at).where(Row.id == id)) is not None
+            return session.scalar(mine) is not None
 
     def progress(self, id: str) -> Progress:
         with self._sessions() as session:
@@ -197,8 +221,8 @@ class GenerationRepo(Repo):
 def requeue(session: Session, id: str) -> bool:
     """In this transaction. False unless it was interrupted."""
     interrupted = update(Row).where(Row.id == id, Row.status == Status.INTERRUPTED)
-    values = {"status": Status.QUEUED, "worker": None, "started_at": None, "cancel_requested_at": None}
-    return changed(session, interrupted.values(values)) == 1
+    again = {"status": Status.QUEUED, "worker": None, "started_at": None, "cancel_requested_at": None, "attempts": 0}
+    return changed(session, interrupted.values(again)) == 1
 
 
 def add_rows(session: Session, generations: Sequence[Generation]) -> list[int]:
@@ -222,7 +246,8 @@ def add_rows(session: Session, generations: Sequence[Generation]) -> list[int]:
 
 def _progress(row: GenerationRow, at: ProgressRow | None, ahead: int) -> Progress:
     progress = Progress(Status(row.status), ahead=ahead, cancel_requested=row.cancel_requested_at is not None)
-    if at is None or progress.status is Status.QUEUED:
+    # Of what waits again, or ended without its worker, the row of the last attempt may still be there.
+    if at is None or progress.status not in (Status.RUNNING, Status.INTERRUPTED):
         return progress
     return replace(progress, phase=Phase(at.phase), step=at.step, total=at.total, eta_s=at.eta_s, preview=at.preview)
 

@@ -122,7 +122,8 @@ class GenerationRow(Table):
     """number: microseconds since 1970 at creation, moved on by one where taken. It is the primary key, so that the
     table itself, each index and the search index lie in the order in which the gallery is read (decision 5).
     tags: the names of its tags, one a line; kept here too, so that a search finds them. verdict: of its newest
-    verification. working_px: pixels that went through the model.
+    verification. working_px: pixels that went through the model. attempts: how often a worker has begun it since a
+    person asked for it, not counting those that gave it back.
     """
 
     __tablename__ = "generations"
@@ -168,6 +169,7 @@ class GenerationRow(Table):
     deleted_at: Mapped[datetime | None]
     worker: Mapped[str | None] = mapped_column(String(80))
     queue_place: Mapped[int | None]
+    attempts: Mapped[int] = mapped_column(default=0, server_default="0")
 
     params_json: Mapped[str] = mapped_column(Text)
     prompt: Mapped[str] = mapped_column(Text)

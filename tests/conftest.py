@@ -16,7 +16,7 @@ import pytest
 from hypothesis import HealthCheck
 from hypothesis import settings as hypothesis_settings
 from PIL import Image, ImageFile
-from sqlalchemy import Engine, event
+from sqlalchemy import Engine, event, text
 
 from core.bootstrap import Studio, build_studio
 from core.domain.params import InpaintParams
@@ -128,6 +128,14 @@ def _engines_in_haste():
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr("core.bootstrap.make_engine", engine)
         yield
+
+
+def interrupt(studio: Studio, id: str) -> None:
+    """Leave it as earlier versions did when its worker had died."""
+    with studio.worker.repo._engine.begin() as connection:
+        values = {"id": id, "at": "2026-01-01 00:00:00.000000"}
+        row = "status = 'interrupted', worker = 'one that died', started_at = :at, finished_at = :at"
+        assert connection.execute(text(f"UPDATE generations SET {row} WHERE id = :id"), values).rowcount == 1
 
 
 @pytest.fixture

@@ -166,6 +166,11 @@ class OutOfMemory(StudioError):
     """There was not enough memory. Choose a smaller working size or a smaller model, or close other programs."""
 
 
+class WorkerDied(StudioError):
+    """The worker ended three times while painting this, perhaps for lack of memory. Choose a lower processing
+    resolution or a smaller model, or close other programs, and run it again."""
+
+
 class ResultWithheld(StudioError):
     """The model's safety checker withheld this picture. Change the prompt or the seed and try again."""
 

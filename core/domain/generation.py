@@ -32,11 +32,15 @@ class Status(StrEnum):
         return self in (Status.QUEUED, Status.RUNNING)
 
 
+MAX_ATTEMPTS = 3
+"""So often a generation is begun whose worker dies each time. Then it fails: it may be the culprit."""
+
 MOVES: dict[Status, frozenset[Status]] = {
-    Status.QUEUED: frozenset({Status.RUNNING, Status.CANCELLED}),
-    # Also back into the queue: the program was ended.
+    # It ends in the queue if its worker only seemed dead, and delivers before another one takes it.
+    Status.QUEUED: frozenset({Status.RUNNING, Status.CANCELLED, Status.SUCCEEDED, Status.FAILED}),
+    # Also back into the queue: its worker died, or was told to end.
     Status.RUNNING: frozenset({Status.SUCCEEDED, Status.FAILED, Status.CANCELLED, Status.INTERRUPTED, Status.QUEUED}),
-    # The process died: the same row may be queued again. Or it only seemed dead: it goes on, and delivers after all.
+    # Of earlier versions, when a worker died. A person queues the same row again.
     Status.INTERRUPTED: frozenset({Status.QUEUED, Status.RUNNING, Status.CANCELLED, Status.SUCCEEDED, Status.FAILED}),
     Status.SUCCEEDED: frozenset(),
     Status.FAILED: frozenset(),

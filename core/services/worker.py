@@ -89,9 +89,9 @@ class Worker:
             self._verify(id)
 
     def clear_stale(self) -> None:
-        """What a worker had claimed that has died since becomes interrupted; its verifications wait again."""
+        """What a worker had claimed that has died since waits again; a generation fails in the end."""
         now = self.now()
-        self.repo.interrupt_stale(now - DEAD_AFTER, now)
+        self.repo.requeue_stale(now - DEAD_AFTER, now)
         self.verifications.requeue_stale(now - DEAD_AFTER, now)
 
     def halt(self) -> None:
@@ -291,7 +291,7 @@ class _Reporter:
 
     def __init__(self, worker: Worker, id: str) -> None:
         self._worker, self._id = worker, id
-        self._go_on = _GoOn(worker, lambda: worker.repo.is_cancel_requested(id))
+        self._go_on = _GoOn(worker, lambda: not worker.repo.is_wanted(id, worker.name))
         self._forgiving = Forgiving(worker.patience.pause_s)
         self._record_start: Callable[[], None] | None = None
         self._written_at = float("-inf")

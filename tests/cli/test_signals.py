@@ -220,7 +220,7 @@ def test_on_a_full_disk_a_command_ends_with_a_sentence(place):
 
 
 @pytest.mark.slow
-def test_the_row_of_a_process_that_was_killed_ends_with_a_later_command(place):
+def test_the_row_of_a_process_that_was_killed_waits_again_with_a_later_command(place):
     place.environment["PAINTING_STEP_S"] = "0.2"
     first = place.start("inpaint", place.photo, place.mask, "--steps", 150)
     place.until_painting(first)
@@ -233,7 +233,7 @@ def test_the_row_of_a_process_that_was_killed_ends_with_a_later_command(place):
         time.sleep(2)
         place.run("gallery", "list")
 
-    assert place.statuses() == ["interrupted"]
+    assert place.statuses() == ["queued"]
 
 
 # The real model ------------------------------------------------------------------------------------------------

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import json
 import os
+import random
 import signal
+import sqlite3
 import threading
 import time
+from contextlib import closing
 
 import pytest
 from filelock import FileLock
@@ -180,6 +183,68 @@ def test_a_step_that_does_not_end_is_given_up(place, signals):
 
     assert (code, place.statuses()) == (0, ["queued"]), err
     assert took_s < (3 if len(signals) == 2 else 10)
+
+
+def killed(place: Place, worker) -> str:
+    """Kill it, and let the time pass after which a worker counts as dead. Its standard output."""
+    worker.kill()
+    out, _ = worker.communicate()
+    with closing(sqlite3.connect(place.data / "studio.db")) as database, database:
+        database.execute("UPDATE generations SET heartbeat_at = '2000-01-01' WHERE status = 'running'")
+    return out
+
+
+def is_alive(place: Place) -> bool:
+    """Whether a worker paints that was not killed."""
+    return place.ask("SELECT 1 FROM generations WHERE status = 'running' AND heartbeat_at > '2001-01-01'") != []
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("deaths", [2, 3])
+def test_a_picture_whose_worker_is_killed_is_begun_three_times(place, deaths):
+    place.environment["PAINTING_STEP_S"] = "0.2"
+    submit(place, 1, steps=20)
+    for _ in range(deaths):
+        worker = place.start("worker")
+        place.until(lambda: is_alive(place), worker)
+        killed(place, worker)
+
+    worker = place.start("worker", "--json")
+    place.until(lambda: place.statuses() in (["succeeded"], ["failed"]), worker)
+
+    worker.send_signal(signal.SIGTERM)
+    out, _ = worker.communicate(timeout=60)
+    if deaths == 2:
+        assert json.loads(out)["status"] == "succeeded"
+    else:
+        assert out == ""
+        assert place.ask("SELECT status, error_code, attempts FROM generations") == [("failed", "WorkerDied", 3)]
+
+
+@pytest.mark.slow
+def test_however_many_workers_are_killed_each_picture_is_painted_once(place):
+    """At times that have nothing to do with what is being done."""
+    place.environment["PAINTING_STEP_S"] = "0.05"
+    submit(place, 24, steps=5)
+    chance, told = random.Random(0), ""
+    for _ in range(6):
+        worker = place.start("worker", "--json")
+        place.until(lambda: is_alive(place), worker)
+        time.sleep(chance.uniform(0, 1))
+        told += killed(place, worker)
+    last = place.start("worker", "--json")
+    place.until(lambda: set(place.statuses()) <= {"succeeded", "failed"}, last)
+    last.send_signal(signal.SIGTERM)
+    told += last.communicate(timeout=60)[0]
+
+    # One that is killed between the row and the line tells nothing of it.
+    ids = [json.loads(line)["id"] for line in told.splitlines()]
+    assert len(ids) == len(set(ids))
+    # One that was hit three times has failed, and says so.
+    rows = place.ask("SELECT output IS NOT NULL, error_code, attempts FROM generations WHERE status <> 'succeeded'")
+    assert set(rows) <= {(0, "WorkerDied", 3)}
+    [(succeeded,)] = place.ask("SELECT COUNT(DISTINCT output) FROM generations")
+    assert succeeded == 24 - len(rows) >= 12
 
 
 @pytest.mark.slow

@@ -20,7 +20,7 @@ from core.domain.generation import Origin, Relation, Status
 from core.domain.params import PARAMETERS
 from db.tables import GenerationRow
 from pages.ui.components.gallery_grid import TITLE_SHOWN
-from tests.conftest import a_picture, a_request, make_studio
+from tests.conftest import a_picture, a_request, interrupt, make_studio
 
 ROOT = Path(__file__).parents[2]
 
@@ -443,11 +443,9 @@ def test_a_waiting_one_shows_its_place_in_the_queue_and_can_be_cancelled(gallery
     assert studio.gallery.get(id).status is Status.CANCELLED
 
 
-def test_an_interrupted_one_can_be_continued(gallery, studio, clock):
+def test_an_interrupted_one_can_be_continued(gallery, studio):
     [id] = studio.generations.submit(a_request())
-    studio.worker.repo.claim(id, "a worker that died", clock())
-    clock.wait(hours=1)
-    studio.worker.repo.interrupt_stale(clock(), clock())
+    interrupt(studio, id)
 
     page = gallery(generation=id)
     assert "Press Continue" in page.warning[0].value

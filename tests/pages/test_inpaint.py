@@ -15,7 +15,7 @@ from core.domain.errors import GateNotAccepted, ResultWithheld
 from core.domain.generation import Relation, Status
 from core.domain.params import PARAMETERS
 from core.domain.pixels.mask import Mask
-from tests.conftest import a_mask, a_picture, a_request
+from tests.conftest import a_mask, a_picture, a_request, interrupt
 from tests.fakes import POCKET, REMOTE
 from tests.pages.conftest import ROOM_PX
 
@@ -465,12 +465,10 @@ def test_a_failed_one_shows_the_sentence_that_was_recorded(ready, dispatcher, in
     assert not ready.button(key="generate").disabled
 
 
-def test_an_interrupted_one_can_be_continued_in_its_own_row(ready, studio, clock):
+def test_an_interrupted_one_can_be_continued_in_its_own_row(ready, studio):
     generate(ready)
     [id] = draft(studio, ready).generations
-    studio.worker.repo.claim(id, "a worker that died", clock())
-    clock.wait(minutes=5)
-    studio.worker.repo.interrupt_stale(clock(), clock())
+    interrupt(studio, id)
 
     ready.run().button(key=f"retry-{id}").click().run()
 

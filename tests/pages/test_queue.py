@@ -10,7 +10,7 @@ from streamlit.testing.v1 import AppTest
 
 from core.domain.generation import Origin, Status
 from pages.ui.shell import state
-from tests.conftest import a_request
+from tests.conftest import a_request, interrupt
 
 ROOT = Path(__file__).parents[2]
 HOSTILE = "<b onclick=alert(1)>bold</b> [link](http://example.org)"
@@ -109,12 +109,10 @@ def test_a_pause_is_seen_and_ended(queue, studio):
     assert not studio.queue.is_paused()
 
 
-def test_interrupted_ones_are_continued_together(queue, studio, clock):
+def test_interrupted_ones_are_continued_together(queue, studio):
     ids = submit(studio, 2)
     for id in ids:
-        studio.worker.repo.claim(id, "gone", clock())
-    clock.wait(minutes=5)
-    studio.worker.repo.interrupt_stale(clock(), clock())
+        interrupt(studio, id)
 
     queue().button(key="queue-continue-all").click().run()
 

@@ -169,22 +169,20 @@ def test_a_waiting_generation_knows_how_many_are_before_it(studio):
     assert [studio.generations.progress(id).ahead for id in ids] == [0, 1, 2]
 
 
-def test_one_that_lost_its_worker_is_interrupted_and_can_be_queued_again(studio, clock, inpainter):
+def test_one_that_lost_its_worker_is_painted_by_another(studio, clock, inpainter):
     [id] = studio.generations.submit(a_request())
     assert studio.worker.repo.claim(id, "a worker that dies", clock())
     clock.wait(seconds=DEAD_AFTER.total_seconds() + 1)
 
     studio.worker.run_next()
-    assert studio.gallery.get(id).status is Status.INTERRUPTED
-    studio.generations.resume(id)
-    studio.worker.run_next()
 
     assert studio.gallery.get(id).status is Status.SUCCEEDED
+    assert inpainter.calls == 1
 
 
 def test_a_worker_thought_dead_still_delivers_its_picture(studio, clock, inpainter):
     [id] = studio.generations.submit(a_request())
-    inpainter.after_step(2, lambda: studio.worker.repo.interrupt_stale(clock() + DEAD_AFTER, clock()))
+    inpainter.after_step(2, lambda: studio.worker.repo.requeue_stale(clock() + DEAD_AFTER, clock()))
 
     studio.worker.run(id)
 
@@ -196,8 +194,7 @@ def test_a_late_result_does_not_overwrite_the_one_of_the_worker_that_took_over(s
     other = replace(studio.worker, name="other", load_inpainter=lambda *_: type(inpainter)(revision="2"))
 
     def take_over() -> None:
-        studio.worker.repo.interrupt_stale(clock() + DEAD_AFTER, clock())
-        studio.generations.resume(id)
+        studio.worker.repo.requeue_stale(clock() + DEAD_AFTER, clock())
         other.run(id)
 
     inpainter.after_step(2, take_over)

@@ -9,7 +9,7 @@ from sqlalchemy import text
 
 from core.domain.errors import GenerationNotFound, InvalidMove, OutOfMemory
 from core.domain.family import CHILDREN_SHOWN
-from core.domain.generation import Origin, Relation, Status, Verdict
+from core.domain.generation import MAX_ATTEMPTS, Origin, Relation, Status, Verdict
 from core.domain.geometry import Size
 from core.domain.params import InpaintParams
 from core.domain.pixels.mask import Mask
@@ -18,7 +18,7 @@ from core.domain.request import InpaintRequest
 from core.services.replays import MAX_INTERRUPTIONS
 from core.services.worker import DEAD_AFTER
 from db.families import MAX_MEMBERS
-from tests.conftest import a_mask, a_request, make_studio
+from tests.conftest import a_mask, a_request, interrupt, make_studio
 from tests.fakes import FakeInpainter
 
 BOXES = [(5, 5, 20, 20), (30, 10, 50, 40), (60, 20, 80, 50), (10, 40, 40, 60)]
@@ -309,13 +309,24 @@ def test_a_step_whose_worker_died_is_queued_again_by_itself(studio, chain, clock
     assert replay.steps[0].again.id == running
 
 
-def test_a_step_that_kills_its_worker_again_and_again_waits_for_a_word(studio, chain, clock):
+def test_a_step_that_kills_its_worker_again_and_again_ends_the_replay(studio, chain, clock):
+    replay_id = studio.replays.start(chain[1])
+    running = studio.replays.get(replay_id).steps[0].again.id
+    for _ in range(MAX_ATTEMPTS):
+        assert studio.worker.repo.claim(running, "a worker that dies", clock())
+        clock.wait(seconds=DEAD_AFTER.total_seconds() + 1)
+        studio.worker.clear_stale()
+        studio.replays.advance()
+
+    assert studio.gallery.get(running).error_code == "WorkerDied"
+    assert studio.replays.get(replay_id).ended_at is not None
+
+
+def test_a_step_that_earlier_versions_left_interrupted_again_and_again_waits_for_a_word(studio, chain):
     replay_id = studio.replays.start(chain[1])
     running = studio.replays.get(replay_id).steps[0].again.id
     for _ in range(MAX_INTERRUPTIONS + 1):
-        assert studio.worker.repo.claim(running, "a worker that dies", clock())
-        clock.wait(seconds=DEAD_AFTER.total_seconds() + 1)
-        studio.worker.repo.interrupt_stale(clock.at, clock.at)
+        interrupt(studio, running)
         studio.replays.advance()
 
     assert studio.gallery.get(running).status is Status.INTERRUPTED

@@ -14,11 +14,11 @@ from sqlalchemy import event
 
 from core.domain import hashing
 from core.domain.errors import DatabaseBusy, OutOfMemory, StorageFull
-from core.domain.generation import Status
+from core.domain.generation import MAX_ATTEMPTS, Status
 from core.services.patience import Patience
 from core.services.worker import DEAD_AFTER, Worker
 from core.settings import Settings
-from tests.conftest import a_request
+from tests.conftest import a_request, interrupt
 
 HASTY = Patience(busy_s=20, otherwise_s=20, pause_s=0.05)
 """As patient with what must be written as the tests are with a slow machine."""
@@ -201,21 +201,21 @@ def test_on_a_disk_that_stays_full_the_worker_says_so_and_its_row_ends_when_ther
     assert studio.gallery.get(id).status is Status.RUNNING
     clock.wait(seconds=DEAD_AFTER.total_seconds() + 1)
     worker.clear_stale()
-    assert studio.gallery.get(id).status is Status.INTERRUPTED
+    assert studio.gallery.get(id).status is Status.QUEUED
 
 
 # Dead workers and clocks ---------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("jump", [timedelta(seconds=21), timedelta(hours=2), timedelta(hours=-2), timedelta(days=-400)])
-def test_a_row_whose_worker_died_ends_wherever_the_clock_has_gone_since(studio, worker, clock, jump):
+def test_a_row_whose_worker_died_waits_again_wherever_the_clock_has_gone_since(studio, worker, clock, jump):
     [id] = studio.generations.submit(a_request())
     worker.repo.claim(id, "a worker that dies", clock())
     clock.at += jump
 
     worker.clear_stale()
 
-    assert studio.gallery.get(id).status is Status.INTERRUPTED
+    assert studio.gallery.get(id).status is Status.QUEUED
 
 
 @pytest.mark.parametrize("jump", [timedelta(hours=2), timedelta(hours=-2)])
@@ -259,12 +259,108 @@ def test_one_that_only_seemed_dead_runs_again_with_its_next_sign_of_life(studio,
 def test_a_late_sign_of_life_takes_nothing_back_that_was_decided_meanwhile(studio, worker, clock, by):
     [id] = studio.generations.submit(a_request())
     worker.repo.claim(id, "late", clock())
-    worker.repo.interrupt_stale(clock() + DEAD_AFTER, clock())
+    interrupt(studio, id)
     getattr(studio.generations, by)(id)
 
     worker.repo.beat(id, "late", clock())
 
     assert studio.gallery.get(id).status is {"cancel": Status.CANCELLED, "resume": Status.QUEUED}[by]
+
+
+def dies(studio, clock, id: str) -> None:
+    """A worker claims it and is never heard of again."""
+    assert studio.worker.repo.claim(id, "a worker that dies", clock())
+    clock.wait(seconds=DEAD_AFTER.total_seconds() + 1)
+    studio.worker.clear_stale()
+
+
+def test_what_kills_its_worker_is_begun_three_times_and_then_fails_in_words(studio, worker, clock):
+    [id] = studio.generations.submit(a_request())
+    for _ in range(MAX_ATTEMPTS - 1):
+        dies(studio, clock, id)
+        assert studio.gallery.get(id).status is Status.QUEUED
+
+    dies(studio, clock, id)
+
+    failed = studio.gallery.get(id)
+    assert (failed.status, failed.error_code) == (Status.FAILED, "WorkerDied")
+    assert "ended three times" in failed.error
+    assert failed.finished_at == clock.at
+    assert not worker.run_next()
+
+
+def test_one_whose_worker_died_twice_is_painted_by_the_next(studio, worker, clock, inpainter):
+    [id] = studio.generations.submit(a_request())
+    for _ in range(2):
+        dies(studio, clock, id)
+
+    assert worker.run_next()
+
+    made = studio.gallery.get(id)
+    assert (made.status, made.error, inpainter.calls) == (Status.SUCCEEDED, None, 1)
+
+
+def test_to_be_given_back_does_not_count_as_a_death(studio, worker, clock):
+    [id] = studio.generations.submit(a_request())
+    for n in range(2 * MAX_ATTEMPTS):
+        assert worker.repo.claim(id, f"worker {n}", clock())
+        worker.repo.release(f"worker {n}", clock())
+
+    dies(studio, clock, id)
+
+    assert studio.gallery.get(id).status is Status.QUEUED
+
+
+def test_what_was_to_be_cancelled_when_its_worker_died_is_cancelled(studio, clock):
+    [id] = studio.generations.submit(a_request())
+    studio.worker.repo.claim(id, "a worker that dies", clock())
+    studio.generations.cancel(id)
+    clock.wait(seconds=DEAD_AFTER.total_seconds() + 1)
+
+    studio.worker.clear_stale()
+
+    assert studio.gallery.get(id).status is Status.CANCELLED
+    assert studio.gallery.get(id).error is None
+
+
+def test_an_interrupted_one_of_earlier_is_left_alone_until_it_is_continued(studio, worker, clock):
+    [id] = studio.generations.submit(a_request())
+    interrupt(studio, id)
+    clock.wait(hours=1)
+
+    assert not worker.run_next()
+    assert studio.gallery.get(id).status is Status.INTERRUPTED
+
+    studio.generations.resume(id)
+    worker.run_next()
+    assert studio.gallery.get(id).status is Status.SUCCEEDED
+
+
+def test_a_worker_whose_row_another_one_has_stops_at_its_next_step(studio, worker, inpainter, clock):
+    [id] = studio.generations.submit(a_request())
+
+    def taken_over() -> None:
+        worker.repo.requeue_stale(clock() + DEAD_AFTER, clock())
+        assert worker.repo.claim(id, "another", clock())
+
+    inpainter.after_step(2, taken_over)
+    inpainter.after_step(3, lambda: pytest.fail("no further step"))
+
+    worker.run(id)
+
+    assert studio.gallery.get(id).status is Status.RUNNING
+
+
+def test_one_that_only_seemed_dead_can_still_be_cancelled(studio, worker, inpainter, clock):
+    [id] = studio.generations.submit(a_request())
+    inpainter.after_step(2, lambda: worker.repo.requeue_stale(clock() + DEAD_AFTER, clock()))
+    inpainter.after_step(2, lambda: studio.generations.cancel(id))
+    inpainter.after_step(3, lambda: pytest.fail("no further step"))
+
+    worker.run(id)
+
+    assert studio.gallery.get(id).status is Status.CANCELLED
+    assert studio.generations.progress(id).preview is None
 
 
 # Ending --------------------------------------------------------------------------------------------------------
