@@ -270,5 +270,8 @@ def test_a_worker_paints_with_the_pocket_model_and_without_streamlit(place):
     code = f"{WITHOUT_STREAMLIT}from core.cli import app; app()"
     worker = place.start("worker", "--json", program=["-c", code])
     place.until(lambda: place.statuses() == ["succeeded"], worker)
+    submit(place, 1, steps=150)
+    place.until_painting(worker)
 
     assert ended(worker, signal.SIGTERM)[0] == 0
+    assert sorted(place.statuses()) == ["queued", "succeeded"]
