@@ -32,6 +32,13 @@ PATIENCE_S = 400
 @contextmanager
 def dashboard(data: Path) -> Iterator[str]:
     """The address of a running dashboard on a data folder of its own."""
+    with running_dashboard(data) as (address, _):
+        yield address
+
+
+@contextmanager
+def running_dashboard(data: Path) -> Iterator[tuple[str, subprocess.Popen[bytes]]]:
+    """Its address, and its process."""
     with closing(socket.socket()) as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
@@ -50,10 +57,14 @@ def dashboard(data: Path) -> Iterator[str]:
     try:
         wait_until(lambda: answers(f"{address}/_stcore/health") or server.poll(), "the server answers", log.read_text)
         assert server.poll() is None, log.read_text()
-        yield address
+        yield address, server
     finally:
         server.terminate()
-        server.wait(30)
+        try:
+            server.wait(30)
+        except subprocess.TimeoutExpired:
+            server.kill()
+            raise
 
 
 def filled_studio(data: Path) -> Studio:

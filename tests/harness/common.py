@@ -32,7 +32,10 @@ LONGEST_LINE = 1_000
 
 @dataclass
 class Tally:
-    """What a harness found. lost: rows, pictures or masks that had been acknowledged. facts: what else was counted."""
+    """What a harness found. lost: rows, pictures or masks that had been acknowledged. facts: what else was counted.
+
+    figures: what was measured.
+    """
 
     harness: str
     seed: int
@@ -42,6 +45,7 @@ class Tally:
     tracebacks: int = 0
     facts: Counter[str] = field(default_factory=Counter)
     words: dict[str, str] = field(default_factory=dict)
+    figures: dict[str, float | None] = field(default_factory=dict)
     seen: Counter[str] = field(default_factory=Counter)
     """Failures by their first words, so that a hundred of one kind are one line."""
     began: float = field(default_factory=time.monotonic)
@@ -64,6 +68,7 @@ class Tally:
             "seconds": round(time.monotonic() - self.began, 1),
             "seed": self.seed,
             **self.words,
+            **self.figures,
             **dict(sorted(self.facts.items())),
             "failures": dict(self.seen.most_common()),
         }

@@ -1,0 +1,341 @@
+"""A dashboard in use: many sessions go from page to page while pictures are painted.
+
+A real dashboard on a folder of its own, on loopback only, and as many sessions over its websocket. They run Inpaint,
+each with a picture open, and the gallery, and repeat their fragments as a browser does. Beside them a process submits
+for the bundled model as the pages do, so that some always wait. First the same is painted with nobody there.
+
+page_*_s: from asking for a page until its script has finished. painting_slowdown: seconds a picture while they browse,
+divided by those before; medians of the time from one finished picture to the next. *_mb: the most memory (RSS, 10^6
+bytes) that the dashboard had, and that all processes called "core worker" on its folder had together.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import os
+import signal
+import statistics
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import AsyncExitStack, contextmanager, suppress
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from functools import partial
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import psutil
+
+from core.bootstrap import Studio, build_studio
+from core.dispatch.none import NoDispatcher
+from core.domain.errors import StudioError
+from core.domain.generation import Generation, Origin, Status
+from core.domain.mask import Mask
+from core.domain.params import InpaintParams
+from core.ports import Inpainter
+from core.settings import Settings
+from tests.browser.artist import PHOTO, running_dashboard
+from tests.harness.common import Action, Child, Say, Tally, chances, in_child, keep, main, work_folder
+from tests.harness.sessions import Artist, Session, session
+
+POCKET = "pocket-inpaint"
+FIRST_PICTURE_S = 300.0
+"""Until the first picture is there: the libraries and the model are loaded before, on a machine that may be busy."""
+
+STUCK_S = 60.0
+"""When no picture has come for so long, the rest is not waited for."""
+
+LOOK_EVERY_S = 1.0
+PAINTING, PAINTED = "painting", "painted"
+
+
+def run(tally: Tally, options: argparse.Namespace) -> None:
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
+    tally.words["load_at_start"] = f"{os.getloadavg()[0]:.1f}"
+    with work_folder("load") as work:
+        data = work / "data"
+        artists = _prepared(data, options.sessions, options.seed)
+        with _all_ended(data), running_dashboard(data) as (address, dashboard):
+            memory = Memory(psutil.Process(dashboard.pid), data)
+            # Nothing is painted before somebody has been there.
+            asyncio.run(_everything_once(address, artists[0]))
+            paint = partial(_paint, data=data, artists=artists, waiting=options.waiting, count=options.count)
+            alone_s = min(options.seconds, options.alone)
+            with _child(partial(paint, seconds=alone_s, seed=options.seed)) as painter:
+                alone = _painted(memory, painter)
+            with _child(partial(paint, seconds=options.seconds, seed=options.seed + options.count)) as painter:
+                painter.until(FIRST_PICTURE_S, PAINTING)
+                sessions = asyncio.run(_browse(address, artists, options, memory))
+                busy = _painted(memory, painter)
+        _tell(tally, sessions, alone, busy)
+        _measure(tally, sessions, alone, busy, memory)
+        if tally.failed:
+            keep(options, data, f"load-{options.seed}")
+
+
+def _prepared(data: Path, count: int, seed: int) -> list[Artist]:
+    """A draft for each, with a picture and a mask."""
+    data.mkdir()
+    said = in_child(partial(_prepare, data=data, count=count, seed=seed))
+    return [Artist(*line["artist"]) for line in said if "artist" in line]
+
+
+def _prepare(say: Say, data: Path, count: int, seed: int) -> None:
+    studio = _open(data)
+    picture = studio.pictures.read(PHOTO.read_bytes())
+    pixels = np.zeros(picture.image.size[::-1], np.uint8)
+    height, width = pixels.shape
+    pixels[height // 3 : height // 2, width // 3 : width // 2] = 255
+    mask = studio.generations.images.put(Mask(pixels).to_image())
+    chance = chances("load", seed)
+    for _ in range(count):
+        id = studio.drafts.start()
+        draft = studio.drafts.get(id)
+        assert draft is not None
+        opened = studio.drafts.open_picture(draft, picture, PHOTO.name)
+        params = {**opened.params, **studio.recommendations.for_model(POCKET), "model": POCKET, "prompt": "clouds"}
+        studio.drafts.save(id, opened.changed(base_mask=mask, params=params))
+        say(artist=(f"{chance.getrandbits(64):016x}", id))
+
+
+def _open(data: Path) -> Studio:
+    """What submits and looks, and leaves the painting to the dashboard."""
+    return build_studio(
+        Settings(data=data, model=POCKET, _env_file=None),
+        _no_model,
+        dispatcher=lambda worker: NoDispatcher(),
+        resolve_device=lambda wish: "cpu",
+    )
+
+
+def _no_model(model: str, device: str) -> Inpainter:
+    raise AssertionError("only the dashboard paints")
+
+
+def _paint(
+    say: Say, data: Path, artists: Sequence[Artist], waiting: int, count: int, seconds: float, seed: int
+) -> None:
+    """Submit for one artist after the other so that some always wait, for so long; then wait for the rest.
+
+    It begins when the first picture is there, so that loading the model does not count.
+    """
+    studio = _open(data)
+    ids = [_submit(studio, artists[0], seed)]
+    _wait_for_all(studio, FIRST_PICTURE_S)
+    say(**{PAINTING: True})
+    ends = time.monotonic() + seconds
+    while time.monotonic() < ends:
+        missing = min(waiting - studio.queue.view(limit=0).waiting_count, count - len(ids))
+        for _ in range(missing):
+            with suppress(StudioError):
+                ids.append(_submit(studio, artists[len(ids) % len(artists)], seed + len(ids)))
+        time.sleep(0.2)
+    ended_at = datetime.now(UTC)
+    _wait_for_all(studio, STUCK_S)
+    rows = [studio.gallery.get(id) for id in ids]
+    painted = Painted(
+        len(rows),
+        sum(row.status is Status.SUCCEEDED for row in rows),
+        _seconds_each(rows, ended_at),
+        [f"{row.id} is {row.status}: {row.error}" for row in rows if row.status is not Status.SUCCEEDED],
+    )
+    say(**{PAINTED: asdict(painted)})
+
+
+def _submit(studio: Studio, artist: Artist, seed: int) -> str:
+    """What Generate does on the page."""
+    draft = studio.drafts.get(artist.draft)
+    assert draft is not None
+    known = InpaintParams.model_fields
+    params = InpaintParams(**{name: value for name, value in draft.params.items() if name in known})
+    request = studio.generations.stored(draft.picture, str(draft.base_mask), params.changed(seed=seed))
+    [id] = studio.generations.submit(request, origin=Origin(session=artist.person, source_name=draft.source_name))
+    studio.drafts.save(artist.draft, draft.changed(generations=(id,)))
+    return id
+
+
+def _wait_for_all(studio: Studio, stuck_s: float) -> None:
+    """Until none waits and none is being painted, or none has come for so long."""
+    before, changed = -1, time.monotonic()
+    while time.monotonic() - changed < stuck_s:
+        view = studio.queue.view(limit=0)
+        left = len(view.running) + view.waiting_count
+        if not left:
+            return
+        if left != before:
+            before, changed = left, time.monotonic()
+        time.sleep(0.2)
+
+
+def _seconds_each(rows: Sequence[Generation], ended_at: datetime) -> list[float]:
+    """From one finished picture to the next, where the next one already waited."""
+    done = sorted((row.finished_at, row.created_at) for row in rows if row.finished_at is not None)
+    return [
+        (finished - before).total_seconds()
+        for (before, _), (finished, created) in pairwise(done)
+        if created < before and finished <= ended_at
+    ]
+
+
+@dataclass(frozen=True)
+class Painted:
+    """seconds_each: for each picture after the first. unpainted: what became of the others, a sentence for each."""
+
+    submitted: int
+    painted: int
+    seconds_each: list[float]
+    unpainted: list[str]
+
+    @property
+    def median_s(self) -> float | None:
+        return statistics.median(self.seconds_each) if self.seconds_each else None
+
+
+@contextmanager
+def _child(action: Action) -> Iterator[Child]:
+    child = Child(action)
+    try:
+        yield child
+    except BaseException:
+        child.kill()
+        raise
+
+
+def _painted(memory: Memory, child: Child) -> Painted:
+    while not child.until(LOOK_EVERY_S):
+        memory.look()
+    child.end()
+    told = child.heard(PAINTED)
+    if not told:
+        raise SystemExit(f"the painting has failed: {child.said[-1:]}")
+    return Painted(**told[0])
+
+
+async def _everything_once(address: str, artist: Artist) -> None:
+    async with session(address, artist) as tab:
+        for page in ("", "Inpaint", "Gallery"):
+            await tab.visit(page)
+
+
+async def _browse(
+    address: str, artists: Sequence[Artist], options: argparse.Namespace, memory: Memory
+) -> list[Session]:
+    async with AsyncExitStack() as stack:
+        opening = [stack.enter_async_context(session(address, artist)) for artist in artists]
+        tabs = await asyncio.gather(*opening)
+        watching = asyncio.ensure_future(_watch(memory))
+        browsing = [
+            tab.browse(options.seconds, options.pause, chances("load", options.seed, number))
+            for number, tab in enumerate(tabs)
+        ]
+        try:
+            await asyncio.gather(*browsing)
+        finally:
+            watching.cancel()
+    return tabs
+
+
+async def _watch(memory: Memory) -> None:
+    while True:
+        memory.look()
+        await asyncio.sleep(LOOK_EVERY_S)
+
+
+@dataclass
+class Memory:
+    """The most that was seen. [bytes]"""
+
+    dashboard: psutil.Process
+    data: Path
+    of_dashboard: int = 0
+    of_workers: int = 0
+    workers: int = 0
+    """How many at one time."""
+
+    def look(self) -> None:
+        with suppress(psutil.Error):
+            self.of_dashboard = max(self.of_dashboard, self.dashboard.memory_info().rss)
+        sizes = []
+        for worker in _workers(self.data):
+            with suppress(psutil.Error):
+                sizes.append(worker.memory_info().rss)
+        self.of_workers = max(self.of_workers, sum(sizes))
+        self.workers = max(self.workers, len(sizes))
+
+
+def _workers(data: Path) -> Iterator[psutil.Process]:
+    """The processes "core worker" on this folder, whoever has started them."""
+    for process in psutil.process_iter():
+        with suppress(psutil.Error):
+            is_worker = ("core", "worker") in pairwise(process.cmdline())
+            if is_worker and process.environ().get("INPAINT_STUDIO_DATA") == str(data):
+                yield process
+
+
+@contextmanager
+def _all_ended(data: Path) -> Iterator[None]:
+    """A worker may outlive its dashboard; not this program."""
+    try:
+        yield
+    finally:
+        left = list(_workers(data))
+        for process in left:
+            with suppress(psutil.Error):
+                process.terminate()
+        for process in psutil.wait_procs(left, timeout=10)[1]:
+            with suppress(psutil.Error):
+                process.kill()
+
+
+def _tell(tally: Tally, sessions: Sequence[Session], alone: Painted, busy: Painted) -> None:
+    for visit in (visit for tab in sessions for visit in tab.visits):
+        tally.tried += 1
+        if visit.problem is not None:
+            tally.fail("page", f"{visit.page}: {visit.problem}")
+    for told in (*alone.unpainted, *busy.unpainted):
+        tally.fail("not painted", told)
+
+
+def _measure(tally: Tally, sessions: Sequence[Session], alone: Painted, busy: Painted, memory: Memory) -> None:
+    visits = [visit for tab in sessions for visit in tab.visits]
+    figures: dict[str, Any] = _times("page", [visit.seconds for visit in visits])
+    for page in ("Inpaint", "Gallery"):
+        figures |= _times(page.lower(), [visit.seconds for visit in visits if visit.page == page])
+    slowdown = busy.median_s / alone.median_s if alone.median_s and busy.median_s else None
+    tally.figures |= figures | {
+        "painted": busy.painted,
+        "submitted": busy.submitted,
+        "dashboard_mb": round(memory.of_dashboard / 1e6),
+        "worker_mb": round(memory.of_workers / 1e6),
+        "workers": memory.workers,
+        "picture_alone_s": alone.median_s and round(alone.median_s, 2),
+        "picture_s": busy.median_s and round(busy.median_s, 2),
+        "painting_slowdown": slowdown and round(slowdown, 2),
+    }
+
+
+def _times(name: str, seconds: Sequence[float]) -> dict[str, float | None]:
+    if not seconds:
+        return {}
+    parts = {"p50": 50, "p95": 95, "max": 100}
+    return {f"{name}_{part}_s": round(float(np.percentile(seconds, q)), 3) for part, q in parts.items()}
+
+
+def _more(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--sessions", type=int, default=20, help="who browse (default 20)")
+    parser.add_argument("--seconds", type=float, default=60.0, help="how long they browse (default 60)")
+    parser.add_argument("--alone", type=float, default=30.0, help="seconds of painting before, at most (default 30)")
+    parser.add_argument("--pause", type=float, default=3.0, help="seconds on a page, in the mean (default 3)")
+    parser.add_argument("--waiting", type=int, default=2, help="how many generations wait at any time (default 2)")
+
+
+def start(arguments: list[str] | None = None) -> int:
+    return main("load", run, count=500, about=__doc__, more=_more, arguments=arguments)
+
+
+if __name__ == "__main__":
+    raise SystemExit(start())
