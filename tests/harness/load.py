@@ -5,8 +5,8 @@ each with a picture open, and the gallery, and repeat their fragments as a brows
 for the bundled model as the pages do, so that some always wait. First the same is painted with nobody there.
 
 page_*_s: from asking for a page until its script has finished. painting_slowdown: seconds a picture while they browse,
-divided by those before; medians of the time from one finished picture to the next. *_mb: the most memory (RSS, 10^6
-bytes) that the dashboard had, and that all processes called "core worker" on its folder had together.
+divided by those before; medians of the time from when a worker takes one until it is there. *_mb: the most memory (RSS,
+10^6 bytes) that the dashboard had, and that all processes called "core worker" on its folder had together.
 """
 
 from __future__ import annotations
@@ -140,7 +140,7 @@ def _paint(
     painted = Painted(
         len(rows),
         sum(row.status is Status.SUCCEEDED for row in rows),
-        _seconds_each(rows, ended_at),
+        _seconds_each(rows[1:], ended_at),
         [f"{row.id} is {row.status}: {row.error}" for row in rows if row.status is not Status.SUCCEEDED],
     )
     say(**{PAINTED: asdict(painted)})
@@ -172,12 +172,12 @@ def _wait_for_all(studio: Studio, stuck_s: float) -> None:
 
 
 def _seconds_each(rows: Sequence[Generation], ended_at: datetime) -> list[float]:
-    """From one finished picture to the next, where the next one already waited."""
-    done = sorted((row.finished_at, row.created_at) for row in rows if row.finished_at is not None)
+    """From the moment a worker has taken it until it is there; of those that were begun before ended_at."""
+    times = [(row.started_at, row.finished_at) for row in rows if row.status is Status.SUCCEEDED]
     return [
-        (finished - before).total_seconds()
-        for (before, _), (finished, created) in pairwise(done)
-        if created < before and finished <= ended_at
+        (finished - started).total_seconds()
+        for started, finished in times
+        if started is not None and finished is not None and started <= ended_at
     ]
 
 
