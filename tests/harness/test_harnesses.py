@@ -72,3 +72,14 @@ def test_what_strangers_send_is_a_value_or_a_sentence(count, kinds):
 
     assert line["tried"] >= count - len(kinds)
     assert line["failed"] == 0, line
+
+
+@pytest.mark.slow
+def test_every_page_comes_and_every_generation_is_painted_while_sessions_browse():
+    line = found("load", 20, "--sessions", "2", "--seconds", "5", "--pause", "1")
+
+    assert line["tried"] >= 2
+    assert line["failed"] == 0, line
+    assert line["painted"] == line["submitted"] > 0
+    assert 0 < line["page_p50_s"] <= line["page_p95_s"]
+    assert line["dashboard_mb"] > 0
