@@ -34,8 +34,8 @@ from core.bootstrap import Studio, build_studio
 from core.dispatch.none import NoDispatcher
 from core.domain.errors import StudioError
 from core.domain.generation import Generation, Origin, Status
-from core.domain.mask import Mask
 from core.domain.params import InpaintParams
+from core.domain.pixels.mask import Mask
 from core.ports import Inpainter
 from core.settings import Settings
 from tests.browser.artist import PHOTO, running_dashboard
