@@ -149,7 +149,7 @@ def test_ctrl_click_shift_click_and_space_select_several_for_the_buttons_above(g
     page.get_by_text("3 selected").wait_for()
     selected = page.locator(".tile[aria-selected=true]").evaluate_all("tiles => tiles.map(t => t.dataset.id)")
     assert selected == served.ids[:3]
-    page.wait_for_function("() => !document.querySelector('.st-key-trash-selected button').disabled")
+    page.wait_for_function("() => document.querySelector('.st-key-trash-selected button')?.disabled === false")
     assert page.get_by_role("dialog").count() == 0
 
 
@@ -158,7 +158,7 @@ def test_several_go_to_the_trash_and_come_back(gallery, served):
     chosen = served.ids[1:3]
     for id in chosen:
         tile(page, id).click(modifiers=["Control"])
-    page.wait_for_function("() => !document.querySelector('.st-key-trash-selected button').disabled")
+    page.wait_for_function("() => document.querySelector('.st-key-trash-selected button')?.disabled === false")
     page.locator(".st-key-trash-selected button").first.click()
     tile(page, chosen[0]).wait_for(state="detached")
     assert {id for id in served.ids if served.studio.gallery.get(id).deleted_at} == set(chosen)
@@ -166,7 +166,7 @@ def test_several_go_to_the_trash_and_come_back(gallery, served):
     page = gallery("?trash=true")
     tile(page, chosen[0]).focus()
     page.keyboard.press("Control+a")
-    page.wait_for_function("() => !document.querySelector('.st-key-restore-selected button').disabled")
+    page.wait_for_function("() => document.querySelector('.st-key-restore-selected button')?.disabled === false")
     page.locator(".st-key-restore-selected button").first.click()
     page.get_by_text("The trash is empty.").wait_for()
 
@@ -177,7 +177,7 @@ def test_undo_floats_over_the_gallery_and_takes_the_move_to_the_trash_back(galle
     page = gallery()
     before = tile(page, served.ids[3]).bounding_box()
     tile(page, served.ids[5]).click(modifiers=["Control"])
-    page.wait_for_function("() => !document.querySelector('.st-key-trash-selected button').disabled")
+    page.wait_for_function("() => document.querySelector('.st-key-trash-selected button')?.disabled === false")
     page.locator(".st-key-trash-selected button").first.click()
     tile(page, served.ids[5]).wait_for(state="detached")
     page.get_by_text("1 generation moved to the trash.").wait_for()
