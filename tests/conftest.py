@@ -30,7 +30,7 @@ from tests.fakes import FakeCatalogue, FakeInpainter, FakeLoader, WaitingDispatc
 
 # A machine that also does other things is slow now and then; that is no failure of what is tested.
 hypothesis_settings.register_profile("thorough", deadline=None, suppress_health_check=[HealthCheck.too_slow])
-hypothesis_settings.register_profile("quick", parent=hypothesis_settings.get_profile("thorough"), max_examples=20)
+hypothesis_settings.register_profile("quick", parent=hypothesis_settings.get_profile("thorough"), max_examples=15)
 
 NEEDS_TORCH = ("tests/contracts/", "tests/engine/", "tests/training/", "tests/cli/test_cli.py::test_the_doctor")
 
@@ -40,7 +40,7 @@ def pytest_configure(config):
     for number in (signal.SIGINT, signal.SIGHUP):
         if signal.getsignal(number) is signal.SIG_IGN:
             signal.signal(number, signal.default_int_handler if number == signal.SIGINT else signal.SIG_DFL)
-    """A law is tried with 20 examples in everyday work, and with Hypothesis' own 100 in the full run, as in CI."""
+    """A law is tried with 15 examples in everyday work, and with Hypothesis' own 100 in the full run, as in CI."""
     hypothesis_settings.load_profile("quick" if config.option.markexpr == "not slow" else "thorough")
 
 

@@ -115,6 +115,7 @@ def test_a_long_gallery_is_read_page_by_page(run, files):
     assert len({g["id"] for g in lines(first) + lines(second)}) == 5
 
 
+@pytest.mark.slow_but_first
 @pytest.mark.parametrize(
     "arguments",
     [

@@ -163,6 +163,7 @@ def test_the_check_ends_with_1_until_all_is_well(run, ids, studio, clock):
     assert "0 missing" in run("check").stdout
 
 
+@pytest.mark.slow_but_first
 @pytest.mark.parametrize(
     "arguments",
     [

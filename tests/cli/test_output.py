@@ -128,6 +128,7 @@ def test_a_jpeg_of_a_transparent_picture_tells_that_it_is_laid_on_white(run, tmp
     assert "laid on white" in " ".join(told.stderr.split())
 
 
+@pytest.mark.slow_but_first
 @pytest.mark.parametrize("command", COMMANDS)
 def test_a_name_that_says_something_else_is_refused_before_anything_is_done(run, studio, tmp_path, command):
     before = studio.gallery.count(), names(tmp_path)
@@ -160,6 +161,7 @@ def test_several_pictures_have_names_of_their_own_and_need_a_folder(run, studio,
     assert studio.gallery.count() == before
 
 
+@pytest.mark.slow_but_first
 @pytest.mark.parametrize("command", COMMANDS)
 def test_what_is_there_is_overwritten_only_when_told_to_and_only_as_a_whole(run, studio, tmp_path, command):
     file = tmp_path / f"there{ending_of(command)}"
@@ -174,6 +176,7 @@ def test_what_is_there_is_overwritten_only_when_told_to_and_only_as_a_whole(run,
     assert not list(tmp_path.glob(".*"))
 
 
+@pytest.mark.slow_but_first
 @pytest.mark.parametrize("name", ["photo", "mask"])
 @pytest.mark.parametrize("way", ["itself", "relative", "symlink", "symlinked folder", "hard link", "other case"])
 def test_the_picture_and_the_mask_are_never_overwritten_by_whatever_name(run, studio, tmp_path, name, way):
@@ -201,6 +204,7 @@ def test_the_picture_and_the_mask_are_never_overwritten_by_whatever_name(run, st
     assert (file.read_bytes(), studio.gallery.count()) == (before, rows)
 
 
+@pytest.mark.slow_but_first
 @pytest.mark.parametrize("command", COMMANDS)
 def test_where_nothing_can_be_written_one_sentence_says_so_and_nothing_is_done(run, studio, tmp_path, command):
     ending, before = ending_of(command), studio.gallery.count()

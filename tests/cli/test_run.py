@@ -181,6 +181,7 @@ def test_a_signal_while_the_request_is_stored_leaves_no_row_behind(run, studio, 
     assert not is_anything_left(studio)
 
 
+@pytest.mark.slow_but_first
 @pytest.mark.parametrize(("name", "error"), each_with_first(DEATHS))
 def test_whatever_the_painting_dies_of_the_command_ends_with_1(run, studio, inpainter, command, name, error):
     for _ in range(3):
@@ -191,6 +192,7 @@ def test_whatever_the_painting_dies_of_the_command_ends_with_1(run, studio, inpa
     assert not is_anything_left(studio)
 
 
+@pytest.mark.slow_but_first
 @pytest.mark.parametrize(("name", "error"), each_with_first([StorageFull(), RuntimeError("a bug"), SystemExit(0)]))
 def test_a_thread_that_dies_ends_the_command_with_a_sentence(run, studio, command, name, error, monkeypatch):
     """For example as nothing can be written on a full disk, not even that it is full."""

@@ -113,6 +113,7 @@ def test_a_second_worker_in_the_same_folder_says_that_one_is_running(run, studio
     assert len(result.stderr.splitlines()) == 1
 
 
+@pytest.mark.slow
 def test_a_worker_that_waits_takes_over_when_the_other_has_ended(run, studio, settings, end_when):
     [id] = studio.generations.submit(a_request())
     # Not by a FileLock, which refuses to wait for another one of the same process.
@@ -157,6 +158,7 @@ def submit(place: Place, count: int, steps: int) -> None:
     place.run(count, steps, program=["-c", code])
 
 
+@pytest.mark.slow
 def test_a_worker_needs_nothing_of_streamlit_and_ends_within_seconds(place):
     place.environment["PAINTING_STEP_S"] = "0.1"
     submit(place, 2, steps=5)

@@ -89,6 +89,7 @@ WRITES = {
 }
 
 
+@pytest.mark.slow_but_first
 @pytest.mark.parametrize("write", WRITES.values(), ids=WRITES)
 def test_under_a_lock_every_change_is_refused_with_a_message(locked, write):
     with pytest.raises(DatabaseBusy) as raised:

@@ -251,6 +251,7 @@ def assert_facets_agree(repo: GalleryRepo, filter: GalleryFilter, generations: l
         assert dict(counts) == expected, facet
 
 
+@pytest.mark.slow
 @laws
 @given(galleries(), st.sampled_from(list(Sort)), st.integers(1, 7), filters)
 def test_paging_in_every_order_shows_every_row_once_and_leads_back_again(repo, gallery, sort, limit, filter):
@@ -322,6 +323,7 @@ def test_nothing_a_user_writes_is_a_syntax_error(repo, words):
     repo.facets(filter)
 
 
+@pytest.mark.slow_but_first
 @pytest.mark.parametrize(
     ("words", "found"),
     [
@@ -395,6 +397,7 @@ ACTIONS = [
 ]
 
 
+@pytest.mark.slow
 @laws
 @given(st.data())
 def test_counts_and_search_index_stay_true_whatever_is_done(repo, data):

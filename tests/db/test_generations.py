@@ -144,6 +144,7 @@ def test_filters_by_status_model_and_parent(repo, gallery):
     assert ids(parent_id="a") == {"c"}
 
 
+@pytest.mark.slow_but_first
 @pytest.mark.parametrize("column", ["num_inference_steps", "guidance_scale", "strength", "seed"])
 def test_the_database_refuses_what_is_outside_the_limits_of_the_domain(repo, engine, column):
     repo.add([a_generation("a")])

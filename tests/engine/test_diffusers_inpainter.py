@@ -60,6 +60,7 @@ def test_the_result_has_the_working_size_whatever_the_model_was_trained_at(inpai
     assert (result.image.size, result.image.mode) == ((96, 40), "RGB")
 
 
+@pytest.mark.slow_but_first
 @both
 @pytest.mark.parametrize("size", [(64, 8), (8, 64), (72, 64), (88, 104)])
 def test_narrow_and_uneven_sizes_are_painted(inpainter, size):
@@ -308,6 +309,7 @@ def test_the_conditions_of_an_earlier_run_are_restored(models, loaded, nine):
     torch.set_num_threads(1)
 
 
+@pytest.mark.slow_but_first
 @pytest.mark.parametrize(
     "recorded",
     [

@@ -179,6 +179,7 @@ def test_a_soft_mask_keeps_more_the_less_may_change(tiny, name):
     assert weak.record["noise_sha256"] == hard.record["noise_sha256"]
 
 
+@pytest.mark.slow_but_first
 @pytest.mark.parametrize("name", SOME)
 def test_nothing_outside_the_mask_changes(tiny, name):
     picture = a_picture(160, 120)
@@ -202,6 +203,7 @@ def test_these_models_run_with_their_own_scheduler_only(tiny, name):
         paint(tiny(name), scheduler="euler")
 
 
+@pytest.mark.slow_but_first
 @pytest.mark.parametrize("name", OWN_SCHEDULER)
 def test_weights_in_a_prompt_are_refused_with_a_message(tiny, name):
     with pytest.raises(InvalidParams, match="cannot take weights"):

@@ -81,6 +81,7 @@ def ignore(done: int, total: int) -> None:
 # Downloading -------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_a_model_is_downloaded_when_asked_for_and_then_loads_and_paints_without_the_hub(
     hub, catalogue, settings, shared
 ):
@@ -253,6 +254,7 @@ def test_the_safety_checker_is_fetched_only_if_it_is_wanted(hub, catalogue, sett
     assert catalogue(safety_checker=True).is_ready(MODEL) is wanted
 
 
+@pytest.mark.slow
 def test_a_second_download_fetches_nothing_and_shows_all_as_done(hub, catalogue):
     catalogue().download(MODEL, ignore)
     hub.requests.clear()
@@ -264,6 +266,7 @@ def test_a_second_download_fetches_nothing_and_shows_all_as_done(hub, catalogue)
     assert seen[-1][0] == seen[-1][1] > 0
 
 
+@pytest.mark.slow
 def test_a_download_stopped_in_the_middle_goes_on_where_it_was(hub, catalogue, monkeypatch):
     monkeypatch.setattr(hub_module, "CHUNK", 20_000)
     unet = "unet/diffusion_pytorch_model.safetensors"
@@ -311,6 +314,7 @@ def test_a_hub_that_sends_the_whole_file_again_is_no_problem(hub, catalogue, mon
     assert seen[-1][0] == seen[-1][1]
 
 
+@pytest.mark.slow
 def test_a_file_that_arrives_damaged_is_thrown_away(hub, catalogue):
     hub.corrupts = True
 
@@ -322,6 +326,7 @@ def test_a_file_that_arrives_damaged_is_thrown_away(hub, catalogue):
     assert catalogue().is_ready(MODEL)
 
 
+@pytest.mark.slow
 def test_a_revision_can_be_asked_for_by_its_commit(hub, catalogue):
     key = f"{MODEL}@{COMMIT}"
 
@@ -389,6 +394,7 @@ def test_a_gate_that_was_not_accepted_links_to_the_models_page(hub, catalogue):
     assert raised.value.link == f"https://huggingface.co/{MODEL}"
 
 
+@pytest.mark.slow
 def test_a_gate_that_was_accepted_opens_with_the_token(hub, catalogue):
     hub.gated.add(MODEL)
     hub.accepted.add(TOKEN)
@@ -504,6 +510,7 @@ def _fresh_client():
     close_session()
 
 
+@pytest.mark.slow_but_first
 @pytest.mark.parametrize("variable", ["ALL_PROXY", "https_proxy"])
 @pytest.mark.parametrize("proxy", PROXIES)
 @pytest.mark.usefixtures("_fresh_client")
@@ -622,6 +629,7 @@ def test_a_disk_that_is_too_small_is_told_before_anything_large_is_fetched(hub, 
     assert hub.fetched() == {"model_index.json"}
 
 
+@pytest.mark.slow
 def test_weights_that_are_here_of_another_commit_need_no_room(hub, catalogue, monkeypatch):
     catalogue().download(MODEL, ignore)
     shutil.rmtree(catalogue().locate(MODEL))
@@ -632,6 +640,7 @@ def test_weights_that_are_here_of_another_commit_need_no_room(hub, catalogue, mo
     assert catalogue().is_ready(MODEL)
 
 
+@pytest.mark.slow
 def test_two_downloads_of_one_model_take_turns(hub, catalogue):
     results, first_is_in, go_on = [], threading.Event(), threading.Event()
 
@@ -690,6 +699,7 @@ def test_the_token_is_in_no_message_and_no_log(hub, catalogue, caplog, trouble):
     assert raised.value.__cause__ is None
 
 
+@pytest.mark.slow
 def test_a_broken_off_download_is_not_taken_for_a_model(hub, catalogue):
     catalogue().download(MODEL, ignore)
     here = catalogue().locate(MODEL)

@@ -4,11 +4,14 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 import core.engine
 
 HEAVY = ("torch", "diffusers", "transformers", "huggingface_hub", "safetensors")
 
 
+@pytest.mark.slow
 def test_importing_the_engine_loads_none_of_the_heavy_libraries():
     folder = Path(core.engine.__file__).parent
     modules = sorted(

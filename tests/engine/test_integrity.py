@@ -263,6 +263,7 @@ def test_weights_whose_header_does_not_describe_them_are_refused(copy, settings,
         Catalogue(settings).locate(str(folder))
 
 
+@pytest.mark.slow_but_first
 @pytest.mark.parametrize("component", ["text_encoder", "unet", "vae", "safety_checker"])
 def test_a_model_with_one_tensor_less_is_refused_and_nothing_is_filled_in_by_chance(copy, component):
     from safetensors.torch import load_file, save_file

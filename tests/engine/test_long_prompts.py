@@ -159,6 +159,7 @@ def test_a_long_prompt_gives_the_same_bits_again(nine):
     assert once.image.tobytes() == twice.image.tobytes()
 
 
+@pytest.mark.slow_but_first
 @pytest.mark.parametrize(
     "params",
     [
@@ -183,6 +184,7 @@ def test_what_looks_like_a_weight_is_text_in_a_long_prompt_too(nine):
     assert plain.record["prompt_tokens"] == looking.record["prompt_tokens"] - 1
 
 
+@pytest.mark.slow_but_first
 @pytest.mark.parametrize("prompt", ["x" * 200, ". " * 100, "日本語" * 60, "a\n" * 100, "," * 150])
 def test_a_long_prompt_needs_no_place_to_split(nine, prompt):
     assert run(nine, prompt, long_prompt=True).image.size == (64, 64)

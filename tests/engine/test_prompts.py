@@ -23,6 +23,7 @@ def run(inpainter, prompt: str, **params):
     return inpainter.inpaint(a_working_request(prompt=prompt, **params), lambda report: None)
 
 
+@pytest.mark.slow_but_first
 @pytest.mark.parametrize("prompt", PLAIN)
 def test_a_prompt_without_weights_takes_the_old_road(nine, prompt):
     old, new = run(nine, prompt), run(nine, prompt, prompt_weights=True)

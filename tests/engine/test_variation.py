@@ -55,6 +55,7 @@ def test_a_small_variation_is_a_near_relative_and_a_large_one_a_far_one(inpainte
     assert away[1] < away[3] / 3
 
 
+@pytest.mark.slow_but_first
 @pytest.mark.parametrize("scheduler", ["ddim", "euler", "model-default", "unipc"])
 @pytest.mark.parametrize("strength", [1.0, 0.6])
 def test_a_whole_variation_starts_from_the_noise_of_the_variation_seed(nine, scheduler, strength):

@@ -151,6 +151,7 @@ def test_the_same_one_twice_is_its_result_beside_its_original(studio, dispatcher
     assert (slider.data["left"]["title"], slider.data["right"]["title"]) == ("Before", "After")
 
 
+@pytest.mark.slow_but_first
 @pytest.mark.parametrize("view", ["Difference", "Mask", "Result", "Side by side"])
 def test_the_views_of_one_generation(studio, dispatcher, compared, view):
     id = painted(studio, dispatcher)
@@ -196,6 +197,7 @@ def test_one_without_a_result_cannot_be_compared(studio, dispatcher, compared):
     assert "“not yet”, seed 0 has no result" in words_on(compared(left, right))
 
 
+@pytest.mark.slow_but_first
 @pytest.mark.parametrize("box", [(0, 10, 20, 40), (1, 0, 96, 64), (0, 0, 96, 64), (40, 10, 50, 40), (80, 10, 96, 40)])
 def test_what_was_changed_is_on_the_side_of_the_result_at_first_wherever_it_is(
     studio, dispatcher, compared, slider, box

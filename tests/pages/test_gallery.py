@@ -105,6 +105,7 @@ def test_the_newest_generation_comes_first_with_its_prompt(gallery, studio, disp
     assert "2 generations" in words_on(page)
 
 
+@pytest.mark.slow
 def test_pages_follow_each_other_without_gap_or_overlap_also_when_all_times_are_equal(
     settings, inpainter, grid, gallery, monkeypatch
 ):

@@ -306,6 +306,7 @@ def test_too_few_steps_for_the_strength_say_so_and_cannot_be_generated(opened, s
     refused(opened, studio, "leaves no step to run")
 
 
+@pytest.mark.slow
 def test_a_model_that_is_not_here_is_downloaded_only_when_asked_for(ready, studio):
     widget(ready, "selectbox", "model").set_value(REMOTE.key).run()
     refused(ready, studio, "Download it first")
@@ -525,6 +526,7 @@ def test_from_a_result_that_was_gone_on_from_a_click_leads_back(painted, studio)
     assert painted.button(key=f"continue-{row.id}")
 
 
+@pytest.mark.slow
 def test_going_on_from_a_variation_sets_chance_free_again(painted, studio, dispatcher):
     [row] = studio.gallery.browse().generations
     painted.button(key=f"vary-{row.id}").click().run()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from streamlit.testing.v1 import AppTest
 
 from core.domain.errors import OutOfMemory
@@ -54,6 +55,7 @@ def test_a_paused_queue_is_told_where_one_waits_for_it(studio, ready):
     assert "The queue is paused" in words_on(ready)
 
 
+@pytest.mark.slow
 def test_a_sheet_makes_every_combination_and_shows_them_as_one_picture(studio, ready, dispatcher):
     id = draft_id(ready)
     ready.text_input(key=f"{id}.sheet.columns.guidance_scale").set_value("1, 5").run()

@@ -85,6 +85,7 @@ def far_apart(studio, inpaint) -> tuple[AppTest, str]:
     return inpaint(draft=id).run(), id
 
 
+@pytest.mark.slow
 def test_two_small_parts_far_apart_are_told_with_their_pixels_and_painted_separately_by_a_click(far_apart, studio):
     page, id = far_apart
     assert "2 parts far apart" in captions(page)

@@ -182,6 +182,7 @@ HOSTILE = {
 }
 
 
+@pytest.mark.slow_but_first
 @pytest.mark.parametrize("name", sorted(HOSTILE))
 def test_what_is_no_mask_shows_a_sentence_and_changes_nothing(page, browser, studio, name):
     browser.sent = HOSTILE[name]
@@ -231,6 +232,7 @@ def test_another_tab_that_paints_on_the_same_draft_is_seen_here(page, browser, s
 # Tools ---------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow_but_first
 @pytest.mark.parametrize(
     ("tool", "change"),
     [

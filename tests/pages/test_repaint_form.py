@@ -18,6 +18,7 @@ def made(studio, page, dispatcher):
     return studio.gallery.get(draft(studio, page).generations[0])
 
 
+@pytest.mark.slow_but_first
 @pytest.mark.parametrize("mode", sorted(set(MODES) - {"replace"}))
 def test_a_mode_sets_its_parameters_and_says_what_to_write(studio, ready, dispatcher, mode):
     widget(ready, "segmented_control", "mode").set_value(mode).run()
@@ -38,6 +39,7 @@ def test_going_back_to_replace_leaves_nothing_of_another_mode(studio, ready, dis
     assert {name: getattr(params, name) for name in MODES["replace"].values} == dict(MODES["replace"].values)
 
 
+@pytest.mark.slow
 def test_every_choice_below_is_submitted(studio, ready, dispatcher):
     widget(ready, "selectbox", "fill").set_value("noise").run()
     widget(ready, "selectbox", "area").set_value("two-pass").run()
@@ -96,6 +98,7 @@ def test_variations_of_a_result_share_its_seed_and_differ_in_theirs(studio, read
     assert all(params.changed(variation_strength=0, variation_seed=0) == generation.params for params in near)
 
 
+@pytest.mark.slow
 def test_variations_are_told_apart_where_one_of_them_is_chosen(studio, ready, dispatcher):
     generation = made(studio, ready, dispatcher)
     ready.run()
@@ -182,6 +185,7 @@ def test_a_model_that_knows_some_things_only_begins_with_adding_them(studio, rea
     assert {name: getattr(params, name) for name in MODES["add"].values} == dict(MODES["add"].values)
 
 
+@pytest.mark.slow_but_first
 @pytest.mark.parametrize(
     "prompt", ["a (red hat:1.3)", "a (red hat)1.3, sky", "a balloon++", "grass-- and sky", "a (red hat)+"]
 )
@@ -195,6 +199,7 @@ def test_weights_that_are_read_as_text_are_switched_on_with_one_click(ready, pro
     assert "is read as text" not in words_on(ready)
 
 
+@pytest.mark.slow_but_first
 @pytest.mark.parametrize(
     "prompt",
     [

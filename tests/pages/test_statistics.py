@@ -89,6 +89,7 @@ def test_model_device_and_time_are_chosen_in_the_address(statistics, studio, dis
     assert dict(page.query_params) == {"days": "90", "device": "cpu"}
 
 
+@pytest.mark.slow_but_first
 @pytest.mark.parametrize("query", [{"days": "soon"}, {"days": "²"}, {"days": "-7"}, {"model": "\x00"}, {"device": "x"}])
 def test_an_address_that_makes_no_sense_is_reported_with_a_message(statistics, studio, dispatcher, query):
     painted(studio, dispatcher)

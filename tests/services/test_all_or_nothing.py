@@ -42,6 +42,7 @@ def bundle(studio, dispatcher) -> bytes:
     return file.getvalue()
 
 
+@pytest.mark.slow_but_first
 @pytest.mark.parametrize("at", ["add_rows", "add_tags", "add_sheet"])
 def test_a_bundle_that_is_killed_half_way_is_read_whole_the_next_time(elsewhere, bundle, monkeypatch, clock, at):
     with monkeypatch.context() as patch:
@@ -141,6 +142,7 @@ def test_two_programs_that_read_the_same_bundle_add_it_once(tmp_path, bundle, cl
 # What goes out ------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow_but_first
 @pytest.mark.parametrize("what", ["source", "mask", "output"])
 @pytest.mark.parametrize("how", ["cut", "another picture", "gone", "empty"])
 def test_no_bundle_is_written_that_nobody_could_read(studio, dispatcher, what, how):

@@ -209,6 +209,7 @@ def test_what_was_deleted_since_is_there_again_with_its_files(studio, again, clo
     assert ids_in(again()) == [second]
 
 
+@pytest.mark.slow_but_first
 @pytest.mark.parametrize("what", ["damaged", "cut", "empty", "no database", "gone"])
 def test_a_damaged_or_lost_database_is_replaced_and_kept(studio, again, what):
     id = painted(studio)

@@ -370,6 +370,7 @@ def test_a_sheet_that_was_tampered_with_refuses_the_bundle_and_leaves_nothing(st
     assert elsewhere.gallery.count() == 0
 
 
+@pytest.mark.slow_but_first
 @pytest.mark.parametrize("sheets", [None, 1, {"a": 1}, "text"])
 def test_sheets_that_are_no_list_refuse_the_bundle(studio, elsewhere, sheet, sheets):
     bundle = exported(studio, [sheet.generations[0].id])

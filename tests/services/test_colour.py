@@ -61,6 +61,7 @@ def test_without_a_profile_nothing_of_colours_is_recorded(negatives):
     assert "colour" not in painted(negatives, a_photo(None)).record
 
 
+@pytest.mark.slow_but_first
 @pytest.mark.parametrize("type", [FileType.PNG, FileType.WEBP, FileType.JPEG, FileType.AVIF])
 def test_result_and_downloads_keep_the_profile(negatives, type):
     generation = painted(negatives, a_photo())

@@ -30,6 +30,7 @@ def opened(data: bytes) -> Image.Image:
     return image
 
 
+@pytest.mark.slow_but_first
 @pytest.mark.parametrize("mode", ["I;16", "RGB", "RGBA"])
 @pytest.mark.parametrize("metadata", [False, True])
 def test_a_png_has_every_pixel_of_the_result(studio, mode, metadata):
@@ -41,6 +42,7 @@ def test_a_png_has_every_pixel_of_the_result(studio, mode, metadata):
     assert studio.exports.losses(generation, FileType.PNG) == ()
 
 
+@pytest.mark.slow_but_first
 @pytest.mark.parametrize("type", sorted(FileType))
 def test_the_record_travels_along_unless_it_is_stripped(studio, type):
     generation = painted(studio)

@@ -96,6 +96,7 @@ def test_what_the_artist_makes_of_pictures_is_kept_with_each_of_them(studio):
     assert (gallery.get(ids[0]).rating, gallery.get(ids[0]).favourite) == (None, False)
 
 
+@pytest.mark.slow_but_first
 @pytest.mark.parametrize(
     "action",
     [

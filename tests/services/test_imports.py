@@ -41,6 +41,7 @@ def imported(studio, data: bytes, name: str = "picture.png", **how):
     return studio.imports.import_(io.BytesIO(data), name, **how)
 
 
+@pytest.mark.slow_but_first
 @pytest.mark.parametrize("name", PICTURES)
 def test_a_picture_of_each_tool_comes_in_with_what_it_states(studio, name):
     done = imported(studio, (SAMPLES / name).read_bytes(), name)
@@ -182,6 +183,7 @@ def test_what_cannot_be_read_is_refused_with_a_reason(studio, data, reason):
     assert studio.gallery.count() == 0
 
 
+@pytest.mark.slow_but_first
 @pytest.mark.parametrize("without_metadata", [True, False])
 @pytest.mark.parametrize("format", ["PNG", "JPEG", "WEBP", "AVIF"])
 def test_a_picture_is_decoded_once(studio, decoded, format, without_metadata):
@@ -220,6 +222,7 @@ def test_whatever_a_stranger_writes_nothing_raises_and_the_row_can_be_read(studi
     json.dumps(dict(studio.gallery.get(*done.ids).record.raw))
 
 
+@pytest.mark.slow_but_first
 @pytest.mark.parametrize(
     ("named", "kept"),
     [

@@ -68,6 +68,7 @@ def says_all(data: bytes, size: tuple[int, int]) -> None:
     assert dpi_of(exif) == (300, 300)
 
 
+@pytest.mark.slow_but_first
 @pytest.mark.parametrize("type", sorted(FileType))
 def test_each_format_says_what_the_camera_said_beside_how_it_was_made(studio, generation, type):
     data = studio.exports.file(generation, type)
@@ -80,6 +81,7 @@ def test_each_format_says_what_the_camera_said_beside_how_it_was_made(studio, ge
         assert Image.open(io.BytesIO(data)).info["dpi"] == pytest.approx((300, 300), abs=0.01)
 
 
+@pytest.mark.slow_but_first
 @pytest.mark.parametrize("type", sorted(FileType))
 def test_where_the_photo_was_taken_is_in_no_file_unless_it_is_asked_for(studio, generation, type):
     plain, told = studio.exports.file(generation, type), studio.exports.file(generation, type, place=True)
@@ -91,6 +93,7 @@ def test_where_the_photo_was_taken_is_in_no_file_unless_it_is_asked_for(studio, 
     assert b"1987:06:05" in told
 
 
+@pytest.mark.slow_but_first
 @pytest.mark.parametrize("type", sorted(FileType))
 def test_a_stripped_file_says_nothing_of_it(studio, generation, type):
     data = studio.exports.file(generation, type, metadata=False, place=True)

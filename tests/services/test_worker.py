@@ -96,6 +96,7 @@ def test_a_locked_database_costs_no_picture_and_nothing_of_its_record(studio, wo
     assert set(made.record.raw) == set(usual.record.raw)
 
 
+@pytest.mark.slow
 def test_a_failure_under_a_lock_is_on_record_as_what_it_was(studio, worker, inpainter, lock):
     [id] = studio.generations.submit(a_request())
     inpainter.after_step(0, lambda: lock(0.3))
@@ -106,6 +107,7 @@ def test_a_failure_under_a_lock_is_on_record_as_what_it_was(studio, worker, inpa
     assert (studio.gallery.get(id).status, studio.gallery.get(id).error_code) == (Status.FAILED, "OutOfMemory")
 
 
+@pytest.mark.slow
 def test_a_lock_before_the_claim_is_waited_for(studio, worker, lock):
     [id] = studio.generations.submit(a_request())
     lock(0.3)
@@ -181,6 +183,7 @@ def long_record(inpainter):
     inpainter.model = replace(inpainter.model, details=details)
 
 
+@pytest.mark.slow
 def test_on_a_full_disk_the_result_is_written_when_there_is_room(studio, worker, inpainter, long_record):
     [id] = studio.generations.submit(a_request())
     with full(worker) as make_room:
@@ -456,6 +459,7 @@ def test_a_verification_is_cancelled_before_it_begins_or_at_its_next_step(
     assert (found.status, found.reproduction, studio.gallery.get(id).verdict) == (Status.CANCELLED, None, None)
 
 
+@pytest.mark.slow_but_first
 @pytest.mark.parametrize("error", [SystemExit(3), KeyboardInterrupt(), GeneratorExit(), MemoryError()])
 def test_whatever_ends_a_run_its_row_says_failed(studio, dispatcher, worker, inpainter, error):
     [id] = studio.generations.submit(a_request())
