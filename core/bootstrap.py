@@ -19,6 +19,7 @@ from core.dispatch.threads import ThreadDispatcher
 from core.domain.environment import AUTOMATIC, Device, Environment
 from core.domain.errors import StudioError
 from core.domain.params import MAX_SEED, InpaintParams
+from core.memory import own_memory_mb
 from core.ports import Dispatcher, Inpainter, LoadInpainter, ModelCatalogue
 from core.services.backups import Backups
 from core.services.bundle import Bundles
@@ -31,6 +32,7 @@ from core.services.generations import Generations
 from core.services.housekeeping import Housekeeping
 from core.services.imports import Imports
 from core.services.machine import Machine
+from core.services.model_cache import ModelCache
 from core.services.patience import Patience
 from core.services.pictures import Pictures
 from core.services.presets import Presets
@@ -42,6 +44,7 @@ from core.services.reproduction import Reproductions
 from core.services.sheets import Sheets
 from core.services.statistics import Statistics
 from core.services.worker import Worker
+from core.services.workers import Presence, Workers
 from core.settings import Settings
 from core.storage.local import LocalImageStore
 from core.storage.reserve import LocalReserve
@@ -59,6 +62,7 @@ from db.replays import ReplayRepo
 from db.sheets import SheetRepo
 from db.statistics import StatisticsRepo
 from db.verifications import VerificationRepo
+from db.workers import WorkerRepo
 
 STEP_S = 5.0
 """How long a step is waited for when the program ends. Docker gives it ten seconds."""
@@ -93,7 +97,9 @@ class Studio:
     recommendations: Recommendations
     models: ModelCatalogue
     machine: Machine
+    workers: Workers
     worker: Worker
+    presence: Presence
     dispatcher: Dispatcher
 
     @property
@@ -128,16 +134,23 @@ def build_studio(
     catalogue: ModelCatalogue | None = None,
     dispatcher: Callable[[Worker], Dispatcher] = lambda worker: ThreadDispatcher(worker.run_next),
     resolve_device: Callable[[str], str] | None = None,
+    has_engine: bool = True,
     now: Callable[[], datetime] = lambda: datetime.now(UTC),
     patience: Patience = PATIENT,
 ) -> Studio:
-    """load_inpainter: a ModelCache around make_loader(settings). The rest has a default for real use."""
+    """load_inpainter: a ModelCache around make_loader(settings). The rest has a default for real use.
+
+    has_engine: False where the libraries of the engine are never imported: a worker in another process tells of the
+    machine then.
+    """
     logging.getLogger("core").setLevel(settings.log_level)
     reserve = LocalReserve(settings.data / "reserve")
     engine = open_database(settings.url, make_engine, reserve.give)
     repo, files, images = GenerationRepo(engine), FileRepo(engine), LocalImageStore(settings.images, now)
     verifications, queue = VerificationRepo(engine), QueueRepo(engine)
     families, replays = Families(FamilyRepo(engine)), ReplayRepo(engine)
+    workers = Workers(WorkerRepo(engine), now)
+    machine = _machine_here(settings, resolve_device) if has_engine else _machine_told(workers)
     replay_steps = ReplaySteps(replays, repo, images, now, new_id)
     worker = Worker(
         _worker_name(),
@@ -147,15 +160,14 @@ def build_studio(
         images,
         load_inpainter,
         now,
+        resolve_device=machine.resolve,
         follow_up=replay_steps.advance,
         patience=patience,
     )
     dispatching = dispatcher(worker)
     statistics = Statistics(StatisticsRepo(engine))
-    if resolve_device is None:
-        resolve_device = _resolver(settings)
     prompts = Prompts((WILDCARDS, settings.wildcards), check_weights)
-    generations = Generations(repo, images, dispatching, resolve_device, now, new_id, random_seed, prompts)
+    generations = Generations(repo, images, dispatching, machine.resolve, now, new_id, random_seed, prompts)
     sheets, models = SheetRepo(engine), catalogue or make_catalogue(settings)
     recommendations = Recommendations(models, settings.model)
     pictures = Pictures(images, settings.max_pixels)
@@ -199,15 +211,26 @@ def build_studio(
             generations=repo,
             images=images,
             dispatcher=dispatching,
-            resolve_device=resolve_device,
+            resolve_device=machine.resolve,
             now=now,
             new_id=new_id,
         ),
         drafts=Drafts(DraftRepo(engine), images, pictures, recommendations, now, new_id),
         recommendations=recommendations,
         models=models,
-        machine=Machine(find_devices, environment_of, resolve_device),
+        machine=machine,
+        workers=workers,
         worker=worker,
+        presence=Presence(
+            name=worker.name,
+            host=host_name(),
+            pid=os.getpid(),
+            repo=WorkerRepo(engine),
+            machine=machine,
+            models=load_inpainter if isinstance(load_inpainter, ModelCache) else ModelCache(load_inpainter),
+            memory_mb=own_memory_mb,
+            now=now,
+        ),
         dispatcher=dispatching,
     )
 
@@ -269,14 +292,22 @@ def random_seed() -> int:
     return secrets.randbelow(MAX_SEED + 1)
 
 
+def host_name() -> str:
+    return socket.gethostname()[:40]
+
+
 def _worker_name() -> str:
-    return f"{socket.gethostname()[:40]}-{os.getpid()}-{secrets.token_hex(4)}"
+    return f"{host_name()}-{os.getpid()}-{secrets.token_hex(4)}"
 
 
-def _resolver(settings: Settings) -> Callable[[str], str]:
+def _machine_here(settings: Settings, resolve_device: Callable[[str], str] | None) -> Machine:
     def resolve(wish: str) -> str:
         from core.engine.device import resolve as resolve_device
 
         return resolve_device(settings.device if wish == AUTOMATIC else wish).key
 
-    return resolve
+    return Machine(find_devices, environment_of, resolve_device or resolve)
+
+
+def _machine_told(workers: Workers) -> Machine:
+    return Machine(workers.devices, workers.environment, workers.resolve)

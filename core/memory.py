@@ -55,6 +55,13 @@ def free_memory() -> int:
     return min([free, *_free_in_cgroups()])
 
 
+def own_memory_mb() -> float:
+    """Of this process: what of it lies in memory (RSS), in 10^6 bytes."""
+    import psutil
+
+    return float(psutil.Process().memory_info().rss / 1e6)
+
+
 def _free_in_cgroups() -> Iterator[int]:
     """What is left under each limit that counts for this process: its own group's, and those around it."""
     for folder in _groups(CGROUP, _own_group("")):

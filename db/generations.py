@@ -117,6 +117,11 @@ class GenerationRepo(Repo):
             }
             session.execute(claimed(Row, id, worker).values(known))
 
+    def place(self, id: str, worker: str, device: str) -> None:
+        """The key of the device that this worker paints it on."""
+        with writing(self._sessions) as session:
+            session.execute(claimed(Row, id, worker).values(device=device))
+
     def finish(self, id: str, worker: str, outcome: Outcome, now: datetime) -> bool:
         """Write how it ended. False if another worker has taken it over meanwhile."""
         may_end = [status for status, moves in MOVES.items() if outcome.status in moves]

@@ -391,3 +391,21 @@ class ReplayStepRow(Table):
     generation_id: Mapped[str | None] = mapped_column(ForeignKey("generations.id", ondelete="SET NULL"), index=True)
     device: Mapped[str] = mapped_column(String(40))
     interruptions: Mapped[int] = mapped_column(default=0, server_default="0")
+
+
+class WorkerRow(Table):
+    """A process that paints, or that did. machine_json: its MachineFacts. close_asked_at: its model is to be closed."""
+
+    __tablename__ = "workers"
+
+    name: Mapped[str] = mapped_column(String(80), primary_key=True)
+    host: Mapped[str] = mapped_column(String(80))
+    pid: Mapped[int]
+    started_at: Mapped[datetime]
+    heartbeat_at: Mapped[datetime]
+    ended_at: Mapped[datetime | None]
+    machine_json: Mapped[str | None] = mapped_column(Text)
+    model: Mapped[str | None] = mapped_column(String(300))
+    device: Mapped[str | None] = mapped_column(String(40))
+    memory_mb: Mapped[float | None]
+    close_asked_at: Mapped[datetime | None]

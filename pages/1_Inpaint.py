@@ -26,11 +26,10 @@ from pages.ui.inpaint.sheet_form import sheet_panel
 from pages.ui.shell import state
 from pages.ui.shell.messages import shown_errors
 from pages.ui.shell.page import begin_page, scroll_up_for
-from pages.ui.shell.resources import studio, warming_up
+from pages.ui.shell.resources import studio
 
 
 def inpaint_page(studio: Studio) -> None:
-    warming_up(studio)
     id, draft = state.draft(studio)
     trash_toast(studio)
     picture_picker(studio, id, draft)

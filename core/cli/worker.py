@@ -80,11 +80,13 @@ class _Shift:
         self._worker = replace(studio.worker, on_end=self._tell)
         # A plain value: a handler that takes a lock can wait for the very code that it interrupts.
         self._signals = 0
+        self._is_told = False
 
     def work(self) -> None:
         """Until a signal."""
         with handled_by(self._note):
-            dispatcher = ThreadDispatcher(self._worker.run_next)
+            self._studio.presence.begin()
+            dispatcher = ThreadDispatcher(self._run_next)
             say(f"worker {os.getpid()} is waiting for work; Ctrl+C ends it")
             while not self._signals:
                 time.sleep(LOOK_EVERY_S)
@@ -95,8 +97,18 @@ class _Shift:
                 if self._signals > 1 or time.monotonic() - started > bootstrap.STEP_S:
                     break
             self._give_back()
+            self._studio.presence.end()
             if not has_ended:
                 leave(0)
+
+    def _run_next(self) -> bool:
+        if not self._is_told:
+            self._studio.presence.tell()
+            self._is_told = True
+        if self._worker.run_next():
+            return True
+        self._studio.presence.close_if_asked()
+        return False
 
     def _give_back(self) -> None:
         """What is still being painted. If the database cannot be written, others find out by themselves."""

@@ -197,7 +197,7 @@ class Generation:
 
     @classmethod
     def queued(cls, id: str, at: datetime, request: StoredRequest, device: str, origin: Origin) -> Generation:
-        """What is asked for at this moment. device: a key, no wish such as "auto"."""
+        """What is asked for at this moment. device: a key, or AUTOMATIC where the worker that begins it says which."""
         return cls(
             id=id,
             status=Status.QUEUED,

@@ -31,9 +31,10 @@ class ModelCache:
                         self._key = None
             return self._inpainter
 
-    def holds(self, model: str, device: str) -> bool:
-        """Whether this model is loaded, or is being loaded at this moment."""
-        return self._key == (model, device)
+    @property
+    def loaded(self) -> tuple[str, str] | None:
+        """The model that is loaded, or is being loaded at this moment, and its device."""
+        return self._key
 
     def close(self) -> None:
         """Give the memory back. A model that is being loaded is waited for; one in use is closed when it is done."""

@@ -8,12 +8,13 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any, TypeVar
 
 from PIL import Image
 
 from core import last_resort
+from core.domain.environment import AUTOMATIC
 from core.domain.errors import GenerationCancelled, StudioError
 from core.domain.generation import Generation, Outcome, Phase, Progress, Status
 from core.domain.geometry import Crop
@@ -23,6 +24,7 @@ from core.domain.pixels.mask import Mask
 from core.domain.record import Record, part_name
 from core.domain.reproduction import Verification
 from core.domain.request import InpaintRequest, Plan
+from core.domain.worker import DEAD_AFTER
 from core.ports import ImageStore, Inpainter, LoadInpainter, StepReport
 from core.services.collector import store_again
 from core.services.painting import paint
@@ -41,8 +43,6 @@ REPORT_EVERY_S = 0.5
 """Progress is written at most twice a second: pages ask no oftener, and a fast model takes 50 steps a second."""
 
 BEAT_EVERY_S = 2.0
-DEAD_AFTER = timedelta(seconds=20)
-"""Ten missed beats. Loading holds the interpreter for seconds at a time; half a minute later a restart is visible."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +56,8 @@ class Worker:
     images: ImageStore
     load_inpainter: LoadInpainter
     now: Callable[[], datetime]
+    resolve_device: Callable[[str], str] = lambda wish: wish
+    """Turns a wish that nobody could resolve yet into the key of a device here. Raises DeviceUnavailable."""
     follow_up: Callable[[], object] = lambda: None
     """Queues what follows generations that have ended, such as the next step of a replay."""
     patience: Patience = Patience()
@@ -145,7 +147,7 @@ class Worker:
             self.images.put_file(thumbnail(result), ".webp")
 
     def _paint(self, generation: Generation, report: _Reporter) -> tuple[Outcome, Image.Image]:
-        plan, inpainter, load_s = self._prepare(generation)
+        plan, inpainter, load_s = self._prepare(self._placed(generation))
         report(StepReport(Phase.PREPARING))
         record = _record_of(plan, inpainter)
         report.is_known(inpainter, load_s, Record.of(record))
@@ -226,6 +228,14 @@ class Worker:
             log.info("revision %s of %s cannot be loaded: %s", then.revision, then.repository, error)
             # The host may have put the other one away to make room.
             return self.load_inpainter(generation.params.model, generation.device)
+
+    def _placed(self, generation: Generation) -> Generation:
+        """On a device of this machine: who asked for it may not have known any."""
+        if generation.device != AUTOMATIC:
+            return generation
+        device = self.resolve_device(generation.device)
+        self.insist(lambda: self.repo.place(generation.id, self.name, device))
+        return replace(generation, device=device)
 
     def _prepare(self, generation: Generation) -> tuple[Plan, Inpainter, float]:
         """What is to be painted, with what, and the seconds that loading took."""

@@ -1,45 +1,34 @@
-"""Which device and which model would paint now."""
+"""Which device and which model would paint now, and the worker that does."""
 
 from __future__ import annotations
-
-from collections.abc import Sequence
-from concurrent.futures import Future
 
 import streamlit as st
 
 from core.bootstrap import Studio
-from core.domain.environment import Device
 from core.domain.errors import StudioError
-from pages.ui.shell.messages import escaped, show_error
-from pages.ui.shell.resources import looking_for_devices
-
-Found = Future[tuple[str, Sequence[Device]]]
+from pages.ui.shell.messages import escaped, show_error, shown_errors
 
 
 def device_card(studio: Studio) -> None:
     st.markdown("**This machine**")
-    looking = looking_for_devices(studio)
-    if looking.done():
-        _device(looking)
-    else:
-        _wait_for(looking)
+    with shown_errors():
+        if studio.machine.devices():
+            _device(studio)
+        else:
+            _wait(studio)
     _model(studio)
 
 
-@st.fragment(run_every="500ms")
-def _wait_for(looking: Found) -> None:
-    if looking.done():
-        st.rerun()
+@st.fragment(run_every="1s")
+def _wait(studio: Studio) -> None:
+    with shown_errors():
+        if studio.machine.devices():
+            st.rerun()
     st.caption("Looking for devices")
 
 
-def _device(looking: Found) -> None:
-    try:
-        in_use, found = looking.result()
-    except StudioError as error:
-        show_error(str(error), error.link)
-        return
-    devices = {device.key: device for device in found}
+def _device(studio: Studio) -> None:
+    in_use, devices = studio.machine.device(), {device.key: device for device in studio.machine.devices()}
     device = devices.get(in_use)
     title = f"{device.title} ({device.key}, {device.dtype})" if device else in_use
     st.markdown(f":material/memory: {escaped(title)}")
@@ -57,3 +46,13 @@ def _model(studio: Studio) -> None:
         return
     state = ":green-badge[ready]" if ready else ":orange-badge[not downloaded]"
     st.markdown(f":material/deployed_code: {escaped(title)} {state}")
+    _worker(studio)
+
+
+def _worker(studio: Studio) -> None:
+    with shown_errors():
+        worker = studio.workers.newest()
+        if worker is None or not worker.is_alive(studio.workers.now()) or worker.memory_mb is None:
+            return
+        loaded = f"{escaped(worker.model)} is loaded" if worker.model else "No model is loaded"
+        st.caption(f"{loaded}; the worker uses {worker.memory_mb:,.0f} MB of memory.")

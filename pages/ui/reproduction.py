@@ -4,10 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from concurrent.futures import Future
-from contextlib import suppress
 from datetime import date
-from typing import Any
 
 import streamlit as st
 
@@ -21,7 +18,6 @@ from pages.ui.shell.actions import action_button
 from pages.ui.shell.links import GALLERY_PAGE, INPAINT_PAGE, address_of
 from pages.ui.shell.messages import escaped, shown_errors
 from pages.ui.shell.page import button_label
-from pages.ui.shell.resources import looking_at_environments
 from pages.ui.shell.wording import counted
 
 SCOPES = {
@@ -37,9 +33,10 @@ PICTURES_SHOWN = 24
 
 
 def reproduction_view(studio: Studio) -> None:
-    looking = looking_at_environments(studio)
-    here = _here(looking)
-    overview = studio.reproductions.overview(here or ())
+    here: Sequence[Mapping[str, str]] = ()
+    with shown_errors():
+        here = studio.machine.environments()
+    overview = studio.reproductions.overview(here)
     st.markdown(
         "Verifying runs a generation again with its recorded settings and compares every pixel. Do it after updating "
         "PyTorch or diffusers, or after moving to another machine."
@@ -49,18 +46,11 @@ def reproduction_view(studio: Studio) -> None:
         st.page_link(INPAINT_PAGE, label="Make your first one", icon=":material/arrow_forward:")
         return
     _counts(overview)
-    _choose(studio, overview, looking)
+    _choose(studio, overview, here)
     _progress(studio)
     _why(studio)
     _pictures(studio, overview)
     _history(studio)
-
-
-def _here(looking: Future[Sequence[Mapping[str, str]]]) -> Sequence[Mapping[str, str]] | None:
-    """None as long as the engine is still being loaded, and where it cannot be."""
-    with suppress(TimeoutError), shown_errors():
-        return looking.result(timeout=0.05)
-    return None
 
 
 def _counts(overview: Overview) -> None:
@@ -73,7 +63,8 @@ def _counts(overview: Overview) -> None:
 # Which ones ----------------------------------------------------------------------------------------------------
 
 
-def _choose(studio: Studio, overview: Overview, looking: Future[Sequence[Mapping[str, str]]]) -> None:
+def _choose(studio: Studio, overview: Overview, here: Sequence[Mapping[str, str]]) -> None:
+    """here: the environments of this machine; none as long as no worker has told of them."""
     st.header("Verify")
     scope = st.segmented_control(
         "Which",
@@ -85,8 +76,8 @@ def _choose(studio: Studio, overview: Overview, looking: Future[Sequence[Mapping
         label_visibility="collapsed",
     )
     if scope is VerifyScope.OTHER_ENVIRONMENT:
-        if not looking.done():
-            _wait_for(looking)
+        if not here:
+            _wait(studio)
             return
         _environments(overview)
     count = overview.count(scope)
@@ -96,7 +87,7 @@ def _choose(studio: Studio, overview: Overview, looking: Future[Sequence[Mapping
         _verify_all,
         studio,
         scope,
-        looking,
+        here,
         key="verify-all",
         icon=":material/fact_check:",
         type="primary",
@@ -105,16 +96,17 @@ def _choose(studio: Studio, overview: Overview, looking: Future[Sequence[Mapping
     st.caption("New pictures always go first. Pictures imported from other tools cannot be run again.")
 
 
-def _verify_all(studio: Studio, scope: VerifyScope, looking: Future[Sequence[Mapping[str, str]]]) -> None:
-    queued = studio.reproductions.verify_all(scope, looking.result() if scope is VerifyScope.OTHER_ENVIRONMENT else ())
+def _verify_all(studio: Studio, scope: VerifyScope, here: Sequence[Mapping[str, str]]) -> None:
+    queued = studio.reproductions.verify_all(scope, here if scope is VerifyScope.OTHER_ENVIRONMENT else ())
     waiting = "" if queued else " They are waiting already."
     st.toast(f"{len(queued):,} queued to be verified.{waiting}", icon=":material/fact_check:")
 
 
 @st.fragment(run_every="1s")
-def _wait_for(looking: Future[Any]) -> None:
-    if looking.done():
-        st.rerun()
+def _wait(studio: Studio) -> None:
+    with shown_errors():
+        if studio.machine.environments():
+            st.rerun()
     st.caption("Checking this machine")
 
 

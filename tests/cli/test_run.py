@@ -16,8 +16,8 @@ from core.cli import exits, running
 from core.cli.common import open_studio
 from core.domain.errors import OutOfMemory, StorageFull
 from core.domain.generation import Status
+from core.domain.worker import DEAD_AFTER
 from core.services.patience import Patience
-from core.services.worker import DEAD_AFTER
 from core.settings import Settings
 from tests.conftest import a_mask, a_picture, a_request
 from tests.services.test_lineage import continued

@@ -72,7 +72,6 @@ class Hand:
 @pytest.fixture(autouse=True)
 def _no_engine(monkeypatch):
     """The libraries of the engine have no part in these tests."""
-    monkeypatch.setattr("pages.ui.shell.resources.warm_up", lambda: None)
     monkeypatch.setattr("core.engine.device.devices", fake_devices)
 
 

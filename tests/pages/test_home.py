@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from concurrent.futures import wait
 from pathlib import Path
-from threading import Event
 
 import pytest
 import streamlit as st
 from streamlit.testing.v1 import AppTest
 
 from core.domain.errors import DatabaseUnusable, DeviceUnavailable, InvalidSettings
-from pages.ui.shell.resources import looking_for_devices
 from tests.conftest import a_request
 from tests.fakes import CUDA, fake_devices
 
@@ -24,15 +21,13 @@ def home(studio, monkeypatch):
     monkeypatch.setattr("core.engine.device.devices", fake_devices)
     st.cache_resource.clear()
 
-    def open_page(error: Exception | None = None, wait_for_devices: bool = True) -> AppTest:
+    def open_page(error: Exception | None = None) -> AppTest:
         def resource():
             if error is not None:
                 raise error
             return studio
 
         monkeypatch.setattr("pages.ui.shell.resources.studio", resource)
-        if wait_for_devices:
-            wait([looking_for_devices(studio)])
         page = AppTest.from_file(ROOT / "Home.py", default_timeout=30).run()
         assert not page.exception
         return page
@@ -73,15 +68,25 @@ def test_it_shows_the_device_and_the_model_in_use(home):
     assert "Pocket :green-badge[ready]" in words
 
 
-def test_nothing_waits_for_the_devices_to_be_found(home, monkeypatch):
-    found = Event()
-    monkeypatch.setattr("core.engine.device.devices", lambda: found.wait(20) and fake_devices())
+def test_nothing_waits_for_the_devices_to_be_found(home, studio, monkeypatch):
+    told = studio.workers
+    monkeypatch.setattr("core.services.machine.Machine.devices", lambda self: told.devices())
 
-    words = words_on(home(wait_for_devices=False))
-    found.set()
+    words = words_on(home())
 
     assert "Looking for devices" in words
     assert "Pocket" in words
+
+
+def test_it_tells_what_the_worker_holds(home, studio, clock):
+    studio.presence.begin()
+    studio.presence.repo.beat(studio.presence.name, clock(), "pocket-inpaint", "cpu", 541.2)
+
+    words = words_on(home())
+    studio.presence.end()
+
+    assert "pocket\\-inpaint is loaded; the worker uses 541 MB of memory." in words
+    assert "the worker uses" not in words_on(home())
 
 
 def test_a_better_device_that_is_not_in_use_is_named_too(home, monkeypatch):

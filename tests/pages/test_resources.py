@@ -11,22 +11,46 @@ from core.domain.errors import GenerationNotFound
 from core.domain.gallery.filter import GalleryFilter
 from pages.ui.shell import resources
 from tests.conftest import a_request
-from tests.fakes import FakeInpainter, fake_devices
 
 
-def test_all_sessions_and_threads_share_one_pipeline_and_it_is_closed_with_the_cache(monkeypatch):
-    monkeypatch.setattr(resources, "make_loader", lambda settings: FakeInpainter)
-    resources.models.clear()
+@pytest.fixture
+def held(studio, clock):
+    """The worker holds a model."""
+    studio.presence.repo.begin("somebody", "here", 1, clock())
+    studio.presence.repo.beat("somebody", clock(), "a", "cpu", 500.0)
+    resources.pipeline.clear()
+    yield studio.presence.repo
+    resources.pipeline.clear()
 
-    loaded = resources.models()("a", "cpu")
+
+def test_all_sessions_and_threads_share_the_handle_of_one_pipeline(studio, held):
+    pipeline = resources.pipeline(studio, "a", "cpu")
 
     with ThreadPoolExecutor(1) as thread:
-        assert thread.submit(lambda: resources.models()("a", "cpu")).result(20) is loaded
-    assert resources.is_loaded("a", "cpu")
-    resources.models.clear()
-    assert loaded.closed == 1
-    assert not resources.is_loaded("a", "cpu")
-    resources.models.clear()
+        assert thread.submit(lambda: resources.pipeline(studio, "a", "cpu")).result(20) is pipeline
+    assert pipeline.is_loaded
+    assert not held.takes_close("somebody")
+
+
+def test_another_model_releases_the_pipeline_and_so_does_clearing_the_cache(studio, held):
+    for release in (lambda: resources.pipeline(studio, "b", "cpu"), resources.pipeline.clear):
+        resources.pipeline(studio, "a", "cpu")
+        release()
+
+        assert held.takes_close("somebody")
+        assert not held.takes_close("somebody")
+
+
+def test_a_released_pipeline_stays_as_long_as_something_that_waits_needs_it(studio, held, dispatcher):
+    [id] = studio.generations.submit(a_request(model="a"))
+    resources.pipeline(studio, "a", "cpu")
+    resources.pipeline.clear()
+
+    kept = not held.takes_close("somebody")
+    studio.generations.cancel(id)
+
+    assert kept
+    assert held.takes_close("somebody")
 
 
 def test_the_trash_forgets_at_each_start_what_lay_there_for_too_long(studio, dispatcher, clock, monkeypatch):
@@ -35,7 +59,7 @@ def test_the_trash_forgets_at_each_start_what_lay_there_for_too_long(studio, dis
     studio.gallery.trash([old])
     clock.wait(days=40)
     studio.gallery.trash([fresh])
-    monkeypatch.setattr(resources, "build_studio", lambda settings, load: studio)
+    monkeypatch.setattr(resources, "build_studio", lambda *_, **__: studio)
     resources.studio.clear()
 
     resources.studio()
@@ -47,17 +71,3 @@ def test_the_trash_forgets_at_each_start_what_lay_there_for_too_long(studio, dis
     assert studio.gallery.get(fresh).deleted_at is not None
     with pytest.raises(GenerationNotFound):
         studio.gallery.get(old)
-
-
-def test_the_engine_is_imported_after_the_look_for_devices(studio, monkeypatch):
-    order = []
-    monkeypatch.setattr("core.engine.device.devices", lambda: order.append("devices") or fake_devices())
-    monkeypatch.setattr("pages.ui.shell.resources.warm_up", lambda: order.append("engine"))
-    resources.looking_for_devices.clear()
-    resources.warming_up.clear()
-
-    resources.warming_up(studio).result(30)
-
-    assert order == ["devices", "engine"]
-    resources.looking_for_devices.clear()
-    resources.warming_up.clear()

@@ -24,7 +24,8 @@ from core.domain.hashing import pixels_sha256
 from core.domain.params import InpaintParams
 from core.domain.pixels.mask import Mask
 from core.domain.request import InpaintRequest
-from core.services.worker import DEAD_AFTER, Worker
+from core.domain.worker import DEAD_AFTER
+from core.services.worker import Worker
 from tests.conftest import a_mask, a_picture, a_request, make_studio
 
 

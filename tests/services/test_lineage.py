@@ -15,8 +15,8 @@ from core.domain.params import InpaintParams
 from core.domain.pixels.mask import Mask
 from core.domain.pixels.outpaint import CanvasExtension
 from core.domain.request import InpaintRequest
+from core.domain.worker import DEAD_AFTER
 from core.services.replays import MAX_INTERRUPTIONS
-from core.services.worker import DEAD_AFTER
 from db.families import MAX_MEMBERS
 from tests.conftest import a_mask, a_request, interrupt, make_studio
 from tests.fakes import FakeInpainter

@@ -62,12 +62,12 @@ def test_two_threads_that_ask_at_the_same_time_get_the_same_model():
 
 def test_it_tells_what_it_holds_from_the_moment_that_it_is_loaded():
     seen = []
-    models = ModelCache(lambda *key: seen.append(models.holds(*key)) or FakeInpainter(*key))
-    before = models.holds("a", "cpu")
+    models = ModelCache(lambda *key: seen.append(models.loaded == key) or FakeInpainter(*key))
+    before = models.loaded
 
     models("a", "cpu")
 
-    assert (before, seen, models.holds("a", "cpu"), models.holds("b", "cpu")) == (False, [True], True, False)
+    assert (before, seen, models.loaded) == (None, [True], ("a", "cpu"))
 
 
 def test_after_a_model_that_cannot_be_loaded_nothing_is_held_and_the_next_one_is_loaded():
@@ -83,9 +83,9 @@ def test_after_a_model_that_cannot_be_loaded_nothing_is_held_and_the_next_one_is
 
     with pytest.raises(ModelNotDownloaded):
         models("a", "cpu")
-    held = models.holds("a", "cpu")
+    held = models.loaded
 
-    assert not held
+    assert held is None
     assert models("a", "cpu").model.key == "a"
 
 

@@ -10,7 +10,7 @@ import pytest
 from core.domain.errors import GenerationNotFound, InvalidMove, ModelNotDownloaded, OutOfMemory
 from core.domain.generation import Status, Verdict
 from core.domain.reproduction import Batch, Reason, Stage, Verification, VerifyScope
-from core.services.worker import DEAD_AFTER
+from core.domain.worker import DEAD_AFTER
 from tests.conftest import a_picture, a_request
 from tests.fakes import CUDA, FakeInpainter, fake_environment
 

@@ -15,8 +15,9 @@ from sqlalchemy import event
 from core.domain import hashing
 from core.domain.errors import DatabaseBusy, OutOfMemory, StorageFull
 from core.domain.generation import MAX_ATTEMPTS, Status
+from core.domain.worker import DEAD_AFTER
 from core.services.patience import Patience
-from core.services.worker import DEAD_AFTER, Worker
+from core.services.worker import Worker
 from core.settings import Settings
 from tests.conftest import a_request, interrupt
 

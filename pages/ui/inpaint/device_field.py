@@ -1,10 +1,8 @@
-"""On which device it is painted: chosen in the form, and looked for meanwhile."""
+"""On which device it is painted: chosen in the form, from those that the worker has told of."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from concurrent.futures import Future
-from contextlib import suppress
 
 import streamlit as st
 
@@ -13,8 +11,7 @@ from core.domain.draft import Draft
 from core.domain.environment import AUTOMATIC, Device
 from core.domain.errors import StudioError
 from pages.ui.shell import state
-from pages.ui.shell.messages import show_error
-from pages.ui.shell.resources import looking_for_devices
+from pages.ui.shell.messages import show_error, shown_errors
 
 
 def chosen_device(id: str, draft: Draft) -> str:
@@ -22,31 +19,32 @@ def chosen_device(id: str, draft: Draft) -> str:
 
 
 def resolved_device(studio: Studio, id: str, draft: Draft) -> str | None:
-    """The key of the device that is meant; None while the engine is still looking for devices."""
+    """The key of the device that is meant; None as long as no worker has told of devices."""
     wish = chosen_device(id, draft)
-    looking = looking_for_devices(studio)
     if wish != AUTOMATIC:
         return wish
-    return looking.result()[0] if looking.done() and looking.exception() is None else None
+    try:
+        device = studio.machine.device()
+    except StudioError:
+        return None
+    return None if device == AUTOMATIC else device
 
 
 def device_field(studio: Studio, id: str, kept: str) -> None:
     """kept: the device of the draft."""
-    looking = looking_for_devices(studio)
-    with suppress(TimeoutError):
-        looking.exception(timeout=0.05)
-    if looking.done():
-        _choice(looking, id, kept)
-    else:
-        _wait(looking)
-
-
-def _choice(looking: Future[tuple[str, Sequence[Device]]], id: str, kept: str) -> None:
     try:
-        best, devices = looking.result()
+        devices = studio.machine.devices()
+        best = studio.machine.device()
     except StudioError as error:
         show_error(str(error), error.link)
         return
+    if devices:
+        _choice(best, devices, id, kept)
+    else:
+        _wait(studio)
+
+
+def _choice(best: str, devices: Sequence[Device], id: str, kept: str) -> None:
     titles = {device.key: device.title for device in devices}
     titles = {AUTOMATIC: f"Automatic: {titles.get(best, best)}", **titles}
     state.set_default(f"{id}.device", kept if kept in titles else AUTOMATIC)
@@ -60,7 +58,8 @@ def _choice(looking: Future[tuple[str, Sequence[Device]]], id: str, kept: str) -
 
 
 @st.fragment(run_every="1s")
-def _wait(looking: Future[tuple[str, Sequence[Device]]]) -> None:
-    if looking.done():
-        st.rerun()
+def _wait(studio: Studio) -> None:
+    with shown_errors():
+        if studio.machine.devices():
+            st.rerun()
     st.caption("Looking for devices")

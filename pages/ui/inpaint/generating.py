@@ -24,7 +24,7 @@ from pages.ui.shell import state
 from pages.ui.shell.actions import action_button
 from pages.ui.shell.links import QUEUE_PAGE
 from pages.ui.shell.messages import escaped, show_error, shown_errors
-from pages.ui.shell.resources import is_loaded
+from pages.ui.shell.resources import pipeline
 from pages.ui.shell.wording import duration
 
 WORTH_A_WORD_S = 0.5
@@ -81,7 +81,7 @@ def _expectation(studio: Studio, id: str, choices: Choices) -> None:
         if each_s is None:
             return
         model = choices.params.model
-        load_s = 0.0 if is_loaded(model, device) else studio.statistics.load_estimate_s(model, device) or 0.0
+        load_s = 0.0 if studio.workers.holds(model, device) else studio.statistics.load_estimate_s(model, device) or 0.0
         ahead, ahead_s = _ahead(studio)
         paint_s = each_s * choices.count
         parts = [f"{duration(paint_s)} to paint" + (f" {choices.count}" if choices.count > 1 else "")]
@@ -144,25 +144,27 @@ def _submitting(studio: Studio, id: str, place: str, submit: Callable[..., None]
 def _submit(
     studio: Studio, id: str, draft: Draft, choices: Choices, session: Session, *, is_added: bool = False
 ) -> None:
-    request, origin = _asked(studio, draft, choices)
+    request, origin = _asked(studio, id, draft, choices)
     ids = studio.generations.submit(request, device=draft.params["device"], count=choices.count, origin=origin)
     generations = (*draft.generations, *ids) if is_added else tuple(ids)
     state.change_draft(studio, id, generations=generations, sheet=None)
 
 
 def _submit_sheet(studio: Studio, id: str, draft: Draft, choices: Choices, session: Session) -> None:
-    request, origin = _asked(studio, draft, choices)
+    request, origin = _asked(studio, id, draft, choices)
     sheet = sheet_now(studio, id, request.params, session)
     made = studio.sheets.submit(request, sheet, device=draft.params["device"], origin=origin)
     ids = tuple(generation.id for generation in made.generations)
     state.change_draft(studio, id, generations=ids, sheet=made.id)
 
 
-def _asked(studio: Studio, draft: Draft, choices: Choices) -> tuple[StoredRequest, Origin]:
+def _asked(studio: Studio, id: str, draft: Draft, choices: Choices) -> tuple[StoredRequest, Origin]:
     if choices.params is None or choices.problem is not None:
         raise InvalidParams(choices.problem or "These parameters cannot be used together.")
     params = choices.params.reseeded(studio.generations.random_seed()) if choices.is_random else choices.params
     request = studio.generations.stored(draft.picture, mask_of(studio, draft), params)
+    if (device := resolved_device(studio, id, draft)) is not None:
+        pipeline(studio, params.model, device)
     return request, Origin(
         draft.parent_id, draft.relation, state.person(), draft.source_name, draft.extended, draft.source_exif
     )

@@ -1,24 +1,26 @@
-"""The only st.cache_resource: one studio for all sessions, and the one pipeline that is loaded."""
+"""The only st.cache_resource: one studio for all sessions, and the handle of the one pipeline that is loaded."""
 
 from __future__ import annotations
 
 import atexit
-from collections.abc import Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
+from dataclasses import dataclass
 
 import streamlit as st
 
-from core.bootstrap import Studio, build_studio, make_loader, warm_up
+from core.bootstrap import Studio, build_studio, make_loader
 from core.dispatch.threads import leave
-from core.domain.environment import Device
+from core.domain.errors import StudioError
 from core.services.model_cache import ModelCache
+from core.services.workers import Workers
 from core.settings import Settings
 
 
 @st.cache_resource(show_spinner=False, on_release=lambda studio: studio.close())
 def studio() -> Studio:
     """Raises InvalidSettings or DatabaseUnusable; an error is not cached, so a reload tries again."""
-    built = build_studio(Settings(), models())
+    settings = Settings()
+    built = build_studio(settings, ModelCache(make_loader(settings)), has_engine=False)
     built.housekeeping.start()
     atexit.register(_shut_down, built)
     return built
@@ -30,46 +32,25 @@ def _shut_down(studio: Studio) -> None:
         leave(0)
 
 
-@st.cache_resource(show_spinner=False, on_release=lambda models: models.close())
-def models() -> ModelCache:
-    """The one pipeline that is loaded."""
-    return ModelCache(make_loader(Settings()))
+@dataclass(frozen=True, slots=True)
+class Pipeline:
+    """The pipeline of a model on a device. It is in the worker's memory, where all sessions share it."""
+
+    workers: Workers
+    model: str
+    device: str
+
+    @property
+    def is_loaded(self) -> bool:
+        return self.workers.holds(self.model, self.device)
+
+    def release(self) -> None:
+        """Its memory is given back as soon as nothing that waits needs it; the next picture loads it again."""
+        with suppress(StudioError):
+            self.workers.ask_to_close(self.model, self.device)
 
 
-def is_loaded(model: str, device: str) -> bool:
-    """Whether the pipeline of this model is in memory, or will be next."""
-    return models().holds(model, device)
-
-
-@st.cache_resource(show_spinner=False)
-def looking_for_devices(_studio: Studio) -> Future[tuple[str, Sequence[Device]]]:
-    """The device that "auto" means, and all of them. The first look loads the engine: seconds no page should wait."""
-    thread = ThreadPoolExecutor(1, "looking-for-devices")
-    looking = thread.submit(lambda: (_studio.machine.device(), _studio.machine.devices()))
-    thread.shutdown(wait=False)
-    return looking
-
-
-@st.cache_resource(show_spinner=False)
-def looking_at_environments(_studio: Studio) -> Future[Sequence[Mapping[str, str]]]:
-    """What each device of this machine runs under, to compare with what was recorded. Also seconds."""
-    thread = ThreadPoolExecutor(1, "looking-at-environments")
-    looking = thread.submit(_studio.machine.environments)
-    thread.shutdown(wait=False)
-    return looking
-
-
-@st.cache_resource(show_spinner=False)
-def warming_up(_studio: Studio) -> Future[None]:
-    """The engine's libraries, imported while the artist still paints. Only who paints waits for them, or pays."""
-    looking = looking_for_devices(_studio)
-
-    def after_the_look() -> None:
-        # Two threads must not import torch at the same time.
-        looking.exception()
-        warm_up()
-
-    thread = ThreadPoolExecutor(1, "warming-up")
-    warming = thread.submit(after_the_look)
-    thread.shutdown(wait=False)
-    return warming
+@st.cache_resource(max_entries=1, show_spinner=False, on_release=lambda pipeline: pipeline.release())
+def pipeline(_studio: Studio, model: str, device: str) -> Pipeline:
+    """Of the model that was asked to paint last: another one releases it."""
+    return Pipeline(_studio.workers, model, device)

@@ -1,0 +1,82 @@
+"""A process that paints, as it tells it itself."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from core.domain.environment import AUTOMATIC, Device, Environment
+from core.domain.errors import DeviceUnavailable
+
+DEAD_AFTER = timedelta(seconds=20)
+"""Ten missed beats. Loading holds the interpreter for seconds at a time; half a minute later a restart is visible."""
+
+
+@dataclass(frozen=True, slots=True)
+class MachineFacts:
+    """devices: best first. environments: what a picture painted on each of them is painted under, in the same order.
+
+    automatic: the device that AUTOMATIC means. problem: why it means none, or why no device can be told.
+    """
+
+    devices: tuple[Device, ...] = ()
+    environments: tuple[Environment, ...] = ()
+    automatic: str | None = None
+    problem: str = ""
+
+    def device(self, wish: str) -> str:
+        """The key of the device that a wish means. Raises DeviceUnavailable."""
+        keys = [device.key for device in self.devices]
+        if wish == AUTOMATIC:
+            if self.automatic is None:
+                raise DeviceUnavailable(self.problem or None)
+            return self.automatic
+        wanted = f"{wish}:0" if wish in ("cuda", "xpu") else wish
+        if wanted not in keys:
+            raise DeviceUnavailable(
+                f"The device {wish!r} is not available on this machine. Choose one of: {', '.join(keys)}, or auto."
+            )
+        return wanted
+
+    def to_dict(self) -> dict[str, Any]:
+        return {
+            "devices": [[device.key, device.title, device.dtype] for device in self.devices],
+            "environments": [dict(environment.facts) for environment in self.environments],
+            "automatic": self.automatic,
+            "problem": self.problem,
+        }
+
+    @classmethod
+    def from_dict(cls, told: Mapping[str, Any]) -> MachineFacts:
+        devices: Sequence[Sequence[str]] = told["devices"]
+        return cls(
+            tuple(Device(*device) for device in devices),
+            tuple(Environment(facts) for facts in told["environments"]),
+            told["automatic"],
+            told["problem"],
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerState:
+    """name: as in the rows that it claims. machine: None until its libraries are there.
+
+    model, device: what is loaded. memory_mb: of its process (RSS, in 10^6 bytes).
+    """
+
+    name: str
+    host: str
+    pid: int
+    started_at: datetime
+    heartbeat_at: datetime
+    ended_at: datetime | None = None
+    machine: MachineFacts | None = None
+    model: str | None = None
+    device: str | None = None
+    memory_mb: float | None = None
+
+    def is_alive(self, now: datetime) -> bool:
+        """By its last sign of life; one that lies as far ahead tells of a clock that was put back, and of no life."""
+        return self.ended_at is None and abs(now - self.heartbeat_at) <= DEAD_AFTER
