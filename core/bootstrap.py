@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from enum import StrEnum
 from pathlib import Path
 
 from sqlalchemy.engine import make_url
@@ -70,6 +71,18 @@ STEP_S = 5.0
 PATIENT = Patience()
 
 WILDCARDS = Path(__file__).parents[1] / "assets" / "wildcards"
+
+
+class Engine(StrEnum):
+    """Which process imports the engine's libraries, and so knows the machine.
+
+    HERE: this one. WORKER: never this one; a worker tells of the machine through its row. EITHER: a worker as long as
+    one is there, else this one.
+    """
+
+    HERE = "here"
+    WORKER = "worker"
+    EITHER = "either"
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,23 +147,23 @@ def build_studio(
     catalogue: ModelCatalogue | None = None,
     dispatcher: Callable[[Worker], Dispatcher] = lambda worker: ThreadDispatcher(worker.run_next),
     resolve_device: Callable[[str], str] | None = None,
-    has_engine: bool = True,
+    engine: Engine = Engine.HERE,
     now: Callable[[], datetime] = lambda: datetime.now(UTC),
     patience: Patience = PATIENT,
 ) -> Studio:
     """load_inpainter: a ModelCache around make_loader(settings). The rest has a default for real use.
 
-    has_engine: False where the libraries of the engine are never imported: a worker in another process tells of the
-    machine then.
+    engine: which process knows the machine.
     """
     logging.getLogger("core").setLevel(settings.log_level)
     reserve = LocalReserve(settings.data / "reserve")
-    engine = open_database(settings.url, make_engine, reserve.give)
-    repo, files, images = GenerationRepo(engine), FileRepo(engine), LocalImageStore(settings.images, now)
-    verifications, queue = VerificationRepo(engine), QueueRepo(engine)
-    families, replays = Families(FamilyRepo(engine)), ReplayRepo(engine)
-    workers = Workers(WorkerRepo(engine), now)
-    machine = _machine_here(settings, resolve_device) if has_engine else _machine_told(workers)
+    database = open_database(settings.url, make_engine, reserve.give)
+    repo, files, images = GenerationRepo(database), FileRepo(database), LocalImageStore(settings.images, now)
+    verifications, queue = VerificationRepo(database), QueueRepo(database)
+    families, replays = Families(FamilyRepo(database)), ReplayRepo(database)
+    workers = Workers(WorkerRepo(database), now)
+    here = _machine_here(settings, resolve_device)
+    machine = _machine_for(engine, here, workers)
     replay_steps = ReplaySteps(replays, repo, images, now, new_id)
     worker = Worker(
         _worker_name(),
@@ -160,20 +173,20 @@ def build_studio(
         images,
         load_inpainter,
         now,
-        resolve_device=machine.resolve,
+        resolve_device=here.resolve,
         follow_up=replay_steps.advance,
         patience=patience,
     )
     dispatching = dispatcher(worker)
-    statistics = Statistics(StatisticsRepo(engine))
+    statistics = Statistics(StatisticsRepo(database))
     prompts = Prompts((WILDCARDS, settings.wildcards), check_weights)
     generations = Generations(repo, images, dispatching, machine.resolve, now, new_id, random_seed, prompts)
-    sheets, models = SheetRepo(engine), catalogue or make_catalogue(settings)
+    sheets, models = SheetRepo(database), catalogue or make_catalogue(settings)
     recommendations = Recommendations(models, settings.model)
     pictures = Pictures(images, settings.max_pixels)
     collector = Collector(files, images, now, new_id)
     bundles = Bundles(repo, files, sheets, images, now, new_id)
-    gallery = Gallery(GalleryRepo(engine), repo, files, images, collector, reserve, now)
+    gallery = Gallery(GalleryRepo(database), repo, files, images, collector, reserve, now)
     backups = make_backups(settings, now)
     # Where it cannot be said now, it is said before anything is thrown away.
     with suppress(StudioError):
@@ -182,7 +195,7 @@ def build_studio(
         settings=settings,
         generations=generations,
         sheets=Sheets(sheets, repo, images, generations, now, new_id),
-        presets=Presets(PresetRepo(engine), now),
+        presets=Presets(PresetRepo(database), now),
         queue=Queue(queue, repo, dispatching, now, statistics.estimates_s),
         gallery=gallery,
         collector=collector,
@@ -194,7 +207,7 @@ def build_studio(
         exports=Exports(images),
         imports=Imports(
             repo,
-            ImportRepo(engine),
+            ImportRepo(database),
             images,
             bundles,
             lambda: [spec.key for spec in models.listed()],
@@ -215,7 +228,7 @@ def build_studio(
             now=now,
             new_id=new_id,
         ),
-        drafts=Drafts(DraftRepo(engine), images, pictures, recommendations, now, new_id),
+        drafts=Drafts(DraftRepo(database), images, pictures, recommendations, now, new_id),
         recommendations=recommendations,
         models=models,
         machine=machine,
@@ -225,8 +238,8 @@ def build_studio(
             name=worker.name,
             host=host_name(),
             pid=os.getpid(),
-            repo=WorkerRepo(engine),
-            machine=machine,
+            repo=WorkerRepo(database),
+            machine=here,
             models=load_inpainter if isinstance(load_inpainter, ModelCache) else ModelCache(load_inpainter),
             memory_mb=own_memory_mb,
             now=now,
@@ -309,5 +322,14 @@ def _machine_here(settings: Settings, resolve_device: Callable[[str], str] | Non
     return Machine(find_devices, environment_of, resolve_device or resolve)
 
 
-def _machine_told(workers: Workers) -> Machine:
-    return Machine(workers.devices, workers.environment, workers.resolve)
+def _machine_for(engine: Engine, here: Machine, workers: Workers) -> Machine:
+    told = Machine(workers.devices, workers.environment, workers.resolve)
+    if engine is not Engine.EITHER:
+        return here if engine is Engine.HERE else told
+
+    def known() -> Machine:
+        return told if workers.is_there() and workers.machine() is not None else here
+
+    return Machine(
+        lambda: known().devices(), lambda device: known().environment(device), lambda wish: known().resolve(wish)
+    )

@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from core.bootstrap import Studio, build_studio, make_loader
+from core.bootstrap import Engine, Studio, build_studio, make_loader
 from core.dispatch.none import NoDispatcher
 from core.domain.errors import InvalidInput, StudioError
 from core.domain.generation import Generation
@@ -49,7 +49,7 @@ def open_studio(settings: Settings | None = None, load: LoadInpainter | None = N
         dispatcher=lambda worker: NoDispatcher(),
         # Somebody waits for the command, and can make room and run it again.
         patience=Patience(otherwise_s=30),
-        **parts,
+        **{"engine": Engine.EITHER, **parts},
     )
     # Where there is no dashboard, nobody else notices that a process died.
     with suppress(StudioError):

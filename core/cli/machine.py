@@ -53,6 +53,7 @@ def _examine(studio: Studio) -> dict[str, Any]:
         "data": str(settings.data.absolute()),
         "database": studio.database_title,
         "generations": studio.gallery.count(),
+        "worker": _worker(studio),
         "device": chosen,
         "devices": {d.key: f"{d.title}, {d.dtype}" for d in studio.machine.devices()},
         "token": "set" if settings.token else "not set",
@@ -61,6 +62,13 @@ def _examine(studio: Studio) -> dict[str, Any]:
         },
         "environment": next(dict(facts) for facts in studio.machine.environments() if facts["device"] == chosen),
     }
+
+
+def _worker(studio: Studio) -> str:
+    if not studio.workers.is_there() or (worker := studio.workers.newest()) is None:
+        return "not running: commands paint by themselves, and a dashboard starts one"
+    memory = f", {worker.memory_mb:,.0f} MB" if worker.memory_mb else ""
+    return f"running on {worker.host}, process {worker.pid}{memory}, {worker.model or 'no model'} loaded"
 
 
 def _shown(value: Any) -> str:

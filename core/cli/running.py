@@ -1,4 +1,4 @@
-"""Rows that a command works on until they have ended, and takes back where it ends before them.
+"""Rows that a command asked for: a worker paints them where one is there, else the command itself does.
 
 Two rules. However a command ends, none of the rows that it asked for is left waiting or running. And nothing waits for
 a thread by join: on Python 3.11 a KeyboardInterrupt in it takes a living thread for an ended one.
@@ -59,7 +59,7 @@ def running(studio: Studio) -> Iterator[Running]:
 
 
 def work_on(studio: Studio, run: Running, id: str, *, show: bool) -> Generation:
-    """Work on one of the generations that were asked for, until it has ended."""
+    """Work on one of the generations that were asked for, or have it worked on, until it has ended."""
     columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.completed}/{task.total}"))
     with Progress(*columns, TimeRemainingColumn(), console=errors, disable=not show, transient=True) as bar:
         task = bar.add_task(id, total=None)
@@ -95,7 +95,9 @@ class Running:
             self.owns(id, partial(self._studio.generations.cancel, id))
 
     def generation(self, id: str, follow: Callable[[], None] = lambda: None) -> None:
-        """Work on it until its row has ended, here or in another process. follow: called a few times a second.
+        """Until its row has ended: a worker works on it where one is there, else this process does.
+
+        follow: called a few times a second.
 
         Raises what the worker could not write into the row.
         """
@@ -113,12 +115,14 @@ class Running:
 
     def _until_ended(self, id: str, ask_status: Callable[[], Status], follow: Callable[[], None]) -> None:
         forgiving = Forgiving(LOOK_EVERY_S)
-        follow = partial(forgiving, follow, None)
+        follow, told = partial(forgiving, follow, None), False
         while (status := self.answer(ask_status)).is_active:
-            if status is Status.QUEUED:
+            if status is Status.QUEUED and not self.answer(self._studio.workers.is_there):
                 self._wait_for(lambda: self._worker.run(id), follow)
                 continue
-            # Another process has it. If that one has died, nobody else may be there to say so.
+            if status is Status.QUEUED and not told and (told := self.answer(self._studio.queue.is_paused)):
+                say("The queue is paused: nothing new starts. Go on with: python -m core queue resume")
+            # Another process has it, or will. If that one has died, nobody else may be there to say so.
             self._wait_for(lambda: forgiving(self._worker.clear_stale, None), follow)
             self._wait_for(lambda: time.sleep(2 * LOOK_EVERY_S), follow)
         self.done(id)

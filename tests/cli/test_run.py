@@ -16,10 +16,12 @@ from core.cli import exits, running
 from core.cli.common import open_studio
 from core.domain.errors import OutOfMemory, StorageFull
 from core.domain.generation import Status
-from core.domain.worker import DEAD_AFTER
+from core.domain.worker import DEAD_AFTER, MachineFacts
 from core.services.patience import Patience
+from core.services.worker import Worker
 from core.settings import Settings
 from tests.conftest import a_mask, a_picture, a_request
+from tests.fakes import CPU, fake_environment
 from tests.services.test_lineage import continued
 
 SIGNALS = [signal.SIGINT, signal.SIGTERM, signal.SIGHUP]
@@ -271,6 +273,86 @@ def test_what_another_process_paints_is_watched_until_it_ends(run, studio, comma
     run(*command["rerun"], code=0)
 
     threads[0].join()
+    assert not is_anything_left(studio)
+
+
+@pytest.fixture
+def worker_there(studio, clock):
+    """A worker's row gives signs of life; start() lets it work, in a thread, until nothing waits."""
+    repo, name, threads = studio.presence.repo, "the worker", []
+    repo.begin(name, "here", 1, clock())
+    repo.tell(name, MachineFacts((CPU,), (fake_environment(),), "cpu"))
+
+    def work() -> None:
+        worker = replace(studio.worker, name=name)
+        while not threads[0][1].wait(0.01):
+            worker.run_next()
+
+    def start() -> None:
+        stop = threading.Event()
+        threads.append((threading.Thread(target=work), stop))
+        threads[0][0].start()
+
+    yield start
+    for thread, stop in threads:
+        stop.set()
+        thread.join()
+
+
+@pytest.fixture
+def nothing_here(monkeypatch):
+    """A command that works on rows by itself fails."""
+
+    def mine(worker, id) -> None:
+        assert worker.name == "the worker"
+        work(worker, id)
+
+    work = Worker.run
+    monkeypatch.setattr(Worker, "run", mine)
+
+
+@pytest.mark.parametrize("name", ["inpaint", "rerun", "verify", "sheet", "replay"])
+def test_where_a_worker_is_there_it_paints_what_a_command_asks_for(
+    run, studio, command, worker_there, nothing_here, name
+):
+    worker_there()
+
+    run(*command[name], code=0)
+
+    assert not is_anything_left(studio)
+
+
+def test_a_command_says_that_the_queue_is_paused_while_it_waits_for_the_worker(
+    run, studio, command, worker_there, monkeypatch
+):
+    studio.queue.pause()
+    ask = type(studio.queue).is_paused
+
+    def ask_once(queue) -> bool:
+        is_paused = ask(queue)
+        studio.queue.resume()
+        worker_there()
+        monkeypatch.setattr(type(studio.queue), "is_paused", ask)
+        return is_paused
+
+    monkeypatch.setattr(type(studio.queue), "is_paused", ask_once)
+
+    assert "queue is paused" in run(*command["rerun"], code=0).stderr
+
+
+def test_a_command_works_by_itself_as_soon_as_the_worker_gives_no_sign_of_life(
+    run, studio, command, worker_there, clock, monkeypatch
+):
+    progress = type(studio.worker).clear_stale
+
+    def die(worker) -> None:
+        clock.wait(seconds=DEAD_AFTER.total_seconds() + 1)
+        progress(worker)
+
+    monkeypatch.setattr(type(studio.worker), "clear_stale", die)
+
+    run(*command["rerun"], code=0)
+
     assert not is_anything_left(studio)
 
 

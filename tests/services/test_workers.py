@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import pytest
 
-from core.bootstrap import Studio, build_studio
+from core.bootstrap import Engine, Studio, build_studio
 from core.domain.environment import AUTOMATIC, Device
 from core.domain.errors import DeviceUnavailable
 from core.domain.generation import Status
@@ -27,7 +27,7 @@ def dashboard(studio, settings, clock) -> Studio:
         FakeLoader(),
         catalogue=FakeCatalogue(),
         dispatcher=lambda worker: InlineDispatcher(lambda id: None),
-        has_engine=False,
+        engine=Engine.WORKER,
         now=clock,
     )
 

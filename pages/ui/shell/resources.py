@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import streamlit as st
 
-from core.bootstrap import Studio, build_studio, make_loader
+from core.bootstrap import Engine, Studio, build_studio, make_loader
 from core.dispatch.threads import leave
 from core.domain.errors import StudioError
 from core.services.model_cache import ModelCache
@@ -20,7 +20,7 @@ from core.settings import Settings
 def studio() -> Studio:
     """Raises InvalidSettings or DatabaseUnusable; an error is not cached, so a reload tries again."""
     settings = Settings()
-    built = build_studio(settings, ModelCache(make_loader(settings)), has_engine=False)
+    built = build_studio(settings, ModelCache(make_loader(settings)), engine=Engine.WORKER)
     built.housekeeping.start()
     atexit.register(_shut_down, built)
     return built
