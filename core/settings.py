@@ -48,6 +48,12 @@ class Settings(BaseSettings):
     max_megapixels: float = Field(100, gt=0, le=500, description="Larger uploads are refused.")
     safety_checker: bool = Field(True, description="Use the model's safety checker where it has one.")
     preview: bool = Field(True, description="Show the picture while it is made.")
+    timeout_factor: float = Field(
+        1,
+        ge=1,
+        le=1000,
+        description="Slow machines: so many times longer may a step take until its worker is replaced.",
+    )
     offline: bool = Field(False, description="Never reach for the model hub, also when asked to.")
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field("INFO", description="How much is logged.")
     hf_token: SecretStr | None = Field(

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import faulthandler
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import wait
 from contextlib import contextmanager, suppress
 from dataclasses import replace
@@ -19,15 +20,19 @@ from core.bootstrap import Studio
 from core.cli.common import JSON, make_studio, summary, tell
 from core.cli.exits import exit_codes, handled_by, say
 from core.cli.running import IN_HASTE_S, LOOK_EVERY_S, TAKE_BACK_S, in_thread
-from core.dispatch.threads import ThreadDispatcher, leave
+from core.dispatch.threads import REPLACE, ThreadDispatcher, leave
 from core.domain.errors import InvalidInput, StudioError
 from core.domain.generation import Generation
 from core.files import why
+from core.services.watchdog import Watchdog
 
 app = typer.Typer()
 
 LOCK = "worker.lock"
 """The file in the data folder that a worker holds. The system lets go of it however the process ends."""
+
+LOCKED_S = 300.0
+"""So long a library may keep the interpreter for itself: to read its 3 GB from a disk of 10 MB/s, for example."""
 
 
 @app.command()
@@ -72,12 +77,32 @@ def _only_one(data: Path, waits: bool) -> Iterator[None]:
         lock.release()
 
 
+@contextmanager
+def _while_alive(seconds: float) -> Iterator[Callable[[], None]]:
+    """Inside, the process ends itself as soon as what this yields was not called for so long.
+
+    That is so when a library hangs that keeps the interpreter for itself: then not even the watchdog's thread can run.
+    What counts the time is a thread of C, and standard error shows where it hung.
+    """
+
+    def is_alive() -> None:
+        # Without a standard error there is nothing that it could write to.
+        with suppress(AttributeError, OSError, ValueError, RuntimeError):
+            faulthandler.dump_traceback_later(seconds, exit=True)
+
+    try:
+        yield is_alive
+    finally:
+        faulthandler.cancel_dump_traceback_later()
+
+
 class _Shift:
     """The work of one process, from its start to the signal that ends it."""
 
     def __init__(self, studio: Studio, as_json: bool) -> None:
         self._studio, self._as_json = studio, as_json
-        self._worker = replace(studio.worker, on_end=self._tell)
+        watchdog = Watchdog(lambda: leave(REPLACE), self._gb_of, studio.settings.timeout_factor)
+        self._worker = replace(studio.worker, on_end=self._tell, watchdog=watchdog)
         # A plain value: a handler that takes a lock can wait for the very code that it interrupts.
         self._signals = 0
         self._is_told = False
@@ -88,8 +113,10 @@ class _Shift:
             self._studio.presence.begin()
             dispatcher = ThreadDispatcher(self._run_next)
             say(f"worker {os.getpid()} is waiting for work; Ctrl+C ends it")
-            while not self._signals:
-                time.sleep(LOOK_EVERY_S)
+            with _while_alive(LOCKED_S * self._studio.settings.timeout_factor) as is_alive:
+                while not self._signals:
+                    is_alive()
+                    time.sleep(LOOK_EVERY_S)
             self._worker.halt()
             say("ending after the current step ...")
             started = time.monotonic()
@@ -120,6 +147,10 @@ class _Shift:
 
     def _note(self, number: int, frame: FrameType | None) -> None:
         self._signals += 1
+
+    def _gb_of(self, model: str) -> float | None:
+        spec = self._studio.models.find(model)
+        return spec.memory_gb or spec.download_gb
 
     def _tell(self, id: str) -> None:
         """A picture that is there is worth more than the line about it: whoever read them may have gone away."""

@@ -19,6 +19,10 @@ LOOK_EVERY_S = 5.0
 """Rows can also come from another process (the command line, a second server) or be left by one that died."""
 
 
+REPLACE = 75
+"""The exit code of a process that wants another one in its place at once: EX_TEMPFAIL of sysexits.h, "try again"."""
+
+
 class ThreadDispatcher:
     """run_next: works on the oldest queued generation and tells whether there was one.
 

@@ -171,6 +171,10 @@ class WorkerDied(StudioError):
     resolution or a smaller model, or close other programs, and run it again."""
 
 
+class NoProgress(StudioError):
+    """There was no progress for too long: the worker was replaced. Run it again."""
+
+
 class ResultWithheld(StudioError):
     """The model's safety checker withheld this picture. Change the prompt or the seed and try again."""
 

@@ -6,7 +6,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, TypeVar
@@ -31,6 +31,7 @@ from core.services.painting import paint
 from core.services.patience import Forgiving, Patience
 from core.services.reproduction import Rerun, judged
 from core.services.thumbnails import thumbnail
+from core.services.watchdog import Watch, Watchdog
 from db.generations import GenerationRepo
 from db.queue import QueueRepo
 from db.verifications import VerificationRepo
@@ -63,6 +64,8 @@ class Worker:
     patience: Patience = Patience()
     on_end: Callable[[str], object] = lambda id: None
     """Told of each generation that has ended here, however it ended."""
+    watchdog: Watchdog | None = None
+    """Where a process can be replaced by another one."""
     _halted: threading.Event = field(default_factory=threading.Event)
 
     def run_next(self) -> bool:
@@ -115,24 +118,31 @@ class Worker:
 
     def _generate(self, id: str) -> None:
         report, result = _Reporter(self, id), None
-        try:
-            with self._beating(lambda: self.repo.beat(id, self.name, self.now())):
-                outcome, result = self._paint(self.insist(lambda: self.repo.get(id)), report)
-        except _Halted:
-            self.insist(self.release)
-            return
-        except GenerationCancelled as error:
-            outcome = Outcome(Status.CANCELLED, error=str(error))
-        # Libraries also raise what is no Exception. Whatever it is, no row is left running.
-        except BaseException as error:  # noqa: BLE001
-            code, sentence = _describe_error(id, error)
-            outcome = Outcome(Status.FAILED, error_code=code, error=sentence)
 
-        def end() -> bool:
+        def end(outcome: Outcome) -> bool:
             report.record_start()
             return self.repo.finish(id, self.name, outcome, self.now())
 
-        if not self.insist(end):
+        def end_hung(error: StudioError) -> None:
+            if self.insist(lambda: end(_outcome_of(id, error)), though_halted=True):
+                self.on_end(id)
+
+        row = _Row(
+            beat=lambda: self.repo.beat(id, self.name, self.now()),
+            is_wanted=lambda: self.repo.is_wanted(id, self.name),
+            end=end_hung,
+        )
+        try:
+            generation = self.insist(lambda: self.repo.get(id))
+            with self._holding(row, generation.params.model) as watch:
+                outcome, result = self._paint(generation, report, watch)
+        except _Halted:
+            self.insist(self.release)
+            return
+        # Libraries also raise what is no Exception. Whatever it is, no row is left running.
+        except BaseException as error:  # noqa: BLE001
+            outcome = _outcome_of(id, error)
+        if not self.insist(lambda: end(outcome)):
             log.warning("generation %s was taken over by another worker; this result is dropped", id)
             return
         if result is not None:
@@ -146,13 +156,14 @@ class Worker:
         if outcome.thumbnail and not self.images.has(outcome.thumbnail):
             self.images.put_file(thumbnail(result), ".webp")
 
-    def _paint(self, generation: Generation, report: _Reporter) -> tuple[Outcome, Image.Image]:
-        plan, inpainter, load_s = self._prepare(self._placed(generation))
-        report(StepReport(Phase.PREPARING))
+    def _paint(self, generation: Generation, report: _Reporter, watch: Watch) -> tuple[Outcome, Image.Image]:
+        on_step = watch.before(report)
+        plan, inpainter, load_s = self._prepare(self._placed(generation), watch)
+        on_step(StepReport(Phase.PREPARING))
         record = _record_of(plan, inpainter)
         report.is_known(inpainter, load_s, Record.of(record))
-        painted = paint(plan, inpainter, report)
-        report(StepReport(Phase.STORING))
+        painted = paint(plan, inpainter, on_step)
+        on_step(StepReport(Phase.STORING))
         result = painted.result
         request = plan.request
         record |= {
@@ -172,26 +183,41 @@ class Worker:
 
     def _verify(self, id: str) -> None:
         verification, result = self.insist(lambda: self.verifications.get(id)), None
+
+        def end(ended: Verification) -> None:
+            self.verifications.finish(replace(ended, finished_at=self.now()), self.name)
+
+        def end_hung(error: StudioError) -> None:
+            # Who took it back has written that already, and no failure is written over it.
+            self.insist(lambda: end(_failed(verification, error)), though_halted=True)
+
+        row = _Row(
+            beat=lambda: self.verifications.beat(id, self.name, self.now()),
+            is_wanted=lambda: self.verifications.is_claimed(id, self.name),
+            end=end_hung,
+        )
         try:
-            with self._beating(lambda: self.verifications.beat(id, self.name, self.now())):
-                verification, result = self._run_again(verification)
+            generation = self.insist(lambda: self.repo.get(verification.generation_id))
+            with self._holding(row, generation.params.model) as watch:
+                ended, result = self._run_again(verification, generation, watch)
         except _Halted:
             self.insist(self.release)
             return
         except GenerationCancelled:
-            # Who took it back has written that already.
             return
         except BaseException as error:  # noqa: BLE001 - as above
-            verification = replace(verification, status=Status.FAILED, error=_describe_error(id, error)[1])
-        self.insist(lambda: self.verifications.finish(replace(verification, finished_at=self.now()), self.name))
-        if result is not None and verification.output:
-            again = {verification.output: result}
+            ended = _failed(verification, error)
+        self.insist(lambda: end(ended))
+        if result is not None and ended.output:
+            again = {ended.output: result}
             self.insist(lambda: store_again(self.images, again))
 
-    def _run_again(self, verification: Verification) -> tuple[Verification, Image.Image]:
-        generation = self.insist(lambda: self.repo.get(verification.generation_id))
+    def _run_again(
+        self, verification: Verification, generation: Generation, watch: Watch
+    ) -> tuple[Verification, Image.Image]:
         original = self.images.get(generation.result)
-        plan, inpainter, _ = self._prepare(generation)
+        plan, inpainter, _ = self._prepare(generation, watch)
+        watch.loading()
         inpainter = self._at_its_revision(generation, inpainter)
         go_on = _GoOn(self, lambda: not self.verifications.is_claimed(verification.id, self.name))
         forgiving, reported_at = Forgiving(self.patience.pause_s), float("-inf")
@@ -204,7 +230,8 @@ class Worker:
                 write, how_far = self.verifications.report, (step.step, step.total, self.now())
                 forgiving(lambda: write(verification.id, self.name, *how_far), None)
 
-        painted = paint(plan, inpainter, report, generation.record.inpainter)
+        painted = paint(plan, inpainter, watch.before(report), generation.record.inpainter)
+        watch.progress(StepReport(Phase.STORING))
         record = _record_of(plan, inpainter)
         # Loaded by its revision or by its usual name: it is the same model.
         record["model"]["key"] = generation.params.model
@@ -237,8 +264,9 @@ class Worker:
         self.insist(lambda: self.repo.place(generation.id, self.name, device))
         return replace(generation, device=device)
 
-    def _prepare(self, generation: Generation) -> tuple[Plan, Inpainter, float]:
+    def _prepare(self, generation: Generation, watch: Watch) -> tuple[Plan, Inpainter, float]:
         """What is to be painted, with what, and the seconds that loading took."""
+        watch.loading()
         request = InpaintRequest(
             self.images.get(generation.source),
             Mask.stored(self.images.get(generation.mask)),
@@ -247,27 +275,51 @@ class Worker:
         asked_at = time.perf_counter()
         inpainter = self.load_inpainter(generation.params.model, generation.device)
         load_s = time.perf_counter() - asked_at
-        return Plan.of(request, inpainter.model.cell), inpainter, load_s
+        plan = Plan.of(request, inpainter.model.cell)
+        watch.paints(max(crop.working.pixels for crop in (plan.crop, *plan.part_crops)), inpainter.model.native_px)
+        return plan, inpainter, load_s
 
     @contextmanager
-    def _beating(self, beat: Callable[[], None]) -> Iterator[None]:
-        """A sign of life every few seconds, also while a model is loaded and no step is reported."""
+    def _holding(self, row: _Row, model: str) -> Iterator[Watch]:
+        """A sign of life every few seconds, also while a model is loaded and no step is reported; and the watchdog."""
         stop, forgiving = threading.Event(), Forgiving(0)
 
-        def keep_beating() -> None:
+        def keep_beating(watch: Watch) -> None:
             while not stop.wait(BEAT_EVERY_S):
-                forgiving(beat, None)
+                forgiving(row.beat, None)
+                if not forgiving(row.is_wanted, True):
+                    watch.cancel()
 
-        thread = threading.Thread(target=keep_beating, name="heartbeat", daemon=True)
-        thread.start()
-        try:
-            yield
-        finally:
-            stop.set()
+        with self.watchdog.over(model, row.end) if self.watchdog else nullcontext(Watch()) as watch:
+            threading.Thread(target=keep_beating, args=[watch], name="heartbeat", daemon=True).start()
+            try:
+                yield watch
+            finally:
+                stop.set()
+
+
+@dataclass(frozen=True, slots=True)
+class _Row:
+    """What a worker asks and tells of the row that it has claimed. end: is told what it had to be ended with."""
+
+    beat: Callable[[], object]
+    is_wanted: Callable[[], bool]
+    end: Callable[[StudioError], object]
 
 
 class _Halted(GenerationCancelled):
     """The program was ended while this generation was being painted."""
+
+
+def _outcome_of(id: str, error: BaseException) -> Outcome:
+    if isinstance(error, GenerationCancelled):
+        return Outcome(Status.CANCELLED, error=str(error))
+    code, sentence = _describe_error(id, error)
+    return Outcome(Status.FAILED, error_code=code, error=sentence)
+
+
+def _failed(verification: Verification, error: BaseException) -> Verification:
+    return replace(verification, status=Status.FAILED, error=_describe_error(verification.id, error)[1])
 
 
 def _describe_error(id: str, error: BaseException) -> tuple[str, str]:
