@@ -23,6 +23,7 @@ from pydantic import (
 from core.domain import model_address
 from core.domain.errors import InvalidParams
 from core.domain.geometry import MULTIPLE
+from core.domain.modes import CONTENT_FILL
 
 SCHEMA = 5
 """2: with fill and all that follows it. 3: with keep_threshold. 4: with long_prompt. 5: with processing, and
@@ -31,10 +32,14 @@ with parts painted separately.
 A key that an older record has not means: not used, and for processing: the first rules.
 """
 
-FIRST_PROCESSING, PROCESSING = 1, 2
-"""The rules by which masks and colours are read, for ever told apart, so that what was painted by earlier ones is
-painted again to the bit. 2: a mask's values below FAINT are black; the model sees a picture as its colour profile says
-(docs/decisions/0016-masks-and-colour.md)."""
+FIRST_PROCESSING, PROCESSING = 1, 3
+"""The rules by which masks and colours are read and holes filled, for ever told apart, so that what was painted by
+earlier ones is painted again to the bit. 2: a mask's values below FAINT are black; the model sees a picture as its
+colour profile says (docs/decisions/0016-masks-and-colour.md). 3: content fill by another method, at the picture's own
+resolution (docs/decisions/0029-content-fill-2.md)."""
+
+FIRST_PATCH_MATCH = 3
+"""Of the rules above."""
 
 MAX_PROMPT = 20_000
 """Characters."""
@@ -419,6 +424,11 @@ class InpaintParams(BaseModel):
     def processing(self) -> int:
         """The rules of this record. No choice: what begins anew, also with the values of a record, has the newest."""
         return self._processing
+
+    @property
+    def is_at_own_resolution(self) -> bool:
+        """Whether the model works at the picture's own resolution; size is then the most that the longer side has."""
+        return self.model == CONTENT_FILL and self.processing >= FIRST_PATCH_MATCH
 
     def processed_by(self, rules: int) -> InpaintParams:
         """The same choices under these rules of processing."""

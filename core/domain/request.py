@@ -9,8 +9,9 @@ from typing import Any
 
 from PIL import Image
 
+from core.domain.crops import crop_for, whole_crop, wide_crop_for
 from core.domain.errors import EmptyMask, InvalidParams, SizeMismatch
-from core.domain.geometry import MULTIPLE, Bounds, Crop, Size, crop_around, crop_of, wide_crop_around
+from core.domain.geometry import MULTIPLE, Bounds, Crop, Size
 from core.domain.params import FIRST_PROCESSING, MASKED, ORIGINAL, SEPARATE, TWO_PASS, WHOLE, InpaintParams
 from core.domain.pixels import compositing, seam, soft_mask
 from core.domain.pixels.areas import Parts
@@ -146,18 +147,17 @@ class Plan:
         blend_mask = grown.feathered(params.mask_feather_px)
         picture = Size(*request.image.size)
         if params.area == WHOLE:
-            return cls(request, crop_of(Bounds(0, 0, *picture), native_px=params.size, cell=cell), blend_mask)
-        size = {"padding_px": params.crop_padding_px, "native_px": params.size, "cell": cell}
+            return cls(request, whole_crop(picture, params, cell), blend_mask)
         if params.area == SEPARATE:
-            parts = Parts.of(grown, lambda box: crop_around(box, picture, **size).bounds)
-            crops = tuple(crop_around(box, picture, **size) for box in parts.bounds)
+            parts = Parts.of(grown, lambda box: crop_for(box, picture, params, cell).bounds)
+            crops = tuple(crop_for(box, picture, params, cell) for box in parts.bounds)
             crop = Crop(reduce(Bounds.union, (one.bounds for one in crops)), crops[0].working)
             return cls(request, crop, blend_mask, parts=parts, part_crops=crops)
         context = None
         if params.area == TWO_PASS:
             alone = replace(request, params=params.changed(area=MASKED))
-            context = cls(alone, wide_crop_around(bounds, picture, **size), grown)
-        return cls(request, crop_around(bounds, picture, **size), blend_mask, context)
+            context = cls(alone, wide_crop_for(bounds, picture, params, cell), grown)
+        return cls(request, crop_for(bounds, picture, params, cell), blend_mask, context)
 
     def part(self, nth: int, picture: Image.Image, cell: int = MULTIPLE) -> Plan:
         """The plan of a part of the mask, counted from 0. picture: with the parts before it painted.

@@ -155,8 +155,14 @@ def _reasons(environment: Mapping[str, str], record: Record, dtype: str | None, 
     inpainter = dict(_lasting(record.inpainter.raw))
     # Said by the environment already; the recorded number of threads counts for the run.
     facts = {name: fact for name, fact in environment.items() if name != "app_commit"}
-    rest = {name: value for name, value in record.raw.items() if name not in ("inpainter", "outside_mask_unchanged")}
-    return {**facts, **rest, **inpainter, "dtype": dtype, "device": device}
+    rest = {
+        name: value
+        for name, value in record.raw.items()
+        if name not in ("inpainter", "outside_mask_unchanged", "model")
+    }
+    # Content fill's method once stood there; it follows from the rules of processing.
+    model = {name: value for name, value in record.model.raw.items() if name != "method"}
+    return {**facts, **rest, "model": model, **inpainter, "dtype": dtype, "device": device}
 
 
 def _lasting(record: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:

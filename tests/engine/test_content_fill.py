@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from core.domain.params import InpaintParams
+from core.domain.params import FIRST_PATCH_MATCH, InpaintParams
 from core.domain.pixels.mask import Mask
 from core.domain.request import InpaintRequest, Plan, WorkingRequest
 from core.engine import loading
@@ -35,16 +35,21 @@ def a_hole(width: int = SIZE, height: int = SIZE) -> Mask:
     return Mask(pixels)
 
 
-def fill(filler: ContentFill, image: Image.Image, mask: Mask, **params) -> np.ndarray:
-    request = WorkingRequest(image, mask, InpaintParams(model="content-fill", **params))
+BEFORE = FIRST_PATCH_MATCH - 1
+"""The rules by which OpenCV's shift map fills."""
+
+
+def fill(filler: ContentFill, image: Image.Image, mask: Mask, rules: int = FIRST_PATCH_MATCH, **params) -> np.ndarray:
+    request = WorkingRequest(image, mask, InpaintParams(model="content-fill", **params).processed_by(rules))
     return np.asarray(filler.inpaint(request, lambda report: None).image)
 
 
-def test_a_pattern_is_continued_over_the_hole(filler):
+@pytest.mark.parametrize("rules", [BEFORE, FIRST_PATCH_MATCH])
+def test_a_pattern_is_continued_over_the_hole(filler, rules):
     painted = np.asarray(stripes()).copy()
     painted[36:60, 36:60] = (255, 0, 0)
 
-    filled = fill(filler, Image.fromarray(painted), a_hole())
+    filled = fill(filler, Image.fromarray(painted), a_hole(), rules)
 
     assert np.abs(filled.astype(int) - np.asarray(stripes())).mean() < 6
 
@@ -58,12 +63,13 @@ def test_everything_around_the_hole_comes_back_as_it_was(filler):
     assert (filled[outside] == np.asarray(noise)[outside]).all()
 
 
+@pytest.mark.parametrize("rules", [BEFORE, FIRST_PATCH_MATCH])
 @pytest.mark.parametrize("value", [0, 255])
-def test_a_mask_over_everything_or_almost_everything_is_no_trouble(filler, value):
+def test_a_mask_over_everything_or_almost_everything_is_no_trouble(filler, value, rules):
     pixels = np.full((SIZE, SIZE), 255, np.uint8)
     pixels[0, 0] = value
 
-    assert fill(filler, stripes(), Mask(pixels)).shape == (SIZE, SIZE, 3)
+    assert fill(filler, stripes(), Mask(pixels), rules).shape == (SIZE, SIZE, 3)
 
 
 def test_no_hole_is_left_black_or_blue(filler):
@@ -102,7 +108,7 @@ def test_a_small_picture_is_filled_alike_whatever_the_process_did_before(filler,
     hole = (((x / size[0] - 0.5) ** 2 + (y / size[1] - 0.45) ** 2) < 0.05) * np.uint8(255)
 
     def filled() -> bytes:
-        return fill(filler, picture, Mask(hole)).tobytes()
+        return fill(filler, picture, Mask(hole), BEFORE).tobytes()
 
     with ThreadPoolExecutor(1) as one, ThreadPoolExecutor(1) as other:
         results = {filled(), one.submit(filled).result(), other.submit(filled).result()}

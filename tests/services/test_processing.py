@@ -103,3 +103,35 @@ def test_the_record_tells_of_a_mask_what_it_shows(studio, dispatcher):
     before, after = (np.asarray(studio.gallery.image(key)) for key in (generation.source, generation.output))
     kept = a_mask().grown(request.params.mask_grow_px).pixels == 0
     assert np.array_equal(after[kept], before[kept])
+
+
+BY_SHIFT_MAP = BEFORE.parent / "content-fill-by-shift-map.zip"
+"""Painted by the rules 2: a thing removed, a picture extended, and two parts each by itself."""
+
+
+@pytest.mark.slow
+def test_what_the_shift_map_filled_verifies_exact_for_ever(real):
+    with BY_SHIFT_MAP.open("rb") as file:
+        ids = real.bundles.import_(file).ids
+
+    found = verified(real, ids)
+
+    assert [one.reproduction and one.reproduction.verdict for one in found] == [Verdict.EXACT] * 3
+    assert not any(one.not_restored for one in found)
+    assert {real.gallery.get(id).params.processing for id in ids} == {2}
+
+
+def test_what_patches_fill_verifies_exact_and_another_seed_fills_it_otherwise(real):
+    picture = a_picture()
+    params = InpaintParams(model="content-fill", size=256, mask_feather_px=0)
+    requests = [InpaintRequest(picture, a_mask(), params.changed(seed=seed)) for seed in (1, 1, 2)]
+    ids = [id for request in requests for id in real.generations.submit(request)]
+    real.dispatcher.drain()
+
+    found = verified(real, ids)
+
+    assert [one.reproduction and one.reproduction.verdict for one in found] == [Verdict.EXACT] * 3
+    first, again, other = (real.gallery.get(id) for id in ids)
+    assert first.pixels_sha256 == again.pixels_sha256 != other.pixels_sha256
+    assert first.record.inpainter.raw["method"] == "patchmatch"
+    assert first.record.outside_mask_unchanged

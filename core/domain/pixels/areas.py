@@ -11,7 +11,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from core.domain.geometry import Bounds, Crop, Size, crop_around, crop_of
+from core.domain.crops import crop_for, whole_crop
+from core.domain.geometry import Bounds, Crop, Size
 from core.domain.params import AREAS, MASKED, SEPARATE, WHOLE, InpaintParams
 from core.domain.pixels.mask import Mask, areas_of, touched_cells
 
@@ -84,7 +85,8 @@ class Share:
     enlarged: float = 1.0
 
     def is_few(self, params: InpaintParams) -> bool:
-        return max(self.now) < params.size * FEW_SHARE
+        # At the picture's own resolution it has all the pixels that there are.
+        return not params.is_at_own_resolution and max(self.now) < params.size * FEW_SHARE
 
     @property
     def gains(self) -> bool:
@@ -102,12 +104,12 @@ def shares(mask: Mask, picture: Size, params: InpaintParams) -> tuple[Share, ...
         return bounds.scaled(mask.size, picture).grown(params.mask_grow_px, within=picture)
 
     def crop(bounds: Bounds) -> Crop:
-        return crop_around(bounds, picture, padding_px=params.crop_padding_px, native_px=params.size)
+        return crop_for(bounds, picture, params)
 
     parts = Parts.of(mask, lambda bounds: crop(large(bounds)).bounds.scaled(picture, mask.size))
     together = crop(large(painted))
     if params.area == WHOLE:
-        together = crop_of(Bounds(0, 0, *picture), native_px=params.size)
+        together = whole_crop(picture, params)
     found = []
     for box in map(large, parts.bounds):
         now = crop(box) if params.area == SEPARATE else together

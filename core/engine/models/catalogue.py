@@ -43,15 +43,15 @@ MODELS: tuple[ModelSpec, ...] = (
         key="content-fill",
         title="Content fill, for removing (bundled)",
         description=(
-            "Not a diffusion model: it continues the surroundings of the mask, with grain and texture, in a moment. "
-            "Prompt, seed, steps and guidance are not used."
+            "Not a diffusion model: it continues the surroundings of the mask, with grain and texture, at the "
+            "picture's own resolution. Prompt, steps and guidance are not used; another seed fills it in another way."
         ),
         native_px=256,
-        licence="Apache 2.0 (OpenCV)",
-        licence_url="https://opencv.org/license/",
-        memory_gb=0.3,
+        licence="MIT",
+        licence_url="https://opensource.org/license/mit",
+        memory_gb=0.5,
         recommended={
-            "size": 256,
+            "size": 1536,
             "num_inference_steps": 10,
             "guidance_scale": 1.0,
             "strength": 1.0,
@@ -63,7 +63,6 @@ MODELS: tuple[ModelSpec, ...] = (
             "num_inference_steps",
             "guidance_scale",
             "strength",
-            "seed",
             "fill",
             "scheduler",
             "prompt_weights",

@@ -1,0 +1,155 @@
+"""The method: a hole is completed at a small size first; each larger size begins with the patches of the one before.
+
+Wexler, Shechtman and Irani, Space-Time Completion of Video (PAMI 2007): search for each patch the one most like it,
+let all patches vote for the pixels, again and again, from coarse to fine. Barnes et al., PatchMatch (2009), makes the
+search fast; Newson et al., Video Inpainting of Complex Scenes (2014), compares texture as well; Perez et al., Poisson
+Image Editing (2003), the seam. Schedule and weights: docs/decisions/0029-content-fill-2.md.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from itertools import takewhile
+
+import cv2
+import numpy as np
+
+from core.engine.fill.patches import Field, Places, touching
+from core.engine.fill.picture import REACH, Bools, Bytes, Level, channels_of, pyramid
+from core.engine.fill.seam import meet, membrane
+from core.engine.fill.sources import allowed_around
+
+ENOUGH_SOURCES = 30
+"""Fewer allowed patches say nothing about the surroundings; then all known ones are."""
+
+FEWEST_SOURCES = 10
+
+TOLERANT, STRICT = 0.5, 0.08
+"""Of Field.vote: between rounds, and in the last one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Effort:
+    """rounds of search and vote. steps, radii, searches: of the search in each round. dense: of the comparison."""
+
+    rounds: int
+    searches: int
+    steps: Sequence[int]
+    radii: Sequence[int]
+    dense: bool
+
+
+def _effort(nth: int, count: int, longer_side: int) -> Effort:
+    """nth: of count levels, 0 being full size. What is decided at the small sizes costs little and counts most."""
+    far = [longer_side >> halvings for halvings in range(longer_side.bit_length())]
+    rounds = 12 if nth == count - 1 else 2 if nth == 0 else 3
+    if nth >= count - 2:
+        return Effort(rounds, 2, (4, 2, 1), far, dense=True)
+    if nth:
+        return Effort(rounds, 1, (4, 2, 1), (max(1, longer_side // 8), 16, 4, 1), dense=False)
+    return Effort(rounds, 1, (2, 1), (8, 1), dense=False)
+
+
+class Completion:
+    """One hole to be filled. rounds: how often report is called while it is."""
+
+    def __init__(self, rgb: Bytes, hole: Bools) -> None:
+        """rgb: (H, W, 3). hole: (H, W), with at least one pixel of it."""
+        self._rgb = rgb
+        full = Level(channels_of(rgb, hole), hole, np.ones_like(hole))
+        if not _can_be_filled(full):
+            self._levels, self._efforts, self.rounds = [], [], 0
+            return
+        levels = pyramid(replace(full, allowed=allowed_around(full)))
+        # A small one may have too few patches, or the hole may fall between its pixels.
+        self._levels = [levels[0], *takewhile(_can_be_filled, levels[1:])]
+        longer = max(hole.shape)
+        self._efforts = [_effort(nth, len(self._levels), longer >> nth) for nth in range(len(self._levels))]
+        self.rounds = sum(effort.rounds for effort in self._efforts) + 1
+
+    @property
+    def is_possible(self) -> bool:
+        """Whether enough is known around the hole that can be copied."""
+        return bool(self._levels)
+
+    def run(self, seed: int, threads: int, report: Callable[[int], object]) -> Bytes:
+        """The picture with its hole filled. report: called with the number of each round that is done, from 1 on.
+
+        seed: of what is tried by chance; another one may find another filling.
+        """
+        chance, done = np.random.default_rng(seed), 0
+        field: Field | None = None
+        with ThreadPoolExecutor(threads) as pool:
+            for level, effort in zip(reversed(self._levels), reversed(self._efforts), strict=True):
+                coarser, hole = field, level.hole
+                field = Field(hole, _usable(level), pool if threads > 1 else None, dense=effort.dense)
+                channels = level.channels.copy()
+                if coarser is None:
+                    channels[hole] = membrane(channels, hole)
+                    field.source = chance.choice(np.flatnonzero(field.usable), field.targets.size)
+                else:
+                    field.source = _doubled(coarser, field)
+                    channels[hole] = field.vote(field.padded(channels), 2 * TOLERANT)
+                for _ in range(effort.rounds):
+                    values = field.padded(channels)
+                    for _ in range(effort.searches):
+                        field.search(values, chance, effort.steps, effort.radii)
+                    channels[hole] = field.vote(values, TOLERANT)
+                    report(done := done + 1)
+            if field is None:
+                raise ValueError("a picture has at least one level")
+            filled = self._rgb.copy()
+            filled[field.hole] = self._colours(field)
+            report(done + 1)
+        return filled
+
+    def _colours(self, field: Field) -> Bytes:
+        """(n, 3): of the n pixels of the hole."""
+        copied = field.vote(field.padded(self._rgb.astype(np.float32)), STRICT)
+        to = field.pixels + field.best_shift()
+        away = field.rows_and_columns(to) - field.rows_and_columns(field.pixels)
+        met = meet(self._rgb, field.hole, copied, away)
+        return np.asarray(np.clip(np.rint(met), 0, 255), np.uint8)
+
+
+def _known_patches(level: Level) -> Bools:
+    """Places whose patch lies in the picture and does not touch the hole."""
+    inside = np.zeros_like(level.hole)
+    inside[REACH:-REACH, REACH:-REACH] = True
+    return inside & ~touching(level.hole)
+
+
+def _usable(level: Level) -> Bools:
+    known = _known_patches(level)
+    allowed = known & level.allowed
+    return allowed if np.count_nonzero(allowed) >= ENOUGH_SOURCES else known
+
+
+def _can_be_filled(level: Level) -> bool:
+    return bool(level.hole.any() and np.count_nonzero(_known_patches(level)) >= FEWEST_SOURCES)
+
+
+def _doubled(coarse: Field, fine: Field) -> Places:
+    """For each target of the finer field a source: where its place of half the size, or the nearest, is copied from."""
+    at = fine.rows_and_columns(fine.targets)
+    nearest = _nearest_of(np.pad(touching(coarse.hole), REACH))
+    place = coarse.numbered(np.minimum(at // 2, np.subtract(coarse.hole.shape, 1)))
+    target = nearest[place]
+    nth = np.zeros(nearest.size, np.intp)
+    nth[coarse.targets] = np.arange(coarse.targets.size)
+    source = coarse.rows_and_columns(coarse.source[nth[target]] + place - target)
+    wanted = np.clip(2 * source + at % 2, REACH, np.subtract(fine.hole.shape, REACH + 1))
+    return _nearest_of(fine.usable.reshape(-1, fine.width))[fine.numbered(wanted)]
+
+
+def _nearest_of(places: Bools) -> Places:
+    """For each pixel, row by row, the nearest one that is on; at least one is."""
+    _, label = cv2.distanceTransformWithLabels(
+        (~places).astype(np.uint8), cv2.DIST_L2, 5, labelType=cv2.DIST_LABEL_PIXEL
+    )
+    on = np.flatnonzero(places)
+    of_label = np.zeros(int(label.max()) + 1, np.intp)
+    of_label[label.ravel()[on]] = on
+    return np.asarray(of_label[label.ravel()])
