@@ -6,6 +6,7 @@ import pytest
 
 from core.domain.errors import UnknownModel
 from core.engine.models.catalogue import Catalogue
+from tests.engine import model_files as files
 
 
 @pytest.mark.parametrize(
@@ -58,7 +59,7 @@ def test_a_name_that_means_no_model_is_reported_with_a_message(settings, key, to
 @pytest.mark.parametrize(
     ("name", "told"),
     [
-        ("dreamshaper.safetensors", "single-file checkpoint"),
+        ("dreamshaper.safetensors", "is damaged or cut off: not a safetensors file"),
         ("old.ckpt", "can run code"),
         ("old.pt", "can run code"),
         ("picture.png", "is a file"),
@@ -71,3 +72,22 @@ def test_a_file_that_is_there_is_told_for_what_it_is(settings, tmp_path, monkeyp
     for key in (str(tmp_path / name), f"./{name}", name):
         with pytest.raises(UnknownModel, match=told):
             Catalogue(settings).find(key)
+
+
+@pytest.mark.parametrize(
+    ("make", "told"),
+    [
+        (lambda: files.checkpoint(768), r"oil\.safetensors is a single-file checkpoint"),
+        (lambda: files.lora_of_kohya(2048), r"is a LoRA for Stable Diffusion XL\. It changes a checkpoint"),
+        (lambda: files.checkpoint(1280), "is a refiner for Stable Diffusion XL"),
+        (lambda: files.ip_adapter(768), "is an IP-Adapter for Stable Diffusion 1"),
+        (lambda: files.esrgan("real"), "is an upscaler"),
+        (files.svd, "is a video model for Stable Video Diffusion"),
+        (lambda: {"weight": (2, 2)}, "is a file of an unknown kind"),
+    ],
+)
+def test_a_file_of_weights_is_told_by_its_header(settings, tmp_path, make, told):
+    file = files.write(tmp_path / "oil.safetensors", make())
+
+    with pytest.raises(UnknownModel, match=told):
+        Catalogue(settings).find(str(file))

@@ -9,7 +9,6 @@ from __future__ import annotations
 import functools
 import hashlib
 import json
-import math
 import os
 import re
 import stat
@@ -19,40 +18,13 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from core.domain.errors import DamagedModel
+from core.engine.models import header
+from core.engine.models.header import Damaged
 from core.engine.models.weights import WEIGHTS_INDEX, Choice
 from core.files import read_regular, why
 
 MAX_TEXT = 256 * 2**20
 """The vocabularies of the largest text encoders take 40 MB."""
-
-MAX_HEADER = 100 * 2**20
-"""As the safetensors library."""
-
-BITS = {
-    "BOOL": 8,
-    "U8": 8,
-    "I8": 8,
-    "F8_E5M2": 8,
-    "F8_E4M3": 8,
-    "F8_E5M2FNUZ": 8,
-    "F8_E4M3FNUZ": 8,
-    "F8_E8M0": 8,
-    "U16": 16,
-    "I16": 16,
-    "F16": 16,
-    "BF16": 16,
-    "U32": 32,
-    "I32": 32,
-    "F32": 32,
-    "U64": 64,
-    "I64": 64,
-    "F64": 64,
-    "C64": 64,
-    "F4": 4,
-    "F6_E2M3": 6,
-    "F6_E3M2": 6,
-}
-"""Of one number, by the name of its type in a safetensors file."""
 
 STORED_BY_HASH = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
 
@@ -60,10 +32,6 @@ BLOCK = re.compile(r"\{%-?\s*(for|if|macro|endfor|endif|endmacro)\b")
 
 UNMADE = 8
 """Words that a vocabulary may have without a merge that makes them, beside those in angle brackets."""
-
-
-class _Damaged(Exception):
-    """What is wrong with a file, to follow its name."""
 
 
 def check(folder: Path, choice: Choice) -> None:
@@ -79,7 +47,7 @@ def read_object(path: Path) -> dict[str, Any] | None:
         return None
     try:
         return _object(_text(path))
-    except _Damaged as error:
+    except Damaged as error:
         raise DamagedModel(f"The file {path.name} of this model {error}. Download or copy it again.") from error
 
 
@@ -87,7 +55,7 @@ def is_described(weights: Path) -> bool:
     """Whether the header of a safetensors file describes all that follows."""
     try:
         _check_weights(weights)
-    except _Damaged:
+    except Damaged:
         return False
     return True
 
@@ -117,7 +85,7 @@ def _first_problem(folder: Path, files: tuple[tuple[str, tuple[int, ...] | str],
     for name, state in files:
         try:
             if isinstance(state, str):
-                raise _Damaged(state)
+                raise Damaged(state)
             _check_of(name)(folder / name)
             if not name.endswith(".safetensors"):
                 _check_stored((folder / name).resolve())
@@ -125,7 +93,7 @@ def _first_problem(folder: Path, files: tuple[tuple[str, tuple[int, ...] | str],
                 _check_parts(folder / name)
             if name.endswith("/tokenizer_config.json"):
                 _check_words(folder / name)
-        except _Damaged as error:
+        except Damaged as error:
             return f"The file {name} of this model {error}"
     return None
 
@@ -146,11 +114,11 @@ def _bytes(path: Path) -> bytes:
     try:
         data = read_regular(path, MAX_TEXT)
     except OSError as error:
-        raise _Damaged(f"cannot be read ({why(error)})") from error
+        raise Damaged(f"cannot be read ({why(error)})") from error
     if data.startswith(b"version https://git-lfs"):
-        raise _Damaged("is only a Git LFS pointer, not the file itself")
+        raise Damaged("is only a Git LFS pointer, not the file itself")
     if data.lstrip()[:15].lower().startswith((b"<!doctype", b"<html")):
-        raise _Damaged("is a web page, not the file itself")
+        raise Damaged("is a web page, not the file itself")
     return data
 
 
@@ -158,20 +126,20 @@ def _text(path: Path) -> str:
     try:
         return _bytes(path).decode("utf-8")
     except UnicodeDecodeError as error:
-        raise _Damaged("is damaged: not UTF-8 text") from error
+        raise Damaged("is damaged: not UTF-8 text") from error
 
 
 def _json(text: str) -> Any:
     try:
         return json.loads(text)
     except (ValueError, RecursionError) as error:
-        raise _Damaged("is damaged: not JSON") from error
+        raise Damaged("is damaged: not JSON") from error
 
 
 def _object(text: str) -> dict[str, Any]:
     content = _json(text)
     if not isinstance(content, dict):
-        raise _Damaged("is not a JSON object, as expected")
+        raise Damaged("is not a JSON object, as expected")
     return content
 
 
@@ -189,31 +157,31 @@ def _check_object(path: Path) -> None:
 
 def _check_settings(path: Path) -> None:
     if not _object(_text(path)):
-        raise _Damaged("is empty")
+        raise Damaged("is empty")
 
 
 def _check_names_its_class(path: Path) -> None:
     content = _object(_text(path))
     named = [content.get(name) for name in ("_class_name", "model_type", "architectures")]
     if not any(named):
-        raise _Damaged("does not name the class that it configures")
+        raise Damaged("does not name the class that it configures")
 
 
 def _check_scheduler(path: Path) -> None:
     if not isinstance(_object(_text(path)).get("_class_name"), str):
-        raise _Damaged("does not name a scheduler")
+        raise Damaged("does not name a scheduler")
 
 
 def _check_fast_tokenizer(path: Path) -> None:
     model = _object(_text(path)).get("model")
     if not isinstance(model, dict) or not isinstance(model.get("vocab"), dict | list) or not model["vocab"]:
-        raise _Damaged("holds no vocabulary")
+        raise Damaged("holds no vocabulary")
 
 
 def _check_vocabulary(path: Path) -> None:
     words = _object(_text(path))
     if not words or not all(type(number) is int for number in words.values()):
-        raise _Damaged("is not a vocabulary of words and numbers")
+        raise Damaged("is not a vocabulary of words and numbers")
 
 
 def _check_template(path: Path) -> None:
@@ -221,13 +189,13 @@ def _check_template(path: Path) -> None:
     blocks = Counter(BLOCK.findall(text))
     is_closed = all(blocks[name] == blocks[f"end{name}"] for name in ("for", "if", "macro"))
     if "messages" not in text or not is_closed or text.count("{%") != text.count("%}"):
-        raise _Damaged("is damaged or cut off: not a chat template")
+        raise Damaged("is damaged or cut off: not a chat template")
 
 
 def _check_merges(path: Path) -> None:
     for line in _merges(path):
         if len(line.split(" ")) != 2:
-            raise _Damaged(f"is damaged: {line[:40]!r} is no pair of a byte-pair encoding")
+            raise Damaged(f"is damaged: {line[:40]!r} is no pair of a byte-pair encoding")
 
 
 def _merges(path: Path) -> Iterator[str]:
@@ -241,7 +209,7 @@ def _check_sentencepiece(path: Path) -> None:
     """Pieces, how they were trained, and how text is prepared for them: the last two stand at the end."""
     data = _bytes(path)
     if not {1, 2, 3} <= set(_protobuf_fields(data)):
-        raise _Damaged("is damaged or cut off: not a complete SentencePiece model")
+        raise Damaged("is damaged or cut off: not a complete SentencePiece model")
 
 
 def _protobuf_fields(data: bytes) -> Iterator[int]:
@@ -249,11 +217,11 @@ def _protobuf_fields(data: bytes) -> Iterator[int]:
     while at < len(data):
         key, at = _varint(data, at)
         if key & 7 != 2:
-            raise _Damaged("is damaged: not a SentencePiece model")
+            raise Damaged("is damaged: not a SentencePiece model")
         size, at = _varint(data, at)
         at += size
         if at > len(data):
-            raise _Damaged("is cut off")
+            raise Damaged("is cut off")
         yield key >> 3
 
 
@@ -264,7 +232,7 @@ def _varint(data: bytes, at: int) -> tuple[int, int]:
         at, shift = at + 1, shift + 7
         if data[at - 1] < 128:
             return value, at
-    raise _Damaged("is damaged or cut off")
+    raise Damaged("is damaged or cut off")
 
 
 CHECKS: Mapping[str, Callable[[Path], None]] = {
@@ -292,14 +260,14 @@ def _check_words(settings: Path) -> None:
     folder = settings.parent
     said, names = _object(_text(settings)), folder / "special_tokens_map.json"
     if not ("pad_token" in said or (names.exists() and "pad_token" in _object(_text(names)))):
-        raise _Damaged("does not name the padding token (pad_token), nor does another file beside it")
+        raise Damaged("does not name the padding token (pad_token), nor does another file beside it")
     vocabulary, merges = folder / "vocab.json", folder / "merges.txt"
     if (folder / "tokenizer.json").exists() or not (vocabulary.exists() and merges.exists()):
         return
     words, made = set(_object(_text(vocabulary))), {line.replace(" ", "") for line in _merges(merges)}
     letters = {word for word in words if len(word.removesuffix("</w>")) <= 1 or word.startswith("<")}
     if len(words - made - letters) > UNMADE or len(made - words) > UNMADE:
-        raise _Damaged("does not match merges.txt, which is cut off or belongs to another vocab.json")
+        raise Damaged("does not match merges.txt, which is cut off or belongs to another vocab.json")
 
 
 def _check_stored(path: Path) -> None:
@@ -308,76 +276,24 @@ def _check_stored(path: Path) -> None:
         return
     data = _bytes(path)
     if path.name != (hashlib.sha256(data).hexdigest() if len(path.name) == 64 else git_hash(data)):
-        raise _Damaged("is damaged: its content differs from the hub's")
+        raise Damaged("is damaged: its content differs from the hub's")
 
 
 # Weights -----------------------------------------------------------------------------------------------------
 
 
 def _check_weights(path: Path) -> None:
-    header, rest = _header(path)
-    spans = sorted(_span(name, about) for name, about in header.items())
-    if not spans:
-        raise _Damaged("holds no weights")
-    at = 0
-    for start, end in spans:
-        if start != at:
-            raise _Damaged("is damaged: its header does not describe what follows")
-        at = end
-    if at != rest:
-        raise _Damaged(f"is {'cut off' if rest < at else 'damaged'}: {rest} bytes of weights instead of {at}")
-
-
-def _header(path: Path) -> tuple[dict[str, Any], int]:
-    """What a safetensors file says of its tensors, and how many bytes follow."""
-    try:
-        with path.open("rb") as file:
-            size = int.from_bytes(file.read(8), "little")
-            text = file.read(size) if size <= MAX_HEADER else b""
-            rest = file.seek(0, os.SEEK_END) - 8 - size
-    except OSError as error:
-        raise _Damaged(f"cannot be read ({why(error)})") from error
-    if size > MAX_HEADER or len(text) < size:
-        _bytes_of_another_kind(path)
-        raise _Damaged("is damaged or cut off: not a safetensors file")
-    try:
-        header = _object(text.decode("utf-8"))
-    except (UnicodeDecodeError, _Damaged) as error:
-        raise _Damaged("is damaged: not a safetensors file") from error
-    header.pop("__metadata__", None)
-    return header, rest
-
-
-def _bytes_of_another_kind(path: Path) -> None:
-    """Raises _Damaged where it can be said what stands in the place of the weights."""
-    with path.open("rb") as file:
-        start = file.read(200)
-    if start.startswith(b"version https://git-lfs"):
-        raise _Damaged("is only a Git LFS pointer, not the weights themselves (git lfs pull fetches them)")
-    if start.lstrip()[:15].lower().startswith((b"<!doctype", b"<html")):
-        raise _Damaged("is a web page, not the weights themselves")
-
-
-def _span(name: str, about: Any) -> tuple[int, int]:
-    try:
-        shape, (start, end) = about["shape"], about["data_offsets"]
-        bits = BITS[about["dtype"]] * math.prod(shape)
-        is_right = all(type(n) is int and n >= 0 for n in (*shape, start, end)) and (end - start) * 8 == bits
-    except (KeyError, TypeError, ValueError) as error:
-        raise _Damaged(f"is damaged: its header does not describe {name[:80]!r} in a known way") from error
-    if not is_right:
-        raise _Damaged(f"is damaged: its header gives {name[:80]!r} another size than its shape")
-    return start, end
+    header.read(path)
 
 
 def _check_parts(index: Path) -> None:
     """Whether the parts of split weights hold what their index says."""
     where = _object(_text(index)).get("weight_map")
     if not isinstance(where, dict) or not where or not all(isinstance(part, str) for part in where.values()):
-        raise _Damaged("does not list the parts of the weights")
+        raise Damaged("does not list the parts of the weights")
     for part in sorted(set(where.values())):
         if part != PurePosixPath(part).name or not (index.parent / part).is_file():
-            raise _Damaged(f"names the part {part[:80]!r}, which is missing")
-        held = _header(index.parent / part)[0]
+            raise Damaged(f"names the part {part[:80]!r}, which is missing")
+        held = header.read(index.parent / part).tensors
         if lost := [name for name, at in where.items() if at == part and name not in held]:
-            raise _Damaged(f"names {lost[0][:80]!r} in {part}, which does not hold it")
+            raise Damaged(f"names {lost[0][:80]!r} in {part}, which does not hold it")

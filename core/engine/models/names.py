@@ -6,7 +6,8 @@ import re
 from pathlib import Path
 
 from core.domain import model_address
-from core.domain.errors import UnknownModel
+from core.domain.errors import ModelUnavailable, UnknownModel
+from core.engine.models import kinds
 from core.engine.models.weights import INDEX, UNSAFE
 
 HUB_ID = re.compile(r"(?P<repository>[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*)(?:@(?P<revision>[\w./-]+))?", re.ASCII)
@@ -44,7 +45,7 @@ def folder_of(key: str) -> Path | None:
             raise UnknownModel(f"The folder {_short(key)} cannot be accessed. Check the path.") from error
         raise UnknownModel from error
     if is_file:
-        raise UnknownModel(_told_of_file(key))
+        raise UnknownModel(_told_of_file(key, path))
     if is_folder:
         raise UnknownModel(f"The folder {key} has no {INDEX}. Choose a folder that contains a diffusers pipeline.")
     if _is_path(key):
@@ -78,15 +79,15 @@ def _is_path(key: str) -> bool:
     return key.startswith((".", "/", "~")) or "\\" in key or key[1:2] == ":" or too_deep_for_an_id
 
 
-def _told_of_file(key: str) -> str:
-    if key.endswith(".safetensors"):
-        return f"{key} {SINGLE_FILE}"
-    if key.endswith(UNSAFE):
-        return (
-            f"{key} is in a format that can run code when it is loaded, so it is refused. Use the same model in the "
-            "safetensors format, as a diffusers folder or by its hub id."
-        )
-    return f"{key} is a file. Choose the folder of a diffusers pipeline, which holds a {INDEX}."
+def _told_of_file(key: str, path: Path) -> str:
+    if not key.lower().endswith((".safetensors", ".gguf", *UNSAFE)):
+        return f"{key} is a file. Choose the folder of a diffusers pipeline, which holds a {INDEX}."
+    try:
+        told = kinds.of(path)
+    except ModelUnavailable as error:
+        return str(error)
+    article = "an" if told.title[0] in "AEIOUaeiou" else "a"
+    return f"{key} is {article} {told.title}. {told.advice}." if told.advice else f"{key} {SINGLE_FILE}"
 
 
 def _short(key: str) -> str:
