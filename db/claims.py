@@ -5,12 +5,13 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Update, select, update
+from sqlalchemy import ColumnElement, Update, case, literal, select, update
 from sqlalchemy.orm import Session, sessionmaker
 
-from core.domain.generation import Status
+from core.domain.errors import WorkerDied
+from core.domain.generation import MAX_ATTEMPTS, Status
 from db.repo import changed
-from db.tables import GenerationRow, VerificationRow
+from db.tables import GenerationRow, UtcDateTime, VerificationRow
 
 Claimable = type[GenerationRow] | type[VerificationRow]
 
@@ -19,6 +20,7 @@ def claim(session: Session, table: Claimable, id: str, worker: str, now: datetim
     """Queued to running, for one worker only: True for the one that got it. values: what is set besides."""
     queued = update(table).where(table.id == id, table.status == Status.QUEUED)
     values |= {"status": Status.RUNNING, "worker": worker, "started_at": now, "heartbeat_at": now}
+    values["attempts"] = table.attempts + 1
     return changed(session, queued.values(values)) == 1
 
 
@@ -33,6 +35,39 @@ def is_lost(table: Claimable, before: datetime, now: datetime) -> ColumnElement[
     Then the clock was put back since, or another machine's clock is wrong: the worker is as dead as one long ago.
     """
     return table.heartbeat_at.is_(None) | ~table.heartbeat_at.between(before, now + (now - before))
+
+
+def given_back(table: Claimable) -> dict[str, Any]:
+    """What is set in a row that its worker gives back: that it was begun counts for nothing."""
+    return {"status": Status.QUEUED.value, "worker": None, "started_at": None, "attempts": table.attempts - 1}
+
+
+def left_by_dead(table: Claimable, reason: str, now: datetime) -> dict[str, Any]:
+    """What is set in a row whose worker has died, for the reason that is said: it waits again, or fails once it was
+    begun MAX_ATTEMPTS times.
+
+    It keeps the worker's name: if that one lives after all, it goes on, or delivers, unless another one has claimed it.
+    """
+    is_hopeless = begun_too_often(table)
+    return {
+        "status": case((is_hopeless, Status.FAILED.value), else_=Status.QUEUED.value),
+        "finished_at": case((is_hopeless, literal(now, UtcDateTime())), else_=None),
+        "error": case((is_hopeless, f"{WorkerDied()} The last time: {reason}"), else_=f"{reason} It is tried again."),
+    }
+
+
+def begun_too_often(table: Claimable) -> ColumnElement[bool]:
+    return table.attempts >= MAX_ATTEMPTS
+
+
+def revive(session: Session, table: Claimable, id: str, worker: str, now: datetime, **values: Any) -> None:
+    """A sign of life. One that was thought dead meanwhile, as by a clock that was put right, runs again.
+
+    values: what is set then, besides.
+    """
+    thought_dead = claimed(table, id, worker).where(table.status.in_([Status.QUEUED, Status.INTERRUPTED]))
+    session.execute(claimed(table, id, worker).values(heartbeat_at=now))
+    session.execute(thought_dead.values(status=Status.RUNNING, finished_at=None, error=None, **values))
 
 
 def take_away(sessions: sessionmaker[Session], table: Claimable, which: ColumnElement[bool], **values: Any) -> int:

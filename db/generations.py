@@ -9,20 +9,21 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, case, delete, false, func, literal, select, update
+from sqlalchemy import ColumnElement, case, delete, func, literal, select, update
 from sqlalchemy.orm import Session
 
 from core.domain.environment import Environment
 from core.domain.errors import DatabaseConflict, GenerationNotFound, InvalidMove, WorkerDied
-from core.domain.generation import MAX_ATTEMPTS, MOVES, Generation, Outcome, Phase, Progress, Status
+from core.domain.generation import MOVES, Generation, Outcome, Phase, Progress, Status
 from core.domain.hashing import canonical_json
 from core.domain.model import LoadedModel
 from core.domain.record import Record
 from core.domain.sheet import StoredSheet
-from db.claims import claim, claimed, is_lost, take_away
+from core.domain.worker import NO_SIGN_OF_LIFE
+from db.claims import begun_too_often, claim, claimed, given_back, is_lost, left_by_dead, revive, take_away
 from db.connection import writing
 from db.mapping import first_free, number_at, to_generation, to_row, whole_rows, working_px
-from db.queue import waiting_in_turn
+from db.queue import cancelled_at, waiting_in_turn
 from db.repo import Repo, changed
 from db.sheets import add_sheet
 from db.tables import EnvironmentRow, GenerationRow, ProgressRow, UtcDateTime
@@ -74,7 +75,7 @@ class GenerationRepo(Repo):
     def claim(self, id: str, worker: str, now: datetime) -> bool:
         """Queued to running, for one worker only: True for the one that got it."""
         with writing(self._sessions) as session:
-            if not claim(session, Row, id, worker, now, attempts=Row.attempts + 1):
+            if not claim(session, Row, id, worker, now):
                 return False
             session.execute(delete(ProgressRow).where(ProgressRow.generation_id == id))
             session.add(ProgressRow(generation_id=id, phase=Phase.LOADING, step=0, total=0))
@@ -89,11 +90,9 @@ class GenerationRepo(Repo):
                 session.execute(update(ProgressRow).where(ProgressRow.generation_id == id).values(values))
 
     def beat(self, id: str, worker: str, now: datetime) -> None:
-        """A sign of life. One that was thought dead meanwhile, as by a clock that was put right, runs again."""
-        thought_dead = claimed(Row, id, worker).where(Row.status.in_([Status.QUEUED, Status.INTERRUPTED]))
+        """A sign of life."""
         with writing(self._sessions) as session:
-            session.execute(claimed(Row, id, worker).values(heartbeat_at=now))
-            session.execute(thought_dead.values(status=Status.RUNNING, finished_at=None))
+            revive(session, Row, id, worker, now, error_code=None)
 
     def record_start(
         self,
@@ -136,8 +135,7 @@ class GenerationRepo(Repo):
         """Queued and interrupted ones are cancelled at once, a running one at its next step."""
         with writing(self._sessions) as session:
             waiting = update(Row).where(Row.id == id, Row.status.in_([Status.QUEUED, Status.INTERRUPTED]))
-            values = {"status": Status.CANCELLED, "cancel_requested_at": now, "finished_at": now}
-            if changed(session, waiting.values(values)):
+            if changed(session, waiting.values(cancelled_at(now))):
                 session.execute(delete(ProgressRow).where(ProgressRow.generation_id == id))
                 return
             running = update(Row).where(Row.id == id, Row.status == Status.RUNNING)
@@ -150,40 +148,35 @@ class GenerationRepo(Repo):
                 raise InvalidMove("Only an interrupted generation can be queued again. Use Re-run for the others.")
 
     def requeue_stale(self, before: datetime, now: datetime) -> int:
-        """Running ones whose worker gave no sign of life since then wait again, or end. Returns how many.
+        """Running ones whose worker gave no sign of life since then wait again, or end. Returns how many."""
+        return self._take_from_dead(is_lost(Row, before, now), NO_SIGN_OF_LIFE, WorkerDied().code, now)
 
-        What was to be cancelled is; what was begun MAX_ATTEMPTS times fails. Those that wait keep the worker's name:
-        if it lives after all, it goes on, or delivers, unless another one has claimed them.
+    def requeue_dead(self, worker: str, reason: str, now: datetime, *, code: str = WorkerDied().code) -> int:
+        """The same for those of a worker that is known to have died. Returns how many.
+
+        reason: the sentence that says of what. code: the error_code that goes with it while they wait and run again.
         """
-        is_hopeless = Row.attempts >= MAX_ATTEMPTS
-        return self._take_back(is_lost(Row, before, now), is_hopeless, now)
+        return self._take_from_dead(Row.worker == worker, reason, code, now)
+
+    def _take_from_dead(self, which: ColumnElement[bool], reason: str, code: str, now: datetime) -> int:
+        values = left_by_dead(Row, reason, now)
+        values["error_code"] = case((begun_too_often(Row), WorkerDied().code), else_=code)
+        return self._take_back(which, now, values)
 
     def release(self, worker: str, now: datetime) -> None:
-        """What this worker has claimed and not ended waits again, and nothing that it still writes counts.
+        """What this worker has claimed and not ended waits again, and nothing that it still writes counts."""
+        self._take_back(Row.worker == worker, now, given_back(Row))
 
-        What was to be cancelled is.
-        """
-        given_back = {"worker": None, "started_at": None, "attempts": Row.attempts - 1}
-        self._take_back(Row.worker == worker, false(), now, **given_back)
-
-    def _take_back(
-        self, which: ColumnElement[bool], is_hopeless: ColumnElement[bool], now: datetime, **values: Any
-    ) -> int:
-        """In one statement, which sees each row as it was before."""
-        is_unwanted, died = Row.cancel_requested_at.is_not(None), WorkerDied()
-
-        def if_failed(value: str) -> ColumnElement[str | None]:
-            return case((is_unwanted, None), (is_hopeless, value), else_=None)
-
-        values |= {
-            "status": case(
-                (is_unwanted, Status.CANCELLED.value), (is_hopeless, Status.FAILED.value), else_=Status.QUEUED.value
-            ),
-            "finished_at": case((is_unwanted | is_hopeless, literal(now, UtcDateTime())), else_=None),
-            "error_code": if_failed(died.code),
-            "error": if_failed(str(died)),
+    def _take_back(self, which: ColumnElement[bool], now: datetime, values: dict[str, Any]) -> int:
+        """What was to be cancelled is. In one statement, which sees each row as it was before."""
+        is_unwanted = Row.cancel_requested_at.is_not(None)
+        cancelled: dict[str, Any] = {"error_code": None, "error": None}
+        cancelled |= {"status": Status.CANCELLED.value, "finished_at": literal(now, UtcDateTime())}
+        either = {
+            name: case((is_unwanted, value), else_=values.get(name, getattr(Row, name)))
+            for name, value in cancelled.items()
         }
-        return take_away(self._sessions, Row, which, **values)
+        return take_away(self._sessions, Row, which, **values | either)
 
     def get(self, id: str) -> Generation:
         with self._sessions() as session:
@@ -250,7 +243,9 @@ def add_rows(session: Session, generations: Sequence[Generation]) -> list[int]:
 
 
 def _progress(row: GenerationRow, at: ProgressRow | None, ahead: int) -> Progress:
-    progress = Progress(Status(row.status), ahead=ahead, cancel_requested=row.cancel_requested_at is not None)
+    progress = Progress(
+        Status(row.status), ahead=ahead, cancel_requested=row.cancel_requested_at is not None, error=row.error
+    )
     # Of what waits again, or ended without its worker, the row of the last attempt may still be there.
     if at is None or progress.status not in (Status.RUNNING, Status.INTERRUPTED):
         return progress

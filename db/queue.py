@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import delete, func, select, update
 from sqlalchemy.orm import Session
@@ -74,8 +75,7 @@ class QueueRepo(Repo):
         """Take back all that wait. Returns how many."""
         waiting = update(GenerationRow).where(GenerationRow.status == Status.QUEUED)
         with self._sessions.begin() as session:
-            values = {"status": Status.CANCELLED, "cancel_requested_at": now, "finished_at": now}
-            return changed(session, waiting.values(values))
+            return changed(session, waiting.values(cancelled_at(now)))
 
     def is_paused(self) -> bool:
         with self._sessions() as session:
@@ -88,6 +88,12 @@ class QueueRepo(Repo):
     def unpause(self) -> None:
         with self._sessions.begin() as session:
             session.execute(delete(SwitchRow).where(SwitchRow.name == PAUSED))
+
+
+def cancelled_at(now: datetime) -> dict[str, Any]:
+    """What is set in a generation that waits, when it is cancelled: also why it would have been tried again is over."""
+    ended = {"cancel_requested_at": now, "finished_at": now, "error_code": None, "error": None}
+    return {"status": Status.CANCELLED, **ended}
 
 
 def waiting_in_turn(session: Session) -> list[Waiting]:

@@ -311,7 +311,10 @@ class FacetCountRow(Table):
 
 
 class VerificationRow(Table):
-    """One re-run of a generation for comparison. details_json: the difference, the reasons, the environment."""
+    """One re-run of a generation for comparison. details_json: the difference, the reasons, the environment.
+
+    attempts: as of a generation.
+    """
 
     __tablename__ = "verifications"
     __table_args__ = (
@@ -331,6 +334,7 @@ class VerificationRow(Table):
     step: Mapped[int | None]
     total: Mapped[int | None]
     worker: Mapped[str | None] = mapped_column(String(80))
+    attempts: Mapped[int] = mapped_column(default=0, server_default="0")
     verdict: Mapped[str | None] = mapped_column(String(16))
     output: Mapped[str | None] = mapped_column(String(80))
     details_json: Mapped[str] = mapped_column(Text, default="{}", server_default="{}")

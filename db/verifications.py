@@ -16,7 +16,8 @@ from core.domain.errors import DatabaseConflict, GenerationNotFound
 from core.domain.generation import Status, Verdict
 from core.domain.hashing import canonical_json
 from core.domain.reproduction import Batch, Change, Difference, EnvironmentGroup, Reproduction, Stage, Verification
-from db.claims import claim, claimed, is_lost, take_away
+from core.domain.worker import NO_SIGN_OF_LIFE
+from db.claims import claim, claimed, given_back, is_lost, left_by_dead, revive, take_away
 from db.repo import BATCH, Repo, changed, in_batches
 from db.tables import REPRODUCIBLE, EnvironmentRow, GenerationRow, VerificationRow
 
@@ -44,8 +45,9 @@ class VerificationRepo(Repo):
             return claim(session, VerificationRow, id, worker, now, step=None, total=None)
 
     def beat(self, id: str, worker: str, now: datetime) -> None:
+        """A sign of life."""
         with self._sessions.begin() as session:
-            session.execute(claimed(VerificationRow, id, worker).values(heartbeat_at=now))
+            revive(session, VerificationRow, id, worker, now)
 
     def report(self, id: str, worker: str, step: int, total: int, now: datetime) -> None:
         with self._sessions.begin() as session:
@@ -54,20 +56,25 @@ class VerificationRepo(Repo):
     def is_claimed(self, id: str, worker: str) -> bool:
         """False as soon as it was cancelled, or was given to another worker."""
         mine = select(VerificationRow.id).where(
-            VerificationRow.id == id, VerificationRow.worker == worker, VerificationRow.status == Status.RUNNING
+            VerificationRow.id == id, VerificationRow.worker == worker, VerificationRow.status.in_(ACTIVE)
         )
         with self._sessions() as session:
             return session.scalar(mine) is not None
 
-    def requeue_stale(self, before: datetime, now: datetime) -> None:
-        """Those whose worker gave no sign of life since then are done again: nothing of them was kept."""
-        take_away(
-            self._sessions, VerificationRow, is_lost(VerificationRow, before, now), status=Status.QUEUED, worker=None
-        )
+    def requeue_stale(self, before: datetime, now: datetime) -> int:
+        """Those whose worker gave no sign of life since then wait again, or end. Returns how many."""
+        return self._take_from_dead(is_lost(VerificationRow, before, now), NO_SIGN_OF_LIFE, now)
+
+    def requeue_dead(self, worker: str, reason: str, now: datetime) -> int:
+        """The same for those of a worker that is known to have died, of what the reason says. Returns how many."""
+        return self._take_from_dead(VerificationRow.worker == worker, reason, now)
+
+    def _take_from_dead(self, which: ColumnElement[bool], reason: str, now: datetime) -> int:
+        return take_away(self._sessions, VerificationRow, which, **left_by_dead(VerificationRow, reason, now))
 
     def release(self, worker: str) -> None:
         """What this worker has claimed and not ended waits again."""
-        take_away(self._sessions, VerificationRow, VerificationRow.worker == worker, status=Status.QUEUED, worker=None)
+        take_away(self._sessions, VerificationRow, VerificationRow.worker == worker, **given_back(VerificationRow))
 
     def finish(self, verification: Verification, worker: str) -> None:
         found = verification.reproduction
@@ -80,7 +87,7 @@ class VerificationRepo(Repo):
             "error": verification.error,
         }
         with self._sessions.begin() as session:
-            mine = claimed(VerificationRow, verification.id, worker).where(VerificationRow.status == Status.RUNNING)
+            mine = claimed(VerificationRow, verification.id, worker).where(VerificationRow.status.in_(ACTIVE))
             if changed(session, mine.values(values)) and found:
                 _show_newest_verdict(session, verification.generation_id)
 

@@ -34,11 +34,14 @@ def list_queue(context: typer.Context, as_json: JSON = False) -> None:
                         "device": generation.device,
                         "starts_in_s": entry.starts_in_s,
                         "takes_s": entry.takes_s,
+                        "error": generation.error,
                     }
                 )
             else:
                 prompt = " ".join(generation.params.prompt.split())[:60]
                 print(f"{generation.id} {generation.status} {generation.params.model} {prompt}")
+                if generation.error:
+                    print(f"  {generation.error}")
         if view.is_paused:
             errors.print("The queue is paused: nothing new starts. Go on with: python -m core queue resume")
 

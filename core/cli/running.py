@@ -62,10 +62,13 @@ def work_on(studio: Studio, run: Running, id: str, *, show: bool) -> Generation:
     """Work on one of the generations that were asked for, or have it worked on, until it has ended."""
     columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.completed}/{task.total}"))
     with Progress(*columns, TimeRemainingColumn(), console=errors, disable=not show, transient=True) as bar:
-        task = bar.add_task(id, total=None)
+        task, told = bar.add_task(id, total=None), set[str]()
 
         def follow() -> None:
             at = studio.generations.progress(id)
+            if at.status.is_active and at.error and at.error not in told:
+                told.add(at.error)
+                say(at.error)
             bar.update(task, description=at.phase, completed=at.step, total=at.total or None)
 
         run.generation(id, follow)

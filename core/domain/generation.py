@@ -76,7 +76,10 @@ class Phase(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """How far a generation is. step and total count denoising steps really run. preview: a small JPEG."""
+    """How far a generation is. step and total count denoising steps really run. preview: a small JPEG.
+
+    error: what went wrong; of one that waits or runs, why the worker ended that painted it before.
+    """
 
     status: Status
     phase: Phase = Phase.WAITING
@@ -86,6 +89,7 @@ class Progress:
     preview: bytes | None = None
     ahead: int = 0
     cancel_requested: bool = False
+    error: str | None = None
 
     @property
     def fraction(self) -> float:

@@ -13,6 +13,8 @@ from core.domain.errors import DeviceUnavailable
 DEAD_AFTER = timedelta(seconds=20)
 """Ten missed beats. Loading holds the interpreter for seconds at a time; half a minute later a restart is visible."""
 
+NO_SIGN_OF_LIFE = "The worker that painted this gave no sign of life any more."
+
 
 @dataclass(frozen=True, slots=True)
 class MachineFacts:

@@ -144,6 +144,7 @@ def judged(verification: Verification, generation: Generation, original: Image.I
     return replace(
         verification,
         status=Status.SUCCEEDED,
+        error=None,
         reproduction=Reproduction(difference.verdict, difference, changes, first_stage(then, now, difference.verdict)),
         restored=tuple(name for name in RESTORABLE if name in then and then[name] == now.get(name)),
         environment=environment,

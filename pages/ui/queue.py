@@ -15,7 +15,7 @@ from core.domain.queue import Move, QueueEntry, QueueView
 from pages.ui.generation.card import describe_progress
 from pages.ui.shell import prepared, state
 from pages.ui.shell.actions import action_button
-from pages.ui.shell.messages import escaped, shown_errors
+from pages.ui.shell.messages import escaped, shown_errors, tried_again
 from pages.ui.shell.page import button_label
 from pages.ui.shell.wording import beginning, counted, duration
 
@@ -179,6 +179,7 @@ def _details(generation: Generation) -> None:
     steps = f"{params.effective_steps} steps"
     facts = (params.model, steps, f"seed {params.seed}", generation.device, whose)
     st.caption(escaped(" · ".join(facts)))
+    tried_again(generation.error)
 
 
 def _prompt(generation: Generation, most: int) -> str:

@@ -25,6 +25,15 @@ def test_the_queue_is_listed_in_the_order_of_work_and_can_be_put_in_another(run,
     assert "a cat" in run("queue", "list").stdout
 
 
+def test_what_is_tried_again_says_why(run, studio, clock):
+    [id] = studio.generations.submit(a_request())
+    studio.worker.repo.claim(id, "dead", clock())
+    studio.worker.repo.requeue_dead("dead", "The system ended the worker.", clock())
+
+    assert "The system ended the worker. It is tried again." in run("queue", "list").stdout
+    assert json.loads(run("queue", "list", "--json").stdout)["error"].startswith("The system ended")
+
+
 def test_the_queue_is_paused_and_resumed(run, studio):
     run("queue", "pause")
     assert studio.queue.is_paused()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -53,6 +54,21 @@ def test_what_waits_is_listed_with_its_prompt_and_its_place(queue, studio):
 
     assert words(page).count("a fox") == 2
     assert "No. 2 in queue" in words(page)
+
+
+@pytest.mark.parametrize("status", [Status.QUEUED, Status.RUNNING])
+def test_what_is_tried_again_says_why(queue, studio, status):
+    [id] = submit(studio)
+    repo, at = studio.worker.repo, datetime(2026, 1, 1, tzinfo=UTC)
+    repo.claim(id, "dead", at)
+    repo.requeue_dead("dead", "The system ended the worker.", at)
+    if status is Status.RUNNING:
+        repo.claim(id, "another", at)
+
+    shown = words(queue())
+
+    assert studio.gallery.get(id).status is status
+    assert "The system ended the worker\\. It is tried again\\." in shown
 
 
 def test_when_it_begins_is_told_once_there_is_experience(queue, studio, dispatcher):

@@ -13,7 +13,7 @@ from core.domain.geometry import Size
 from core.domain.reproduction import Difference, Reproduction, Verification, heat_map
 from pages.ui.generation.actions import VERIFY
 from pages.ui.shell.actions import action_button
-from pages.ui.shell.messages import escaped, shown_errors
+from pages.ui.shell.messages import escaped, shown_errors, tried_again
 from pages.ui.shell.page import button_label, scroll_into_view
 from pages.ui.shell.wording import BadgeColour, duration
 
@@ -83,6 +83,7 @@ def _waiting(studio: Studio, id: str, painted_s: float | None) -> None:
             st.rerun()
         share = verification.step / verification.total if verification.total else 0.0
         st.progress(min(1.0, share), text=_how_far(verification, painted_s, studio.queue.is_paused()))
+        tried_again(verification.error)
         action_button(
             button_label("Cancel", "the verification"),
             studio.reproductions.cancel,

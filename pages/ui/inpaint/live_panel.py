@@ -15,7 +15,7 @@ from pages.ui.generation.card import describe_progress
 from pages.ui.inpaint.result_view import numbered_results
 from pages.ui.shell import state
 from pages.ui.shell.actions import action_button
-from pages.ui.shell.messages import escaped, shown_errors
+from pages.ui.shell.messages import escaped, shown_errors, tried_again
 from pages.ui.shell.page import scroll_to_button
 
 SMALL_PX = 76
@@ -66,6 +66,7 @@ def _watch(studio: Studio, ids: tuple[str, ...], finished: int, under_way: Under
         shown = running or min(active.values(), key=lambda progress: progress.ahead)
         which = f"Image {list(all_progress.values()).index(shown) + 1} of {len(ids)} · " if len(ids) > 1 else ""
         st.progress(shown.fraction, text=which + describe_progress(shown))
+        tried_again(shown.error)
         if shown.preview is not None and st.toggle("Preview", value=True, key="live-preview"):
             st.image(shown.preview, alt="Preview of the picture so far", width="stretch")
         waits = all(progress.cancel_requested for progress in active.values())

@@ -52,6 +52,12 @@ def show_error(sentence: str, link: str | None = None) -> None:
     st.error(escaped(sentence) + (f" [Open the page]({link})" if link else ""), icon=":material/error:")
 
 
+def tried_again(reason: str | None) -> None:
+    """Of what waits or is painted once more: what became of its worker before. Nothing if it is the first time."""
+    if reason:
+        st.caption(f":material/info: {escaped(reason)}")
+
+
 ESCAPED = frozenset("\\`*_{}[]()<>#+-.!|~$:&")
 
 
