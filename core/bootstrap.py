@@ -65,9 +65,6 @@ from db.statistics import StatisticsRepo
 from db.verifications import VerificationRepo
 from db.workers import WorkerRepo
 
-STEP_S = 5.0
-"""How long a step is waited for when the program ends. Docker gives it ten seconds."""
-
 PATIENT = Patience()
 
 WILDCARDS = Path(__file__).parents[1] / "assets" / "wildcards"
@@ -127,17 +124,6 @@ class Studio:
         """
         self.housekeeping.stop()
         return self.dispatcher.stop(wait_s)
-
-    def shut_down(self) -> bool:
-        """The program ends: what is being painted stops at its next step, or is given up. It waits again.
-
-        Returns whether it came to its next step.
-        """
-        self.worker.halt()
-        has_ended = self.close(wait_s=STEP_S)
-        with suppress(StudioError):
-            self.worker.release()
-        return has_ended
 
 
 def build_studio(

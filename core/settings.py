@@ -54,6 +54,9 @@ class Settings(BaseSettings):
         le=1000,
         description="Slow machines: so many times longer may a step take until its worker is replaced.",
     )
+    embedded_worker: bool = Field(
+        True, description="The dashboard starts a worker where none is running; false: one runs elsewhere."
+    )
     offline: bool = Field(False, description="Never reach for the model hub, also when asked to.")
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field("INFO", description="How much is logged.")
     hf_token: SecretStr | None = Field(

@@ -192,6 +192,10 @@ class GenerationRepo(Repo):
             raise GenerationNotFound
         return Status(status)
 
+    def is_any_queued(self) -> bool:
+        with self._sessions() as session:
+            return session.scalar(select(Row.id).where(Row.status == Status.QUEUED).limit(1)) is not None
+
     def is_wanted(self, id: str, worker: str) -> bool:
         """False as soon as it is to be cancelled, or was given to another worker."""
         mine = select(Row.id).where(Row.id == id, Row.worker == worker, Row.cancel_requested_at.is_(None))

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import faulthandler
 import os
+import signal
+import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import wait
 from contextlib import contextmanager, suppress
 from dataclasses import replace
-from pathlib import Path
 from types import FrameType
 from typing import Annotated
 
@@ -20,16 +21,17 @@ from core.bootstrap import Studio
 from core.cli.common import JSON, make_studio, summary, tell
 from core.cli.exits import exit_codes, handled_by, say
 from core.cli.running import IN_HASTE_S, LOOK_EVERY_S, TAKE_BACK_S, in_thread
+from core.dispatch.lock import is_held, the_only_worker
 from core.dispatch.threads import REPLACE, ThreadDispatcher, leave
-from core.domain.errors import InvalidInput, StudioError
+from core.domain.errors import StudioError
 from core.domain.generation import Generation
-from core.files import why
+from core.services.patience import Forgiving
 from core.services.watchdog import Watchdog
 
 app = typer.Typer()
 
-LOCK = "worker.lock"
-"""The file in the data folder that a worker holds. The system lets go of it however the process ends."""
+STEP_S = 5.0
+"""How long a step is waited for when the program ends. Docker gives it ten seconds."""
 
 LOCKED_S = 300.0
 """So long a library may keep the interpreter for itself: to read its 3 GB from a disk of 10 MB/s, for example."""
@@ -41,6 +43,7 @@ def worker(
     wait_: Annotated[
         bool, typer.Option("--wait", help="If another worker is running, start as soon as it has ended.")
     ] = False,
+    embedded: Annotated[bool, typer.Option("--embedded", hidden=True)] = False,
     as_json: JSON = False,
 ) -> None:
     """Paint what waits in the queue, until Ctrl+C or SIGTERM. One worker for each data folder.
@@ -48,33 +51,30 @@ def worker(
     What is being painted then goes back into the queue after its current step. A second signal does not wait for it.
     """
     with exit_codes():
+        if embedded:
+            _end_with_input()
         studio = make_studio(context)
-        with _only_one(studio.settings.data, wait_):
+        if embedded and is_held(studio.settings.data):
+            # Another dashboard on this folder was quicker; they share its worker.
+            return
+        with the_only_worker(studio.settings.data, waits=wait_):
             _Shift(studio, as_json).work()
 
 
-@contextmanager
-def _only_one(data: Path, waits: bool) -> Iterator[None]:
-    """Raises InvalidInput if another process works in this folder, StudioError if that cannot be found out."""
-    from filelock import FileLock, Timeout
+def _end_with_input() -> None:
+    """Standard input is a pipe that a dashboard holds open: at its end this process ends as by SIGTERM.
 
-    # A file that only stands for a lock would outlive a worker that is killed.
-    lock = FileLock(data / LOCK, fallback_to_soft=False)
-    try:
-        data.mkdir(parents=True, exist_ok=True)
-        lock.acquire(timeout=-1 if waits else 0, poll_interval=LOOK_EVERY_S)
-    except Timeout:
-        raise InvalidInput(
-            f"Another worker is already running in the data folder {data}. Stop it first, or start this one with "
-            "--wait to take over when it ends."
-        ) from None
-    except (OSError, NotImplementedError) as error:
-        reason = why(error) if isinstance(error, OSError) else "this file system knows no locks"
-        raise StudioError(f"{data / LOCK} cannot be locked: {reason}. Check the data folder and try again.") from error
-    try:
-        yield
-    finally:
-        lock.release()
+    The system closes it however the dashboard ended.
+    """
+
+    def watch() -> None:
+        # Not by sys.stdin: a thread that waits in it makes the end of the interpreter fail.
+        with suppress(OSError):
+            while os.read(0, 1):
+                pass
+        signal.raise_signal(signal.SIGTERM)
+
+    threading.Thread(target=watch, name="input", daemon=True).start()
 
 
 @contextmanager
@@ -102,36 +102,43 @@ class _Shift:
     def __init__(self, studio: Studio, as_json: bool) -> None:
         self._studio, self._as_json = studio, as_json
         watchdog = Watchdog(lambda: leave(REPLACE), self._gb_of, studio.settings.timeout_factor)
-        self._worker = replace(studio.worker, on_end=self._tell, watchdog=watchdog)
+        # Nobody waits in front of it who could make room and run it again.
+        self._worker = replace(studio.worker, on_end=self._tell, watchdog=watchdog, patience=bootstrap.PATIENT)
+        self._is_warm = threading.Event()
         # A plain value: a handler that takes a lock can wait for the very code that it interrupts.
         self._signals = 0
-        self._is_told = False
 
     def work(self) -> None:
         """Until a signal."""
         with handled_by(self._note):
             self._studio.presence.begin()
-            dispatcher = ThreadDispatcher(self._run_next)
-            say(f"worker {os.getpid()} is waiting for work; Ctrl+C ends it")
+            self._studio.housekeeping.start()
+            dispatcher = ThreadDispatcher(self._run_next, self._worker.is_anything_queued, first=self._warm_up)
+            say(f"worker {os.getpid()} is waiting for work")
             with _while_alive(LOCKED_S * self._studio.settings.timeout_factor) as is_alive:
                 while not self._signals:
                     is_alive()
                     time.sleep(LOOK_EVERY_S)
             self._worker.halt()
+            self._studio.housekeeping.stop()
             say("ending after the current step ...")
             started = time.monotonic()
             while not (has_ended := dispatcher.stop(LOOK_EVERY_S)):
-                if self._signals > 1 or time.monotonic() - started > bootstrap.STEP_S:
+                is_late = self._signals > 1 or time.monotonic() - started > STEP_S
+                if is_late or not self._is_warm.is_set():
                     break
             self._give_back()
             self._studio.presence.end()
             if not has_ended:
                 leave(0)
 
+    def _warm_up(self) -> None:
+        """In the thread that paints: two must not import torch at the same time."""
+        self._studio.presence.tell()
+        Forgiving(0)(bootstrap.warm_up, None)
+        self._is_warm.set()
+
     def _run_next(self) -> bool:
-        if not self._is_told:
-            self._studio.presence.tell()
-            self._is_told = True
         if self._worker.run_next():
             return True
         self._studio.presence.close_if_asked()

@@ -6,6 +6,7 @@ import logging
 import os
 import sys
 import threading
+import time
 from collections.abc import Callable
 from contextlib import suppress
 from typing import NoReturn
@@ -16,7 +17,10 @@ from core.last_resort import told
 log = logging.getLogger(__name__)
 
 LOOK_EVERY_S = 5.0
-"""Rows can also come from another process (the command line, a second server) or be left by one that died."""
+"""Rows can also be left by a process that died."""
+
+GLANCE_EVERY_S = 0.2
+"""How soon work from another process, such as the dashboard, is begun."""
 
 
 REPLACE = 75
@@ -30,8 +34,15 @@ class ThreadDispatcher:
     order in which it was asked.
     """
 
-    def __init__(self, run_next: Callable[[], bool]) -> None:
-        self._run_next = run_next
+    def __init__(
+        self,
+        run_next: Callable[[], bool],
+        is_anything_queued: Callable[[], bool] = lambda: False,
+        *,
+        first: Callable[[], object] = lambda: None,
+    ) -> None:
+        """is_anything_queued: whether run_next would find something that was queued since. first: called before all."""
+        self._run_next, self._is_anything_queued, self._first = run_next, is_anything_queued, first
         self._wake = threading.Event()
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._work, name="inpaint-worker", daemon=True)
@@ -47,17 +58,26 @@ class ThreadDispatcher:
         return not self._thread.is_alive()
 
     def _work(self) -> None:
+        self._first()
         while not self._stopping.is_set():
             self._wake.clear()
             try:
                 while not self._stopping.is_set() and self._run_next():
                     pass
+                self._wait()
             except BaseException as error:  # noqa: BLE001
                 # The database may be locked or away for a moment. The queue is in it, so nothing is lost. Whatever it
                 # is, a thread that ended would leave everybody waiting.
                 with suppress(Exception):
                     log.error("the worker tries again: %s", error if isinstance(error, StudioError) else told(error))
-            self._wake.wait(LOOK_EVERY_S)
+                self._wake.wait(LOOK_EVERY_S)
+
+    def _wait(self) -> None:
+        """Until something was queued, or it is time for another look."""
+        until = time.monotonic() + LOOK_EVERY_S
+        while not self._wake.wait(GLANCE_EVERY_S) and time.monotonic() < until:
+            if self._is_anything_queued():
+                return
 
 
 def leave(code: int) -> NoReturn:

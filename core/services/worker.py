@@ -81,6 +81,11 @@ class Worker:
         self.run(id)
         return True
 
+    def is_anything_queued(self) -> bool:
+        """Whether run_next would begin something. A cheap question: it is asked several times a second."""
+        is_queued = self.repo.is_any_queued() or self.verifications.next_queued() is not None
+        return is_queued and not self.queue.is_paused()
+
     def run(self, id: str) -> None:
         """Work on one generation or verification, unless another worker has it. Failures are written to its row.
 

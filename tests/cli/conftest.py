@@ -19,6 +19,12 @@ def _commands_built_once():
         yield
 
 
+@pytest.fixture(autouse=True)
+def _no_engine(monkeypatch):
+    """The stand-ins need none of its libraries."""
+    monkeypatch.setattr("core.bootstrap.warm_up", lambda: None)
+
+
 @pytest.fixture
 def run(studio) -> Callable[..., Result]:
     """Run a command of this process, with the test's studio or another one. code: how it must end."""

@@ -13,6 +13,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
+from core import bootstrap
 from core.cli import app
 from core.cli.common import open_studio
 from core.settings import Settings
@@ -45,4 +46,6 @@ def settings() -> Settings:
 
 
 if __name__ == "__main__":
+    # The stand-ins need none of the engine's libraries.
+    bootstrap.warm_up = lambda: None
     app(obj=lambda: open_studio(settings(), load=load, catalogue=FakeCatalogue(), resolve_device=lambda wish: "cpu"))

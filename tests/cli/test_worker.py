@@ -7,14 +7,17 @@ import os
 import random
 import signal
 import sqlite3
+import subprocess
 import threading
 import time
 from contextlib import closing
+from typing import IO
 
 import pytest
 from filelock import FileLock
 
-from core.domain.errors import OutOfMemory
+from core.domain.errors import GenerationNotFound, OutOfMemory
+from core.domain.gallery.filter import GalleryFilter
 from core.domain.generation import Status
 from tests.cli.test_signals import SLOWLY, Place, ended
 from tests.conftest import a_request
@@ -53,6 +56,13 @@ def end_when():
 
 def statuses(studio) -> list[Status]:
     return [generation.status for generation in studio.gallery.browse().generations]
+
+
+def locked(settings) -> IO[str]:
+    """Held until it is closed. Not a FileLock, which refuses to wait for another one of the same process."""
+    held = (settings.data / "worker.lock").open("w")
+    fcntl.flock(held, fcntl.LOCK_EX)
+    return held
 
 
 def is_idle(studio) -> bool:
@@ -105,8 +115,23 @@ def test_a_signal_puts_what_is_painted_back_into_the_queue(run, studio, inpainte
     assert result.stdout == ""
 
 
+def test_the_trash_forgets_at_each_start_what_lay_there_for_too_long(run, studio, dispatcher, clock, end_when):
+    old, fresh = studio.generations.submit(a_request(), count=2)
+    dispatcher.drain()
+    studio.gallery.trash([old])
+    clock.wait(days=40)
+    studio.gallery.trash([fresh])
+    end_when(lambda: studio.gallery.count(GalleryFilter(in_trash=True)) == 1)
+
+    run("worker")
+
+    assert studio.gallery.get(fresh).deleted_at is not None
+    with pytest.raises(GenerationNotFound):
+        studio.gallery.get(old)
+
+
 def test_a_second_worker_in_the_same_folder_says_that_one_is_running(run, studio, settings):
-    with FileLock(settings.data / "worker.lock"):
+    with locked(settings):
         result = run("worker", code=2)
 
     assert "Another worker is already running" in result.stderr
@@ -116,10 +141,7 @@ def test_a_second_worker_in_the_same_folder_says_that_one_is_running(run, studio
 @pytest.mark.slow
 def test_a_worker_that_waits_takes_over_when_the_other_has_ended(run, studio, settings, end_when):
     [id] = studio.generations.submit(a_request())
-    # Not by a FileLock, which refuses to wait for another one of the same process.
-    other = (settings.data / "worker.lock").open("w")
-    fcntl.flock(other, fcntl.LOCK_EX)
-    threading.Timer(0.4, other.close).start()
+    threading.Timer(0.4, locked(settings).close).start()
     end_when(lambda: is_idle(studio))
 
     run("worker", "--wait")
@@ -127,9 +149,18 @@ def test_a_worker_that_waits_takes_over_when_the_other_has_ended(run, studio, se
     assert studio.gallery.get(id).status is Status.SUCCEEDED
 
 
+def test_a_worker_begins_although_somebody_looks_at_that_moment_whether_one_is_there(run, studio, settings, end_when):
+    [id] = studio.generations.submit(a_request())
+    threading.Timer(0.1, locked(settings).close).start()
+    end_when(lambda: is_idle(studio))
+
+    run("worker")
+
+    assert studio.gallery.get(id).status is Status.SUCCEEDED
+
+
 def test_a_signal_ends_the_wait_for_another_worker(run, studio, settings, end_when):
-    with (settings.data / "worker.lock").open("w") as other:
-        fcntl.flock(other, fcntl.LOCK_EX)
+    with locked(settings):
         end_when(lambda: True)
         run("worker", "--wait", code=143)
 
@@ -264,6 +295,36 @@ def test_one_worker_works_in_a_folder_until_it_is_killed(place):
     place.until(lambda: place.statuses() == ["succeeded"], third)
 
     assert ended(third, signal.SIGINT)[0] == 0
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("is_at_work", [False, True])
+def test_a_worker_of_a_dashboard_ends_in_good_order_when_its_input_ends(place, is_at_work):
+    place.environment |= {"PAINTING_STEP_S": "0.1"}
+    worker = place.start("worker", "--embedded", stdin=subprocess.PIPE)
+    if is_at_work:
+        submit(place, 1, steps=300)
+        place.until_painting(worker)
+    else:
+        place.until(lambda: (place.data / "worker.lock").exists(), worker)
+
+    _, err = worker.communicate(timeout=20)
+
+    assert place.statuses() == ["queued"] * is_at_work
+    assert worker.returncode in (0, 143)
+    assert "Traceback" not in err
+
+
+@pytest.mark.slow
+def test_a_worker_of_a_dashboard_leaves_the_folder_to_one_that_is_there(place):
+    first = place.start("worker")
+    place.until(lambda: (place.data / "worker.lock").exists(), first)
+
+    second = place.start("worker", "--embedded", stdin=subprocess.PIPE)
+    second.wait(60)
+
+    assert (second.returncode, second.stdout.read(), second.stderr.read()) == (0, "", "")
+    assert ended(first, signal.SIGTERM)[0] == 0
 
 
 @pytest.mark.slow

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from dataclasses import replace
 
 import pytest
@@ -63,32 +64,47 @@ def test_whatever_goes_wrong_at_a_look_at_the_queue_the_thread_goes_on(error):
     dispatcher.stop()
 
 
-def test_when_the_program_ends_what_is_painted_stops_at_its_next_step_and_waits_again(studio, inpainter):
-    painting, ended = threading.Event(), threading.Event()
-    dashboard = replace(studio, dispatcher=ThreadDispatcher(studio.worker.run_next))
-    first, second = studio.generations.submit(a_request(num_inference_steps=50), count=2)
-    inpainter.after_step(1, lambda: (painting.set(), ended.wait(20)))
-    dashboard.dispatcher.enqueue(first)
-    assert painting.wait(20)
-    threading.Timer(0.2, ended.set).start()
+def test_what_another_process_queues_is_begun_within_a_moment(studio, inpainter, monkeypatch):
+    monkeypatch.setattr("core.dispatch.threads.LOOK_EVERY_S", 600)
+    painted, looks = threading.Event(), []
+    worker = replace(studio.worker, follow_up=lambda: looks.append(1), on_end=lambda id: painted.set())
+    dispatcher = ThreadDispatcher(worker.run_next, worker.is_anything_queued)
+    while not looks:
+        time.sleep(0.01)
 
-    assert dashboard.shut_down()
+    studio.generations.submit(a_request())
 
-    assert [studio.gallery.get(id).status for id in (first, second)] == [Status.QUEUED, Status.QUEUED]
+    assert painted.wait(20)
+    dispatcher.stop(20)
+    # At the start, when it was queued, and after it has ended: not at each glance.
+    assert len(looks) <= 3
 
 
-def test_what_does_not_come_to_a_step_is_given_up_when_the_program_ends(studio, inpainter, monkeypatch):
-    monkeypatch.setattr("core.bootstrap.STEP_S", 0.1)
-    painting, ended = threading.Event(), threading.Event()
-    dispatcher = ThreadDispatcher(studio.worker.run_next)
+@pytest.mark.parametrize("pause", [False, True])
+def test_a_glance_sees_what_is_queued_unless_the_queue_is_paused(studio, dispatcher, pause):
+    assert not studio.worker.is_anything_queued()
     [id] = studio.generations.submit(a_request())
-    inpainter.after_step(1, lambda: (painting.set(), ended.wait(20)))
-    dispatcher.enqueue(id)
-    assert painting.wait(20)
+    assert studio.worker.is_anything_queued()
+    dispatcher.drain()
+    assert not studio.worker.is_anything_queued()
+    studio.reproductions.verify([id])
+    if pause:
+        studio.queue.pause()
 
-    assert not replace(studio, dispatcher=dispatcher).shut_down()
+    assert studio.worker.is_anything_queued() is not pause
 
-    assert studio.gallery.get(id).status is Status.QUEUED
-    ended.set()
-    assert dispatcher.stop(20)
-    assert studio.gallery.get(id).status is Status.QUEUED
+
+def test_a_glance_that_fails_is_told_once_and_not_repeated_until_the_next_look(monkeypatch, caplog):
+    monkeypatch.setattr("core.dispatch.threads.GLANCE_EVERY_S", 0.01)
+    glances = []
+
+    def fail() -> bool:
+        glances.append(1)
+        raise DatabaseBusy
+
+    dispatcher = ThreadDispatcher(lambda: False, fail)
+    time.sleep(0.2)
+    dispatcher.stop(20)
+
+    assert glances == [1]
+    assert len(caplog.messages) == 1

@@ -76,6 +76,12 @@ def _no_engine(monkeypatch):
 
 
 @pytest.fixture(autouse=True)
+def _no_worker(monkeypatch):
+    """Where the real studio is built, no process is started."""
+    monkeypatch.setenv("INPAINT_STUDIO_EMBEDDED_WORKER", "false")
+
+
+@pytest.fixture(autouse=True)
 def _nothing_unforeseen(request, caplog):
     """What nobody has foreseen is told to artists in a sentence, and a test that brought it about fails."""
     yield

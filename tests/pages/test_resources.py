@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import time
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from core.domain.errors import GenerationNotFound
-from core.domain.gallery.filter import GalleryFilter
 from pages.ui.shell import resources
 from tests.conftest import a_request
 
@@ -51,23 +48,3 @@ def test_a_released_pipeline_stays_as_long_as_something_that_waits_needs_it(stud
 
     assert kept
     assert held.takes_close("somebody")
-
-
-def test_the_trash_forgets_at_each_start_what_lay_there_for_too_long(studio, dispatcher, clock, monkeypatch):
-    old, fresh = studio.generations.submit(a_request(), count=2)
-    dispatcher.drain()
-    studio.gallery.trash([old])
-    clock.wait(days=40)
-    studio.gallery.trash([fresh])
-    monkeypatch.setattr(resources, "build_studio", lambda *_, **__: studio)
-    resources.studio.clear()
-
-    resources.studio()
-    tries = iter(range(200))
-    while studio.gallery.count(GalleryFilter(in_trash=True)) > 1 and next(tries, None) is not None:
-        time.sleep(0.02)
-    resources.studio.clear()
-
-    assert studio.gallery.get(fresh).deleted_at is not None
-    with pytest.raises(GenerationNotFound):
-        studio.gallery.get(old)

@@ -2,34 +2,30 @@
 
 from __future__ import annotations
 
-import atexit
 from contextlib import suppress
 from dataclasses import dataclass
 
 import streamlit as st
 
 from core.bootstrap import Engine, Studio, build_studio, make_loader
-from core.dispatch.threads import leave
+from core.dispatch.none import NoDispatcher
 from core.domain.errors import StudioError
 from core.services.model_cache import ModelCache
 from core.services.workers import Workers
 from core.settings import Settings
+from pages.ui.shell.server import supervise
 
 
 @st.cache_resource(show_spinner=False, on_release=lambda studio: studio.close())
 def studio() -> Studio:
     """Raises InvalidSettings or DatabaseUnusable; an error is not cached, so a reload tries again."""
     settings = Settings()
-    built = build_studio(settings, ModelCache(make_loader(settings)), engine=Engine.WORKER)
-    built.housekeeping.start()
-    atexit.register(_shut_down, built)
+    built = build_studio(
+        settings, ModelCache(make_loader(settings)), dispatcher=lambda worker: NoDispatcher(), engine=Engine.WORKER
+    )
+    # Where the server has begun without its lifespan, or with settings that were put right since.
+    supervise(settings)
     return built
-
-
-def _shut_down(studio: Studio) -> None:
-    """At SIGTERM and Ctrl+C Streamlit ends as a program does that is done, whatever is being painted."""
-    if not studio.shut_down():
-        leave(0)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,66 @@
+"""What the server does beside the pages: it sees to it that a worker is running, from its start to its end.
+
+Imported before there is a Streamlit runtime: nothing here may import a page's parts, which register themselves in it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import atexit
+import logging
+import threading
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from core.dispatch.process import Supervisor
+from core.domain.errors import InvalidSettings
+from core.settings import Settings
+
+log = logging.getLogger(__name__)
+
+# Not in a cache of Streamlit's: any browser can clear those. Where its watcher of files loads this module anew, the
+# lock in the data folder still keeps the worker the only one.
+_supervisors: dict[Path, Supervisor] = {}
+_changing = threading.Lock()
+
+
+def supervise(settings: Settings) -> None:
+    """Start a worker for this data folder where none is running, and watch over it. Once for each process."""
+    if not settings.embedded_worker:
+        return
+    data = settings.data.absolute()
+    with _changing:
+        if data not in _supervisors:
+            _supervisors[data] = Supervisor(data, _on_death)
+
+
+def end_workers() -> None:
+    """Those that this process has started. Others go on."""
+    with _changing:
+        supervisors = list(_supervisors.values())
+        _supervisors.clear()
+    for supervisor in supervisors:
+        supervisor.stop()
+
+
+# Where no lifespan ends them. Whoever is killed ends them too: see Supervisor.
+atexit.register(end_workers)
+
+
+@asynccontextmanager
+async def lifespan(app: object) -> AsyncIterator[None]:
+    """Of the server: before the first visit, and after the last one."""
+    try:
+        await asyncio.to_thread(lambda: supervise(Settings()))
+    except InvalidSettings as error:
+        # The pages say so too, and a visit after they were put right starts the worker.
+        log.error("%s", error)
+    try:
+        yield
+    finally:
+        await asyncio.to_thread(end_workers)
+
+
+def _on_death(pid: int, code: int) -> None:
+    pass
