@@ -303,7 +303,7 @@ def test_a_worker_of_a_dashboard_ends_in_good_order_when_its_input_ends(place, i
     place.environment |= {"PAINTING_STEP_S": "0.1"}
     worker = place.start("worker", "--embedded", stdin=subprocess.PIPE)
     if is_at_work:
-        submit(place, 1, steps=300)
+        submit(place, 1, steps=150)
         place.until_painting(worker)
     else:
         place.until(lambda: (place.data / "worker.lock").exists(), worker)
