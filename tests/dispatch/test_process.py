@@ -139,7 +139,7 @@ def test_what_keeps_dying_young_is_started_with_growing_pauses(folder):
     assert [pause_after(deaths) for deaths in range(10)] == [0, 0, 1, 2, 4, 8, 16, 32, 60, 60]
     folder.supervise("sys.exit(3)")
 
-    until(lambda: len(folder.deaths) == 2)
+    until(lambda: len(folder.deaths) >= 2)
     time.sleep(0.3)
 
     assert [code for _, code, _ in folder.deaths] == [3, 3]
@@ -150,7 +150,7 @@ def test_there_is_no_pause_after_one_that_asks_to_be_replaced_or_lived_long(fold
     folder.supervise(**options)
 
     started = time.monotonic()
-    until(lambda: len(folder.deaths) == 8)
+    until(lambda: len(folder.deaths) >= 8)
 
     assert time.monotonic() - started < sum(map(pause_after, range(8))) / 2
 
