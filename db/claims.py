@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Update, case, literal, select, update
+from sqlalchemy import ColumnElement, Update, case, false, literal, or_, select, update
 from sqlalchemy.orm import Session, sessionmaker
 
 from core.domain.errors import WorkerDied
@@ -29,12 +30,24 @@ def claimed(table: Claimable, id: str, worker: str) -> Update:
     return update(table).where(table.id == id, table.worker == worker)
 
 
-def is_lost(table: Claimable, before: datetime, now: datetime) -> ColumnElement[bool]:
-    """Whether a last sign of life is older than before, or lies as far ahead of now.
+Signs = Sequence[tuple[str, datetime | None]]
+"""Ids of rows, each with the last sign of life of its worker."""
 
-    Then the clock was put back since, or another machine's clock is wrong: the worker is as dead as one long ago.
+
+def seem_lost(sessions: sessionmaker[Session], table: Claimable, before: datetime, now: datetime) -> Signs:
+    """Running rows whose last sign of life is older than before, or lies as far ahead of now.
+
+    Then their workers have died, or the clock was put on or back since their last sign: those give another one soon.
     """
-    return table.heartbeat_at.is_(None) | ~table.heartbeat_at.between(before, now + (now - before))
+    is_lost = table.heartbeat_at.is_(None) | ~table.heartbeat_at.between(before, now + (now - before))
+    with sessions() as session:
+        found = select(table.id, table.heartbeat_at).where(table.status == Status.RUNNING, is_lost)
+        return [(id, at) for id, at in session.execute(found)]
+
+
+def without_another(table: Claimable, signs: Signs) -> ColumnElement[bool]:
+    """Whether a row is one of these, and its worker gave no sign of life since."""
+    return or_(false(), *((table.id == id) & table.heartbeat_at.is_not_distinct_from(at) for id, at in signs))
 
 
 def given_back(table: Claimable) -> dict[str, Any]:

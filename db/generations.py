@@ -20,7 +20,18 @@ from core.domain.model import LoadedModel
 from core.domain.record import Record
 from core.domain.sheet import StoredSheet
 from core.domain.worker import NO_SIGN_OF_LIFE
-from db.claims import begun_too_often, claim, claimed, given_back, is_lost, left_by_dead, revive, take_away
+from db.claims import (
+    Signs,
+    begun_too_often,
+    claim,
+    claimed,
+    given_back,
+    left_by_dead,
+    revive,
+    seem_lost,
+    take_away,
+    without_another,
+)
 from db.connection import writing
 from db.mapping import first_free, number_at, to_generation, to_row, whole_rows, working_px
 from db.queue import cancelled_at, waiting_in_turn
@@ -147,9 +158,13 @@ class GenerationRepo(Repo):
             if not requeue(session, id):
                 raise InvalidMove("Only an interrupted generation can be queued again. Use Re-run for the others.")
 
-    def requeue_stale(self, before: datetime, now: datetime) -> int:
-        """Running ones whose worker gave no sign of life since then wait again, or end. Returns how many."""
-        return self._take_from_dead(is_lost(Row, before, now), NO_SIGN_OF_LIFE, WorkerDied().code, now)
+    def seem_lost(self, before: datetime, now: datetime) -> Signs:
+        """Running ones whose worker gave no sign of life since then, or none that the clock lets one believe."""
+        return seem_lost(self._sessions, Row, before, now)
+
+    def requeue_lost(self, signs: Signs, now: datetime) -> int:
+        """Those of them whose worker gave no other sign of life since wait again, or end. Returns how many."""
+        return self._take_from_dead(without_another(Row, signs), NO_SIGN_OF_LIFE, WorkerDied().code, now)
 
     def requeue_dead(self, worker: str, reason: str, now: datetime, *, code: str = WorkerDied().code) -> int:
         """The same for those of a worker that is known to have died. Returns how many.

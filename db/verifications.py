@@ -17,7 +17,17 @@ from core.domain.generation import Status, Verdict
 from core.domain.hashing import canonical_json
 from core.domain.reproduction import Batch, Change, Difference, EnvironmentGroup, Reproduction, Stage, Verification
 from core.domain.worker import NO_SIGN_OF_LIFE
-from db.claims import claim, claimed, given_back, is_lost, left_by_dead, revive, take_away
+from db.claims import (
+    Signs,
+    claim,
+    claimed,
+    given_back,
+    left_by_dead,
+    revive,
+    seem_lost,
+    take_away,
+    without_another,
+)
 from db.repo import BATCH, Repo, changed, in_batches
 from db.tables import REPRODUCIBLE, EnvironmentRow, GenerationRow, VerificationRow
 
@@ -61,9 +71,13 @@ class VerificationRepo(Repo):
         with self._sessions() as session:
             return session.scalar(mine) is not None
 
-    def requeue_stale(self, before: datetime, now: datetime) -> int:
-        """Those whose worker gave no sign of life since then wait again, or end. Returns how many."""
-        return self._take_from_dead(is_lost(VerificationRow, before, now), NO_SIGN_OF_LIFE, now)
+    def seem_lost(self, before: datetime, now: datetime) -> Signs:
+        """Those whose worker gave no sign of life since then, or none that the clock lets one believe."""
+        return seem_lost(self._sessions, VerificationRow, before, now)
+
+    def requeue_lost(self, signs: Signs, now: datetime) -> int:
+        """Those of them whose worker gave no other sign of life since wait again, or end. Returns how many."""
+        return self._take_from_dead(without_another(VerificationRow, signs), NO_SIGN_OF_LIFE, now)
 
     def requeue_dead(self, worker: str, reason: str, now: datetime) -> int:
         """The same for those of a worker that is known to have died, of what the reason says. Returns how many."""

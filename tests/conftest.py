@@ -22,10 +22,13 @@ from core.bootstrap import Studio, build_studio
 from core.domain.params import InpaintParams
 from core.domain.pixels.mask import Mask
 from core.domain.request import InpaintRequest
+from core.domain.worker import DEAD_AFTER
 from core.settings import Settings
 from core.storage.local import LocalImageStore
 from db.connection import make_engine
+from db.generations import GenerationRepo
 from db.upgrade import upgrade
+from db.verifications import VerificationRepo
 from tests.fakes import FakeCatalogue, FakeInpainter, FakeLoader, WaitingDispatcher
 
 # A machine that also does other things is slow now and then; that is no failure of what is tested.
@@ -113,7 +116,7 @@ def _no_settings_of_this_machine(monkeypatch, tmp_path):
 def _engines_in_haste():
     """Each studio has an engine of its own; what its statements come to as SQL is the same for all of them.
 
-    Nor does a commit wait for the disk: nobody cuts the power of a test.
+    Nor does a commit wait for the disk: nobody cuts the power of a test. Nor is a sign of life waited for.
     """
     dialect, compiled = make_engine("sqlite://").dialect, {}
 
@@ -127,7 +130,13 @@ def _engines_in_haste():
 
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr("core.bootstrap.make_engine", engine)
+        patched.setattr("core.services.worker.LOOK_AGAIN_S", 0)
         yield
+
+
+def takes_for_dead(repo: GenerationRepo | VerificationRepo, clock: Callable[[], datetime]) -> None:
+    """Whatever is running."""
+    repo.requeue_lost(repo.seem_lost(clock() + DEAD_AFTER, clock()), clock())
 
 
 def interrupt(studio: Studio, id: str) -> None:

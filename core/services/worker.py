@@ -44,6 +44,8 @@ REPORT_EVERY_S = 0.5
 """Progress is written at most twice a second: pages ask no oftener, and a fast model takes 50 steps a second."""
 
 BEAT_EVERY_S = 2.0
+LOOK_AGAIN_S = 2 * BEAT_EVERY_S
+"""When the clock jumps, every worker looks dead until its next sign of life."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,10 +101,18 @@ class Worker:
             self._verify(id)
 
     def clear_stale(self) -> None:
-        """What a worker had claimed that has died since waits again; a generation fails in the end."""
+        """What a worker had claimed that has died since waits again, and fails in the end.
+
+        Where there is anything, it waits for some seconds whether its worker gives another sign of life.
+        """
         now = self.now()
-        self.repo.requeue_stale(now - DEAD_AFTER, now)
-        self.verifications.requeue_stale(now - DEAD_AFTER, now)
+        before = now - DEAD_AFTER
+        generations, verifications = self.repo.seem_lost(before, now), self.verifications.seem_lost(before, now)
+        if generations or verifications:
+            self._halted.wait(LOOK_AGAIN_S)
+            now = self.now()
+            self.repo.requeue_lost(generations, now)
+            self.verifications.requeue_lost(verifications, now)
 
     def halt(self) -> None:
         """Begin nothing more. What is being worked on stops at its next step, and waits again."""

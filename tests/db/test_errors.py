@@ -101,8 +101,8 @@ def test_under_a_lock_every_change_is_refused_with_a_message(locked, write):
 
 def test_under_a_lock_the_gallery_can_be_read_and_lost_workers_can_be_looked_for(locked):
     assert GenerationRepo(locked).get("a").id == "a"
-    assert GenerationRepo(locked).requeue_stale(AT, AT) == 0
-    VerificationRepo(locked).requeue_stale(AT, AT)
+    assert GenerationRepo(locked).seem_lost(AT, AT) == []
+    assert VerificationRepo(locked).seem_lost(AT, AT) == []
 
 
 def test_after_the_lock_the_same_engine_writes_again(engine, file):

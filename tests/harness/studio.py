@@ -26,6 +26,7 @@ from core.domain.pixels.mask import Mask
 from core.domain.request import InpaintRequest
 from core.domain.sheet import Axis, Sheet
 from core.ports import Dispatcher, OnStep, Repainted
+from core.services import worker as workers
 from core.services.worker import Worker
 from core.settings import Settings
 from tests.fakes import FakeCatalogue, FakeInpainter, FakeLoader, WaitingDispatcher
@@ -38,6 +39,9 @@ SIDE = 32
 OLD_S = 86_400
 MAX_MEGAPIXELS = 25
 """Pictures as large as the product takes cost seconds each, whoever sends them."""
+
+workers.LOOK_AGAIN_S = 0
+"""Whoever looks here knows that the others are dead: it has killed them."""
 
 
 @dataclass

@@ -6,7 +6,7 @@ import pytest
 
 from core.domain.generation import MAX_ATTEMPTS, Status
 from core.domain.worker import DEAD_AFTER, NO_SIGN_OF_LIFE
-from tests.conftest import a_request
+from tests.conftest import a_request, takes_for_dead
 
 KILLED = "The system ended the worker."
 
@@ -110,7 +110,7 @@ def test_one_that_is_given_back_keeps_the_reason_for_which_it_is_tried_again(stu
 def test_one_that_only_seemed_dead_says_nothing_of_it_when_it_runs_on(studio, clock, worker):
     [id] = studio.generations.submit(a_request())
     worker.repo.claim(id, "alive", clock())
-    worker.repo.requeue_stale(clock() + DEAD_AFTER, clock())
+    takes_for_dead(worker.repo, clock)
     assert studio.gallery.get(id).error.startswith(NO_SIGN_OF_LIFE)
 
     worker.repo.beat(id, "alive", clock())
@@ -169,7 +169,7 @@ def test_a_verification_whose_worker_only_seemed_dead_goes_on_to_its_verdict(
     studio, clock, worker, inpainter, verification
 ):
     def seems_dead() -> None:
-        worker.verifications.requeue_stale(clock() + DEAD_AFTER, clock())
+        takes_for_dead(worker.verifications, clock)
         assert studio.reproductions.get(verification).status is Status.QUEUED
 
     inpainter.after_step(2, seems_dead)
@@ -183,7 +183,7 @@ def test_a_verification_whose_worker_only_seemed_dead_goes_on_to_its_verdict(
 
 def test_a_verification_that_another_worker_has_taken_over_ends_once(studio, clock, worker, inpainter, verification):
     def taken_over() -> None:
-        worker.verifications.requeue_stale(clock() + DEAD_AFTER, clock())
+        takes_for_dead(worker.verifications, clock)
         assert worker.verifications.claim(verification, "another", clock())
 
     inpainter.after_step(2, taken_over)

@@ -26,7 +26,7 @@ from core.domain.pixels.mask import Mask
 from core.domain.request import InpaintRequest
 from core.domain.worker import DEAD_AFTER
 from core.services.worker import Worker
-from tests.conftest import a_mask, a_picture, a_request, make_studio
+from tests.conftest import a_mask, a_picture, a_request, make_studio, takes_for_dead
 
 
 def test_a_submitted_generation_is_painted_and_kept_with_its_whole_record(studio, dispatcher, inpainter):
@@ -183,7 +183,7 @@ def test_one_that_lost_its_worker_is_painted_by_another(studio, clock, inpainter
 
 def test_a_worker_thought_dead_still_delivers_its_picture(studio, clock, inpainter):
     [id] = studio.generations.submit(a_request())
-    inpainter.after_step(2, lambda: studio.worker.repo.requeue_stale(clock() + DEAD_AFTER, clock()))
+    inpainter.after_step(2, lambda: takes_for_dead(studio.worker.repo, clock))
 
     studio.worker.run(id)
 
@@ -195,7 +195,7 @@ def test_a_late_result_does_not_overwrite_the_one_of_the_worker_that_took_over(s
     other = replace(studio.worker, name="other", load_inpainter=lambda *_: type(inpainter)(revision="2"))
 
     def take_over() -> None:
-        studio.worker.repo.requeue_stale(clock() + DEAD_AFTER, clock())
+        takes_for_dead(studio.worker.repo, clock)
         other.run(id)
 
     inpainter.after_step(2, take_over)

@@ -19,7 +19,7 @@ from core.domain.worker import DEAD_AFTER
 from core.services.patience import Patience
 from core.services.worker import Worker
 from core.settings import Settings
-from tests.conftest import a_request, interrupt
+from tests.conftest import a_request, interrupt, takes_for_dead
 
 HASTY = Patience(busy_s=20, otherwise_s=20, pause_s=0.05)
 """As patient with what must be written as the tests are with a slow machine."""
@@ -259,6 +259,60 @@ def test_one_that_only_seemed_dead_runs_again_with_its_next_sign_of_life(studio,
     assert (studio.gallery.get(id).status, studio.gallery.get(id).finished_at) == (Status.RUNNING, None)
 
 
+JUMPS = [timedelta(hours=3), timedelta(hours=-3)]
+
+
+@pytest.fixture
+def beating(monkeypatch):
+    """So often that what waits for another sign of life sees one."""
+    monkeypatch.setattr("core.services.worker.BEAT_EVERY_S", 0.01)
+    monkeypatch.setattr("core.services.worker.LOOK_AGAIN_S", 0.5)
+
+
+@pytest.mark.slow_but_first
+@pytest.mark.usefixtures("beating")
+@pytest.mark.parametrize("jump", JUMPS)
+def test_a_clock_that_jumps_while_one_is_painted_loses_nothing_and_paints_nothing_twice(
+    studio, worker, inpainter, clock, jump
+):
+    """Also at its last attempt, when a death would be its end; another worker looks meanwhile."""
+    first, second = studio.generations.submit(a_request(), count=2)
+    for _ in range(MAX_ATTEMPTS - 1):
+        assert worker.repo.claim(first, "dead", clock())
+        worker.repo.requeue_dead("dead", "It died.", clock())
+    seen = []
+
+    def jump_and_look() -> None:
+        clock.at += jump
+        replace(worker, name="another").clear_stale()
+        seen.append(studio.gallery.get(first).status)
+
+    inpainter.after_step(2, jump_and_look)
+
+    while worker.run_next():
+        pass
+
+    assert seen[0] is Status.RUNNING
+    assert [studio.gallery.get(id).status for id in (first, second)] == [Status.SUCCEEDED] * 2
+    assert inpainter.calls == 2
+
+
+@pytest.mark.slow_but_first
+@pytest.mark.usefixtures("beating")
+@pytest.mark.parametrize("jump", JUMPS)
+def test_a_clock_that_jumps_during_a_verification_costs_no_verdict(studio, dispatcher, worker, inpainter, clock, jump):
+    [id] = studio.generations.submit(a_request())
+    dispatcher.drain()
+    [verification] = studio.reproductions.verify([id])
+    inpainter.after_step(2, lambda: setattr(clock, "at", clock.at + jump))
+    inpainter.after_step(2, replace(worker, name="another").clear_stale)
+
+    assert worker.run_next()
+
+    assert studio.reproductions.get(verification).reproduction.verdict == "EXACT"
+    assert inpainter.calls == 2
+
+
 @pytest.mark.parametrize("by", ["cancel", "resume"])
 def test_a_late_sign_of_life_takes_nothing_back_that_was_decided_meanwhile(studio, worker, clock, by):
     [id] = studio.generations.submit(a_request())
@@ -344,7 +398,7 @@ def test_a_worker_whose_row_another_one_has_stops_at_its_next_step(studio, worke
     [id] = studio.generations.submit(a_request())
 
     def taken_over() -> None:
-        worker.repo.requeue_stale(clock() + DEAD_AFTER, clock())
+        takes_for_dead(worker.repo, clock)
         assert worker.repo.claim(id, "another", clock())
 
     inpainter.after_step(2, taken_over)
@@ -357,7 +411,7 @@ def test_a_worker_whose_row_another_one_has_stops_at_its_next_step(studio, worke
 
 def test_one_that_only_seemed_dead_can_still_be_cancelled(studio, worker, inpainter, clock):
     [id] = studio.generations.submit(a_request())
-    inpainter.after_step(2, lambda: worker.repo.requeue_stale(clock() + DEAD_AFTER, clock()))
+    inpainter.after_step(2, lambda: takes_for_dead(worker.repo, clock))
     inpainter.after_step(2, lambda: studio.generations.cancel(id))
     inpainter.after_step(3, lambda: pytest.fail("no further step"))
 
