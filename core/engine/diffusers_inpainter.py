@@ -106,7 +106,7 @@ class DiffusersInpainter:
         self._one_caller.close()
 
     def _release(self) -> None:
-        self._pipe = self._own_scheduler = None
+        self._pipe = self._own_scheduler = self._colours = None
         memory.empty_cache(self._device)
 
     def _inpaint(self, request: WorkingRequest, on_step: OnStep) -> Repainted:

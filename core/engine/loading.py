@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 
+from core.engine.libraries import import_libraries
 from core.engine.models.catalogue import Catalogue
 from core.engine.quiet import quiet_libraries
 from core.ports import Inpainter
@@ -21,13 +22,7 @@ def warm_up() -> None:
     with _importing:
         try:
             with quiet_libraries():
-                from diffusers import (  # noqa: F401
-                    AutoencoderKL,
-                    AutoencoderTiny,
-                    StableDiffusionInpaintPipeline,
-                    UNet2DConditionModel,
-                )
-                from transformers import CLIPTextModel, CLIPTokenizer  # noqa: F401
+                import_libraries()
         except ImportError:
             # Told in words when a model is really loaded.
             log.exception("the engine's libraries cannot be imported")

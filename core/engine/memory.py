@@ -10,7 +10,7 @@ from pathlib import Path
 
 from core.domain.environment import Device
 from core.domain.errors import DamagedModel, OutOfMemory
-from core.memory import free_memory
+from core.memory import free_memory, trim
 
 BYTES = {"float32": 4, "bfloat16": 2, "float16": 2}
 
@@ -102,11 +102,13 @@ def is_lack_of_memory(error: BaseException) -> bool:
 
 
 def empty_cache(device: Device) -> None:
+    """Give back to the system, and to a card, what nothing holds any more."""
     import gc
 
     import torch
 
     gc.collect()
+    trim()
     kind = device.key.partition(":")[0]
     if kind != "cpu":
         getattr(torch, kind).empty_cache()

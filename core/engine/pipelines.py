@@ -12,6 +12,7 @@ from core.domain.errors import DamagedModel, NotAnInpaintingModel, StudioError
 from core.engine import families, memory
 from core.engine.families import Family
 from core.engine.kandinsky import Kandinsky
+from core.engine.libraries import without_extras
 from core.engine.models.catalogue import Catalogue, read_index
 from core.engine.models.integrity import read_object
 from core.engine.models.weights import SAFETY_CHECKER, WITHOUT_WEIGHTS, Choice
@@ -61,7 +62,7 @@ def _loaded(source: Source, device: Device, *, safety_checker: bool) -> Any:
         "variant": source.choice.variant,
     }
     try:
-        with quiet_libraries():
+        with quiet_libraries(), without_extras():
             import diffusers
 
             _check_scheduler(source.folder, index)

@@ -7,6 +7,8 @@ import warnings
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 
+from core.engine.libraries import import_libraries
+
 NOISE = {
     "diffusers.configuration_utils": ("were passed to AutoencoderTiny",),  # it saves one value more than it reads
     "diffusers.models.modeling_utils": ("should be kept in float32: []",),  # said of each autoencoder that is raised
@@ -44,6 +46,7 @@ def quiet_libraries() -> Iterator[None]:
             quiet = _Without(phrases)
             logger.addFilter(quiet)
             stack.callback(logger.removeFilter, quiet)
+        import_libraries()
         from diffusers.utils import logging as diffusers_logging
         from transformers.utils import logging as transformers_logging
 
