@@ -4,9 +4,12 @@ A real dashboard on a folder of its own, on loopback only, and as many sessions 
 each with a picture open, and the gallery, and repeat their fragments as a browser does. Beside them a process submits
 for the bundled model as the pages do, so that some always wait. First the same is painted with nobody there.
 
+first_picture_s: from the command that starts the dashboard until a picture that waited is there, before anybody visits.
 page_*_s: from asking for a page until its script has finished. painting_slowdown: seconds a picture while they browse,
 divided by those before; medians of the time from when a worker takes one until it is there. *_mb: the most memory (RSS,
-10^6 bytes) that the dashboard had, and that all processes called "core worker" on its folder had together.
+10^6 bytes) that the dashboard had, and that all processes called "core worker" on its folder had together; *_growth_mb:
+how much more it was in the last fifth of the browsing than in the second, in the median. all_served_by: when half of
+all generations were submitted by one artist at once, how many were painted until everybody had their first one.
 """
 
 from __future__ import annotations
@@ -20,7 +23,7 @@ import sys
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import AsyncExitStack, contextmanager, suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from functools import partial
 from itertools import pairwise
@@ -50,7 +53,7 @@ STUCK_S = 60.0
 """When no picture has come for so long, the rest is not waited for."""
 
 LOOK_EVERY_S = 1.0
-PAINTING, PAINTED = "painting", "painted"
+SUBMITTED, PAINTING, PAINTED = "submitted", "painting", "painted"
 
 
 def run(tally: Tally, options: argparse.Namespace) -> None:
@@ -59,22 +62,45 @@ def run(tally: Tally, options: argparse.Namespace) -> None:
     with work_folder("load") as work:
         data = work / "data"
         artists = _prepared(data, options.sessions, options.seed)
-        with _all_ended(data), running_dashboard(data) as (address, dashboard):
-            memory = Memory(psutil.Process(dashboard.pid), data)
-            # Nothing is painted before somebody has been there.
-            asyncio.run(_everything_once(address, artists[0]))
-            paint = partial(_paint, data=data, artists=artists, waiting=options.waiting, count=options.count)
-            alone_s = min(options.seconds, options.alone)
-            with _child(partial(paint, seconds=alone_s, seed=options.seed)) as painter:
-                alone = _painted(memory, painter)
-            with _child(partial(paint, seconds=options.seconds, seed=options.seed + options.count)) as painter:
-                painter.until(FIRST_PICTURE_S, PAINTING)
-                sessions = asyncio.run(_browse(address, artists, options, memory))
-                busy = _painted(memory, painter)
-        _tell(tally, sessions, alone, busy)
-        _measure(tally, sessions, alone, busy, memory)
+        with _all_ended(data), _child(partial(_first, data=data, artist=artists[0], seed=options.seed)) as first:
+            first.until(FIRST_PICTURE_S, SUBMITTED)
+            _use(tally, options, data, artists, first)
         if tally.failed:
             keep(options, data, f"load-{options.seed}")
+
+
+def _use(tally: Tally, options: argparse.Namespace, data: Path, artists: Sequence[Artist], first: Child) -> None:
+    """first: the child that waits for the picture that waits."""
+    began = time.monotonic()
+    with running_dashboard(data) as (address, dashboard):
+        first.end(FIRST_PICTURE_S)
+        tally.figures["first_picture_s"] = next((round(at - began, 2) for at in first.heard(PAINTED)), None)
+        memory = Memory(psutil.Process(dashboard.pid), data)
+        asyncio.run(_everything_once(address, artists[0]))
+        paint = partial(_paint, data=data, artists=artists, waiting=options.waiting, count=options.count)
+        alone_s = min(options.seconds, options.alone)
+        with _child(partial(paint, seconds=alone_s, seed=options.seed)) as painter:
+            alone = _painted(memory, painter)
+        with _child(partial(paint, seconds=options.seconds, seed=options.seed + options.count)) as painter:
+            painter.until(FIRST_PICTURE_S, PAINTING)
+            memory.browsing.clear()
+            sessions = asyncio.run(_browse(address, artists, options, memory))
+            browsed = list(memory.browsing)
+            busy = _painted(memory, painter)
+    _tell(tally, sessions, alone, busy)
+    _measure(tally, sessions, alone, busy, memory)
+    tally.figures |= {"dashboard_growth_mb": _growth_mb(browsed, 0), "worker_growth_mb": _growth_mb(browsed, 1)}
+
+
+def _first(say: Say, data: Path, artist: Artist, seed: int) -> None:
+    """Submit one before anything runs, and tell when it is there. The clock is the machine's."""
+    studio = _open(data)
+    id = _submit(studio, artist, seed)
+    say(**{SUBMITTED: id})
+    while studio.generations.is_active(id):
+        time.sleep(0.05)
+    if studio.gallery.get(id).status is Status.SUCCEEDED:
+        say(**{PAINTED: time.monotonic()})
 
 
 def _prepared(data: Path, count: int, seed: int) -> list[Artist]:
@@ -128,11 +154,14 @@ def _paint(
     _wait_for_all(studio, FIRST_PICTURE_S)
     say(**{PAINTING: True})
     ends = time.monotonic() + seconds
+    # A flood: one artist is greedy, and asks for half of all before anybody else does.
+    greedy = count // 2 if waiting >= count else 0
     while time.monotonic() < ends:
         missing = min(waiting - studio.queue.view(limit=0).waiting_count, count - len(ids))
         for _ in range(missing):
+            whose = artists[0] if len(ids) < greedy else artists[len(ids) % len(artists)]
             with suppress(StudioError):
-                ids.append(_submit(studio, artists[len(ids) % len(artists)], seed + len(ids)))
+                ids.append(_submit(studio, whose, seed + len(ids)))
         time.sleep(0.2)
     ended_at = datetime.now(UTC)
     _wait_for_all(studio, STUCK_S)
@@ -141,6 +170,7 @@ def _paint(
         len(rows),
         sum(row.status is Status.SUCCEEDED for row in rows),
         _seconds_each(rows[1:], ended_at),
+        _all_served_by(rows[1:]) if greedy else None,
         [f"{row.id} is {row.status}: {row.error}" for row in rows if row.status is not Status.SUCCEEDED],
     )
     say(**{PAINTED: asdict(painted)})
@@ -181,13 +211,24 @@ def _seconds_each(rows: Sequence[Generation], ended_at: datetime) -> list[float]
     ]
 
 
+def _all_served_by(rows: Sequence[Generation]) -> int:
+    """How many were begun until everybody who asked had been served once."""
+    begun = sorted((row.started_at, row.session or "") for row in rows if row.started_at is not None)
+    people = [person for _, person in begun]
+    return max(people.index(person) for person in set(people)) + 1 if people else 0
+
+
 @dataclass(frozen=True)
 class Painted:
-    """seconds_each: for each picture after the first. unpainted: what became of the others, a sentence for each."""
+    """seconds_each: for each picture after the first. unpainted: what became of the others, a sentence for each.
+
+    all_served_by: how many were painted until everybody who asked had one.
+    """
 
     submitted: int
     painted: int
     seconds_each: list[float]
+    all_served_by: int | None
     unpainted: list[str]
 
     @property
@@ -255,15 +296,18 @@ class Memory:
     of_workers: int = 0
     workers: int = 0
     """How many at one time."""
+    browsing: list[tuple[int, int]] = field(default_factory=list)
+    """What each look saw: of the dashboard, of the workers."""
 
     def look(self) -> None:
+        size, sizes = 0, []
         with suppress(psutil.Error):
-            self.of_dashboard = max(self.of_dashboard, self.dashboard.memory_info().rss)
-        sizes = []
+            size = self.dashboard.memory_info().rss
         for worker in _workers(self.data):
             with suppress(psutil.Error):
                 sizes.append(worker.memory_info().rss)
-        self.of_workers = max(self.of_workers, sum(sizes))
+        self.of_dashboard, self.of_workers = max(self.of_dashboard, size), max(self.of_workers, sum(sizes))
+        self.browsing.append((size, sum(sizes)))
         self.workers = max(self.workers, len(sizes))
 
 
@@ -312,10 +356,21 @@ def _measure(tally: Tally, sessions: Sequence[Session], alone: Painted, busy: Pa
         "dashboard_mb": round(memory.of_dashboard / 1e6),
         "worker_mb": round(memory.of_workers / 1e6),
         "workers": memory.workers,
+        "all_served_by": busy.all_served_by,
         "picture_alone_s": alone.median_s and round(alone.median_s, 2),
         "picture_s": busy.median_s and round(busy.median_s, 2),
         "painting_slowdown": slowdown and round(slowdown, 2),
     }
+
+
+def _growth_mb(looks: Sequence[tuple[int, int]], which: int) -> float | None:
+    fifth = len(looks) // 5
+    if not fifth:
+        return None
+    before, after = (
+        statistics.median(look[which] for look in part) for part in (looks[fifth : 2 * fifth], looks[-fifth:])
+    )
+    return round((after - before) / 1e6, 1)
 
 
 def _times(name: str, seconds: Sequence[float]) -> dict[str, float | None]:
