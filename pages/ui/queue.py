@@ -12,7 +12,7 @@ from core.domain.errors import StudioError
 from core.domain.generation import Generation, Progress, Status
 from core.domain.geometry import Size
 from core.domain.queue import Move, QueueEntry, QueueView
-from pages.ui.generation.card import describe_progress
+from pages.ui.generation.card import describe_progress, worker_missing
 from pages.ui.shell import prepared, state
 from pages.ui.shell.actions import action_button
 from pages.ui.shell.messages import escaped, shown_errors, tried_again
@@ -71,6 +71,8 @@ def _headline(studio: Studio, view: QueueView) -> None:
             _cancel_all(studio, len(view.running) + view.waiting_count)
     if view.is_paused:
         st.warning("The queue is paused: nothing new starts.", icon=":material/pause_circle:")
+    elif view.waiting_count and not view.running and (why := worker_missing(studio)):
+        st.caption(why)
 
 
 def _cancel_all(studio: Studio, count: int) -> None:

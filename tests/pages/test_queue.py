@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import streamlit as st
 from streamlit.testing.v1 import AppTest
 
 from core.domain.generation import Origin, Status
+from core.domain.worker import MachineFacts
 from pages.ui.shell import state
 from tests.conftest import a_request, interrupt
 
@@ -182,3 +184,19 @@ def test_buttons_of_the_same_title_have_names_of_their_own(queue, studio):
     assert len(set(labels)) == 2
     assert all("2 in queue" in label or "1 in queue" in label for label in labels)
     assert all("\\<b onclick" in label for label in labels)
+
+
+def test_what_waits_for_want_of_a_worker_says_so(queue, studio, settings, monkeypatch):
+    studio.generations.submit(a_request())
+    alone, shown = settings.model_copy(update={"embedded_worker": False}), {}
+    for name, these in [("starting", settings.model_copy(update={"embedded_worker": True})), ("missing", alone)]:
+        monkeypatch.setattr("pages.ui.shell.resources.studio", lambda these=these: replace(studio, settings=these))
+        shown[name] = words(queue())
+    studio.presence.begin()
+    studio.presence.repo.tell(studio.presence.name, MachineFacts())
+    there = words(queue())
+    studio.presence.end()
+
+    assert "The worker is starting." in shown["starting"]
+    assert "Start one with: python -m core worker" in shown["missing"]
+    assert "worker" not in there

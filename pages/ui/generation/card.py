@@ -166,6 +166,16 @@ def _family(studio: Studio, generation: Generation) -> None:
         st.rerun()
 
 
+def worker_missing(studio: Studio) -> str | None:
+    """Why nothing that waits is begun, if that is for want of a worker."""
+    worker = studio.workers.newest()
+    if worker is not None and worker.is_alive(studio.workers.now()):
+        return None if worker.machine is not None else "The worker is starting."
+    if studio.settings.embedded_worker:
+        return "The worker is starting."
+    return "No worker is running, so nothing starts. Start one with: python -m core worker"
+
+
 def describe_progress(progress: Progress) -> str:
     if progress.status is Status.QUEUED:
         return f"Waiting, {progress.ahead} ahead" if progress.ahead else "Waiting, next in line"

@@ -11,7 +11,7 @@ from core.bootstrap import Studio
 from core.domain.generation import Generation, Progress, Status
 from core.domain.queue import QueueView
 from pages.ui.generation.actions import RERUN, RESUME
-from pages.ui.generation.card import describe_progress
+from pages.ui.generation.card import describe_progress, worker_missing
 from pages.ui.inpaint.result_view import numbered_results
 from pages.ui.shell import state
 from pages.ui.shell.actions import action_button
@@ -66,6 +66,8 @@ def _watch(studio: Studio, ids: tuple[str, ...], finished: int, under_way: Under
         shown = running or min(active.values(), key=lambda progress: progress.ahead)
         which = f"Image {list(all_progress.values()).index(shown) + 1} of {len(ids)} · " if len(ids) > 1 else ""
         st.progress(shown.fraction, text=which + describe_progress(shown))
+        if running is None and (why := worker_missing(studio)):
+            st.caption(why)
         tried_again(shown.error)
         if shown.preview is not None and st.toggle("Preview", value=True, key="live-preview"):
             st.image(shown.preview, alt="Preview of the picture so far", width="stretch")
