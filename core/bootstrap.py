@@ -248,11 +248,11 @@ def make_catalogue(settings: Settings) -> ModelCatalogue:
 def make_loader(settings: Settings) -> LoadInpainter:
     """Loads a model each time it is called; put a ModelCache around it."""
 
-    def load(model: str, device: str) -> Inpainter:
+    def load(model: str, device: str, *, smaller: bool = False) -> Inpainter:
         from core.engine.loading import load as load_model
         from core.engine.models.catalogue import Catalogue
 
-        return load_model(model, device, Catalogue(settings), settings)
+        return load_model(model, device, Catalogue(settings), settings, smaller=smaller)
 
     return load
 

@@ -64,8 +64,15 @@ class Inpainter(Protocol):
 CheckWeights = Callable[[InpaintParams], None]
 """Raises InvalidParams if the prompts are to be weighted, and the weights in them cannot be read."""
 
-LoadInpainter = Callable[[str, str], Inpainter]
-"""(model, device) -> a loaded inpainter. What is kept loaded is up to it: see services/model_cache.py."""
+
+class LoadInpainter(Protocol):
+    """What is kept loaded is up to it: see services/model_cache.py."""
+
+    def __call__(self, model: str, device: str, *, smaller: bool = False) -> Inpainter:
+        """smaller: in less memory than usual, where there is a way to, though it may be slower and make other pixels.
+
+        Raises what the engine raises.
+        """
 
 
 class ImageStore(Protocol):

@@ -146,7 +146,7 @@ class FakeLoader:
         self.error: BaseException | None = None
         """Raised by every load while it is set."""
 
-    def __call__(self, model: str, device: str) -> FakeInpainter:
+    def __call__(self, model: str, device: str, *, smaller: bool = False) -> FakeInpainter:
         self.loads.append((model, device))
         if self.error is not None:
             raise self.error

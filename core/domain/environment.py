@@ -10,6 +10,9 @@ from core.domain.hashing import canonical_json, sha256_of
 AUTOMATIC = "auto"
 """Said in the place of a device: the best one of this machine, or that of the settings."""
 
+IN_OWN_MEMORY = ("cpu", "mps")
+"""Devices whose models lie in the machine's own memory."""
+
 
 @dataclass(frozen=True, slots=True)
 class Device:

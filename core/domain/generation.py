@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
+from core.domain.environment import IN_OWN_MEMORY
 from core.domain.errors import InvalidMove
 from core.domain.geometry import Bounds, Size
 from core.domain.params import InpaintParams
@@ -238,6 +239,11 @@ class Generation:
     def files(self) -> tuple[str, ...]:
         """Keys of all files that it needs, as far as they are there."""
         return tuple(key for name in FILES if (key := getattr(self, name)))
+
+    @property
+    def was_made_smaller(self) -> bool:
+        """Whether its model was loaded in less memory than usual: see ports.LoadInpainter."""
+        return self.device in IN_OWN_MEMORY and self.dtype == "bfloat16"
 
     @property
     def painted_part(self) -> Bounds | None:

@@ -13,6 +13,9 @@ from core.domain.errors import DeviceUnavailable
 DEAD_AFTER = timedelta(seconds=20)
 """Ten missed beats. Loading holds the interpreter for seconds at a time; half a minute later a restart is visible."""
 
+MEMORY_RAN_OUT = "WorkerKilled"
+"""The error_code of what is tried again in less memory, where there is a way to."""
+
 NO_SIGN_OF_LIFE = "The worker that painted this gave no sign of life any more."
 
 

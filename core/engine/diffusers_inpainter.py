@@ -36,10 +36,13 @@ CALL_VERSION = 2
 MAX_THREADS = 256
 
 
-def load(model: str, device: str, catalogue: Catalogue, settings: Settings) -> DiffusersInpainter:
+def load(
+    model: str, device: str, catalogue: Catalogue, settings: Settings, *, smaller: bool = False
+) -> DiffusersInpainter:
     """Load a model that is on this machine; nothing is ever downloaded here.
 
     model: key of the table, folder or hub id. device: "auto", or the key of a device.
+    smaller: see memory.fitting_dtype.
     Raises ModelNotDownloaded, UnsafeWeights, NotAnInpaintingModel, DamagedModel, DeviceUnavailable or OutOfMemory.
     """
     started = time.perf_counter()
@@ -53,7 +56,7 @@ def load(model: str, device: str, catalogue: Catalogue, settings: Settings) -> D
     sources = pipelines.sources(folder, catalogue, where.dtype)
     files = {name: file for source in sources for name, file in source.files.items()}
     parts, free = memory.of_parts(files, where.dtype), memory.free_on(where)
-    where = replace(where, dtype=memory.smaller_dtype(parts, where, family.half, free))
+    where = replace(where, dtype=memory.fitting_dtype(parts, where, family.half, free, smaller=smaller))
     with memory.translate_errors(where):
         pipe = pipelines.load(sources, where, safety_checker=settings.safety_checker)
         placement = pipelines.place(pipe, where, parts, settings.offload)

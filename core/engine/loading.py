@@ -28,7 +28,7 @@ def warm_up() -> None:
             log.exception("the engine's libraries cannot be imported")
 
 
-def load(model: str, device: str, catalogue: Catalogue, settings: Settings) -> Inpainter:
+def load(model: str, device: str, catalogue: Catalogue, settings: Settings, *, smaller: bool = False) -> Inpainter:
     """Load a model that is on this machine; nothing is ever downloaded here. Raises what the engine raises."""
     spec = catalogue.find(model)
     if spec.engine == "content-fill":
@@ -38,4 +38,4 @@ def load(model: str, device: str, catalogue: Catalogue, settings: Settings) -> I
     from core.engine import diffusers_inpainter
 
     with _importing:
-        return diffusers_inpainter.load(model, device, catalogue, settings)
+        return diffusers_inpainter.load(model, device, catalogue, settings, smaller=smaller)

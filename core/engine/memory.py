@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
-from core.domain.environment import Device
+from core.domain.environment import IN_OWN_MEMORY, Device
 from core.domain.errors import DamagedModel, OutOfMemory
 from core.memory import free_memory, trim
 
@@ -45,21 +45,28 @@ def of_parts(files: Mapping[str, Path], dtype: str) -> Mapping[str, int]:
     return parts
 
 
-def smaller_dtype(parts: Mapping[str, int], device: Device, half: str, free: int | None) -> str:
+def fitting_dtype(
+    parts: Mapping[str, int], device: Device, half: str, free: int | None, *, smaller: bool = False
+) -> str:
     """The dtype to load in. Where models lie in the machine's own memory, the whole precision if that fits, else the
     half that the family bears.
 
-    parts: their bytes in the device's dtype. free: bytes of memory, None where it cannot be told. Raises OutOfMemory.
+    parts: their bytes in the device's dtype. free: bytes of memory, None where it cannot be told. smaller: the half
+    also where the whole seems to fit. To leave more of a model off a card would not help then: what lies there takes
+    none of the machine's memory, and what is brought there as it is needed lies in it whole. Raises OutOfMemory.
     """
-    needed = sum(parts.values())
-    if device.key not in ("cpu", "mps") or free is None or needed <= free:
+    if device.key not in IN_OWN_MEMORY:
         return device.dtype
-    if half == "bfloat16":
+    needed, bears_half = sum(parts.values()), half == "bfloat16"
+    room = math.inf if free is None else free
+    if needed <= room and not (smaller and bears_half):
+        return device.dtype
+    if bears_half:
         needed //= 2
-        if needed <= free:
+        if needed <= room:
             return half
     raise OutOfMemory(
-        f"This model needs about {needed / 1e9:.1f} GB of memory, and {free / 1e9:.1f} GB are free. "
+        f"This model needs about {needed / 1e9:.1f} GB of memory, and {room / 1e9:.1f} GB are free. "
         "Choose a smaller model, or close other programs."
     )
 

@@ -17,15 +17,16 @@ class ModelCache:
         self._load = load
         self._loading = threading.Lock()
         self._key: tuple[str, str] | None = None
+        self._smaller = False
         self._inpainter: Inpainter | None = None
 
-    def __call__(self, model: str, device: str) -> Inpainter:
+    def __call__(self, model: str, device: str, *, smaller: bool = False) -> Inpainter:
         with self._loading:
-            if self._inpainter is None or self._key != (model, device):
+            if self._inpainter is None or (self._key, self._smaller) != ((model, device), smaller):
                 self._put_away()
-                self._key = model, device
+                self._key, self._smaller = (model, device), smaller
                 try:
-                    self._inpainter = self._load(model, device)
+                    self._inpainter = self._load(model, device, smaller=smaller)
                 finally:
                     if self._inpainter is None:
                         self._key = None

@@ -24,7 +24,7 @@ from core.domain.pixels.mask import Mask
 from core.domain.record import Record, part_name
 from core.domain.reproduction import Verification
 from core.domain.request import InpaintRequest, Plan
-from core.domain.worker import DEAD_AFTER
+from core.domain.worker import DEAD_AFTER, MEMORY_RAN_OUT
 from core.ports import ImageStore, Inpainter, LoadInpainter, StepReport
 from core.services.collector import store_again
 from core.services.painting import paint
@@ -173,7 +173,8 @@ class Worker:
 
     def _paint(self, generation: Generation, report: _Reporter, watch: Watch) -> tuple[Outcome, Image.Image]:
         on_step = watch.before(report)
-        plan, inpainter, load_s = self._prepare(self._placed(generation), watch)
+        smaller = generation.error_code == MEMORY_RAN_OUT
+        plan, inpainter, load_s = self._prepare(self._placed(generation), watch, smaller=smaller)
         on_step(StepReport(Phase.PREPARING))
         record = _record_of(plan, inpainter)
         report.is_known(inpainter, load_s, Record.of(record))
@@ -231,7 +232,7 @@ class Worker:
         self, verification: Verification, generation: Generation, watch: Watch
     ) -> tuple[Verification, Image.Image]:
         original = self.images.get(generation.result)
-        plan, inpainter, _ = self._prepare(generation, watch)
+        plan, inpainter, _ = self._prepare(generation, watch, smaller=generation.was_made_smaller)
         watch.loading()
         inpainter = self._at_its_revision(generation, inpainter)
         go_on = _GoOn(self, lambda: not self.verifications.is_claimed(verification.id, self.name))
@@ -261,15 +262,15 @@ class Worker:
 
     def _at_its_revision(self, generation: Generation, inpainter: Inpainter) -> Inpainter:
         """The model at the revision on record, if that one is on this machine; else as it is today."""
-        then = generation.record.model
+        then, smaller = generation.record.model, generation.was_made_smaller
         if not then.repository or then.revision in (None, inpainter.model.revision):
             return inpainter
         try:
-            return self.load_inpainter(f"{then.repository}@{then.revision}", generation.device)
+            return self.load_inpainter(f"{then.repository}@{then.revision}", generation.device, smaller=smaller)
         except StudioError as error:
             log.info("revision %s of %s cannot be loaded: %s", then.revision, then.repository, error)
             # The host may have put the other one away to make room.
-            return self.load_inpainter(generation.params.model, generation.device)
+            return self.load_inpainter(generation.params.model, generation.device, smaller=smaller)
 
     def _placed(self, generation: Generation) -> Generation:
         """On a device of this machine: who asked for it may not have known any."""
@@ -279,7 +280,7 @@ class Worker:
         self.insist(lambda: self.repo.place(generation.id, self.name, device))
         return replace(generation, device=device)
 
-    def _prepare(self, generation: Generation, watch: Watch) -> tuple[Plan, Inpainter, float]:
+    def _prepare(self, generation: Generation, watch: Watch, *, smaller: bool) -> tuple[Plan, Inpainter, float]:
         """What is to be painted, with what, and the seconds that loading took."""
         watch.loading()
         request = InpaintRequest(
@@ -288,7 +289,7 @@ class Worker:
             generation.params,
         )
         asked_at = time.perf_counter()
-        inpainter = self.load_inpainter(generation.params.model, generation.device)
+        inpainter = self.load_inpainter(generation.params.model, generation.device, smaller=smaller)
         load_s = time.perf_counter() - asked_at
         plan = Plan.of(request, inpainter.model.cell)
         watch.paints(max(crop.working.pixels for crop in (plan.crop, *plan.part_crops)), inpainter.model.native_px)

@@ -192,7 +192,7 @@ def test_a_worker_thought_dead_still_delivers_its_picture(studio, clock, inpaint
 
 def test_a_late_result_does_not_overwrite_the_one_of_the_worker_that_took_over(studio, clock, inpainter):
     [id] = studio.generations.submit(a_request())
-    other = replace(studio.worker, name="other", load_inpainter=lambda *_: type(inpainter)(revision="2"))
+    other = replace(studio.worker, name="other", load_inpainter=lambda *_, **more: type(inpainter)(revision="2"))
 
     def take_over() -> None:
         takes_for_dead(studio.worker.repo, clock)
@@ -209,7 +209,9 @@ def test_a_late_result_does_not_overwrite_the_one_of_the_worker_that_took_over(s
 def test_two_workers_never_paint_the_same_generation(studio, clock, inpainter):
     ids = studio.generations.submit(a_request(), count=20)
     painters = [type(inpainter)() for _ in range(4)]
-    workers = [replace(studio.worker, name=f"w{n}", load_inpainter=lambda *_, p=p: p) for n, p in enumerate(painters)]
+    workers = [
+        replace(studio.worker, name=f"w{n}", load_inpainter=lambda *_, p=p, **more: p) for n, p in enumerate(painters)
+    ]
 
     def work(worker: Worker) -> None:
         for id in ids:

@@ -19,7 +19,7 @@ class Loader:
         self.loaded: list[FakeInpainter] = []
         self.loads: list[tuple[str, str, int]] = []
 
-    def __call__(self, model: str, device: str) -> FakeInpainter:
+    def __call__(self, model: str, device: str, *, smaller: bool = False) -> FakeInpainter:
         self.loads.append((model, device, sum(not inpainter.closed for inpainter in self.loaded)))
         self.loaded.append(FakeInpainter(model, device))
         return self.loaded[-1]
@@ -45,6 +45,18 @@ def test_another_model_or_device_is_loaded_only_after_the_last_one_was_closed(ot
     assert [inpainter.closed for inpainter in load.loaded] == [1, 1, 0]
 
 
+def test_what_is_to_take_less_memory_is_loaded_again_and_so_is_what_may_take_more():
+    load = Loader()
+    models = ModelCache(load)
+
+    whole = models("a", "cpu")
+    small = models("a", "cpu", smaller=True)
+
+    assert models("a", "cpu", smaller=True) is small
+    assert models("a", "cpu") not in (whole, small)
+    assert [inpainter.closed for inpainter in load.loaded] == [1, 1, 0]
+
+
 def test_two_threads_that_ask_at_the_same_time_get_the_same_model():
     load, together = Loader(), threading.Barrier(2)
     models = ModelCache(load)
@@ -62,7 +74,7 @@ def test_two_threads_that_ask_at_the_same_time_get_the_same_model():
 
 def test_it_tells_what_it_holds_from_the_moment_that_it_is_loaded():
     seen = []
-    models = ModelCache(lambda *key: seen.append(models.loaded == key) or FakeInpainter(*key))
+    models = ModelCache(lambda *key, smaller: seen.append(models.loaded == key) or FakeInpainter(*key))
     before = models.loaded
 
     models("a", "cpu")
@@ -73,7 +85,7 @@ def test_it_tells_what_it_holds_from_the_moment_that_it_is_loaded():
 def test_after_a_model_that_cannot_be_loaded_nothing_is_held_and_the_next_one_is_loaded():
     answers = iter([ModelNotDownloaded(), FakeInpainter("a")])
 
-    def load(model: str, device: str) -> FakeInpainter:
+    def load(model: str, device: str, *, smaller: bool) -> FakeInpainter:
         answer = next(answers)
         if isinstance(answer, ModelNotDownloaded):
             raise answer

@@ -25,7 +25,7 @@ def painted(studio, dispatcher) -> str:
 def verified(studio, id: str, inpainter=None):
     worker = studio.worker
     if inpainter is not None:
-        worker = replace(worker, load_inpainter=lambda *_: inpainter)
+        worker = replace(worker, load_inpainter=lambda *_, **more: inpainter)
     [verification_id] = studio.reproductions.verify([id])
     worker.run(verification_id)
     return studio.reproductions.get(verification_id)
@@ -294,7 +294,7 @@ def hub_with(*revisions: FakeInpainter):
     """A loader that gives the newest one by its name, and each by its revision."""
     by_revision = {i.model.revision: i for i in revisions}
 
-    def load(model: str, device: str) -> FakeInpainter:
+    def load(model: str, device: str, *, smaller: bool) -> FakeInpainter:
         _, at, revision = model.partition("@")
         if at and revision not in by_revision:
             raise ModelNotDownloaded
@@ -305,7 +305,7 @@ def hub_with(*revisions: FakeInpainter):
 
 def made_with(studio, inpainter: FakeInpainter) -> str:
     [id] = studio.generations.submit(a_request(seed=3))
-    replace(studio.worker, load_inpainter=lambda *_: inpainter).run(id)
+    replace(studio.worker, load_inpainter=lambda *_, **more: inpainter).run(id)
     return id
 
 
