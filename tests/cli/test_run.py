@@ -357,9 +357,9 @@ def test_a_command_works_by_itself_as_soon_as_the_worker_gives_no_sign_of_life(
 
 
 def slowly(load):
-    def load_slowly(*args):
+    def load_slowly(*key, smaller: bool):
         time.sleep(0.3)
-        return load(*args)
+        return load(*key, smaller=smaller)
 
     return load_slowly
 
