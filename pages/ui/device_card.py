@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 import streamlit as st
 
 from core.bootstrap import Studio
@@ -54,5 +56,11 @@ def _worker(studio: Studio) -> None:
         worker = studio.workers.newest()
         if worker is None or not worker.is_alive(studio.workers.now()) or worker.memory_mb is None:
             return
-        loaded = f"{escaped(worker.model)} is loaded" if worker.model else "No model is loaded"
+        loaded = f"{escaped(_title(studio, worker.model))} is loaded" if worker.model else "No model is loaded"
         st.caption(f"{loaded}; the worker uses {worker.memory_mb:,.0f} MB of memory.")
+
+
+def _title(studio: Studio, key: str) -> str:
+    with suppress(StudioError):
+        return studio.models.find(key).title
+    return key

@@ -85,7 +85,7 @@ def test_it_tells_what_the_worker_holds(home, studio, clock):
     words = words_on(home())
     studio.presence.end()
 
-    assert "pocket\\-inpaint is loaded; the worker uses 541 MB of memory." in words
+    assert "Pocket is loaded; the worker uses 541 MB of memory." in words
     assert "the worker uses" not in words_on(home())
 
 
