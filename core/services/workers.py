@@ -58,12 +58,15 @@ class Workers:
         return () if machine is None else machine.devices
 
     def resolve(self, wish: str) -> str:
-        """The key of the device that a wish means, or the wish itself as long as no worker has told of devices.
+        """The key of the device that a wish means, or the wish itself as long as no worker is there that tells.
 
-        Then the worker resolves it when it begins. Raises DeviceUnavailable.
+        Then the worker resolves it when it begins: what an earlier one told may have been another machine. Raises
+        DeviceUnavailable.
         """
-        machine = self.machine()
-        return wish if machine is None else machine.device(wish)
+        teller = self.repo.newest(that_tells=True)
+        if teller is None or teller.machine is None or not teller.is_alive(self.now()):
+            return wish
+        return teller.machine.device(wish)
 
     def environment(self, device: Device) -> Environment:
         machine = self.machine() or MachineFacts()

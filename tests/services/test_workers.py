@@ -74,12 +74,12 @@ def test_a_worker_that_has_ended_still_tells_of_the_machine_until_another_one_do
     after = replace(studio.presence, name="the next one", pid=worker.pid + 1)
     after.begin()
 
-    told_by_the_first = list(dashboard.machine.devices())
+    told_by_the_first, wish = list(dashboard.machine.devices()), dashboard.machine.device()
     newest = dashboard.workers.newest()
     replace(after, machine=a_machine(CPU)).tell()
     after.end()
 
-    assert (told_by_the_first, newest.name) == ([CUDA, CPU], "the next one")
+    assert (told_by_the_first, wish, newest.name) == ([CUDA, CPU], AUTOMATIC, "the next one")
     assert list(dashboard.machine.devices()) == [CPU]
 
 
@@ -114,7 +114,7 @@ def test_a_worker_without_a_sign_of_life_is_not_there_also_when_the_clock_was_pu
 
 def test_its_row_is_kept_up_to_date_and_tells_what_is_loaded(studio, dashboard, monkeypatch, clock):
     monkeypatch.setattr(workers, "BEAT_EVERY_S", 0.01)
-    models = ModelCache(FakeInpainter)
+    models = ModelCache(FakeLoader())
     presence = replace(studio.presence, models=models, memory_mb=lambda: 541.0)
     presence.begin()
     models("pocket-inpaint", "cpu")
@@ -133,7 +133,7 @@ def test_its_row_is_kept_up_to_date_and_tells_what_is_loaded(studio, dashboard, 
 
 def test_a_model_is_closed_when_that_was_asked_for_and_nothing_that_waits_needs_it(studio, dashboard, clock):
     inpainter = FakeInpainter()
-    presence = replace(studio.presence, models=ModelCache(lambda *_: inpainter))
+    presence = replace(studio.presence, models=ModelCache(lambda *_, **__: inpainter))
     presence.repo.begin(presence.name, presence.host, presence.pid, clock())
     presence.models("pocket-inpaint", "cpu")
     presence.repo.beat(presence.name, clock(), "pocket-inpaint", "cpu", 541.0)
