@@ -114,7 +114,7 @@ def _turn_to(cursor: Cursor | None) -> None:
     st.rerun()
 
 
-@st.fragment(run_every="1s")
+@st.fragment(run_every=1.0)
 def _watch(studio: Studio, filter: GalleryFilter, cursor: Cursor | None, shown: GallerySlice) -> None:
     """While something is waiting, being painted or verified: how far it is, and a new page when one has ended."""
     with shown_errors():

@@ -21,7 +21,7 @@ def device_card(studio: Studio) -> None:
     _model(studio)
 
 
-@st.fragment(run_every="1s")
+@st.fragment(run_every=1.0)
 def _wait(studio: Studio) -> None:
     with shown_errors():
         if studio.machine.devices():

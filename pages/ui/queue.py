@@ -25,7 +25,7 @@ PROMPT_SHOWN = 120
 PROMPT_HEARD = 40
 
 
-@st.fragment(run_every="1s")
+@st.fragment(run_every=1.0)
 def queue_view(studio: Studio) -> None:
     with shown_errors():
         view = studio.queue.view(SHOWN)

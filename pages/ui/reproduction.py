@@ -102,7 +102,7 @@ def _verify_all(studio: Studio, scope: VerifyScope, here: Sequence[Mapping[str, 
     st.toast(f"{len(queued):,} queued to be verified.{waiting}", icon=":material/fact_check:")
 
 
-@st.fragment(run_every="1s")
+@st.fragment(run_every=1.0)
 def _wait(studio: Studio) -> None:
     with shown_errors():
         if studio.machine.environments():
@@ -129,7 +129,7 @@ def _progress(studio: Studio) -> None:
         _going_on(studio)
 
 
-@st.fragment(run_every="1s")
+@st.fragment(run_every=1.0)
 def _going_on(studio: Studio) -> None:
     with shown_errors():
         if not batch_progress(studio):

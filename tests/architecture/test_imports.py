@@ -35,6 +35,13 @@ def test_no_file_of_tests_loads_torch_before_one_of_its_tests_runs():
     assert found == []
 
 
+def test_fragments_that_run_again_count_in_seconds():
+    """Streamlit imports pandas and pyarrow, 65 MB, to read an interval like "1s"."""
+    found = [str(file) for file in (ROOT / "pages").rglob("*.py") if re.search(r"run_every=[\"']", file.read_text())]
+
+    assert found == []
+
+
 def test_imports_keep_to_the_contracts():
     pytest.importorskip("importlinter")
     run = subprocess.run(

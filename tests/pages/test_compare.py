@@ -83,11 +83,11 @@ def test_two_results_lie_on_top_of_each_other_with_a_divider_between_them(studio
 
     page = compared(left, right)
 
-    assert (slider.data["left"]["alt"], slider.data["right"]["alt"]) == (
+    assert (slider.data["layers"][0]["alt"], slider.data["layers"][1]["alt"]) == (
         "Left: “a cat”, seed 1",
         "Right: “a dog”, seed 2",
     )
-    assert slider.data["left"]["address"] != slider.data["right"]["address"]
+    assert slider.data["layers"][0]["address"] != slider.data["layers"][1]["address"]
     assert (slider.data["width"], slider.data["height"]) == (96, 64)
     assert not page.error
 
@@ -148,7 +148,7 @@ def test_the_same_one_twice_is_its_result_beside_its_original(studio, dispatcher
 
     compared(id, id)
 
-    assert (slider.data["left"]["title"], slider.data["right"]["title"]) == ("Before", "After")
+    assert (slider.data["layers"][0]["title"], slider.data["layers"][1]["title"]) == ("Before", "After")
 
 
 @pytest.mark.slow_but_first

@@ -109,11 +109,14 @@ def test_the_chain_can_be_stepped_through(card, tree, slider, chain):
 
 def test_any_two_pictures_of_the_chain_are_laid_on_top_of_each_other(card, tree, slider, chain):
     page = card(chain[2])
-    assert (slider.data["left"]["title"], slider.data["right"]["title"]) == ("Start", "Step 3")
+    assert (slider.data["layers"][0]["title"], slider.data["layers"][1]["title"]) == ("Start", "Step 3")
 
     page.select_slider[0].set_value(("Step 1", "Step 2")).run()
 
-    assert (slider.data["left"]["alt"], slider.data["right"]["alt"]) == ("Step 1: a first *one*", "Step 2: step 1")
+    assert (slider.data["layers"][0]["alt"], slider.data["layers"][1]["alt"]) == (
+        "Step 1: a first *one*",
+        "Step 2: step 1",
+    )
 
 
 def test_the_whole_chain_is_replayed_with_one_click_and_is_exact(card, tree, slider, studio, chain):

@@ -79,7 +79,7 @@ _COLOURS: dict[Status, BadgeColour] = {
 }
 
 
-@st.fragment(run_every="500ms")
+@st.fragment(run_every=0.5)
 def _live(studio: Studio, id: str) -> None:
     with shown_errors():
         progress = studio.generations.progress(id)

@@ -183,7 +183,7 @@ def _replay(studio: Studio, id: str) -> None:
     studio.replays.start(id, session=state.person())
 
 
-@st.fragment(run_every="1s")
+@st.fragment(run_every=1.0)
 def _going_on(studio: Studio, replay_id: str) -> None:
     with shown_errors():
         replay = studio.replays.get(replay_id)

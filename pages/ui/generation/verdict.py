@@ -75,7 +75,7 @@ def verdict_panel(studio: Studio, generation: Generation) -> None:
         _found(studio, generation, newest, newest.reproduction)
 
 
-@st.fragment(run_every="500ms")
+@st.fragment(run_every=0.5)
 def _waiting(studio: Studio, id: str, painted_s: float | None) -> None:
     with shown_errors():
         verification = studio.reproductions.get(id)

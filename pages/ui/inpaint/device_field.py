@@ -57,7 +57,7 @@ def _choice(best: str, devices: Sequence[Device], id: str, kept: str) -> None:
     )
 
 
-@st.fragment(run_every="1s")
+@st.fragment(run_every=1.0)
 def _wait(studio: Studio) -> None:
     with shown_errors():
         if studio.machine.devices():

@@ -55,7 +55,7 @@ def _finished(generations: Sequence[Generation]) -> int:
 
 
 # Drawn only while something is active: the timer stops with the run that no longer draws it.
-@st.fragment(run_every="500ms")
+@st.fragment(run_every=0.5)
 def _watch(studio: Studio, ids: tuple[str, ...], finished: int, under_way: UnderWay) -> None:
     with shown_errors():
         all_progress = {id: studio.generations.progress(id) for id in ids}

@@ -11,6 +11,10 @@ if TYPE_CHECKING:
     from streamlit.components.v2.types import ComponentRenderer
 
 
+# What they are given is a dict of tuples and plain values: to see whether a list or a dict in it is a table, Streamlit
+# imports pandas and pyarrow, 65 MB.
+
+
 def component(name: str, folder: Path) -> ComponentRenderer:
     """Register component.html, component.css and component.js of this folder. name: unique in the application."""
     html, css, js = ((folder / f"component.{kind}").read_text("utf-8") for kind in ("html", "css", "js"))

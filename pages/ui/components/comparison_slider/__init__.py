@@ -23,7 +23,7 @@ class Layer:
 
 def comparison_slider(left: Layer, right: Layer, size: Size, *, key: str, at: float = 0.5) -> None:
     """size: of the pictures, which are of one size; only its shape counts. at: where the divider is first, 0 to 1."""
-    data = {"left": asdict(left), "right": asdict(right), "width": size.width, "height": size.height, "at": 100 * at}
+    data = {"layers": (asdict(left), asdict(right)), "width": size.width, "height": size.height, "at": 100 * at}
     _component(key=key, data=data)
 
 

@@ -21,11 +21,14 @@ function makeSlider(root) {
     frame.style.aspectRatio = data.width + " / " + data.height
     // No taller than a screen leaves room for.
     frame.style.maxWidth = "calc(62vh * " + data.width / data.height + ")"
-    for (const side of ["left", "right"]) {
-      titles[side] = data[side].title
-      names[side].textContent = data[side].title
-      images[side].alt = data[side].alt
-      if (images[side].getAttribute("src") !== data[side].address) images[side].src = data[side].address
+    for (const [side, layer] of [
+      ["left", data.layers[0]],
+      ["right", data.layers[1]],
+    ]) {
+      titles[side] = layer.title
+      names[side].textContent = layer.title
+      images[side].alt = layer.alt
+      if (images[side].getAttribute("src") !== layer.address) images[side].src = layer.address
     }
     handle.setAttribute("aria-label", "Divider: " + titles.left + " on its left, " + titles.right + " on its right")
     if (at === null || first !== data.at) at = first = data.at

@@ -28,7 +28,7 @@ class TreeRow:
 
 def family_tree(rows: Sequence[TreeRow], *, key: str) -> str | None:
     """The id of the one that was just clicked."""
-    given = _component(key=key, data={"rows": [asdict(row) for row in rows]}, on_open_change=lambda: None)
+    given = _component(key=key, data={"rows": tuple(asdict(row) for row in rows)}, on_open_change=lambda: None)
     opened = given.get("open")
     return opened if opened in {row.id for row in rows} else None
 

@@ -60,7 +60,7 @@ def gallery_grid(
     tiles = [tile_of(gallery, generation, f"{key}.{n}") for n, generation in enumerate(generations)]
     given = _component(
         key=key,
-        data={"tiles": [asdict(tile) for tile in tiles], "selectable": selectable},
+        data={"tiles": tuple(asdict(tile) for tile in tiles), "selectable": selectable},
         on_selected_change=lambda: None,
         on_open_change=lambda: None,
     )
