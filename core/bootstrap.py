@@ -147,7 +147,7 @@ def build_studio(
     repo, files, images = GenerationRepo(database), FileRepo(database), LocalImageStore(settings.images, now)
     verifications, queue = VerificationRepo(database), QueueRepo(database)
     families, replays = Families(FamilyRepo(database)), ReplayRepo(database)
-    workers = Workers(WorkerRepo(database), now)
+    workers = Workers(WorkerRepo(database), repo, verifications, host_name(), now)
     here = _machine_here(settings, resolve_device)
     machine = _machine_for(engine, here, workers)
     replay_steps = ReplaySteps(replays, repo, images, now, new_id)

@@ -10,6 +10,9 @@ from typing import Any
 from core.domain.environment import AUTOMATIC, Device, Environment
 from core.domain.errors import DeviceUnavailable
 
+KILLED = 9
+"""SIGKILL, which Windows has no name for: by this signal Linux ends what uses too much memory."""
+
 DEAD_AFTER = timedelta(seconds=20)
 """Ten missed beats. Loading holds the interpreter for seconds at a time; half a minute later a restart is visible."""
 
@@ -17,6 +20,15 @@ MEMORY_RAN_OUT = "WorkerKilled"
 """The error_code of what is tried again in less memory, where there is a way to."""
 
 NO_SIGN_OF_LIFE = "The worker that painted this gave no sign of life any more."
+
+
+def reason_of_death(code: int) -> str:
+    """In words. code: of a process that has ended; a negative one is the number of the signal that has ended it."""
+    if code == -KILLED:
+        return f"The worker was ended by the system (signal {KILLED}), most likely because memory ran out."
+    if code < 0:
+        return f"The worker crashed (signal {-code})."
+    return f"The worker ended unexpectedly (exit code {code})."
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,11 +12,13 @@ from functools import partial
 
 from core.domain.environment import Device, Environment
 from core.domain.errors import StudioError
-from core.domain.worker import MachineFacts, WorkerState
+from core.domain.worker import MachineFacts, WorkerState, reason_of_death
 from core.last_resort import told
 from core.services.machine import Machine
 from core.services.model_cache import ModelCache
 from core.services.patience import Forgiving
+from db.generations import GenerationRepo
+from db.verifications import VerificationRepo
 from db.workers import WorkerRepo
 
 log = logging.getLogger(__name__)
@@ -29,6 +31,9 @@ class Workers:
     """What they tell, for pages and commands. Of several, the one that began last speaks."""
 
     repo: WorkerRepo
+    generations: GenerationRepo
+    verifications: VerificationRepo
+    host: str
     now: Callable[[], datetime]
 
     def newest(self) -> WorkerState | None:
@@ -71,6 +76,17 @@ class Workers:
     def environment(self, device: Device) -> Environment:
         machine = self.machine() or MachineFacts()
         return dict(zip(machine.devices, machine.environments, strict=True))[device]
+
+    def died(self, pid: int, code: int) -> None:
+        """The worker that was this process here has ended with this exit code: what it held waits again, or fails.
+
+        Whoever has started it knows at once; everybody else finds out when it gives no sign of life.
+        """
+        reason, now = reason_of_death(code), self.now()
+        for name in self.repo.names_of(self.host, pid):
+            self.generations.requeue_dead(name, reason, now)
+            self.verifications.requeue_dead(name, reason, now)
+            self.repo.end(name, now)
 
     def ask_to_close(self, model: str, device: str) -> None:
         """As soon as nothing that waits needs this model, its memory is given back."""

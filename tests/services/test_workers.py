@@ -178,3 +178,24 @@ def test_rows_of_workers_that_ended_long_ago_are_cleared_away(studio, worker, cl
     assert studio.workers.newest().name == "tomorrow's"
     assert studio.presence.repo.names_of("here", 4) == ["tomorrow's"]
     assert studio.presence.repo.names_of(worker.host, worker.pid) == []
+
+
+@pytest.mark.parametrize(
+    ("code", "reason"),
+    [(-9, "ended by the system (signal 9), most likely because memory ran out"), (-11, "crashed"), (1, "exit code 1")],
+)
+def test_what_a_worker_held_that_has_died_waits_again_at_once_and_says_why(dashboard, worker, clock, code, reason):
+    worker.tell()
+    painted, waiting = dashboard.generations.submit(a_request(), count=2)
+    dashboard.worker.repo.claim(painted, worker.name, clock())
+    assert dashboard.workers.is_there()
+
+    dashboard.workers.died(worker.pid + 1, code)
+    assert dashboard.gallery.get(painted).status is Status.RUNNING
+    dashboard.workers.died(worker.pid, code)
+
+    assert dashboard.gallery.get(painted).status is Status.QUEUED
+    assert reason in dashboard.gallery.get(painted).error
+    assert dashboard.gallery.get(waiting).error is None
+    assert not dashboard.workers.is_there()
+    assert dashboard.workers.devices() == (CUDA, CPU)

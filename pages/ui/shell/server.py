@@ -63,4 +63,7 @@ async def lifespan(app: object) -> AsyncIterator[None]:
 
 
 def _on_death(pid: int, code: int) -> None:
-    pass
+    # The studio needs far more than a server that nobody has visited.
+    from pages.ui.shell.resources import studio
+
+    studio().workers.died(pid, code)
