@@ -99,7 +99,7 @@ def test_what_waits_is_painted_from_the_start_without_a_visit_and_sigterm_leaves
         until(lambda: not workers(data), ENDS_WITHIN_S)
 
     assert time.monotonic() - started < ENDS_WITHIN_S
-    assert studio.gallery.get(done).record.model.key == "pocket-inpaint"
+    assert studio.gallery.get(done).record.model.raw["key"] == "pocket-inpaint"
     assert studio.gallery.get(longer).status is Status.QUEUED
 
 
@@ -113,10 +113,7 @@ def test_two_dashboards_share_a_worker_and_the_second_replaces_it_when_the_first
             assert workers(data) == [shared]
 
             first.kill()
-            until(lambda: workers(data) not in ([], [shared]))
-
-            [successor] = workers(data)
-            assert successor != shared
+            until(lambda: len(found := workers(data)) == 1 and found != [shared])
             until(lambda: studio.gallery.get(id).status is Status.SUCCEEDED)
 
 
@@ -124,7 +121,7 @@ def test_a_browser_that_clears_the_cache_makes_no_second_worker_and_costs_no_pic
     with running_dashboard(data) as (address, _):
         until(studio.workers.is_there)
         [worker] = workers(data)
-        ids = studio.generations.submit(a_request(num_inference_steps=MANY_STEPS), count=3)
+        ids = studio.generations.submit(a_request(num_inference_steps=50), count=3)
         until_painting(studio, ids[0])
 
         visits = asyncio.run(_clear_and_visit(address, times=12))
