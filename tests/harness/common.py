@@ -218,3 +218,13 @@ def in_short(error: BaseException) -> str:
 def chances(*parts: object) -> random.Random:
     """The same parts draw the same, in every process."""
     return random.Random(":".join(str(part) for part in parts))
+
+
+@contextmanager
+def child(action: Action) -> Iterator[Child]:
+    child = Child(action)
+    try:
+        yield child
+    except BaseException:
+        child.kill()
+        raise

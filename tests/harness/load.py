@@ -21,31 +21,25 @@ import signal
 import statistics
 import sys
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import AsyncExitStack, contextmanager, suppress
-from dataclasses import asdict, dataclass, field
+from collections.abc import Sequence
+from contextlib import AsyncExitStack, suppress
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from functools import partial
-from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import psutil
 
-from core.bootstrap import Studio, build_studio
-from core.dispatch.none import NoDispatcher
 from core.domain.errors import StudioError
-from core.domain.generation import Generation, Origin, Status
-from core.domain.params import InpaintParams
-from core.domain.pixels.mask import Mask
-from core.ports import Inpainter
-from core.settings import Settings
-from tests.browser.artist import PHOTO, running_dashboard
-from tests.harness.common import Action, Child, Say, Tally, chances, in_child, keep, main, work_folder
+from core.domain.generation import Generation, Status
+from tests.browser.artist import running_dashboard
+from tests.harness.artists import open_studio, prepared, submit, wait_for_all
+from tests.harness.common import Child, Say, Tally, chances, child, keep, main, work_folder
+from tests.harness.processes import Memory, all_ended
 from tests.harness.sessions import Artist, Session, session
 
-POCKET = "pocket-inpaint"
 FIRST_PICTURE_S = 300.0
 """Until the first picture is there: the libraries and the model are loaded before, on a machine that may be busy."""
 
@@ -61,8 +55,8 @@ def run(tally: Tally, options: argparse.Namespace) -> None:
     tally.words["load_at_start"] = f"{os.getloadavg()[0]:.1f}"
     with work_folder("load") as work:
         data = work / "data"
-        artists = _prepared(data, options.sessions, options.seed)
-        with _all_ended(data), _child(partial(_first, data=data, artist=artists[0], seed=options.seed)) as first:
+        artists = prepared(data, options.sessions, options.seed)
+        with all_ended(data), child(partial(_first, data=data, artist=artists[0], seed=options.seed)) as first:
             first.until(FIRST_PICTURE_S, SUBMITTED)
             _use(tally, options, data, artists, first)
         if tally.failed:
@@ -79,9 +73,9 @@ def _use(tally: Tally, options: argparse.Namespace, data: Path, artists: Sequenc
         asyncio.run(_everything_once(address, artists[0]))
         paint = partial(_paint, data=data, artists=artists, waiting=options.waiting, count=options.count)
         alone_s = min(options.seconds, options.alone)
-        with _child(partial(paint, seconds=alone_s, seed=options.seed)) as painter:
+        with child(partial(paint, seconds=alone_s, seed=options.seed)) as painter:
             alone = _painted(memory, painter)
-        with _child(partial(paint, seconds=options.seconds, seed=options.seed + options.count)) as painter:
+        with child(partial(paint, seconds=options.seconds, seed=options.seed + options.count)) as painter:
             painter.until(FIRST_PICTURE_S, PAINTING)
             memory.browsing.clear()
             sessions = asyncio.run(_browse(address, artists, options, memory))
@@ -94,52 +88,13 @@ def _use(tally: Tally, options: argparse.Namespace, data: Path, artists: Sequenc
 
 def _first(say: Say, data: Path, artist: Artist, seed: int) -> None:
     """Submit one before anything runs, and tell when it is there. The clock is the machine's."""
-    studio = _open(data)
-    id = _submit(studio, artist, seed)
+    studio = open_studio(data)
+    id = submit(studio, artist, seed)
     say(**{SUBMITTED: id})
     while studio.generations.is_active(id):
         time.sleep(0.05)
     if studio.gallery.get(id).status is Status.SUCCEEDED:
         say(**{PAINTED: time.monotonic()})
-
-
-def _prepared(data: Path, count: int, seed: int) -> list[Artist]:
-    """A draft for each, with a picture and a mask."""
-    data.mkdir()
-    said = in_child(partial(_prepare, data=data, count=count, seed=seed))
-    return [Artist(*line["artist"]) for line in said if "artist" in line]
-
-
-def _prepare(say: Say, data: Path, count: int, seed: int) -> None:
-    studio = _open(data)
-    picture = studio.pictures.read(PHOTO.read_bytes())
-    pixels = np.zeros(picture.image.size[::-1], np.uint8)
-    height, width = pixels.shape
-    pixels[height // 3 : height // 2, width // 3 : width // 2] = 255
-    mask = studio.generations.images.put(Mask(pixels).to_image())
-    chance = chances("load", seed)
-    for _ in range(count):
-        id = studio.drafts.start()
-        draft = studio.drafts.get(id)
-        assert draft is not None
-        opened = studio.drafts.open_picture(draft, picture, PHOTO.name)
-        params = {**opened.params, **studio.recommendations.for_model(POCKET), "model": POCKET, "prompt": "clouds"}
-        studio.drafts.save(id, opened.changed(base_mask=mask, params=params))
-        say(artist=(f"{chance.getrandbits(64):016x}", id))
-
-
-def _open(data: Path) -> Studio:
-    """What submits and looks, and leaves the painting to the dashboard."""
-    return build_studio(
-        Settings(data=data, model=POCKET, _env_file=None),
-        _no_model,
-        dispatcher=lambda worker: NoDispatcher(),
-        resolve_device=lambda wish: "cpu",
-    )
-
-
-def _no_model(model: str, device: str) -> Inpainter:
-    raise AssertionError("only the dashboard paints")
 
 
 def _paint(
@@ -149,9 +104,9 @@ def _paint(
 
     It begins when the first picture is there, so that loading the model does not count.
     """
-    studio = _open(data)
-    ids = [_submit(studio, artists[0], seed)]
-    _wait_for_all(studio, FIRST_PICTURE_S)
+    studio = open_studio(data)
+    ids = [submit(studio, artists[0], seed)]
+    wait_for_all(studio, FIRST_PICTURE_S)
     say(**{PAINTING: True})
     ends = time.monotonic() + seconds
     # A flood: one artist is greedy, and asks for half of all before anybody else does.
@@ -161,10 +116,10 @@ def _paint(
         for _ in range(missing):
             whose = artists[0] if len(ids) < greedy else artists[len(ids) % len(artists)]
             with suppress(StudioError):
-                ids.append(_submit(studio, whose, seed + len(ids)))
+                ids.append(submit(studio, whose, seed + len(ids)))
         time.sleep(0.2)
     ended_at = datetime.now(UTC)
-    _wait_for_all(studio, STUCK_S)
+    wait_for_all(studio, STUCK_S)
     rows = [studio.gallery.get(id) for id in ids]
     painted = Painted(
         len(rows),
@@ -174,31 +129,6 @@ def _paint(
         [f"{row.id} is {row.status}: {row.error}" for row in rows if row.status is not Status.SUCCEEDED],
     )
     say(**{PAINTED: asdict(painted)})
-
-
-def _submit(studio: Studio, artist: Artist, seed: int) -> str:
-    """What Generate does on the page."""
-    draft = studio.drafts.get(artist.draft)
-    assert draft is not None
-    known = InpaintParams.model_fields
-    params = InpaintParams(**{name: value for name, value in draft.params.items() if name in known})
-    request = studio.generations.stored(draft.picture, str(draft.base_mask), params.changed(seed=seed))
-    [id] = studio.generations.submit(request, origin=Origin(session=artist.person, source_name=draft.source_name))
-    studio.drafts.save(artist.draft, draft.changed(generations=(id,)))
-    return id
-
-
-def _wait_for_all(studio: Studio, stuck_s: float) -> None:
-    """Until none waits and none is being painted, or none has come for so long."""
-    before, changed = -1, time.monotonic()
-    while time.monotonic() - changed < stuck_s:
-        view = studio.queue.view(limit=0)
-        left = len(view.running) + view.waiting_count
-        if not left:
-            return
-        if left != before:
-            before, changed = left, time.monotonic()
-        time.sleep(0.2)
 
 
 def _seconds_each(rows: Sequence[Generation], ended_at: datetime) -> list[float]:
@@ -234,16 +164,6 @@ class Painted:
     @property
     def median_s(self) -> float | None:
         return statistics.median(self.seconds_each) if self.seconds_each else None
-
-
-@contextmanager
-def _child(action: Action) -> Iterator[Child]:
-    child = Child(action)
-    try:
-        yield child
-    except BaseException:
-        child.kill()
-        raise
 
 
 def _painted(memory: Memory, child: Child) -> Painted:
@@ -284,55 +204,6 @@ async def _watch(memory: Memory) -> None:
     while True:
         memory.look()
         await asyncio.sleep(LOOK_EVERY_S)
-
-
-@dataclass
-class Memory:
-    """The most that was seen. [bytes]"""
-
-    dashboard: psutil.Process
-    data: Path
-    of_dashboard: int = 0
-    of_workers: int = 0
-    workers: int = 0
-    """How many at one time."""
-    browsing: list[tuple[int, int]] = field(default_factory=list)
-    """What each look saw: of the dashboard, of the workers."""
-
-    def look(self) -> None:
-        size, sizes = 0, []
-        with suppress(psutil.Error):
-            size = self.dashboard.memory_info().rss
-        for worker in _workers(self.data):
-            with suppress(psutil.Error):
-                sizes.append(worker.memory_info().rss)
-        self.of_dashboard, self.of_workers = max(self.of_dashboard, size), max(self.of_workers, sum(sizes))
-        self.browsing.append((size, sum(sizes)))
-        self.workers = max(self.workers, len(sizes))
-
-
-def _workers(data: Path) -> Iterator[psutil.Process]:
-    """The processes "core worker" on this folder, whoever has started them."""
-    for process in psutil.process_iter():
-        with suppress(psutil.Error):
-            is_worker = ("core", "worker") in pairwise(process.cmdline())
-            if is_worker and process.environ().get("INPAINT_STUDIO_DATA") == str(data):
-                yield process
-
-
-@contextmanager
-def _all_ended(data: Path) -> Iterator[None]:
-    """A worker may outlive its dashboard; not this program."""
-    try:
-        yield
-    finally:
-        left = list(_workers(data))
-        for process in left:
-            with suppress(psutil.Error):
-                process.terminate()
-        for process in psutil.wait_procs(left, timeout=10)[1]:
-            with suppress(psutil.Error):
-                process.kill()
 
 
 def _tell(tally: Tally, sessions: Sequence[Session], alone: Painted, busy: Painted) -> None:
