@@ -158,7 +158,7 @@ class ModelCatalogue(Protocol):
     def listed(self) -> Sequence[ModelSpec]: ...
 
     def find(self, key: str) -> ModelSpec:
-        """A row of the table, a local folder, or a hub id. Raises UnknownModel."""
+        """A row of the table, a local file or folder, or a hub id. Raises UnknownModel."""
 
     def is_ready(self, key: str) -> bool:
         """Whether it can be loaded without any download."""

@@ -44,7 +44,9 @@ class Settings(BaseSettings):
         description="What of a model lies on a card: auto, whole, model (the part at work) or sequential (the layer).",
     )
     threads: int | None = Field(None, ge=1, le=256, description="CPU threads of the model; default: one per core.")
-    model: str = Field("pocket-inpaint", description="The model that is chosen at first: a key, folder or hub id.")
+    model: str = Field(
+        "pocket-inpaint", description="The model that is chosen at first: a key, file, folder or hub id."
+    )
     max_megapixels: float = Field(100, gt=0, le=500, description="Larger uploads are refused.")
     safety_checker: bool = Field(True, description="Use the model's safety checker where it has one.")
     preview: bool = Field(True, description="Show the picture while it is made.")

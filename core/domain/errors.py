@@ -62,7 +62,7 @@ class SizeMismatch(InvalidMask):
 
 
 class UnknownModel(InvalidInput):
-    """There is no such model. Choose one from the list, a local folder, or a hub id such as owner/name."""
+    """There is no such model. Choose one from the list, a local file or folder, or a hub id such as owner/name."""
 
 
 class DeviceUnavailable(InvalidInput):

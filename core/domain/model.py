@@ -13,7 +13,9 @@ class ModelSpec:
 
     key: what params and rows name. repository: a hub id, or None for a local folder. revision: branch, tag or commit.
     native_px: the size it was trained at. download_gb, memory_gb: rough, to plan with; None where not known.
-    recommended: values of InpaintParams that suit it. unused: names of InpaintParams that have no effect with it.
+    file: a checkpoint in one file; folder then holds what the file does not contain. predicts: what the model of such a
+    file predicts, as diffusers' schedulers name it. recommended: values of InpaintParams that suit it. unused: names of
+    InpaintParams that have no effect with it.
     engine: what runs it, a key of core.engine.loading.
     """
 
@@ -23,6 +25,8 @@ class ModelSpec:
     native_px: int
     repository: str | None = None
     folder: str | None = None
+    file: str | None = None
+    predicts: str | None = None
     revision: str = "main"
     licence: str = "see the model's page"
     licence_url: str | None = None

@@ -328,7 +328,7 @@ class InpaintParams(BaseModel):
     """Frozen and checked at construction; raises InvalidParams with one sentence that names every wrong field.
 
     strength: 0..1. seed: 0..2**32-1, always concrete. size: px, a multiple of 8. mask_grow_px, mask_feather_px and
-    crop_padding_px count pixels of the picture. model: a key of the model table, a hub id or a folder.
+    crop_padding_px count pixels of the picture. model: a key of the model table, a hub id, a folder or a file.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, validate_default=True)

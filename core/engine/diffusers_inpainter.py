@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -13,14 +14,15 @@ from PIL import Image
 from core.domain.environment import Device
 from core.domain.errors import InvalidParams, ResultWithheld
 from core.domain.generation import Phase
-from core.domain.model import LoadedModel
+from core.domain.model import LoadedModel, ModelSpec
 from core.domain.params import MODEL_DEFAULT, SCHEDULERS
 from core.domain.request import WorkingRequest
 from core.engine import device as devices
 from core.engine import families, memory, pipelines
 from core.engine.families import Family
 from core.engine.models import fingerprint
-from core.engine.models.catalogue import Catalogue, native_size, read_index
+from core.engine.models.catalogue import Catalogue, native_size
+from core.engine.models.integrity import read_index
 from core.engine.models.weights import SAFETY_CHECKER
 from core.engine.one_caller import OneCaller
 from core.engine.quiet import quiet_libraries
@@ -41,7 +43,7 @@ def load(
 ) -> DiffusersInpainter:
     """Load a model that is on this machine; nothing is ever downloaded here.
 
-    model: key of the table, folder or hub id. device: "auto", or the key of a device.
+    model: key of the table, file, folder or hub id. device: "auto", or the key of a device.
     smaller: see memory.fitting_dtype.
     Raises ModelNotDownloaded, UnsafeWeights, NotAnInpaintingModel, DamagedModel, DeviceUnavailable or OutOfMemory.
     """
@@ -53,9 +55,10 @@ def load(
     family = families.of(read_index(folder))
     family.check()
     where = replace(where, dtype=family.dtype(where.dtype))
-    sources = pipelines.sources(folder, catalogue, where.dtype)
+    sources = pipelines.sources(spec, folder, catalogue, where.dtype)
     files = {name: file for source in sources for name, file in source.files.items()}
-    parts, free = memory.of_parts(files, where.dtype), memory.free_on(where)
+    parts = {name: size for source in sources for name, size in source.parts(where.dtype).items()}
+    free = memory.free_on(where)
     where = replace(where, dtype=memory.fitting_dtype(parts, where, family.half, free, smaller=smaller))
     with memory.translate_errors(where):
         pipe = pipelines.load(sources, where, safety_checker=settings.safety_checker)
@@ -64,16 +67,16 @@ def load(
     loaded = LoadedModel(
         key=model,
         repository=spec.repository,
-        revision=folder.name if spec.repository else fingerprint.of_all(hashes),
+        revision=_revision(spec, folder, hashes),
         device=where.key,
         dtype=where.dtype,
         cell=pipe.vae_scale_factor * family.patch,
-        native_px=native_size(folder),
+        native_px=spec.native_px if spec.file else native_size(folder),
         load_s=round(time.perf_counter() - started, 3),
         details={
             "pipeline": family.pipeline,
             "in_channels": pipelines.denoiser_of(pipe).config.in_channels,
-            "variant": sources[0].choice.variant,
+            **sources[0].details,
             "placement": placement,
             "weights": {name: sha for name, sha in hashes.items() if name.endswith(".safetensors")},
             "safety_checker": getattr(pipe, SAFETY_CHECKER, None) is not None,
@@ -82,6 +85,13 @@ def load(
         },
     )
     return DiffusersInpainter(pipe, family, loaded, where, threads=threads, preview=settings.preview)
+
+
+def _revision(spec: ModelSpec, folder: Path, hashes: Mapping[str, str]) -> str:
+    """The hub's commit; the hash of the file, as the sites where such files come from show it; or of all files."""
+    if spec.repository:
+        return folder.name
+    return hashes[Path(spec.file).name] if spec.file else fingerprint.of_all(hashes)
 
 
 class DiffusersInpainter:

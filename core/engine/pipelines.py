@@ -9,19 +9,21 @@ from typing import Any
 
 from core.domain.environment import Device
 from core.domain.errors import DamagedModel, NotAnInpaintingModel, StudioError
+from core.domain.model import ModelSpec
 from core.engine import families, memory
 from core.engine.families import Family
 from core.engine.kandinsky import Kandinsky
 from core.engine.libraries import without_extras
-from core.engine.models.catalogue import Catalogue, read_index
-from core.engine.models.integrity import read_object
+from core.engine.models.catalogue import Catalogue
+from core.engine.models.integrity import read_index, read_object
+from core.engine.models.single_file import SingleFile
 from core.engine.models.weights import SAFETY_CHECKER, WITHOUT_WEIGHTS, Choice
 from core.engine.quiet import quiet_libraries
 
 
 @dataclass(frozen=True, slots=True)
-class Source:
-    """Where one pipeline of a model comes from. prefix: what the names of its files begin with in the record."""
+class Folder:
+    """A folder that one pipeline comes from. prefix: what the names of its files begin with in the record."""
 
     family: Family
     folder: Path
@@ -29,18 +31,32 @@ class Source:
     prefix: str
 
     @classmethod
-    def of(cls, folder: Path, catalogue: Catalogue, dtype: str, *, prefix: str = "") -> Source:
+    def of(cls, folder: Path, catalogue: Catalogue, dtype: str, *, prefix: str = "") -> Folder:
         return cls(families.of(read_index(folder)), folder, catalogue.choice(folder, dtype), prefix)
 
     @property
     def files(self) -> Mapping[str, Path]:
         return {self.prefix + name: self.folder / name for name in self.choice.files}
 
+    @property
+    def details(self) -> Mapping[str, Any]:
+        """For the record."""
+        return {"variant": self.choice.variant}
 
-def sources(folder: Path, catalogue: Catalogue, dtype: str) -> Sequence[Source]:
+    def parts(self, dtype: str) -> Mapping[str, int]:
+        """Bytes of each component once loaded in this dtype."""
+        return memory.of_parts(self.files, dtype)
+
+
+Source = Folder | SingleFile
+
+
+def sources(spec: ModelSpec, folder: Path, catalogue: Catalogue, dtype: str) -> Sequence[Source]:
     """The model's own pipeline, and the one that it needs beside it, if it does. Raises ModelUnavailable."""
-    own, companion = Source.of(folder, catalogue, dtype), catalogue.companion(folder)
-    return [own, Source.of(companion, catalogue, dtype, prefix="prior/")] if companion else [own]
+    if spec.file:
+        return [SingleFile(families.of(read_index(folder)), Path(spec.file), folder, str(spec.predicts))]
+    own, companion = Folder.of(folder, catalogue, dtype), catalogue.companion(folder)
+    return [own, Folder.of(companion, catalogue, dtype, prefix="prior/")] if companion else [own]
 
 
 def load(sources: Sequence[Source], device: Device, *, safety_checker: bool) -> Any:
@@ -51,25 +67,13 @@ def load(sources: Sequence[Source], device: Device, *, safety_checker: bool) -> 
 def _loaded(source: Source, device: Device, *, safety_checker: bool) -> Any:
     import torch
 
-    index = read_index(source.folder)
-    without: dict[str, Any] = {}
-    if not safety_checker and SAFETY_CHECKER in index:
-        without = {SAFETY_CHECKER: None, "requires_safety_checker": False}
-    saved = {
-        "use_safetensors": True,
-        "local_files_only": True,
-        "dtype": getattr(torch, device.dtype),
-        "variant": source.choice.variant,
-    }
+    dtype = getattr(torch, device.dtype)
     try:
         with quiet_libraries(), without_extras():
-            import diffusers
-
-            _check_scheduler(source.folder, index)
-            encoders = _encoders(source.folder, {k: v for k, v in index.items() if k not in without}, saved)
-            pipe = getattr(diffusers, source.family.pipeline).from_pretrained(
-                str(source.folder), **saved, **encoders, **without
-            )
+            if isinstance(source, SingleFile):
+                pipe = source.load(dtype)
+            else:
+                pipe = _of_folder(source, dtype, safety_checker=safety_checker)
             _check_words(pipe, source.family)
     except StudioError:
         raise
@@ -82,6 +86,21 @@ def _loaded(source: Source, device: Device, *, safety_checker: bool) -> Any:
     denoiser.register_to_config(**{k: v for k, v in source.family.missing.items() if k not in denoiser.config})
     pipe.set_progress_bar_config(disable=True)
     return pipe
+
+
+def _of_folder(source: Folder, dtype: Any, *, safety_checker: bool) -> Any:
+    import diffusers
+
+    index = read_index(source.folder)
+    without: dict[str, Any] = {}
+    if not safety_checker and SAFETY_CHECKER in index:
+        without = {SAFETY_CHECKER: None, "requires_safety_checker": False}
+    saved = {"use_safetensors": True, "local_files_only": True, "dtype": dtype, "variant": source.choice.variant}
+    _check_scheduler(source.folder, index)
+    encoders = _encoders(source.folder, {k: v for k, v in index.items() if k not in without}, saved)
+    return getattr(diffusers, source.family.pipeline).from_pretrained(
+        str(source.folder), **saved, **encoders, **without
+    )
 
 
 def _encoders(folder: Path, index: Mapping[str, Any], saved: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -74,10 +74,21 @@ def test_a_file_that_is_there_is_told_for_what_it_is(settings, tmp_path, monkeyp
             Catalogue(settings).find(key)
 
 
+FLUX = {
+    "model.diffusion_model.double_blocks.0.img_attn.norm.key_norm.scale": (128,),
+    "vae.decoder.conv_in.weight": (512, 16, 3, 3),
+    "text_encoders.clip_l.logit_scale": (1,),
+}
+
+
 @pytest.mark.parametrize(
     ("make", "told"),
     [
-        (lambda: files.checkpoint(768), r"oil\.safetensors is a single-file checkpoint"),
+        (
+            lambda: files.checkpoint(768, 8),
+            r"is a checkpoint \(instruct-pix2pix\) for Stable Diffusion 1, which cannot",
+        ),
+        (lambda: FLUX, r"is a checkpoint \(schnell\) for FLUX\.1, which cannot be loaded from a single file"),
         (lambda: files.lora_of_kohya(2048), r"is a LoRA for Stable Diffusion XL\. It changes a checkpoint"),
         (lambda: files.checkpoint(1280), "is a refiner for Stable Diffusion XL"),
         (lambda: files.ip_adapter(768), "is an IP-Adapter for Stable Diffusion 1"),

@@ -1,4 +1,4 @@
-"""The models that can be chosen: the table, and the catalogue that also takes folders and hub ids."""
+"""The models that can be chosen: the table, and the catalogue that also takes files, folders and hub ids."""
 
 from __future__ import annotations
 
@@ -14,7 +14,8 @@ from core.domain.model import ModelSpec, Vocabulary
 from core.domain.params import InpaintParams, number
 from core.domain.prompt_length import PromptLength
 from core.engine import families
-from core.engine.models import hub, integrity, names
+from core.engine.models import hub, integrity, kinds, names, single_file
+from core.engine.models.integrity import read_index
 from core.engine.models.weights import INDEX, Choice, Components, choose
 from core.engine.models.words import Words
 from core.engine.run import prompts, tokens
@@ -199,13 +200,15 @@ class Catalogue:
         return tuple(self._completed(spec) for spec in self._models.values())
 
     def find(self, key: str) -> ModelSpec:
-        """A row of the table, a folder with a model_index.json, a hub id or an address on the hub.
+        """A row of the table, a checkpoint in one file, a folder with a model_index.json, a hub id or an address on it.
 
         Raises UnknownModel, of a folder also DamagedModel.
         """
         key = names.as_hub_id(names.checked(key))
         if key in self._models:
             return self._completed(self._models[key])
+        if file := names.file_of(key):
+            return self._of_file(key, *file)
         folder = names.folder_of(key)
         return self._of_folder(key, folder) if folder else self._of_hub(key)
 
@@ -232,7 +235,8 @@ class Catalogue:
         return Words.of(self._folder(spec)).vocabulary if spec.folder else None
 
     def prompt_lengths(self, params: InpaintParams) -> Mapping[str, PromptLength]:
-        if not self.find(params.model).has_files:
+        spec = self.find(params.model)
+        if not spec.has_files:
             return {}
         try:
             folder = self.locate(params.model)
@@ -240,15 +244,17 @@ class Catalogue:
             return {}
         family = families.of(read_index(folder))
         reading = self.companion(folder) or folder
-        tokenizer = tokens.reader_of_folder(reading, read_index(reading), family)
+        index = read_index(reading)
+        # Checkpoints in one file share a tokenizer, beside their configurations.
+        tokenizer = tokens.reader_of_folder(reading.parent if spec.file else reading, index, family)
         if tokenizer is None:
             return {}
         return {name: tokens.measure(tokenizer, family, text) for name, text in prompts.words(params).items()}
 
     def locate(self, key: str) -> Path:
-        """The folder that the model is loaded from. Raises ModelNotDownloaded or another ModelUnavailable.
+        """The folder that the model is loaded from; of a checkpoint in one file, that of what it does not contain.
 
-        Also if its companion is not there.
+        Raises ModelNotDownloaded, also if its companion is not there, or another ModelUnavailable.
         """
         spec = self.find(key)
         folder = self._folder(spec) if spec.folder else self._hub.snapshot(spec)
@@ -258,6 +264,8 @@ class Catalogue:
                 if spec.repository
                 else f"The folder of this model ({spec.folder}) is missing. Get a complete copy of this program."
             )
+        if spec.file:
+            return folder
         try:
             self.choice(folder, "float32")
             Words.of(folder)
@@ -325,6 +333,29 @@ class Catalogue:
         )
         return self._completed(spec)
 
+    def _of_file(self, key: str, file: Path, chosen: str | None) -> ModelSpec:
+        try:
+            told = kinds.of(file)
+        except ModelUnavailable as error:
+            raise UnknownModel(str(error)) from error
+        single_file.check(told, file.name)
+        predicts = single_file.prediction(told, chosen, file.name)
+        native_px = single_file.native_px(told, predicts)
+        layout = single_file.layout(told)
+        family = _family(self._root / layout)
+        return ModelSpec(
+            key=key,
+            title=file.stem,
+            description=f"A file on this machine: {file}",
+            native_px=native_px,
+            folder=layout,
+            file=str(file),
+            predicts=predicts,
+            licence="see where the file comes from",
+            recommended=_recommended(family, native_px),
+            unused=family.unused if family else (),
+        )
+
     def _of_hub(self, key: str) -> ModelSpec:
         match = names.HUB_ID.fullmatch(key)
         if match is None or ".." in key or "--" in match["repository"] or len(match["repository"]) > names.LONGEST_ID:
@@ -346,14 +377,6 @@ class Catalogue:
         native_px, family = native_size(here), _family(here)
         unused = family.unused if family else ()
         return replace(spec, native_px=native_px, recommended=_recommended(family, native_px), unused=unused)
-
-
-def read_index(folder: Path) -> Mapping[str, Any]:
-    """The content of model_index.json. Raises DamagedModel."""
-    index = integrity.read_object(folder / INDEX)
-    if index is None:
-        raise DamagedModel("The model_index.json of this model is missing. Download or copy it again.")
-    return index
 
 
 def native_size(folder: Path) -> int:

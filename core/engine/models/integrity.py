@@ -20,7 +20,7 @@ from typing import Any
 from core.domain.errors import DamagedModel
 from core.engine.models import header
 from core.engine.models.header import Damaged
-from core.engine.models.weights import WEIGHTS_INDEX, Choice
+from core.engine.models.weights import INDEX, WEIGHTS_INDEX, Choice
 from core.files import read_regular, why
 
 MAX_TEXT = 256 * 2**20
@@ -49,6 +49,14 @@ def read_object(path: Path) -> dict[str, Any] | None:
         return _object(_text(path))
     except Damaged as error:
         raise DamagedModel(f"The file {path.name} of this model {error}. Download or copy it again.") from error
+
+
+def read_index(folder: Path) -> Mapping[str, Any]:
+    """The content of model_index.json. Raises DamagedModel."""
+    index = read_object(folder / INDEX)
+    if index is None:
+        raise DamagedModel("The model_index.json of this model is missing. Download or copy it again.")
+    return index
 
 
 def is_described(weights: Path) -> bool:

@@ -7,6 +7,7 @@ signs are names and shapes of tensors, as ComfyUI, A1111, kohya-ss/sd-scripts, s
 
 from __future__ import annotations
 
+import functools
 import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
@@ -149,11 +150,21 @@ def of(path: Path) -> ModelFile:
             "opened. Use the same model in the safetensors format."
         )
     try:
-        if size := _size_of_gguf(path):
-            return ModelFile(FileKind.GGUF, size)
-        return of_header(header.read(path), path.name)
+        about = path.stat()
+        return _of(path, (about.st_size, about.st_mtime_ns, about.st_ctime_ns, about.st_ino))
     except Damaged as error:
         raise DamagedModel(f"The file {path.name} {error}. Download or copy it again.") from error
+    except (OSError, ValueError) as error:
+        reason = why(error) if isinstance(error, OSError) else error
+        raise DamagedModel(f"The file {path.name} cannot be read ({reason}). Check the path.") from error
+
+
+@functools.lru_cache(maxsize=4096)
+def _of(path: Path, state: tuple[int, ...]) -> ModelFile:
+    """state: what changes with the file."""
+    if size := _size_of_gguf(path):
+        return ModelFile(FileKind.GGUF, size)
+    return of_header(header.read(path), path.name)
 
 
 def of_header(head: Header, name: str = "") -> ModelFile:

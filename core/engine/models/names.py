@@ -1,4 +1,4 @@
-"""What a model may be called: a folder of this machine, a hub id, or the address of a model's page on the hub."""
+"""What a model may be called: a file or folder of this machine, a hub id, or the address of its page on the hub."""
 
 from __future__ import annotations
 
@@ -6,18 +6,16 @@ import re
 from pathlib import Path
 
 from core.domain import model_address
-from core.domain.errors import ModelUnavailable, UnknownModel
-from core.engine.models import kinds
+from core.domain.errors import UnknownModel
 from core.engine.models.weights import INDEX, UNSAFE
 
 HUB_ID = re.compile(r"(?P<repository>[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*)(?:@(?P<revision>[\w./-]+))?", re.ASCII)
 LONGEST_ID = 96
 """As the hub's own library checks it."""
 
-SINGLE_FILE = (
-    "is a single-file checkpoint, which cannot be loaded yet. Choose the same model as a diffusers folder or by its "
-    "hub id; the diffusers library makes such a folder of the file (from_single_file, then save_pretrained)."
-)
+ENDINGS = "|".join(map(re.escape, (".safetensors", ".gguf", *UNSAFE)))
+FILE = re.compile(rf"(?P<file>.*(?i:{ENDINGS}))(?:@(?P<predicts>epsilon|v_prediction))?", re.DOTALL)
+"""A file of weights, and what may stand after the name of one that does not tell what its model predicts."""
 
 
 def checked(key: str) -> str:
@@ -45,15 +43,28 @@ def folder_of(key: str) -> Path | None:
             raise UnknownModel(f"The folder {_short(key)} cannot be accessed. Check the path.") from error
         raise UnknownModel from error
     if is_file:
-        raise UnknownModel(_told_of_file(key, path))
+        raise UnknownModel(f"{key} is a file. Choose the folder of a diffusers pipeline, which holds a {INDEX}.")
     if is_folder:
         raise UnknownModel(f"The folder {key} has no {INDEX}. Choose a folder that contains a diffusers pipeline.")
     if _is_path(key):
-        kind = "file" if key.endswith((".safetensors", *UNSAFE)) else "folder"
+        kind = "file" if FILE.fullmatch(key) else "folder"
         raise UnknownModel(
-            f"The {kind} {_short(key)} does not exist. Choose a folder that contains a diffusers pipeline."
+            f"The {kind} {_short(key)} does not exist. Choose a folder that contains a diffusers pipeline, or a "
+            "checkpoint in the safetensors format."
         )
     return None
+
+
+def file_of(key: str) -> tuple[Path, str | None] | None:
+    """The file of weights that the text names, if it is there, and what its model is said to predict, if anything."""
+    named = FILE.fullmatch(key)
+    if named is None:
+        return None
+    try:
+        path = Path(named["file"]).expanduser()
+        return (path.absolute(), named["predicts"]) if path.exists() and not path.is_dir() else None
+    except (OSError, RuntimeError, ValueError):
+        return None  # folder_of tells why
 
 
 def as_hub_id(key: str) -> str:
@@ -68,8 +79,8 @@ def as_hub_id(key: str) -> str:
         )
     if model_address.names_single_file(key):
         raise UnknownModel(
-            "This address leads to one file, and a single-file checkpoint cannot be loaded yet. If the repository "
-            f"also holds a diffusers pipeline, give its id: {id}."
+            "This address leads to one file, which is not downloaded from here. Download it and give its path; or, "
+            f"if the repository also holds a diffusers pipeline, its id: {id}."
         )
     return id
 
@@ -77,17 +88,6 @@ def as_hub_id(key: str) -> str:
 def _is_path(key: str) -> bool:
     too_deep_for_an_id = key.count("/") > 1 and "@" not in key
     return key.startswith((".", "/", "~")) or "\\" in key or key[1:2] == ":" or too_deep_for_an_id
-
-
-def _told_of_file(key: str, path: Path) -> str:
-    if not key.lower().endswith((".safetensors", ".gguf", *UNSAFE)):
-        return f"{key} is a file. Choose the folder of a diffusers pipeline, which holds a {INDEX}."
-    try:
-        told = kinds.of(path)
-    except ModelUnavailable as error:
-        return str(error)
-    article = "an" if told.title[0] in "AEIOUaeiou" else "a"
-    return f"{key} is {article} {told.title}. {told.advice}." if told.advice else f"{key} {SINGLE_FILE}"
 
 
 def _short(key: str) -> str:

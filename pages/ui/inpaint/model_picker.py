@@ -1,4 +1,4 @@
-"""Which model paints: the table, or another one by folder or hub id; its facts, its words, its download."""
+"""Which model paints: the table, or another one by file, folder or hub id; its facts, its words, its download."""
 
 from __future__ import annotations
 
@@ -34,15 +34,15 @@ def model_picker(studio: Studio, id: str, chosen: str, apply: Any) -> str:
         key=key,
         help=parameter.help,
         on_change=on_change,
-        format_func=lambda key: titles.get(key, "Other: folder or hub id"),
+        format_func=lambda key: titles.get(key, "Other: file, folder or hub id"),
     )
     held = state.widget_value(key)
     if held != OTHER:
         return str(held)
     address = st.text_input(
-        "Folder or hub id",
+        "File, folder or hub id",
         key=other,
-        placeholder="owner/name, or a folder on the machine that runs Inpaint Studio",
+        placeholder="owner/name, or a checkpoint (.safetensors) or folder on the machine that runs Inpaint Studio",
         on_change=on_change,
     )
     return address.strip()

@@ -1,0 +1,272 @@
+"""Checkpoints in one file: Stable Diffusion 1, 2 and XL in the original layout, loaded without any network.
+
+The weights are converted by diffusers. What the file does not contain (configurations, tokenizer) is bundled, in
+assets/single-file. The library's own from_single_file asks the network where it lacks a configuration, takes every
+unknown file for Stable Diffusion 1, reads noise or v from no file, and accepts a text encoder that lacks weights. So
+the file is judged before (kinds.py), and each component gets all of its weights or none.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from core.domain.errors import DamagedModel, UnknownModel
+from core.domain.model_file import Base, ModelFile
+from core.engine import memory
+from core.engine.families import Family
+from core.engine.models import fingerprint, header, kinds
+from core.engine.models.integrity import read_index, read_object
+
+FOLDER = "assets/single-file"
+"""Of the configurations, relative to the repository; its subfolders are what diffusers saves, without weights."""
+
+LAYOUTS: Mapping[Base | None, str] = {Base.SD1: "sd1", Base.SD2: "sd2", Base.SDXL: "xl"}
+
+TOKENIZER = "tokenizer"
+PADDING_OF_OPEN_CLIP = "!"
+"""Its first word, where CLIP pads with the end of the text."""
+
+EPSILON, V_PREDICTION = PREDICTIONS = ("epsilon", "v_prediction")
+
+NATIVE_PX = {Base.SD1: 512, Base.SDXL: 1024}
+NATIVE_PX_OF_SD2 = {EPSILON: 512, V_PREDICTION: 768}
+
+PREFIXES = {
+    "unet": (kinds.LDM,),
+    "vae": ("first_stage_model.",),
+    "text_encoder": ("cond_stage_model.", "conditioner.embedders.0."),
+    "text_encoder_2": ("conditioner.embedders.1.",),
+}
+"""What the names of each component's tensors begin with."""
+
+TEXT_ENCODERS = ("text_encoder", "text_encoder_2")
+WRAPPER = "text_model."
+
+
+def check(told: ModelFile, name: str) -> None:
+    """Raises UnknownModel, in words for whoever chose this file, if it is none that can be loaded here."""
+    if told.advice:
+        article = "an" if told.title[0] in "AEIOUaeiou" else "a"
+        raise UnknownModel(f"{name} is {article} {told.title}. {told.advice}.")
+    if told.base not in LAYOUTS:
+        raise UnknownModel(
+            f"{name} is a {told.title}, which cannot be loaded from a single file. Choose the same model as a "
+            "diffusers folder or by its hub id."
+        )
+    if told.variant not in (None, "inpainting"):
+        raise UnknownModel(
+            f"{name} is a {told.title}, which cannot repaint. Choose a plain or an inpainting checkpoint."
+        )
+    if told.quantised:
+        raise UnknownModel(
+            f"The weights in {name} are quantised ({told.quantised}), which cannot be loaded. Choose the same model in "
+            "float16, bfloat16 or plain float8."
+        )
+    if told.lacks:
+        raise UnknownModel(
+            f"{name} comes without its {' and '.join(told.lacks)}. Choose a version of this checkpoint that contains "
+            "everything."
+        )
+
+
+def prediction(told: ModelFile, chosen: str | None, name: str) -> str:
+    """ "epsilon" or "v_prediction". Raises UnknownModel where it has to be chosen.
+
+    Inpainting checkpoints of version 2, and all of version 1, predict noise, as do those of XL without their mark.
+    """
+    known = chosen or told.prediction_type
+    if known is None and told.base == Base.SD2 and told.in_channels != 9:
+        raise UnknownModel(
+            f"Nothing in {name} tells whether it predicts noise or velocity (v), and the wrong one gives noise instead "
+            "of a picture. Models for 768 pixels usually predict v, those for 512 noise: put @v_prediction or @epsilon "
+            "after its name."
+        )
+    return known or EPSILON
+
+
+def native_px(told: ModelFile, predicts: str) -> int:
+    """The size that it was trained at."""
+    return NATIVE_PX.get(told.base or Base.SD1) or NATIVE_PX_OF_SD2[predicts]
+
+
+def layout(told: ModelFile) -> str:
+    """The folder of its configurations, relative to the repository."""
+    return f"{FOLDER}/{LAYOUTS[told.base]}"
+
+
+@dataclass(frozen=True, slots=True)
+class SingleFile:
+    """A checkpoint to load, and where what it does not contain comes from.
+
+    layout: the folder of its configurations. predicts: "epsilon" or "v_prediction".
+    """
+
+    family: Family
+    file: Path
+    layout: Path
+    predicts: str
+
+    @property
+    def files(self) -> Mapping[str, Path]:
+        return {self.file.name: self.file}
+
+    @property
+    def details(self) -> Mapping[str, Any]:
+        """For the record: what decides the pixels beside the file itself."""
+        texts = {path.relative_to(self.layout.parent).as_posix(): path for path in self._texts()}
+        return {
+            "variant": None,
+            "prediction_type": self.predicts,
+            "configuration": fingerprint.of_all(fingerprint.of_files(texts)),
+        }
+
+    def _texts(self) -> Iterator[Path]:
+        for folder in (self.layout, self.layout.parent / TOKENIZER):
+            yield from (path for path in folder.rglob("*") if path.suffix in (".json", ".txt"))
+
+    def parts(self, dtype: str) -> Mapping[str, int]:
+        """Bytes of each component once loaded in this dtype. Raises DamagedModel."""
+        try:
+            tensors = header.read(self.file).tensors
+        except header.Damaged as error:
+            raise DamagedModel(f"The file {self.file.name} {error}. Download or copy it again.") from error
+        size = memory.BYTES[dtype]
+        return {
+            part: size * sum(math.prod(tensor.shape) for name, tensor in tensors.items() if name.startswith(begins))
+            for part, begins in PREFIXES.items()
+        }
+
+    def load(self, dtype: Any) -> Any:
+        """The pipeline on the CPU. dtype: of torch. Raises DamagedModel; what libraries raise comes through.
+
+        Needs no more memory than the model itself: where the file has this dtype, its weights stay in the file and
+        are mapped; else they are converted one by one.
+        """
+        import diffusers
+        from safetensors.torch import load_file
+
+        weights = load_file(self.file)
+        told = kinds.of(self.file)
+        index = read_index(self.layout)
+        # The small ones first: while they are converted, some of their weights exist twice.
+        encoders = {name: _text_encoder(name, weights, self.layout, dtype) for name in index if name in TEXT_ENCODERS}
+        vae = _vae(weights, self.layout, dtype)
+        unet = _unet(weights, self.layout, dtype, in_channels=told.in_channels)
+        pipeline = getattr(diffusers, self.family.pipeline)
+        return pipeline(
+            vae=vae,
+            unet=unet,
+            scheduler=self._scheduler(told),
+            **encoders,
+            **{name: _tokenizer(name, self.layout) for name in index if name.startswith(TOKENIZER)},
+            **_without_what_is_not_there(pipeline),
+        )
+
+    def _scheduler(self, told: ModelFile) -> Any:
+        import diffusers
+
+        about = read_object(self.layout / "scheduler" / "scheduler_config.json") or {}
+        about["prediction_type"] = self.predicts
+        if told.zero_terminal_snr:
+            about.update(rescale_betas_zero_snr=True, timestep_spacing="trailing")
+            if about["_class_name"] == "PNDMScheduler":  # it does not know of that
+                about["_class_name"] = "DDIMScheduler"
+        return getattr(diffusers, about["_class_name"]).from_config(about)
+
+
+def _without_what_is_not_there(pipeline: Any) -> Mapping[str, Any]:
+    """Arguments of pipelines: no checkpoint contains a safety checker, and no picture gets a watermark."""
+    if "XL" in pipeline.__name__:
+        return {"add_watermarker": False}
+    return {"safety_checker": None, "feature_extractor": None, "requires_safety_checker": False}
+
+
+def _unet(weights: Mapping[str, Any], layout: Path, dtype: Any, *, in_channels: int | None) -> Any:
+    from diffusers import UNet2DConditionModel
+    from diffusers.loaders.single_file_utils import convert_ldm_unet_checkpoint
+
+    about = {**UNet2DConditionModel.load_config(layout, subfolder="unet"), "in_channels": in_channels}
+    model = _empty(lambda: UNet2DConditionModel.from_config(about))
+    return _filled("unet", model, lambda: convert_ldm_unet_checkpoint(weights, about), dtype)
+
+
+def _vae(weights: Mapping[str, Any], layout: Path, dtype: Any) -> Any:
+    from diffusers import AutoencoderKL
+    from diffusers.loaders.single_file_utils import convert_ldm_vae_checkpoint
+
+    about = AutoencoderKL.load_config(layout, subfolder="vae")
+    model = _empty(lambda: AutoencoderKL.from_config(about))
+    return _filled("vae", model, lambda: convert_ldm_vae_checkpoint(weights, about), dtype)
+
+
+def _text_encoder(name: str, weights: Mapping[str, Any], layout: Path, dtype: Any) -> Any:
+    import transformers
+    from diffusers.loaders.single_file_utils import convert_ldm_clip_checkpoint, convert_open_clip_checkpoint
+
+    kind = getattr(transformers, read_index(layout)[name][1])
+    about = transformers.CLIPTextConfig.from_pretrained(layout / name, local_files_only=True)
+    model = _empty(lambda: kind(about))
+    if _is_open_clip(layout, name):
+        prefix = f"{PREFIXES[name][0]}model."
+        return _filled(name, model, lambda: convert_open_clip_checkpoint(model, weights, prefix), dtype)
+    return _filled(name, model, lambda: convert_ldm_clip_checkpoint(weights), dtype)
+
+
+def _tokenizer(name: str, layout: Path) -> Any:
+    from transformers import CLIPTokenizer
+
+    is_open_clip = _is_open_clip(layout, name.replace(TOKENIZER, "text_encoder"))
+    tokenizer = CLIPTokenizer.from_pretrained(str(layout.parent / TOKENIZER), local_files_only=True)
+    if is_open_clip:
+        tokenizer.pad_token = PADDING_OF_OPEN_CLIP
+    return tokenizer
+
+
+def _is_open_clip(layout: Path, text_encoder: str) -> bool:
+    """CLIP's own text encoder approximates what those of OpenCLIP compute."""
+    return (read_object(layout / text_encoder / "config.json") or {}).get("hidden_act") != "quick_gelu"
+
+
+def _empty(make: Callable[[], Any]) -> Any:
+    """A model without any memory for its weights."""
+    from accelerate import init_empty_weights
+
+    with init_empty_weights():
+        return make()
+
+
+def _filled(part: str, model: Any, convert: Callable[[], Mapping[str, Any]], dtype: Any) -> Any:
+    """The model with all of its weights. Raises DamagedModel if one is missing or of another shape.
+
+    convert: gives the weights by their names in the model, where transformers has had text_model. before some, and
+    files of early tools have not.
+    """
+    try:
+        found = {name.removeprefix(WRAPPER): tensor for name, tensor in convert().items()}
+    except KeyError as error:
+        raise _lacking(part, str(error.args[0])) from error
+    wanted = model.state_dict()
+    for name, empty in wanted.items():
+        tensor = found.get(name.removeprefix(WRAPPER))
+        if tensor is None:
+            raise _lacking(part, name)
+        if tensor.shape != empty.shape:
+            raise DamagedModel(
+                f"The {part} of this checkpoint is of another architecture than the rest of it: {name} is "
+                f"{tuple(tensor.shape)} instead of {tuple(empty.shape)}. Choose another version of it."
+            )
+    # Each is let go of when it is converted: all that is ever needed twice is one tensor.
+    state = {name: found.pop(name.removeprefix(WRAPPER)).to(dtype) for name in wanted}
+    model.load_state_dict(state, assign=True)
+    return model.eval()
+
+
+def _lacking(part: str, name: str) -> DamagedModel:
+    return DamagedModel(
+        f"The {part} of this checkpoint lacks some of its weights ({name}). Download it again, or choose another "
+        "version of it."
+    )
