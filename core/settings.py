@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Field, SecretStr, ValidationError
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic import Field, SecretStr, ValidationError, field_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from core import env_file
 from core.domain.errors import InvalidSettings
@@ -47,6 +48,13 @@ class Settings(BaseSettings):
     model: str = Field(
         "pocket-inpaint", description="The model that is chosen at first: a key, file, folder or hub id."
     )
+    model_folders: Annotated[tuple[Path, ...], NoDecode] = Field(
+        (),
+        description=(
+            "Further folders with checkpoints, LoRAs and other models, or of A1111, ComfyUI or InvokeAI, with "
+            f"{os.pathsep!r} between them."
+        ),
+    )
     max_megapixels: float = Field(100, gt=0, le=500, description="Larger uploads are refused.")
     safety_checker: bool = Field(True, description="Use the model's safety checker where it has one.")
     preview: bool = Field(True, description="Show the picture while it is made.")
@@ -64,6 +72,11 @@ class Settings(BaseSettings):
     hf_token: SecretStr | None = Field(
         None, validation_alias="HF_TOKEN", description="Hugging Face access token, for models that ask for one."
     )
+
+    @field_validator("model_folders", mode="before")
+    @classmethod
+    def _split(cls, value: Any) -> Any:
+        return [part.strip() for part in value.split(os.pathsep) if part.strip()] if isinstance(value, str) else value
 
     def __init__(self, **values: Any) -> None:
         file = values.get("_env_file", self.model_config.get("env_file"))
@@ -95,6 +108,11 @@ class Settings(BaseSettings):
     @property
     def images(self) -> Path:
         return self.data / "images"
+
+    @property
+    def models(self) -> Path:
+        """Checkpoints, LoRAs and other files of models, each kind in a subfolder of its own."""
+        return self.data / "models"
 
     @property
     def backup_folder(self) -> Path:

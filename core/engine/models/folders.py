@@ -1,0 +1,75 @@
+"""Where models lie on this machine: folders of our own, and those of other programs, which a setting names."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from core.domain.model_file import FileKind
+from core.settings import Settings
+
+OWN: Mapping[FileKind, str] = {
+    FileKind.CHECKPOINT: "checkpoints",
+    FileKind.LORA: "loras",
+    FileKind.EMBEDDING: "embeddings",
+    FileKind.VAE: "vae",
+    FileKind.CONTROLNET: "controlnet",
+}
+"""Subfolders of models in the data folder, by what belongs there; the names are ComfyUI's."""
+
+ELSEWHERE: Mapping[FileKind, Sequence[str]] = {
+    FileKind.CHECKPOINT: ("checkpoints", "Stable-diffusion", "diffusion_models", "unet"),
+    FileKind.LORA: ("loras", "Lora", "LyCORIS"),
+    FileKind.EMBEDDING: ("embeddings",),
+    FileKind.VAE: ("vae", "VAE"),
+    FileKind.CONTROLNET: ("controlnet", "ControlNet", "extensions/sd-webui-controlnet/models"),
+}
+"""The same in ComfyUI (folder_paths.py) and in A1111 and Forge (modules/paths.py, shared_cmd_options.py), below the
+folder of the installation or its folder models."""
+
+SIGNS_OF_INVOKEAI = ("invokeai.yaml", "databases/invokeai.db")
+OF_INVOKEAI = ("models", "autoimport")
+"""It sorts them in a way of its own, which changed with its versions: there all are looked at."""
+
+
+@dataclass(frozen=True, slots=True)
+class Watched:
+    """kind: what its owner keeps there; None: of every kind. What a file is, is told by its header all the same.
+
+    is_ours: whether files may be put there, and removed.
+    """
+
+    path: Path
+    kind: FileKind | None = None
+    is_ours: bool = False
+
+
+def watched(settings: Settings) -> Sequence[Watched]:
+    """Ours first, then those named by the setting, in its order; those that are not there are left out."""
+    own = [Watched(settings.models / name, kind, is_ours=True) for kind, name in OWN.items()]
+    further = [folder for root in settings.model_folders for folder in _of_installation(root.expanduser())]
+    folders: dict[Path, Watched] = {}
+    for folder in (*own, *further):
+        if folder.path.is_dir():
+            folders.setdefault(folder.path.resolve(), folder)
+    return tuple(folders.values())
+
+
+def watched_for(settings: Settings, kind: FileKind) -> Sequence[Path]:
+    """The folders in which files of this kind can be."""
+    return [folder.path for folder in watched(settings) if folder.kind in (kind, None)]
+
+
+def _of_installation(root: Path) -> list[Watched]:
+    """The folders with models of A1111, ComfyUI or InvokeAI; the folder itself where it is none of these."""
+    if any((root / sign).exists() for sign in SIGNS_OF_INVOKEAI):
+        return [Watched(root / name) for name in OF_INVOKEAI]
+    found = [
+        Watched(place / name, kind)
+        for kind, names in ELSEWHERE.items()
+        for name in names
+        for place in (root, root / "models")
+        if (place / name).is_dir()
+    ]
+    return found or [Watched(root)]
