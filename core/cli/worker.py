@@ -22,9 +22,10 @@ from core.cli.common import JSON, make_studio, summary, tell
 from core.cli.exits import exit_codes, handled_by, say
 from core.cli.running import IN_HASTE_S, LOOK_EVERY_S, TAKE_BACK_S, in_thread
 from core.dispatch.lock import is_held, the_only_worker
-from core.dispatch.threads import REPLACE, ThreadDispatcher, leave
+from core.dispatch.threads import ThreadDispatcher, leave
 from core.domain.errors import StudioError
 from core.domain.generation import Generation
+from core.domain.worker import REPLACE
 from core.services.patience import Forgiving
 from core.services.watchdog import Watchdog
 

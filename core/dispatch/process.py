@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from core.dispatch.lock import is_held
-from core.dispatch.threads import REPLACE
+from core.domain.worker import REPLACE
 
 log = logging.getLogger(__name__)
 

@@ -23,10 +23,6 @@ GLANCE_EVERY_S = 0.2
 """How soon work from another process, such as the dashboard, is begun."""
 
 
-REPLACE = 75
-"""The exit code of a process that wants another one in its place at once: EX_TEMPFAIL of sysexits.h, "try again"."""
-
-
 class ThreadDispatcher:
     """run_next: works on the oldest queued generation and tells whether there was one.
 

@@ -10,6 +10,9 @@ from typing import Any
 from core.domain.environment import AUTOMATIC, Device, Environment
 from core.domain.errors import DeviceUnavailable
 
+REPLACE = 75
+"""The exit code of a worker that hung, and wants another one in its place at once: EX_TEMPFAIL of sysexits.h."""
+
 KILLED = 9
 """SIGKILL, which Windows has no name for: by this signal Linux ends what uses too much memory."""
 
@@ -26,6 +29,8 @@ def reason_of_death(code: int) -> str:
     """In words. code: of a process that has ended; a negative one is the number of the signal that has ended it."""
     if code == -KILLED:
         return f"The worker was ended by the system (signal {KILLED}), most likely because memory ran out."
+    if code == REPLACE:
+        return "The worker hung and was replaced."
     if code < 0:
         return f"The worker crashed (signal {-code})."
     return f"The worker ended unexpectedly (exit code {code})."

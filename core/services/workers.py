@@ -11,8 +11,8 @@ from datetime import datetime
 from functools import partial
 
 from core.domain.environment import Device, Environment
-from core.domain.errors import StudioError
-from core.domain.worker import MachineFacts, WorkerState, reason_of_death
+from core.domain.errors import StudioError, WorkerDied
+from core.domain.worker import KILLED, MEMORY_RAN_OUT, MachineFacts, WorkerState, reason_of_death
 from core.last_resort import told
 from core.services.machine import Machine
 from core.services.model_cache import ModelCache
@@ -83,8 +83,9 @@ class Workers:
         Whoever has started it knows at once; everybody else finds out when it gives no sign of life.
         """
         reason, now = reason_of_death(code), self.now()
+        error_code = MEMORY_RAN_OUT if code == -KILLED else WorkerDied().code
         for name in self.repo.names_of(self.host, pid):
-            self.generations.requeue_dead(name, reason, now)
+            self.generations.requeue_dead(name, reason, now, code=error_code)
             self.verifications.requeue_dead(name, reason, now)
             self.repo.end(name, now)
 

@@ -10,7 +10,7 @@ import time
 import pytest
 
 from core.dispatch.process import Supervisor
-from core.dispatch.threads import REPLACE
+from core.domain.worker import REPLACE
 from tests.cli.painting_slowly import HANGS, LOCKS
 from tests.cli.test_signals import SLOWLY, STARTS_WITHIN_S, Place, ended
 

@@ -15,7 +15,7 @@ import pytest
 
 from core.dispatch.lock import LOCK, is_held
 from core.dispatch.process import Supervisor, pause_after
-from core.dispatch.threads import REPLACE
+from core.domain.worker import REPLACE
 
 pytest.importorskip("fcntl", reason="signals and locks of Unix")
 

@@ -12,6 +12,7 @@ from core.bootstrap import Engine, Studio, build_studio
 from core.domain.environment import AUTOMATIC, Device
 from core.domain.errors import DeviceUnavailable
 from core.domain.generation import Status
+from core.domain.worker import MEMORY_RAN_OUT, REPLACE
 from core.services import workers
 from core.services.machine import Machine
 from core.services.model_cache import ModelCache
@@ -182,7 +183,12 @@ def test_rows_of_workers_that_ended_long_ago_are_cleared_away(studio, worker, cl
 
 @pytest.mark.parametrize(
     ("code", "reason"),
-    [(-9, "ended by the system (signal 9), most likely because memory ran out"), (-11, "crashed"), (1, "exit code 1")],
+    [
+        (-9, "ended by the system (signal 9), most likely because memory ran out"),
+        (-11, "crashed"),
+        (1, "exit code 1"),
+        (REPLACE, "hung and was replaced"),
+    ],
 )
 def test_what_a_worker_held_that_has_died_waits_again_at_once_and_says_why(dashboard, worker, clock, code, reason):
     worker.tell()
@@ -196,6 +202,8 @@ def test_what_a_worker_held_that_has_died_waits_again_at_once_and_says_why(dashb
 
     assert dashboard.gallery.get(painted).status is Status.QUEUED
     assert reason in dashboard.gallery.get(painted).error
+    # It decides whether it is tried again in less memory.
+    assert (dashboard.gallery.get(painted).error_code == MEMORY_RAN_OUT) is (code == -9)
     assert dashboard.gallery.get(waiting).error is None
     assert not dashboard.workers.is_there()
     assert dashboard.workers.devices() == (CUDA, CPU)
