@@ -74,14 +74,14 @@ def trim() -> None:
 
 def _free_in_cgroups() -> Iterator[int]:
     """What is left under each limit that counts for this process: its own group's, and those around it."""
-    for folder in _groups(CGROUP, _own_group("")):
+    for folder in _groups(CGROUP, own_group("")):
         yield from _free_in(folder, "memory.max", "memory.current", ("inactive_file ", "active_file "))
     names = ("memory.limit_in_bytes", "memory.usage_in_bytes", ("total_inactive_file ", "total_active_file "))
-    for folder in _groups(CGROUP / "memory", _own_group("memory")):
+    for folder in _groups(CGROUP / "memory", own_group("memory")):
         yield from _free_in(folder, *names)
 
 
-def _own_group(controller: str) -> str:
+def own_group(controller: str) -> str:
     """The path of this process's group; version 2 has one for all controllers, named by none."""
     try:
         lines = OWN_CGROUP.read_text().splitlines()

@@ -37,8 +37,10 @@ def dashboard(data: Path) -> Iterator[str]:
 
 
 @contextmanager
-def running_dashboard(data: Path) -> Iterator[tuple[str, subprocess.Popen[bytes]]]:
-    """Its address, and its process."""
+def running_dashboard(
+    data: Path, in_child: Callable[[], None] | None = None
+) -> Iterator[tuple[str, subprocess.Popen[bytes]]]:
+    """Its address, and its process. in_child: called in that process, before it becomes the dashboard."""
     with closing(socket.socket()) as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
@@ -52,7 +54,14 @@ def running_dashboard(data: Path) -> Iterator[tuple[str, subprocess.Popen[bytes]
     command += [f"--server.port={port}", "--server.address=127.0.0.1", "--server.fileWatcherType=none"]
     log = data / "server.log"
     with log.open("wb") as output:
-        server = subprocess.Popen(command, cwd=ROOT, env=inherited | ours, stdout=output, stderr=subprocess.STDOUT)
+        server = subprocess.Popen(
+            command,
+            cwd=ROOT,
+            env=inherited | ours,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            preexec_fn=in_child,
+        )
     address = f"http://127.0.0.1:{port}"
     try:
         wait_until(lambda: answers(f"{address}/_stcore/health") or server.poll(), "the server answers", log.read_text)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
@@ -9,6 +10,9 @@ from itertools import pairwise
 from pathlib import Path
 
 import psutil
+
+SEARCH_EVERY_S = 2.0
+"""To ask every process of the machine who it is costs more than all the rest."""
 
 
 @dataclass
@@ -19,21 +23,37 @@ class Memory:
     data: Path
     of_dashboard: int = 0
     of_workers: int = 0
+    together: int = 0
+    """At one moment, with what they share counted once; where look_together is called."""
     workers: int = 0
     """How many at one time."""
     browsing: list[tuple[int, int]] = field(default_factory=list)
     """What each look saw: of the dashboard, of the workers."""
+    _workers: list[psutil.Process] = field(default_factory=list)
+    _look_again_at: float = 0.0
 
     def look(self) -> None:
         size, sizes = 0, []
         with suppress(psutil.Error):
             size = self.dashboard.memory_info().rss
-        for worker in workers(self.data):
+        if time.monotonic() >= self._look_again_at:
+            self._workers, self._look_again_at = list(workers(self.data)), time.monotonic() + SEARCH_EVERY_S
+        for worker in self._workers:
             with suppress(psutil.Error):
                 sizes.append(worker.memory_info().rss)
         self.of_dashboard, self.of_workers = max(self.of_dashboard, size), max(self.of_workers, sum(sizes))
         self.browsing.append((size, sum(sizes)))
         self.workers = max(self.workers, len(sizes))
+
+    def look_together(self) -> None:
+        self.look()
+        size = 0
+        for process in (self.dashboard, *self._workers):
+            with suppress(psutil.Error):
+                # Only Linux tells who shares what.
+                told = process.memory_full_info()
+                size += getattr(told, "pss", told.rss)
+        self.together = max(self.together, size)
 
 
 def workers(data: Path) -> Iterator[psutil.Process]:

@@ -83,3 +83,12 @@ def test_every_page_comes_and_every_generation_is_painted_while_sessions_browse(
     assert line["painted"] == line["submitted"] > 0
     assert 0 < line["page_p50_s"] <= line["page_p95_s"]
     assert line["dashboard_mb"] > 0
+
+
+@pytest.mark.slow
+def test_dashboard_and_worker_paint_within_690_mb():
+    line = found("small", 3)
+
+    assert (line["painted"], line["failed"], line["workers"]) == (3, 0, 1), line
+    assert line["peak_mb"] < 690, line
+    assert not line["killed"], line
