@@ -20,8 +20,8 @@ from core.dispatch.threads import ThreadDispatcher
 from core.domain.environment import AUTOMATIC, Device, Environment
 from core.domain.errors import StudioError
 from core.domain.params import MAX_SEED, InpaintParams
-from core.memory import own_memory_mb
-from core.ports import Dispatcher, Inpainter, LoadInpainter, ModelCatalogue
+from core.memory import free_memory, own_memory_mb
+from core.ports import Dispatcher, Inpainter, LoadInpainter, ModelCatalogue, ModelStore
 from core.services.backups import Backups
 from core.services.bundle import Bundles
 from core.services.collector import Collector
@@ -34,6 +34,7 @@ from core.services.housekeeping import Housekeeping
 from core.services.imports import Imports
 from core.services.machine import Machine
 from core.services.model_cache import ModelCache
+from core.services.models import Models
 from core.services.patience import Patience
 from core.services.pictures import Pictures
 from core.services.presets import Presets
@@ -56,6 +57,7 @@ from db.files import FileRepo
 from db.gallery import GalleryRepo
 from db.generations import GenerationRepo
 from db.imports import ImportRepo
+from db.model_files import ModelFileRepo
 from db.opening import open_database
 from db.presets import PresetRepo
 from db.queue import QueueRepo
@@ -106,6 +108,7 @@ class Studio:
     drafts: Drafts
     recommendations: Recommendations
     models: ModelCatalogue
+    library: Models
     machine: Machine
     workers: Workers
     worker: Worker
@@ -131,6 +134,7 @@ def build_studio(
     load_inpainter: LoadInpainter,
     *,
     catalogue: ModelCatalogue | None = None,
+    store: ModelStore | None = None,
     dispatcher: Callable[[Worker], Dispatcher] = lambda worker: ThreadDispatcher(worker.run_next),
     resolve_device: Callable[[str], str] | None = None,
     engine: Engine = Engine.HERE,
@@ -217,6 +221,7 @@ def build_studio(
         drafts=Drafts(DraftRepo(database), images, pictures, recommendations, now, new_id),
         recommendations=recommendations,
         models=models,
+        library=Models(ModelFileRepo(database), store or make_store(settings), models, workers, free_memory, now),
         machine=machine,
         workers=workers,
         worker=worker,
@@ -243,6 +248,13 @@ def make_catalogue(settings: Settings) -> ModelCatalogue:
     from core.engine.models.catalogue import Catalogue
 
     return Catalogue(settings)
+
+
+def make_store(settings: Settings) -> ModelStore:
+    from core.engine.models.catalogue import Catalogue
+    from core.engine.models.library import LocalModels
+
+    return LocalModels(settings, Catalogue(settings))
 
 
 def make_loader(settings: Settings) -> LoadInpainter:

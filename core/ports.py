@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
+from pathlib import Path
 from typing import Any, Protocol
 
 from PIL import Image
@@ -16,6 +17,7 @@ from core.domain.environment import Environment
 from core.domain.generation import Phase
 from core.domain.geometry import Size
 from core.domain.model import LoadedModel, ModelSpec, Vocabulary
+from core.domain.model_library import Found, Told
 from core.domain.params import InpaintParams
 from core.domain.prompt_length import PromptLength
 from core.domain.request import WorkingRequest
@@ -174,3 +176,35 @@ class ModelCatalogue(Protocol):
 
         Raises UnknownModel, DamagedModel, or InvalidParams for weights that cannot be read.
         """
+
+
+class ModelStore(Protocol):
+    """The files of models on this machine: bundled, downloaded, and in the folders that are watched."""
+
+    rules: str
+    """Another text as soon as a file may be told for something else than before."""
+
+    def found(self) -> Sequence[Found]:
+        """All of them, by name. Single files are not opened."""
+
+    def tell(self, found: Found) -> Told:
+        """What it is, by headers and configurations alone."""
+
+    def hashes(self, found: Found, on_progress: OnDownload) -> Mapping[str, str]:
+        """The "sha256:..." of each of its files, by name. Raises DamagedModel for one that cannot be read, or that is
+        not what its name in the hub's cache says."""
+
+    def picture(self, path: Path) -> bytes | None:
+        """A small JPEG of what stands beside a file as its preview, or in its metadata; None if there is none."""
+
+    def words(self, path: Path) -> Sequence[str]:
+        """Trigger words that stand beside a file, as A1111 keeps them."""
+
+    def add(self, path: Path, *, link: bool = False) -> Path:
+        """Copy a file or the folder of a pipeline into the folder where its kind belongs, or link it there.
+
+        Returns where it is now. Raises InvalidInput or ModelUnavailable for what cannot be used, StorageFull.
+        """
+
+    def remove(self, found: Found) -> None:
+        """Delete its files. Raises InvalidInput for what lies outside of our own folders, StorageFull."""

@@ -413,3 +413,23 @@ class WorkerRow(Table):
     device: Mapped[str | None] = mapped_column(String(40))
     memory_mb: Mapped[float | None]
     close_asked_at: Mapped[datetime | None]
+
+
+class ModelFileRow(Table):
+    """What is known of a file of weights, as long as it has this size and time. rules: by which it was told.
+
+    about_json: a ModelFile. problem: why it can be none. hashed_*: size and time that it had when it was hashed.
+    """
+
+    __tablename__ = "model_files"
+
+    path: Mapped[str] = mapped_column(Text, primary_key=True)
+    size: Mapped[int] = mapped_column(BigInteger)
+    mtime_ns: Mapped[int] = mapped_column(BigInteger)
+    rules: Mapped[str] = mapped_column(String(80))
+    about_json: Mapped[str | None] = mapped_column(Text)
+    problem: Mapped[str | None] = mapped_column(Text)
+    sha256: Mapped[str | None] = mapped_column(String(80))
+    hashed_size: Mapped[int | None] = mapped_column(BigInteger)
+    hashed_mtime_ns: Mapped[int | None] = mapped_column(BigInteger)
+    hashed_at: Mapped[datetime | None]

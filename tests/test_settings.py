@@ -119,7 +119,7 @@ def test_the_hubs_library_takes_what_env_says(env):
         "from core.settings import Settings; from core.engine.models.catalogue import Catalogue\n"
         "catalogue = Catalogue(Settings())\n"
         "from huggingface_hub import constants; import os\n"
-        "print(constants.HF_HUB_CACHE, constants.ENDPOINT, os.environ.get('HF_TOKEN'), catalogue._hub._cache_folder())"
+        "print(constants.HF_HUB_CACHE, constants.ENDPOINT, os.environ.get('HF_TOKEN'), catalogue._hub.cache_folder)"
     )
     clean = {k: v for k, v in os.environ.items() if not env_file.HANDED_ON.fullmatch(k) and k != "HF_TOKEN"}
 

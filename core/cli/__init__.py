@@ -9,7 +9,21 @@ from __future__ import annotations
 
 import typer
 
-from core.cli import edit, files, gallery, inpaint, machine, presets, queue, replay, sheet, storage, verify, worker
+from core.cli import (
+    edit,
+    files,
+    gallery,
+    inpaint,
+    machine,
+    models,
+    presets,
+    queue,
+    replay,
+    sheet,
+    storage,
+    verify,
+    worker,
+)
 
 app = typer.Typer(
     name="python -m core",
@@ -27,5 +41,6 @@ for commands in (gallery, edit, files, storage):
     gallery_app.add_typer(commands.app)
 
 app.add_typer(gallery_app, name="gallery", help="Browse and manage the gallery.")
+app.add_typer(models.app, name="models", help="List, add, verify and remove models.")
 app.add_typer(presets.app, name="presets", help="Manage presets (saved parameters).")
 app.add_typer(queue.app, name="queue", help="View and manage the queue, shared with a dashboard on the same data.")

@@ -86,6 +86,14 @@ class Hub:
                 "set HF_HOME to another folder."
             ) from error
 
+    def repositories(self) -> Sequence[str]:
+        """Ids of those with anything in the cache, also half of it or no pipeline; none if it cannot be read."""
+        try:
+            names = sorted(path.name for path in self.cache_folder.glob("models--*--*") if path.is_dir())
+        except OSError:
+            return []
+        return [name.removeprefix("models--").replace("--", "/") for name in names]
+
     def download(self, spec: ModelSpec, on_progress: OnDownload, *, dtype: str, safety_checker: bool) -> None:
         """Fetch the files that the pipeline needs and that are not here yet, also of a repository that it needs beside.
 
@@ -160,7 +168,7 @@ class Hub:
         from filelock import Timeout
         from huggingface_hub.utils import WeakFileLock
 
-        lock = self._cache_folder() / ".locks" / self._repository_folder(spec).name / "download.lock"
+        lock = self.cache_folder / ".locks" / self._repository_folder(spec).name / "download.lock"
         lock.parent.mkdir(parents=True, exist_ok=True)
         with ExitStack() as held:
             while True:
@@ -173,11 +181,11 @@ class Hub:
 
     def _check_room(self, plans: Sequence[DownloadPlan]) -> None:
         needed = sum(self._missing_bytes(plan) for plan in plans)
-        free = shutil.disk_usage(self._cache_folder()).free
+        free = shutil.disk_usage(self.cache_folder).free
         if needed > free:
             raise StorageFull(
                 f"This model needs {needed / 1e9:.1f} GB more on the disk, and {free / 1e9:.1f} GB are free in "
-                f"{self._cache_folder()}. Make room, or set HF_HOME to a folder on another disk."
+                f"{self.cache_folder}. Make room, or set HF_HOME to a folder on another disk."
             )
 
     def _missing_bytes(self, plan: DownloadPlan) -> int:
@@ -218,7 +226,7 @@ class Hub:
             _id_of(spec),
             name,
             revision=commit,
-            cache_dir=self._cache_folder(),
+            cache_dir=self.cache_folder,
             token=self._token,
             endpoint=self._endpoint,
             tqdm_class=_silent(),
@@ -285,7 +293,8 @@ class Hub:
             ref.parent.mkdir(parents=True, exist_ok=True)
             ref.write_text(plan.commit, "utf-8")
 
-    def _cache_folder(self) -> Path:
+    @property
+    def cache_folder(self) -> Path:
         if self._cache is None:
             from huggingface_hub import constants
 
@@ -293,11 +302,11 @@ class Hub:
         return self._cache
 
     def _repository_folder(self, spec: ModelSpec) -> Path:
-        return self._cache_folder() / f"models--{str(spec.repository).replace('/', '--')}"
+        return self.cache_folder / f"models--{str(spec.repository).replace('/', '--')}"
 
     @contextmanager
     def _translate_errors(self, spec: ModelSpec) -> Iterator[None]:
-        with hub_errors.translate_errors(spec, token=self._token, cache=self._cache_folder()):
+        with hub_errors.translate_errors(spec, token=self._token, cache=self.cache_folder):
             yield
 
 

@@ -1,0 +1,125 @@
+"""python -m core models ...: what is on this machine, and bringing, checking and removing models."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
+
+from core.bootstrap import Studio
+from core.cli.common import JSON, errors, make_studio, tell
+from core.cli.exits import exit_codes
+from core.domain.errors import InvalidInput
+from core.domain.model_library import KindFilter, ModelEntry, ModelUse, gigabytes, matching
+
+app = typer.Typer(no_args_is_help=True)
+
+KEY = Annotated[str, typer.Argument(help="Key, name or path of a model, as list shows it.")]
+
+
+@app.command("list")
+def list_models(
+    context: typer.Context,
+    kind: Annotated[KindFilter | None, typer.Option(help="Only those of this kind.")] = None,
+    search: Annotated[str, typer.Option(help="Only those with these words in name, family or trigger words.")] = "",
+    as_json: JSON = False,
+) -> None:
+    """List the models on this machine, by name."""
+    with exit_codes():
+        studio = make_studio(context)
+        entries = matching(studio.library.here(), kind=kind, words=search)
+        uses = studio.library.uses(entries)
+        for entry in entries:
+            about = _about(studio, entry, uses.get(entry.key, ModelUse()))
+            tell(about, _line(entry, about), as_json)
+        if not as_json:
+            errors.print(f"{len(entries):,} models, {gigabytes(sum(entry.found.size for entry in entries))}")
+
+
+@app.command()
+def add(
+    context: typer.Context,
+    path: Annotated[Path, typer.Argument(help="A .safetensors file, or the folder of a diffusers pipeline.")],
+    link: Annotated[bool, typer.Option("--link", help="Link to it instead of copying it.")] = False,
+    as_json: JSON = False,
+) -> None:
+    """Add a model to the models folder, after looking what it is."""
+    with exit_codes():
+        studio = make_studio(context)
+        entry = studio.library.add(path, link=link)
+        about = _about(studio, entry, ModelUse())
+        tell(about, f"{entry.found.title}: {_kind(entry)}, in {entry.key}", as_json)
+
+
+@app.command()
+def verify(context: typer.Context, key: KEY, as_json: JSON = False) -> None:
+    """Read all of a model's files, compute the sha256, and compare it with the one kept before."""
+    with exit_codes():
+        studio = make_studio(context)
+        columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TimeRemainingColumn())
+        with Progress(*columns, console=errors, disable=as_json or not sys.stderr.isatty(), transient=True) as bar:
+            task = bar.add_task("reading", total=None)
+            done = studio.library.verify(key, lambda done, total: bar.update(task, completed=done, total=total))
+        about = {"model": key, "sha256": done.sha256, "as_before": done.is_as_before}
+        tell(about, f"{done.words}\n{done.sha256}", as_json)
+        if done.is_as_before is False:
+            raise typer.Exit(1)
+
+
+@app.command()
+def remove(
+    context: typer.Context,
+    key: KEY,
+    yes: Annotated[bool, typer.Option("--yes", help="Delete it, instead of only saying what would be lost.")] = False,
+    as_json: JSON = False,
+) -> None:
+    """Delete a model from the models folder or the hub's cache. Files of other programs are never deleted."""
+    with exit_codes():
+        studio = make_studio(context)
+        entry = studio.library.find(key)
+        loss = studio.library.loss(entry)
+        if not yes:
+            raise InvalidInput(f"{loss} Nothing was deleted: add --yes to do it.")
+        studio.library.remove(entry.key)
+        about = {"model": entry.key, "freed_bytes": entry.found.size}
+        tell(about, f"{entry.found.title} is deleted, {gigabytes(entry.found.size)} are free again", as_json)
+
+
+def _about(studio: Studio, entry: ModelEntry, use: ModelUse) -> dict[str, Any]:
+    found, told, plan = entry.found, entry.told, studio.library.plan(entry)
+    return {
+        "model": entry.key,
+        "title": found.title,
+        "kind": entry.kind,
+        "about": told.about.title if told.about else told.kind,
+        "family": told.family,
+        "place": found.place,
+        "path": str(found.path) if found.path else None,
+        "size": found.size,
+        "licence": entry.licence,
+        "sha256": entry.sha256,
+        "memory": str(plan) if plan else None,
+        "generations": use.count,
+        "last_used": use.last_at.isoformat() if use.last_at else None,
+        "trigger_words": list(studio.library.trigger_words(entry)),
+        "problem": told.problem,
+    }
+
+
+def _line(entry: ModelEntry, about: dict[str, Any]) -> str:
+    parts = [_kind(entry), gigabytes(entry.found.size), entry.found.place, about["memory"]]
+    if about["generations"]:
+        parts.append(f"{about['generations']:,} generations")
+    line = f"{entry.found.title}: {', '.join(part for part in parts if part)}"
+    words = f"\n  trigger words: {', '.join(about['trigger_words'])}" if about["trigger_words"] else ""
+    problem = f"\n  {entry.told.problem}" if entry.told.problem else ""
+    return f"{line}\n  {entry.key}{words}{problem}"
+
+
+def _kind(entry: ModelEntry) -> str:
+    if entry.told.about is not None:
+        return entry.told.about.title
+    return f"{entry.told.kind} for {entry.told.family}" if entry.told.family else str(entry.told.kind)

@@ -1,0 +1,256 @@
+"""The files of models on this machine: bundled, in the hub's cache, and in the folders that are watched."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
+from pathlib import Path
+
+from core.domain.errors import DamagedModel, InvalidInput, ModelUnavailable, NotAnInpaintingModel, StudioError
+from core.domain.hashing import sha256_of
+from core.domain.model_file import FileKind, ModelFile
+from core.domain.model_library import BYTES, FLOAT32, Found, Place, Told
+from core.engine import families
+from core.engine.models import beside, folders, hub, kinds, lora_header, other_kinds, placing, single_file
+from core.engine.models.catalogue import ROOT, Catalogue
+from core.engine.models.integrity import read_index, read_object
+from core.engine.models.lora_header import CONTEXT
+from core.engine.models.weights import INDEX, UNSAFE
+from core.files import open_regular, why
+from core.ports import OnDownload
+from core.settings import Settings
+
+ENDINGS = (".safetensors", ".gguf", *UNSAFE)
+NO_MODELS = (".bin", ".pkl", ".msgpack", ".h5")
+"""Endings that files of weights have, and other files as often: those without a model are no news."""
+
+MOST_FILES = 10_000
+"""That are looked at below one folder, so that a wrong setting (/) does not end in a walk over a whole disk."""
+
+USED = (FileKind.LORA, FileKind.EMBEDDING, FileKind.VAE, FileKind.CONTROLNET)
+"""Beside checkpoints."""
+
+CHUNK = 8 * 2**20
+
+
+class LocalModels:
+    """A ports.ModelStore. cache: the hub's folder; default: the hub library's own."""
+
+    def __init__(self, settings: Settings, catalogue: Catalogue, *, cache: Path | None = None) -> None:
+        self._settings = settings
+        self._catalogue = catalogue
+        self._hub = hub.Hub(offline=True, cache=cache)
+        sources = (kinds.__file__, lora_header.__file__, other_kinds.__file__, single_file.__file__)
+        self.rules = sha256_of(b"".join(Path(source).read_bytes() for source in sources))
+
+    def found(self) -> Sequence[Found]:
+        found = [*self._bundled(), *self._downloaded(), *self._watched()]
+        return sorted(found, key=lambda one: one.title.casefold())
+
+    def tell(self, found: Found) -> Told:
+        if found.path is None:
+            return Told(FileKind.CHECKPOINT)
+        if found.is_folder:
+            return self._tell_of_pipeline(found, found.path)
+        try:
+            about = kinds.of(found.path)
+        except ModelUnavailable as error:
+            return Told(problem=str(error))
+        return Told.of(about, _problem(about, found.path.name))
+
+    def hashes(self, found: Found, on_progress: OnDownload) -> Mapping[str, str]:
+        if found.path is None:
+            raise InvalidInput(f"{found.title} has no files, so there is nothing to verify.")
+        if not found.is_folder:
+            return {found.path.name: _sha256(found.path, lambda done: on_progress(done, found.size))}
+        files = self._catalogue.choice(found.path, "float32").files
+        sizes = {name: (found.path / name).stat().st_size for name in files}
+        hashes, before = {}, 0
+        for name, size in sizes.items():
+            path, at = found.path / name, before
+            hashes[name] = _sha256(path, lambda done, at=at: on_progress(at + done, sum(sizes.values())))  # type: ignore[misc]
+            _check_name_in_cache(path, hashes[name])
+            before += size
+        return hashes
+
+    def picture(self, path: Path) -> bytes | None:
+        return beside.picture(path)
+
+    def words(self, path: Path) -> Sequence[str]:
+        return beside.trigger_words(path)
+
+    def add(self, path: Path, *, link: bool = False) -> Path:
+        try:
+            path = path.expanduser().absolute()
+            is_folder, exists = path.is_dir(), path.exists()
+        except (OSError, RuntimeError, ValueError) as error:
+            raise InvalidInput(f"{path} cannot be accessed. Check the path.") from error
+        if not exists:
+            raise InvalidInput(f"{path} does not exist. Check the path.")
+        if is_folder:
+            kind = self._kind_of_folder(path)
+        else:
+            about = kinds.of(path)
+            if problem := _problem(about, path.name):
+                raise NotAnInpaintingModel(problem)
+            kind = about.kind
+        return placing.place(path, self._settings.models / folders.OWN[kind], link=link)
+
+    def remove(self, found: Found) -> None:
+        if found.path is None or found.place in (Place.BUNDLED, Place.ELSEWHERE):
+            raise InvalidInput(f"{found.title} is not in a folder of Inpaint Studio, so it is not removed.")
+        if found.place is Place.HUB:
+            # snapshots/COMMIT below the folder of the repository.
+            placing.remove(found.path.parent.parent, within=self._hub.cache_folder)
+            return
+        placing.remove(found.path, within=self._settings.models)
+        for path in beside.files(found.path):
+            placing.remove(path, within=self._settings.models)
+
+    # What there is ------------------------------------------------------------------------------------------------
+
+    def _bundled(self) -> Iterator[Found]:
+        for spec in self._catalogue.listed():
+            if not spec.has_files:
+                yield Found(spec.key, spec.title, Place.BUNDLED)
+            elif spec.folder:
+                yield _pipeline(spec.key, spec.title, Place.BUNDLED, ROOT / spec.folder)
+
+    def _downloaded(self) -> Iterator[Found]:
+        keys = {spec.repository: (spec.key, spec.title) for spec in self._catalogue.listed()}
+        for repository in self._hub.repositories():
+            key, title = keys.get(repository, (repository, repository))
+            with suppress(StudioError):
+                snapshot = self._hub.snapshot(self._catalogue.find(key))
+                if snapshot is not None and (snapshot / INDEX).is_file():
+                    yield _pipeline(key, title, Place.HUB, snapshot)
+
+    def _watched(self) -> Iterator[Found]:
+        seen: set[Path] = set()
+        for folder in folders.watched(self._settings):
+            place = Place.OURS if folder.is_ours else Place.ELSEWHERE
+            left = MOST_FILES
+            for one in _walk(folder.path, place, seen):
+                yield one
+                left -= 1
+                if not left:
+                    break
+
+    # What it is ---------------------------------------------------------------------------------------------------
+
+    def _tell_of_pipeline(self, found: Found, folder: Path) -> Told:
+        family, problem, needs = _family_or_none(folder), None, None
+        try:
+            self._catalogue.locate(found.key)
+            files = self._catalogue.choice(folder, "float32").files
+            needs = sum(_needs(folder / name) for name in files if name.endswith(".safetensors"))
+        except StudioError as error:
+            problem = str(error)
+        return Told(FileKind.CHECKPOINT, family, problem=problem, needs=needs)
+
+    def _kind_of_folder(self, path: Path) -> FileKind:
+        if not (path / INDEX).is_file():
+            raise InvalidInput(
+                f"The folder {path} has no {INDEX}, so it is not a diffusers pipeline. Add its files one by one, or "
+                "name the folder in INPAINT_STUDIO_MODEL_FOLDERS."
+            )
+        families.of(read_index(path))
+        self._catalogue.choice(path, "float32")
+        return FileKind.CHECKPOINT
+
+
+def _problem(about: ModelFile, name: str) -> str | None:
+    """Why such a file cannot be used here."""
+    if about.kind is FileKind.CHECKPOINT:
+        try:
+            single_file.check(about, name)
+        except InvalidInput as error:
+            return str(error)
+        return None
+    if about.kind in USED:
+        return None
+    article = "an" if about.title[0] in "AEIOUaeiou" else "a"
+    return f"{name} is {article} {about.title}. {about.advice}."
+
+
+def _walk(folder: Path, place: Place, seen: set[Path]) -> Iterator[Found]:
+    """Below a folder, without hidden ones, and no folder twice: links are followed, as people sort their models so."""
+    resolved = folder.resolve()
+    if resolved in seen:
+        return
+    seen.add(resolved)
+    try:
+        with os.scandir(folder) as listed:
+            entries = sorted(
+                (entry for entry in listed if not entry.name.startswith(".")), key=lambda entry: entry.name
+            )
+    except OSError:
+        return  # not allowed to be looked at, or gone since
+    if any(entry.name == INDEX for entry in entries):
+        with suppress(OSError):
+            yield _pipeline(str(folder), folder.name, place, folder)
+        return
+    for entry in entries:
+        path = Path(entry.path)
+        with suppress(OSError, ValueError):
+            str(path).encode()  # what is no text can be called by nobody
+            if entry.is_dir():
+                yield from _walk(path, place, seen)
+            elif path.suffix.lower() in ENDINGS and path.suffix.lower() not in NO_MODELS and entry.is_file():
+                state = entry.stat()
+                yield Found(str(path), _title(path), place, path, state.st_size, state.st_mtime_ns)
+
+
+def _title(path: Path) -> str:
+    """The name of a file, or of its folder, where diffusers gives all files the same name."""
+    return path.parent.name if path.stem == "diffusion_pytorch_model" else path.stem
+
+
+def _pipeline(key: str, title: str, place: Place, folder: Path) -> Found:
+    """size: of the weights. Raises OSError."""
+    states = [path.stat() for path in (*folder.glob("*.safetensors"), *folder.glob("*/*.safetensors")) if path.exists()]
+    newest = max((state.st_mtime_ns for state in states), default=0)
+    return Found(key, title, place, folder, sum(state.st_size for state in states), newest, is_folder=True)
+
+
+def _family(folder: Path) -> str:
+    """Of a UNet, by the width of the text that it reads; else what its pipeline is called."""
+    family = families.of(read_index(folder))
+    width = (read_object(folder / "unet" / "config.json") or {}).get("cross_attention_dim")
+    base = CONTEXT.get(width) if isinstance(width, int) and family.title.startswith("Stable Diffusion") else None
+    return base.value if base else family.title
+
+
+def _family_or_none(folder: Path) -> str | None:
+    try:
+        return _family(folder)
+    except ModelUnavailable:
+        return None
+
+
+def _needs(path: Path) -> int:
+    about = kinds.of(path)
+    return about.size * FLOAT32 // BYTES[about.dtypes[0]] if about.dtypes else about.size
+
+
+def _sha256(path: Path, on_progress: Callable[[int], object]) -> str:
+    digest, done = hashlib.sha256(), 0
+    try:
+        with open_regular(path) as file:
+            while chunk := file.read(CHUNK):
+                digest.update(chunk)
+                done += len(chunk)
+                on_progress(done)
+    except OSError as error:
+        raise DamagedModel(f"{path.name} cannot be read ({why(error)}). Download or copy it again.") from error
+    return f"sha256:{digest.hexdigest()}"
+
+
+def _check_name_in_cache(path: Path, sha256: str) -> None:
+    """Raises DamagedModel for a large file of the hub's cache, which is named by its hash, that is not that file."""
+    stored = path.resolve()
+    named = stored.parent.name == "blobs" and len(stored.name) == len(sha256.removeprefix("sha256:"))
+    if named and sha256 != f"sha256:{stored.name}":
+        raise DamagedModel(f"{path.name} is not what was downloaded. Remove the model and download it again.")

@@ -1,0 +1,183 @@
+"""The models on this machine: what each is, whether it fits, how often it was used; and which others can be had."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from core.domain.errors import StudioError, UnknownModel
+from core.domain.hashing import canonical_json, sha256_of
+from core.domain.model import ModelSpec
+from core.domain.model_library import (
+    FLOAT32,
+    FileHash,
+    Found,
+    KindFilter,
+    MemoryPlan,
+    ModelEntry,
+    ModelUse,
+    Place,
+    Told,
+    Verified,
+    gigabytes,
+)
+from core.ports import ModelCatalogue, ModelStore, OnDownload
+from core.services.workers import Workers
+from db.model_files import ModelFileRepo
+
+NAMED = 10
+"""Models that a sentence names."""
+
+BYTES_ON_CARD = 2
+"""Of a number, as models are loaded for a card. What does not fit there lies in the machine's memory meanwhile."""
+
+
+@dataclass(frozen=True, slots=True)
+class Models:
+    """free_memory: bytes of this machine's memory that are free."""
+
+    repo: ModelFileRepo
+    store: ModelStore
+    catalogue: ModelCatalogue
+    workers: Workers
+    free_memory: Callable[[], int]
+    now: Callable[[], datetime]
+
+    def here(self) -> Sequence[ModelEntry]:
+        """All models on this machine, by name. Of a file that was not seen before, the header is read."""
+        found = self.store.found()
+        files = [one for one in found if one.path is not None and not one.is_folder]
+        told = dict(self.repo.told(files, self.store.rules))
+        news = {one: self.store.tell(one) for one in files if one.key not in told}
+        if news:
+            # It is only to be quick the next time.
+            with suppress(StudioError):
+                self.repo.learn(news, self.store.rules)
+        told |= {one.key: about for one, about in news.items()}
+        hashes = self.repo.hashes()
+        return [self._entry(one, told.get(one.key) or self.store.tell(one), hashes) for one in found]
+
+    def find(self, name: str) -> ModelEntry:
+        """By its key, or by its name where only one has it. Raises UnknownModel."""
+        entries = self.here()
+        wanted = name.strip()
+        for called in (_keys, _names, _folded):
+            fitting = [entry for entry in entries if wanted in called(entry) or wanted.casefold() in called(entry)]
+            if len(fitting) == 1:
+                return fitting[0]
+            if fitting:
+                keys = ", ".join(entry.key for entry in fitting[:NAMED])
+                raise UnknownModel(f"{wanted} can be several models. Give one of: {keys}.")
+        raise UnknownModel(f"There is no model {wanted[:200]} on this machine. See: python -m core models list")
+
+    def available(self) -> Sequence[ModelSpec]:
+        """Those of the table that are not on this machine, or not whole."""
+        return [spec for spec in self.catalogue.listed() if not self.catalogue.is_ready(spec.key)]
+
+    def uses(self, entries: Iterable[ModelEntry]) -> Mapping[str, ModelUse]:
+        """Of those that were used, by their keys."""
+        return self.repo.uses([entry.key for entry in entries if entry.kind is KindFilter.CHECKPOINT])
+
+    def plan(self, entry: ModelEntry) -> MemoryPlan | None:
+        """Whether its weights fit into the memory of this machine; None for what is not loaded alone, or not told."""
+        needed = entry.told.needs
+        if needed is None:
+            return None
+        if self._is_for_card():
+            needed = needed * BYTES_ON_CARD // FLOAT32
+        worker = self.workers.newest()
+        given_back = worker.memory_mb if worker and worker.model and worker.memory_mb else 0
+        return MemoryPlan(needed, self.free_memory() + int(given_back * 1e6))
+
+    def picture(self, entry: ModelEntry) -> bytes | None:
+        """A small JPEG of what it does."""
+        path = entry.found.path
+        return None if path is None or entry.found.is_folder else self.store.picture(path)
+
+    def trigger_words(self, entry: ModelEntry) -> Sequence[str]:
+        """As its owner wrote them down, else as its trainer did."""
+        path = entry.found.path
+        written = () if path is None or entry.found.is_folder else self.store.words(path)
+        return written or entry.trigger_words
+
+    def verify(self, name: str, on_progress: OnDownload = lambda done, total: None) -> Verified:
+        """Read all of it, and keep its hash. Raises UnknownModel, DamagedModel, or what on_progress raises."""
+        entry = self.find(name)
+        hashes = self.store.hashes(entry.found, on_progress)
+        sha256 = next(iter(hashes.values()))
+        if entry.found.is_folder:
+            sha256 = sha256_of(canonical_json(sorted(hashes.items())).encode())
+        before = entry.hashed
+        path = str(entry.found.path)
+        self.repo.keep_hash(
+            path, FileHash(sha256, entry.found.size, entry.found.mtime_ns, self.now()), self.store.rules
+        )
+        if before is None:
+            return Verified(sha256, None, f"{entry.found.title} is readable. Its hash is kept for the next time.")
+        if before.sha256 == sha256:
+            return Verified(sha256, True, f"{entry.found.title} is the same as on {before.at:%d %b %Y}.")
+        return Verified(
+            sha256,
+            False,
+            f"{entry.found.title} is not the same as on {before.at:%d %b %Y}: pictures made with it before will verify "
+            "as different.",
+        )
+
+    def add(self, path: Path, *, link: bool = False) -> ModelEntry:
+        """Raises InvalidInput or ModelUnavailable for what cannot be used, StorageFull."""
+        return self.find(str(self.store.add(path, link=link)))
+
+    def loss(self, entry: ModelEntry) -> str:
+        """What its removal would cost, in words. Raises UnknownModel for what is not to be removed from here."""
+        if not entry.is_removable:
+            where = "It is bundled" if entry.found.place is Place.BUNDLED else "It lies in a folder of another program"
+            raise UnknownModel(f"{entry.found.title} cannot be removed here. {where}.")
+        sentences = [f"This deletes {entry.found.title} ({gigabytes(entry.found.size)})"]
+        use = self.uses([entry]).get(entry.key)
+        if use is not None:
+            sentences.append(
+                f"{use.count:,} generations were made with it: their pictures stay, but they cannot be verified or run "
+                "again without it"
+            )
+        if entry.found.place is Place.HUB:
+            sentences.append(
+                "It lies in the hub's cache, which other programs share. It can be downloaded again as long as the hub "
+                "has it"
+            )
+        return ". ".join(sentences) + "."
+
+    def remove(self, name: str) -> ModelEntry:
+        """Returns what was deleted. Raises UnknownModel, InvalidInput or StorageFull."""
+        entry = self.find(name)
+        self.loss(entry)
+        self.store.remove(entry.found)
+        with suppress(StudioError):
+            self.repo.forget(str(entry.found.path))
+        return entry
+
+    def _entry(self, found: Found, told: Told, hashes: Mapping[str, FileHash]) -> ModelEntry:
+        licence = url = None
+        if found.is_folder or found.path is None:
+            with suppress(StudioError):
+                spec = self.catalogue.find(found.key)
+                licence, url = spec.licence, spec.licence_url or spec.url
+        return ModelEntry(found, told, licence, url, hashes.get(str(found.path)))
+
+    def _is_for_card(self) -> bool:
+        machine = self.workers.machine()
+        return machine is not None and (machine.automatic or "cpu").startswith(("cuda", "xpu"))
+
+
+def _keys(entry: ModelEntry) -> Sequence[str]:
+    return (entry.key, str(entry.found.path))
+
+
+def _names(entry: ModelEntry) -> Sequence[str]:
+    return (entry.found.title, entry.found.path.name) if entry.found.path else (entry.found.title,)
+
+
+def _folded(entry: ModelEntry) -> Sequence[str]:
+    return [name.casefold() for name in _names(entry)]
