@@ -16,8 +16,9 @@ from itertools import takewhile
 import cv2
 import numpy as np
 
+from core.engine.fill.lines import Sketch, sketched
 from core.engine.fill.patches import Field, Places, touching
-from core.engine.fill.picture import REACH, Bools, Bytes, Level, channels_of, pyramid
+from core.engine.fill.picture import COLOURS, GUIDE, REACH, Bools, Bytes, Level, channels_of, pyramid
 from core.engine.fill.seam import meet, membrane
 from core.engine.fill.sources import allowed_around
 
@@ -28,6 +29,16 @@ FEWEST_SOURCES = 10
 
 TOLERANT, STRICT = 0.5, 0.08
 """Of Field.vote: between rounds, and in the last one."""
+
+
+SKETCHED_PX = 128
+"""Longer side of the hole at the level that lines are found at: there they are a few pixels wide."""
+
+GUIDED = 0.5
+"""What the sketch counts beside what is known for certain."""
+
+FINEST_GUIDED = 1
+"""Full size is not guided: a sketch has no grain."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,11 +71,12 @@ class Completion:
         self._rgb = rgb
         full = Level(channels_of(rgb, hole), hole, np.ones_like(hole))
         if not _can_be_filled(full):
-            self._levels, self._efforts, self.rounds = [], [], 0
+            self._levels, self._guides, self._efforts, self.rounds = [], [], [], 0
             return
         levels = pyramid(replace(full, allowed=allowed_around(full)))
         # A small one may have too few patches, or the hole may fall between its pixels.
         self._levels = [levels[0], *takewhile(_can_be_filled, levels[1:])]
+        self._guides = _guides(self._levels)
         longer = max(hole.shape)
         self._efforts = [_effort(nth, len(self._levels), longer >> nth) for nth in range(len(self._levels))]
         self.rounds = sum(effort.rounds for effort in self._efforts) + 1
@@ -79,24 +91,29 @@ class Completion:
 
         seed: of what is tried by chance; another one may find another filling.
         """
-        chance, done = np.random.default_rng(seed), 0
+        chance, done, own = np.random.default_rng(seed), 0, GUIDE.start
         field: Field | None = None
         with ThreadPoolExecutor(threads) as pool:
-            for level, effort in zip(reversed(self._levels), reversed(self._efforts), strict=True):
+            for level, effort, guide in reversed(list(zip(self._levels, self._efforts, self._guides, strict=True))):
                 coarser, hole = field, level.hole
                 field = Field(hole, _usable(level), pool if threads > 1 else None, dense=effort.dense)
                 channels = level.channels.copy()
+                if guide is not None:
+                    channels[..., GUIDE] = guide.colours
+                    field.guided = np.pad(guide.weight * np.float32(GUIDED), REACH).ravel()
                 if coarser is None:
                     channels[hole] = membrane(channels, hole)
+                    if guide is not None:
+                        channels[hole, COLOURS] = guide.colours[hole]
                     field.source = chance.choice(np.flatnonzero(field.usable), field.targets.size)
                 else:
                     field.source = _doubled(coarser, field)
-                    channels[hole] = field.vote(field.padded(channels), 2 * TOLERANT)
+                    channels[hole, :own] = field.vote(field.padded(channels), 2 * TOLERANT, own)
                 for _ in range(effort.rounds):
                     values = field.padded(channels)
                     for _ in range(effort.searches):
                         field.search(values, chance, effort.steps, effort.radii)
-                    channels[hole] = field.vote(values, TOLERANT)
+                    channels[hole, :own] = field.vote(values, TOLERANT, own)
                     report(done := done + 1)
             if field is None:
                 raise ValueError("a picture has at least one level")
@@ -107,11 +124,26 @@ class Completion:
 
     def _colours(self, field: Field) -> Bytes:
         """(n, 3): of the n pixels of the hole."""
-        copied = field.vote(field.padded(self._rgb.astype(np.float32)), STRICT)
+        copied = field.vote(field.padded(self._rgb.astype(np.float32)), STRICT, 3)
         to = field.pixels + field.best_shift()
         away = field.rows_and_columns(to) - field.rows_and_columns(field.pixels)
         met = meet(self._rgb, field.hole, copied, away)
         return np.asarray(np.clip(np.rint(met), 0, 255), np.uint8)
+
+
+def _guides(levels: Sequence[Level]) -> list[Sketch | None]:
+    """For each level its sketch of the lines that go on behind the hole; none where texture is decided, not shapes."""
+    first = next((nth for nth, level in enumerate(levels) if _longer_side(level.hole) <= SKETCHED_PX), len(levels) - 1)
+    guides: list[Sketch | None] = [None] * len(levels)
+    sketch = sketched(levels[first])
+    for nth in range(first, len(levels)):
+        guides[nth] = sketch if nth >= FINEST_GUIDED else None
+        sketch = sketch.halved() if sketch else None
+    return guides
+
+
+def _longer_side(hole: Bools) -> int:
+    return max(int(np.ptp(at)) + 1 for at in np.nonzero(hole))
 
 
 def _known_patches(level: Level) -> Bools:

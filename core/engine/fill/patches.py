@@ -15,7 +15,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from core.engine.fill.picture import CHANNELS, REACH, Bools, Floats, depth, shifts
+from core.engine.fill.picture import CHANNELS, GUIDE, REACH, Bools, Floats, depth, shifts
 
 Places = NDArray[np.intp]
 """Numbers of pixels of the padded picture, row by row."""
@@ -34,6 +34,8 @@ shared among threads, and each is computed alike whoever does it."""
 class Field:
     """Targets: places whose patch touches the hole. source, cost: for each target, what it is to be copied from.
 
+    guided: for each padded pixel how far the guide counts there; None without one.
+
     dense: compare every pixel of two patches, else every second one.
     """
 
@@ -50,6 +52,7 @@ class Field:
         self.trust = np.pad(_trust(hole), REACH).ravel()
         self._nth_target = np.full(self.trust.size, -1, np.intp)
         self._nth_target[self.targets] = np.arange(self.targets.size)
+        self.guided: Floats | None = None
         self.source = np.zeros_like(self.targets)
         self.cost = np.ones(self.targets.size, np.float32)
 
@@ -109,23 +112,23 @@ class Field:
             apart = channels.take(at, axis=0)
             apart -= channels.take(sources[piece] + self._compared[:, None], axis=0)
             apart *= apart
-            total = apart[..., 0] + apart[..., 1]
-            for channel in range(2, CHANNELS):
-                total += apart[..., channel]
+            total = _summed(apart, 0, GUIDE.start)
             trust = self.trust.take(at)
             total *= trust
+            if self.guided is not None:
+                total += _summed(apart, GUIDE.start, CHANNELS) * self.guided.take(at)
             found[piece] = total.sum(axis=0) / trust.sum(axis=0)
 
         self._in_pieces(compare, which.size)
         return found
 
-    def vote(self, values: Floats, tolerance: float) -> Floats:
-        """(pixels of the hole, K): each pixel as the mean of what all patches over it say (Wexler et al. 2007).
+    def vote(self, values: Floats, tolerance: float, count: int) -> Floats:
+        """(pixels of the hole, count): each pixel as the mean of what all patches over it say
+        (Wexler et al. 2007).
 
         values: (padded pixels, K) of the picture. tolerance: how much worse a patch may be than the best one and still
-        count, in shares of the mean cost there. Near 0 the best one alone keeps the grain.
+        count, in shares of the mean cost there. Near 0 the best one alone keeps the grain. count: the first channels.
         """
-        count = values.shape[1]
         flat, found = values.reshape(-1), np.empty((self.pixels.size, count), np.float32)
         costs = np.full(self.trust.size, np.inf, np.float32)
         costs[self.targets] = self.cost
@@ -140,7 +143,7 @@ class Field:
             weights = falling((cost - cost.min(axis=0)) / (np.maximum(mean, np.float32(1e-3)) * np.float32(tolerance)))
             weights *= self.trust.take(targets)
             weights /= weights.sum(axis=0)
-            at = (sources.take(targets) + self._patch[:, None]) * count
+            at = (sources.take(targets) + self._patch[:, None]) * values.shape[1]
             for channel in range(count):
                 found[piece, channel] = (flat.take(at) * weights).sum(axis=0)
                 at += 1
@@ -171,6 +174,13 @@ class Field:
             return
         for _ in self._threads.map(do, pieces):
             pass
+
+
+def _summed(channels: Floats, start: int, end: int) -> Floats:
+    total = channels[..., start] + channels[..., start + 1]
+    for channel in range(start + 2, end):
+        total += channels[..., channel]
+    return np.asarray(total, np.float32)
 
 
 def falling(x: Floats) -> Floats:

@@ -107,7 +107,10 @@ def _solved(matrix: sparse.csr_array, right: Doubles, at: Indices) -> Doubles:
 
 
 def membrane(values: Floats, hole: Bools) -> Floats:
-    """(n, K): harmonic values for the n pixels of the hole, between those around it. values: (H, W, K)."""
+    """(n, K): harmonic values for the n pixels of the hole, between those around it. values: (H, W, K).
+
+    In sixteenths: the search begins with them, and the last bits of a factorization are not the same everywhere.
+    """
     at = np.argwhere(hole)
     number = np.full(hole.shape, -1, np.intp)
     number[hole] = np.arange(len(at))
@@ -130,4 +133,4 @@ def membrane(values: Floats, hole: Bools) -> Floats:
         ),
         shape=(len(at), len(at)),
     )
-    return np.asarray(_solved(matrix, right, at), np.float32)
+    return np.asarray(np.rint(_solved(matrix, right, at) * 16) / 16, np.float32)
