@@ -29,7 +29,7 @@ def real(settings):
     load = make_loader(settings)
     return build_studio(
         settings,
-        lambda model, device: Negative() if model == "negative" else load(model, device),
+        lambda model, device, **how: Negative() if model == "negative" else load(model, device, **how),
         dispatcher=lambda worker: WaitingDispatcher(worker.run),
     )
 
