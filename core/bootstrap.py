@@ -15,8 +15,8 @@ from pathlib import Path
 
 from sqlalchemy.engine import make_url
 
+from core.dispatch.none import NoDispatcher
 from core.dispatch.regularly import Regularly
-from core.dispatch.threads import ThreadDispatcher
 from core.domain.environment import AUTOMATIC, Device, Environment
 from core.domain.errors import StudioError
 from core.domain.params import MAX_SEED, InpaintParams
@@ -120,14 +120,6 @@ class Studio:
         """Which database, without a password that its URL may hold."""
         return make_url(self.settings.url).render_as_string(hide_password=True)
 
-    def close(self, wait_s: float = 0) -> bool:
-        """Start nothing more; what is being painted still ends and is stored, and is waited for so long.
-
-        Returns whether it has ended.
-        """
-        self.housekeeping.stop()
-        return self.dispatcher.stop(wait_s)
-
 
 def build_studio(
     settings: Settings,
@@ -135,7 +127,7 @@ def build_studio(
     *,
     catalogue: ModelCatalogue | None = None,
     store: ModelStore | None = None,
-    dispatcher: Callable[[Worker], Dispatcher] = lambda worker: ThreadDispatcher(worker.run_next),
+    dispatcher: Callable[[Worker], Dispatcher] = lambda worker: NoDispatcher(),
     resolve_device: Callable[[str], str] | None = None,
     engine: Engine = Engine.HERE,
     now: Callable[[], datetime] = lambda: datetime.now(UTC),

@@ -14,7 +14,6 @@ from rich.table import Table
 from rich.text import Text
 
 from core.bootstrap import Engine, Studio, build_studio, make_loader
-from core.dispatch.none import NoDispatcher
 from core.domain.errors import InvalidInput, StudioError
 from core.domain.generation import Generation
 from core.files import read_regular, why
@@ -46,7 +45,6 @@ def open_studio(settings: Settings | None = None, load: LoadInpainter | None = N
     studio = build_studio(
         settings,
         load or ModelCache(make_loader(settings)),
-        dispatcher=lambda worker: NoDispatcher(),
         # Somebody waits for the command, and can make room and run it again.
         patience=Patience(otherwise_s=30),
         **{"engine": Engine.EITHER, **parts},

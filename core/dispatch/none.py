@@ -1,4 +1,4 @@
-"""No dispatcher: for programs that work on rows themselves, or leave them to a dashboard on the same data."""
+"""No dispatcher: for programs that work on rows themselves, or leave them to a worker on the same data."""
 
 from __future__ import annotations
 

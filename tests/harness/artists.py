@@ -9,7 +9,6 @@ from pathlib import Path
 import numpy as np
 
 from core.bootstrap import Studio, build_studio
-from core.dispatch.none import NoDispatcher
 from core.domain.generation import Origin
 from core.domain.params import InpaintParams
 from core.domain.pixels.mask import Mask
@@ -52,7 +51,6 @@ def open_studio(data: Path) -> Studio:
     return build_studio(
         Settings(data=data, model=POCKET, _env_file=None),
         _no_model,
-        dispatcher=lambda worker: NoDispatcher(),
         resolve_device=lambda wish: "cpu",
     )
 

@@ -15,7 +15,6 @@ import pytest
 from streamlit.proto.BackMsg_pb2 import BackMsg
 
 from core.bootstrap import Studio, build_studio
-from core.dispatch.none import NoDispatcher
 from core.dispatch.process import Supervisor
 from core.domain.generation import Generation, Status
 from core.settings import Settings
@@ -49,7 +48,6 @@ def studio(data) -> Studio:
         Settings(data=data),
         FakeLoader(),
         catalogue=FakeCatalogue(),
-        dispatcher=lambda worker: NoDispatcher(),
         resolve_device=lambda wish: "cpu",
     )
 

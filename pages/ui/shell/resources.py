@@ -8,7 +8,6 @@ from dataclasses import dataclass
 import streamlit as st
 
 from core.bootstrap import Engine, Studio, build_studio, make_loader
-from core.dispatch.none import NoDispatcher
 from core.domain.errors import StudioError
 from core.services.model_cache import ModelCache
 from core.services.workers import Workers
@@ -16,13 +15,11 @@ from core.settings import Settings
 from pages.ui.shell.server import supervise
 
 
-@st.cache_resource(show_spinner=False, on_release=lambda studio: studio.close())
+@st.cache_resource(show_spinner=False)
 def studio() -> Studio:
     """Raises InvalidSettings or DatabaseUnusable; an error is not cached, so a reload tries again."""
     settings = Settings()
-    built = build_studio(
-        settings, ModelCache(make_loader(settings)), dispatcher=lambda worker: NoDispatcher(), engine=Engine.WORKER
-    )
+    built = build_studio(settings, ModelCache(make_loader(settings)), engine=Engine.WORKER)
     # Where the server has begun without its lifespan, or with settings that were put right since.
     supervise(settings)
     return built
