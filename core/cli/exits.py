@@ -22,22 +22,29 @@ def exit_codes() -> Iterator[None]:
     """2 for bad input, 1 for everything else that went wrong, 128 and its number for a signal: 130 for Ctrl+C."""
     with handled_by(_end):
         try:
-            yield
-        except InvalidInput as error:
-            complain(error)
-            raise typer.Exit(2) from None
-        except StudioError as error:
-            complain(error)
-            raise typer.Exit(1) from None
-        except (typer.Exit, typer.Abort, BrokenPipeError):
-            raise
-        except Exception as error:  # noqa: BLE001 - no traceback on a terminal, whatever it is
-            complain(last_resort.told(error))
-            raise typer.Exit(1) from None
+            yield from _told()
         except KeyboardInterrupt:
             raise typer.Exit(exit_code(signal.SIGINT)) from None
         except _Ended as ended:
+            # Also while an error is told.
             raise typer.Exit(exit_code(ended.number)) from None
+
+
+def _told() -> Iterator[None]:
+    """Errors, in a sentence each."""
+    try:
+        yield
+    except InvalidInput as error:
+        complain(error)
+        raise typer.Exit(2) from None
+    except StudioError as error:
+        complain(error)
+        raise typer.Exit(1) from None
+    except (typer.Exit, typer.Abort, BrokenPipeError):
+        raise
+    except Exception as error:  # noqa: BLE001 - no traceback on a terminal, whatever it is
+        complain(last_resort.told(error))
+        raise typer.Exit(1) from None
 
 
 def complain(error: StudioError) -> None:

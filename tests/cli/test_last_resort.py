@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import signal
 from pathlib import Path
 
 import pytest
@@ -56,6 +57,14 @@ def test_how_a_command_ends_is_left_as_it_is(data, monkeypatch, error, code):
 
     assert result.exit_code == code
     assert "unexpected" not in result.stderr
+
+
+def test_a_signal_while_an_error_is_told_ends_the_command_as_at_any_other_moment(data, monkeypatch):
+    monkeypatch.setattr("core.cli.exits.say", lambda sentence: os.kill(os.getpid(), signal.SIGTERM))
+
+    result = invoke(StudioError())
+
+    assert (result.exit_code, type(result.exception)) == (143, SystemExit)
 
 
 def test_a_log_that_cannot_be_written_costs_no_sentence(tmp_path, monkeypatch):
