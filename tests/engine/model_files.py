@@ -6,6 +6,7 @@ key lists, of which each names its source. A file is as large as the tensors tha
 
 from __future__ import annotations
 
+import functools
 import json
 import warnings
 from collections.abc import Iterator, Mapping
@@ -39,6 +40,7 @@ def shapes_of(state: Mapping[str, Any]) -> Shapes:
     return {name: tuple(tensor.shape) for name, tensor in state.items()}
 
 
+@functools.cache
 def _state(name: str, /, **config: Any) -> Mapping[str, Any]:
     """The weights of a model of this class, without content. name: a class of diffusers or transformers."""
     import diffusers

@@ -179,6 +179,30 @@ KINDS: dict[str, tuple[Callable[[], files.Shapes], dict[str, Any]]] = {
     "LoRA for Wan": (_lora({"diffusion_model.blocks.0.self_attn.q": (5120, 5120)}), {"base": Base.WAN}),
     "LoRA for LTX-Video, whose text is as wide as that of XL": (
         _lora({"transformer.transformer_blocks.0.attn2.to_k": (2048, 2048)}),
+        {"kind": LORA, "base": Base.LTX},
+    ),
+    "LoRA for Wan of diffusers": (_lora({"transformer.blocks.0.attn2.to_k": (5120, 5120)}), {"base": Base.WAN}),
+    "LoRA for PixArt": (_lora({"transformer.transformer_blocks.0.attn1.to_k": (1152, 1152)}), {"base": Base.PIXART}),
+    "LoRA for HunyuanVideo": (
+        _lora({"lora_unet_double_blocks_0_img_mlp_fc1": (12288, 3072)}, kohya=True),
+        {"base": Base.HUNYUAN_VIDEO},
+    ),
+    "LoRA for Stable Diffusion 3 of kohya, with its second text encoder": (
+        _lora(
+            {
+                "lora_unet_joint_blocks_0_x_block_attn_qkv": (4608, 1536),
+                "lora_te2_text_model_encoder_layers_0_self_attn_q_proj": (1280, 1280),
+            },
+            kohya=True,
+        ),
+        {"base": Base.SD3},
+    ),
+    "LoRA for the text encoders of XL": (
+        _lora({"lora_te2_text_model_encoder_layers_0_self_attn_q_proj": (1280, 1280)}, kohya=True),
+        {"base": Base.SDXL, "parts": ("text_encoder_2",)},
+    ),
+    "LoRA for the self-attention alone of a UNet": (
+        _lora({"unet.down_blocks.0.attentions.0.transformer_blocks.0.attn1.to_k": (320, 320)}),
         {"kind": LORA, "base": None},
     ),
     "embedding of A1111": (

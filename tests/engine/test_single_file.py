@@ -19,6 +19,7 @@ from core.engine.models.catalogue import ROOT, Catalogue
 from core.engine.models.single_file import EPSILON, FOLDER, LAYOUTS, V_PREDICTION
 from core.settings import Settings
 from tests.engine import checkpoints, ldm
+from tests.engine import model_files as files
 from tests.engine.checkpoints import Checkpoint
 from tests.engine.tiny import a_working_request
 
@@ -29,6 +30,7 @@ def made(tmp_path_factory) -> Callable[..., Checkpoint]:
     known: dict[str, Checkpoint] = {}
 
     def make(base: Base, **wishes: Any) -> Checkpoint:
+        wishes = {"in_channels": 4, **wishes}
         key = repr((base, sorted(wishes.items())))
         if key not in known:
             known[key] = checkpoints.make(base, tmp_path_factory.mktemp("checkpoint"), **wishes)
@@ -63,7 +65,7 @@ def painted(inpainter: DiffusersInpainter, **params: Any) -> bytes:
 @pytest.mark.slow_but_first
 @pytest.mark.parametrize(
     ("base", "in_channels"),
-    [(Base.SD1, 9), (Base.SD1, 4), (Base.SD2, 4), (Base.SD2, 9), (Base.SDXL, 4), (Base.SDXL, 9)],
+    [(Base.SD1, 4), (Base.SD1, 9), (Base.SD2, 4), (Base.SD2, 9), (Base.SDXL, 4), (Base.SDXL, 9)],
 )
 def test_a_file_paints_what_the_same_model_in_a_folder_paints(made, opened, base, in_channels):
     checkpoint = made(base, in_channels=in_channels)
@@ -75,7 +77,7 @@ def test_a_file_paints_what_the_same_model_in_a_folder_paints(made, opened, base
     assert of_file.model.repository is None
 
 
-@pytest.mark.slow_but_first
+@pytest.mark.slow
 @pytest.mark.parametrize("dtype", ["float16", "bfloat16"])
 def test_a_file_in_half_precision_is_computed_in_what_the_device_computes_in(made, opened, dtype):
     checkpoint = made(Base.SD1, dtype=dtype)
@@ -154,14 +156,16 @@ def test_what_is_said_after_its_name_comes_before_what_the_file_says(made, setti
     assert catalogue.find(f"{marked}@epsilon").predicts == EPSILON
 
 
-def test_a_model_of_version_2_that_does_not_tell_is_asked_for(made, settings):
-    checkpoint = made(Base.SD2)
-    catalogue = Catalogue(settings, root=checkpoint.root)
+def test_a_model_of_version_2_that_does_not_tell_is_asked_for(settings, tmp_path):
+    file = files.write(tmp_path / "oil.safetensors", files.checkpoint(1024))
+    inpainting = files.write(tmp_path / "inpainting.safetensors", files.checkpoint(1024, 9))
+    catalogue = Catalogue(settings)
 
     with pytest.raises(UnknownModel, match="@v_prediction or @epsilon"):
-        catalogue.find(str(checkpoint.file))
-    assert catalogue.find(f"{checkpoint.file}@v_prediction").native_px == 768
-    assert catalogue.find(f"{checkpoint.file}@epsilon").native_px == 512
+        catalogue.find(str(file))
+    assert catalogue.find(f"{file}@v_prediction").native_px == 768
+    assert catalogue.find(f"{file}@epsilon").native_px == 512
+    assert catalogue.find(str(inpainting)).predicts == EPSILON
 
 
 @pytest.mark.slow

@@ -111,9 +111,10 @@ def _base(shapes: Shapes) -> Base | None:
     widths = {_width_in(shapes, name) for name in shapes if CROSS_ATTENTION.search(name)}
     if found := next((CONTEXT[width] for width in CONTEXT if width in widths), None):
         return found
-    if "lora_te2_" in names or "text_encoder_2." in names:
-        return Base.SDXL if "double_blocks" not in names else Base.FLUX1
-    return _of_transformer(shapes, names) or _of_text_encoder(shapes)
+    if found := _of_transformer(shapes, names):
+        return found
+    # Those with transformers have several text encoders too.
+    return Base.SDXL if "lora_te2_" in names or "text_encoder_2." in names else _of_text_encoder(shapes)
 
 
 def _of_text_encoder(shapes: Shapes) -> Base | None:
@@ -140,7 +141,11 @@ def _of_transformer(shapes: Shapes, names: str) -> Base | None:
         return Base.Z_IMAGE if _any_width(shapes, {3840}) else Base.LUMINA2 if _any_width(shapes, {2304}) else None
     if re.search(r"(?:^|[ ._])blocks[._]\d+[._](?:self|cross)_attn[._][qkvo](?:[._]|$)", names):
         return Base.WAN
-    return Base.ANIMATEDIFF if "motion_modules" in names else None
+    if re.search(r"(?:^|[ .])blocks\.\d+\.attn[12]\.", names):  # the same in diffusers' names
+        return Base.WAN
+    if re.search(r"(?:^| )(?:transformer\.|diffusion_model\.)?transformer_blocks\.\d+\.attn[12]\.", names):
+        return Base.PIXART if _any_width(shapes, {1152}) else Base.LTX if _any_width(shapes, {2048, 4096}) else None
+    return None
 
 
 def _any_width(shapes: Shapes, widths: set[int]) -> bool:
