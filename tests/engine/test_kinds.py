@@ -163,6 +163,14 @@ KINDS: dict[str, tuple[Callable[[], files.Shapes], dict[str, Any]]] = {
         _lora({"transformer.single_transformer_blocks.0.attn.to_q": (FLUX_WIDTH, FLUX_WIDTH)}),
         {"kind": LORA, "base": Base.FLUX1, "naming": "PEFT"},
     ),
+    "LoRA for FLUX.2 with double blocks alone": (
+        _lora({"diffusion_model.double_blocks.0.img_mlp.0": (6 * FLUX_WIDTH, FLUX_WIDTH)}),
+        {"base": Base.FLUX2},
+    ),
+    "LoRA for FLUX.2 of diffusers": (
+        _lora({"transformer.single_transformer_blocks.0.attn.to_qkv_mlp_proj": (27648, 3072)}),
+        {"base": Base.FLUX2},
+    ),
     "LoRA for FLUX.2": (
         _lora({"diffusion_model.single_blocks.0.linear1": (9 * FLUX2_WIDTH, FLUX2_WIDTH)}),
         {"base": Base.FLUX2},
@@ -384,6 +392,22 @@ def test_where_the_tensors_do_not_tell_what_a_lora_is_for_its_metadata_do(metada
 
     assert _of(shapes, **metadata).base == base
     assert _of(files.lora_of_peft(768), **metadata).base == Base.SD1
+
+
+@pytest.mark.parametrize(
+    ("layers", "metadata", "base"),
+    [
+        ({"double_blocks.0.img_attn.proj": (3072, 3072)}, {}, Base.FLUX1),
+        ({"double_blocks.0.img_attn.proj": (3072, 3072)}, {"modelspec.architecture": "flux-2-dev/lora"}, Base.FLUX2),
+        ({"double_blocks.0.img_attn.proj": (3072, 3072)}, {"modelspec.architecture": "chroma/lora"}, Base.CHROMA),
+        ({"single_blocks.0.linear1": (21504, 3072)}, {"modelspec.architecture": "flux-2-dev/lora"}, Base.FLUX1),
+        ({"single_blocks.0.linear1": (27648, 3072)}, {"modelspec.architecture": "flux-1-dev/lora"}, Base.FLUX2),
+    ],
+)
+def test_of_architectures_that_share_names_the_metadata_choose(layers, metadata, base):
+    layers = {f"diffusion_model.{name}": shape for name, shape in layers.items()}
+
+    assert _of(files.lora_by_names(layers), **metadata).base == base
 
 
 def test_weights_in_a_method_of_their_own_are_told(tmp_path):

@@ -62,7 +62,7 @@ def is_lora(shapes: Shapes) -> bool:
 def facts(shapes: Shapes, metadata: Mapping[str, str]) -> dict[str, Any]:
     """Fields of a ModelFile."""
     return {
-        "base": _base(shapes) or said_base(metadata),
+        "base": _base(shapes, said_base(metadata)),
         "network": _network(shapes),
         "naming": _naming(shapes),
         "rank": max(_ranks(shapes), default=None),
@@ -106,15 +106,31 @@ def _clean(text: str) -> str:
     return text if len(text) <= LONGEST_WORD else ""
 
 
-def _base(shapes: Shapes) -> Base | None:
+def _base(shapes: Shapes, said: Base | None) -> Base | None:
+    """said: by the metadata; it counts where the tensors leave a choice."""
     names = " ".join(shapes)
     widths = {_width_in(shapes, name) for name in shapes if CROSS_ATTENTION.search(name)}
     if found := next((CONTEXT[width] for width in CONTEXT if width in widths), None):
         return found
     if found := _of_transformer(shapes, names):
         return found
+    if any(sign in names for sign in ("double_blocks", "single_blocks", "single_transformer_blocks")):
+        return _of_flux(shapes, said)
     # Those with transformers have several text encoders too.
-    return Base.SDXL if "lora_te2_" in names or "text_encoder_2." in names else _of_text_encoder(shapes)
+    if "lora_te2_" in names or "text_encoder_2." in names:
+        return Base.SDXL
+    return _of_text_encoder(shapes) or said
+
+
+def _of_flux(shapes: Shapes, said: Base | None) -> Base:
+    """The blocks of Chroma and HunyuanVideo have the names of FLUX.1; those of FLUX.2 are wider inside."""
+    single, double = (
+        _ratio(shapes, layer) for layer in (r"single_blocks[._]\d+[._]linear1", r"double_blocks.*img_mlp[._]0")
+    )
+    if single == 9 or double == 6 or any("to_qkv_mlp_proj" in name for name in shapes):
+        return Base.FLUX2
+    could_be = (Base.CHROMA, Base.HUNYUAN_VIDEO) if single or double else (Base.CHROMA, Base.HUNYUAN_VIDEO, Base.FLUX2)
+    return said if said is not None and said in could_be else Base.FLUX1
 
 
 def _of_text_encoder(shapes: Shapes) -> Base | None:
@@ -127,13 +143,9 @@ def _of_transformer(shapes: Shapes, names: str) -> Base | None:
     """By blocks that only one architecture has."""
     if "img_mlp_fc1" in names or "img_mod_linear" in names or "individual_token_refiner" in names:
         return Base.HUNYUAN_VIDEO
-    if "to_qkv_mlp_proj" in names or _ratio(shapes, r"single_blocks[._]\d+[._]linear1") == 9:
-        return Base.FLUX2
-    if "double_blocks" in names or "single_blocks" in names or "single_transformer_blocks" in names:
-        return Base.CHROMA if "distilled_guidance_layer" in names else Base.FLUX1
     if "joint_blocks" in names:
         return Base.SD3
-    if "img_mlp" in names or "txt_mlp" in names:
+    if re.search(r"transformer_blocks[._]\d+[._](?:img|txt)_m", names):
         return Base.QWEN
     if re.search(r"transformer_blocks[._]\d+[._]attn[._]add_", names):
         return Base.SD3 if _any_width(shapes, {1536, 2432}) else None
