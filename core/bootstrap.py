@@ -21,7 +21,7 @@ from core.domain.environment import AUTOMATIC, Device, Environment
 from core.domain.errors import StudioError
 from core.domain.params import MAX_SEED, InpaintParams
 from core.memory import free_memory, own_memory_mb
-from core.ports import Dispatcher, Inpainter, LoadInpainter, ModelCatalogue, ModelStore
+from core.ports import Dispatcher, Inpainter, LoadInpainter, LoraLibrary, ModelCatalogue, ModelStore
 from core.services.backups import Backups
 from core.services.bundle import Bundles
 from core.services.collector import Collector
@@ -32,6 +32,7 @@ from core.services.gallery import Gallery
 from core.services.generations import Generations
 from core.services.housekeeping import Housekeeping
 from core.services.imports import Imports
+from core.services.loras import Loras
 from core.services.machine import Machine
 from core.services.model_cache import ModelCache
 from core.services.models import Models
@@ -109,6 +110,7 @@ class Studio:
     recommendations: Recommendations
     models: ModelCatalogue
     library: Models
+    loras: Loras
     machine: Machine
     workers: Workers
     worker: Worker
@@ -161,9 +163,11 @@ def build_studio(
     )
     dispatching = dispatcher(worker)
     statistics = Statistics(StatisticsRepo(database))
-    prompts = Prompts((WILDCARDS, settings.wildcards), check_weights)
+    models = catalogue or make_catalogue(settings)
+    loras = Loras(make_lora_library(settings), models)
+    prompts = Prompts((WILDCARDS, settings.wildcards), lambda params: _check(params, loras))
     generations = Generations(repo, images, dispatching, machine.resolve, now, new_id, random_seed, prompts)
-    sheets, models = SheetRepo(database), catalogue or make_catalogue(settings)
+    sheets = SheetRepo(database)
     recommendations = Recommendations(models, settings.model)
     pictures = Pictures(images, settings.max_pixels)
     collector = Collector(files, images, now, new_id)
@@ -214,6 +218,7 @@ def build_studio(
         recommendations=recommendations,
         models=models,
         library=Models(ModelFileRepo(database), store or make_store(settings), models, workers, free_memory, now),
+        loras=loras,
         machine=machine,
         workers=workers,
         worker=worker,
@@ -247,6 +252,12 @@ def make_store(settings: Settings) -> ModelStore:
     from core.engine.models.library import LocalModels
 
     return LocalModels(settings, Catalogue(settings))
+
+
+def make_lora_library(settings: Settings) -> LoraLibrary:
+    from core.engine.models.loras import LoraFolders, folders_of
+
+    return LoraFolders(folders_of(settings))
 
 
 def make_loader(settings: Settings) -> LoadInpainter:
@@ -297,6 +308,11 @@ def random_seed() -> int:
 
 def host_name() -> str:
     return socket.gethostname()[:40]
+
+
+def _check(params: InpaintParams, loras: Loras) -> None:
+    check_weights(params)
+    loras.check(params)
 
 
 def _worker_name() -> str:

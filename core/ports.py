@@ -16,7 +16,9 @@ from PIL import Image
 from core.domain.environment import Environment
 from core.domain.generation import Phase
 from core.domain.geometry import Size
+from core.domain.lora import LoraFile
 from core.domain.model import LoadedModel, ModelSpec, Vocabulary
+from core.domain.model_file import Base
 from core.domain.model_library import Found, Told
 from core.domain.params import InpaintParams
 from core.domain.prompt_length import PromptLength
@@ -63,8 +65,8 @@ class Inpainter(Protocol):
         """Give the memory back, at once or when the picture in work is done."""
 
 
-CheckWeights = Callable[[InpaintParams], None]
-"""Raises InvalidParams if the prompts are to be weighted, and the weights in them cannot be read."""
+CheckParams = Callable[[InpaintParams], None]
+"""Raises InvalidParams for weights in the prompts that cannot be read, and for LoRAs that cannot be used."""
 
 
 class LoadInpainter(Protocol):
@@ -154,6 +156,16 @@ OnDownload = Callable[[int, int], object]
 """(bytes done, bytes in all); it may raise to stop the download."""
 
 
+class LoraLibrary(Protocol):
+    """Which LoRAs are on this machine, told by the headers of their files."""
+
+    def listed(self) -> Sequence[LoraFile]:
+        """Those in the folders of LoRAs, by name."""
+
+    def find(self, name: str) -> LoraFile:
+        """One of these by its name, or the file that a path leads to. Raises InvalidLora."""
+
+
 class ModelCatalogue(Protocol):
     """Which models there are, which of them are on this machine, and how the others get here."""
 
@@ -170,6 +182,9 @@ class ModelCatalogue(Protocol):
 
     def vocabulary(self, key: str) -> Vocabulary | None:
         """The words that a pocket model knows; None for models that know the language."""
+
+    def base(self, key: str) -> Base | None:
+        """The architecture of a model, where its files are on this machine and tell it. Raises UnknownModel."""
 
     def prompt_lengths(self, params: InpaintParams) -> Mapping[str, PromptLength]:
         """How much of each prompt that counts the model reads; nothing of a model that is not on this machine.

@@ -18,6 +18,7 @@ from core.domain.generation import Phase
 from core.domain.geometry import MULTIPLE
 from core.domain.hashing import canonical_json
 from core.domain.model import LoadedModel, ModelSpec, Vocabulary
+from core.domain.model_file import Base
 from core.domain.params import InpaintParams
 from core.domain.prompt_length import PromptLength
 from core.domain.request import WorkingRequest
@@ -39,8 +40,11 @@ def fake_devices() -> Sequence[Device]:
 
 
 def colour_of(params: InpaintParams) -> tuple[int, int, int]:
-    """The colour that FakeInpainter paints with for these params."""
-    red, green, blue = hashlib.sha256(canonical_json(params.to_dict()).encode()).digest()[:3]
+    """The colour that FakeInpainter paints with for these params: those of stored bundles as when they were made."""
+    values = {**params.to_dict(), "schema": 5}
+    if not params.loras:
+        del values["loras"]
+    red, green, blue = hashlib.sha256(canonical_json(values).encode()).digest()[:3]
     return red, green, blue
 
 
@@ -230,6 +234,10 @@ class FakeCatalogue:
             name: PromptLength(len(words), self.tokens, " ".join(words[self.tokens :]))
             for name, words in ((name, text.split()) for name, text in texts.items())
         }
+
+    def base(self, key: str) -> Base | None:
+        self.find(key)
+        return None
 
     def vocabulary(self, key: str) -> Vocabulary | None:
         return WORDS if self.find(key).key == POCKET.key else None

@@ -19,6 +19,7 @@ from core.cli.running import Running, running, work_on
 from core.domain.errors import StudioError
 from core.domain.generation import Origin, Status
 from core.domain.geometry import Size
+from core.domain.lora import values_of
 from core.domain.modes import MODES
 from core.domain.params import PARAMETERS, InpaintParams
 from core.domain.pixels.areas import advice, shares
@@ -129,9 +130,18 @@ def _params(studio: Studio, mode: str | None, chosen: Mapping[str, Any]) -> Inpa
     # The model as the catalogue names it, however it was given.
     others = {name: value for name, value in chosen.items() if name != "model"}
     values = studio.recommendations.for_request(chosen.get("model"), mode, others)
+    if "loras" in values:
+        values["loras"] = [_in_any_folder(text) for text in values["loras"]]
     if "seed" not in values:
         values["seed"] = studio.generations.random_seed()
     return InpaintParams(**values)
+
+
+def _in_any_folder(lora: str) -> dict[str, Any]:
+    """A path as it leads to the file from wherever the worker runs."""
+    values = values_of(lora)
+    path = Path(values["name"]).expanduser()
+    return {**values, "name": str(path.absolute())} if path.is_file() else values
 
 
 def _mask_notes(request: InpaintRequest) -> list[str]:

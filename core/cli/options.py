@@ -17,8 +17,12 @@ SHORTER = {
     "mask_feather_px": "feather",
     "crop_padding_px": "padding",
     "keep_threshold": "keep",
+    "loras": "lora",
 }
 """Options that are not named as their parameter."""
+
+LISTS = {"loras": list[str]}
+"""Options that can be given several times, with what InpaintParams reads of them."""
 
 CHOSEN = "chosen"
 
@@ -50,7 +54,7 @@ def takes_parameters(command: Callable[..., None]) -> Callable[..., None]:
 def _options() -> Iterator[inspect.Parameter]:
     for name, field in InpaintParams.model_fields.items():
         flag = "--" + SHORTER.get(name, name).replace("_", "-")
-        kind: Any = field.annotation
+        kind: Any = LISTS.get(name, field.annotation)
         option = typer.Option(flag, help=_help(PARAMETERS[name]))
         yield inspect.Parameter(
             name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=Annotated[kind | None, option]
@@ -60,6 +64,8 @@ def _options() -> Iterator[inspect.Parameter]:
 def _help(parameter: Parameter) -> str:
     if parameter.choices:
         return f"{parameter.help} [{', '.join(parameter.choices)}]"
+    if parameter is PARAMETERS["loras"]:
+        return f"{parameter.help} [NAME_OR_PATH:WEIGHT; can be given several times]"
     if isinstance(parameter, Number):
         limits = f"{parameter.low:g} to {parameter.high:.10g} {parameter.unit}".strip()
         return f"{parameter.help} [{limits}; default: recommended for the model]"

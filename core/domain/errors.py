@@ -37,6 +37,10 @@ class InvalidParams(InvalidInput):
     """A parameter is out of its range. Correct it and try again."""
 
 
+class InvalidLora(InvalidParams):
+    """This LoRA cannot be used. Choose another one, or paint without it."""
+
+
 class InvalidSettings(InvalidInput):
     """A setting in the environment or in .env is wrong. Correct it and start again."""
 

@@ -8,7 +8,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from pydantic import ValidationError
+
 from core.domain.errors import InvalidParams
+from core.domain.lora import Lora, shared_name
 from core.domain.params import MAX_PROMPT, MAX_STEPS, PARAMETERS, InpaintParams
 
 TOOLS = {
@@ -169,6 +172,8 @@ def as_text(value: Any) -> str:
 
 def _valid(name: str, value: Any) -> Any:
     """The value as the field takes it, or None if it takes none such."""
+    if name == "loras":
+        return _loras(value)
     if name in PARAMETERS and isinstance(PARAMETERS[name].default, bool):
         return value if isinstance(value, bool) else None
     if name not in PARAMETERS or isinstance(value, bool) or not isinstance(value, str | int | float):
@@ -180,6 +185,17 @@ def _valid(name: str, value: Any) -> Any:
     try:
         return getattr(InpaintParams(**{**room, name: value}), name)
     except InvalidParams:
+        return None
+
+
+def _loras(value: Any) -> list[dict[str, Any]] | None:
+    """A stranger's file names no path of this machine."""
+    if not isinstance(value, list):
+        return None
+    try:
+        listed = InpaintParams(loras=value).loras
+        return [Lora(name=shared_name(lora.name), weight=lora.weight).model_dump() for lora in listed]
+    except (InvalidParams, ValidationError):
         return None
 
 

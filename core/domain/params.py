@@ -5,7 +5,7 @@ The form, the command line and the database read them from PARAMETERS.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
@@ -16,6 +16,7 @@ from pydantic import (
     PrivateAttr,
     ValidationError,
     ValidationInfo,
+    field_serializer,
     field_validator,
     model_validator,
 )
@@ -23,22 +24,24 @@ from pydantic import (
 from core.domain import model_address
 from core.domain.errors import InvalidParams
 from core.domain.geometry import MULTIPLE
+from core.domain.lora import MAX_LORAS, Lora, tagged, values_of, without_tags
 from core.domain.modes import CONTENT_FILL
 
-SCHEMA = 5
+SCHEMA = 6
 """2: with fill and all that follows it. 3: with keep_threshold. 4: with long_prompt. 5: with processing, and
-with parts painted separately.
+with parts painted separately. 6: with loras.
 
 A key that an older record has not means: not used, and for processing: the first rules.
 """
 
-FIRST_PROCESSING, PROCESSING = 1, 3
-"""The rules by which masks and colours are read and holes filled, for ever told apart, so that what was painted by
-earlier ones is painted again to the bit. 2: a mask's values below FAINT are black; the model sees a picture as its
-colour profile says (docs/decisions/0016-masks-and-colour.md). 3: content fill by another method, at the picture's own
-resolution (docs/decisions/0029-content-fill-2.md)."""
+FIRST_PROCESSING, PROCESSING = 1, 4
+"""The rules by which masks, colours and prompts are read and holes filled, for ever told apart, so that what was
+painted by earlier ones is painted again to the bit. 2: a mask's values below FAINT are black; the model sees a picture
+as its colour profile says (docs/decisions/0016-masks-and-colour.md). 3: content fill by another method, at the
+picture's own resolution (docs/decisions/0029-content-fill-2.md). 4: <lora:name:0.8> in a prompt is a LoRA and no text
+(docs/decisions/0031-lora.md)."""
 
-FIRST_PATCH_MATCH = 3
+FIRST_PATCH_MATCH, FIRST_LORA_TAGS = 3, 4
 """Of the rules above."""
 
 MAX_PROMPT = 20_000
@@ -290,6 +293,12 @@ PARAMETERS: dict[str, Parameter] = {
         "a longer prompt is read in chunks of 75, split between phrases, as A1111 and InvokeAI do.",
         default=False,
     ),
+    "loras": Parameter(
+        "LoRA",
+        "Small files that change the model: a style, a person, a thing. Each with a weight: 1 is what it was made for, "
+        "less is weaker. They are added in this order. In the prompt “<lora:name:0.8>” does the same.",
+        default=(),
+    ),
     "crop_padding_px": Number(
         "Context",
         "How many pixels around the mask the model sees (never less than an eighth of the mask's size). More helps "
@@ -355,6 +364,7 @@ class InpaintParams(BaseModel):
     variation_seed: int = PARAMETERS["variation_seed"].default
     prompt_weights: bool = PARAMETERS["prompt_weights"].default
     long_prompt: bool = PARAMETERS["long_prompt"].default
+    loras: tuple[Lora, ...] = PARAMETERS["loras"].default
     _processing: int = PrivateAttr(PROCESSING)
 
     def __init__(self, **values: Any) -> None:
@@ -393,6 +403,20 @@ class InpaintParams(BaseModel):
             return value  # told where the model is looked for
         return model_address.id_of(value) or value
 
+    @field_validator("loras", mode="before")
+    @classmethod
+    def _listed(cls, value: Any) -> Any:
+        """Also of texts such as "oil:0.8"."""
+        if not isinstance(value, Sequence) or isinstance(value, str | bytes):
+            raise ValueError("must be a list")
+        if len(value) > MAX_LORAS:
+            raise ValueError(f"at most {MAX_LORAS} are taken, not {len(value)}")
+        return tuple(values_of(one) if isinstance(one, str) else one for one in value)
+
+    @field_serializer("loras")
+    def _as_values(self, loras: tuple[Lora, ...]) -> list[dict[str, Any]]:
+        return [lora.model_dump() for lora in loras]
+
     @field_validator("size")
     @classmethod
     def _in_latents(cls, value: int) -> int:
@@ -419,6 +443,16 @@ class InpaintParams(BaseModel):
     def _steps_at(self, strength: float) -> int:
         """diffusers truncates the product (StableDiffusionInpaintPipeline.get_timesteps)."""
         return min(int(self.num_inference_steps * strength), self.num_inference_steps)
+
+    @property
+    def all_loras(self) -> tuple[Lora, ...]:
+        """The chosen ones, then those in the prompt. Raises InvalidLora for a tag that cannot be read."""
+        return (*self.loras, *(tagged(self.prompt) if self.processing >= FIRST_LORA_TAGS else ()))
+
+    @property
+    def spoken_prompt(self) -> str:
+        """The prompt as a model reads it: without what asks for LoRAs."""
+        return without_tags(self.prompt) if self.processing >= FIRST_LORA_TAGS else self.prompt
 
     @property
     def processing(self) -> int:

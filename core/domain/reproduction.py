@@ -318,5 +318,7 @@ def _flat(value: Any, path: str = "") -> Iterator[tuple[str, str]]:
     if isinstance(value, Mapping):
         for key, inner in value.items():
             yield from _flat(inner, f"{path}.{key}" if path else str(key))
+    elif isinstance(value, list) and any(isinstance(inner, Mapping) for inner in value):
+        yield from _flat({str(nth): inner for nth, inner in enumerate(value, start=1)}, path)
     else:
         yield path, str(value)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -12,7 +12,7 @@ import numpy as np
 from PIL import Image
 
 from core.domain.environment import Device
-from core.domain.errors import InvalidParams, ResultWithheld
+from core.domain.errors import InvalidLora, InvalidParams, ResultWithheld
 from core.domain.generation import Phase
 from core.domain.model import LoadedModel, ModelSpec
 from core.domain.params import MODEL_DEFAULT, SCHEDULERS
@@ -20,16 +20,19 @@ from core.domain.request import WorkingRequest
 from core.engine import device as devices
 from core.engine import families, memory, pipelines
 from core.engine.families import Family
+from core.engine.lora import chosen
+from core.engine.lora.added import Added, Addition
 from core.engine.models import fingerprint
 from core.engine.models.catalogue import Catalogue, native_size
 from core.engine.models.integrity import read_index
+from core.engine.models.loras import NO_LORAS, LoraFolders, folders_of
 from core.engine.models.weights import SAFETY_CHECKER
 from core.engine.one_caller import OneCaller
 from core.engine.quiet import quiet_libraries
 from core.engine.run import filling, prompts
 from core.engine.run.pipeline_run import Run
 from core.engine.run.preview import Colours, colours_of
-from core.ports import OnStep, Repainted, StepReport
+from core.ports import LoraLibrary, OnStep, Repainted, StepReport
 from core.settings import Settings
 
 CALL_VERSION = 2
@@ -84,7 +87,9 @@ def load(
             "attention": pipelines.attention_of(pipe),
         },
     )
-    return DiffusersInpainter(pipe, family, loaded, where, threads=threads, preview=settings.preview)
+    return DiffusersInpainter(
+        pipe, family, loaded, where, threads=threads, preview=settings.preview, loras=LoraFolders(folders_of(settings))
+    )
 
 
 def _revision(spec: ModelSpec, folder: Path, hashes: Mapping[str, str]) -> str:
@@ -98,7 +103,15 @@ class DiffusersInpainter:
     """A ports.Inpainter. Made by load()."""
 
     def __init__(
-        self, pipe: Any, family: Family, model: LoadedModel, device: Device, *, threads: int, preview: bool = True
+        self,
+        pipe: Any,
+        family: Family,
+        model: LoadedModel,
+        device: Device,
+        *,
+        threads: int,
+        preview: bool = True,
+        loras: LoraLibrary = NO_LORAS,
     ) -> None:
         self.model = model
         self.environment = devices.environment(device)
@@ -109,6 +122,8 @@ class DiffusersInpainter:
         self._threads = threads
         self._with_preview = preview
         self._colours: Colours | None = None
+        self._loras = loras
+        self._added: Any = Added(pipe, family.title)
         self._one_caller = OneCaller(self._release)
 
     def inpaint(self, request: WorkingRequest, on_step: OnStep) -> Repainted:
@@ -119,7 +134,7 @@ class DiffusersInpainter:
         self._one_caller.close()
 
     def _release(self) -> None:
-        self._pipe = self._own_scheduler = self._colours = None
+        self._pipe = self._own_scheduler = self._added = self._colours = None
         memory.empty_cache(self._device)
 
     def _inpaint(self, request: WorkingRequest, on_step: OnStep) -> Repainted:
@@ -129,10 +144,18 @@ class DiffusersInpainter:
         run = Run(self._pipe, self._family, self._own_scheduler, request, on_step, colours=self._known_colours())
         on_step(StepReport(Phase.PREPARING, 0, run.total))
         memory.reset_peak(self._device)
+        additions = self._add_loras(request)
         pixels, withheld = run.start()
         if withheld:
             raise ResultWithheld
-        return Repainted(_to_image(pixels, request.image.size), record=self._record(request, run, threads))
+        return Repainted(_to_image(pixels, request.image.size), record=self._record(request, run, threads, additions))
+
+    def _add_loras(self, request: WorkingRequest) -> Sequence[Addition]:
+        """Exactly those of this request are in the model afterwards; of the next one nothing is to be done if it has
+        the same."""
+        additions = chosen.additions(request.params.all_loras, self._loras, request.recorded)
+        self._added.change_to(additions)
+        return additions
 
     def _known_colours(self) -> Colours | None:
         if self._with_preview and self._colours is None:
@@ -146,8 +169,15 @@ class DiffusersInpainter:
             raise InvalidParams(
                 f"{self._family.title} models run with their own scheduler only. Choose {SCHEDULERS[MODEL_DEFAULT]!r}."
             )
+        if not self._family.takes_loras and request.params.all_loras:
+            raise InvalidLora(
+                f"{self._family.title} models take no LoRA yet. Leave it out, also of the prompt, or choose a Stable "
+                "Diffusion model."
+            )
 
-    def _record(self, request: WorkingRequest, run: Run, threads: int) -> Mapping[str, Any]:
+    def _record(
+        self, request: WorkingRequest, run: Run, threads: int, additions: Sequence[Addition]
+    ) -> Mapping[str, Any]:
         return {
             "call_version": CALL_VERSION,
             "pipeline": self._family.pipeline,
@@ -164,6 +194,7 @@ class DiffusersInpainter:
             **run.record(),
             **filling.record(request.params),
             **prompts.record(self._pipe, self._family, request.params),
+            **({chosen.RECORDED: [addition.record for addition in additions]} if additions else {}),
             **memory.peak(self._device),
         }
 

@@ -21,6 +21,7 @@ class Family:
 
     denoiser, autoencoder, text_encoder: names of these components. guidance: the argument that guidance_scale goes to.
     takes_negative_prompt: whether it has any effect. takes_strength: or it always begins with pure noise.
+    takes_loras: whether its modules are those that files of LoRAs are matched with (core/engine/lora/names.py).
     is_told_by_chat: its prompts are put into the template of a chat.
     own_scheduler_only: it runs with no other than the one it came with. patch: latents a side that its sizes are
     multiples of, as those of one token. max_sequence_length: tokens of a prompt that its pipeline takes if nothing is
@@ -41,6 +42,7 @@ class Family:
     guidance: str = "guidance_scale"
     takes_negative_prompt: bool = True
     takes_strength: bool = True
+    takes_loras: bool = False
     is_told_by_chat: bool = False
     own_scheduler_only: bool = True
     patch: int = 2
@@ -67,6 +69,8 @@ class Family:
         unused = () if self.takes_negative_prompt else ("negative_prompt",)
         if not self.takes_strength:
             unused = (*unused, "strength", "fill")
+        if not self.takes_loras:
+            unused = (*unused, "loras")
         return (*unused, "scheduler", "prompt_weights", "long_prompt") if self.own_scheduler_only else unused
 
     @property
@@ -117,6 +121,7 @@ def _unet(title: str, stem: str, *others: str, **more: Any) -> Family:
         f"{stem}InpaintPipeline",
         (*kinds, *others),
         denoiser="unet",
+        takes_loras=True,
         own_scheduler_only=False,
         patch=1,
         max_sequence_length=None,

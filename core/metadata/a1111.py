@@ -72,7 +72,10 @@ LORAS = ("lora", "locon", "lycoris", "dora")
 
 def text_of(generation: Generation, *, longest: int | None = None) -> str:
     """longest: characters of each prompt, of which the rest is left out; None: all."""
+    # A1111 knows no other way to name a LoRA.
+    tags = "".join(f" {lora.tag}" for lora in ours.shared_loras(generation.params.loras))
     prompt, negative = (_cut(text, longest) for text in (generation.params.prompt, generation.params.negative_prompt))
+    prompt += tags
     negative = f"\n{NEGATIVE} {negative}" if negative else ""
     return f"{prompt}{negative}\n{_line(_pairs_of(generation))}".strip()
 
@@ -97,10 +100,21 @@ def _pairs_of(generation: Generation) -> dict[str, Any]:
         "Mask blur": params.mask_feather_px,
         "Inpaint area": "Only masked",
         "Masked area padding": params.crop_padding_px,
+        "Lora hashes": _lora_hashes(record.inpainter.raw.get("loras")),
         # Without it A1111 assumes the noise of a graphics card.
         "RNG": "CPU",
         "Version": f"{ours.PROGRAM} {ours.version_of(generation)}",
     }
+
+
+def _lora_hashes(recorded: Any) -> str | None:
+    """As A1111 writes them, with the hash that Civitai finds a file by (AutoV2): of its bytes, cut to 10 digits."""
+    hashes = [
+        f"{one['name']}: {str(one['sha256']).removeprefix('sha256:')[:10]}"
+        for one in (recorded if isinstance(recorded, list) else ())
+        if isinstance(one, Mapping) and {"name", "sha256"} <= one.keys()
+    ]
+    return ", ".join(hashes) or None
 
 
 def _line(pairs: Mapping[str, Any]) -> str:

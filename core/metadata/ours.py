@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from core import __version__
 from core.domain.generation import Generation
 from core.domain.hashing import canonical_json
 from core.domain.imported import Imported, as_text
+from core.domain.lora import Lora, shared_name
 from core.metadata.carriers import Carried
 from core.metadata.json_text import json_object
 from core.metadata.xmp import record_in
@@ -42,7 +43,11 @@ def record_of(generation: Generation) -> dict[str, Any]:
     record = {
         "schema": SCHEMA,
         "program": {"name": PROGRAM, "version": version_of(generation)},
-        "params": {**generation.params.to_dict(), "model": shared_model(generation)},
+        "params": {
+            **generation.params.to_dict(),
+            "model": shared_model(generation),
+            "loras": [lora.model_dump() for lora in shared_loras(generation.params.loras)],
+        },
         "width": generation.width,
         "height": generation.height,
         "hashes": {"source": generation.source, "mask": generation.mask, "pixels": generation.pixels_sha256},
@@ -71,6 +76,11 @@ def shared_model(generation: Generation) -> str:
     if is_local and "/" in key:
         return _last_part(key) or "local folder"
     return model_name(key) or "local folder"
+
+
+def shared_loras(loras: Iterable[Lora]) -> list[Lora]:
+    """By the names of their files alone."""
+    return [lora.model_copy(update={"name": shared_name(lora.name)}) for lora in loras]
 
 
 def model_name(text: str) -> str:

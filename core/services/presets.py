@@ -118,7 +118,7 @@ def _values(name: str, values: Any) -> dict[str, Any]:
         raise InvalidPresets
     known = {field: value for field, value in values.items() if field in InpaintParams.model_fields and field != "seed"}
     try:
-        params = InpaintParams(**known)
+        values = InpaintParams(**known).model_dump()
     except InvalidInput as error:
         raise InvalidInput(f"Preset “{title_text(name)}”: {error}") from error
-    return {field: getattr(params, field) for field in known}
+    return {field: values[field] for field in known}

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from core.domain.errors import InvalidParams
 from core.domain.params import PARAMETERS, PROCESSING, InpaintParams
-from core.ports import CheckWeights
+from core.ports import CheckParams
 
 CHOICE = re.compile(r"\{[^{}|]*\|[^{}]*\}|\{[^{}]*\$\$|__[\w/*-]+__")
 """What makes a prompt one with choices. Everything else goes to the model as it was written."""
@@ -37,15 +37,15 @@ class Prompts:
     """folders: with text files of wildcards, one value a line; a file colour.txt is __colour__."""
 
     folders: Sequence[Path]
-    check_weights: CheckWeights
+    check: CheckParams
 
     def expand(self, params: InpaintParams) -> InpaintParams:
-        """With every choice resolved, by the seed. Raises InvalidParams as resolve() and check_weights do."""
+        """With every choice resolved, by the seed. Raises InvalidParams as resolve() and check do."""
         resolved = {
             name: self.resolve(getattr(params, name), params.seed, title=PARAMETERS[name].title) for name in PROMPTS
         }
         params = params.changed(**resolved)
-        self.check_weights(params)
+        self.check(params)
         return params
 
     def has_choices(self, text: str) -> bool:

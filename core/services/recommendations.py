@@ -119,7 +119,7 @@ class Recommendations:
         """
         if "model" not in params or self._is_ready(str(params["model"])):
             return params
-        return {name: value for name, value in params.items() if name not in ("model", *OF_ONE_MODEL)}
+        return {name: value for name, value in params.items() if name not in ("model", "loras", *OF_ONE_MODEL)}
 
     def for_extended(self, params: Values) -> Values:
         """For a canvas that was just extended.

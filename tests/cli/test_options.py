@@ -7,6 +7,7 @@ import json
 import pytest
 
 from tests.conftest import a_mask, a_picture
+from tests.loras import write_lora
 
 GIVEN = {
     "--prompt": ("prompt", "a cat"),
@@ -48,7 +49,26 @@ def test_every_option_sets_its_parameter(run, studio, files):
     made = json.loads(run("inpaint", *files, *options, "--json").stdout)
 
     params = studio.gallery.get(made["id"]).params
-    assert params.model_dump() == dict(GIVEN.values())
+    assert params.model_dump() == {**dict(GIVEN.values()), "loras": []}
+
+
+def test_loras_are_given_by_name_or_by_path_each_with_its_weight_in_their_order(run, studio, files, tmp_path):
+    write_lora(studio.settings.models / "loras" / "style" / "oil.safetensors")
+    write_lora(elsewhere := tmp_path / "ink: v2.safetensors")
+
+    made = json.loads(run("inpaint", *files, "--lora", f"{elsewhere}:-0.5", "--lora", "oil", "--json").stdout)
+
+    loras = studio.gallery.get(made["id"]).params.loras
+    assert [(lora.name, lora.weight) for lora in loras] == [(str(elsewhere), -0.5), ("oil", 1)]
+
+
+def test_a_lora_that_is_not_there_is_refused_before_anything_is_queued(run, studio, files):
+    for options in (["--lora", "oil:0.8"], ["--prompt", "a cat <lora:oil:0.8>"]):
+        told = run("inpaint", *files, *options, code=2)
+
+        assert "oil.safetensors is not on this machine" in " ".join(told.stderr.split())
+    assert "LoRA: " in run("inpaint", *files, "--lora", "oil:99", code=2).stderr
+    assert json.loads(run("queue", "list", "--json").stdout or "[]") == []
 
 
 def test_the_help_names_every_option_with_its_limits_or_choices(run):

@@ -165,6 +165,13 @@ def test_the_fifth_schema_loads_for_ever():
     assert chosen.processing == 2
 
 
+def test_the_sixth_schema_loads_for_ever():
+    chosen = InpaintParams.from_dict(json.loads((DATA / "params-schema-6.json").read_text(encoding="utf-8")))
+
+    assert [(lora.name, lora.weight) for lora in chosen.all_loras] == [("style/oil", 0.8), ("ink", 1), ("ink", -0.5)]
+    assert (chosen.spoken_prompt, chosen.seed, chosen.processing) == ("ein roter Ballon ", 7, 4)
+
+
 def test_a_record_keeps_the_rules_it_was_painted_by_and_what_begins_anew_has_the_newest():
     old = InpaintParams.from_dict(json.loads('{"schema":3,"prompt":"x"}'))
 

@@ -11,11 +11,13 @@ import core
 from core.domain.errors import DamagedModel, ModelNotDownloaded, ModelUnavailable, UnknownModel
 from core.domain.geometry import MULTIPLE
 from core.domain.model import ModelSpec, Vocabulary
+from core.domain.model_file import Base
 from core.domain.params import InpaintParams, number
 from core.domain.prompt_length import PromptLength
 from core.engine import families
 from core.engine.models import hub, integrity, kinds, names, single_file
 from core.engine.models.integrity import read_index
+from core.engine.models.lora_header import CONTEXT
 from core.engine.models.weights import INDEX, Choice, Components, choose
 from core.engine.models.words import Words
 from core.engine.run import prompts, tokens
@@ -68,6 +70,7 @@ MODELS: tuple[ModelSpec, ...] = (
             "scheduler",
             "prompt_weights",
             "long_prompt",
+            "loras",
             "variation_strength",
         ),
         engine="content-fill",
@@ -233,6 +236,13 @@ class Catalogue:
     def vocabulary(self, key: str) -> Vocabulary | None:
         spec = self.find(key)
         return Words.of(self._folder(spec)).vocabulary if spec.folder else None
+
+    def base(self, key: str) -> Base | None:
+        spec = self.find(key)
+        folder = self._folder(spec) if spec.folder else self._hub.snapshot(spec) if spec.repository else None
+        unet = integrity.read_object(folder / "unet" / "config.json") if folder else None
+        width = (unet or {}).get("cross_attention_dim")
+        return CONTEXT.get(width) if isinstance(width, int) else None
 
     def prompt_lengths(self, params: InpaintParams) -> Mapping[str, PromptLength]:
         spec = self.find(params.model)

@@ -57,7 +57,7 @@ def check(params: InpaintParams) -> None:
 def arguments(pipe: Any, family: Family, params: InpaintParams) -> Mapping[str, Any]:
     """For the pipeline. A prompt without any weight that is read at once goes in as text. Raises InvalidParams."""
     if not is_embedded(pipe, family, params):
-        return {"prompt": params.prompt, "negative_prompt": params.negative_prompt}
+        return {"prompt": params.spoken_prompt, "negative_prompt": params.negative_prompt}
     if not takes_weights(pipe):
         raise InvalidParams(
             "This model cannot take weights in its prompts, or prompts of any length. Write the prompts without "
@@ -109,7 +109,7 @@ def record(pipe: Any, family: Family, params: InpaintParams) -> Mapping[str, Any
 
 
 def _used(params: InpaintParams) -> dict[str, str]:
-    used = {"prompt": params.prompt}
+    used = {"prompt": params.spoken_prompt}
     if params.guidance_scale > 1:
         used["negative_prompt"] = params.negative_prompt
     return used

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import streamlit as st
 from PIL import Image
@@ -14,6 +15,7 @@ from core.domain.errors import StoredImageDamaged, StoredImageMissing, StoredIma
 from core.domain.files.encoding import encoded
 from core.domain.generation import Generation
 from core.domain.geometry import Bounds, Size
+from core.domain.lora import written
 from core.domain.params import PARAMETERS
 from core.domain.pixels import compositing
 from core.domain.pixels.colour import as_srgb
@@ -133,8 +135,8 @@ def _choices_that_differ(left: Generation, right: Generation) -> None:
     st.table(
         {
             "Parameter": [escaped(PARAMETERS[name].title if name in PARAMETERS else name) for name in differ],
-            "Left": [_value(one[name]) for name in differ],
-            "Right": [_value(other[name]) for name in differ],
+            "Left": [_value(name, one[name]) for name in differ],
+            "Right": [_value(name, other[name]) for name in differ],
         },
         hide_index=True,
         border="horizontal",
@@ -142,7 +144,8 @@ def _choices_that_differ(left: Generation, right: Generation) -> None:
     )
 
 
-def _value(value: object) -> str:
+def _value(name: str, value: Any) -> str:
+    value = written(value) if name == "loras" else value
     text = f"{value:g}" if isinstance(value, float) else " ".join(str(value).split())
     return escaped(text if len(text) <= 300 else text[:300] + "…") or "(none)"
 

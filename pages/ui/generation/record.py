@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from typing import Any
 
 import streamlit as st
 
 from core.domain.generation import Generation
+from core.domain.lora import written
 from core.domain.params import PARAMETERS
 from core.domain.record import Stated
 from pages.ui.components.gallery_grid import STATUS_TITLES
@@ -72,9 +74,11 @@ def parameter_facts(generation: Generation) -> list[tuple[str, str]]:
     return facts or [("", "Not recorded")]
 
 
-def _in_unit(name: str, value: object, unit: str) -> str:
+def _in_unit(name: str, value: Any, unit: str) -> str:
     if choices := PARAMETERS[name].choices:
         return choices.get(str(value), str(value))
+    if name == "loras":
+        return written(value) or "None"
     if isinstance(value, bool):
         return "On" if value else "Off"
     text = f"{value:g}" if isinstance(value, float) else str(value)

@@ -10,6 +10,7 @@ import streamlit as st
 
 from core.bootstrap import Studio
 from core.domain.errors import StudioError
+from core.domain.lora import without_tags
 from core.domain.modes import MODES, REMOVE, asks_to_remove
 from core.domain.params import MAX_PROMPT, ORIGINAL, PARAMETERS
 from pages.ui.inpaint.form_fields import Form, choose_mode, fill_form
@@ -33,7 +34,7 @@ WEIGHTED_SHOWN = 40
 def advice(form: Form, values: Mapping[str, Any]) -> None:
     """The lines that come and go with the values."""
     _unused_fields(form.studio, values["model"])
-    vocabulary_advice(form.studio.recommendations.vocabulary(values["model"]), values["prompt"])
+    vocabulary_advice(form.studio.recommendations.vocabulary(values["model"]), without_tags(values["prompt"]))
     _weights(form, values)
     _offer_to_remove(form, values["mode"], values["prompt"])
 

@@ -26,11 +26,22 @@ from pages.ui.inpaint.form_fields import (
     seed_field,
     text,
 )
+from pages.ui.inpaint.lora_field import held_loras, lora_field
 from pages.ui.inpaint.model_picker import held_model, model_facts, model_picker, model_problem
 from pages.ui.inpaint.prompt_length import prompt_length_line
 from pages.ui.shell import state
 
-AT_HAND = ("prompt", "negative_prompt", "model", "num_inference_steps", "strength", "seed", "guidance_scale", "fill")
+AT_HAND = (
+    "prompt",
+    "negative_prompt",
+    "model",
+    "loras",
+    "num_inference_steps",
+    "strength",
+    "seed",
+    "guidance_scale",
+    "fill",
+)
 IN_ORDER = (
     "area",
     "refine_strength",
@@ -80,6 +91,7 @@ def params_form(studio: Studio, id: str, draft: Draft) -> tuple[Choices, DeltaGe
     below_prompts, beside, at_work = st.container(), st.container(), st.container()
     stored["model"] = model_picker(studio, id, kept["model"], partial(_apply_recommended, studio, id))
     problem = model_facts(studio, stored["model"])
+    stored["loras"] = lora_field(studio, id, kept["loras"], stored["model"])
     stored |= _at_hand(form)
     with st.expander("More parameters", icon=":material/tune:"):
         stored |= _more(form, stored)
@@ -103,6 +115,7 @@ def form_now(studio: Studio, id: str, draft: Draft, session: Mapping[str, Any]) 
     kept = studio.recommendations.for_form(draft.params)
     stored = {name: session.get(f"{id}.{name}", value) for name, value in kept.items()}
     stored["model"] = held_model(id, session) or kept["model"]
+    stored["loras"] = held_loras(id, kept["loras"], session)
     stored["random_seed"] = bool(session.get(f"{id}.random", kept["random_seed"]))
     return _checked(studio, stored, model_problem(studio, stored["model"])), stored
 
@@ -150,7 +163,11 @@ def _checked(studio: Studio, stored: Mapping[str, Any], problem: str | None) -> 
     """Without params if the choices, or the weights in a prompt, cannot be read."""
     is_random, count = stored["random_seed"], stored["count"]
     try:
-        params = InpaintParams(**{name: stored[name] for name in PARAMETERS})
+        values = {name: stored[name] for name in PARAMETERS}
+        if "loras" in studio.recommendations.unused(stored["model"]):
+            # Kept for the model that comes next, but not for this one.
+            values["loras"] = []
+        params = InpaintParams(**values)
         studio.generations.check(params)
     except InvalidParams as error:
         return Choices(None, is_random, count, problem or str(error))

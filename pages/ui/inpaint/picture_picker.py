@@ -14,6 +14,7 @@ from core.domain.draft import Draft
 from core.domain.files.encoding import encoded
 from core.domain.files.picture import Picture
 from core.domain.imported import TOOLS, describe_too_long
+from core.domain.lora import written
 from core.domain.params import PARAMETERS, SCHEDULERS
 from pages.ui.inpaint.form_fields import fill_form
 from pages.ui.shell import state
@@ -88,13 +89,17 @@ def _describe_offer(offer: Mapping[str, Any]) -> str:
     words = " ".join(str(params.get("prompt", "")).split())
     parts = [f"“{words[:WORDS_SHOWN]}{'…' if len(words) > WORDS_SHOWN else ''}”"] if words else []
     told = [name for name in PARAMETERS if name in params and name not in ("prompt", "negative_prompt")]
-    parts += [f"{PARAMETERS[name].title} {SCHEDULERS.get(params[name], params[name])}" for name in told]
+    parts += [f"{PARAMETERS[name].title} {_shown(name, params[name])}" for name in told]
     if offer["model"] and "model" not in params:
         parts.append(f"model {offer['model'][:WORDS_SHOWN]} isn't installed here")
     parts += [describe_too_long(name) for name in offer.get("too_long", ())]
     if offer["seed"]:
         parts.append(f"seed {offer['seed']} is too large here")
     return " · ".join(parts)
+
+
+def _shown(name: str, value: Any) -> str:
+    return written(value) if name == "loras" else SCHEDULERS.get(str(value), str(value))
 
 
 def _use(studio: Studio, id: str, params: Mapping[str, Any]) -> None:

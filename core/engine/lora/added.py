@@ -1,0 +1,128 @@
+"""LoRAs added into the weights of a pipeline, and taken off again to the bit (docs/decisions/0031-lora.md)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from typing import Any
+
+from core.domain.errors import InvalidLora
+from core.domain.lora import LoraFile
+from core.engine.lora import names
+from core.engine.lora.file import Layer, read_layers
+
+ADDED_IN = "float32"
+"""What sums are computed in, whatever the model's weights are; each is rounded once."""
+
+
+@dataclass(frozen=True, slots=True)
+class Addition:
+    """A LoRA as it is to be added. sha256: of the bytes of its file."""
+
+    file: LoraFile
+    sha256: str
+    weight: float
+
+    @property
+    def record(self) -> Mapping[str, Any]:
+        """What decides pixels, and what finds the file again under another name."""
+        return {
+            "name": self.file.path.stem,
+            "sha256": self.sha256,
+            "bytes": self.file.about.size,
+            "weight": self.weight,
+            "added_in": ADDED_IN,
+        }
+
+
+class Added:
+    """The LoRAs that are in a pipeline at this moment. model: what kind of one it is, in words."""
+
+    def __init__(self, pipe: Any, model: str) -> None:
+        self._pipe = pipe
+        self._model = model
+        self._originals: dict[Any, Any] = {}
+        self._now: tuple[Any, ...] = ()
+
+    def change_to(self, additions: Sequence[Addition]) -> None:
+        """From now on these, in this order, which decides the last bits; none: the model as it was loaded.
+
+        Raises InvalidLora; then the model is as it was loaded.
+        """
+        import torch
+
+        # Of other threads a product may have other last bits.
+        wanted = (torch.get_num_threads(), *((a.sha256, a.weight) for a in additions)) if additions else ()
+        if wanted == self._now:
+            return
+        self.take_off()
+        modules = names.modules(self._pipe) if additions else {}
+        layers = [read_layers(addition.file, modules, self._model) for addition in additions]
+        try:
+            self._add(additions, layers)
+        except BaseException:
+            self.take_off()
+            raise
+        self._now = wanted
+
+    def take_off(self) -> None:
+        """The very weights that were loaded."""
+        import torch
+
+        for module, original in self._originals.items():
+            on_device = original.to(module.weight.device)
+            module.weight = original if on_device is original else torch.nn.Parameter(on_device, requires_grad=False)
+        self._originals.clear()
+        self._now = ()
+
+    def _add(self, additions: Sequence[Addition], layers: Sequence[Mapping[Any, Layer]]) -> None:
+        from safetensors import SafetensorError, safe_open
+
+        with ExitStack() as opened:
+            try:
+                files = [opened.enter_context(safe_open(a.file.path, framework="pt")) for a in additions]
+                # One weight after the other: of all sums at once only one is in memory twice.
+                for module in dict.fromkeys(module for of_file in layers for module in of_file):
+                    self._change(module, additions, layers, files)
+            except (OSError, SafetensorError) as error:
+                raise InvalidLora(f"LoRA: a file cannot be read ({error}). Download or copy it again.") from error
+
+    def _change(
+        self,
+        module: Any,
+        additions: Sequence[Addition],
+        layers: Sequence[Mapping[Any, Layer]],
+        files: Sequence[Any],
+    ) -> None:
+        import torch
+
+        weight = module.weight
+        if weight.is_meta:
+            raise InvalidLora(
+                "A LoRA cannot be added to a model that is moved to the card layer by layer. Set "
+                "INPAINT_STUDIO_OFFLOAD to model, or paint without it."
+            )
+        total = weight.detach().float()
+        for addition, of_file, file in zip(additions, layers, files, strict=True):
+            if module in of_file and addition.weight:
+                delta = of_file[module].delta(_reader(file, weight.device))
+                # Not in place: of a model in float32 this is still the weight itself, and it may lie in its file.
+                total = total.add(delta, alpha=addition.weight)
+        changed = total.to(weight.dtype)
+        if not bool(torch.isfinite(changed).all()):
+            files_named = ", ".join(addition.file.path.name for addition in additions)
+            raise InvalidLora(
+                f"LoRA {files_named}: it adds what is no number, or too large. Choose a smaller weight, or download it "
+                "again."
+            )
+        # What lies on a card has no room for a second one; the same bits come back from here.
+        self._originals[module] = weight if weight.device.type == "cpu" else weight.detach().cpu()
+        module.weight = torch.nn.Parameter(changed, requires_grad=False)
+
+
+def _reader(file: Any, device: Any) -> Callable[[str], Any]:
+    """Of tensors by their names, as they are computed with."""
+    import torch
+
+    return lambda name: file.get_tensor(name).to(device, torch.float32)

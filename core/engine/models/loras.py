@@ -1,0 +1,155 @@
+"""The LoRAs on this machine: files below a few folders, by their names, as their headers tell what they are."""
+
+from __future__ import annotations
+
+import functools
+import os
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from itertools import islice
+from pathlib import Path, PurePath, PureWindowsPath
+
+from core.domain.errors import DamagedModel, InvalidLora, UnsafeWeights
+from core.domain.lora import ENDING, LoraFile
+from core.domain.model_file import FileKind, ModelFile
+from core.engine.models import kinds
+from core.engine.models.folders import watched_for
+from core.engine.models.weights import UNSAFE
+from core.settings import Settings
+
+MOST_FILES = 10_000
+"""That are looked at below one folder, so that a wrong setting (/) does not end in a walk over a whole disk."""
+
+SUGGESTED = 10
+
+
+def folders_of(settings: Settings) -> Callable[[], Sequence[Path]]:
+    """Asked each time: a folder may be made while the program runs."""
+    return lambda: watched_for(settings, FileKind.LORA)
+
+
+class LoraFolders:
+    """A ports.LoraLibrary. Of files of one name in several folders the one in the first folder counts."""
+
+    def __init__(self, folders: Callable[[], Sequence[Path]]) -> None:
+        self._folders = folders
+
+    def listed(self) -> Sequence[LoraFile]:
+        found = []
+        for name, path in sorted(self._names().items()):
+            about = _about_or_none(path)
+            if about is not None and about.kind is FileKind.LORA:
+                found.append(LoraFile(name, path, about))
+        return found
+
+    def find(self, name: str) -> LoraFile:
+        path = self._path_of(name)
+        about = _about(path)
+        if about.kind is not FileKind.LORA:
+            raise InvalidLora(f"{path.name} is not a LoRA but another file: {about.title}. Choose another one.")
+        return LoraFile(name, path, about)
+
+    def _path_of(self, name: str) -> Path:
+        if (given := _given_path(name)) is not None:
+            return given
+        files = self._names()
+        wanted = _without_ending(name)
+        # A path of another machine, as in a bundle: the file may be here under its own name.
+        for candidate in (wanted, _last_part(wanted)):
+            if candidate in files:
+                return files[candidate]
+            alike = [key for key in files if key.casefold() == candidate.casefold()]
+            same_stem = [key for key in files if _last_part(key).casefold() == candidate.casefold()]
+            if len(alike) == 1:
+                return files[alike[0]]
+            if len(same_stem) == 1:
+                return files[same_stem[0]]
+            if same_stem:
+                raise InvalidLora(f"LoRA: “{name}” can be {', '.join(same_stem[:SUGGESTED])}. Say which.")
+        raise InvalidLora(self._missing(name, files))
+
+    def _missing(self, name: str, files: Mapping[str, Path]) -> str:
+        wanted = _last_part(_without_ending(name))
+        for folder in self._folders():
+            for path in _walk(folder, UNSAFE):
+                if path.stem == wanted:
+                    return (
+                        f"LoRA: {path.name} is in a format that can run code when it is loaded, so it is refused. Use "
+                        "the same one in the safetensors format."
+                    )
+        known = f" Known are: {', '.join(islice(files, SUGGESTED))}." if files else ""
+        return (
+            f"LoRA: {wanted}{ENDING} is not on this machine. Put it into the folder models/loras in the data folder, "
+            f"or paint without it.{known}"
+        )
+
+    def _names(self) -> dict[str, Path]:
+        """Each file by its name without ending: alone where no other file has it, else with the folders above it."""
+        paths: dict[str, Path] = {}
+        for folder in self._folders():
+            for path in _walk(folder, (ENDING,)):
+                paths.setdefault(path.relative_to(folder).with_suffix("").as_posix(), path)
+        stems = Counter(_last_part(long) for long in paths)
+        return {(_last_part(long) if stems[_last_part(long)] == 1 else long): path for long, path in paths.items()}
+
+
+def _walk(folder: Path, endings: tuple[str, ...]) -> Iterator[Path]:
+    """Files below a folder, without hidden ones. A folder that is not there, or cannot be read, has none."""
+    return (path for path in islice(_files(folder), MOST_FILES) if path.name.lower().endswith(endings))
+
+
+def _files(folder: Path) -> Iterator[Path]:
+    seen: set[str] = set()
+    # Links are followed, as people sort their models so.
+    for parent, folders, names in os.walk(folder, followlinks=True):
+        if (real := os.path.realpath(parent)) in seen:
+            folders.clear()
+            continue
+        seen.add(real)
+        folders[:] = sorted(name for name in folders if not name.startswith("."))
+        yield from (Path(parent) / name for name in sorted(names) if not name.startswith("."))
+
+
+def _given_path(name: str) -> Path | None:
+    """The file that is meant by a path; None for what can only be a name, and for a path that leads nowhere."""
+    try:
+        path = Path(name).expanduser()
+        return path if path.is_absolute() and path.is_file() else None
+    except (OSError, RuntimeError, ValueError):
+        return None
+
+
+def _without_ending(name: str) -> str:
+    return name[: -len(ENDING)] if name.lower().endswith(ENDING) else name
+
+
+def _last_part(name: str) -> str:
+    """Of a path of either kind of system."""
+    return PurePath(PureWindowsPath(name).name).name
+
+
+def _about_or_none(path: Path) -> ModelFile | None:
+    try:
+        return _about(path)
+    except InvalidLora:
+        return None
+
+
+def _about(path: Path) -> ModelFile:
+    try:
+        state = path.stat()
+    except OSError as error:
+        raise InvalidLora(f"LoRA: {path.name} cannot be read ({error.strerror}). Look at who may read it.") from error
+    return _told(path, state.st_size, state.st_mtime_ns, state.st_ino)
+
+
+@functools.lru_cache(maxsize=4096)
+def _told(path: Path, *state: int) -> ModelFile:
+    """state: what changes with the file."""
+    try:
+        return kinds.of(path)
+    except (UnsafeWeights, DamagedModel) as error:
+        raise InvalidLora(f"LoRA: {error}") from error
+
+
+NO_LORAS = LoraFolders(lambda: ())
