@@ -24,7 +24,7 @@ from tests.services.negative import Negative
 def negatives(settings, clock):
     return build_studio(
         settings,
-        lambda model, device: Negative(),
+        lambda model, device, **how: Negative(),
         dispatcher=lambda worker: WaitingDispatcher(worker.run),
         now=clock,
         resolve_device=lambda wish: "cpu",

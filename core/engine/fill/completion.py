@@ -9,16 +9,16 @@ Image Editing (2003), the seam. Schedule and weights: docs/decisions/0029-conten
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from itertools import takewhile
+from itertools import count, takewhile
 
 import cv2
 import numpy as np
 
 from core.engine.fill.lines import Sketch, sketched
 from core.engine.fill.patches import Field, Places, touching
-from core.engine.fill.picture import COLOURS, GUIDE, REACH, Bools, Bytes, Level, channels_of, pyramid
+from core.engine.fill.picture import CHANNELS, COLOURS, REACH, Bools, Bytes, Level, channels_of, pyramid
 from core.engine.fill.seam import meet, membrane
 from core.engine.fill.sources import allowed_around
 
@@ -52,74 +52,58 @@ class Effort:
     dense: bool
 
 
-def _effort(nth: int, count: int, longer_side: int) -> Effort:
-    """nth: of count levels, 0 being full size. What is decided at the small sizes costs little and counts most."""
+def _effort(nth: int, of: int, longer_side: int) -> Effort:
+    """nth: of so many levels, 0 being full size. What is decided at the small sizes costs little and counts most."""
     far = [longer_side >> halvings for halvings in range(longer_side.bit_length())]
-    rounds = 12 if nth == count - 1 else 2 if nth == 0 else 3
-    if nth >= count - 2:
+    rounds = 12 if nth == of - 1 else 2 if nth == 0 else 3
+    if nth >= of - 2:
         return Effort(rounds, 2, (4, 2, 1), far, dense=True)
     if nth:
         return Effort(rounds, 1, (4, 2, 1), (max(1, longer_side // 8), 16, 4, 1), dense=False)
     return Effort(rounds, 1, (2, 1), (8, 1), dense=False)
 
 
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """One level, and what is done at it. guide: None where texture is decided, not shapes, or if no line was found."""
+
+    level: Level
+    effort: Effort
+    guide: Sketch | None
+
+
 class Completion:
-    """One hole to be filled. rounds: how often report is called while it is."""
+    """One hole to be filled, once. rounds: how often report is called while it is."""
 
     def __init__(self, rgb: Bytes, hole: Bools) -> None:
         """rgb: (H, W, 3). hole: (H, W), with at least one pixel of it."""
         self._rgb = rgb
-        full = Level(channels_of(rgb, hole), hole, np.ones_like(hole))
-        if not _can_be_filled(full):
-            self._levels, self._guides, self._efforts, self.rounds = [], [], [], 0
-            return
-        levels = pyramid(replace(full, allowed=allowed_around(full)))
-        # A small one may have too few patches, or the hole may fall between its pixels.
-        self._levels = [levels[0], *takewhile(_can_be_filled, levels[1:])]
-        self._guides = _guides(self._levels)
-        longer = max(hole.shape)
-        self._efforts = [_effort(nth, len(self._levels), longer >> nth) for nth in range(len(self._levels))]
-        self.rounds = sum(effort.rounds for effort in self._efforts) + 1
+        self._stages = _stages(rgb, hole)
+        self.rounds = sum(stage.effort.rounds for stage in self._stages) + 1
 
     @property
     def is_possible(self) -> bool:
         """Whether enough is known around the hole that can be copied."""
-        return bool(self._levels)
+        return bool(self._stages)
 
     def run(self, seed: int, threads: int, report: Callable[[int], object]) -> Bytes:
         """The picture with its hole filled. report: called with the number of each round that is done, from 1 on.
 
-        seed: of what is tried by chance; another one may find another filling.
+        seed: of what is tried by chance; another one may find another filling. Raises ValueError if it is not possible.
         """
-        chance, done, own = np.random.default_rng(seed), 0, GUIDE.start
+        chance, reports = np.random.default_rng(seed), count(1)
         field: Field | None = None
         with ThreadPoolExecutor(threads) as pool:
-            for level, effort, guide in reversed(list(zip(self._levels, self._efforts, self._guides, strict=True))):
-                coarser, hole = field, level.hole
-                field = Field(hole, _usable(level), pool if threads > 1 else None, dense=effort.dense)
-                channels = level.channels.copy()
-                if guide is not None:
-                    channels[..., GUIDE] = guide.colours
-                    field.guided = np.pad(guide.weight * np.float32(GUIDED), REACH).ravel()
-                if coarser is None:
-                    channels[hole] = membrane(channels, hole)
-                    if guide is not None:
-                        channels[hole, COLOURS] = guide.colours[hole]
-                    field.source = chance.choice(np.flatnonzero(field.usable), field.targets.size)
-                else:
-                    field.source = _doubled(coarser, field)
-                    channels[hole, :own] = field.vote(field.padded(channels), 2 * TOLERANT, own)
-                for _ in range(effort.rounds):
-                    values = field.padded(channels)
-                    for _ in range(effort.searches):
-                        field.search(values, chance, effort.steps, effort.radii)
-                    channels[hole, :own] = field.vote(values, TOLERANT, own)
-                    report(done := done + 1)
+            while self._stages:
+                # Taken off, so that its memory is given back while the next, four times as large, is worked on.
+                stage = self._stages.pop()
+                field = _completed(stage, field, chance, pool if threads > 1 else None, lambda: report(next(reports)))
+                del stage
             if field is None:
-                raise ValueError("a picture has at least one level")
+                raise ValueError("nothing is known that could be copied, or it was filled before")
             filled = self._rgb.copy()
             filled[field.hole] = self._colours(field)
-            report(done + 1)
+            report(next(reports))
         return filled
 
     def _colours(self, field: Field) -> Bytes:
@@ -131,8 +115,52 @@ class Completion:
         return np.asarray(np.clip(np.rint(met), 0, 255), np.uint8)
 
 
+def _completed(
+    stage: Stage,
+    coarser: Field | None,
+    chance: np.random.Generator,
+    pool: Executor | None,
+    report: Callable[[], object],
+) -> Field:
+    """The field of a level, found from that of the coarser one, if there is one."""
+    level, effort, guide = stage.level, stage.effort, stage.guide
+    field = Field(level.hole, _usable(level), pool, dense=effort.dense)
+    if coarser is None:
+        level.channels[level.hole] = membrane(level.channels, level.hole)
+        if guide is not None:
+            level.channels[level.hole, COLOURS] = guide.colours[level.hole]
+    channels = level.channels
+    if guide is not None:
+        channels = np.concatenate([channels, guide.colours], axis=2)
+        field.guided = np.pad(guide.weight * np.float32(GUIDED), REACH).ravel()
+    values = field.padded(channels)
+    if coarser is None:
+        field.source = chance.choice(np.flatnonzero(field.usable), field.targets.size)
+    else:
+        field.source = _doubled(coarser, field)
+        values[field.pixels, :CHANNELS] = field.vote(values, 2 * TOLERANT, CHANNELS)
+    for _ in range(effort.rounds):
+        for _ in range(effort.searches):
+            field.search(values, chance, effort.steps, effort.radii)
+        values[field.pixels, :CHANNELS] = field.vote(values, TOLERANT, CHANNELS)
+        report()
+    return field
+
+
+def _stages(rgb: Bytes, hole: Bools) -> list[Stage]:
+    """From full size to the coarsest; none if nothing is known that could be copied."""
+    full = Level(channels_of(rgb, hole), hole, np.ones_like(hole))
+    if not _can_be_filled(full):
+        return []
+    levels = pyramid(replace(full, allowed=allowed_around(full)))
+    # A small one may have too few patches, or the hole may fall between its pixels.
+    levels = [levels[0], *takewhile(_can_be_filled, levels[1:])]
+    efforts = (_effort(nth, len(levels), max(hole.shape) >> nth) for nth in range(len(levels)))
+    return [Stage(*parts) for parts in zip(levels, efforts, _guides(levels), strict=True)]
+
+
 def _guides(levels: Sequence[Level]) -> list[Sketch | None]:
-    """For each level its sketch of the lines that go on behind the hole; none where texture is decided, not shapes."""
+    """For each level its sketch of the lines that go on behind the hole."""
     first = next((nth for nth, level in enumerate(levels) if _longer_side(level.hole) <= SKETCHED_PX), len(levels) - 1)
     guides: list[Sketch | None] = [None] * len(levels)
     sketch = sketched(levels[first])

@@ -15,7 +15,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from core.engine.fill.picture import CHANNELS, GUIDE, REACH, Bools, Floats, depth, shifts
+from core.engine.fill.picture import CHANNELS, REACH, Bools, Floats, depth, shifts
 
 Places = NDArray[np.intp]
 """Numbers of pixels of the padded picture, row by row."""
@@ -34,7 +34,7 @@ shared among threads, and each is computed alike whoever does it."""
 class Field:
     """Targets: places whose patch touches the hole. source, cost: for each target, what it is to be copied from.
 
-    guided: for each padded pixel how far the guide counts there; None without one.
+    guided: for each padded pixel how far the guide counts there, which is in the channels after CHANNELS; None without.
 
     dense: compare every pixel of two patches, else every second one.
     """
@@ -112,11 +112,11 @@ class Field:
             apart = channels.take(at, axis=0)
             apart -= channels.take(sources[piece] + self._compared[:, None], axis=0)
             apart *= apart
-            total = _summed(apart, 0, GUIDE.start)
+            total = _summed(apart, 0, CHANNELS)
             trust = self.trust.take(at)
             total *= trust
             if self.guided is not None:
-                total += _summed(apart, GUIDE.start, CHANNELS) * self.guided.take(at)
+                total += _summed(apart, CHANNELS, apart.shape[2]) * self.guided.take(at)
             found[piece] = total.sum(axis=0) / trust.sum(axis=0)
 
         self._in_pieces(compare, which.size)

@@ -38,13 +38,13 @@ def meet(rgb: Bytes, hole: Bools, filled: Floats, away: NDArray[np.intp]) -> Flo
     picture = rgb.astype(np.float32)
     picture[hole] = filled
     at = np.argwhere(hole)
-    number = np.full(hole.shape, -1, np.intp)
+    number = np.full(hole.shape, -1, np.int32)
     number[hole] = np.arange(len(at))
     offsets = np.zeros((*hole.shape, 2), np.intp)
     offsets[hole] = away
     diagonal, right = np.full(len(at), STAY), np.zeros((len(at), 3))
-    rows: list[Indices] = []
-    columns: list[Indices] = []
+    rows: list[NDArray[np.int32]] = []
+    columns: list[NDArray[np.int32]] = []
     values: list[Doubles] = []
     for step in ((0, 1), (1, 0), (0, -1), (-1, 0)):
         beside = at + step
@@ -59,10 +59,10 @@ def meet(rgb: Bytes, hole: Bools, filled: Floats, away: NDArray[np.intp]) -> Flo
         weight = np.where(within, 1.0, is_tone)
         diagonal[here] += weight
         right[here] -= apart * weight[:, None]
-        rows.append(here[within])
+        rows.append(here[within].astype(np.int32))
         columns.append(number[q[within, 0], q[within, 1]])
         values.append(-weight[within])
-    everyone = np.arange(len(at))
+    everyone = np.arange(len(at), dtype=np.int32)
     entries = (np.concatenate([*rows, everyone]), np.concatenate([*columns, everyone]))
     matrix = sparse.csr_array((np.concatenate([*values, diagonal]), entries), shape=(len(at), len(at)))
     shift = _solved(matrix, right, at)
@@ -95,9 +95,12 @@ def _solved(matrix: sparse.csr_array, right: Doubles, at: Indices) -> Doubles:
             matrix.tocsc(), permc_spec="MMD_AT_PLUS_A", diag_pivot_thresh=0.0, options={"SymmetricMode": True}
         )
         return np.stack([factors.solve(np.ascontiguousarray(column)) for column in right.T], axis=1)
-    halved, nth = np.unique(at // 2, axis=0, return_inverse=True)
-    everyone = np.arange(len(at))
-    gather = sparse.csr_array((np.ones(len(at)), (everyone, nth.ravel())), shape=(len(at), len(halved)))
+    half = at // 2
+    blocks = np.zeros(half.max(axis=0) + 1, bool)
+    blocks[half[:, 0], half[:, 1]] = True
+    halved = np.argwhere(blocks)
+    nth = (np.cumsum(blocks) - 1).reshape(blocks.shape)[half[:, 0], half[:, 1]]
+    gather = sparse.csr_array((np.ones(len(at)), (np.arange(len(at)), nth)), shape=(len(at), len(halved)))
     small = sparse.csr_array(gather.T @ matrix @ gather)
     result: Doubles = np.asarray(gather @ _solved(small, np.asarray(gather.T @ right), halved))
     damped = 0.8 / matrix.diagonal()[:, None]

@@ -52,7 +52,7 @@ MODELS: tuple[ModelSpec, ...] = (
         native_px=256,
         licence="MIT",
         licence_url="https://opensource.org/license/mit",
-        memory_gb=0.5,
+        memory_gb=0.6,
         recommended={
             "size": 1536,
             "num_inference_steps": 10,
