@@ -155,8 +155,8 @@ class MemoryPlan:
         return self.needed <= self.free
 
     def __str__(self) -> str:
-        sizes = f"needs about {gigabytes(self.needed)} of memory, {gigabytes(self.free)} are free"
-        return f"fits: {sizes}" if self.fits else f"does not fit: {sizes}"
+        sizes = f"needs about {gigabytes(self.needed)}, and {gigabytes(self.free)} are free"
+        return f"fits into memory: {sizes}" if self.fits else f"does not fit into memory: {sizes}"
 
 
 @dataclass(frozen=True, slots=True)

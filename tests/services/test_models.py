@@ -249,7 +249,7 @@ def test_whether_a_checkpoint_fits_is_told_by_its_bytes_in_the_numbers_it_is_loa
     assert roomy.plan(roomy.find("dream")).fits
     assert not tight.plan(tight.find("dream")).fits
     assert str(MemoryPlan(13_900_000_000, 6_100_000_000)) == (
-        "does not fit: needs about 13.9 GB of memory, 6.1 GB are free"
+        "does not fit into memory: needs about 13.9 GB, and 6.1 GB are free"
     )
 
 

@@ -7,9 +7,13 @@ from pages.ui.shell import address, state
 INPAINT_PAGE = "pages/1_Inpaint.py"
 GALLERY_PAGE = "pages/2_Gallery.py"
 QUEUE_PAGE = "pages/3_Queue.py"
+MODELS_PAGE = "pages/6_Models.py"
 
 GENERATION_PARAMETER = "generation"
 """In the address of the gallery: the id of the generation that is open."""
+
+MODEL_PARAMETER = "model"
+"""In the address of the models page: the key of the model that is open."""
 
 
 def address_of(id: str) -> dict[str, str | list[str]]:

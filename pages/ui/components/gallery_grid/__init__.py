@@ -58,9 +58,16 @@ def gallery_grid(
 ) -> GridAnswer:
     """Show the thumbnails of these generations. A missing picture gets a sentence in its tile."""
     tiles = [tile_of(gallery, generation, f"{key}.{n}") for n, generation in enumerate(generations)]
+    return tile_grid(tiles, key=key, selectable=selectable)
+
+
+def tile_grid(tiles: Sequence[Tile], *, key: str, selectable: bool = False, label: str | None = None) -> GridAnswer:
+    """The same of other things than generations. label: what they are, for those who cannot see it; each title is
+    then always seen, not only under the mouse.
+    """
     given = _component(
         key=key,
-        data={"tiles": tuple(asdict(tile) for tile in tiles), "selectable": selectable},
+        data={"tiles": tuple(asdict(tile) for tile in tiles), "selectable": selectable, "label": label},
         on_selected_change=lambda: None,
         on_open_change=lambda: None,
     )

@@ -30,6 +30,8 @@ function makeGrid(root) {
     const hadFocus = root.activeElement?.dataset?.id
     selectable = data.selectable
     list.setAttribute("aria-multiselectable", String(selectable))
+    list.classList.toggle("named", Boolean(data.label))
+    if (data.label) list.setAttribute("aria-label", data.label)
     const wanted = new Map(data.tiles.map((tile) => [tile.id, tile]))
     for (const [id, element] of tiles)
       if (!wanted.has(id)) {
