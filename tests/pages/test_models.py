@@ -128,7 +128,7 @@ def test_trigger_words_can_be_copied_and_nothing_from_a_file_is_taken_for_markup
 
     page = models(model=str(file))
 
-    assert page.code[0].value == HOSTILE
+    assert [code.value for code in page.code] == [HOSTILE, "<lora:ink:1>"]
     assert HOSTILE not in words(page)
 
 

@@ -35,7 +35,7 @@ def details(studio: Studio, entry: ModelEntry, close: Callable[[], None]) -> Non
         if entry.told.problem:
             st.warning(escaped(entry.told.problem), icon=":material/warning:")
         _facts(studio, entry)
-        _trigger_words(studio, entry)
+        _for_prompts(studio, entry)
     verified = state.pop_flash(VERIFIED)
     if verified is not None:
         (st.error if verified.is_as_before is False else st.success)(escaped(verified.words))
@@ -67,10 +67,13 @@ def _hash(entry: ModelEntry) -> str:
     return f"`{digits[:AUTOV2]}` (sha256 `{digits}`)"
 
 
-def _trigger_words(studio: Studio, entry: ModelEntry) -> None:
+def _for_prompts(studio: Studio, entry: ModelEntry) -> None:
     if words := studio.library.trigger_words(entry):
         st.caption("Trigger words")
         st.code(", ".join(words), language=None, wrap_lines=True)
+    if entry.kind is KindFilter.LORA:
+        st.caption("In the prompt")
+        st.code(f"<lora:{entry.found.title}:1>", language=None, wrap_lines=True)
 
 
 def _actions(studio: Studio, entry: ModelEntry, close: Callable[[], None]) -> None:
