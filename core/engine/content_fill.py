@@ -18,7 +18,7 @@ from PIL import Image
 from core.domain.environment import Environment
 from core.domain.generation import Phase
 from core.domain.model import LoadedModel
-from core.domain.params import FIRST_PATCH_MATCH
+from core.domain.params import FIRST_PATCH_MATCH, InpaintParams
 from core.domain.request import WorkingRequest
 from core.engine import device as devices
 from core.engine.one_caller import OneCaller
@@ -73,7 +73,7 @@ class ContentFill:
             if request.params.processing < FIRST_PATCH_MATCH:
                 filled, record = _by_shift_map(rgb, hole, on_step)
             else:
-                filled, record = self._by_patches(rgb, hole, request.params.seed, on_step)
+                filled, record = self._by_patches(rgb, hole, request.params, on_step)
             return Repainted(
                 Image.fromarray(filled),
                 record={
@@ -89,7 +89,7 @@ class ContentFill:
         self._one_caller.close()
 
     def _by_patches(
-        self, rgb: NDArray[np.uint8], hole: NDArray[np.bool_], seed: int, on_step: OnStep
+        self, rgb: NDArray[np.uint8], hole: NDArray[np.bool_], params: InpaintParams, on_step: OnStep
     ) -> tuple[NDArray[np.uint8], Mapping[str, Any]]:
         import scipy
 
@@ -103,7 +103,9 @@ class ContentFill:
 
         on_step(StepReport(Phase.PREPARING, 0, total))
         if completion.is_possible:
-            filled = completion.run(seed, self._threads, report)
+            # Around a chosen picture it is the variation seed by which several differ.
+            seeds = [params.seed, params.variation_seed] if params.variation_strength else [params.seed]
+            filled = completion.run(seeds, self._threads, report)
         else:
             filled = _smooth(rgb, hole)
             report(1)
@@ -112,7 +114,6 @@ class ContentFill:
             "call_version": CALL_VERSION,
             "method": "patchmatch",
             "scipy": scipy.__version__,
-            "seed": seed,
             "effective_steps": total,
         }
 

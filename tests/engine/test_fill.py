@@ -34,7 +34,7 @@ def a_disc(width: int = 120, height: int = 90, radius: float = 18) -> np.ndarray
 def filled(rgb: np.ndarray, hole: np.ndarray, seed: int = 1, threads: int = 1) -> np.ndarray:
     painted = rgb.copy()
     painted[hole] = (255, 0, 0)
-    return Completion(painted, hole).run(seed, threads, lambda done: None)
+    return Completion(painted, hole).run([seed], threads, lambda done: None)
 
 
 def test_any_number_of_threads_gives_the_same_bits_and_another_seed_gives_others():
@@ -55,7 +55,7 @@ def test_what_is_under_the_hole_does_not_count():
     other = picture.copy()
     other[hole] = np.random.default_rng(3).integers(0, 256, (hole.sum(), 3))
 
-    results = [Completion(rgb, hole).run(1, 1, lambda done: None) for rgb in (picture, other)]
+    results = [Completion(rgb, hole).run([1], 1, lambda done: None) for rgb in (picture, other)]
 
     assert (results[0] == results[1]).all()
 
@@ -122,7 +122,7 @@ def test_it_stops_where_it_is_told_to():
             raise GenerationCancelled
 
     with pytest.raises(GenerationCancelled):
-        Completion(a_picture(), a_disc()).run(1, 2, stop)
+        Completion(a_picture(), a_disc()).run([1], 2, stop)
 
     assert done == [1, 2, 3]
 

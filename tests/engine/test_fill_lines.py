@@ -86,7 +86,7 @@ def test_a_round_edge_goes_on_in_the_filling():
     painted = rgb.copy()
     painted[hole] = (0, 255, 0)
 
-    filled = Completion(painted, hole).run(1, 1, lambda done: None)
+    filled = Completion(painted, hole).run([1], 1, lambda done: None)
 
     wrong = np.abs(filled.astype(int) - rgb).max(axis=2) > 40
     assert np.count_nonzero(wrong & hole) < 0.06 * np.count_nonzero(hole)

@@ -127,6 +127,17 @@ def test_a_model_without_chance_makes_one_image_and_offers_no_other_seed(studio,
     assert not {f"{action}-{generation.id}" for action in ("again", "vary", "seed")} & {b.key for b in ready.button}
 
 
+def test_a_model_that_takes_a_seed_but_no_variation_offers_the_one_alone(studio, ready, dispatcher):
+    specs = studio.models.specs
+    specs["pocket-inpaint"] = replace(specs["pocket-inpaint"], unused=("variation_strength",))
+    generation = made(studio, ready, dispatcher)
+
+    ready.run()
+
+    offered = {f"{action}-{generation.id}" for action in ("again", "vary", "seed")} & {b.key for b in ready.button}
+    assert offered == {f"again-{generation.id}", f"seed-{generation.id}"}
+
+
 def test_a_model_without_chance_makes_no_sheet_over_seeds(studio, ready):
     studio.models.specs["pocket-inpaint"] = replace(studio.models.specs["pocket-inpaint"], unused=("seed",))
 

@@ -86,12 +86,12 @@ class Completion:
         """Whether enough is known around the hole that can be copied."""
         return bool(self._stages)
 
-    def run(self, seed: int, threads: int, report: Callable[[int], object]) -> Bytes:
+    def run(self, seeds: Sequence[int], threads: int, report: Callable[[int], object]) -> Bytes:
         """The picture with its hole filled. report: called with the number of each round that is done, from 1 on.
 
-        seed: of what is tried by chance; another one may find another filling. Raises ValueError if it is not possible.
+        seeds: of what is tried by chance; others may find another filling. Raises ValueError if it is not possible.
         """
-        chance, reports = np.random.default_rng(seed), count(1)
+        chance, reports = np.random.default_rng(seeds), count(1)
         field: Field | None = None
         with ThreadPoolExecutor(threads) as pool:
             while self._stages:

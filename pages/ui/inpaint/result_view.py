@@ -90,7 +90,7 @@ def _actions(studio: Studio, id: str, generation: Generation) -> None:
         verify_button(studio, generation)
         for action in _actions_in(studio, id):
             action.button(studio, generation)
-        if _has_seed(studio, generation):
+        if _reads(studio, generation, "seed"):
             st.button(
                 "Use this seed again",
                 icon=":material/push_pin:",
@@ -125,7 +125,7 @@ def _actions_in(studio: Studio, id: str) -> tuple[Action, ...]:
             ":material/casino:",
             "The same picture, mask and parameters with a new seed",
             partial(_another_seed, id),
-            partial(_has_seed, studio),
+            lambda generation: _reads(studio, generation, "seed"),
         ),
         Action(
             "vary",
@@ -134,13 +134,16 @@ def _actions_in(studio: Studio, id: str) -> tuple[Action, ...]:
             f"Make {VARIATIONS} similar versions",
             partial(_variations, id),
             # One that is a variation already has no noise of its own to vary: only two seeds are mixed.
-            lambda generation: _has_seed(studio, generation) and not generation.params.variation_strength,
+            lambda generation: (
+                _reads(studio, generation, "seed", "variation_strength") and not generation.params.variation_strength
+            ),
         ),
     )
 
 
-def _has_seed(studio: Studio, generation: Generation) -> bool:
-    return "seed" not in studio.recommendations.unused(generation.params.model)
+def _reads(studio: Studio, generation: Generation, *names: str) -> bool:
+    """Whether all of these parameters have an effect with its model."""
+    return not set(names) & set(studio.recommendations.unused(generation.params.model))
 
 
 def _keep(studio: Studio, generation: Generation) -> None:
