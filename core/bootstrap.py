@@ -25,6 +25,7 @@ from core.ports import Dispatcher, Inpainter, LoadInpainter, LoraLibrary, ModelC
 from core.services.backups import Backups
 from core.services.bundle import Bundles
 from core.services.collector import Collector
+from core.services.downloads import Downloads
 from core.services.drafts import Drafts
 from core.services.exports import Exports
 from core.services.families import Families
@@ -52,6 +53,7 @@ from core.settings import Settings
 from core.storage.local import LocalImageStore
 from core.storage.reserve import LocalReserve
 from db.connection import make_engine, sqlite_file
+from db.downloads import DownloadRepo
 from db.drafts import DraftRepo
 from db.families import FamilyRepo
 from db.files import FileRepo
@@ -110,6 +112,7 @@ class Studio:
     recommendations: Recommendations
     models: ModelCatalogue
     library: Models
+    downloads: Downloads
     loras: Loras
     machine: Machine
     workers: Workers
@@ -217,6 +220,7 @@ def build_studio(
         drafts=Drafts(DraftRepo(database), images, pictures, recommendations, now, new_id),
         recommendations=recommendations,
         models=models,
+        downloads=Downloads(DownloadRepo(database), models, worker.name, now, patience),
         library=Models(ModelFileRepo(database), store or make_store(settings), models, workers, free_memory, now),
         loras=loras,
         machine=machine,

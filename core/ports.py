@@ -180,6 +180,9 @@ class ModelCatalogue(Protocol):
     def download(self, key: str, on_progress: OnDownload) -> None:
         """Raises TokenMissing, GateNotAccepted, RepositoryGone, NoNetwork, UnsafeWeights."""
 
+    def discard_download(self, key: str) -> None:
+        """Free the room that files take of which only a part was fetched. Complete ones stay. Raises UnknownModel."""
+
     def vocabulary(self, key: str) -> Vocabulary | None:
         """The words that a pocket model knows; None for models that know the language."""
 

@@ -433,3 +433,23 @@ class ModelFileRow(Table):
     hashed_size: Mapped[int | None] = mapped_column(BigInteger)
     hashed_mtime_ns: Mapped[int | None] = mapped_column(BigInteger)
     hashed_at: Mapped[datetime | None]
+
+
+class DownloadRow(Table):
+    """A model that is fetched from the hub, or was. wish: what its worker is asked to do. link: beside the error."""
+
+    __tablename__ = "downloads"
+    __table_args__ = (Index("ix_downloads_status", "status", "asked_at"),)
+
+    model: Mapped[str] = mapped_column(String(300), primary_key=True)
+    status: Mapped[str] = mapped_column(String(16))
+    asked_at: Mapped[datetime]
+    started_at: Mapped[datetime | None]
+    finished_at: Mapped[datetime | None]
+    heartbeat_at: Mapped[datetime | None]
+    worker: Mapped[str | None] = mapped_column(String(80))
+    wish: Mapped[str | None] = mapped_column(String(16))
+    done_bytes: Mapped[int] = mapped_column(BigInteger, default=0)
+    total_bytes: Mapped[int] = mapped_column(BigInteger, default=0)
+    error: Mapped[str | None] = mapped_column(Text)
+    link: Mapped[str | None] = mapped_column(Text)

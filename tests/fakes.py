@@ -197,6 +197,7 @@ class FakeCatalogue:
         self.specs = {spec.key: spec for spec in specs or (POCKET, REMOTE)}
         self.ready = set(ready)
         self.downloads: list[str] = []
+        self.discarded: list[str] = []
         self.tokens = 75
         """How many of a prompt are read at once."""
         self.error: BaseException | None = None
@@ -224,6 +225,9 @@ class FakeCatalogue:
                 raise self.error
             on_progress(done, 100)
         self.ready.add(key)
+
+    def discard_download(self, key: str) -> None:
+        self.discarded.append(self.find(key).key)
 
     def prompt_lengths(self, params: InpaintParams) -> Mapping[str, PromptLength]:
         """As if each word were one token."""

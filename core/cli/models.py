@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import sys
+import time
+from concurrent.futures import Future, wait
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -12,7 +14,9 @@ from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeR
 from core.bootstrap import Studio
 from core.cli.common import JSON, errors, make_studio, tell
 from core.cli.exits import exit_codes
-from core.domain.errors import InvalidInput
+from core.cli.running import GRACE_S, LOOK_EVERY_S, in_thread
+from core.domain.download import DownloadStatus
+from core.domain.errors import InvalidInput, ModelUnavailable
 from core.domain.model_library import KindFilter, ModelEntry, ModelUse, gigabytes, matching
 
 app = typer.Typer(no_args_is_help=True)
@@ -52,6 +56,62 @@ def add(
         entry = studio.library.add(path, link=link)
         about = _about(studio, entry, ModelUse())
         tell(about, f"{entry.found.title}: {_kind(entry)}, in {entry.key}", as_json)
+
+
+@app.command()
+def download(
+    context: typer.Context,
+    model: Annotated[
+        str, typer.Argument(help="A key of the model table, a hub id such as owner/name, or its address.")
+    ],
+    pause: Annotated[bool, typer.Option("--pause", help="Pause its download instead.")] = False,
+    cancel: Annotated[
+        bool, typer.Option("--cancel", help="Give its download up, and delete what is there of it.")
+    ] = False,
+    as_json: JSON = False,
+) -> None:
+    """Download a model from the hub, or go on with its download. A running worker does it, else this command.
+
+    Ctrl+C leaves it to a running worker, and pauses it where there is none.
+    """
+    with exit_codes():
+        if pause and cancel:
+            raise InvalidInput("Give --pause or --cancel, not both.")
+        studio = make_studio(context)
+        key = studio.models.find(model).key
+        if pause or cancel:
+            (studio.downloads.cancel if cancel else studio.downloads.pause)(key)
+        elif not studio.models.is_ready(key):
+            studio.downloads.ask(key)
+            _follow(studio, key, show=not as_json and sys.stderr.isatty())
+        download, is_ready = studio.downloads.get(key), studio.models.is_ready(key)
+        status = "ready" if is_ready else download.status if download else "not downloaded"
+        tell({"model": key, "ready": is_ready, "status": status}, f"{key} is {status}", as_json)
+        if not (is_ready or pause or cancel):
+            raise ModelUnavailable(download.error if download and download.error else f"{key} was not downloaded.")
+
+
+def _follow(studio: Studio, key: str, *, show: bool) -> None:
+    """Until it has ended, was paused or cancelled."""
+    columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TimeRemainingColumn())
+    work: Future[None] | None = None
+    try:
+        with Progress(*columns, console=errors, disable=not show, transient=True) as bar:
+            task = bar.add_task(key, total=None)
+            while (at := studio.downloads.get(key)) is not None and at.status.is_active:
+                bar.update(task, completed=at.done_bytes, total=at.total_bytes or None)
+                if at.status is DownloadStatus.QUEUED and work is None and not studio.workers.is_there():
+                    work = in_thread(lambda: studio.downloads.run(key))
+                time.sleep(LOOK_EVERY_S)
+        if work is not None:
+            work.result()
+    except BaseException:
+        if work is not None:
+            studio.downloads.halt()
+            wait([work], GRACE_S)
+            studio.downloads.give_back()
+            studio.downloads.pause(key)
+        raise
 
 
 @app.command()

@@ -112,15 +112,20 @@ class _Shift:
     def work(self) -> None:
         """Until a signal."""
         with handled_by(self._note):
+            downloads = self._studio.downloads
             self._studio.presence.begin()
             self._studio.housekeeping.start()
             dispatcher = ThreadDispatcher(self._run_next, self._worker.is_anything_queued, first=self._warm_up)
+            # Beside painting: what waits for the network keeps nobody from painting.
+            downloading = ThreadDispatcher(downloads.run_next, downloads.repo.is_anything_queued)
             say(f"worker {os.getpid()} is waiting for work")
             with _while_alive(LOCKED_S * self._studio.settings.timeout_factor) as is_alive:
                 while not self._signals:
                     is_alive()
                     time.sleep(LOOK_EVERY_S)
             self._worker.halt()
+            downloads.halt()
+            downloading.stop()
             self._studio.housekeeping.stop()
             say("ending after the current step ...")
             started = time.monotonic()
@@ -147,6 +152,9 @@ class _Shift:
 
     def _give_back(self) -> None:
         """What is still being painted. If the database cannot be written, others find out by themselves."""
+        with suppress(StudioError):
+            # Its thread may hang in the network.
+            self._studio.downloads.give_back()
         given_back = in_thread(lambda: self._worker.insist(self._worker.release, though_halted=True))
         started = time.monotonic()
         while not wait([given_back], LOOK_EVERY_S).done:

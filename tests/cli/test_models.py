@@ -3,21 +3,27 @@
 from __future__ import annotations
 
 import json
+import threading
+import time
 from dataclasses import replace
+from types import SimpleNamespace
 
 import pytest
 
+from core.domain.download import DownloadStatus
+from core.domain.errors import NoNetwork
 from core.engine.models.catalogue import Catalogue
 from core.engine.models.library import LocalModels
 from tests import models_folder as make
-from tests.fakes import FakeCatalogue
+from tests.fakes import REMOTE
 
 
 @pytest.fixture
-def models(run, studio, settings, tmp_path):
+def models(run, studio, settings, tmp_path, monkeypatch):
     """models("list", ...): the output of the command, and each of its lines that is JSON."""
+    monkeypatch.setattr("core.cli.models.LOOK_EVERY_S", 0.01)
     store = LocalModels(settings, Catalogue(settings, cache=tmp_path / "hub"), cache=tmp_path / "hub")
-    mine = replace(studio, library=replace(studio.library, store=store), models=FakeCatalogue())
+    mine = replace(studio, library=replace(studio.library, store=store))
 
     def models(*arguments, code=0):
         result = run("models", *arguments, code=code, studio=mine)
@@ -74,3 +80,67 @@ def test_what_is_not_there_ends_in_a_sentence(models, command):
     output, _ = models(*command, code=2)
 
     assert "does not exist" in output or "There is no model nothing" in output
+
+
+def test_a_model_is_downloaded_by_the_command_where_no_worker_is_running(models, studio):
+    _, [done] = models("download", REMOTE.key, "--json")
+    again, _ = models("download", REMOTE.key)
+
+    assert done == {"model": REMOTE.key, "ready": True, "status": "ready"}
+    assert f"{REMOTE.key} is ready" in again
+    assert studio.models.downloads == [REMOTE.key]
+
+
+def test_a_running_worker_is_left_to_do_it(models, studio, monkeypatch):
+    studio.presence.begin()
+    looks, get = [], studio.downloads.repo.get
+
+    def look(model):
+        looks.append(model)
+        if len(looks) == 3:
+            studio.downloads.run_next()
+        return get(model)
+
+    monkeypatch.setattr(studio.downloads.repo, "get", look)
+    output, _ = models("download", REMOTE.key)
+    studio.presence.end()
+
+    assert "is ready" in output
+    assert len(looks) > 3
+
+
+def test_a_download_that_fails_says_why(models, studio):
+    studio.models.error = NoNetwork("The hub cannot be reached.")
+
+    output, _ = models("download", REMOTE.key, code=1)
+
+    assert "The hub cannot be reached." in output
+
+
+def test_what_waits_is_paused_gone_on_with_and_cancelled(models, studio):
+    studio.downloads.ask(REMOTE.key)
+
+    assert "is paused" in models("download", REMOTE.key, "--pause")[0]
+    assert "is cancelled" in models("download", REMOTE.key, "--cancel")[0]
+    assert studio.downloads.unfinished() == []
+    models("download", REMOTE.key, "--pause", "--cancel", code=2)
+
+
+def test_an_interrupted_command_leaves_its_download_paused(models, studio, monkeypatch):
+    begun = threading.Event()
+
+    def endless(key, on_progress):
+        while True:
+            on_progress(10, 100)
+            begun.set()
+            time.sleep(0.01)
+
+    def interrupt(seconds):
+        if begun.wait(10):
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(studio.models, "download", endless)
+    monkeypatch.setattr("core.cli.models.time", SimpleNamespace(sleep=interrupt))
+    models("download", REMOTE.key, code=130)
+
+    assert studio.downloads.get(REMOTE.key).status is DownloadStatus.PAUSED

@@ -147,6 +147,13 @@ def test_what_on_progress_raises_ends_the_download_and_the_next_one_brings_the_r
     assert subject.catalogue.is_ready(subject.remote)
 
 
+def test_to_give_up_the_download_of_what_is_here_or_was_never_begun_changes_nothing(subject):
+    for key in (subject.bundled, subject.remote):
+        subject.catalogue.discard_download(key)
+
+    assert subject.catalogue.is_ready(subject.bundled)
+
+
 def test_to_download_what_is_here_changes_nothing(subject):
     subject.catalogue.download(subject.bundled, ignore)
 

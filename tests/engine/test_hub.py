@@ -293,6 +293,27 @@ def test_a_download_stopped_in_the_middle_goes_on_where_it_was(hub, catalogue, m
     assert models.locate(MODEL).joinpath(unet).read_bytes() == hub.repositories[MODEL][unet]
 
 
+def test_what_was_fetched_in_part_is_given_up_and_what_is_complete_stays(hub, catalogue, monkeypatch, tmp_path):
+    monkeypatch.setattr(hub_module, "CHUNK", 20_000)
+
+    def stop(done, total):
+        if done > total - 100_000:
+            raise GenerationCancelled
+
+    models = catalogue()
+    with pytest.raises(GenerationCancelled):
+        models.download(MODEL, stop)
+    blobs = tmp_path / "cache" / f"models--{MODEL.replace('/', '--')}" / "blobs"
+    before = {path.name for path in blobs.iterdir()}
+    models.discard_download(MODEL)
+    after = {path.name for path in blobs.iterdir()}
+
+    [part] = before - after
+    assert part.endswith(".part")
+    models.download(MODEL, ignore)
+    assert models.is_ready(MODEL)
+
+
 def test_a_connection_that_breaks_is_taken_up_again(hub, catalogue, monkeypatch):
     monkeypatch.setattr(hub_module, "CHUNK", 4_000)
     hub.cut_after = 30_000

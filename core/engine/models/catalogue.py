@@ -233,6 +233,11 @@ class Catalogue:
             spec, on_progress, dtype=self._download_dtype(), safety_checker=self._settings.safety_checker
         )
 
+    def discard_download(self, key: str) -> None:
+        spec = self.find(key)
+        if spec.repository is not None:
+            self._hub.discard_parts(spec)
+
     def vocabulary(self, key: str) -> Vocabulary | None:
         spec = self.find(key)
         return Words.of(self._folder(spec)).vocabulary if spec.folder else None

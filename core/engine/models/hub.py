@@ -11,7 +11,7 @@ import re
 import shutil
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -22,6 +22,7 @@ from core.domain.errors import (
     NoNetwork,
     NotAnInpaintingModel,
     StorageFull,
+    StudioError,
 )
 from core.domain.model import ModelSpec
 from core.engine import families
@@ -117,6 +118,17 @@ class Hub:
                     self._remember(plan)
         except _Stopped as stopped:
             raise stopped.reason from None
+
+    def discard_parts(self, spec: ModelSpec) -> None:
+        """Delete what was fetched in part, of this repository and of the one that it needs beside it."""
+        repositories = [self._repository_folder(spec)]
+        with suppress(StudioError):
+            snapshot = self.snapshot(spec)
+            index = read_object(snapshot / INDEX) if snapshot else None
+            if index and (companion := families.of(index).companion):
+                repositories.append(self._repository_folder(replace(spec, repository=companion)))
+        for part in (part for folder in repositories for part in folder.glob("blobs/*.part")):
+            part.unlink(missing_ok=True)
 
     def _plans(self, spec: ModelSpec, dtype: str, *, safety_checker: bool) -> list[DownloadPlan]:
         with self._translate_errors(spec):
