@@ -36,7 +36,7 @@ UNMADE = 8
 
 def check(folder: Path, choice: Choice) -> None:
     """Raises DamagedModel with the first file that is missing, unreadable, or not what its name says."""
-    problem = _first_problem(folder, tuple((name, _state(folder / name)) for name in choice.files))
+    problem = _first_problem(folder, tuple((name, state_of(folder / name)) for name in choice.files))
     if problem:
         raise DamagedModel(f"{problem}. Download or copy the model again.")
 
@@ -73,7 +73,7 @@ def git_hash(data: bytes) -> str:
     return hashlib.sha1(b"blob %d\0" % len(data) + data, usedforsecurity=False).hexdigest()
 
 
-def _state(path: Path) -> tuple[int, ...] | str:
+def state_of(path: Path) -> tuple[int, ...] | str:
     """What changes with the file; why it cannot be read, if it cannot."""
     try:
         about = path.stat()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from core.domain.errors import DamagedModel, InvalidParams
 from core.domain.model import Vocabulary
 from core.domain.params import InpaintParams
-from core.engine.models.integrity import read_object
+from core.engine.models.integrity import read_object, state_of
 
 VOCABULARY = "vocabulary.json"
 
@@ -35,16 +36,8 @@ class Words(BaseModel):
     @classmethod
     def of(cls, folder: Path) -> Words:
         """All empty if there is no such file. Raises DamagedModel."""
-        content = read_object(folder / VOCABULARY) or {}
-        try:
-            json.dumps(content, ensure_ascii=False).encode()  # half a character is no text
-            words = cls.model_validate(content)
-            InpaintParams(**words.values)
-        except (ValidationError, InvalidParams, UnicodeEncodeError) as error:
-            raise DamagedModel(
-                f"The file {VOCABULARY} of this model does not say what it should. Download or copy it again."
-            ) from error
-        return words
+        file = folder / VOCABULARY
+        return _read(file, state_of(file))
 
     @property
     def values(self) -> Mapping[str, Any]:
@@ -60,3 +53,18 @@ class Words(BaseModel):
             plural = [forms.plural] if forms.plural else []
             objects[word] = tuple(dict.fromkeys([*plural, *forms.synonyms]))
         return Vocabulary(objects, tuple(self.colours), tuple(self.background_words))
+
+
+@lru_cache(maxsize=64)
+def _read(file: Path, state: object) -> Words:
+    """Only once for each state of the file: a page asks ten times in a run. Raises DamagedModel."""
+    content = read_object(file) or {}
+    try:
+        json.dumps(content, ensure_ascii=False).encode()  # half a character is no text
+        words = Words.model_validate(content)
+        InpaintParams(**words.values)
+    except (ValidationError, InvalidParams, UnicodeEncodeError) as error:
+        raise DamagedModel(
+            f"The file {VOCABULARY} of this model does not say what it should. Download or copy it again."
+        ) from error
+    return words

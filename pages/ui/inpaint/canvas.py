@@ -85,7 +85,7 @@ def _painter(opened: OpenDraft) -> None:
     opened = opened.read_again()
     mask = _small_mask(opened, painted_size(opened.picture))
     _soft_mask_offer(opened, mask)
-    few_pixels_offer(opened, Mask.empty(opened.picture) if mask is None else mask)
+    few_pixels_offer(opened, mask)
     with st.container(horizontal=True, gap="small", vertical_alignment="center"):
         mask_tools(opened)
         mask_by_numbers(opened)

@@ -6,8 +6,9 @@ import streamlit as st
 
 from core.domain.draft import Draft
 from core.domain.errors import InvalidParams
+from core.domain.geometry import Size
 from core.domain.params import AREAS, InpaintParams
-from core.domain.pixels.areas import advice, shares
+from core.domain.pixels.areas import Advice, advice, shares
 from core.domain.pixels.mask import Mask
 from pages.ui.inpaint.open_draft import OpenDraft
 from pages.ui.shell import state
@@ -17,14 +18,17 @@ DECIDE = ("area", "size", "crop_padding_px", "mask_grow_px")
 """Parameters that decide how many pixels a mask gets."""
 
 
-def few_pixels_offer(opened: OpenDraft, mask: Mask) -> None:
-    """mask: of the picture's shape, at any size."""
+def few_pixels_offer(opened: OpenDraft, mask: Mask | None) -> None:
+    """mask: the draft's own, at any size; None if it has none."""
     key = f"{opened.id}.area"
     if (chosen := state.pop_flash(key)) is not None:
         # In a run of the whole page, before its form is drawn, as the field stands outside of this fragment.
         state.set_value(key, chosen)
     params = _params(opened.id, opened.draft)
-    said = advice(shares(mask, opened.picture, params), params) if params else None
+    said = None
+    if params and mask is not None and opened.draft.base_mask is not None:
+        decided = tuple(getattr(params, name) for name in DECIDE)
+        said = _advice(mask, params, opened.draft.base_mask, opened.picture.sides, decided)
     if said is None:
         return
     with st.container(horizontal=True, gap="small", vertical_alignment="center"):
@@ -51,3 +55,11 @@ def _params(id: str, draft: Draft) -> InpaintParams | None:
         return InpaintParams(**values)
     except InvalidParams:
         return None  # the form says so
+
+
+@st.cache_data(max_entries=256, show_spinner=False)
+def _advice(
+    _mask: Mask, _params: InpaintParams, key: str, picture: tuple[int, int], decided: tuple[object, ...]
+) -> Advice | None:
+    """key: of the mask. Its parts are looked for once, not in each run of the page."""
+    return advice(shares(_mask, Size(*picture), _params), _params)

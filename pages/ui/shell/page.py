@@ -6,7 +6,7 @@ from pathlib import Path
 
 import streamlit as st
 
-from pages.ui.shell import address, callbacks, person
+from pages.ui.shell import address, callbacks, person, session
 from pages.ui.shell.messages import escaped
 
 STUDIO = "Inpaint Studio"
@@ -49,6 +49,7 @@ def begin_page(title: str, icon: str) -> None:
     """icon: of the browser's tab, an emoji: the other icons of Streamlit are fetched from a host of Google's."""
     tab = title if title == STUDIO else f"{title} · {STUDIO}"
     callbacks.install()
+    session.install()
     address.begin(title)
     st.set_page_config(page_title=tab, page_icon=icon, layout="wide", initial_sidebar_state=SIDEBAR_PX)
     st.html(_STYLE)

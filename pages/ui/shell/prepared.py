@@ -18,8 +18,10 @@ from core.domain.pixels.mask import Mask, has_transparency
 TINT = (225, 29, 116)
 """The colour of what is repainted, as core.domain.pixels.drawing.PAINT."""
 
-KEPT = 64
-
+KEPT = 32
+"""Of each kind, for all who are here. Only files: a picture for the painter has about a megabyte, a mask 50 kB. Its
+pixels have up to 4 MB, and each stroke makes a new one.
+"""
 
 SCREEN = Size(1200, 1200)
 """No picture is shown larger on the page."""
@@ -28,8 +30,8 @@ SCREEN = Size(1200, 1200)
 @st.cache_data(max_entries=KEPT, show_spinner=False)
 def _opened(
     _studio: Studio, key: str, _image: Image.Image | None = None
-) -> tuple[tuple[int, int], bytes, bytes, Mask | None]:
-    """The size of a picture, a JPEG of it for the screen and one for the painter, and what is transparent in it.
+) -> tuple[tuple[int, int], bytes, bytes, bytes | None]:
+    """The size of a picture, a JPEG of it for the screen and one for the painter, and a PNG of what is transparent.
 
     The one place that reads the whole picture: seconds. _image: the picture of this key, if it is at hand.
     """
@@ -38,7 +40,8 @@ def _opened(
     transparent = Mask.from_transparency(image).resized(painted_size(size)) if has_transparency(image) else None
     painted = _fitted(image, painted_size(size))
     screen = _fitted(painted, size.fitted(SCREEN))
-    return image.size, _jpeg(screen), _jpeg(painted), transparent if transparent and not transparent.is_empty else None
+    mask = _png(transparent) if transparent and not transparent.is_empty else None
+    return image.size, _jpeg(screen), _jpeg(painted), mask
 
 
 def prepare(studio: Studio, key: str, image: Image.Image) -> None:
@@ -62,13 +65,14 @@ def painter_picture(studio: Studio, key: str) -> bytes:
 
 def transparent_part(studio: Studio, key: str) -> Mask | None:
     """Transparent areas in the picture, at the painter's size; None if nothing is."""
-    return _opened(studio, key)[3]
+    png = _opened(studio, key)[3]
+    return _mask(png) if png else None
 
 
 @st.cache_data(max_entries=KEPT, show_spinner=False)
 def painter_mask(_studio: Studio, key: str, size: tuple[int, int]) -> bytes:
     """The mask as a PNG of this size."""
-    return encoded(small_mask(_studio, key, size).to_image(), "PNG", compress_level=1)
+    return _png(Mask.from_image(_studio.gallery.image(key)).resized(Size(*size)).visible)
 
 
 @st.cache_data(max_entries=KEPT, show_spinner=False)
@@ -78,9 +82,9 @@ def canvas_picture(_studio: Studio, key: str, base_mask: str | None, size: tuple
     return _jpeg(image if base_mask is None else tinted(image, small_mask(_studio, base_mask, size)))
 
 
-@st.cache_data(max_entries=KEPT, show_spinner=False)
+@st.cache_data(max_entries=8, show_spinner=False)
 def small_mask(_studio: Studio, key: str, size: tuple[int, int]) -> Mask:
-    return Mask.from_image(_studio.gallery.image(key)).resized(Size(*size)).visible
+    return _mask(painter_mask(_studio, key, size))
 
 
 def preview(studio: Studio, key: str, mask: Mask) -> bytes:
@@ -95,6 +99,14 @@ def tinted(image: Image.Image, mask: Mask) -> Image.Image:
 
 def _fitted(image: Image.Image, size: Size) -> Image.Image:
     return compositing.for_screen(image, size)
+
+
+def _png(mask: Mask) -> bytes:
+    return encoded(mask.to_image(), "PNG", compress_level=1)
+
+
+def _mask(png: bytes) -> Mask:
+    return Mask(np.asarray(Image.open(io.BytesIO(png))))
 
 
 def _jpeg(image: Image.Image) -> bytes:

@@ -37,7 +37,7 @@ def snapshot() -> Mapping[str, Any]:
     For what must not be lost: Streamlit may end the run at any other look at its session, also within a callback, as
     soon as somebody has clicked on something else or left the page. At this one it does not.
     """
-    return st.session_state.to_dict()
+    return dict(st.session_state.to_dict().items())
 
 
 def person() -> str:
