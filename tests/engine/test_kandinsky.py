@@ -55,7 +55,8 @@ def test_strength_has_no_effect_and_a_negative_prompt_none_without_guidance(kand
     assert plain.image.tobytes() == weak.image.tobytes()
     assert plain.record["effective_steps"] == weak.record["effective_steps"] == 4
     assert unguided.image.tobytes() == negative.image.tobytes() != plain.image.tobytes()
-    assert families.named("Kandinsky 2.2").unused == ("strength", "fill", "scheduler", "prompt_weights", "long_prompt")
+    unused = families.named("Kandinsky 2.2").unused
+    assert set(unused) == {"strength", "fill", "scheduler", "prompt_weights", "long_prompt", "loras"}
 
 
 def test_a_run_that_is_stopped_leaves_no_trace(kandinsky):

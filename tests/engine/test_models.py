@@ -48,7 +48,8 @@ def test_every_row_of_the_table_can_be_shown_and_recommends_valid_params():
     for spec in MODELS:
         params = InpaintParams(model=spec.key, **spec.recommended)
 
-        assert params.size == spec.native_px
+        # Content fill has no size that it was trained at: it works at the picture's own, up to this one.
+        assert params.size == (spec.native_px if spec.engine == "diffusers" else 1536)
         assert spec.title
         assert spec.description
         assert spec.licence_url.startswith("https://")

@@ -69,7 +69,7 @@ def test_the_estimate_counts_the_queue_and_the_model_that_is_not_loaded(ready, s
         r"About 3[2-9]\.\d s on cpu: 2 in the queue first, .* s, 30\.0 s to load the model", words_on(ready)
     )
 
-    monkeypatch.setattr("pages.ui.inpaint.generating.is_loaded", lambda *_: True)
+    monkeypatch.setattr("core.services.workers.Workers.holds", lambda *_: True)
     ready.run()
     assert re.search(r"About 2\.\d s on cpu: 2 in the queue first, .* s, 2\.0 s to paint", words_on(ready))
 
