@@ -81,16 +81,24 @@ class RanModel(_WithRaw):
     revision: Annotated[str, Field(max_length=MAX_REVISION)] | None = None
 
 
+class RanLora(_Strict):
+    """A LoRA that was added. sha256: of its file."""
+
+    name: str
+    sha256: str
+
+
 class InpainterRun(_WithRaw):
     """What the inpainter did; of several passes or parts what the last pass, or the first part, did.
 
-    scheduler: its configuration. denoise_s: seconds of its steps.
+    scheduler: its configuration. denoise_s: seconds of its steps. loras: in the order in which they were added.
     """
 
     scheduler: dict[str, Any] = {}
     noise_sha256: str | None = None
     denoise_s: Annotated[float, Field(ge=0)] | None = None
     first_pass: dict[str, Any] = {}
+    loras: list[RanLora] = []
 
     def part(self, nth: int) -> Mapping[str, Any]:
         """What it did for one part of the mask, counted from 0; empty if it does not tell."""

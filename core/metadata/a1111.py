@@ -16,6 +16,7 @@ from typing import Any
 
 from core.domain.generation import Generation
 from core.domain.imported import Imported
+from core.domain.record import RanLora
 from core.metadata import ours
 from core.metadata.carriers import PARAMETERS, Carried
 from core.metadata.flat import plain, size_of
@@ -100,21 +101,16 @@ def _pairs_of(generation: Generation) -> dict[str, Any]:
         "Mask blur": params.mask_feather_px,
         "Inpaint area": "Only masked",
         "Masked area padding": params.crop_padding_px,
-        "Lora hashes": _lora_hashes(record.inpainter.raw.get("loras")),
+        "Lora hashes": _lora_hashes(record.inpainter.loras),
         # Without it A1111 assumes the noise of a graphics card.
         "RNG": "CPU",
         "Version": f"{ours.PROGRAM} {ours.version_of(generation)}",
     }
 
 
-def _lora_hashes(recorded: Any) -> str | None:
+def _lora_hashes(loras: Sequence[RanLora]) -> str | None:
     """As A1111 writes them, with the hash that Civitai finds a file by (AutoV2): of its bytes, cut to 10 digits."""
-    hashes = [
-        f"{one['name']}: {str(one['sha256']).removeprefix('sha256:')[:10]}"
-        for one in (recorded if isinstance(recorded, list) else ())
-        if isinstance(one, Mapping) and {"name", "sha256"} <= one.keys()
-    ]
-    return ", ".join(hashes) or None
+    return ", ".join(f"{one.name}: {one.sha256.removeprefix('sha256:')[:10]}" for one in loras) or None
 
 
 def _line(pairs: Mapping[str, Any]) -> str:

@@ -10,10 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.domain.errors import InvalidLora
+from core.domain.errors import InvalidLora, OutOfMemory
 from core.domain.hashing import pixels_sha256
 from core.engine.diffusers_inpainter import load
-from core.engine.lora import names
+from core.engine.lora import deltas, names
 from core.engine.lora.added import Added, Addition
 from core.engine.lora.file import read_layers
 from core.engine.models.catalogue import Catalogue
@@ -160,11 +160,11 @@ def test_in_half_precision_the_sum_is_rounded_once(tmp_path, dtype):
     for seed, name in enumerate(("a", "b")):
         tiny.save(tmp_path / f"{name}.safetensors", {("lora_unet", "to_q"): layer}, seed=seed, alpha=2.0)
     library = LoraFolders(lambda: [tmp_path])
-    [first, second] = (product_of(tmp_path / f"{name}.safetensors") for name in ("a", "b"))
+    [first, second] = (product_of(tmp_path / f"{name}.safetensors", of) for name, of in (("a", 0.5), ("b", 2.0)))
 
     Added(pipe, "tiny").change_to([Addition(library.find("a"), "a", 0.5), Addition(library.find("b"), "b", 2.0)])
 
-    expected = (before.float().add(first, alpha=0.5)).add(second, alpha=2.0).to(layer.weight.dtype)
+    expected = (before.float() + first + second).to(layer.weight.dtype)
     assert torch.equal(layer.weight, expected)
 
 
@@ -178,11 +178,11 @@ class OneLayer:
         self.unet.config = type("Config", (), {"layers_per_block": 1})
 
 
-def product_of(file: Path) -> Any:
+def product_of(file: Path, weight: float) -> Any:
     from safetensors.torch import load_file
 
     tensors = {name.rpartition("lora_")[2]: value.float() for name, value in load_file(file).items()}
-    return tensors["up.weight"] @ tensors["down.weight"]
+    return (tensors["up.weight"] * weight) @ tensors["down.weight"]
 
 
 # The formulas ----------------------------------------------------------------------------------------------------
@@ -230,6 +230,53 @@ def test_with_it_a_layer_gives_what_the_layer_and_the_two_factors_give_one_after
         Added(pipe, "tiny").change_to([Addition(LoraFolders(lambda: [tmp_path]).find("x"), "x", 0.7)])
 
         assert torch.allclose(module(x), expected, atol=1e-5)
+
+
+def test_a_convolution_in_three_factors_is_one_after_the_other(tmp_path):
+    import torch
+    from torch.nn import functional
+
+    down, mid, up = (torch.randn(shape) for shape in ((2, 6, 1, 1), (2, 2, 3, 3), (4, 2, 1, 1)))
+    x = torch.randn(2, 6, 5, 5)
+
+    made = functional.conv2d(x, deltas.delta({"down": down, "mid": mid, "up": up}), padding=1)
+
+    beside = functional.conv2d(functional.conv2d(functional.conv2d(x, down), mid, padding=1), up)
+    assert torch.allclose(made, beside, atol=1e-4)
+
+
+def test_products_of_lycoris_are_what_their_sums_say():
+    """Written out number by number; the same numbers as LyCORIS 4.1.3 gives."""
+    import numpy as np
+    import torch
+
+    shapes = {"hada_w1_a": (2, 3), "hada_w1_b": (2, 4), "hada_t1": (2, 2, 3, 3)}
+    shapes |= {name.replace("1", "2"): shape for name, shape in shapes.items()}
+    loha = {name: torch.randn(shape) for name, shape in shapes.items()}
+    kron = {"lokr_w1": torch.randn(2, 3), "lokr_w2_a": torch.randn(4, 2), "lokr_w2_b": torch.randn(2, 2, 3, 3)}
+
+    def core(n: int) -> np.ndarray:
+        a, b, t = (loha[f"hada_{name}"].double().numpy() for name in (f"w{n}_a", f"w{n}_b", f"t{n}"))
+        return sum(t[i, j] * a[i, :, None, None, None] * b[j, :, None, None] for i in (0, 1) for j in (0, 1))
+
+    first, a, b = (value.double().numpy() for value in kron.values())
+    second = sum(a[:, r, None, None, None] * b[r] for r in (0, 1))
+    expected = np.concatenate([np.concatenate([w * second for w in row], axis=1) for row in first], axis=0)
+
+    assert np.allclose(deltas.delta(loha).numpy(), core(1) * core(2), atol=1e-4)
+    assert np.allclose(deltas.delta(kron).numpy(), expected, atol=1e-4)
+    flat = {**kron, "lokr_w2_b": kron["lokr_w2_b"].flatten(1)}
+    assert np.allclose(deltas.delta(flat).numpy(), expected.reshape(8, -1), atol=1e-4)
+
+
+def test_one_for_which_there_is_no_memory_is_refused_before_anything_is_changed(pipe, files, folder, monkeypatch):
+    before = weights_of(pipe)
+    monkeypatch.setattr("core.engine.lora.added.free_memory", lambda: 1000)
+
+    with pytest.raises(OutOfMemory, match="which takes as much memory again"):
+        Added(pipe, "tiny").change_to([Addition(LoraFolders(lambda: [folder]).find("oil"), "oil", 1.0)])
+
+    assert are_equal(weights_of(pipe), before)
 
 
 def test_alpha_in_the_metadata_counts_and_without_any_the_scale_is_one(tmp_path):

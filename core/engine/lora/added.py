@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import Any
 
-from core.domain.errors import InvalidLora
+from core.domain.errors import InvalidLora, OutOfMemory
 from core.domain.lora import LoraFile
 from core.engine.lora import names
 from core.engine.lora.file import Layer, read_layers
+from core.memory import free_memory, trim
 
 ADDED_IN = "float32"
 """What sums are computed in, whatever the model's weights are; each is rounded once."""
@@ -59,12 +60,14 @@ class Added:
         self.take_off()
         modules = names.modules(self._pipe) if additions else {}
         layers = [read_layers(addition.file, modules, self._model) for addition in additions]
+        _check_memory({module for of_file in layers for module in of_file})
         try:
             self._add(additions, layers)
         except BaseException:
             self.take_off()
             raise
         self._now = wanted
+        trim()
 
     def take_off(self) -> None:
         """The very weights that were loaded."""
@@ -73,8 +76,10 @@ class Added:
         for module, original in self._originals.items():
             on_device = original.to(module.weight.device)
             module.weight = original if on_device is original else torch.nn.Parameter(on_device, requires_grad=False)
-        self._originals.clear()
         self._now = ()
+        if self._originals:
+            self._originals.clear()
+            trim()
 
     def _add(self, additions: Sequence[Addition], layers: Sequence[Mapping[Any, Layer]]) -> None:
         from safetensors import SafetensorError, safe_open
@@ -106,11 +111,11 @@ class Added:
         total = weight.detach().float()
         for addition, of_file, file in zip(additions, layers, files, strict=True):
             if module in of_file and addition.weight:
-                delta = of_file[module].delta(_reader(file, weight.device))
-                # Not in place: of a model in float32 this is still the weight itself, and it may lie in its file.
-                total = total.add(delta, alpha=addition.weight)
+                # Into the new tensor: of a model in float32 the other is still the weight itself, perhaps in its file.
+                total = of_file[module].delta(_reader(file, weight.device), addition.weight).add_(total)
         changed = total.to(weight.dtype)
-        if not bool(torch.isfinite(changed).all()):
+        # A sum of all is a number only if each of them is.
+        if not bool(torch.isfinite(changed.sum(dtype=torch.float32))):
             files_named = ", ".join(addition.file.path.name for addition in additions)
             raise InvalidLora(
                 f"LoRA {files_named}: it adds what is no number, or too large. Choose a smaller weight, or download it "
@@ -119,6 +124,16 @@ class Added:
         # What lies on a card has no room for a second one; the same bits come back from here.
         self._originals[module] = weight if weight.device.type == "cpu" else weight.detach().cpu()
         module.weight = torch.nn.Parameter(changed, requires_grad=False)
+
+
+def _check_memory(modules: Collection[Any]) -> None:
+    """Raises OutOfMemory if there is no room for a second one of each weight."""
+    needed, free = sum(module.weight.nbytes for module in modules), free_memory()
+    if needed > free:
+        raise OutOfMemory(
+            f"These LoRAs change {needed / 1e9:.1f} GB of the model, which takes as much memory again, and "
+            f"{free / 1e9:.1f} GB are free. Use fewer or smaller ones, or close other programs."
+        )
 
 
 def _reader(file: Any, device: Any) -> Callable[[str], Any]:

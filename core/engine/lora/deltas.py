@@ -12,8 +12,12 @@ Factors = Mapping[str, Any]
 """Tensors by role: down, up, mid; hada_w1_a, ..., hada_t1; lokr_w1, lokr_w2_a, ..., lokr_t2."""
 
 
+FIRST = ("up", "hada_w1_a", "lokr_w1", "lokr_w1_a")
+"""Of each formula one factor in which it is linear."""
+
+
 def delta(factors: Factors) -> Any:
-    """As it is added at weight 1 with a scale of 1, of the weight's shape or with all but its first side in one.
+    """What is added at weight 1 with a scale of 1, of the weight's shape or with all but its first side in one.
 
     Raises RuntimeError or KeyError for factors that do not fit together.
     """
@@ -66,7 +70,7 @@ def _product(factors: Factors, name: str, core: Any | None) -> Any:
 
     a, b = factors[f"{name}_a"], factors[f"{name}_b"]
     if core is None:
-        return a @ b
+        return (a @ b.flatten(1)).reshape(a.shape[0], *b.shape[1:])
     return torch.einsum("ij...,ip,jr->pr...", core, a, b)
 
 

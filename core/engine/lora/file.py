@@ -47,13 +47,18 @@ class Layer:
     alpha: float | None = None
     by_root: bool = False
 
-    def delta(self, read: Callable[[str], Any]) -> Any:
-        """(out, in, ...), in the shape of the module's weight. read: a tensor of the file, by its name."""
+    def delta(self, read: Callable[[str], Any], weight: float) -> Any:
+        """What is added at this weight, in the shape of the module's own; a new tensor.
+
+        read: a tensor of the file, by its name.
+        """
         factors = {role: read(name) for role, name in self.tensors.items()}
         told = factors.pop("alpha", None)
         alpha = self.alpha if told is None else float(told)
-        scale = deltas.scale(alpha, deltas.rank(factors), by_root=self.by_root)
-        return (deltas.delta(factors) * scale).reshape(self.module.weight.shape)
+        scale = weight * deltas.scale(alpha, deltas.rank(factors), by_root=self.by_root)
+        # The smallest tensor that all of the product is multiplied by.
+        first = next(role for role in deltas.FIRST if role in factors)
+        return deltas.delta({**factors, first: factors[first] * scale}).reshape(self.module.weight.shape)
 
 
 def read_layers(file: LoraFile, modules: Mapping[str, Any], model: str) -> Mapping[Any, Layer]:

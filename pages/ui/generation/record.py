@@ -141,6 +141,8 @@ def _fingerprints(generation: Generation) -> Iterable[tuple[str, str]]:
         yield "Result", generation.pixels_sha256
     if generation.model_revision:
         yield "Model", generation.model_revision
+    for one in generation.record.inpainter.loras:
+        yield f"LoRA {escaped(one.name)}", one.sha256
     if noise := generation.record.inpainter.noise_sha256:
         yield "Initial noise", noise
     if generation.environment.get("app_commit"):
