@@ -218,6 +218,9 @@ class ModelStore(Protocol):
     def words(self, path: Path) -> Sequence[str]:
         """Trigger words that stand beside a file, as A1111 keeps them."""
 
+    def free_disk(self) -> int:
+        """Bytes that are free where downloads are kept."""
+
     def add(self, path: Path, *, link: bool = False) -> Path:
         """Copy a file or the folder of a pipeline into the folder where its kind belongs, or link it there.
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from pages.ui.models.library import library_view
+from pages.ui.models.library import models_view
 from pages.ui.shell.messages import shown_errors
 from pages.ui.shell.page import begin_page
 from pages.ui.shell.resources import studio
 
 begin_page("Models", "🧩")
 with shown_errors():
-    library_view(studio())
+    models_view(studio())

@@ -155,8 +155,8 @@ class MemoryPlan:
         return self.needed <= self.free
 
     def __str__(self) -> str:
-        sizes = f"needs about {gigabytes(self.needed)}, and {gigabytes(self.free)} are free"
-        return f"fits into memory: {sizes}" if self.fits else f"does not fit into memory: {sizes}"
+        fits = "fits into memory" if self.fits else "does not fit into memory"
+        return f"{fits}: needs about {gigabytes(self.needed)}, and {gigabytes(self.free)} are free"
 
 
 @dataclass(frozen=True, slots=True)

@@ -84,13 +84,17 @@ class Models:
     def plan(self, entry: ModelEntry) -> MemoryPlan | None:
         """Whether its weights fit into the memory of this machine; None for what is not loaded alone, or not told."""
         needed = entry.told.needs
-        if needed is None:
-            return None
-        if self._is_for_card():
+        if needed is not None and self._is_for_card():
             needed = needed * BYTES_ON_CARD // FLOAT32
-        worker = self.workers.newest()
-        given_back = worker.memory_mb if worker and worker.model and worker.memory_mb else 0
-        return MemoryPlan(needed, self.free_memory() + int(given_back * 1e6))
+        return None if needed is None else MemoryPlan(needed, self._free())
+
+    def plan_for(self, spec: ModelSpec) -> MemoryPlan | None:
+        """The same of a model that is not here yet, as far as the table says what it needs."""
+        return MemoryPlan(int(spec.memory_gb * 1e9), self._free()) if spec.memory_gb else None
+
+    def free_disk(self) -> int:
+        """Bytes that are free where downloads are kept."""
+        return self.store.free_disk()
 
     def picture(self, entry: ModelEntry) -> bytes | None:
         """A small JPEG of what it does."""
@@ -165,6 +169,12 @@ class Models:
                 spec = self.catalogue.find(found.key)
                 licence, url = spec.licence, spec.licence_url or spec.url
         return ModelEntry(found, told, licence, url, hashes.get(str(found.path)))
+
+    def _free(self) -> int:
+        """With what the worker would give back for another model."""
+        worker = self.workers.newest()
+        given_back = worker.memory_mb if worker and worker.model and worker.memory_mb else 0
+        return self.free_memory() + int(given_back * 1e6)
 
     def _is_for_card(self) -> bool:
         machine = self.workers.machine()

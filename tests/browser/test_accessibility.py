@@ -26,11 +26,14 @@ PHONE = {
 
 PLACES = {
     "a card of the gallery": "Gallery?generation={1}",
+    "a model": "Models?model=pocket-inpaint",
     "a comparison": "Gallery?compare={1}&compare={2}",
     "gallery": "Gallery",
     "home": "",
     "inpaint": "Inpaint",
     "inpaint with a picture": "Inpaint?draft={draft}",
+    "models": "Models",
+    "models to download": "Models?view=download",
     "queue": "Queue",
     "reproduction": "Reproduction",
     "statistics": "Statistics",

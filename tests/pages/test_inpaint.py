@@ -313,6 +313,9 @@ def test_a_model_that_is_not_here_is_downloaded_only_when_asked_for(ready, studi
     assert studio.models.downloads == []
 
     ready.button(key="model-download").click().run()
+    assert studio.models.downloads == [], "the worker fetches it"
+    studio.downloads.run_next()
+    ready.run()
 
     assert studio.models.downloads == [REMOTE.key]
     generate(ready)
@@ -324,6 +327,8 @@ def test_a_download_that_fails_says_why_with_its_link(ready, studio):
     widget(ready, "selectbox", "model").set_value(REMOTE.key).run()
 
     ready.button(key="model-download").click().run()
+    studio.downloads.run_next()
+    ready.run()
 
     assert "accept its licence first" in ready.error[0].value
     assert "https://huggingface.co/CompVis" in ready.error[0].value

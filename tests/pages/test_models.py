@@ -9,6 +9,7 @@ import pytest
 import streamlit as st
 from streamlit.testing.v1 import AppTest
 
+from core.domain.download import DownloadStatus
 from core.engine.models.catalogue import Catalogue
 from core.engine.models.library import LocalModels
 from tests import models_folder as make
@@ -40,6 +41,7 @@ def library(studio, settings, tmp_path):
         studio,
         models=catalogue,
         library=replace(studio.library, store=store, catalogue=catalogue),
+        downloads=replace(studio.downloads, catalogue=catalogue),
         recommendations=replace(studio.recommendations, models=catalogue),
     )
 
@@ -118,7 +120,7 @@ def test_the_open_model_tells_what_is_known_of_it(models, library, settings):
     told = words(models(model=str(file)))
 
     assert "Checkpoint for Stable Diffusion 1" in told
-    assert "fits into memory: needs about" in told
+    assert "Memory: fits: needs about" in told
     assert "2 generations, last" in told
     assert "not computed yet" in told
 
@@ -173,6 +175,85 @@ def test_a_model_is_taken_over_to_the_inpaint_page_with_what_suits_it(models, li
 
     params = library.drafts.get(str(page.query_params["draft"])).params
     assert (params["model"], params["size"]) == (str(file), 512)
+
+
+# Downloads -------------------------------------------------------------------------------------------------------
+
+
+def test_what_can_be_had_is_listed_with_licence_and_memory(models):
+    told = words(models(view="download"))
+
+    assert "Stable Diffusion 1\\.5 inpainting" in told
+    assert "CreativeML Open RAIL" in told
+    assert "are free on the disk" in told
+    assert "into memory: needs about 7.0 GB" in told
+
+
+def test_a_click_on_download_makes_a_row_that_another_visit_finds_and_can_stop(models, library):
+    models(view="download").button(key="download-sd14").click().run()
+    assert library.downloads.get("sd14").status is DownloadStatus.QUEUED
+
+    another = models(view="download")
+    another.button(key="download-sd14-pause").click().run()
+    assert library.downloads.get("sd14").status is DownloadStatus.PAUSED
+    another.button(key="download-sd14-resume").click().run()
+    assert library.downloads.get("sd14").status is DownloadStatus.QUEUED
+    another.button(key="download-sd14-cancel").click().run()
+
+    assert library.downloads.get("sd14").status is DownloadStatus.CANCELLED
+    assert models(view="download").button(key="download-sd14")
+
+
+def test_how_far_a_download_is_can_be_read(models, library):
+    library.downloads.ask("sd14")
+    library.downloads.repo.claim("sd14", "a worker", library.downloads.now())
+    library.downloads.repo.beat("sd14", "a worker", library.downloads.now(), 1_200_000_000, 5_500_000_000)
+
+    page = models(view="download")
+
+    assert "Downloading, 1.2 GB of 5.5 GB" in [bar.proto.text for bar in page.get("progress")]
+
+
+def test_a_download_that_failed_says_why_and_is_tried_again(models, library):
+    library.downloads.ask("sd14")
+    library.downloads.repo.claim("sd14", "w", library.downloads.now())
+    library.downloads.repo.finish(
+        "sd14", "w", DownloadStatus.FAILED, library.downloads.now(), error="No network.", link="https://example.org"
+    )
+
+    page = models(view="download")
+    assert "No network" in page.error[0].value
+    assert "https://example.org" in page.error[0].value
+    page.button(key="download-sd14-resume").click().run()
+
+    assert library.downloads.get("sd14").status is DownloadStatus.QUEUED
+
+
+@pytest.mark.parametrize("id", ["somebody/model", "https://huggingface.co/somebody/model"])
+def test_any_other_model_is_had_by_its_id_or_address_and_shown_with_the_others_from_then_on(models, library, id):
+    page = models(view="download")
+    page.text_input(key="models-hub-id").set_value(id).run()
+    page.button(key="download-somebody/model").click().run()
+
+    assert library.downloads.get("somebody/model").status is DownloadStatus.QUEUED
+    assert models(view="download").button(key="download-somebody/model-cancel")
+
+
+def test_an_id_that_is_none_ends_in_a_sentence(models):
+    page = models(view="download")
+    page.text_input(key="models-hub-id").set_value("no id").run()
+
+    assert "no such model" in page.error[0].value
+
+
+def test_the_address_keeps_which_of_the_two_is_shown(models, tiles):
+    page = models(kind="lora")
+    page.segmented_control(key="models-view").set_value("download").run()
+    assert dict(page.query_params) == {"view": "download"}
+    page.segmented_control(key="models-view").set_value("").run()
+
+    assert dict(page.query_params) == {}
+    assert len(tiles) == 2
 
 
 def test_an_address_of_a_model_that_is_gone_says_so(models):

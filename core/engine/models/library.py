@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -80,6 +81,12 @@ class LocalModels:
 
     def words(self, path: Path) -> Sequence[str]:
         return beside.trigger_words(path)
+
+    def free_disk(self) -> int:
+        folder = self._hub.cache_folder
+        while not folder.exists():
+            folder = folder.parent
+        return shutil.disk_usage(folder).free
 
     def add(self, path: Path, *, link: bool = False) -> Path:
         try:

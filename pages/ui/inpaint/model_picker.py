@@ -11,6 +11,7 @@ from core.bootstrap import Studio
 from core.domain.errors import StudioError
 from core.domain.model import ModelSpec, Vocabulary
 from core.domain.params import PARAMETERS
+from pages.ui.downloads import download_panel
 from pages.ui.shell import state
 from pages.ui.shell.messages import escaped, show_error, shown_errors
 
@@ -106,22 +107,8 @@ def _download(studio: Studio, spec: ModelSpec, model: str) -> str | None:
             # Nothing to fetch for a folder: this says what is missing in it.
             studio.models.download(model, lambda done, total: None)
         return "The files of this model are missing."
-    size = f" ({spec.download_gb:g} GB)" if spec.download_gb else ""
-    st.caption("This model is not downloaded yet.")
-    if st.button(f"Download{size}", key="model-download", icon=":material/download:"):
-        bar = st.progress(0.0, text="Contacting the hub")
-        with shown_errors():
-            studio.models.download(model, lambda done, total: bar.progress(_share(done, total), _bytes(done, total)))
-            st.rerun()
+    download_panel(studio, spec, "model-download")
     return "Download the model first."
-
-
-def _share(done: int, total: int) -> float:
-    return min(1.0, done / total) if total else 0.0
-
-
-def _bytes(done: int, total: int) -> str:
-    return f"{done / 1e9:.2f} of {total / 1e9:.2f} GB"
 
 
 def vocabulary_advice(vocabulary: Vocabulary | None, prompt: str) -> None:

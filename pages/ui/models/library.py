@@ -1,4 +1,4 @@
-"""The models on this machine: search, filters, a grid of them, and the chosen one."""
+"""The models on this machine: search, filters, a grid of them, and the chosen one; beside them those to download."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from core.bootstrap import Studio
 from core.domain.errors import StudioError
 from core.domain.model_library import KindFilter, ModelEntry, gigabytes, matching
 from pages.ui.components.gallery_grid import Tile, tile_grid
+from pages.ui.models.available import available_view
 from pages.ui.models.details import details
 from pages.ui.models.words import KINDS, title_of
 from pages.ui.shell import address, state
@@ -24,6 +25,9 @@ SEARCH, KIND, FAMILY, SORT, PAGE = "search", "kind", "family", "sort", "page"
 """In the address."""
 
 ALL = ""
+VIEW, DOWNLOAD = "view", "download"
+VIEWS = {ALL: "On this machine", DOWNLOAD: "Download"}
+
 NAME, NEWEST, LARGEST = "name", "newest", "largest"
 SORTS = {NAME: "Name", NEWEST: "Date modified", LARGEST: "Size"}
 
@@ -31,7 +35,29 @@ PICTURES_KEPT = 2000
 PICTURE_KEPT_S = 600
 
 
-def library_view(studio: Studio) -> None:
+def models_view(studio: Studio) -> None:
+    state.set_value("models-view", _one_of(VIEW, list(VIEWS)))
+    chosen = st.segmented_control(
+        "Show",
+        list(VIEWS),
+        format_func=VIEWS.__getitem__,
+        required=True,
+        key="models-view",
+        label_visibility="collapsed",
+        on_change=_change_view,
+    )
+    if chosen == DOWNLOAD:
+        available_view(studio)
+    else:
+        _library(studio)
+
+
+def _change_view() -> None:
+    view = str(state.widget_value("models-view") or ALL)
+    address.replace({VIEW: [view] if view else []})
+
+
+def _library(studio: Studio) -> None:
     with st.spinner("Reading headers", show_time=True):
         entries = studio.library.here()
     chosen = _filter_bar(entries)
