@@ -18,7 +18,7 @@ import numpy as np
 
 from core.engine.fill.lines import Sketch, sketched
 from core.engine.fill.patches import Field, Places, touching
-from core.engine.fill.picture import CHANNELS, COLOURS, REACH, Bools, Bytes, Level, channels_of, pyramid
+from core.engine.fill.picture import CHANNELS, COLOURS, REACH, Bools, Bytes, Floats, Level, channels_of, pyramid
 from core.engine.fill.seam import meet, membrane
 from core.engine.fill.sources import allowed_around
 
@@ -36,6 +36,11 @@ SKETCHED_PX = 128
 
 GUIDED = 0.5
 """What the sketch counts beside what is known for certain."""
+
+DISLIKED, BLOCK = 60.0, 6
+"""What is added at most to the squared distance of patches from one place, the same for so many pixels a side, at the
+two coarsest levels. Without it all seeds find nearly the same: so the fillings of two differ by half as much again, and
+are no worse by any measure; from 90 on they are (docs/decisions/0029-content-fill-2.md)."""
 
 FINEST_GUIDED = 1
 """Full size is not guided: a sketch has no grain."""
@@ -134,6 +139,8 @@ def _completed(
         channels = np.concatenate([channels, guide.colours], axis=2)
         field.guided = np.pad(guide.weight * np.float32(GUIDED), REACH).ravel()
     values = field.padded(channels)
+    if effort.dense:
+        field.dislike = _dislike(level.hole.shape, chance)
     if coarser is None:
         field.source = chance.choice(np.flatnonzero(field.usable), field.targets.size)
     else:
@@ -145,6 +152,14 @@ def _completed(
         values[field.pixels, :CHANNELS] = field.vote(values, TOLERANT, CHANNELS)
         report()
     return field
+
+
+def _dislike(shape: tuple[int, ...], chance: np.random.Generator) -> Floats:
+    """For each padded pixel what is added to the cost of copying from there: by chance, so that seeds differ."""
+    rows, columns = (-(-side // BLOCK) for side in shape)
+    blocks = chance.integers(0, 256, (rows, columns)).astype(np.float32) * np.float32(DISLIKED / 256)
+    large = np.repeat(np.repeat(blocks, BLOCK, axis=0), BLOCK, axis=1)[: shape[0], : shape[1]]
+    return np.pad(large, REACH).ravel()
 
 
 def _stages(rgb: Bytes, hole: Bools) -> list[Stage]:

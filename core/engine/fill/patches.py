@@ -35,6 +35,7 @@ class Field:
     """Targets: places whose patch touches the hole. source, cost: for each target, what it is to be copied from.
 
     guided: for each padded pixel how far the guide counts there, which is in the channels after CHANNELS; None without.
+    dislike: likewise what it costs to copy from there, whatever it looks like.
 
     dense: compare every pixel of two patches, else every second one.
     """
@@ -53,6 +54,7 @@ class Field:
         self._nth_target = np.full(self.trust.size, -1, np.intp)
         self._nth_target[self.targets] = np.arange(self.targets.size)
         self.guided: Floats | None = None
+        self.dislike: Floats | None = None
         self.source = np.zeros_like(self.targets)
         self.cost = np.ones(self.targets.size, np.float32)
 
@@ -118,6 +120,8 @@ class Field:
             if self.guided is not None:
                 total += _summed(apart, CHANNELS, apart.shape[2]) * self.guided.take(at)
             found[piece] = total.sum(axis=0) / trust.sum(axis=0)
+            if self.dislike is not None:
+                found[piece] += self.dislike.take(sources[piece])
 
         self._in_pieces(compare, which.size)
         return found
