@@ -26,6 +26,7 @@ from core.dispatch.threads import ThreadDispatcher, leave
 from core.domain.errors import StudioError
 from core.domain.generation import Generation
 from core.domain.worker import REPLACE
+from core.memory import trim
 from core.services.patience import Forgiving
 from core.services.watchdog import Watchdog
 
@@ -108,6 +109,7 @@ class _Shift:
         self._is_warm = threading.Event()
         # A plain value: a handler that takes a lock can wait for the very code that it interrupts.
         self._signals = 0
+        self._has_painted = False
 
     def work(self) -> None:
         """Until a signal."""
@@ -146,8 +148,13 @@ class _Shift:
 
     def _run_next(self) -> bool:
         if self._worker.run_next():
+            self._has_painted = True
             return True
         self._studio.presence.close_if_asked()
+        if self._has_painted:
+            # What a picture took: 70 MB with the bundled model.
+            trim()
+            self._has_painted = False
         return False
 
     def _give_back(self) -> None:

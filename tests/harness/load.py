@@ -8,8 +8,9 @@ first_picture_s: from the command that starts the dashboard until a picture that
 page_*_s: from asking for a page until its script has finished. painting_slowdown: seconds a picture while they browse,
 divided by those before; medians of the time from when a worker takes one until it is there. *_mb: the most memory (RSS,
 10^6 bytes) that the dashboard had, and that all processes called "core worker" on its folder had together; *_growth_mb:
-how much more it was in the last fifth of the browsing than in the second, in the median. all_served_by: when half of
-all generations were submitted by one artist at once, how many were painted until everybody had their first one.
+how much more it was in the last fifth of the browsing than in the second, in the median. client_cpu: what the sessions
+themselves take, of one processor: they share the machine. all_served_by: when half of all generations were submitted by
+one artist at once, how many were painted until everybody had their first one.
 """
 
 from __future__ import annotations
@@ -78,7 +79,9 @@ def _use(tally: Tally, options: argparse.Namespace, data: Path, artists: Sequenc
         with child(partial(paint, seconds=options.seconds, seed=options.seed + options.count)) as painter:
             painter.until(FIRST_PICTURE_S, PAINTING)
             memory.browsing.clear()
+            computed, at = time.process_time(), time.monotonic()
             sessions = asyncio.run(_browse(address, artists, options, memory))
+            tally.figures["client_cpu"] = round((time.process_time() - computed) / (time.monotonic() - at), 3)
             browsed = list(memory.browsing)
             busy = _painted(memory, painter)
     _tell(tally, sessions, alone, busy)
