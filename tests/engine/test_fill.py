@@ -127,6 +127,13 @@ def test_it_stops_where_it_is_told_to():
     assert done == [1, 2, 3]
 
 
+def test_the_bits_are_those_of_the_first_day():
+    """If they have to change, raise PROCESSING, and keep what makes these for what was painted before."""
+    assert pixels_sha256(Image.fromarray(filled(a_picture(), a_disc()))) == (
+        "sha256:61638752df5246a79c6392c7ec59b28153aa771d677b38babc3d47c0d7b28639"
+    )
+
+
 OTHER_PROCESSOR = {
     "NPY_DISABLE_CPU_FEATURES": "X86_V3 X86_V4 AVX512_ICL AVX512_SPR",
     "OPENBLAS_CORETYPE": "Nehalem",

@@ -30,7 +30,6 @@ FEWEST_SOURCES = 10
 TOLERANT, STRICT = 0.5, 0.08
 """Of Field.vote: between rounds, and in the last one."""
 
-
 SKETCHED_PX = 128
 """Longer side of the hole at the level that lines are found at: there they are a few pixels wide."""
 
@@ -39,8 +38,8 @@ GUIDED = 0.5
 
 DISLIKED, BLOCK = 60.0, 6
 """What is added at most to the squared distance of patches from one place, the same for so many pixels a side, at the
-two coarsest levels. Without it all seeds find nearly the same: so the fillings of two differ by half as much again, and
-are no worse by any measure; from 90 on they are (docs/decisions/0029-content-fill-2.md)."""
+two coarsest levels. Without it all seeds find nearly the same; so the fillings of two differ by half as much again, and
+are as near to the truth. From 90 on they are further from it."""
 
 FINEST_GUIDED = 1
 """Full size is not guided: a sketch has no grain."""

@@ -38,14 +38,23 @@ FOLLOWED = 8
 CONTRAST = 14.0
 """Units of Lab between the two sides of an edge, at least: less is shading or texture."""
 
+SLANTED = 0.35
+"""Cosine between an edge and the way into the hole, at least: others run along its border."""
+
+STEEPEST = np.deg2rad(75)
+"""Between an arc and the chord of its ends."""
+
+OUTSIDE = 24
+"""Half pixels of an arc that may lie outside of the hole: at both ends it begins beside it."""
+
 UNEVEN = np.deg2rad(15)
 TURN = np.deg2rad(90)
 """What costs 1: a difference between the angles of arc and chord at both ends (of a circle there is none), and their
 sum."""
 
-UNLIKE = 1 / 3
-"""Likewise: a difference in colour between the two ends of the side that changes less, in shares of the contrast. The
-other side is often that of something else behind: an edge belongs to what it ends."""
+UNLIKE, OTHER = 3.0, 0.2
+"""Likewise what a difference in colour between the two ends costs, in shares of the contrast: of the side that changes
+less, and of the other one, which is often that of something else behind. An edge belongs to what it ends."""
 
 MOST_COST = 1.9
 """By the cases looked at: 0.2 to 1.9 of those that belong together, 2 and more of the others."""
@@ -175,7 +184,7 @@ def _peaks(line: NDArray[np.intp], tensor: Floats, towards: Floats, lab: Floats,
     margin = BESIDE
     strength[(x < margin) | (y < margin) | (x >= width - margin) | (y >= height - margin)] = 0
     around = np.stack([np.roll(strength, by) for by in range(-BESIDE, BESIDE + 1)])
-    tops = np.flatnonzero((strength >= enough) & (strength == around.max(axis=0)) & (np.abs(crossing) > 0.35))
+    tops = np.flatnonzero((strength >= enough) & (strength == around.max(axis=0)) & (np.abs(crossing) > SLANTED))
     tops = tops[np.argsort(-strength[tops], kind="stable")][:MOST]
     for top in np.sort(tops):
         way = along[top] * np.sign(crossing[top])
@@ -227,12 +236,12 @@ def _arc(first: End, last: End, hole: Bools) -> Arc | None:
     if length < 2 * BESIDE:
         return None
     begins, ends = _turn(chord, first.inwards), _turn(chord, -last.inwards)
-    if max(abs(begins), abs(ends)) > TURN / 1.2:
+    if max(abs(begins), abs(ends)) > STEEPEST:
         return None
     # What is on the left going in is on the right for who comes in from the other end.
     apart = [float(np.linalg.norm(first.left - last.right)), float(np.linalg.norm(first.right - last.left))]
     contrast = min(first.contrast, last.contrast)
-    cost = min(apart) / contrast / UNLIKE + 0.2 * min(1.0, max(apart) / contrast)
+    cost = UNLIKE * min(apart) / contrast + OTHER * min(1.0, max(apart) / contrast)
     cost += abs(begins + ends) / UNEVEN + (abs(begins) + abs(ends)) / TURN
     if contrast < CONTRAST or cost > MOST_COST:
         return None
@@ -246,7 +255,7 @@ def _arc(first: End, last: End, hole: Bools) -> Arc | None:
     )
     columns, rows = np.rint(points).astype(np.intp).T
     inside = (rows >= 0) & (columns >= 0) & (rows < hole.shape[0]) & (columns < hole.shape[1])
-    if not inside.all() or np.count_nonzero(~hole[rows, columns]) > 8 * BESIDE:
+    if not inside.all() or np.count_nonzero(~hole[rows, columns]) > OUTSIDE:
         return None
     return Arc(first, last, points, cost)
 

@@ -127,8 +127,7 @@ class Field:
         return found
 
     def vote(self, values: Floats, tolerance: float, count: int) -> Floats:
-        """(pixels of the hole, count): each pixel as the mean of what all patches over it say
-        (Wexler et al. 2007).
+        """(pixels of the hole, count): each pixel as the mean of what all patches over it say (Wexler et al.).
 
         values: (padded pixels, K) of the picture. tolerance: how much worse a patch may be than the best one and still
         count, in shares of the mean cost there. Near 0 the best one alone keeps the grain. count: the first channels.

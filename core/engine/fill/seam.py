@@ -7,6 +7,8 @@ it must be an edge, the edge stays, rather than that its colour bleeds into the 
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
+
 import numpy as np
 import scipy.sparse as sparse
 import scipy.sparse.linalg as linalg
@@ -38,19 +40,12 @@ def meet(rgb: Bytes, hole: Bools, filled: Floats, away: NDArray[np.intp]) -> Flo
     picture = rgb.astype(np.float32)
     picture[hole] = filled
     at = np.argwhere(hole)
-    number = np.full(hole.shape, -1, np.int32)
-    number[hole] = np.arange(len(at))
     offsets = np.zeros((*hole.shape, 2), np.intp)
     offsets[hole] = away
     diagonal, right = np.full(len(at), STAY), np.zeros((len(at), 3))
-    rows: list[NDArray[np.int32]] = []
-    columns: list[NDArray[np.int32]] = []
-    values: list[Doubles] = []
-    for step in ((0, 1), (1, 0), (0, -1), (-1, 0)):
-        beside = at + step
-        here = np.flatnonzero((beside >= 0).all(axis=1) & (beside < hole.shape).all(axis=1))
-        p, q = at[here], beside[here]
-        within = hole[q[:, 0], q[:, 1]]
+    links = []
+    for here, q, within in _neighbours(hole, at):
+        p = at[here]
         wanted, is_known = _copied_difference(rgb, hole, offsets, p, q)
         is_now = picture[q[:, 0], q[:, 1]] - picture[p[:, 0], p[:, 1]]
         apart = np.where(is_known[:, None], wanted - is_now, 0).astype(np.float64)
@@ -59,12 +54,8 @@ def meet(rgb: Bytes, hole: Bools, filled: Floats, away: NDArray[np.intp]) -> Flo
         weight = np.where(within, 1.0, is_tone)
         diagonal[here] += weight
         right[here] -= apart * weight[:, None]
-        rows.append(here[within].astype(np.int32))
-        columns.append(number[q[within, 0], q[within, 1]])
-        values.append(-weight[within])
-    everyone = np.arange(len(at), dtype=np.int32)
-    entries = (np.concatenate([*rows, everyone]), np.concatenate([*columns, everyone]))
-    matrix = sparse.csr_array((np.concatenate([*values, diagonal]), entries), shape=(len(at), len(at)))
+        links.append((here[within], q[within]))
+    matrix = _laplacian(hole, links, diagonal)
     shift = _solved(matrix, right, at)
     return np.asarray(filled + np.clip(shift, -EDGE, EDGE), np.float32)
 
@@ -115,25 +106,33 @@ def membrane(values: Floats, hole: Bools) -> Floats:
     In sixteenths: the search begins with them, and the last bits of a factorization are not the same everywhere.
     """
     at = np.argwhere(hole)
-    number = np.full(hole.shape, -1, np.intp)
-    number[hole] = np.arange(len(at))
     diagonal, right = np.full(len(at), 1e-9), np.zeros((len(at), values.shape[2]))
-    entries = []
+    links = []
+    for here, q, within in _neighbours(hole, at):
+        diagonal[here] += 1
+        right[here[~within]] += values[q[~within, 0], q[~within, 1]]
+        links.append((here[within], q[within]))
+    solved = _solved(_laplacian(hole, links, diagonal), right, at)
+    return np.asarray(np.rint(solved * 16) / 16, np.float32)
+
+
+def _neighbours(hole: Bools, at: Indices) -> Iterator[tuple[Indices, Indices, Bools]]:
+    """For each of four directions: which of the pixels have a neighbour there, where it is, and whether it is of the
+    hole too. at: (n, 2), the pixels of the hole, row by row."""
     for step in ((0, 1), (1, 0), (0, -1), (-1, 0)):
         beside = at + step
         here = np.flatnonzero((beside >= 0).all(axis=1) & (beside < hole.shape).all(axis=1))
-        q = beside[here]
-        within = hole[q[:, 0], q[:, 1]]
-        diagonal[here] += 1
-        right[here[~within]] += values[q[~within, 0], q[~within, 1]]
-        entries.append((here[within], number[q[within, 0], q[within, 1]]))
-    rows, columns = (np.concatenate([pair[nth] for pair in entries]) for nth in range(2))
-    everyone = np.arange(len(at))
-    matrix = sparse.csr_array(
-        (
-            np.concatenate([-np.ones(len(rows)), diagonal]),
-            (np.concatenate([rows, everyone]), np.concatenate([columns, everyone])),
-        ),
-        shape=(len(at), len(at)),
-    )
-    return np.asarray(np.rint(_solved(matrix, right, at) * 16) / 16, np.float32)
+        beside = beside[here]
+        yield here, beside, hole[beside[:, 0], beside[:, 1]]
+
+
+def _laplacian(hole: Bools, links: Sequence[tuple[Indices, Indices]], diagonal: Doubles) -> sparse.csr_array:
+    """diagonal, and -1 for each link: from pixels of the hole by number, row by row, to others by place."""
+    count = len(diagonal)
+    number = np.full(hole.shape, -1, np.int32)
+    number[hole] = np.arange(count)
+    everyone = np.arange(count, dtype=np.int32)
+    rows = np.concatenate([*(here.astype(np.int32) for here, _ in links), everyone])
+    columns = np.concatenate([*(number[q[:, 0], q[:, 1]] for _, q in links), everyone])
+    values = np.concatenate([np.full(len(rows) - count, -1.0), diagonal])
+    return sparse.csr_array((values, (rows, columns)), shape=(count, count))
