@@ -223,7 +223,7 @@ def killed(place: Place, worker) -> str:
     worker.kill()
     out, _ = worker.communicate()
     with closing(sqlite3.connect(place.data / "studio.db")) as database, database:
-        database.execute("UPDATE generations SET heartbeat_at = '2000-01-01' WHERE status = 'running'")
+        database.execute("UPDATE generations SET heartbeat_at = '2000-01-01 00:00:00.000000' WHERE status = 'running'")
     return out
 
 
