@@ -152,7 +152,7 @@ class _Shift:
             return True
         self._studio.presence.close_if_asked()
         if self._has_painted:
-            # What a picture took: 70 MB with the bundled model.
+            # What a picture took: 12 to 30 MB with the bundled model.
             trim()
             self._has_painted = False
         return False
