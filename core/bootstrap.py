@@ -19,6 +19,7 @@ from core.dispatch.none import NoDispatcher
 from core.dispatch.regularly import Regularly
 from core.domain.environment import AUTOMATIC, Device, Environment
 from core.domain.errors import StudioError
+from core.domain.model_file import ModelFile
 from core.domain.params import MAX_SEED, InpaintParams
 from core.memory import free_memory, own_memory_mb
 from core.ports import Dispatcher, Inpainter, LoadInpainter, LoraLibrary, ModelCatalogue, ModelStore
@@ -167,7 +168,8 @@ def build_studio(
     dispatching = dispatcher(worker)
     statistics = Statistics(StatisticsRepo(database))
     models = catalogue or make_catalogue(settings)
-    loras = Loras(make_lora_library(settings), models)
+    library = Models(ModelFileRepo(database), store or make_store(settings), models, workers, free_memory, now)
+    loras = Loras(make_lora_library(settings, library.about), models)
     prompts = Prompts((WILDCARDS, settings.wildcards), lambda params: _check(params, loras))
     generations = Generations(repo, images, dispatching, machine.resolve, now, new_id, random_seed, prompts)
     sheets = SheetRepo(database)
@@ -221,7 +223,7 @@ def build_studio(
         recommendations=recommendations,
         models=models,
         downloads=Downloads(DownloadRepo(database), models, worker.name, now, patience),
-        library=Models(ModelFileRepo(database), store or make_store(settings), models, workers, free_memory, now),
+        library=library,
         loras=loras,
         machine=machine,
         workers=workers,
@@ -258,10 +260,11 @@ def make_store(settings: Settings) -> ModelStore:
     return LocalModels(settings, Catalogue(settings))
 
 
-def make_lora_library(settings: Settings) -> LoraLibrary:
+def make_lora_library(settings: Settings, read: Callable[[Path], ModelFile]) -> LoraLibrary:
+    """read: what a file is, by its header."""
     from core.engine.models.loras import LoraFolders, folders_of
 
-    return LoraFolders(folders_of(settings))
+    return LoraFolders(folders_of(settings), read)
 
 
 def make_loader(settings: Settings) -> LoadInpainter:

@@ -18,7 +18,7 @@ from core.domain.generation import Phase
 from core.domain.geometry import Size
 from core.domain.lora import LoraFile
 from core.domain.model import LoadedModel, ModelSpec, Vocabulary
-from core.domain.model_file import Base
+from core.domain.model_file import Base, ModelFile
 from core.domain.model_library import Found, Told
 from core.domain.params import InpaintParams
 from core.domain.prompt_length import PromptLength
@@ -204,6 +204,9 @@ class ModelStore(Protocol):
 
     def found(self) -> Sequence[Found]:
         """All of them, by name. Single files are not opened."""
+
+    def about(self, path: Path) -> ModelFile:
+        """What the header of this file says. Raises UnsafeWeights, DamagedModel."""
 
     def tell(self, found: Found) -> Told:
         """What it is, by headers and configurations alone."""

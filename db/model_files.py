@@ -10,11 +10,14 @@ from sqlalchemy import delete, func, insert, select, update
 
 from core.domain.model_file import ModelFile
 from core.domain.model_library import FileHash, Found, ModelUse, Told
-from db.mapping import EPOCH
+from db.mapping import EPOCH, record_of
 from db.repo import Repo, in_batches
 from db.tables import GenerationRow, ModelFileRow
 
 _about = TypeAdapter(ModelFile)
+
+NEWEST = 20_000
+"""Generations whose records are looked through for LoRAs: no index leads from a LoRA to them."""
 
 
 class ModelFileRepo(Repo):
@@ -93,6 +96,24 @@ class ModelFileRepo(Repo):
         )
         with self._sessions() as session:
             return {model: ModelUse(count, _moment(last)) for model, count, last in session.execute(query)}
+
+    def lora_uses(self) -> Mapping[str, ModelUse]:
+        """By the names and by the hashes that are recorded, of the NEWEST generations."""
+        newest = select(GenerationRow.number).order_by(GenerationRow.number.desc()).limit(NEWEST).subquery()
+        query = (
+            select(GenerationRow.number, GenerationRow.record_json)
+            .where(GenerationRow.number >= select(func.min(newest.c.number)).scalar_subquery())
+            .where(GenerationRow.record_json.contains('"loras":[{', autoescape=True))
+            .order_by(GenerationRow.number.desc())
+        )
+        uses: dict[str, ModelUse] = {}
+        with self._sessions() as session:
+            for number, record_json in session.execute(query):
+                loras = record_of(record_json).inpainter.loras
+                for called in {name for lora in loras for name in (lora.name, lora.sha256)}:
+                    known = uses.get(called) or ModelUse(0, _moment(number))
+                    uses[called] = ModelUse(known.count + 1, known.last_at)
+        return uses
 
 
 def _moment(number: int) -> datetime:

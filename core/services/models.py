@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 
 from core.domain.errors import StudioError, UnknownModel
 from core.domain.hashing import canonical_json, sha256_of
 from core.domain.model import ModelSpec
+from core.domain.model_file import ModelFile
 from core.domain.model_library import (
     FLOAT32,
     FileHash,
@@ -45,6 +46,7 @@ class Models:
     workers: Workers
     free_memory: Callable[[], int]
     now: Callable[[], datetime]
+    _seen: dict[tuple[str, int, int], ModelFile | None] = field(default_factory=dict)
 
     def here(self) -> Sequence[ModelEntry]:
         """All models on this machine, by name. Of a file that was not seen before, the header is read."""
@@ -59,6 +61,17 @@ class Models:
         told |= {one.key: about for one, about in news.items()}
         hashes = self.repo.hashes()
         return [self._entry(one, told.get(one.key) or self.store.tell(one), hashes) for one in found]
+
+    def about(self, path: Path) -> ModelFile:
+        """What the header of a file tells, read only if it was never seen. Raises UnsafeWeights, DamagedModel."""
+        with suppress(OSError):
+            state = path.stat()
+            seen = (str(path), state.st_size, state.st_mtime_ns)
+            if seen not in self._seen:
+                self._seen.update({_seen(entry.found): entry.told.about for entry in self.here()})
+            if (about := self._seen.setdefault(seen, None)) is not None:
+                return about
+        return self.store.about(path)
 
     def find(self, name: str) -> ModelEntry:
         """By its key, or by its name where only one has it. Raises UnknownModel."""
@@ -78,8 +91,15 @@ class Models:
         return [spec for spec in self.catalogue.listed() if not self.catalogue.is_ready(spec.key)]
 
     def uses(self, entries: Iterable[ModelEntry]) -> Mapping[str, ModelUse]:
-        """Of those that were used, by their keys."""
-        return self.repo.uses([entry.key for entry in entries if entry.kind is KindFilter.CHECKPOINT])
+        """Of those that were used, by their keys. LoRAs by the hash of their file, or else by its name."""
+        entries = list(entries)
+        uses = dict(self.repo.uses([entry.key for entry in entries if entry.kind is KindFilter.CHECKPOINT]))
+        loras = [entry for entry in entries if entry.kind is KindFilter.LORA]
+        of_loras = self.repo.lora_uses() if loras else {}
+        for entry in loras:
+            if use := of_loras.get(entry.sha256 or entry.found.title):
+                uses[entry.key] = use
+        return uses
 
     def plan(self, entry: ModelEntry) -> MemoryPlan | None:
         """Whether its weights fit into the memory of this machine; None for what is not loaded alone, or not told."""
@@ -179,6 +199,10 @@ class Models:
     def _is_for_card(self) -> bool:
         machine = self.workers.machine()
         return machine is not None and (machine.automatic or "cpu").startswith(("cuda", "xpu"))
+
+
+def _seen(found: Found) -> tuple[str, int, int]:
+    return str(found.path), found.size, found.mtime_ns
 
 
 def _keys(entry: ModelEntry) -> Sequence[str]:

@@ -7,6 +7,10 @@ from dataclasses import replace
 import pytest
 
 from core.domain.draft import Draft
+from core.engine.models.catalogue import Catalogue
+from core.engine.models.library import LocalModels
+from pages.ui.inpaint import model_picker
+from tests import models_folder as make
 
 UNUSABLE = [
     "dream shaper!!",
@@ -75,3 +79,32 @@ def test_a_draft_that_is_not_there_is_a_new_one(studio, inpaint):
 
         assert not page.exception
         assert studio.drafts.get(named(page)) == Draft()
+
+
+def test_a_checkpoint_in_a_folder_is_chosen_like_those_of_the_table_and_told_when_it_is_gone(
+    studio, settings, pictured, inpaint, monkeypatch
+):
+    monkeypatch.setattr("pages.ui.inpaint.model_picker._titles", model_picker._titles.__wrapped__)
+    catalogue = Catalogue(settings, cache=settings.data / "hub")
+    real = replace(
+        studio,
+        models=catalogue,
+        library=replace(studio.library, store=LocalModels(settings, catalogue), catalogue=catalogue),
+        recommendations=replace(studio.recommendations, models=catalogue),
+    )
+    monkeypatch.setattr("pages.ui.shell.resources.studio", lambda: real)
+    file = make.checkpoint(settings.models / "checkpoints" / "dream.safetensors")
+    make.checkpoint(settings.models / "checkpoints" / "half.safetensors", parts=("cond_stage_model",))
+
+    page = inpaint(draft=pictured)
+    picker = page.selectbox(key=f"{pictured}.model")
+    assert "dream" in picker.options
+    assert "half" not in picker.options, "it cannot be used"
+    picker.set_value(str(file)).run()
+    assert studio.drafts.get(pictured).params["model"] == str(file)
+    assert not page.error
+
+    file.unlink()
+    page.run()
+    assert not page.exception
+    assert "does not exist. Choose" in told(page)

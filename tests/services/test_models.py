@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
+from core.bootstrap import make_lora_library
 from core.domain.errors import InvalidInput, ModelUnavailable, StudioError, UnknownModel
 from core.domain.model_file import FileKind
 from core.domain.model_library import KindFilter, MemoryPlan, Place, matching
@@ -228,6 +229,23 @@ def test_of_two_with_one_name_neither_is_taken(library, ours):
     assert all(str(file) in str(raised.value) for file in files)
 
 
+def test_the_form_s_loras_are_not_read_again_by_the_next_process(library, studio, settings, ours, monkeypatch):
+    make.many_loras(ours / "loras", 20)
+    (ours / "loras" / "cut.safetensors").write_bytes(b"cut")
+    library.here()
+    opened = []
+    of = kinds.of
+    monkeypatch.setattr(kinds, "of", lambda path: opened.append(path) or of(path))
+    another = replace(library, _seen={})
+
+    folders = make_lora_library(settings, another.about)
+    names = [file.name for file in folders.listed()]
+    again = [file.name for file in folders.listed()]
+
+    assert names == again == [f"style {n:03}" for n in range(20)]
+    assert {path.name for path in opened if path.is_relative_to(ours)} == {"cut.safetensors"}
+
+
 # Use and memory --------------------------------------------------------------------------------------------------
 
 
@@ -238,6 +256,28 @@ def test_how_often_and_when_a_model_was_used_is_counted(library, studio, clock):
 
     assert use.count == 3
     assert 0 <= (clock() - use.last_at).total_seconds() < 5
+
+
+def test_how_often_a_lora_was_used_is_told_by_its_hash_or_else_by_its_name(
+    library, studio, dispatcher, inpainter, ours
+):
+    file = make.lora(ours / "loras" / "ink.safetensors")
+    sha256 = f"sha256:{hashlib.sha256(file.read_bytes()).hexdigest()}"
+    ran = {"loras": [{"name": "ink", "sha256": sha256, "weight": 1.0}]}
+    record = inpainter._record
+    inpainter._record = lambda request, total: {**record(request, total), **ran}
+    studio.generations.submit(a_request(), count=2)
+    dispatcher.drain()
+    ran["loras"] = [{"name": "ink", "sha256": "sha256:another", "weight": 1.0}]
+    studio.generations.submit(a_request(), count=1)
+    dispatcher.drain()
+
+    entry = library.find("ink")
+    assert library.uses([entry])[entry.key].count == 3, "by its name"
+    library.verify("ink")
+    entry = library.find("ink")
+
+    assert library.uses([entry])[entry.key].count == 2, "by its hash"
 
 
 def test_whether_a_checkpoint_fits_is_told_by_its_bytes_in_the_numbers_it_is_loaded_in(library, ours):

@@ -50,6 +50,9 @@ class LocalModels:
         found = [*self._bundled(), *self._downloaded(), *self._watched()]
         return sorted(found, key=lambda one: one.title.casefold())
 
+    def about(self, path: Path) -> ModelFile:
+        return kinds.of(path)
+
     def tell(self, found: Found) -> Told:
         if found.path is None:
             return Told(FileKind.CHECKPOINT)

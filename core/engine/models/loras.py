@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import os
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -31,23 +30,36 @@ def folders_of(settings: Settings) -> Callable[[], Sequence[Path]]:
 class LoraFolders:
     """A ports.LoraLibrary. Of files of one name in several folders the one in the first folder counts."""
 
-    def __init__(self, folders: Callable[[], Sequence[Path]]) -> None:
-        self._folders = folders
+    def __init__(self, folders: Callable[[], Sequence[Path]], read: Callable[[Path], ModelFile] = kinds.of) -> None:
+        """read: tells what a file is; it may remember that. Raises as kinds.of."""
+        self._folders, self._read = folders, read
 
     def listed(self) -> Sequence[LoraFile]:
         found = []
         for name, path in sorted(self._names().items()):
-            about = _about_or_none(path)
+            about = self._about_or_none(path)
             if about is not None and about.kind is FileKind.LORA:
                 found.append(LoraFile(name, path, about))
         return found
 
     def find(self, name: str) -> LoraFile:
         path = self._path_of(name)
-        about = _about(path)
+        about = self._about(path)
         if about.kind is not FileKind.LORA:
             raise InvalidLora(f"{path.name} is not a LoRA but another file: {about.title}. Choose another one.")
         return LoraFile(name, path, about)
+
+    def _about_or_none(self, path: Path) -> ModelFile | None:
+        try:
+            return self._about(path)
+        except InvalidLora:
+            return None
+
+    def _about(self, path: Path) -> ModelFile:
+        try:
+            return self._read(path)
+        except (UnsafeWeights, DamagedModel) as error:
+            raise InvalidLora(f"LoRA: {error}") from error
 
     def _path_of(self, name: str) -> Path:
         if (given := _given_path(name)) is not None:
@@ -126,30 +138,6 @@ def _without_ending(name: str) -> str:
 def _last_part(name: str) -> str:
     """Of a path of either kind of system."""
     return PurePath(PureWindowsPath(name).name).name
-
-
-def _about_or_none(path: Path) -> ModelFile | None:
-    try:
-        return _about(path)
-    except InvalidLora:
-        return None
-
-
-def _about(path: Path) -> ModelFile:
-    try:
-        state = path.stat()
-    except OSError as error:
-        raise InvalidLora(f"LoRA: {path.name} cannot be read ({error.strerror}). Look at who may read it.") from error
-    return _told(path, state.st_size, state.st_mtime_ns, state.st_ino)
-
-
-@functools.lru_cache(maxsize=4096)
-def _told(path: Path, *state: int) -> ModelFile:
-    """state: what changes with the file."""
-    try:
-        return kinds.of(path)
-    except (UnsafeWeights, DamagedModel) as error:
-        raise InvalidLora(f"LoRA: {error}") from error
 
 
 NO_LORAS = LoraFolders(lambda: ())

@@ -10,6 +10,7 @@ import streamlit as st
 from core.bootstrap import Studio
 from core.domain.errors import StudioError
 from core.domain.model import ModelSpec, Vocabulary
+from core.domain.model_library import KindFilter, matching
 from core.domain.params import PARAMETERS
 from pages.ui.downloads import download_panel
 from pages.ui.shell import state
@@ -17,14 +18,20 @@ from pages.ui.shell.messages import escaped, show_error, shown_errors
 
 OTHER = "another"
 
+KNOWN_S = 10
+"""So long a checkpoint that was just put into a folder is not listed yet."""
+
 
 def model_picker(studio: Studio, id: str, chosen: str, apply: Any) -> str:
     """The key of the chosen model, or the text typed in. apply: called with the key when another one is chosen."""
     parameter = PARAMETERS["model"]
-    titles = {spec.key: spec.title for spec in studio.models.listed()}
+    titles = _titles(studio, studio.database_title)
     key, other = f"{id}.model", f"{id}.model-other"
     state.set_default(key, chosen if chosen in titles else OTHER)
     state.set_default(other, "" if chosen in titles else chosen)
+    if state.widget_value(key) not in (*titles, OTHER):
+        # Its file is gone since it was chosen: what it was called says so.
+        fill_model(studio, id, str(state.widget_value(key)))
 
     def on_change() -> None:
         apply(held_model(id))
@@ -49,6 +56,14 @@ def model_picker(studio: Studio, id: str, chosen: str, apply: Any) -> str:
     return address.strip()
 
 
+@st.cache_data(ttl=KNOWN_S, max_entries=8, show_spinner="Reading headers")
+def _titles(_studio: Studio, database: str) -> Mapping[str, str]:
+    """By key: the table, and what else is on this machine. database: of another studio they are others."""
+    here = matching(_studio.library.here(), kind=KindFilter.CHECKPOINT)
+    further = {entry.key: entry.found.title for entry in here if entry.told.problem is None}
+    return {**{spec.key: spec.title for spec in _studio.models.listed()}, **further}
+
+
 def held_model(id: str, session: Mapping[str, Any] | None = None) -> str:
     """For a callback: the model that the picker shows now. session: a snapshot to look for it in."""
     held = state.widget_value if session is None else session.get
@@ -58,7 +73,7 @@ def held_model(id: str, session: Mapping[str, Any] | None = None) -> str:
 
 def fill_model(studio: Studio, id: str, model: str) -> None:
     """For a callback: the picker shows this model."""
-    is_listed = model in {spec.key for spec in studio.models.listed()}
+    is_listed = model in _titles(studio, studio.database_title)
     state.set_value(f"{id}.model", model if is_listed else OTHER)
     state.set_value(f"{id}.model-other", "" if is_listed else model)
 

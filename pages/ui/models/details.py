@@ -19,6 +19,8 @@ from pages.ui.shell.wording import counted, when
 AUTOV2 = 10
 """Hex digits of the sha256 that CivitAI and A1111 show as a model's hash."""
 
+COUNTED = (KindFilter.CHECKPOINT, KindFilter.LORA)
+
 VERIFIED = "model-verified"
 
 
@@ -51,7 +53,7 @@ def _facts(studio: Studio, entry: ModelEntry) -> None:
         "Size": gigabytes(found.size) if found.size else "",
         "Memory": str(plan).replace(" into memory", "") if plan else "",
         "Licence": f"[{licence}]({entry.licence_url})" if licence and entry.licence_url else licence,
-        "Used": used or ("never" if entry.kind is KindFilter.CHECKPOINT else ""),
+        "Used": used or ("never" if entry.kind in COUNTED else ""),
         "Hash": _hash(entry),
         "Where": escaped(f"{found.place}: {found.path}" if found.path else str(found.place)),
     }
