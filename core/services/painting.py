@@ -9,7 +9,9 @@ from typing import Any
 
 from PIL import Image
 
+from core.domain.geometry import Crop
 from core.domain.hashing import pixels_sha256
+from core.domain.model import LoadedModel
 from core.domain.record import InpainterRun, part_name
 from core.domain.request import Plan, WorkingRequest
 from core.ports import Inpainter, OnStep, Repainted, StepReport
@@ -80,3 +82,34 @@ def _part_of(on_step: OnStep, done: int, left: int) -> OnStep:
 
 def _record_of(repainted: Repainted) -> dict[str, Any]:
     return {**repainted.record, "decoded_sha256": pixels_sha256(repainted.image)}
+
+
+def planned(plan: Plan, model: LoadedModel) -> dict[str, Any]:
+    """What is recorded before the first step: how it will be painted."""
+    first = {"first_pass": _crop_of(plan.context.crop)} if plan.context else {}
+    seeds = (plan.request.params.nth(nth) for nth in range(len(plan.part_crops)))
+    parts = {
+        part_name(nth): {**_crop_of(crop), "seed": params.seed, "variation_seed": params.variation_seed}
+        for nth, (crop, params) in enumerate(zip(plan.part_crops, seeds, strict=True))
+    }
+    return {
+        "processing_version": plan.request.params.processing,
+        **_crop_of(plan.crop),
+        **first,
+        **({"parts": parts} if parts else {}),
+        "effective_steps": plan.effective_steps,
+        "mask_coverage": plan.request.painted.coverage,
+        **({"colour": plan.request.space.record} if plan.request.space else {}),
+        "model": {
+            "key": model.key,
+            "repository": model.repository,
+            "revision": model.revision,
+            "native_px": model.native_px,
+            "cell": model.cell,
+            **model.details,
+        },
+    }
+
+
+def _crop_of(crop: Crop) -> dict[str, Any]:
+    return {"crop": list(crop.bounds.box), "working_size": list(crop.working)}

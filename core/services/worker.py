@@ -9,26 +9,26 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from PIL import Image
 
 from core import last_resort
 from core.domain.environment import AUTOMATIC
 from core.domain.errors import GenerationCancelled, StudioError
-from core.domain.generation import Generation, Outcome, Phase, Progress, Status
-from core.domain.geometry import Crop
+from core.domain.generation import Generation, Outcome, Phase, Status
 from core.domain.hashing import picture_and_pixels_sha256
 from core.domain.pixels import compositing
 from core.domain.pixels.mask import Mask
-from core.domain.record import Record, part_name
+from core.domain.record import Record
 from core.domain.reproduction import Verification
 from core.domain.request import InpaintRequest, Plan
 from core.domain.worker import DEAD_AFTER, MEMORY_RAN_OUT
 from core.ports import ImageStore, Inpainter, LoadInpainter, StepReport
 from core.services.collector import store_again
-from core.services.painting import paint
+from core.services.painting import paint, planned
 from core.services.patience import Forgiving, Patience
+from core.services.reporting import REPORT_EVERY_S, GoOn, Halted, Reporter
 from core.services.reproduction import Rerun, judged
 from core.services.thumbnails import thumbnail
 from core.services.watchdog import Watch, Watchdog
@@ -39,9 +39,6 @@ from db.verifications import VerificationRepo
 log = logging.getLogger(__name__)
 
 T = TypeVar("T")
-
-REPORT_EVERY_S = 0.5
-"""Progress is written at most twice a second: pages ask no oftener, and a fast model takes 50 steps a second."""
 
 BEAT_EVERY_S = 2.0
 LOOK_AGAIN_S = 2 * BEAT_EVERY_S
@@ -132,7 +129,8 @@ class Worker:
         return self.patience.insist(do, threading.Event() if though_halted else self._halted)
 
     def _generate(self, id: str) -> None:
-        report, result = _Reporter(self, id), None
+        go_on = self._go_on(lambda: not self.repo.is_wanted(id, self.name))
+        report, result = Reporter(id, self.name, self.repo, self.now, go_on), None
 
         def end(outcome: Outcome) -> bool:
             report.record_start()
@@ -151,7 +149,7 @@ class Worker:
             generation = self.insist(lambda: self.repo.get(id))
             with self._holding(row, generation.params.model) as watch:
                 outcome, result = self._paint(generation, report, watch)
-        except _Halted:
+        except Halted:
             self.insist(self.release)
             return
         # Libraries also raise what is no Exception. Whatever it is, no row is left running.
@@ -171,12 +169,12 @@ class Worker:
         if outcome.thumbnail and not self.images.has(outcome.thumbnail):
             self.images.put_file(thumbnail(result), ".webp")
 
-    def _paint(self, generation: Generation, report: _Reporter, watch: Watch) -> tuple[Outcome, Image.Image]:
+    def _paint(self, generation: Generation, report: Reporter, watch: Watch) -> tuple[Outcome, Image.Image]:
         on_step = watch.before(report)
         smaller = generation.error_code == MEMORY_RAN_OUT
         plan, inpainter, load_s = self._prepare(self._placed(generation), watch, smaller=smaller)
         on_step(StepReport(Phase.PREPARING))
-        record = _record_of(plan, inpainter)
+        record = planned(plan, inpainter.model)
         report.is_known(inpainter, load_s, Record.of(record))
         painted = paint(plan, inpainter, on_step)
         on_step(StepReport(Phase.STORING))
@@ -216,7 +214,7 @@ class Worker:
             generation = self.insist(lambda: self.repo.get(verification.generation_id))
             with self._holding(row, generation.params.model) as watch:
                 ended, result = self._run_again(verification, generation, watch)
-        except _Halted:
+        except Halted:
             self.insist(self.release)
             return
         except GenerationCancelled:
@@ -235,7 +233,7 @@ class Worker:
         plan, inpainter, _ = self._prepare(generation, watch, smaller=generation.was_made_smaller)
         watch.loading()
         inpainter = self._at_its_revision(generation, inpainter)
-        go_on = _GoOn(self, lambda: not self.verifications.is_claimed(verification.id, self.name))
+        go_on = self._go_on(lambda: not self.verifications.is_claimed(verification.id, self.name))
         forgiving, reported_at = Forgiving(self.patience.pause_s), float("-inf")
 
         def report(step: StepReport) -> None:
@@ -248,7 +246,7 @@ class Worker:
 
         painted = paint(plan, inpainter, watch.before(report), generation.record.inpainter)
         watch.progress(StepReport(Phase.STORING))
-        record = _record_of(plan, inpainter)
+        record = planned(plan, inpainter.model)
         # Loaded by its revision or by its usual name: it is the same model.
         record["model"]["key"] = generation.params.model
         rerun = Rerun(
@@ -295,6 +293,9 @@ class Worker:
         watch.paints(max(crop.working.pixels for crop in (plan.crop, *plan.part_crops)), inpainter.model.native_px)
         return plan, inpainter, load_s
 
+    def _go_on(self, is_cancelled: Callable[[], bool]) -> GoOn:
+        return GoOn(is_cancelled, self._halted, self.patience)
+
     @contextmanager
     def _holding(self, row: _Row, model: str) -> Iterator[Watch]:
         """A sign of life every few seconds, also while a model is loaded and no step is reported; and the watchdog."""
@@ -323,10 +324,6 @@ class _Row:
     end: Callable[[StudioError], object]
 
 
-class _Halted(GenerationCancelled):
-    """The program was ended while this generation was being painted."""
-
-
 def _outcome_of(id: str, error: BaseException) -> Outcome:
     if isinstance(error, GenerationCancelled):
         return Outcome(Status.CANCELLED, error=str(error))
@@ -345,99 +342,3 @@ def _describe_error(id: str, error: BaseException) -> tuple[str, str]:
         return error.code, str(error)
     log.error("%s failed: %s", id, last_resort.told(error))
     return type(error).__name__, str(StudioError())
-
-
-class _GoOn:
-    """Asked at each step. Raises GenerationCancelled when the work is no longer wanted."""
-
-    def __init__(self, worker: Worker, is_cancelled: Callable[[], bool]) -> None:
-        self._worker, self._is_cancelled = worker, is_cancelled
-        self._forgiving = Forgiving(worker.patience.pause_s)
-
-    def __call__(self) -> None:
-        if self._forgiving(self._is_cancelled, False):
-            raise GenerationCancelled
-        if self._worker._halted.is_set():
-            raise _Halted
-
-
-class _Reporter:
-    """Turns step reports into progress rows, and a cancel request into GenerationCancelled.
-
-    The picture does not depend on the rows: while they cannot be written, it is painted without them.
-    """
-
-    def __init__(self, worker: Worker, id: str) -> None:
-        self._worker, self._id = worker, id
-        self._go_on = _GoOn(worker, lambda: not worker.repo.is_wanted(id, worker.name))
-        self._forgiving = Forgiving(worker.patience.pause_s)
-        self._record_start: Callable[[], None] | None = None
-        self._written_at = float("-inf")
-        self._first_step_at: float | None = None
-        self._phase: Phase | None = None
-
-    def __call__(self, report: StepReport) -> None:
-        if report.phase is not Phase.STORING:
-            self._go_on()
-        at = time.perf_counter()
-        if report.phase is self._phase and at - self._written_at < REPORT_EVERY_S:
-            return
-        self._written_at, self._phase = at, report.phase
-        progress = Progress(Status.RUNNING, report.phase, report.step, report.total, preview=report.preview)
-        progress = replace(progress, eta_s=self._eta_s(report, at))
-        write = self._worker.repo.report
-        self._forgiving(lambda: write(self._id, self._worker.name, progress, self._worker.now()), None)
-
-    def is_known(self, inpainter: Inpainter, load_s: float, record: Record) -> None:
-        """Write what is known before the first step, or keep it until record_start is called."""
-        known = (inpainter.model, inpainter.environment, load_s, record)
-        self._record_start = lambda: self._worker.repo.record_start(self._id, self._worker.name, *known)
-        self._forgiving(self.record_start, None)
-
-    def record_start(self) -> None:
-        """Write what is known, unless that is done. Raises what the database raises."""
-        if self._record_start is not None:
-            self._record_start()
-            self._record_start = None
-
-    def _eta_s(self, report: StepReport, at: float) -> float | None:
-        """From the pace since the first finished step, which itself is slower than the rest."""
-        if report.phase is not Phase.DENOISING or report.step < 1:
-            return None
-        if self._first_step_at is None:
-            self._first_step_at = at
-            self._first_step = report.step
-            return None
-        done = report.step - self._first_step
-        return (at - self._first_step_at) / done * (report.total - report.step) if done else None
-
-
-def _record_of(plan: Plan, inpainter: Inpainter) -> dict[str, Any]:
-    model = inpainter.model
-    first = {"first_pass": _crop_of(plan.context.crop)} if plan.context else {}
-    seeds = (plan.request.params.nth(nth) for nth in range(len(plan.part_crops)))
-    parts = {
-        part_name(nth): {**_crop_of(crop), "seed": params.seed, "variation_seed": params.variation_seed}
-        for nth, (crop, params) in enumerate(zip(plan.part_crops, seeds, strict=True))
-    }
-    return {
-        "processing_version": plan.request.params.processing,
-        **_crop_of(plan.crop),
-        **first,
-        **({"parts": parts} if parts else {}),
-        "effective_steps": plan.effective_steps,
-        "mask_coverage": plan.request.painted.coverage,
-        **({"colour": plan.request.space.record} if plan.request.space else {}),
-        "model": {
-            "key": model.key,
-            "repository": model.repository,
-            "revision": model.revision,
-            "native_px": model.native_px,
-            "cell": model.cell,
-            **model.details,
-        },
-    }
-
-
-def _crop_of(crop: Crop) -> dict[str, Any]:
-    return {"crop": list(crop.bounds.box), "working_size": list(crop.working)}

@@ -147,7 +147,7 @@ def test_a_step_under_a_lock_does_not_wait_for_it_each_time(studio, worker, inpa
     tried = []
     report = type(worker.repo).report
     monkeypatch.setattr(type(worker.repo), "report", lambda *args: (tried.append(args), report(*args)))
-    monkeypatch.setattr("core.services.worker.REPORT_EVERY_S", 0)
+    monkeypatch.setattr("core.services.reporting.REPORT_EVERY_S", 0)
     [id] = studio.generations.submit(a_request(num_inference_steps=50))
     inpainter.after_step(1, lock)
     inpainter.after_step(49, lock.unlock)
