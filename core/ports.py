@@ -5,7 +5,7 @@ core/engine, core/storage and core/dispatch each implement one of these; core/bo
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
@@ -186,8 +186,8 @@ class ModelCatalogue(Protocol):
     def vocabulary(self, key: str) -> Vocabulary | None:
         """The words that a pocket model knows; None for models that know the language."""
 
-    def base(self, key: str) -> Base | None:
-        """The architecture of a model, where its files are on this machine and tell it. Raises UnknownModel."""
+    def lora_bases(self, key: str) -> Collection[Base] | None:
+        """The architectures whose LoRAs can fit a model; None where its files do not tell. Raises UnknownModel."""
 
     def prompt_lengths(self, params: InpaintParams) -> Mapping[str, PromptLength]:
         """How much of each prompt that counts the model reads; nothing of a model that is not on this machine.

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import io
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
 from PIL import Image
@@ -239,7 +239,7 @@ class FakeCatalogue:
             for name, words in ((name, text.split()) for name, text in texts.items())
         }
 
-    def base(self, key: str) -> Base | None:
+    def lora_bases(self, key: str) -> Collection[Base] | None:
         self.find(key)
         return None
 

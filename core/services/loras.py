@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from core.domain.errors import InvalidLora, StudioError
@@ -22,17 +22,17 @@ class Loras:
 
     def for_model(self, model: str) -> Sequence[LoraFile]:
         """Those in the folders that can have been made for this model, by name; none for one that takes none."""
-        spec, base = self._about(model)
+        spec, bases = self._about(model)
         if spec is None or FIELD in spec.unused:
             return ()
-        return [file for file in self.library.listed() if not _are_apart(file, base)]
+        return [file for file in self.library.listed() if not _are_apart(file, bases)]
 
     def check(self, params: InpaintParams) -> None:
         """Raises InvalidLora for one that is not there or was made for other models, and for a model that takes none.
 
         What cannot be told by headers is told when it is painted.
         """
-        spec, base = self._about(params.model)
+        spec, bases = self._about(params.model)
         if spec is not None and FIELD in spec.unused:
             # A model that reads no prompt does not mind what stands in it.
             wanted = params.loras if "prompt" in spec.unused else params.all_loras
@@ -43,19 +43,20 @@ class Loras:
             return
         for lora in params.all_loras:
             file = self.library.find(lora.name)
-            if _are_apart(file, base):
+            if _are_apart(file, bases):
+                this = next(iter(bases or ()), "another one")
                 raise InvalidLora(
-                    f"LoRA: {file.path.name} was made for {file.about.base}, and this model is {base}. Choose one that "
+                    f"LoRA: {file.path.name} was made for {file.about.base}, and this model is {this}. Choose one that "
                     "was made for this model."
                 )
 
-    def _about(self, model: str) -> tuple[ModelSpec | None, Base | None]:
+    def _about(self, model: str) -> tuple[ModelSpec | None, Collection[Base] | None]:
         """What is known of a model; nothing of one that cannot be found, which is told elsewhere."""
         try:
-            return self.models.find(model), self.models.base(model)
+            return self.models.find(model), self.models.lora_bases(model)
         except StudioError:
             return None, None
 
 
-def _are_apart(file: LoraFile, base: Base | None) -> bool:
-    return base is not None and file.about.base is not None and file.about.base != base
+def _are_apart(file: LoraFile, bases: Collection[Base] | None) -> bool:
+    return bases is not None and file.about.base is not None and file.about.base not in bases

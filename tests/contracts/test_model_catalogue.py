@@ -158,3 +158,10 @@ def test_to_download_what_is_here_changes_nothing(subject):
     subject.catalogue.download(subject.bundled, ignore)
 
     assert subject.catalogue.is_ready(subject.bundled)
+
+
+def test_which_loras_can_fit_is_told_where_the_files_tell_it_and_refused_for_what_is_no_model(subject):
+    assert subject.catalogue.lora_bases(subject.bundled) in (None, [])
+    assert subject.catalogue.lora_bases(subject.remote) is None
+    with pytest.raises(UnknownModel):
+        subject.catalogue.lora_bases("no such model")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from pathlib import Path
 
 import pytest
@@ -16,20 +17,20 @@ from tests.fakes import FakeCatalogue
 from tests.loras import write_lora
 
 
-def checked(library_of: Path, base: Base | None, *unused: str, **params) -> None:
+def checked(library_of: Path, *bases: Base | None, unused: tuple[str, ...] = (), **params) -> None:
     spec = ModelSpec("m", "Some model", "", 512, unused=unused)
-    Loras(LoraFolders(lambda: [library_of]), CatalogueOf(spec, base)).check(InpaintParams(model="m", **params))
+    Loras(LoraFolders(lambda: [library_of]), CatalogueOf(spec, *bases)).check(InpaintParams(model="m", **params))
 
 
 class CatalogueOf(FakeCatalogue):
-    """A catalogue of one model with this base."""
+    """A catalogue of one model that LoRAs of these bases can fit."""
 
-    def __init__(self, spec: ModelSpec, base: Base | None) -> None:
+    def __init__(self, spec: ModelSpec, *bases: Base | None) -> None:
         super().__init__(spec)
-        self._base = base
+        self._bases = None if None in bases else [base for base in bases if base is not None]
 
-    def base(self, key: str) -> Base | None:
-        return self._base
+    def lora_bases(self, key: str) -> Collection[Base] | None:
+        return self._bases
 
 
 def test_one_for_another_family_is_refused_by_its_header_alone(tmp_path):
@@ -42,10 +43,10 @@ def test_one_for_another_family_is_refused_by_its_header_alone(tmp_path):
 
 
 def test_a_model_that_takes_none_refuses_them_but_minds_no_prompt_that_it_does_not_read(tmp_path):
-    checked(tmp_path, None, "loras", "prompt", prompt="a ball <lora:oil:1>")
+    checked(tmp_path, None, unused=("loras", "prompt"), prompt="a ball <lora:oil:1>")
     for wanted in ({"loras": ["oil"]}, {"prompt": "a ball <lora:oil:1>"}):
         with pytest.raises(InvalidLora, match="Some model takes no LoRA"):
-            checked(tmp_path, None, "loras", **wanted)
+            checked(tmp_path, None, unused=("loras",), **wanted)
 
 
 def test_those_that_can_fit_a_model_are_offered(tmp_path):
@@ -53,13 +54,14 @@ def test_those_that_can_fit_a_model_are_offered(tmp_path):
         write_lora(tmp_path / "style" / f"{name}.safetensors", width=width)
     library = LoraFolders(lambda: [tmp_path])
 
-    def offered(base: Base | None, *unused: str) -> list[str]:
+    def offered(*bases: Base | None, unused: tuple[str, ...] = ()) -> list[str]:
         spec = ModelSpec("m", "Some model", "", 512, unused=unused)
-        return [file.name for file in Loras(library, CatalogueOf(spec, base)).for_model("m")]
+        return [file.name for file in Loras(library, CatalogueOf(spec, *bases)).for_model("m")]
 
     assert offered(Base.SD1) == ["one", "own"]
+    assert offered() == ["own"]
     assert offered(None) == ["one", "own", "xl"]
-    assert offered(Base.SD1, "loras") == []
+    assert offered(Base.SD1, unused=("loras",)) == []
 
 
 def test_a_name_means_the_file_below_the_folders_and_two_of_one_name_are_told_apart(tmp_path):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -242,12 +242,14 @@ class Catalogue:
         spec = self.find(key)
         return Words.of(self._folder(spec)).vocabulary if spec.folder else None
 
-    def base(self, key: str) -> Base | None:
+    def lora_bases(self, key: str) -> Collection[Base] | None:
         spec = self.find(key)
         folder = self._folder(spec) if spec.folder else self._hub.snapshot(spec) if spec.repository else None
         unet = integrity.read_object(folder / "unet" / "config.json") if folder else None
         width = (unet or {}).get("cross_attention_dim")
-        return CONTEXT.get(width) if isinstance(width, int) else None
+        if not isinstance(width, int):
+            return None
+        return [base for context, base in CONTEXT.items() if context == width]
 
     def prompt_lengths(self, params: InpaintParams) -> Mapping[str, PromptLength]:
         spec = self.find(params.model)
