@@ -162,8 +162,11 @@ class LoraLibrary(Protocol):
     def listed(self) -> Sequence[LoraFile]:
         """Those in the folders of LoRAs, by name."""
 
+    def paths(self) -> Mapping[str, Path]:
+        """The files in these folders by name. They are not looked into: any of them may be of another kind."""
+
     def find(self, name: str) -> LoraFile:
-        """One of these by its name, or the file that a path leads to. Raises InvalidLora."""
+        """The LoRA of this name, or in the file that a path leads to. Raises InvalidLora."""
 
 
 class ModelCatalogue(Protocol):

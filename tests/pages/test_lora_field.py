@@ -58,9 +58,13 @@ def test_one_that_has_gone_stays_chosen_and_is_told_before_anything_is_queued(lo
     assert "oil.safetensors is not on this machine" in words_on(ready)
 
 
-def test_a_model_that_takes_none_shows_no_field_and_the_next_one_has_them_again(loras, studio, ready, dispatcher):
+@pytest.fixture
+def flux(studio: Studio) -> None:
     studio.models.specs["flux"] = replace(POCKET, key="flux", title="Flux", unused=("loras",))
     studio.models.ready.add("flux")
+
+
+def test_a_model_that_takes_none_shows_no_field_and_the_next_one_has_them_again(loras, flux, studio, ready, dispatcher):
     widget(ready, "multiselect", "loras").set_value(["oil"]).run()
     widget(ready, "selectbox", "model").set_value("flux").run()
     assert not [field for field in ready.get("multiselect") if field.label == "LoRA"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from core.domain.errors import InvalidLora
@@ -26,14 +27,14 @@ def additions(loras: Sequence[Lora], library: LoraLibrary, recorded: Mapping[str
 
 
 def _addition(lora: Lora, file: LoraFile) -> Addition:
-    return Addition(file, _sha256(file), lora.weight)
+    return Addition(file, _sha256(file.path), lora.weight)
 
 
 def _same_as(then: Any, lora: Lora, library: LoraLibrary) -> Addition:
     wanted = then.get("sha256") if isinstance(then, Mapping) else None
     try:
         named = library.find(lora.name)
-        if wanted is None or _sha256(named) == wanted:
+        if wanted is None or _sha256(named.path) == wanted:
             return _addition(lora, named)
         problem = InvalidLora(
             f"LoRA: {named.path.name} is another file now than the one that this was painted with. Put that one back: "
@@ -42,11 +43,18 @@ def _same_as(then: Any, lora: Lora, library: LoraLibrary) -> Addition:
     except InvalidLora as error:
         problem = error
     size = then.get("bytes") if isinstance(then, Mapping) else None
-    same = (file for file in library.listed() if file.about.size == size and _sha256(file) == wanted)
+    same = (path for path in library.paths().values() if _size(path) == size and _sha256(path) == wanted)
     if (found := next(same, None)) is None:
         raise problem
-    return _addition(lora, found)
+    return _addition(lora, library.find(str(found.absolute())))
 
 
-def _sha256(file: LoraFile) -> str:
-    return fingerprint.of_files({"": file.path})[""]
+def _size(path: Path) -> int | None:
+    try:
+        return path.stat().st_size
+    except OSError:
+        return None
+
+
+def _sha256(path: Path) -> str:
+    return fingerprint.of_files({"": path})[""]

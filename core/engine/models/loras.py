@@ -36,7 +36,7 @@ class LoraFolders:
 
     def listed(self) -> Sequence[LoraFile]:
         found = []
-        for name, path in sorted(self._names().items()):
+        for name, path in sorted(self.paths().items()):
             about = self._about_or_none(path)
             if about is not None and about.kind is FileKind.LORA:
                 found.append(LoraFile(name, path, about))
@@ -64,7 +64,7 @@ class LoraFolders:
     def _path_of(self, name: str) -> Path:
         if (given := _given_path(name)) is not None:
             return given
-        files = self._names()
+        files = self.paths()
         wanted = _without_ending(name)
         # A path of another machine, as in a bundle: the file may be here under its own name.
         for candidate in (wanted, _last_part(wanted)):
@@ -95,7 +95,7 @@ class LoraFolders:
             f"or paint without it.{known}"
         )
 
-    def _names(self) -> dict[str, Path]:
+    def paths(self) -> Mapping[str, Path]:
         """Each file by its name without ending: alone where no other file has it, else with the folders above it."""
         paths: dict[str, Path] = {}
         for folder in self._folders():
