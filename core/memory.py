@@ -68,7 +68,7 @@ def own_memory_mb() -> float:
 
 def share_heaps() -> None:
     """Before threads begin: two heaps for all of them. glibc gives each of many its own, and none gives back to others:
-    50 MB with 20 sessions, whose pages run in threads.
+    17 to 50 MB with 20 sessions, whose pages run in threads.
     """
     if sys.platform == "linux":
         with suppress(OSError, AttributeError):
