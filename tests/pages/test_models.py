@@ -236,7 +236,10 @@ def test_any_other_model_is_had_by_its_id_or_address_and_shown_with_the_others_f
     page.button(key="download-somebody/model").click().run()
 
     assert library.downloads.get("somebody/model").status is DownloadStatus.QUEUED
-    assert models(view="download").button(key="download-somebody/model-cancel")
+    another = models(view="download")
+    assert another.button(key="download-somebody/model-cancel")
+    shown = [text.value for text in another.markdown if text.value.startswith("**")]
+    assert shown[0] == "**somebody/model**"
 
 
 def test_an_id_that_is_none_ends_in_a_sentence(models):

@@ -16,12 +16,12 @@ def available_view(studio: Studio) -> None:
         f"Downloads continue when you close this page. {gigabytes(studio.library.free_disk())} are free on the disk of "
         "the hub cache."
     )
-    specs = {spec.key: spec for spec in studio.library.available()}
-    # Further ones, which somebody has asked for by their ids.
+    specs: dict[str, ModelSpec] = {}
+    # First those that somebody has asked for, also by their ids.
     for download in studio.downloads.unfinished():
-        if download.model not in specs:
-            with shown_errors():
-                specs[download.model] = studio.models.find(download.model)
+        with shown_errors():
+            specs[download.model] = studio.models.find(download.model)
+    specs |= {spec.key: spec for spec in studio.library.available()}
     _by_id(studio, set(specs))
     for spec in specs.values():
         with st.container(border=True), shown_errors():
