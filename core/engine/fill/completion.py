@@ -38,8 +38,8 @@ GUIDED = 0.5
 
 DISLIKED, BLOCK = 60.0, 6
 """What is added at most to the squared distance of patches from one place, the same for so many pixels a side, at the
-two coarsest levels. Without it all seeds find nearly the same; so the fillings of two differ by half as much again, and
-are as near to the truth. From 90 on they are further from it."""
+coarsest level. Without it all seeds find nearly the same; so the fillings of two differ by a third more, and are as
+near to the truth."""
 
 FINEST_GUIDED = 1
 """Full size is not guided: a sketch has no grain."""
@@ -138,9 +138,8 @@ def _completed(
         channels = np.concatenate([channels, guide.colours], axis=2)
         field.guided = np.pad(guide.weight * np.float32(GUIDED), REACH).ravel()
     values = field.padded(channels)
-    if effort.dense:
-        field.dislike = _dislike(level.hole.shape, chance)
     if coarser is None:
+        field.dislike = _dislike(level.hole.shape, chance)
         field.source = chance.choice(np.flatnonzero(field.usable), field.targets.size)
     else:
         field.source = _doubled(coarser, field)
