@@ -21,23 +21,26 @@ TRIES_AGAIN = {DownloadStatus.PAUSED: "Resume", DownloadStatus.FAILED: "Try agai
 
 def download_panel(studio: Studio, spec: ModelSpec, key: str) -> None:
     """Of a model that is not here, or not whole. key: of its button, unique on the page."""
-    download = studio.downloads.get(spec.key)
-    if download is None or download.status in (DownloadStatus.SUCCEEDED, DownloadStatus.CANCELLED):
+    if _unfinished(studio, spec) is None:
         size = f" ({spec.download_gb:g} GB)" if spec.download_gb else ""
         title = button_label(f"Download{size}", spec.title)
         _button(title, studio.downloads.ask, spec.key, key=key, icon=":material/download:")
-    elif download.status.is_active:
-        _followed(studio, spec, key)
     else:
-        _shown(studio, spec, download, key)
+        _followed(studio, spec, key)
+
+
+def _unfinished(studio: Studio, spec: ModelSpec) -> Download | None:
+    download = studio.downloads.get(spec.key)
+    ended = (DownloadStatus.SUCCEEDED, DownloadStatus.CANCELLED)
+    return None if download is None or download.status in ended else download
 
 
 @st.fragment(run_every=1.0)
 def _followed(studio: Studio, spec: ModelSpec, key: str) -> None:
-    """As long as it goes on by itself; then the page is drawn anew, with the model or with what became of it."""
+    """Until it has ended; then the page is drawn anew, with the model. Also a paused one: a command may resume it."""
     with shown_errors():
-        download = studio.downloads.get(spec.key)
-        if download is None or not download.status.is_active:
+        download = _unfinished(studio, spec)
+        if download is None:
             st.rerun()
         _shown(studio, spec, download, key)
 
