@@ -14,7 +14,7 @@ from core.domain.errors import GenerationNotFound, InvalidInput
 from core.domain.gallery.answers import Count, Facets, GallerySlice, SavedSearch
 from core.domain.gallery.filter import GalleryFilter
 from core.domain.gallery.paging import Cursor
-from core.domain.generation import FILES, Status
+from core.domain.generation import FILES, Status, Verdict
 from core.domain.hashing import canonical_json
 from core.domain.labels import folded
 from db import facets, search
@@ -22,7 +22,7 @@ from db.connection import writing
 from db.files import release
 from db.mapping import to_generation, whole_rows
 from db.repo import Repo, changed, in_batches
-from db.tables import GenerationRow, GenerationTagRow, SavedSearchRow, TagRow, VerificationRow
+from db.tables import LIVE, GenerationRow, GenerationTagRow, SavedSearchRow, TagRow, VerificationRow
 from db.tags import add_tags, forget_unused_tags, write_tags
 
 IDLE = [status for status in Status if not status.is_active]
@@ -44,6 +44,24 @@ class GalleryRepo(Repo):
         rows = [by_number[number] for number in numbers[:limit] if number in by_number]
         following = _cursor(filter, rows[-1]) if rows and len(numbers) > limit else None
         return GallerySlice(tuple(to_generation(row) for row in rows), following)
+
+    def states(
+        self, filter: GalleryFilter, cursor: Cursor | None, limit: int
+    ) -> list[tuple[str, Status, Verdict | None]]:
+        """Of the same page only id, status and verdict: for who looks again and again whether it has changed."""
+        columns = select(GenerationRow.number, GenerationRow.id, GenerationRow.status, GenerationRow.verdict)
+        with self._sessions() as session:
+            numbers = _numbers(session, filter, cursor, limit)
+            rows = {row.number: row for row in session.execute(columns.where(GenerationRow.number.in_(numbers)))}
+        found = (rows[number] for number in numbers if number in rows)
+        return [(row.id, Status(row.status), Verdict(row.verdict) if row.verdict else None) for row in found]
+
+    def prompts(self, limit: int) -> list[tuple[str, str]]:
+        """Prompt and negative prompt of so many of the newest that are not in the trash, newest first."""
+        query = select(GenerationRow.prompt, GenerationRow.negative_prompt).where(LIVE)
+        with self._sessions() as session:
+            found = session.execute(query.order_by(GenerationRow.number.desc()).limit(limit))
+            return [(prompt, negative_prompt) for prompt, negative_prompt in found]
 
     def page_before(self, filter: GalleryFilter, cursor: Cursor, limit: int) -> Cursor | None:
         """The cursor of the page that ends where this one's page begins. None if that is the first page."""

@@ -11,7 +11,7 @@ from core.domain.errors import StudioError
 from core.domain.gallery.answers import GallerySlice
 from core.domain.gallery.filter import GalleryFilter
 from core.domain.gallery.paging import Cursor, Sort
-from core.domain.generation import Status
+from core.domain.generation import Status, Verdict
 from pages.ui.components.gallery_grid import NO_PROMPT, gallery_grid
 from pages.ui.gallery.asked import AFTER, clear
 from pages.ui.gallery.bulk import COMPARE, bulk_bar, offer_to_tidy
@@ -114,24 +114,24 @@ def _turn_to(cursor: Cursor | None) -> None:
     st.rerun()
 
 
-@st.fragment(run_every=1.0)
+@st.fragment(run_every=2.0)
 def _watch(studio: Studio, filter: GalleryFilter, cursor: Cursor | None, shown: GallerySlice) -> None:
     """While something is waiting, being painted or verified: how far it is, and a new page when one has ended."""
     with shown_errors():
-        now = studio.gallery.browse(filter, cursor)
-        if _state_of(now) != _state_of(shown) or not studio.gallery.is_anything_active():
+        now = studio.gallery.states(filter, cursor)
+        if now != _state_of(shown) or not studio.gallery.is_anything_active():
             st.rerun()
         batch_progress(studio)
-        for generation in now.generations:
-            if generation.status is Status.RUNNING:
-                progress = studio.generations.progress(generation.id)
+        for id, status, _ in now:
+            if status is Status.RUNNING:
+                progress = studio.generations.progress(id)
                 st.progress(progress.fraction, text=describe_progress(progress))
-        waiting = sum(g.status is Status.QUEUED for g in now.generations)
+        waiting = sum(status is Status.QUEUED for _, status, _ in now)
         if waiting:
             st.caption(f"{waiting} waiting")
 
 
-def _state_of(page: GallerySlice) -> list[tuple[object, ...]]:
+def _state_of(page: GallerySlice) -> list[tuple[str, Status, Verdict | None]]:
     return [(g.id, g.status, g.verdict) for g in page.generations]
 
 

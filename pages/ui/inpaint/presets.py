@@ -60,8 +60,7 @@ def presets_popover(studio: Studio, id: str) -> None:
 def prompts_popover(studio: Studio, id: str) -> None:
     """The prompts of the newest generations, each once."""
     with st.popover("Prompts", icon=":material/history:", help="Prompt history"), shown_errors():
-        latest = studio.gallery.browse(limit=LATEST_LOOKED_AT).generations
-        pairs = {(g.params.prompt, g.params.negative_prompt): None for g in latest if g.params.prompt.strip()}
+        pairs = {pair: None for pair in studio.gallery.prompts(LATEST_LOOKED_AT) if pair[0].strip()}
         if not pairs:
             st.caption("Prompts that you have used will appear here.")
         for nth, (prompt, negative_prompt) in enumerate(list(pairs)[:PROMPTS_SHOWN]):
