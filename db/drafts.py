@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from datetime import datetime
+from functools import lru_cache
 from typing import Any
 
 from sqlalchemy import delete, select
@@ -31,8 +32,8 @@ class DraftRepo(Repo):
 
     def get(self, id: str) -> Draft | None:
         with self._sessions() as session:
-            row = session.get(DraftRow, id)
-            return _draft(row.draft_json) if row else None
+            text = session.scalar(select(DraftRow.draft_json).where(DraftRow.id == id))
+            return None if text is None else _draft(text)
 
     def latest_params(self) -> Mapping[str, Any]:
         """The parameters of the draft that was changed last and has any."""
@@ -49,5 +50,7 @@ class DraftRepo(Repo):
             release(session, {key for draft in drafts for key in draft.files}, now)
 
 
+@lru_cache(maxsize=200)
 def _draft(text: str) -> Draft:
+    """One run of a page asks for its draft a dozen times."""
     return Draft.from_dict(json.loads(text))

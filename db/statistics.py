@@ -6,7 +6,7 @@ from collections import defaultdict
 from datetime import timedelta
 from typing import Any
 
-from sqlalchemy import func, select
+from sqlalchemy import Engine, func, select
 
 from core.domain.gallery.filter import GalleryFilter
 from core.domain.gallery.statistics import BINS_PER_E, DailyCount, Durations, PastRun, RunTimes, Workload
@@ -20,8 +20,27 @@ DAY = timedelta(days=1) // MICROSECOND
 
 
 class StatisticsRepo(Repo):
+    def __init__(self, engine: Engine) -> None:
+        super().__init__(engine)
+        self._runs: dict[tuple[str, str, int], tuple[int | None, list[PastRun]]] = {}
+
     def latest_runs(self, model: str, device: str, limit: int) -> list[PastRun]:
-        """The newest successes of this model on this device, newest first; none that was imported."""
+        """The newest successes of this model on this device, newest first; none that was imported.
+
+        They are read again when there is a newer one: each run of a page asks for them.
+        """
+        these = (OWN_RUN, GenerationRow.model == model, GenerationRow.device == device)
+        newest = select(func.max(GenerationRow.number)).with_hint(
+            GenerationRow, "INDEXED BY ix_generations_runs", "sqlite"
+        )
+        with self._sessions() as session:
+            number = session.scalar(newest.where(*these))
+        known = self._runs.get((model, device, limit))
+        if known is None or known[0] != number:
+            self._runs[model, device, limit] = known = number, self._latest_runs(model, device, limit)
+        return known[1]
+
+    def _latest_runs(self, model: str, device: str, limit: int) -> list[PastRun]:
         query = (
             select(GenerationRow.params_json, GenerationRow.record_json, GenerationRow.runtime_s)
             .with_hint(GenerationRow, "INDEXED BY ix_generations_runs", "sqlite")
