@@ -339,12 +339,12 @@ def _masked_screen(gallery: Gallery, generation: Generation, part: Bounds | None
     return picture, "Mask", "The original with the mask in red"
 
 
-@st.cache_data(max_entries=120, show_spinner=False)
+@st.cache_data(max_entries=32, show_spinner=False)
 def _screen_file(_gallery: Gallery, key: str, box: Box | None) -> bytes:
     return _for_screen(_gallery.image(key), box)
 
 
-@st.cache_data(max_entries=60, show_spinner=False)
+@st.cache_data(max_entries=16, show_spinner=False)
 def _masked(_gallery: Gallery, source: str, mask: str, box: Box | None) -> bytes:
     """The original with the mask in red."""
     original = eight_bit(_gallery.image(source))
@@ -352,7 +352,7 @@ def _masked(_gallery: Gallery, source: str, mask: str, box: Box | None) -> bytes
     return _for_screen(Image.composite(Image.new("RGB", original.size, TINT), original, weight), box)
 
 
-@st.cache_data(max_entries=60, show_spinner=False)
+@st.cache_data(max_entries=16, show_spinner=False)
 def _measured(_gallery: Gallery, left: str, right: str, box: Box | None) -> tuple[bytes, Difference]:
     one, other = (image.crop(box) if box else image for image in (_gallery.image(left), _gallery.image(right)))
     if one.mode != other.mode:
