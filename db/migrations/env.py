@@ -1,4 +1,4 @@
-"""Alembic's entry: the connection comes from db/upgrade.py, or from DATABASE_URL when a migration is being written."""
+"""Alembic's entry: the connection comes from db/migrating.py, or from DATABASE_URL when one is being written."""
 
 from __future__ import annotations
 
