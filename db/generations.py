@@ -9,7 +9,7 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, case, delete, func, literal, select, update
+from sqlalchemy import ColumnElement, Engine, case, delete, func, literal, select, update
 from sqlalchemy.orm import Session
 
 from core.domain.environment import Environment
@@ -34,7 +34,7 @@ from db.claims import (
 )
 from db.connection import writing
 from db.mapping import first_free, number_at, to_generation, to_row, whole_rows, working_px
-from db.queue import cancelled_at, waiting_in_turn
+from db.queue import Places, cancelled_at
 from db.repo import Repo, changed
 from db.sheets import add_sheet
 from db.tables import EnvironmentRow, GenerationRow, ProgressRow, UtcDateTime
@@ -44,6 +44,10 @@ Row = GenerationRow
 
 
 class GenerationRepo(Repo):
+    def __init__(self, engine: Engine) -> None:
+        super().__init__(engine)
+        self._places = Places()
+
     def add(self, generations: Sequence[Generation], sheets: Sequence[StoredSheet] = ()) -> None:
         """All of them or none, with everything they hold but tags and environment. Raises DatabaseConflict."""
         # Another process may take one of the numbers between the look and the write.
@@ -224,7 +228,12 @@ class GenerationRepo(Repo):
             if found is None:
                 raise GenerationNotFound
             row, at = found
-            return _progress(row, at, _ahead(session, row) if row.status == Status.QUEUED else 0)
+            return _progress(row, at, self._ahead(session, row) if row.status == Status.QUEUED else 0)
+
+    def _ahead(self, session: Session, row: Row) -> int:
+        """How many will be painted before this one."""
+        running = session.scalar(select(func.count()).select_from(Row).where(Row.status == Status.RUNNING)) or 0
+        return running + self._places.of(session, row.id)
 
     def _keep(self, environment: Environment) -> None:
         with self._sessions() as session:
@@ -269,12 +278,6 @@ def _progress(row: GenerationRow, at: ProgressRow | None, ahead: int) -> Progres
     if at is None or progress.status not in (Status.RUNNING, Status.INTERRUPTED):
         return progress
     return replace(progress, phase=Phase(at.phase), step=at.step, total=at.total, eta_s=at.eta_s, preview=at.preview)
-
-
-def _ahead(session: Session, row: Row) -> int:
-    """How many will be painted before this one."""
-    running = session.scalar(select(func.count()).select_from(Row).where(Row.status == Status.RUNNING)) or 0
-    return running + next((n for n, waiting in enumerate(waiting_in_turn(session)) if waiting.id == row.id), 0)
 
 
 def _outcome_values(outcome: Outcome) -> dict[str, Any]:

@@ -9,6 +9,7 @@ import pytest
 from core.domain.errors import InvalidMove, StudioError
 from core.domain.generation import Origin, Status
 from core.domain.queue import Move
+from db.queue import LONG
 from tests.conftest import a_request, make_studio
 
 
@@ -142,3 +143,11 @@ def test_what_succeeded_is_not_tried_again_but_run_again(studio):
 
     with pytest.raises(InvalidMove, match="Re-run"):
         studio.generations.retry(id)
+
+
+def test_in_a_long_queue_each_is_told_its_own_place(studio):
+    ids = studio.generations.submit(a_request(), count=LONG + 5)
+
+    assert [studio.generations.progress(id).ahead for id in ids] == list(range(LONG + 5))
+    [last] = studio.generations.submit(a_request())
+    assert studio.generations.progress(last).ahead == LONG + 5

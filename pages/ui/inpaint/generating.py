@@ -28,6 +28,8 @@ from pages.ui.shell.resources import pipeline
 from pages.ui.shell.wording import duration
 
 WORTH_A_WORD_S = 0.5
+FEW_AHEAD = 20
+"""Of so many it is told when they will be done; to look at more of them costs each run of the page too much."""
 
 
 def generate_panel(studio: Studio, id: str, choices: Choices, generations: Sequence[Generation]) -> UnderWay | None:
@@ -96,6 +98,9 @@ def _expectation(studio: Studio, id: str, choices: Choices) -> None:
 
 def _ahead(studio: Studio) -> tuple[int, float | None]:
     """How many are painted or wait already, and for how long at most; None if that is not known."""
+    count = studio.queue.view(limit=0)
+    if count.waiting_count > FEW_AHEAD:
+        return len(count.running) + count.waiting_count, None
     view = studio.queue.view()
     entries = (*view.running, *view.waiting)
     takes = [entry.takes_s for entry in entries if entry.takes_s is not None]
