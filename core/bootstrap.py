@@ -149,7 +149,8 @@ def build_studio(
     repo, files, images = GenerationRepo(database), FileRepo(database), LocalImageStore(settings.images, now)
     verifications, queue = VerificationRepo(database), QueueRepo(database)
     families, replays = Families(FamilyRepo(database)), ReplayRepo(database)
-    workers = Workers(WorkerRepo(database), repo, verifications, host_name(), now)
+    worker_rows = WorkerRepo(database)
+    workers = Workers(worker_rows, repo, verifications, host_name(), now)
     here = _machine_here(settings, resolve_device)
     machine = _machine_for(engine, here, workers)
     replay_steps = ReplaySteps(replays, repo, images, now, new_id)
@@ -232,7 +233,7 @@ def build_studio(
             name=worker.name,
             host=host_name(),
             pid=os.getpid(),
-            repo=WorkerRepo(database),
+            repo=worker_rows,
             machine=here,
             models=load_inpainter if isinstance(load_inpainter, ModelCache) else ModelCache(load_inpainter),
             memory_mb=own_memory_mb,

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from core.domain.errors import DeviceUnavailable
 from core.domain.hashing import canonical_json, sha256_of
 
 AUTOMATIC = "auto"
@@ -21,6 +22,18 @@ class Device:
     key: str
     title: str
     dtype: str
+
+
+def named(wish: str, devices: Sequence[Device]) -> Device:
+    """The one among these that a key, or the kind of a card ("cuda"), means. Raises DeviceUnavailable."""
+    wanted = f"{wish}:0" if wish in ("cuda", "xpu") else wish
+    for device in devices:
+        if device.key == wanted:
+            return device
+    names = ", ".join(device.key for device in devices)
+    raise DeviceUnavailable(
+        f"The device {wish!r} is not available on this machine. Choose one of: {names}, or {AUTOMATIC}."
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from core.domain.environment import AUTOMATIC, Device, Environment
+from core.domain.environment import AUTOMATIC, Device, Environment, named
 from core.domain.errors import DeviceUnavailable
 
 REPLACE = 75
@@ -15,6 +15,9 @@ REPLACE = 75
 
 KILLED = 9
 """SIGKILL, which Windows has no name for: by this signal Linux ends what uses too much memory."""
+
+BEAT_EVERY_S = 2.0
+"""How often a worker gives a sign of life, in its own row and in those that it works on."""
 
 DEAD_AFTER = timedelta(seconds=20)
 """Ten missed beats. Loading holds the interpreter for seconds at a time; half a minute later a restart is visible."""
@@ -50,17 +53,11 @@ class MachineFacts:
 
     def device(self, wish: str) -> str:
         """The key of the device that a wish means. Raises DeviceUnavailable."""
-        keys = [device.key for device in self.devices]
         if wish == AUTOMATIC:
             if self.automatic is None:
                 raise DeviceUnavailable(self.problem or None)
             return self.automatic
-        wanted = f"{wish}:0" if wish in ("cuda", "xpu") else wish
-        if wanted not in keys:
-            raise DeviceUnavailable(
-                f"The device {wish!r} is not available on this machine. Choose one of: {', '.join(keys)}, or auto."
-            )
-        return wanted
+        return named(wish, self.devices).key
 
     def to_dict(self) -> dict[str, Any]:
         return {

@@ -12,10 +12,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import core
-from core.domain.environment import Device, Environment
-from core.domain.errors import DeviceUnavailable
-
-AUTO = "auto"
+from core.domain.environment import AUTOMATIC, Device, Environment, named
 
 PACKAGES = (
     "torch",
@@ -39,16 +36,7 @@ def devices() -> Sequence[Device]:
 def resolve(setting: str) -> Device:
     """The device that a setting means: "auto" is the best one. Raises DeviceUnavailable."""
     here = devices()
-    if setting == AUTO:
-        return here[0]
-    wanted = f"{setting}:0" if setting in ("cuda", "xpu") else setting
-    for device in here:
-        if device.key == wanted:
-            return device
-    names = ", ".join(device.key for device in here)
-    raise DeviceUnavailable(
-        f"The device {setting!r} is not available on this machine. Choose one of: {names}, or auto."
-    )
+    return here[0] if setting == AUTOMATIC else named(setting, here)
 
 
 def set_threads(count: int | None) -> int:

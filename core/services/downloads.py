@@ -12,6 +12,7 @@ from datetime import datetime
 
 from core.domain.download import ENDS, Download, DownloadStatus, Wish
 from core.domain.errors import InvalidInput, StudioError
+from core.domain.worker import BEAT_EVERY_S
 from core.last_resort import told
 from core.ports import ModelCatalogue
 from core.services.patience import Forgiving, Patience
@@ -20,7 +21,6 @@ from db.downloads import DownloadRepo
 log = logging.getLogger(__name__)
 
 WRITE_EVERY_S = 0.5
-BEAT_EVERY_S = 2.0
 
 
 class _Stop(Exception):

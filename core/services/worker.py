@@ -23,7 +23,7 @@ from core.domain.pixels.mask import Mask
 from core.domain.record import Record
 from core.domain.reproduction import Verification
 from core.domain.request import InpaintRequest, Plan
-from core.domain.worker import DEAD_AFTER, MEMORY_RAN_OUT
+from core.domain.worker import BEAT_EVERY_S, DEAD_AFTER, MEMORY_RAN_OUT
 from core.ports import ImageStore, Inpainter, LoadInpainter, StepReport
 from core.services.collector import store_again
 from core.services.painting import paint, planned
@@ -40,7 +40,6 @@ log = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
-BEAT_EVERY_S = 2.0
 LOOK_AGAIN_S = 2 * BEAT_EVERY_S
 """When the clock jumps, every worker looks dead until its next sign of life."""
 

@@ -10,9 +10,9 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
 
-from core.domain.environment import Device, Environment
+from core.domain.environment import AUTOMATIC, Device, Environment
 from core.domain.errors import StudioError, WorkerDied
-from core.domain.worker import KILLED, MEMORY_RAN_OUT, MachineFacts, WorkerState, reason_of_death
+from core.domain.worker import BEAT_EVERY_S, KILLED, MEMORY_RAN_OUT, MachineFacts, WorkerState, reason_of_death
 from core.last_resort import told
 from core.services.machine import Machine
 from core.services.model_cache import ModelCache
@@ -22,8 +22,6 @@ from db.verifications import VerificationRepo
 from db.workers import WorkerRepo
 
 log = logging.getLogger(__name__)
-
-BEAT_EVERY_S = 2.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +57,7 @@ class Workers:
         """Best first. None where no worker has told of any yet. Raises DeviceUnavailable if it could not find any."""
         machine = self.machine()
         if machine is not None and not machine.devices:
-            machine.device("auto")
+            machine.device(AUTOMATIC)
         return () if machine is None else machine.devices
 
     def resolve(self, wish: str) -> str:

@@ -9,6 +9,7 @@ import streamlit as st
 from core.bootstrap import Studio
 from core.domain.errors import StudioError
 from pages.ui.shell.messages import escaped, show_error, shown_errors
+from pages.ui.shell.waiting import wait_until
 
 
 def device_card(studio: Studio) -> None:
@@ -17,16 +18,8 @@ def device_card(studio: Studio) -> None:
         if studio.machine.devices():
             _device(studio)
         else:
-            _wait(studio)
+            wait_until(studio.machine.devices, "Looking for devices")
     _model(studio)
-
-
-@st.fragment(run_every=1.0)
-def _wait(studio: Studio) -> None:
-    with shown_errors():
-        if studio.machine.devices():
-            st.rerun()
-    st.caption("Looking for devices")
 
 
 def _device(studio: Studio) -> None:

@@ -18,6 +18,7 @@ from pages.ui.shell.actions import action_button
 from pages.ui.shell.links import GALLERY_PAGE, INPAINT_PAGE, address_of
 from pages.ui.shell.messages import escaped, shown_errors
 from pages.ui.shell.page import button_label
+from pages.ui.shell.waiting import wait_until
 from pages.ui.shell.wording import counted
 
 SCOPES = {
@@ -77,7 +78,7 @@ def _choose(studio: Studio, overview: Overview, here: Sequence[Mapping[str, str]
     )
     if scope is VerifyScope.OTHER_ENVIRONMENT:
         if not here:
-            _wait(studio)
+            wait_until(studio.machine.environments, "Checking this machine")
             return
         _environments(overview)
     count = overview.count(scope)
@@ -100,14 +101,6 @@ def _verify_all(studio: Studio, scope: VerifyScope, here: Sequence[Mapping[str, 
     queued = studio.reproductions.verify_all(scope, here if scope is VerifyScope.OTHER_ENVIRONMENT else ())
     waiting = "" if queued else " They are waiting already."
     st.toast(f"{len(queued):,} queued to be verified.{waiting}", icon=":material/fact_check:")
-
-
-@st.fragment(run_every=1.0)
-def _wait(studio: Studio) -> None:
-    with shown_errors():
-        if studio.machine.environments():
-            st.rerun()
-    st.caption("Checking this machine")
 
 
 def _environments(overview: Overview) -> None:

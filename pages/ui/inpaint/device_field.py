@@ -11,7 +11,8 @@ from core.domain.draft import Draft
 from core.domain.environment import AUTOMATIC, Device
 from core.domain.errors import StudioError
 from pages.ui.shell import state
-from pages.ui.shell.messages import show_error, shown_errors
+from pages.ui.shell.messages import show_error
+from pages.ui.shell.waiting import wait_until
 
 
 def chosen_device(id: str, draft: Draft) -> str:
@@ -41,7 +42,7 @@ def device_field(studio: Studio, id: str, kept: str) -> None:
     if devices:
         _choice(best, devices, id, kept)
     else:
-        _wait(studio)
+        wait_until(studio.machine.devices, "Looking for devices")
 
 
 def _choice(best: str, devices: Sequence[Device], id: str, kept: str) -> None:
@@ -55,11 +56,3 @@ def _choice(best: str, devices: Sequence[Device], id: str, kept: str) -> None:
         format_func=lambda key: titles.get(key, key),
         help="The hardware that runs the model.",
     )
-
-
-@st.fragment(run_every=1.0)
-def _wait(studio: Studio) -> None:
-    with shown_errors():
-        if studio.machine.devices():
-            st.rerun()
-    st.caption("Looking for devices")

@@ -98,10 +98,7 @@ def _expectation(studio: Studio, id: str, choices: Choices) -> None:
 
 def _ahead(studio: Studio) -> tuple[int, float | None]:
     """How many are painted or wait already, and for how long at most; None if that is not known."""
-    count = studio.queue.view(limit=0)
-    if count.waiting_count > FEW_AHEAD:
-        return len(count.running) + count.waiting_count, None
-    view = studio.queue.view()
+    view = studio.queue.view(FEW_AHEAD)
     entries = (*view.running, *view.waiting)
     takes = [entry.takes_s for entry in entries if entry.takes_s is not None]
     known = len(view.waiting) == view.waiting_count and len(takes) == len(entries)
