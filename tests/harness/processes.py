@@ -25,6 +25,8 @@ class Memory:
     of_workers: int = 0
     together: int = 0
     """At one moment, with what they share counted once; where look_together is called."""
+    own: int = 0
+    """The same without what is read from files, which the system takes back where memory runs short."""
     workers: int = 0
     """How many at one time."""
     browsing: list[tuple[int, int]] = field(default_factory=list)
@@ -47,13 +49,14 @@ class Memory:
 
     def look_together(self) -> None:
         self.look()
-        size = 0
+        size = own = 0
         for process in (self.dashboard, *self._workers):
             with suppress(psutil.Error):
                 # Only Linux tells who shares what.
                 told = process.memory_full_info()
                 size += getattr(told, "pss", told.rss)
-        self.together = max(self.together, size)
+                own += told.rss - getattr(told, "shared", 0)
+        self.together, self.own = max(self.together, size), max(self.own, own)
 
 
 def workers(data: Path) -> Iterator[psutil.Process]:

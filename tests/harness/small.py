@@ -4,7 +4,10 @@ A real dashboard on a folder of its own, and the worker that it starts, in a gro
 lets one be made (memory cgroup, version 1 or 2): what needs more is killed. Elsewhere only their memory is looked at.
 Somebody visits every page, and pictures are painted with the bundled model while the gallery is browsed.
 
-peak_mb: the most memory (10^6 bytes) that all of them had together at one moment, with what they share counted once.
+own_mb: the most memory (10^6 bytes) that all of them had together at one moment, without what is read from files, such
+as the libraries: that is given back where memory runs short. charged_mb: the most that the system counted for the
+group, with the files that nobody had read before. peak_mb: with all files, each counted by the share of who else has it
+open, so that it depends on what else runs.
 dashboard_mb, worker_mb: the most that each had (RSS, which counts what is shared for each). killed: how often something
 was killed for lack of memory.
 """
@@ -46,9 +49,9 @@ LOOK_EVERY_S = 0.1
 class Group:
     """A memory cgroup of our own, within the one that this process is in."""
 
-    def __init__(self, folder: Path, limit: str, killed: tuple[str, str]) -> None:
-        """limit: the file that sets it. killed: file and name of the count of what was killed."""
-        self._folder, self._killed = folder, killed
+    def __init__(self, folder: Path, limit: str, peak: str, killed: tuple[str, str]) -> None:
+        """limit: the file that sets it. peak: that tells the most. killed: file and name of the count of kills."""
+        self._folder, self._peak, self._killed = folder, peak, killed
         folder.mkdir()
         try:
             # Opened as it is: elsewhere than in a cgroup it would only be a new file.
@@ -68,6 +71,11 @@ class Group:
         counts = dict(line.split() for line in (self._folder / file).read_text().splitlines())
         return int(counts.get(name, 0))
 
+    @property
+    def charged(self) -> int:
+        """The most that was counted for it. [bytes]"""
+        return int((self._folder / self._peak).read_text())
+
     def remove(self) -> None:
         """It may take a moment until the system has buried who was in it."""
         for _ in range(50):
@@ -82,17 +90,18 @@ def limited() -> Iterator[tuple[str, Group | None]]:
     """What sets the limit, in words, and the group if there is one."""
     name = f"inpaint-studio-{os.getpid()}"
     kinds = (
-        ("cgroup v2", CGROUP / own_group(""), "memory.max", ("memory.events", "oom_kill")),
+        ("cgroup v2", CGROUP / own_group(""), "memory.max", "memory.peak", ("memory.events", "oom_kill")),
         (
             "cgroup v1",
             CGROUP / "memory" / own_group("memory"),
             "memory.limit_in_bytes",
+            "memory.max_usage_in_bytes",
             ("memory.oom_control", "oom_kill"),
         ),
     )
-    for kind, around, limit, killed in kinds:
+    for kind, around, limit, peak, killed in kinds:
         try:
-            group = Group(around / name, limit, killed)
+            group = Group(around / name, limit, peak, killed)
         except OSError:
             continue
         try:
@@ -158,6 +167,8 @@ def _tell(tally: Tally, tab: Session, told: list[str | None]) -> None:
 def _measure(tally: Tally, memory: Memory, group: Group | None, painted: int) -> None:
     tally.figures |= {
         "limit_mb": LIMIT_MB,
+        "own_mb": round(memory.own / 1e6),
+        "charged_mb": group and round(group.charged / 1e6),
         "peak_mb": round(memory.together / 1e6),
         "dashboard_mb": round(memory.of_dashboard / 1e6),
         "worker_mb": round(memory.of_workers / 1e6),

@@ -90,5 +90,5 @@ def test_dashboard_and_worker_paint_within_690_mb():
     line = found("small", 3)
 
     assert (line["painted"], line["failed"], line["workers"]) == (3, 0, 1), line
-    assert line["peak_mb"] < 690, line
+    assert line["own_mb"] < 690, line
     assert not line["killed"], line
