@@ -263,7 +263,7 @@ def make_store(settings: Settings) -> ModelStore:
 
 def make_lora_library(settings: Settings, read: Callable[[Path], ModelFile]) -> LoraLibrary:
     """read: what a file is, by its header."""
-    from core.engine.models.loras import LoraFolders, folders_of
+    from core.engine.models.named_files import LoraFolders, folders_of
 
     return LoraFolders(folders_of(settings), read)
 

@@ -25,7 +25,7 @@ from core.engine.lora.added import Added, Addition
 from core.engine.models import fingerprint
 from core.engine.models.catalogue import Catalogue, native_size
 from core.engine.models.integrity import read_index
-from core.engine.models.loras import NO_LORAS, LoraFolders, folders_of
+from core.engine.models.named_files import NO_LORAS, LoraFolders, folders_of
 from core.engine.models.weights import SAFETY_CHECKER
 from core.engine.one_caller import OneCaller
 from core.engine.quiet import quiet_libraries

@@ -17,7 +17,7 @@ from core.engine.lora import deltas, names
 from core.engine.lora.added import Added, Addition
 from core.engine.lora.file import read_layers
 from core.engine.models.catalogue import Catalogue
-from core.engine.models.loras import LoraFolders
+from core.engine.models.named_files import LoraFolders
 from core.settings import Settings
 from tests.engine import tiny_lora as tiny
 from tests.engine.tiny import a_working_request, save_pipeline, save_xl_pipeline

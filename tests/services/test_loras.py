@@ -11,7 +11,7 @@ from core.domain.errors import InvalidLora
 from core.domain.model import ModelSpec
 from core.domain.model_file import Base
 from core.domain.params import InpaintParams
-from core.engine.models.loras import LoraFolders
+from core.engine.models.named_files import LoraFolders
 from core.services.loras import Loras
 from tests.fakes import FakeCatalogue
 from tests.loras import write_lora
