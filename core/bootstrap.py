@@ -19,10 +19,10 @@ from core.dispatch.none import NoDispatcher
 from core.dispatch.regularly import Regularly
 from core.domain.environment import AUTOMATIC, Device, Environment
 from core.domain.errors import StudioError
-from core.domain.model_file import ModelFile
+from core.domain.model_file import FileKind, ModelFile
 from core.domain.params import MAX_SEED, InpaintParams
 from core.memory import free_memory, own_memory_mb
-from core.ports import Dispatcher, Inpainter, LoadInpainter, LoraLibrary, ModelCatalogue, ModelStore
+from core.ports import Dispatcher, FileLibrary, Inpainter, LoadInpainter, ModelCatalogue, ModelStore
 from core.services.backups import Backups
 from core.services.bundle import Bundles
 from core.services.collector import Collector
@@ -170,7 +170,7 @@ def build_studio(
     statistics = Statistics(StatisticsRepo(database))
     models = catalogue or make_catalogue(settings)
     library = Models(ModelFileRepo(database), store or make_store(settings), models, workers, free_memory, now)
-    loras = Loras(make_lora_library(settings, library.about), models)
+    loras = Loras(make_file_library(settings, FileKind.LORA, library.about), models)
     prompts = Prompts((WILDCARDS, settings.wildcards), lambda params: _check(params, loras))
     generations = Generations(repo, images, dispatching, machine.resolve, now, new_id, random_seed, prompts)
     sheets = SheetRepo(database)
@@ -261,11 +261,11 @@ def make_store(settings: Settings) -> ModelStore:
     return LocalModels(settings, Catalogue(settings))
 
 
-def make_lora_library(settings: Settings, read: Callable[[Path], ModelFile]) -> LoraLibrary:
+def make_file_library(settings: Settings, kind: FileKind, read: Callable[[Path], ModelFile]) -> FileLibrary:
     """read: what a file is, by its header."""
-    from core.engine.models.named_files import LoraFolders, folders_of
+    from core.engine.models.named_files import NamedFiles
 
-    return LoraFolders(folders_of(settings), read)
+    return NamedFiles.watched(settings, kind, read)
 
 
 def make_loader(settings: Settings) -> LoadInpainter:

@@ -16,9 +16,8 @@ from PIL import Image
 from core.domain.environment import Environment
 from core.domain.generation import Phase
 from core.domain.geometry import Size
-from core.domain.lora import LoraFile
 from core.domain.model import LoadedModel, ModelSpec, Vocabulary
-from core.domain.model_file import Base, ModelFile
+from core.domain.model_file import Base, ModelFile, NamedFile
 from core.domain.model_library import Found, Told
 from core.domain.params import InpaintParams
 from core.domain.prompt_length import PromptLength
@@ -156,17 +155,17 @@ OnDownload = Callable[[int, int], object]
 """(bytes done, bytes in all); it may raise to stop the download."""
 
 
-class LoraLibrary(Protocol):
-    """Which LoRAs are on this machine, told by the headers of their files."""
+class FileLibrary(Protocol):
+    """Which files of one kind, such as LoRAs, are on this machine, told by their headers."""
 
-    def listed(self) -> Sequence[LoraFile]:
-        """Those in the folders of LoRAs, by name."""
+    def listed(self) -> Sequence[NamedFile]:
+        """Those in the folders for this kind, by name."""
 
     def paths(self) -> Mapping[str, Path]:
         """The files in these folders by name. They are not looked into: any of them may be of another kind."""
 
-    def find(self, name: str) -> LoraFile:
-        """The LoRA of this name, or in the file that a path leads to. Raises InvalidLora."""
+    def find(self, name: str) -> NamedFile:
+        """The one of this name, or in the file that a path leads to. Raises InvalidParams, such as InvalidLora."""
 
 
 class ModelCatalogue(Protocol):

@@ -5,16 +5,12 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from pathlib import Path
 from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from core.domain.errors import InvalidLora
-from core.domain.model_file import ModelFile
-
-ENDING = ".safetensors"
+from core.domain.model_file import ENDING
 
 MAX_NAME = 500
 """Characters. A path of a file may be one."""
@@ -48,15 +44,6 @@ class Lora(BaseModel):
     @property
     def tag(self) -> str:
         return f"<lora:{self}>"
-
-
-@dataclass(frozen=True, slots=True)
-class LoraFile:
-    """A file of this machine. name: what a Lora calls it by. about: what its header says."""
-
-    name: str
-    path: Path
-    about: ModelFile
 
 
 def values_of(text: str) -> dict[str, Any]:

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
+from pathlib import Path
+
+ENDING = ".safetensors"
 
 
 class FileKind(StrEnum):
@@ -124,3 +127,12 @@ class ModelFile:
     def advice(self) -> str | None:
         """What is to be done with it where a model is asked for: one sentence or two. None: it is one."""
         return WHAT_TO_DO.get(self.kind)
+
+
+@dataclass(frozen=True, slots=True)
+class NamedFile:
+    """A file of this machine. name: what params call it by. about: what its header says."""
+
+    name: str
+    path: Path
+    about: ModelFile

@@ -15,6 +15,7 @@ from core.domain.environment import Device
 from core.domain.errors import InvalidLora, InvalidParams, ResultWithheld
 from core.domain.generation import Phase
 from core.domain.model import LoadedModel, ModelSpec
+from core.domain.model_file import FileKind
 from core.domain.params import MODEL_DEFAULT, SCHEDULERS
 from core.domain.request import WorkingRequest
 from core.engine import device as devices
@@ -25,14 +26,14 @@ from core.engine.lora.added import Added, Addition
 from core.engine.models import fingerprint
 from core.engine.models.catalogue import Catalogue, native_size
 from core.engine.models.integrity import read_index
-from core.engine.models.named_files import NO_LORAS, LoraFolders, folders_of
+from core.engine.models.named_files import NamedFiles
 from core.engine.models.weights import SAFETY_CHECKER
 from core.engine.one_caller import OneCaller
 from core.engine.quiet import quiet_libraries
 from core.engine.run import filling, prompts
 from core.engine.run.pipeline_run import Run
 from core.engine.run.preview import Colours, colours_of
-from core.ports import LoraLibrary, OnStep, Repainted, StepReport
+from core.ports import FileLibrary, OnStep, Repainted, StepReport
 from core.settings import Settings
 
 CALL_VERSION = 2
@@ -87,9 +88,8 @@ def load(
             "attention": pipelines.attention_of(pipe),
         },
     )
-    return DiffusersInpainter(
-        pipe, family, loaded, where, threads=threads, preview=settings.preview, loras=LoraFolders(folders_of(settings))
-    )
+    loras = NamedFiles.watched(settings, FileKind.LORA)
+    return DiffusersInpainter(pipe, family, loaded, where, threads=threads, preview=settings.preview, loras=loras)
 
 
 def _revision(spec: ModelSpec, folder: Path, hashes: Mapping[str, str]) -> str:
@@ -111,7 +111,7 @@ class DiffusersInpainter:
         *,
         threads: int,
         preview: bool = True,
-        loras: LoraLibrary = NO_LORAS,
+        loras: FileLibrary | None = None,
     ) -> None:
         self.model = model
         self.environment = devices.environment(device)
@@ -122,7 +122,7 @@ class DiffusersInpainter:
         self._threads = threads
         self._with_preview = preview
         self._colours: Colours | None = None
-        self._loras = loras
+        self._loras = loras or NamedFiles(FileKind.LORA)
         self._added: Any = Added(pipe, family.title)
         self._one_caller = OneCaller(self._release)
 

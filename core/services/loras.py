@@ -6,21 +6,20 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from core.domain.errors import InvalidLora, StudioError
-from core.domain.lora import LoraFile
 from core.domain.model import ModelSpec
-from core.domain.model_file import Base
+from core.domain.model_file import Base, NamedFile
 from core.domain.params import InpaintParams
-from core.ports import LoraLibrary, ModelCatalogue
+from core.ports import FileLibrary, ModelCatalogue
 
 FIELD = "loras"
 
 
 @dataclass(frozen=True, slots=True)
 class Loras:
-    library: LoraLibrary
+    library: FileLibrary
     models: ModelCatalogue
 
-    def for_model(self, model: str) -> Sequence[LoraFile]:
+    def for_model(self, model: str) -> Sequence[NamedFile]:
         """Those in the folders that can have been made for this model, by name; none for one that takes none."""
         spec, bases = self._about(model)
         if spec is None or FIELD in spec.unused:
@@ -58,5 +57,5 @@ class Loras:
             return None, None
 
 
-def _are_apart(file: LoraFile, bases: Collection[Base] | None) -> bool:
+def _are_apart(file: NamedFile, bases: Collection[Base] | None) -> bool:
     return bases is not None and file.about.base is not None and file.about.base not in bases

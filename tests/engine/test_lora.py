@@ -12,12 +12,13 @@ from hypothesis import strategies as st
 
 from core.domain.errors import InvalidLora, OutOfMemory
 from core.domain.hashing import pixels_sha256
+from core.domain.model_file import FileKind
 from core.engine.diffusers_inpainter import load
 from core.engine.lora import deltas, names
 from core.engine.lora.added import Added, Addition
 from core.engine.lora.file import read_layers
 from core.engine.models.catalogue import Catalogue
-from core.engine.models.named_files import LoraFolders
+from core.engine.models.named_files import NamedFiles
 from core.settings import Settings
 from tests.engine import tiny_lora as tiny
 from tests.engine.tiny import a_working_request, save_pipeline, save_xl_pipeline
@@ -133,7 +134,7 @@ def test_a_weight_of_nothing_leaves_the_picture_as_it_is(inpainter, files):
     )
 )
 def test_taking_them_off_gives_the_model_back_to_the_bit_and_again_on_the_same_weights(pipe, files, folder, chosen):
-    library, added = LoraFolders(lambda: [folder]), Added(pipe, "tiny")
+    library, added = NamedFiles(FileKind.LORA, lambda: [folder]), Added(pipe, "tiny")
     additions = [Addition(library.find(name), name, weight) for name, weight in chosen]
     before = weights_of(pipe)
 
@@ -159,7 +160,7 @@ def test_in_half_precision_the_sum_is_rounded_once(tmp_path, dtype):
     pipe = OneLayer(layer)
     for seed, name in enumerate(("a", "b")):
         tiny.save(tmp_path / f"{name}.safetensors", {("lora_unet", "to_q"): layer}, seed=seed, alpha=2.0)
-    library = LoraFolders(lambda: [tmp_path])
+    library = NamedFiles(FileKind.LORA, lambda: [tmp_path])
     [first, second] = (product_of(tmp_path / f"{name}.safetensors", of) for name, of in (("a", 0.5), ("b", 2.0)))
 
     Added(pipe, "tiny").change_to([Addition(library.find("a"), "a", 0.5), Addition(library.find("b"), "b", 2.0)])
@@ -195,7 +196,7 @@ def test_every_way_of_naming_means_the_same_modules(pipe, tmp_path, naming):
     layers = tiny.of_unet(pipe, endings, part)
     file = tiny.save(tmp_path / "x.safetensors", layers, naming=naming, alpha=None)
 
-    found = read_layers(LoraFolders(lambda: [tmp_path]).find("x"), names.modules(pipe), "tiny")
+    found = read_layers(NamedFiles(FileKind.LORA, lambda: [tmp_path]).find("x"), names.modules(pipe), "tiny")
 
     assert file.is_file()
     assert set(found) == set(layers.values())
@@ -227,7 +228,7 @@ def test_with_it_a_layer_gives_what_the_layer_and_the_two_factors_give_one_after
         else:
             beside = functional.conv2d(functional.conv2d(x, down, padding=module.padding), up)
         expected = module(x) + 0.7 * (alpha / tiny.RANK) * beside
-        Added(pipe, "tiny").change_to([Addition(LoraFolders(lambda: [tmp_path]).find("x"), "x", 0.7)])
+        Added(pipe, "tiny").change_to([Addition(NamedFiles(FileKind.LORA, lambda: [tmp_path]).find("x"), "x", 0.7)])
 
         assert torch.allclose(module(x), expected, atol=1e-5)
 
@@ -274,7 +275,7 @@ def test_one_for_which_there_is_no_memory_is_refused_before_anything_is_changed(
     monkeypatch.setattr("core.engine.lora.added.free_memory", lambda: 1000)
 
     with pytest.raises(OutOfMemory, match="which takes as much memory again"):
-        Added(pipe, "tiny").change_to([Addition(LoraFolders(lambda: [folder]).find("oil"), "oil", 1.0)])
+        Added(pipe, "tiny").change_to([Addition(NamedFiles(FileKind.LORA, lambda: [folder]).find("oil"), "oil", 1.0)])
 
     assert are_equal(weights_of(pipe), before)
 
@@ -296,7 +297,7 @@ def test_alpha_in_the_metadata_counts_and_without_any_the_scale_is_one(tmp_path)
     for name, metadata in told.items():
         tiny.save(tmp_path / f"{name}.safetensors", layers, naming=tiny.peft, alpha=None, metadata=metadata)
         added = Added(pipe, "tiny")
-        added.change_to([Addition(LoraFolders(lambda: [tmp_path]).find(name), name, 1.0)])
+        added.change_to([Addition(NamedFiles(FileKind.LORA, lambda: [tmp_path]).find(name), name, 1.0)])
         changes[name] = module.weight.detach() - before
         added.take_off()
 
@@ -315,7 +316,7 @@ def test_both_text_encoders_and_the_original_names_of_stable_diffusion_xl_are_kn
     }
     tiny.save(tmp_path / "loras" / "xl.safetensors", layers, unet=pipe.unet)
 
-    found = read_layers(LoraFolders(lambda: [tmp_path / "loras"]).find("xl"), names.modules(pipe), "tiny")
+    found = read_layers(NamedFiles(FileKind.LORA, lambda: [tmp_path / "loras"]).find("xl"), names.modules(pipe), "tiny")
 
     assert len(found) == len(layers)
     assert set(found) == set(layers.values())
@@ -327,7 +328,9 @@ def test_both_text_encoders_and_the_original_names_of_stable_diffusion_xl_are_kn
 def refused(pipe, folder: Path, name: str = "x") -> str:
     before = weights_of(pipe)
     with pytest.raises(InvalidLora) as caught:
-        Added(pipe, "Stable Diffusion").change_to([Addition(LoraFolders(lambda: [folder]).find(name), name, 1.0)])
+        Added(pipe, "Stable Diffusion").change_to(
+            [Addition(NamedFiles(FileKind.LORA, lambda: [folder]).find(name), name, 1.0)]
+        )
     assert are_equal(weights_of(pipe), before)
     return str(caught.value)
 
@@ -416,7 +419,7 @@ def test_that_is_none_or_cut_or_a_pickle_under_another_name(pipe, tmp_path):
     (tmp_path / "cut.safetensors").write_bytes(whole[:-100])
     torch.save({"a": 1}, tmp_path / "pickle.safetensors")
     (tmp_path / "old.pt").write_bytes(b"\x80\x02")
-    library = LoraFolders(lambda: [tmp_path])
+    library = NamedFiles(FileKind.LORA, lambda: [tmp_path])
 
     for name, words in {
         "vae": "is not a LoRA",

@@ -9,9 +9,9 @@ import pytest
 
 from core.domain.errors import InvalidLora
 from core.domain.model import ModelSpec
-from core.domain.model_file import Base
+from core.domain.model_file import Base, FileKind
 from core.domain.params import InpaintParams
-from core.engine.models.named_files import LoraFolders
+from core.engine.models.named_files import NamedFiles
 from core.services.loras import Loras
 from tests.fakes import FakeCatalogue
 from tests.loras import write_lora
@@ -19,7 +19,9 @@ from tests.loras import write_lora
 
 def checked(library_of: Path, *bases: Base | None, unused: tuple[str, ...] = (), **params) -> None:
     spec = ModelSpec("m", "Some model", "", 512, unused=unused)
-    Loras(LoraFolders(lambda: [library_of]), CatalogueOf(spec, *bases)).check(InpaintParams(model="m", **params))
+    Loras(NamedFiles(FileKind.LORA, lambda: [library_of]), CatalogueOf(spec, *bases)).check(
+        InpaintParams(model="m", **params)
+    )
 
 
 class CatalogueOf(FakeCatalogue):
@@ -52,7 +54,7 @@ def test_a_model_that_takes_none_refuses_them_but_minds_no_prompt_that_it_does_n
 def test_those_that_can_fit_a_model_are_offered(tmp_path):
     for name, width in (("one", 768), ("xl", 2048), ("own", 16)):
         write_lora(tmp_path / "style" / f"{name}.safetensors", width=width)
-    library = LoraFolders(lambda: [tmp_path])
+    library = NamedFiles(FileKind.LORA, lambda: [tmp_path])
 
     def offered(*bases: Base | None, unused: tuple[str, ...] = ()) -> list[str]:
         spec = ModelSpec("m", "Some model", "", 512, unused=unused)
@@ -68,7 +70,7 @@ def test_a_name_means_the_file_below_the_folders_and_two_of_one_name_are_told_ap
     first, second = tmp_path / "first", tmp_path / "second"
     for file in (first / "oil", first / "old" / "oil", first / "ink", second / "ink", second / "Chalk.v2"):
         write_lora(file.with_name(f"{file.name}.safetensors"))
-    library = LoraFolders(lambda: [first, tmp_path / "missing", second])
+    library = NamedFiles(FileKind.LORA, lambda: [first, tmp_path / "missing", second])
 
     assert [file.name for file in library.listed()] == ["Chalk.v2", "ink", "oil", "old/oil"]
     assert library.find("ink").path.parent == first

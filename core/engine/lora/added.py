@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from core.domain.errors import InvalidLora, OutOfMemory
-from core.domain.lora import LoraFile
+from core.domain.model_file import NamedFile
 from core.engine.lora import names
 from core.engine.lora.file import Layer, read_layers
 from core.memory import free_memory, trim
@@ -21,7 +21,7 @@ ADDED_IN = "float32"
 class Addition:
     """A LoRA as it is to be added. sha256: of the bytes of its file."""
 
-    file: LoraFile
+    file: NamedFile
     sha256: str
     weight: float
 

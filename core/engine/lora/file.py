@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from core.domain.errors import InvalidLora
-from core.domain.lora import LoraFile
+from core.domain.model_file import NamedFile
 from core.engine.lora import deltas, names
 from core.engine.models import header
 from core.engine.models.header import Damaged, Header
@@ -61,7 +61,7 @@ class Layer:
         return deltas.delta({**factors, first: factors[first] * scale}).reshape(self.module.weight.shape)
 
 
-def read_layers(file: LoraFile, modules: Mapping[str, Any], model: str) -> Mapping[Any, Layer]:
+def read_layers(file: NamedFile, modules: Mapping[str, Any], model: str) -> Mapping[Any, Layer]:
     """By the module that each changes. modules: as names.modules makes them. model: what they are of, in words.
 
     Raises InvalidLora for a file of which not all is understood, or fits these modules.

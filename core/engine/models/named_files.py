@@ -1,18 +1,18 @@
-"""The LoRAs on this machine: files below a few folders, by their names, as their headers tell what they are."""
+"""The files of one kind on this machine, such as LoRAs: below a few folders, by their names, told by their headers."""
 
 from __future__ import annotations
 
 import os
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path, PurePath, PureWindowsPath
 
-from core.domain.errors import DamagedModel, InvalidLora, UnsafeWeights
-from core.domain.lora import ENDING, LoraFile
-from core.domain.model_file import FileKind, ModelFile
+from core.domain.errors import DamagedModel, InvalidLora, InvalidParams, UnsafeWeights
+from core.domain.model_file import ENDING, FileKind, ModelFile, NamedFile
 from core.engine.models import kinds
-from core.engine.models.folders import watched_for
+from core.engine.models.folders import OWN, watched_for
 from core.engine.models.weights import UNSAFE
 from core.settings import Settings
 
@@ -21,45 +21,58 @@ MOST_FILES = 10_000
 
 SUGGESTED = 10
 
-
-def folders_of(settings: Settings) -> Callable[[], Sequence[Path]]:
-    """Asked each time: a folder may be made while the program runs."""
-    return lambda: watched_for(settings, FileKind.LORA)
+ERRORS: Mapping[FileKind, type[InvalidParams]] = {FileKind.LORA: InvalidLora}
+NOUNS: Mapping[FileKind, str] = {FileKind.LORA: "a LoRA"}
 
 
-class LoraFolders:
-    """A ports.LoraLibrary. Of files of one name in several folders the one in the first folder counts."""
+Folders = Callable[[], Sequence[Path]]
+Read = Callable[[Path], ModelFile]
 
-    def __init__(self, folders: Callable[[], Sequence[Path]], read: Callable[[Path], ModelFile] = kinds.of) -> None:
-        """read: tells what a file is; it may remember that. Raises as kinds.of."""
-        self._folders, self._read = folders, read
 
-    def listed(self) -> Sequence[LoraFile]:
+@dataclass(frozen=True, slots=True)
+class NamedFiles:
+    """A ports.FileLibrary. Of files of one name in several folders the one in the first folder counts.
+
+    folders: asked each time, as one may be made while the program runs. read: tells what a file is; it may remember
+    that. Raises as kinds.of.
+    """
+
+    kind: FileKind
+    folders: Folders = lambda: ()
+    read: Read = kinds.of
+
+    @classmethod
+    def watched(cls, settings: Settings, kind: FileKind, read: Read = kinds.of) -> NamedFiles:
+        return cls(kind, lambda: watched_for(settings, kind), read)
+
+    def listed(self) -> Sequence[NamedFile]:
         found = []
         for name, path in sorted(self.paths().items()):
             about = self._about_or_none(path)
-            if about is not None and about.kind is FileKind.LORA:
-                found.append(LoraFile(name, path, about))
+            if about is not None and about.kind is self.kind:
+                found.append(NamedFile(name, path, about))
         return found
 
-    def find(self, name: str) -> LoraFile:
+    def find(self, name: str) -> NamedFile:
         path = self._path_of(name)
         about = self._about(path)
-        if about.kind is not FileKind.LORA:
-            raise InvalidLora(f"{path.name} is not a LoRA but another file: {about.title}. Choose another one.")
-        return LoraFile(name, path, about)
+        if about.kind is not self.kind:
+            raise refused(
+                self.kind, f"{path.name} is not {NOUNS[self.kind]} but another file: {about.title}. Choose another one."
+            )
+        return NamedFile(name, path, about)
 
     def _about_or_none(self, path: Path) -> ModelFile | None:
         try:
             return self._about(path)
-        except InvalidLora:
+        except InvalidParams:
             return None
 
     def _about(self, path: Path) -> ModelFile:
         try:
-            return self._read(path)
+            return self.read(path)
         except (UnsafeWeights, DamagedModel) as error:
-            raise InvalidLora(f"LoRA: {error}") from error
+            raise refused(self.kind, str(error)) from error
 
     def _path_of(self, name: str) -> Path:
         if (given := _given_path(name)) is not None:
@@ -77,32 +90,38 @@ class LoraFolders:
             if len(same_stem) == 1:
                 return files[same_stem[0]]
             if same_stem:
-                raise InvalidLora(f"LoRA: “{name}” can be {', '.join(same_stem[:SUGGESTED])}. Say which.")
-        raise InvalidLora(self._missing(name, files))
+                raise refused(self.kind, f"“{name}” can be {', '.join(same_stem[:SUGGESTED])}. Say which.")
+        raise refused(self.kind, self._missing(name, files))
 
     def _missing(self, name: str, files: Mapping[str, Path]) -> str:
         wanted = _last_part(_without_ending(name))
-        for folder in self._folders():
+        for folder in self.folders():
             for path in _walk(folder, UNSAFE):
                 if path.stem == wanted:
                     return (
-                        f"LoRA: {path.name} is in a format that can run code when it is loaded, so it is refused. Use "
+                        f"{path.name} is in a format that can run code when it is loaded, so it is refused. Use "
                         "the same one in the safetensors format."
                     )
         known = f" Known are: {', '.join(islice(files, SUGGESTED))}." if files else ""
         return (
-            f"LoRA: {wanted}{ENDING} is not on this machine. Put it into the folder models/loras in the data folder, "
-            f"or paint without it.{known}"
+            f"{wanted}{ENDING} is not on this machine. Put it into the folder models/{OWN[self.kind]} in the data "
+            f"folder, or paint without it.{known}"
         )
 
     def paths(self) -> Mapping[str, Path]:
         """Each file by its name without ending: alone where no other file has it, else with the folders above it."""
         paths: dict[str, Path] = {}
-        for folder in self._folders():
+        for folder in self.folders():
             for path in _walk(folder, (ENDING,)):
                 paths.setdefault(path.relative_to(folder).with_suffix("").as_posix(), path)
         stems = Counter(_last_part(long) for long in paths)
         return {(_last_part(long) if stems[_last_part(long)] == 1 else long): path for long, path in paths.items()}
+
+
+def refused(kind: FileKind, sentence: str) -> InvalidParams:
+    """The error that says it of a file of this kind."""
+    noun = NOUNS[kind].split()[-1]
+    return ERRORS[kind](f"{noun[:1].upper()}{noun[1:]}: {sentence}")
 
 
 def _walk(folder: Path, endings: tuple[str, ...]) -> Iterator[Path]:
@@ -138,6 +157,3 @@ def _without_ending(name: str) -> str:
 def _last_part(name: str) -> str:
     """Of a path of either kind of system."""
     return PurePath(PureWindowsPath(name).name).name
-
-
-NO_LORAS = LoraFolders(lambda: ())

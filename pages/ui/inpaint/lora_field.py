@@ -9,7 +9,8 @@ import streamlit as st
 
 from core.bootstrap import Studio
 from core.domain.draft import Draft
-from core.domain.lora import MAX_LORAS, MAX_WEIGHT, LoraFile
+from core.domain.lora import MAX_LORAS, MAX_WEIGHT
+from core.domain.model_file import NamedFile
 from core.domain.params import PARAMETERS
 from pages.ui.shell import state
 from pages.ui.shell.messages import escaped
@@ -44,7 +45,7 @@ def lora_field(studio: Studio, id: str, kept: Values, model: str) -> list[dict[s
     return held_loras(id, kept)
 
 
-def _weight(studio: Studio, id: str, name: str, file: LoraFile | None) -> None:
+def _weight(studio: Studio, id: str, name: str, file: NamedFile | None) -> None:
     key = _weight_key(id, name)
     state.set_default(key, 1.0)
     st.number_input(
@@ -59,7 +60,7 @@ def _weight(studio: Studio, id: str, name: str, file: LoraFile | None) -> None:
     )
 
 
-def _help(file: LoraFile | None) -> str:
+def _help(file: NamedFile | None) -> str:
     if file is None:
         return "Not among the LoRAs for this model on this machine."
     words = ", ".join(file.about.trigger_words)
