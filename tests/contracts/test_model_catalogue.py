@@ -12,7 +12,8 @@ from huggingface_hub import constants
 from core.domain.errors import UnknownModel
 from core.domain.model import ModelSpec
 from core.domain.params import InpaintParams
-from core.engine.models.catalogue import MODELS, Catalogue
+from core.engine.models.catalogue import Catalogue
+from core.engine.models.table import MODELS
 from core.ports import ModelCatalogue
 from core.settings import Settings
 from tests.engine.loopback_hub import LoopbackHub, serving

@@ -11,7 +11,8 @@ from core.domain.errors import DamagedModel, ModelNotDownloaded, UnknownModel
 from core.domain.model import ModelSpec
 from core.domain.params import InpaintParams
 from core.engine.models import catalogue as table
-from core.engine.models.catalogue import MODELS, Catalogue
+from core.engine.models.catalogue import Catalogue
+from core.engine.models.table import MODELS
 from core.ports import ModelCatalogue
 
 WORDS = {

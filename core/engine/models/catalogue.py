@@ -1,4 +1,4 @@
-"""The models that can be chosen: the table, and the catalogue that also takes files, folders and hub ids."""
+"""The models that can be chosen: those of the table, and files, folders and hub ids."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ from core.engine import families
 from core.engine.models import hub, integrity, kinds, names, single_file
 from core.engine.models.integrity import read_index
 from core.engine.models.lora_header import CONTEXT
+from core.engine.models.table import MODELS
 from core.engine.models.weights import INDEX, Choice, Components, choose
 from core.engine.models.words import Words
 from core.engine.run import prompts, tokens
@@ -26,154 +27,6 @@ from core.settings import Settings
 
 ROOT = Path(core.__file__).parent.parent
 """Folders in the table are relative to the repository."""
-
-MODELS: tuple[ModelSpec, ...] = (
-    ModelSpec(
-        key="pocket-inpaint",
-        title="Pocket (bundled)",
-        description=(
-            "A very small inpainting model, trained for Inpaint Studio on drawn pictures, to try everything in "
-            "seconds on any machine. It knows only the words listed."
-        ),
-        native_px=128,
-        folder="assets/models/pocket-inpaint",
-        licence="MIT",
-        licence_url="https://opensource.org/license/mit",
-        memory_gb=0.6,
-        recommended={"size": 128},
-    ),
-    ModelSpec(
-        key="content-fill",
-        title="Content fill, for removing (bundled)",
-        description=(
-            "Not a diffusion model: it continues the surroundings of the mask, with grain and texture, at the "
-            "picture's own resolution. Prompt, steps and guidance are not used; another seed fills it in another way."
-        ),
-        native_px=256,
-        licence="MIT",
-        licence_url="https://opensource.org/license/mit",
-        memory_gb=0.6,
-        recommended={
-            "size": 1536,
-            "num_inference_steps": 10,
-            "guidance_scale": 1.0,
-            "strength": 1.0,
-            "keep_threshold": 0.0,
-        },
-        unused=(
-            "prompt",
-            "negative_prompt",
-            "num_inference_steps",
-            "guidance_scale",
-            "strength",
-            "fill",
-            "scheduler",
-            "prompt_weights",
-            "long_prompt",
-            "loras",
-            "variation_strength",
-        ),
-        engine="content-fill",
-    ),
-    ModelSpec(
-        key="sd15-inpainting",
-        title="Stable Diffusion 1.5 inpainting",
-        description="An inpainting model: it sees the picture around the mask and continues it.",
-        native_px=512,
-        repository="stable-diffusion-v1-5/stable-diffusion-inpainting",
-        licence="CreativeML Open RAIL-M",
-        licence_url="https://huggingface.co/spaces/CompVis/stable-diffusion-license",
-        download_gb=5.5,
-        memory_gb=7.0,
-        recommended={"num_inference_steps": 50, "guidance_scale": 7.5, "strength": 1.0, "size": 512},
-    ),
-    ModelSpec(
-        key="sd14",
-        title="Stable Diffusion 1.4",
-        description=(
-            "The general model of the first release. At a strength below 1 it keeps shapes and colours of the "
-            "original; an inpainting model blends better with the surroundings."
-        ),
-        native_px=512,
-        repository="CompVis/stable-diffusion-v1-4",
-        licence="CreativeML Open RAIL-M",
-        licence_url="https://huggingface.co/spaces/CompVis/stable-diffusion-license",
-        download_gb=5.5,
-        memory_gb=7.0,
-        recommended={"num_inference_steps": 50, "guidance_scale": 7.5, "strength": 0.8, "size": 512},
-    ),
-    ModelSpec(
-        key="sdxl-inpainting",
-        title="Stable Diffusion XL inpainting",
-        description=(
-            "An inpainting model at twice the resolution of Stable Diffusion 1.5. Keep the strength just below 1."
-        ),
-        native_px=1024,
-        repository="diffusers/stable-diffusion-xl-1.0-inpainting-0.1",
-        licence="CreativeML Open RAIL++-M",
-        licence_url="https://huggingface.co/diffusers/stable-diffusion-xl-1.0-inpainting-0.1",
-        download_gb=13.9,
-        memory_gb=15.0,
-        recommended={"num_inference_steps": 50, "guidance_scale": 7.5, "strength": 0.99, "size": 1024},
-    ),
-    ModelSpec(
-        key="sd3-medium",
-        title="Stable Diffusion 3 medium",
-        description="A general model that understands sentences better. Its licence must be accepted first.",
-        native_px=1024,
-        repository="stabilityai/stable-diffusion-3-medium-diffusers",
-        licence_url="https://huggingface.co/stabilityai/stable-diffusion-3-medium-diffusers",
-        recommended={"num_inference_steps": 50, "guidance_scale": 7.0, "strength": 0.8, "size": 1024},
-        unused=families.named("Stable Diffusion 3").unused,
-    ),
-    ModelSpec(
-        key="flux1-fill",
-        title="FLUX.1 Fill [dev]",
-        description="An inpainting model with 12 billion parameters, for a large graphics card.",
-        native_px=1024,
-        repository="black-forest-labs/FLUX.1-Fill-dev",
-        licence="FLUX.1 [dev] Non-Commercial",
-        licence_url="https://huggingface.co/black-forest-labs/FLUX.1-Fill-dev",
-        download_gb=34.0,
-        memory_gb=34.0,
-        recommended={"num_inference_steps": 50, "guidance_scale": 30.0, "strength": 1.0, "size": 1024},
-        unused=families.named("FLUX.1 Fill").unused,
-    ),
-    ModelSpec(
-        key="z-image-turbo",
-        title="Z-Image Turbo",
-        description="A general model with 6 billion parameters that needs only eight steps, for a graphics card.",
-        native_px=1024,
-        repository="Tongyi-MAI/Z-Image-Turbo",
-        licence_url="https://huggingface.co/Tongyi-MAI/Z-Image-Turbo",
-        recommended={"num_inference_steps": 8, "guidance_scale": 0.0, "strength": 1.0, "size": 1024},
-        unused=families.named("Z-Image").unused,
-    ),
-    ModelSpec(
-        key="qwen-image",
-        title="Qwen-Image",
-        description="A large general model that can also render text, for a large graphics card.",
-        native_px=1024,
-        repository="Qwen/Qwen-Image",
-        licence_url="https://huggingface.co/Qwen/Qwen-Image",
-        recommended={"num_inference_steps": 50, "guidance_scale": 4.0, "strength": 0.8, "size": 1024},
-        unused=families.named("Qwen-Image").unused,
-    ),
-    ModelSpec(
-        key="kandinsky-22-inpaint",
-        title="Kandinsky 2.2 inpainting",
-        description=(
-            "An inpainting model. A second model, downloaded with it, turns the prompt into an image embedding "
-            "first. It always starts from pure noise."
-        ),
-        native_px=512,
-        repository="kandinsky-community/kandinsky-2-2-decoder-inpaint",
-        licence="Apache 2.0",
-        licence_url="https://huggingface.co/kandinsky-community/kandinsky-2-2-decoder-inpaint",
-        recommended={"num_inference_steps": 50, "guidance_scale": 4.0, "strength": 1.0, "size": 512},
-        unused=families.named("Kandinsky 2.2").unused,
-    ),
-)
 
 
 class Catalogue:
