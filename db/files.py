@@ -14,6 +14,7 @@ from sqlalchemy.orm import Session
 from core.domain.draft import Draft
 from core.domain.errors import DatabaseConflict
 from core.domain.generation import FILES
+from db import guides
 from db.connection import writing
 from db.repo import BATCH, Repo, in_batches
 from db.tables import DraftRow, GalleryIdRow, GenerationRow, ReleasedFileRow, VerificationRow
@@ -29,6 +30,7 @@ class FileRepo(Repo):
                 for row in session.execute(select(*columns).where(or_(*(column.in_(some) for column in columns)))):
                     used.update(set(row) & set(some))
                 used.update(session.scalars(select(VerificationRow.output).where(VerificationRow.output.in_(some))))
+                used.update(guides.used_among(session, some))
             return used | (set(keys) & set(_draft_files(session)) if keys else set())
 
     def in_use(self) -> tuple[dict[str, list[str]], set[str]]:
@@ -42,9 +44,10 @@ class FileRepo(Repo):
                 for key in {key for key in keys if key}:
                     uses[key].append(id)
             again = select(VerificationRow.generation_id, VerificationRow.output)
-            for id, output in session.execute(again.where(VerificationRow.output.is_not(None))):
-                if output is not None and id not in uses[output]:
-                    uses[output].append(id)
+            others = session.execute(again.where(VerificationRow.output.is_not(None)))
+            for id, key in (*others, *guides.in_use(session)):
+                if key is not None and id not in uses[key]:
+                    uses[key].append(id)
             return uses, set(_draft_files(session))
 
     def sample(self, most: int) -> list[str]:

@@ -17,7 +17,7 @@ from core.domain.gallery.paging import Cursor
 from core.domain.generation import FILES, Status, Verdict
 from core.domain.hashing import canonical_json
 from core.domain.labels import folded
-from db import facets, search
+from db import facets, guides, search
 from db.connection import writing
 from db.files import release
 from db.mapping import to_generation, whole_rows
@@ -174,6 +174,7 @@ class GalleryRepo(Repo):
             # Their verifications go with them.
             again = select(VerificationRow.output).where(VerificationRow.generation_id.in_([row.id for row in rows]))
             files.update(key for key in session.scalars(again) if key)
+            files.update(guides.of_rows(session, numbers))
             session.execute(delete(GenerationTagRow).where(GenerationTagRow.number.in_(numbers)))
             # Looked at again: somebody may have restored one meanwhile.
             done = changed(session, delete(GenerationRow).where(GenerationRow.number.in_(numbers), *old))

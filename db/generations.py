@@ -20,6 +20,7 @@ from core.domain.model import LoadedModel
 from core.domain.record import Record
 from core.domain.sheet import StoredSheet
 from core.domain.worker import NO_SIGN_OF_LIFE
+from db import guides
 from db.claims import (
     Signs,
     begun_too_often,
@@ -69,7 +70,6 @@ class GenerationRepo(Repo):
         """
         with writing(self._sessions) as session:
             numbers = add_rows(session, [generation for generation, _ in made])
-            session.flush()
             tagged: dict[tuple[str, ...], list[int]] = defaultdict(list)
             made_under: dict[str, list[int]] = defaultdict(list)
             for number, (generation, environment) in zip(numbers, made, strict=True):
@@ -267,6 +267,8 @@ def add_rows(session: Session, generations: Sequence[Generation]) -> list[int]:
             number = first_free(number_at(generation.created_at), is_taken)
             numbers.append(number)
             session.add(to_row(generation, number))
+    session.flush()
+    guides.add(session, numbers, generations)
     return numbers
 
 

@@ -15,6 +15,7 @@ from core.domain.hashing import canonical_json
 from core.domain.params import InpaintParams
 from core.domain.pixels.outpaint import ExtensionHistory
 from core.domain.record import Record
+from db import guides
 from db.tables import EnvironmentRow, GenerationRow
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -23,14 +24,14 @@ MICROSECOND = timedelta(microseconds=1)
 SHORT = 20_000
 """Characters of a record that is kept in memory for the next look; what other programs wrote can have a million."""
 
-_CHANGED = ("status", "params", "relation", "extended", "verdict", "environment", "record", "tags")
+_CHANGED = ("status", "params", "relation", "extended", "guides", "verdict", "environment", "record", "tags")
 _SAME = tuple(name for name in Generation.__dataclass_fields__ if name not in _CHANGED)
 
 
 def whole_rows() -> Select[*tuple[Any, ...]]:
-    """Every column of a generation, with the facts of its environment."""
+    """Every column of a generation, with its guides and the facts of its environment."""
     columns = GenerationRow.__table__.columns
-    return select(*columns, EnvironmentRow.facts_json).outerjoin(
+    return select(*columns, guides.of_generation(), EnvironmentRow.facts_json).outerjoin(
         EnvironmentRow, GenerationRow.environment_id == EnvironmentRow.id
     )
 
@@ -45,6 +46,7 @@ def to_generation(row: Any) -> Generation:
         params=params_of(row.params_json),
         relation=Relation(row.relation) if row.relation else None,
         extended=ExtensionHistory.from_dict(json.loads(row.extended_json)) if row.extended_json else None,
+        guides=guides.read(row.guides),
         verdict=Verdict(row.verdict) if row.verdict else None,
         environment=dict(_facts_of(row.facts_json)) if row.facts_json else {},
         record=record_of(row.record_json),
@@ -77,7 +79,7 @@ def _short_record(text: str) -> Record:
 
 
 def to_row(generation: Generation, number: int) -> GenerationRow:
-    """Everything but its tags and verdict, which follow from rows of their own, and its environment."""
+    """Everything but its tags, guides and verdict, which are rows of their own, and its environment."""
     params = generation.params
     return GenerationRow(
         number=number,

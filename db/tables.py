@@ -216,6 +216,20 @@ class GenerationRow(Table):
     verdict: Mapped[str | None] = mapped_column(String(16))
 
 
+class GuideRow(Table):
+    """A picture of a generation in another role than those that have columns: see core.domain.guide."""
+
+    __tablename__ = "guides"
+    __table_args__ = (Index(None, "picture"), {"sqlite_with_rowid": False})
+
+    number: Mapped[int] = mapped_column(
+        Number, ForeignKey("generations.number", ondelete="CASCADE"), primary_key=True, autoincrement=False
+    )
+    role: Mapped[str] = mapped_column(String(16), primary_key=True)
+    position: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    picture: Mapped[str] = mapped_column(String(80))
+
+
 class ProgressRow(Table):
     """How far a running generation is. Apart from its row, as it is written twice a second."""
 

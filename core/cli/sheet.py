@@ -36,7 +36,8 @@ def sheet(
         studio = make_studio(context)
         place = place_of(studio, output, studio.sheets.room(asked), force=force)
         original = studio.gallery.get(id)
-        request = studio.generations.stored(original.source, original.mask, for_resubmission(original.params))
+        params = for_resubmission(original.params)
+        request = studio.generations.stored(original.source, original.mask, params, original.guides)
         origin = Origin.variation_of(original, SESSION)
         with running(studio) as run:
             queued = studio.sheets.submit(request, asked, device=original.device, origin=origin)

@@ -9,6 +9,7 @@ from typing import Any
 
 from core.domain.errors import InvalidInput
 from core.domain.generation import Relation
+from core.domain.guide import Guide, guides_of
 from core.domain.pixels.outpaint import ExtensionHistory
 
 
@@ -22,7 +23,8 @@ class Draft:
     white on black, one sentence each. has_simple_canvas: paint without the painter.
     params: values of the form, possibly not all. parent_id, relation: the generation this came from, and how.
     said: the generation metadata of the opened picture, as Imported.offer; empty once it was used or dismissed.
-    extended: how the source came about, if the canvas was extended; nothing is painted on the new part yet.
+    guides: pictures in other roles. extended: how the source came about, if the canvas was extended; nothing is painted
+    on the new part yet.
     before: id of the draft from which this one was opened; to go back to. generations: ids submitted last, newest last.
     sheet: id of the sheet that they belong to.
     """
@@ -40,6 +42,7 @@ class Draft:
     parent_id: str | None = None
     relation: Relation | None = None
     extended: ExtensionHistory | None = None
+    guides: tuple[Guide[str], ...] = ()
     before: str | None = None
     generations: tuple[str, ...] = ()
     sheet: str | None = None
@@ -55,7 +58,8 @@ class Draft:
     @property
     def files(self) -> tuple[str, ...]:
         """Keys of the image store."""
-        return tuple(key for key in (self.source, self.source_exif, self.base_mask) if key)
+        own = (self.source, self.source_exif, self.base_mask, *(guide.picture for guide in self.guides))
+        return tuple(key for key in own if key)
 
     def changed(self, **changes: Any) -> Draft:
         return replace(self, **changes)
@@ -72,6 +76,7 @@ class Draft:
             values[name] = tuple(values.get(name, ()))
         values["relation"] = Relation(values["relation"]) if values.get("relation") else None
         values["extended"] = _extended(values.get("extended"))
+        values["guides"] = guides_of(values.get("guides", ()))
         return cls(**values)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
@@ -10,6 +10,7 @@ from enum import StrEnum
 from core.domain.environment import IN_OWN_MEMORY
 from core.domain.errors import InvalidMove
 from core.domain.geometry import Bounds, Size
+from core.domain.guide import Guide
 from core.domain.params import InpaintParams
 from core.domain.pixels.outpaint import ExtensionHistory
 from core.domain.record import NO_RECORD, Record
@@ -149,16 +150,17 @@ class Origin:
         )
 
 
-PICTURES = ("source", "mask", "output")
-FILES = (*PICTURES, "source_exif", "thumbnail")
-"""Fields of a generation that name files of the image store."""
+OF_ITS_SIZE = ("source", "mask", "output")
+FILES = (*OF_ITS_SIZE, "source_exif", "thumbnail")
+"""Fields of a generation that name files of the image store; its guides name others."""
 
 
 @dataclass(frozen=True, slots=True)
 class Generation:
     """One row of the gallery. Times are UTC. source, mask, output, thumbnail: keys in the image store.
 
-    extended: how the source came about, if it is a picture with more canvas around it. source_exif: key of what the
+    guides: pictures in other roles, by their keys. extended: how the source came about, if it is a picture with more
+    canvas around it. source_exif: key of what the
     photo's file says about it, where the whole chain begins.
     favourite, rating (1 to 5), title, notes, tags: what the artist made of it afterwards. verdict: the newest one.
     """
@@ -182,6 +184,7 @@ class Generation:
     source_name: str | None = None
     source_exif: str | None = None
     extended: ExtensionHistory | None = None
+    guides: tuple[Guide[str], ...] = ()
     dtype: str | None = None
     model_revision: str | None = None
     output: str | None = None
@@ -212,6 +215,7 @@ class Generation:
             mask=request.mask,
             width=request.size.width,
             height=request.size.height,
+            guides=request.guides,
             created_at=at,
             parent_id=origin.parent_id,
             relation=origin.relation,
@@ -222,23 +226,31 @@ class Generation:
         )
 
     def again(self, id: str, at: datetime, device: str, session: str | None) -> Generation:
-        """The same request as a new row: same picture, mask, parameters and seed; nothing of what became of it."""
+        """The same request as a new row: same pictures, parameters and seed; nothing of what became of it."""
         return Generation.queued(id, at, self.request, device, Origin.rerun_of(self, session))
 
     @property
     def request(self) -> StoredRequest:
         """What was asked for."""
-        return StoredRequest(self.source, self.mask, Size(self.width, self.height), self.params)
+        return StoredRequest(self.source, self.mask, Size(self.width, self.height), self.params, self.guides)
+
+    @property
+    def of_its_size(self) -> tuple[str, ...]:
+        """Keys of the pictures of its own size, as far as they are there: source, mask, result."""
+        return self._named(OF_ITS_SIZE)
 
     @property
     def pictures(self) -> tuple[str, ...]:
-        """Keys of the pictures that it is made of, as far as they are there: source, mask, result."""
-        return tuple(key for name in PICTURES if (key := getattr(self, name)))
+        """Keys of the pictures that it is made of, as far as they are there: also those in other roles."""
+        return (*self.of_its_size, *(guide.picture for guide in self.guides))
 
     @property
     def files(self) -> tuple[str, ...]:
         """Keys of all files that it needs, as far as they are there."""
-        return tuple(key for name in FILES if (key := getattr(self, name)))
+        return (*self._named(FILES), *(guide.picture for guide in self.guides))
+
+    def _named(self, fields: Sequence[str]) -> tuple[str, ...]:
+        return tuple(key for name in fields if (key := getattr(self, name)))
 
     @property
     def was_made_smaller(self) -> bool:

@@ -12,6 +12,7 @@ from PIL import Image
 from core.domain.crops import crop_for, whole_crop, wide_crop_for
 from core.domain.errors import EmptyMask, InvalidParams, SizeMismatch
 from core.domain.geometry import MULTIPLE, Bounds, Crop, Size
+from core.domain.guide import Guide, Role
 from core.domain.params import FIRST_PROCESSING, MASKED, ORIGINAL, SEPARATE, TWO_PASS, WHOLE, InpaintParams
 from core.domain.pixels import compositing, seam, soft_mask
 from core.domain.pixels.areas import Parts
@@ -23,6 +24,7 @@ from core.domain.pixels.mask import Mask
 @dataclass(frozen=True, slots=True)
 class InpaintRequest:
     """image: RGB, RGBA or I;16, as core.domain.files.picture makes them. mask: of the same size, as it was given.
+    guides: further pictures that the model is shown, at any size.
 
     Raises SizeMismatch or EmptyMask.
     """
@@ -30,9 +32,13 @@ class InpaintRequest:
     image: Image.Image
     mask: Mask
     params: InpaintParams
+    guides: tuple[Guide[Image.Image], ...] = ()
 
     def __post_init__(self) -> None:
-        _check(Size(*self.image.size), self.mask, self.params)
+        size = Size(*self.image.size)
+        for guide in self.guides:
+            check_guide(guide, Size(*guide.picture.size), size)
+        _check(size, self.mask, self.params)
 
     @property
     def painted(self) -> Mask:
@@ -59,7 +65,7 @@ class InpaintRequest:
 
 @dataclass(frozen=True, slots=True)
 class StoredRequest:
-    """The same of a picture and a mask in the image store, by their keys: nothing is decoded to be queued.
+    """The same of pictures in the image store, by their keys: nothing is decoded to be queued.
 
     size: of both, in pixels.
     """
@@ -68,12 +74,33 @@ class StoredRequest:
     mask: str
     size: Size
     params: InpaintParams
+    guides: tuple[Guide[str], ...] = ()
 
     @classmethod
-    def of(cls, source: str, size: Size, mask: str, pixels: Mask, params: InpaintParams) -> StoredRequest:
+    def of(
+        cls,
+        source: str,
+        size: Size,
+        mask: str,
+        pixels: Mask,
+        params: InpaintParams,
+        guides: tuple[Guide[str], ...] = (),
+    ) -> StoredRequest:
         """pixels: of the mask of that key. Raises SizeMismatch or EmptyMask, as InpaintRequest does."""
         _check(size, pixels, params)
-        return cls(source, mask, size, params)
+        return cls(source, mask, size, params, guides)
+
+
+def check_guide(guide: Guide[Any], size: Size, picture: Size) -> None:
+    """size: of the guide's own picture. picture: of the one that is repainted. Raises SizeMismatch."""
+    if guide.role is not Role.CONTROL:
+        return
+    # Scaled to the picture, it is at most as much too high or too wide as rounding of its size can explain.
+    off = abs(size.width * picture.height - size.height * picture.width)
+    if off > max(*size, *picture):
+        raise SizeMismatch(
+            f"The control picture is {size} pixels and the picture {picture}. Use one of the same proportions."
+        )
 
 
 def _check(picture: Size, mask: Mask, params: InpaintParams) -> None:
@@ -171,7 +198,7 @@ class Plan:
             # A part without greys is no soft mask by itself, and must not be grown either.
             params = params.changed(mask_grow_px=0)
         mask = self.parts.within(request.painted, nth)
-        return Plan.of(InpaintRequest(picture, mask, params), cell)
+        return Plan.of(replace(request, image=picture, mask=mask, params=params), cell)
 
     @property
     def effective_steps(self) -> int:

@@ -51,6 +51,7 @@ def record_of(generation: Generation) -> dict[str, Any]:
         "width": generation.width,
         "height": generation.height,
         "hashes": {"source": generation.source, "mask": generation.mask, "pixels": generation.pixels_sha256},
+        **({"guides": [guide.to_dict() for guide in generation.guides]} if generation.guides else {}),
         "model": {**model.raw, "key": shared_model(generation), "revision": generation.model_revision},
         "device": generation.device,
         "dtype": generation.dtype,

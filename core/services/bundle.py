@@ -1,7 +1,7 @@
 """Bundles: generations as one zip file, to be read and verified by another installation.
 
     bundle.json                 what is in it, in our own words: generations, and the sheets they belong to
-    images/<sha256>.png         source, mask and result, each named by the hash of its pixels
+    images/<sha256>.png         source, mask, result and other pictures, each named by the hash of its pixels
     exif/<sha256>.exif          what the photo's file says about it, without where it was taken
 
 No weights, no thumbnails, nothing of the machine but what the record says.
@@ -123,7 +123,7 @@ class Bundles:
             generations, sheets = bundle_index.read(text)
             found = {key: _size_and_hash(_read_picture(bundle, key)) for key in _keys(generations)}
             for generation in generations:
-                if any(found[key][0] != (generation.width, generation.height) for key in generation.pictures):
+                if any(found[key][0] != (generation.width, generation.height) for key in generation.of_its_size):
                     raise InvalidBundle("The pictures of a generation in this bundle have different sizes.")
                 if found[generation.result][1] != generation.pixels_sha256:
                     raise InvalidBundle

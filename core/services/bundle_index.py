@@ -12,6 +12,7 @@ from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field
 
 from core.domain.errors import InvalidInput, StudioError
 from core.domain.generation import Generation, Status
+from core.domain.guide import guides_of
 from core.domain.hashing import canonical_json
 from core.domain.labels import notes_text, tag_name, title_text
 from core.domain.params import InpaintParams
@@ -65,6 +66,7 @@ def _to_dict(generation: Generation) -> dict[str, Any]:
         **times,
         "params": generation.params.to_dict(),
         "extended": generation.extended.to_dict() if generation.extended else None,
+        "guides": [guide.to_dict() for guide in generation.guides],
         "tags": list(generation.tags),
         "environment": dict(generation.environment),
         "record": dict(generation.record.raw),
@@ -160,6 +162,7 @@ def _from_dict(entry: Mapping[str, Any]) -> Generation:
         status=Status.SUCCEEDED,
         params=InpaintParams.from_dict(entry["params"]),
         extended=ExtensionHistory.from_dict(entry["extended"]) if entry.get("extended") else None,
+        guides=guides_of(entry.get("guides", ())),
         record=Record.of(dict(entry["record"])),
     )
     if generation.record.malformed or generation.painted_part != generation.record.crop:

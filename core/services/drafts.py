@@ -12,7 +12,14 @@ from core.domain.errors import InvalidMove, StorageFull
 from core.domain.files.picture import Picture
 from core.domain.generation import Generation, Relation
 from core.domain.geometry import Size
-from core.domain.pixels.outpaint import CanvasExtension, ExtensionHistory, extend_canvas, mask_of_extension
+from core.domain.guide import Guide, Role
+from core.domain.pixels.outpaint import (
+    CanvasExtension,
+    ExtensionHistory,
+    extend_canvas,
+    extend_control,
+    mask_of_extension,
+)
 from core.ports import ImageStore
 from core.services.pictures import Pictures
 from core.services.prompts import PROMPTS, escape
@@ -85,14 +92,20 @@ class Drafts:
             extended=draft.extended.once_more(extension)
             if draft.extended
             else ExtensionHistory(draft.source, (extension,)),
+            guides=tuple(self._extended(guide, extension, Size(*picture.size)) for guide in draft.guides),
             before=id,
             said={},
             generations=(),
             sheet=None,
         )
 
+    def _extended(self, guide: Guide[str], extension: CanvasExtension, size: Size) -> Guide[str]:
+        if guide.role is not Role.CONTROL:
+            return guide
+        return guide.showing(self.images.put(extend_control(self.images.get(guide.picture), extension, size)))
+
     def from_generation(self, generation: Generation) -> Draft:
-        """To try again with other choices: the same picture, mask and parameters.
+        """To try again with other choices: the same pictures, mask and parameters.
 
         Of an imported picture only the parameters that it stated, and no mask: it has none.
         """
@@ -109,10 +122,11 @@ class Drafts:
             parent_id=generation.id,
             relation=Relation.VARIATION,
             extended=generation.extended,
+            guides=generation.guides,
         )
 
     def continued_from(self, generation: Generation) -> Draft:
-        """To paint on: the result becomes the picture, with a fresh mask and the same parameters."""
+        """To paint on: the result becomes the picture, with a fresh mask, and the same parameters and guides."""
         if generation.output is None:
             raise InvalidMove("This generation has no result to continue from. Run it again first.")
         return Draft(
@@ -120,6 +134,7 @@ class Drafts:
             source_exif=generation.source_exif,
             source_name=generation.source_name,
             params=self.from_generation(generation).params,
+            guides=generation.guides,
             parent_id=generation.id,
             relation=Relation.CONTINUATION,
         )

@@ -10,9 +10,10 @@ from PIL import Image
 
 from core.domain.errors import GenerationNotFound, InvalidMove, InvalidParams
 from core.domain.generation import Generation, Origin, Progress, Status
+from core.domain.guide import Guide
 from core.domain.params import InpaintParams
 from core.domain.pixels.mask import Mask
-from core.domain.request import InpaintRequest, StoredRequest
+from core.domain.request import InpaintRequest, StoredRequest, check_guide
 from core.domain.sheet import StoredSheet
 from core.ports import Dispatcher, ImageStore
 from core.services.collector import store_again
@@ -39,15 +40,20 @@ class Generations:
     random_seed: Callable[[], int]
     prompts: Prompts
 
-    def stored(self, source: str, mask: Mask | str, params: InpaintParams) -> StoredRequest:
-        """The request for a picture that is in the store, which is not decoded. mask: its pixels, or its key there.
+    def stored(
+        self, source: str, mask: Mask | str, params: InpaintParams, guides: Sequence[Guide[str]] = ()
+    ) -> StoredRequest:
+        """The request for pictures that are in the store, which are not decoded. mask: its pixels, or its key there.
 
         Raises SizeMismatch or EmptyMask before the mask is stored, and what the store raises for a lost picture.
         """
         size = self.images.size(source)
+        for guide in guides:
+            check_guide(guide, self.images.size(guide.picture), size)
         if isinstance(mask, str):
-            return StoredRequest.of(source, size, mask, Mask.stored(self.images.get(mask)), params)
-        request = StoredRequest.of(source, size, mask.sha256, mask, params)
+            pixels = Mask.stored(self.images.get(mask))
+            return StoredRequest.of(source, size, mask, pixels, params, tuple(guides))
+        request = StoredRequest.of(source, size, mask.sha256, mask, params, tuple(guides))
         self.images.put(mask.to_image(), request.mask)
         return request
 
@@ -75,11 +81,11 @@ class Generations:
         origin: Origin = UNKNOWN_ORIGIN,
         sheet: Callable[[Sequence[str]], StoredSheet] | None = None,
     ) -> list[str]:
-        """Queue the picture and the mask of the request, stored if they are not yet, under each of these params.
+        """Queue the pictures of the request, stored if they are not yet, under each of these params.
 
         sheet: of the new ids; it is stored with the rows, or neither. Choices in a prompt are made here, by each one's
-        seed, and recorded as made. On return the source, the mask and the rows are on disk: a crash at any later
-        moment loses none of them.
+        seed, and recorded as made. On return the pictures and the rows are on disk: a crash at any later moment loses
+        none of them.
         """
         all_params = [self.prompts.expand(params) for params in all_params]
         device = self.resolve_device(device)
@@ -99,8 +105,10 @@ class Generations:
         """The request by its keys, and its pictures by theirs."""
         image, mask = request.image, request.mask.to_image()
         source_key, mask_key = self.images.put(image), self.images.put(mask)
-        stored = StoredRequest(source_key, mask_key, request.mask.size, request.params)
-        return stored, {source_key: image, mask_key: mask}
+        guides = tuple(guide.showing(self.images.put(guide.picture)) for guide in request.guides)
+        stored = StoredRequest(source_key, mask_key, request.mask.size, request.params, guides)
+        shown = {kept.picture: given.picture for kept, given in zip(guides, request.guides, strict=True)}
+        return stored, {source_key: image, mask_key: mask, **shown}
 
     def _bring_back(self, generation: Generation) -> None:
         """Its files may lie in the trash, if what named them was deleted a moment ago: asked for, they come back."""

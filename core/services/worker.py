@@ -284,6 +284,7 @@ class Worker:
             self.images.get(generation.source),
             Mask.stored(self.images.get(generation.mask)),
             generation.params,
+            tuple(guide.showing(self.images.get(guide.picture)) for guide in generation.guides),
         )
         asked_at = time.perf_counter()
         inpainter = self.load_inpainter(generation.params.model, generation.device, smaller=smaller)

@@ -5,19 +5,23 @@ from __future__ import annotations
 import os
 import shutil
 import sqlite3
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from alembic import command
 from sqlalchemy import text
 
 from core.domain.errors import DatabaseUnusable, StorageFull
 from core.domain.gallery.filter import UNVERIFIED, GalleryFilter
+from core.domain.guide import Guide, Role
 from core.domain.hashing import canonical_json
 from core.domain.params import InpaintParams
 from db.connection import make_engine
 from db.gallery import GalleryRepo
 from db.generations import GenerationRepo
+from db.migrating import _config
 from db.upgrade import MIGRATIONS, upgrade
 
 AT = "2026-01-01 00:00:00.{:06}"
@@ -140,6 +144,27 @@ def test_verdicts_given_before_are_found_and_counted_and_sizes_are_read_from_the
             [2048, 2048, 2048, None]
         )
         assert connection.execute(text("SELECT sum(n) FROM facet_counts WHERE tag_id = 1")).scalar() == 0
+
+
+def test_rows_from_before_there_were_guides_have_none_and_the_way_back_keeps_every_row(engine):
+    upgrade(engine, to="0016")
+    for n, id in enumerate("ab"):
+        insert(engine, id, n, number=n)
+    before = everything(engine)
+    guide = Guide(Role.CONTROL, 0, "sha256:g")
+
+    upgrade(engine)
+    repo = GenerationRepo(engine)
+    repo.add([replace(repo.get("a"), id="c", guides=(guide,))])
+
+    assert [repo.get(id).guides for id in "abc"] == [(), (), (guide,)]
+    with engine.begin() as connection:
+        config = _config(MIGRATIONS)
+        config.attributes["connection"] = connection
+        connection.execute(text("DELETE FROM generations WHERE id = 'c'"))
+        assert connection.execute(text("SELECT count(*) FROM guides")).scalar() == 0
+        command.downgrade(config, "0016")
+    assert everything(engine) == before
 
 
 def test_an_empty_database_of_the_first_version_is_upgraded(engine):

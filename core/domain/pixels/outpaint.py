@@ -123,6 +123,15 @@ def extend_canvas(picture: Image.Image, extension: CanvasExtension, *, max_pixel
     return result
 
 
+def extend_control(control: Image.Image, extension: CanvasExtension, size: Size) -> Image.Image:
+    """What a ControlNet reads beside a picture of this size, for the picture extended: black, which tells it nothing,
+    where nothing is known. control: RGB or L, of the picture's shape.
+    """
+    result = Image.new(control.mode, extension.of(size).sides)
+    result.paste(control.resize(size.sides, Image.Resampling.LANCZOS), extension.place(size).box)
+    return result
+
+
 def mask_of_extension(size: Size, extension: CanvasExtension, overlap_px: int = OVERLAP_PX) -> Mask:
     """For the extended picture: the new part, and overlap_px of the picture (of this size) on each extended side."""
     pixels = np.full((extension.of(size).height, extension.of(size).width), 255, np.uint8)

@@ -26,11 +26,12 @@ def downloads(studio: Studio, generation: Generation, key: str) -> None:
         if generation.output is not None:
             with shown_errors():
                 _result(studio, generation, key)
-        for title, stored in (("Mask", generation.mask), ("Original", generation.source)):
+        others = ((guide.title, guide.picture) for guide in generation.guides)
+        for title, stored in (("Mask", generation.mask), ("Original", generation.source), *others):
             st.download_button(
                 f"{title} as PNG",
                 partial(studio.gallery.file, stored),
-                f"inpaint-{generation.id}-{title.lower()}.png",
+                f"inpaint-{generation.id}-{title.lower().replace(' ', '-')}.png",
                 "image/png",
                 key=f"download-{title}-{key}",
                 on_click="ignore",

@@ -137,6 +137,8 @@ def _fingerprints(generation: Generation) -> Iterable[tuple[str, str]]:
     yield "Id", generation.id
     yield "Original", generation.source
     yield "Mask", generation.mask
+    for guide in generation.guides:
+        yield guide.title, guide.picture
     if generation.pixels_sha256:
         yield "Result", generation.pixels_sha256
     if generation.model_revision:

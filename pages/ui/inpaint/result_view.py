@@ -192,7 +192,7 @@ def _variations(id: str, studio: Studio, generations: Sequence[Generation]) -> N
 def _try_again(studio: Studio, id: str, generation: Generation, changes: Sequence[Mapping[str, Any]]) -> None:
     """The same picture and mask under these changes of its parameters, each a generation."""
     all_params = [for_resubmission(generation.params).changed(**change) for change in changes]
-    request = studio.generations.stored(generation.source, generation.mask, all_params[0])
+    request = studio.generations.stored(generation.source, generation.mask, all_params[0], generation.guides)
     origin = Origin.variation_of(generation, state.person())
     ids = studio.generations.submit_all(request, all_params, device=generation.device, origin=origin)
     state.change_draft(studio, id, generations=tuple(ids), sheet=None)
