@@ -22,7 +22,7 @@ from core.domain.errors import StudioError
 from core.domain.model_file import FileKind, ModelFile
 from core.domain.params import MAX_SEED, InpaintParams
 from core.memory import free_memory, own_memory_mb
-from core.ports import Dispatcher, FileLibrary, Inpainter, LoadInpainter, ModelCatalogue, ModelStore
+from core.ports import Dispatcher, FileLibrary, Inpainter, KeptHashes, LoadInpainter, ModelCatalogue, ModelStore
 from core.services.backups import Backups
 from core.services.bundle import Bundles
 from core.services.collector import Collector
@@ -30,6 +30,7 @@ from core.services.downloads import Downloads
 from core.services.drafts import Drafts
 from core.services.exports import Exports
 from core.services.families import Families
+from core.services.file_hashes import FileHashes
 from core.services.gallery import Gallery
 from core.services.generations import Generations
 from core.services.housekeeping import Housekeeping
@@ -37,6 +38,7 @@ from core.services.imports import Imports
 from core.services.loras import Loras
 from core.services.machine import Machine
 from core.services.model_cache import ModelCache
+from core.services.model_checks import ModelChecks
 from core.services.models import Models
 from core.services.patience import Patience
 from core.services.pictures import Pictures
@@ -61,6 +63,7 @@ from db.files import FileRepo
 from db.gallery import GalleryRepo
 from db.generations import GenerationRepo
 from db.imports import ImportRepo
+from db.model_checks import ModelCheckRepo
 from db.model_files import ModelFileRepo
 from db.opening import open_database
 from db.presets import PresetRepo
@@ -113,6 +116,7 @@ class Studio:
     recommendations: Recommendations
     models: ModelCatalogue
     library: Models
+    model_checks: ModelChecks
     downloads: Downloads
     loras: Loras
     machine: Machine
@@ -169,7 +173,9 @@ def build_studio(
     dispatching = dispatcher(worker)
     statistics = Statistics(StatisticsRepo(database))
     models = catalogue or make_catalogue(settings)
-    library = Models(ModelFileRepo(database), store or make_store(settings), models, workers, free_memory, now)
+    model_files = ModelFileRepo(database)
+    library = Models(model_files, store or make_store(settings), models, workers, free_memory, now)
+    _keep_hashes(FileHashes(model_files, now))
     loras = Loras(make_file_library(settings, FileKind.LORA, library.about), models)
     prompts = Prompts((WILDCARDS, settings.wildcards), lambda params: _check(params, loras))
     generations = Generations(repo, images, dispatching, machine.resolve, now, new_id, random_seed, prompts)
@@ -225,6 +231,7 @@ def build_studio(
         models=models,
         downloads=Downloads(DownloadRepo(database), models, worker.name, now, patience),
         library=library,
+        model_checks=ModelChecks(ModelCheckRepo(database), library, worker.name, now, patience),
         loras=loras,
         machine=machine,
         workers=workers,
@@ -266,6 +273,12 @@ def make_file_library(settings: Settings, kind: FileKind, read: Callable[[Path],
     from core.engine.models.named_files import NamedFiles
 
     return NamedFiles.watched(settings, kind, read)
+
+
+def _keep_hashes(kept: KeptHashes) -> None:
+    from core.engine.models import fingerprint
+
+    fingerprint.keep_in(kept)
 
 
 def make_loader(settings: Settings) -> LoadInpainter:

@@ -18,7 +18,7 @@ from core.domain.generation import Phase
 from core.domain.geometry import Size
 from core.domain.model import LoadedModel, ModelSpec, Vocabulary
 from core.domain.model_file import Base, ModelFile, NamedFile
-from core.domain.model_library import Found, Told
+from core.domain.model_library import FileState, Found, Told
 from core.domain.params import InpaintParams
 from core.domain.prompt_length import PromptLength
 from core.domain.request import WorkingRequest
@@ -153,6 +153,15 @@ class Dispatcher(Protocol):
 
 OnDownload = Callable[[int, int], object]
 """(bytes done, bytes in all); it may raise to stop the download."""
+
+
+class KeptHashes(Protocol):
+    """The hashes of files that were read before, also by other processes. Neither method raises."""
+
+    def known(self, path: Path, state: FileState) -> str | None:
+        """The "sha256:..." of the file, if it is like this still."""
+
+    def keep(self, path: Path, state: FileState, sha256: str) -> None: ...
 
 
 class FileLibrary(Protocol):

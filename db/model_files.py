@@ -3,18 +3,31 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from datetime import datetime, timedelta
+from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
-from sqlalchemy import delete, func, insert, select, update
+from sqlalchemy import delete, func, insert, or_, select, update
+from sqlalchemy.orm import Session
 
 from core.domain.model_file import ModelFile
-from core.domain.model_library import FileHash, Found, ModelUse, Told
+from core.domain.model_library import (
+    Checked,
+    FileHash,
+    FileState,
+    Found,
+    ModelUse,
+    Told,
+    Verified,
+    Verifying,
+)
 from db.mapping import EPOCH, record_of
 from db.repo import Repo, in_batches
 from db.tables import GenerationRow, ModelFileRow
 
 _about = TypeAdapter(ModelFile)
+_verified = TypeAdapter(Verified)
 
 NEWEST = 20_000
 """Generations whose records are looked through for LoRAs: no index leads from a LoRA to them."""
@@ -63,25 +76,31 @@ class ModelFileRepo(Repo):
                 if new := [row for row in batch if row["path"] not in known]:
                     session.execute(insert(ModelFileRow), new)
 
-    def hashes(self) -> Mapping[str, FileHash]:
-        """By the path of the file."""
+    def checked(self) -> Mapping[str, Checked]:
+        """What is known of hashes, by the path where each file really stands."""
+        known = or_(
+            ModelFileRow.sha256.is_not(None),
+            ModelFileRow.verify_asked_at.is_not(None),
+            ModelFileRow.verified_json.is_not(None),
+        )
         with self._sessions() as session:
-            rows = session.scalars(select(ModelFileRow).where(ModelFileRow.sha256.is_not(None)))
-            return {row.path: hashed for row in rows if (hashed := _hashed(row)) is not None}
+            return {row.path: _checked(row) for row in session.scalars(select(ModelFileRow).where(known))}
 
-    def keep_hash(self, path: str, hashed: FileHash, rules: str) -> None:
+    def hashed(self, path: str) -> FileHash | None:
+        with self._sessions() as session:
+            row = session.get(ModelFileRow, path)
+            return None if row is None else _hashed(row)
+
+    def keep_hash(self, path: str, hashed: FileHash) -> None:
         values = {
             "sha256": hashed.sha256,
-            "hashed_size": hashed.size,
-            "hashed_mtime_ns": hashed.mtime_ns,
+            "hashed_size": hashed.state.size,
+            "hashed_mtime_ns": hashed.state.mtime_ns,
+            "hashed_inode": hashed.state.inode,
             "hashed_at": hashed.at,
         }
         with self._sessions.begin() as session:
-            if session.get(ModelFileRow, path) is None:
-                # No time that a file has: what it is will be asked of the file itself.
-                session.add(ModelFileRow(path=path, size=-1, mtime_ns=-1, rules=rules))
-                session.flush()
-            session.execute(update(ModelFileRow).where(ModelFileRow.path == path).values(values))
+            put(session, path, values)
 
     def forget(self, path: str) -> None:
         with self._sessions.begin() as session:
@@ -120,10 +139,30 @@ def _moment(number: int) -> datetime:
     return EPOCH + timedelta(microseconds=number)
 
 
+def put(session: Session, path: str, values: Mapping[str, Any]) -> None:
+    """Keep these values of a file, whether anything is known of it or not."""
+    if session.get(ModelFileRow, path) is None:
+        # No size that a file has: what it is will be asked of the file itself.
+        session.add(ModelFileRow(path=path, size=-1, mtime_ns=-1, rules=""))
+        session.flush()
+    session.execute(update(ModelFileRow).where(ModelFileRow.path == path).values(**values))
+
+
+def _checked(row: ModelFileRow) -> Checked:
+    verifying = verified = None
+    if row.verify_asked_at is not None:
+        verifying = Verifying(row.verify_asked_at, row.verify_done or 0)
+    if row.verified_json is not None:
+        # Another version may have written it.
+        with suppress(ValidationError):
+            verified = _verified.validate_json(row.verified_json)
+    return Checked(_hashed(row), verifying, verified)
+
+
 def _hashed(row: ModelFileRow) -> FileHash | None:
     if row.sha256 is None or row.hashed_size is None or row.hashed_mtime_ns is None or row.hashed_at is None:
         return None
-    return FileHash(row.sha256, row.hashed_size, row.hashed_mtime_ns, row.hashed_at)
+    return FileHash(row.sha256, FileState(row.hashed_size, row.hashed_mtime_ns, row.hashed_inode), row.hashed_at)
 
 
 def _told(about_json: str | None, problem: str | None) -> Told | None:

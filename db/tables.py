@@ -432,7 +432,8 @@ class WorkerRow(Table):
 class ModelFileRow(Table):
     """What is known of a file of weights, as long as it has this size and time. rules: by which it was told.
 
-    about_json: a ModelFile. problem: why it can be none. hashed_*: size and time that it had when it was hashed.
+    about_json: a ModelFile. problem: why it can be none. hashed_*: what it was like when it was hashed. verify_*: that
+    a worker is to read it, which one does, how many bytes it has read. verified_json: what that came to.
     """
 
     __tablename__ = "model_files"
@@ -446,7 +447,13 @@ class ModelFileRow(Table):
     sha256: Mapped[str | None] = mapped_column(String(80))
     hashed_size: Mapped[int | None] = mapped_column(BigInteger)
     hashed_mtime_ns: Mapped[int | None] = mapped_column(BigInteger)
+    hashed_inode: Mapped[int | None] = mapped_column(BigInteger)
     hashed_at: Mapped[datetime | None]
+    verify_asked_at: Mapped[datetime | None] = mapped_column(index=True)
+    verify_worker: Mapped[str | None] = mapped_column(String(80))
+    verify_beat_at: Mapped[datetime | None]
+    verify_done: Mapped[int | None] = mapped_column(BigInteger)
+    verified_json: Mapped[str | None] = mapped_column(Text)
 
 
 class DownloadRow(Table):

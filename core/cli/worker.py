@@ -110,16 +110,19 @@ class _Shift:
         # A plain value: a handler that takes a lock can wait for the very code that it interrupts.
         self._signals = 0
         self._has_painted = False
+        self._is_painting = False
 
     def work(self) -> None:
         """Until a signal."""
         with handled_by(self._note):
-            downloads = self._studio.downloads
+            downloads, checks = self._studio.downloads, self._studio.model_checks
             self._studio.presence.begin()
             self._studio.housekeeping.start()
             dispatcher = ThreadDispatcher(self._run_next, self._worker.is_anything_queued, first=self._warm_up)
             # Beside painting: what waits for the network keeps nobody from painting.
             downloading = ThreadDispatcher(downloads.run_next, downloads.repo.is_anything_queued)
+            # While nothing is painted: both would wait for the same disk.
+            checking = ThreadDispatcher(lambda: checks.run_next(lambda: self._is_painting), checks.repo.is_any_asked)
             say(f"worker {os.getpid()} is waiting for work")
             with _while_alive(LOCKED_S * self._studio.settings.timeout_factor) as is_alive:
                 while not self._signals:
@@ -127,7 +130,9 @@ class _Shift:
                     time.sleep(LOOK_EVERY_S)
             self._worker.halt()
             downloads.halt()
+            checks.halt()
             downloading.stop()
+            checking.stop()
             self._studio.housekeeping.stop()
             say("ending after the current step ...")
             started = time.monotonic()
@@ -147,7 +152,12 @@ class _Shift:
         self._is_warm.set()
 
     def _run_next(self) -> bool:
-        if self._worker.run_next():
+        self._is_painting = True
+        try:
+            has_painted = self._worker.run_next()
+        finally:
+            self._is_painting = False
+        if has_painted:
             self._has_painted = True
             return True
         self._studio.presence.close_if_asked()
@@ -162,6 +172,7 @@ class _Shift:
         with suppress(StudioError):
             # Its thread may hang in the network.
             self._studio.downloads.give_back()
+            self._studio.model_checks.give_back()
         given_back = in_thread(lambda: self._worker.insist(self._worker.release, though_halted=True))
         started = time.monotonic()
         while not wait([given_back], LOOK_EVERY_S).done:

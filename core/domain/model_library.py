@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -50,11 +51,35 @@ BYTES = {"float64": 8, "float32": FLOAT32, "float16": 2, "bfloat16": 2, "float8_
 
 
 @dataclass(frozen=True, slots=True)
+class FileState:
+    """By what a file is taken for unchanged. inode: None where its file system has none, or it was not kept."""
+
+    size: int
+    mtime_ns: int
+    inode: int | None = None
+
+    @classmethod
+    def of(cls, path: Path) -> FileState:
+        """Raises OSError."""
+        return cls.told_by(path.stat())
+
+    @classmethod
+    def told_by(cls, about: os.stat_result) -> FileState:
+        # Some file systems have numbers of 64 bits and more, and a database keeps 63.
+        return cls(about.st_size, about.st_mtime_ns, about.st_ino & (2**63 - 1) or None)
+
+    def is_like(self, other: FileState) -> bool:
+        """Whether nothing tells them apart."""
+        same_inode = self.inode is None or other.inode is None or self.inode == other.inode
+        return same_inode and (self.size, self.mtime_ns) == (other.size, other.mtime_ns)
+
+
+@dataclass(frozen=True, slots=True)
 class Found:
     """A file of weights, or the folder of a pipeline, before it is looked into.
 
     key: what params and commands call it: a key of the table, a hub id, or its path. title: its name. path: None for
-    what has no files. size: bytes. mtime_ns: of the file. is_folder: a whole pipeline, as diffusers saves it.
+    what has no files. size: bytes. mtime_ns, inode: of the file. is_folder: a whole pipeline, as diffusers saves it.
     """
 
     key: str
@@ -64,6 +89,16 @@ class Found:
     size: int = 0
     mtime_ns: int = 0
     is_folder: bool = False
+    inode: int | None = None
+
+    @property
+    def state(self) -> FileState:
+        return FileState(self.size, self.mtime_ns, self.inode)
+
+    @property
+    def stored(self) -> str | None:
+        """Where it really stands, links resolved: what is known of its hash is known of this path."""
+        return None if self.path is None else os.path.realpath(self.path)
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,26 +126,52 @@ class Told:
 
 @dataclass(frozen=True, slots=True)
 class FileHash:
-    """The sha256 of a file, and the size and time that it had then."""
+    """The sha256 of a file, or of all of a pipeline's files together, and what it was like when it was read."""
 
     sha256: str
-    size: int
-    mtime_ns: int
+    state: FileState
     at: datetime
 
-    def is_of(self, found: Found) -> bool:
-        return (self.size, self.mtime_ns) == (found.size, found.mtime_ns)
+
+@dataclass(frozen=True, slots=True)
+class Verified:
+    """What reading a model's files came to. sha256: of a file, or of all of a pipeline's files together; empty if they
+    could not be read.
+
+    is_as_before: None where nothing was known of it before. words: the same for people.
+    """
+
+    sha256: str
+    is_as_before: bool | None
+    words: str
+
+
+@dataclass(frozen=True, slots=True)
+class Verifying:
+    """A model that a worker reads, or will as soon as it has time. done_bytes: 0 until it has begun."""
+
+    asked_at: datetime
+    done_bytes: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """What is kept of a model's files. verified: what reading them came to the last time that a worker was asked."""
+
+    hashed: FileHash | None = None
+    verifying: Verifying | None = None
+    verified: Verified | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class ModelEntry:
-    """One model on this machine. hashed: None until it was verified; it can be of the file as it was before."""
+    """One model on this machine. checked: it can be of the file as it was before."""
 
     found: Found
     told: Told
     licence: str | None = None
     licence_url: str | None = None
-    hashed: FileHash | None = None
+    checked: Checked = Checked()
 
     @property
     def key(self) -> str:
@@ -119,7 +180,8 @@ class ModelEntry:
     @property
     def sha256(self) -> str | None:
         """Of the file as it is now, if it is known."""
-        return self.hashed.sha256 if self.hashed is not None and self.hashed.is_of(self.found) else None
+        hashed = self.checked.hashed
+        return hashed.sha256 if hashed is not None and hashed.state.is_like(self.found.state) else None
 
     @property
     def kind(self) -> KindFilter:
@@ -157,18 +219,6 @@ class MemoryPlan:
     def __str__(self) -> str:
         fits = "fits into memory" if self.fits else "does not fit into memory"
         return f"{fits}: needs about {gigabytes(self.needed)}, and {gigabytes(self.free)} are free"
-
-
-@dataclass(frozen=True, slots=True)
-class Verified:
-    """What reading a model's files came to. sha256: of a file, or of all of a pipeline's files together.
-
-    is_as_before: None where nothing was known of it before. words: the same for people.
-    """
-
-    sha256: str
-    is_as_before: bool | None
-    words: str
 
 
 def gigabytes(size: int) -> str:

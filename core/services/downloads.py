@@ -5,17 +5,16 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
 from core.domain.download import ENDS, Download, DownloadStatus, Wish
 from core.domain.errors import InvalidInput, StudioError
-from core.domain.worker import BEAT_EVERY_S
 from core.last_resort import told
 from core.ports import ModelCatalogue
 from core.services.patience import Forgiving, Patience
+from core.services.reporting import sign_of_life
 from db.downloads import DownloadRepo
 
 log = logging.getLogger(__name__)
@@ -96,7 +95,8 @@ class Downloads:
     def _run(self, model: str) -> None:
         status, values = DownloadStatus.SUCCEEDED, {}
         try:
-            with self._alive(model):
+            # To hash ten gigabytes takes longer than the sign of life of a dead worker is waited for.
+            with sign_of_life(lambda: self.repo.beat(model, self.worker, self.now()), "download-beat"):
                 self.catalogue.download(model, self._reporter(model))
         except _Stop as stop:
             if stop.wish is None:
@@ -129,21 +129,3 @@ class Downloads:
                 raise _Stop(row.wish)
 
         return report
-
-    @contextmanager
-    def _alive(self, model: str) -> Iterator[None]:
-        """Inside, a sign of life every two seconds: to hash ten gigabytes takes longer than that of a dead worker is
-        waited for.
-        """
-        ended = threading.Event()
-
-        def beat() -> None:
-            while not ended.wait(BEAT_EVERY_S):
-                with suppress(StudioError):
-                    self.repo.beat(model, self.worker, self.now())
-
-        threading.Thread(target=beat, name="download-beat", daemon=True).start()
-        try:
-            yield
-        finally:
-            ended.set()

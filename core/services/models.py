@@ -14,6 +14,7 @@ from core.domain.model import ModelSpec
 from core.domain.model_file import ModelFile
 from core.domain.model_library import (
     FLOAT32,
+    Checked,
     FileHash,
     Found,
     KindFilter,
@@ -59,8 +60,8 @@ class Models:
             with suppress(StudioError):
                 self.repo.learn(news, self.store.rules)
         told |= {one.key: about for one, about in news.items()}
-        hashes = self.repo.hashes()
-        return [self._entry(one, told.get(one.key) or self.store.tell(one), hashes) for one in found]
+        checked = self.repo.checked()
+        return [self._entry(one, told.get(one.key) or self.store.tell(one), checked) for one in found]
 
     def about(self, path: Path) -> ModelFile:
         """What the header of a file tells, read only if it was never seen. Raises UnsafeWeights, DamagedModel."""
@@ -129,24 +130,24 @@ class Models:
 
     def verify(self, name: str, on_progress: OnDownload = lambda done, total: None) -> Verified:
         """Read all of it, and keep its hash. Raises UnknownModel, DamagedModel, or what on_progress raises."""
-        entry = self.find(name)
-        hashes = self.store.hashes(entry.found, on_progress)
+        return self.check(self.find(name), on_progress)
+
+    def check(self, entry: ModelEntry, on_progress: OnDownload = lambda done, total: None) -> Verified:
+        """As verify."""
+        found, before = entry.found, entry.checked.hashed
+        hashes = self.store.hashes(found, on_progress)
         sha256 = next(iter(hashes.values()))
-        if entry.found.is_folder:
+        if found.is_folder:
             sha256 = sha256_of(canonical_json(sorted(hashes.items())).encode())
-        before = entry.hashed
-        path = str(entry.found.path)
-        self.repo.keep_hash(
-            path, FileHash(sha256, entry.found.size, entry.found.mtime_ns, self.now()), self.store.rules
-        )
+        self.repo.keep_hash(str(found.stored), FileHash(sha256, found.state, self.now()))
         if before is None:
-            return Verified(sha256, None, f"{entry.found.title} is readable. Its hash is kept for the next time.")
+            return Verified(sha256, None, f"{found.title} is readable. Its hash is kept for the next time.")
         if before.sha256 == sha256:
-            return Verified(sha256, True, f"{entry.found.title} is the same as on {before.at:%d %b %Y}.")
+            return Verified(sha256, True, f"{found.title} is the same as on {before.at:%d %b %Y}.")
         return Verified(
             sha256,
             False,
-            f"{entry.found.title} is not the same as on {before.at:%d %b %Y}: pictures made with it before will verify "
+            f"{found.title} is not the same as on {before.at:%d %b %Y}: pictures made with it before will verify "
             "as different.",
         )
 
@@ -177,18 +178,20 @@ class Models:
         """Returns what was deleted. Raises UnknownModel, InvalidInput or StorageFull."""
         entry = self.find(name)
         self.loss(entry)
+        stored = entry.found.stored
         self.store.remove(entry.found)
         with suppress(StudioError):
-            self.repo.forget(str(entry.found.path))
+            for path in (entry.found.path, stored):
+                self.repo.forget(str(path))
         return entry
 
-    def _entry(self, found: Found, told: Told, hashes: Mapping[str, FileHash]) -> ModelEntry:
+    def _entry(self, found: Found, told: Told, checked: Mapping[str, Checked]) -> ModelEntry:
         licence = url = None
         if found.is_folder or found.path is None:
             with suppress(StudioError):
                 spec = self.catalogue.find(found.key)
                 licence, url = spec.licence, spec.licence_url or spec.url
-        return ModelEntry(found, told, licence, url, hashes.get(str(found.path)))
+        return ModelEntry(found, told, licence, url, checked.get(found.stored or "", Checked()))
 
     def _free(self) -> int:
         """With what the worker would give back for another model."""

@@ -4,19 +4,38 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from datetime import datetime
 
-from core.domain.errors import GenerationCancelled
+from core.domain.errors import GenerationCancelled, StudioError
 from core.domain.generation import Phase, Progress, Status
 from core.domain.record import Record
+from core.domain.worker import BEAT_EVERY_S
 from core.ports import Inpainter, StepReport
 from core.services.patience import Forgiving, Patience
 from db.generations import GenerationRepo
 
 REPORT_EVERY_S = 0.5
 """Progress is written at most twice a second: pages ask no oftener, and a fast model takes 50 steps a second."""
+
+
+@contextmanager
+def sign_of_life(beat: Callable[[], object], name: str) -> Iterator[None]:
+    """Inside, beat is called every two seconds by a thread of this name, whatever this one waits for."""
+    ended = threading.Event()
+
+    def go_on() -> None:
+        while not ended.wait(BEAT_EVERY_S):
+            with suppress(StudioError):
+                beat()
+
+    threading.Thread(target=go_on, name=name, daemon=True).start()
+    try:
+        yield
+    finally:
+        ended.set()
 
 
 class Halted(GenerationCancelled):

@@ -37,10 +37,12 @@ def library(studio, settings, tmp_path):
     """The studio whose models are those of the test's folder."""
     catalogue = Catalogue(settings, cache=tmp_path / "hub")
     store = LocalModels(settings, catalogue, cache=tmp_path / "hub")
+    library = replace(studio.library, store=store, catalogue=catalogue)
     return replace(
         studio,
         models=catalogue,
-        library=replace(studio.library, store=store, catalogue=catalogue),
+        library=library,
+        model_checks=replace(studio.model_checks, models=library),
         downloads=replace(studio.downloads, catalogue=catalogue),
         recommendations=replace(studio.recommendations, models=catalogue),
     )
@@ -144,14 +146,29 @@ def test_a_model_that_cannot_be_used_says_why_and_is_not_offered_for_inpainting(
     assert {tile["title"]: tile["badge"] for tile in tiles}["half"] == "Unusable"
 
 
-def test_verify_computes_the_hash_and_shows_it(models, library, settings):
+def test_verify_is_a_row_that_a_worker_reads_and_any_later_visit_shows(models, library, settings):
     file = make.lora(settings.models / "loras" / "ink.safetensors")
 
     page = models(model=str(file))
     page.button(key="model-verify").click().run()
+    assert [bar.proto.text for bar in page.get("progress")] == ["Waiting"]
+    assert page.button(key="model-verify").disabled
+    library.model_checks.run_next()
 
-    assert library.library.find("ink").sha256.removeprefix("sha256:") in words(page)
-    assert "Its hash is kept" in words(page)
+    another = models(model=str(file))
+    assert library.library.find("ink").sha256.removeprefix("sha256:") in words(another)
+    assert "Its hash is kept" in words(another)
+    assert not another.get("progress")
+
+
+def test_a_model_that_waits_to_be_verified_can_be_given_up(models, library, settings):
+    file = make.lora(settings.models / "loras" / "ink.safetensors")
+    library.model_checks.ask("ink")
+
+    models(model=str(file)).button(key="model-verify-cancel").click().run()
+
+    assert not library.model_checks.run_next()
+    assert not models(model=str(file)).get("progress")
 
 
 def test_remove_says_what_is_lost_and_deletes_at_the_second_click(models, tiles, settings):

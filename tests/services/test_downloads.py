@@ -205,7 +205,7 @@ def test_a_worker_that_was_thought_dead_stops_when_another_one_has_taken_over(do
 
 
 def test_a_sign_of_life_is_given_also_while_no_byte_arrives(downloads, hub, clock, monkeypatch):
-    monkeypatch.setattr("core.services.downloads.BEAT_EVERY_S", 0.01)
+    monkeypatch.setattr("core.services.reporting.BEAT_EVERY_S", 0.01)
     beaten = threading.Event()
     beat = downloads.repo.beat
     monkeypatch.setattr(downloads.repo, "beat", lambda *given: beat(*given) and beaten.set())

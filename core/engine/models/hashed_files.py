@@ -47,4 +47,4 @@ def _size(path: Path) -> int | None:
 
 
 def _sha256(path: Path) -> str:
-    return fingerprint.of_files({"": path})[""]
+    return fingerprint.of_file(path)

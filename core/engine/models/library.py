@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -12,14 +11,14 @@ from pathlib import Path
 from core.domain.errors import DamagedModel, InvalidInput, ModelUnavailable, NotAnInpaintingModel, StudioError
 from core.domain.hashing import sha256_of
 from core.domain.model_file import FileKind, ModelFile
-from core.domain.model_library import BYTES, FLOAT32, Found, Place, Told
+from core.domain.model_library import BYTES, FLOAT32, FileState, Found, Place, Told
 from core.engine import families
-from core.engine.models import beside, folders, hub, kinds, lora_header, other_kinds, placing, single_file
+from core.engine.models import beside, fingerprint, folders, hub, kinds, lora_header, other_kinds, placing, single_file
 from core.engine.models.catalogue import ROOT, Catalogue
 from core.engine.models.integrity import read_index, read_object
 from core.engine.models.lora_header import CONTEXT
 from core.engine.models.weights import INDEX, UNSAFE
-from core.files import open_regular, why
+from core.files import why
 from core.ports import OnDownload
 from core.settings import Settings
 
@@ -32,8 +31,6 @@ MOST_FILES = 10_000
 
 USED = (FileKind.LORA, FileKind.EMBEDDING, FileKind.VAE, FileKind.CONTROLNET)
 """Beside checkpoints."""
-
-CHUNK = 8 * 2**20
 
 
 class LocalModels:
@@ -209,8 +206,8 @@ def _walk(folder: Path, place: Place, seen: set[Path]) -> Iterator[Found]:
             if entry.is_dir():
                 yield from _walk(path, place, seen)
             elif path.suffix.lower() in ENDINGS and path.suffix.lower() not in NO_MODELS and entry.is_file():
-                state = entry.stat()
-                yield Found(str(path), _title(path), place, path, state.st_size, state.st_mtime_ns)
+                state = FileState.told_by(entry.stat())
+                yield Found(str(path), _title(path), place, path, state.size, state.mtime_ns, inode=state.inode)
 
 
 def _title(path: Path) -> str:
@@ -246,16 +243,10 @@ def _needs(path: Path) -> int:
 
 
 def _sha256(path: Path, on_progress: Callable[[int], object]) -> str:
-    digest, done = hashlib.sha256(), 0
     try:
-        with open_regular(path) as file:
-            while chunk := file.read(CHUNK):
-                digest.update(chunk)
-                done += len(chunk)
-                on_progress(done)
+        return fingerprint.read(path, on_progress)
     except OSError as error:
         raise DamagedModel(f"{path.name} cannot be read ({why(error)}). Download or copy it again.") from error
-    return f"sha256:{digest.hexdigest()}"
 
 
 def _check_name_in_cache(path: Path, sha256: str) -> None:

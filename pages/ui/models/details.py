@@ -8,20 +8,19 @@ from pathlib import Path
 import streamlit as st
 
 from core.bootstrap import Studio
-from core.domain.model_library import KindFilter, ModelEntry, gigabytes
+from core.domain.model_library import KindFilter, ModelEntry, Verifying, gigabytes
+from pages.ui.generation.card import worker_missing
 from pages.ui.models.words import title_of
 from pages.ui.shell import state
 from pages.ui.shell.actions import action_button
 from pages.ui.shell.links import INPAINT_PAGE
-from pages.ui.shell.messages import escaped
+from pages.ui.shell.messages import escaped, shown_errors
 from pages.ui.shell.wording import counted, when
 
 AUTOV2 = 10
 """Hex digits of the sha256 that CivitAI and A1111 show as a model's hash."""
 
 COUNTED = (KindFilter.CHECKPOINT, KindFilter.LORA)
-
-VERIFIED = "model-verified"
 
 
 def details(studio: Studio, entry: ModelEntry, close: Callable[[], None]) -> None:
@@ -38,10 +37,10 @@ def details(studio: Studio, entry: ModelEntry, close: Callable[[], None]) -> Non
             st.warning(escaped(entry.told.problem), icon=":material/warning:")
         _facts(studio, entry)
         _for_prompts(studio, entry)
-    verified = state.pop_flash(VERIFIED)
-    if verified is not None:
-        (st.error if verified.is_as_before is False else st.success)(escaped(verified.words))
+    _verified(entry)
     _actions(studio, entry, close)
+    if entry.checked.verifying is not None:
+        _followed(studio, entry.key)
 
 
 def _facts(studio: Studio, entry: ModelEntry) -> None:
@@ -64,9 +63,16 @@ def _hash(entry: ModelEntry) -> str:
     if entry.found.path is None:
         return ""
     if entry.sha256 is None:
-        return "changed since it was verified" if entry.hashed else "not computed yet: press Verify"
+        return "the file has changed since it was read" if entry.checked.hashed else "not computed yet: press Verify"
     digits = entry.sha256.removeprefix("sha256:")
     return f"`{digits[:AUTOV2]}` (sha256 `{digits}`)"
+
+
+def _verified(entry: ModelEntry) -> None:
+    """What it came to the last time, as long as it is about the file that is there now."""
+    verified = entry.checked.verified
+    if verified is not None and verified.sha256 in ("", entry.sha256):
+        (st.error if verified.is_as_before is False else st.success)(escaped(verified.words))
 
 
 def _for_prompts(studio: Studio, entry: ModelEntry) -> None:
@@ -98,19 +104,35 @@ def _use(studio: Studio, key: str) -> None:
 
 
 def _verify(studio: Studio, entry: ModelEntry) -> None:
-    if not st.button(
+    action_button(
         "Verify",
-        icon=":material/fact_check:",
+        studio.model_checks.ask,
+        entry.key,
         key="model-verify",
-        help="Reads the whole file, computes its sha256 and compares it with the one kept before",
-    ):
-        return
-    bar = st.progress(0.0, text="Reading")
-    verified = studio.library.verify(
-        entry.key, lambda done, total: bar.progress(min(1.0, done / total) if total else 1.0, "Reading")
+        icon=":material/fact_check:",
+        disabled=entry.checked.verifying is not None,
+        help="Reads the whole file, computes its sha256 and compares it with the one kept before. It goes on when you "
+        "close this page, while nothing is painted",
     )
-    state.flash(VERIFIED, verified)
-    st.rerun()
+
+
+@st.fragment(run_every=1.0)
+def _followed(studio: Studio, key: str) -> None:
+    """Until it has been read; then the dialog is drawn anew, with what that came to."""
+    with shown_errors():
+        entry = studio.library.find(key)
+        verifying = entry.checked.verifying
+        if verifying is None:
+            st.rerun()
+        size = entry.found.size
+        st.progress(min(1.0, verifying.done_bytes / size) if size else 0.0, text=_how_far(verifying, size))
+        if not verifying.done_bytes and (why := worker_missing(studio)):
+            st.caption(why)
+        action_button("Cancel", studio.model_checks.cancel, key, key="model-verify-cancel", icon=":material/close:")
+
+
+def _how_far(verifying: Verifying, size: int) -> str:
+    return f"Reading, {gigabytes(verifying.done_bytes)} of {gigabytes(size)}" if verifying.done_bytes else "Waiting"
 
 
 def _remove(studio: Studio, entry: ModelEntry, close: Callable[[], None]) -> None:
