@@ -27,10 +27,12 @@ class Family:
     multiples of, as those of one token. max_sequence_length: tokens of a prompt that its pipeline takes if nothing is
     said; None: what the tokenizer says. native_px: where the folder does not say it. half: what it computes in on a
     card; float16 overflows in the large transformers. steps, guidance_scale, strength: what its pipeline takes if
-    nothing is said. options: further arguments of the call. missing: settings of the denoiser that its pipeline reads,
-    though its class does not have them. package: one that it needs besides requirements.txt. companion: hub id of a
-    second repository that it needs. companion_of: hub id of the model that needs this one, which by itself paints
-    nothing.
+    nothing is said. distilled: what suits one whose folder says is_distilled. options: further arguments of the call.
+    without: arguments that its call does not take; without mask_image all of the crop is repainted, and what lies
+    outside the mask is put back like around any result. in_channels: those that its U-Net may have. missing: settings
+    of the denoiser that its pipeline reads, though its class does not have them. package: one that it needs besides
+    requirements.txt. companion: hub id of a second repository that it needs. companion_of: hub id of the model that
+    needs this one, which by itself paints nothing.
     """
 
     title: str
@@ -52,7 +54,10 @@ class Family:
     steps: int = 50
     guidance_scale: float = 7.5
     strength: float = 1.0
+    distilled: Mapping[str, Any] = field(default_factory=dict)
     options: Mapping[str, Any] = field(default_factory=dict)
+    without: tuple[str, ...] = ()
+    in_channels: tuple[int, ...] = (4, 9)
     missing: Mapping[str, Any] = field(default_factory=dict)
     package: str | None = None
     companion: str | None = None
@@ -73,14 +78,14 @@ class Family:
             unused = (*unused, "loras")
         return (*unused, "scheduler", "prompt_weights", "long_prompt") if self.own_scheduler_only else unused
 
-    @property
-    def recommended(self) -> Mapping[str, Any]:
-        """Values of InpaintParams for a model of which nothing else is known."""
+    def recommended(self, index: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Values of InpaintParams for a model of which only its model_index.json is known."""
         # A strength of all but 1 is written with two digits.
         return {
             "num_inference_steps": self.steps,
             "guidance_scale": self.guidance_scale,
             "strength": math.floor(self.strength * 100) / 100,
+            **(self.distilled if index.get("is_distilled") is True else {}),
         }
 
     def check(self) -> None:
@@ -141,6 +146,24 @@ FAMILIES: tuple[Family, ...] = (
     ),
     _unet("Stable Diffusion XL", "StableDiffusionXL", strength=0.9999),
     Family(
+        "InstructPix2Pix",
+        "StableDiffusionInstructPix2PixPipeline",
+        denoiser="unet",
+        takes_strength=False,
+        takes_loras=True,
+        own_scheduler_only=False,
+        patch=1,
+        max_sequence_length=None,
+        native_px=512,
+        half="float16",
+        steps=100,
+        # How closely it keeps to the picture, beside how closely to the words.
+        options={"image_guidance_scale": 1.5},
+        without=("mask_image", "width", "height"),
+        # The latents of the picture lie beside those that become the result.
+        in_channels=(8,),
+    ),
+    Family(
         "Stable Diffusion 3",
         "StableDiffusion3InpaintPipeline",
         ("StableDiffusion3Pipeline", "StableDiffusion3Img2ImgPipeline"),
@@ -176,6 +199,7 @@ FAMILIES: tuple[Family, ...] = (
         is_told_by_chat=True,
         guidance_scale=8.0,
         strength=0.8,
+        distilled={"num_inference_steps": 4, "guidance_scale": 1.0},
     ),
     Family(
         "Chroma",
@@ -204,6 +228,15 @@ FAMILIES: tuple[Family, ...] = (
         strength=0.6,
         # It also reads the picture, by a processor that stands on this.
         package="torchvision",
+    ),
+    Family(
+        "Qwen-Image-Edit Plus",
+        "QwenImageEditPlusPipeline",
+        guidance="true_cfg_scale",
+        takes_strength=False,
+        guidance_scale=4.0,
+        package="torchvision",
+        without=("mask_image",),
     ),
     Family(
         "Z-Image",

@@ -81,7 +81,7 @@ def _loaded(source: Source, device: Device, *, safety_checker: bool) -> Any:
         if memory.is_lack_of_memory(error):
             raise
         raise DamagedModel(f"This model cannot be loaded: {_first_line(error)} Download or copy it again.") from error
-    _check_pipeline(pipe)
+    _check_pipeline(pipe, source.family)
     denoiser = getattr(pipe, source.family.denoiser)
     denoiser.register_to_config(**{k: v for k, v in source.family.missing.items() if k not in denoiser.config})
     pipe.set_progress_bar_config(disable=True)
@@ -175,9 +175,9 @@ def place(pipe: Any, device: Device, parts: Mapping[str, int], wish: str) -> str
     return placement
 
 
-def _check_pipeline(pipe: Any) -> None:
+def _check_pipeline(pipe: Any, family: Family) -> None:
     unet = getattr(pipe, "unet", None)
-    if unet is not None and unet.config.in_channels not in (4, 9):
+    if unet is not None and unet.config.in_channels not in family.in_channels:
         raise NotAnInpaintingModel
     for name, component in pipe.components.items():
         parameters = getattr(component, "parameters", None)

@@ -21,20 +21,23 @@ from core.engine import device as devices
 from core.engine import families
 from core.engine.diffusers_inpainter import DiffusersInpainter, load
 from core.engine.models.catalogue import Catalogue
-from tests.engine.tiny import SIDE, a_picture, a_working_request, save_xl_pipeline
+from tests.engine.tiny import SIDE, a_picture, a_working_request, save_instruct_pipeline, save_xl_pipeline
 from tests.engine.tiny_transformers import PIPELINES, qwen_edit
 
 KANDINSKY = "Kandinsky 2.2"
 TRANSFORMERS = sorted(PIPELINES)
 OWN_SCHEDULER = [KANDINSKY, *TRANSFORMERS]
-ALL = ["Stable Diffusion XL, 4 channels", "Stable Diffusion XL, 9 channels", *OWN_SCHEDULER]
+INSTRUCT = "InstructPix2Pix"
+ALL = ["Stable Diffusion XL, 4 channels", "Stable Diffusion XL, 9 channels", INSTRUCT, *OWN_SCHEDULER]
 
 QUICK = ("FLUX.1", KANDINSKY, "Stable Diffusion XL, 9 channels")
 """With packed latents, of two repositories, and neither: they stand for the others where time is short; CI runs all."""
 
 SOME = [pytest.param(name, marks=() if name in QUICK else pytest.mark.slow) for name in ALL]
 
-GUIDED = [name for name in OWN_SCHEDULER if name not in ("FLUX.1", "FLUX.1 Fill", "FLUX.1 Kontext", "FLUX.2 klein")]
+GUIDED = [INSTRUCT] + [
+    name for name in OWN_SCHEDULER if name not in ("FLUX.1", "FLUX.1 Fill", "FLUX.1 Kontext", "FLUX.2 klein")
+]
 """Those that know a negative prompt."""
 
 
@@ -46,13 +49,17 @@ def tiny(transformer, kandinsky, tmp_path_factory):
     def of(name: str):
         if name == KANDINSKY:
             return kandinsky
-        if "XL" not in name:
+        if name in TRANSFORMERS:
             return transformer(name)
         if name not in made:
             from core.settings import Settings
 
             settings = Settings(_env_file=None, threads=1, device="cpu", HF_TOKEN=None)
-            folder = save_xl_pipeline(tmp_path_factory.mktemp("xl"), in_channels=4 if "4" in name else 9)
+            folder = tmp_path_factory.mktemp("unet")
+            if name == INSTRUCT:
+                save_instruct_pipeline(folder)
+            else:
+                save_xl_pipeline(folder, in_channels=4 if "4" in name else 9)
             made[name] = load(str(folder), "cpu", Catalogue(settings), settings)
         return made[name]
 
@@ -72,11 +79,14 @@ def usual(value: int) -> Mask:
     return Mask(np.where(a_working_request().mask.pixels > 0, np.uint8(value), np.uint8(0)))
 
 
-def test_every_pipeline_of_the_table_is_there_and_can_paint_a_mask():
+def test_every_pipeline_of_the_table_is_there_and_takes_a_mask_unless_the_table_says_otherwise():
     import diffusers
 
     for family in families.FAMILIES:
-        assert "mask_image" in getattr(diffusers, family.pipeline).__call__.__doc__, family.title
+        takes = inspect.signature(getattr(diffusers, family.pipeline).__call__).parameters
+        assert "image" in takes, family.title
+        for name in ("mask_image", "width", "height"):
+            assert (name in takes) == (name not in family.without), family.title
 
 
 @pytest.mark.parametrize("family", families.FAMILIES, ids=lambda family: family.title)
@@ -88,7 +98,14 @@ def test_what_is_recommended_is_what_the_pipeline_itself_would_take(family):
     assert defaults["num_inference_steps"].default == family.steps
     assert defaults[family.guidance].default == family.guidance_scale
     assert (defaults["strength"].default == family.strength) if family.takes_strength else "strength" not in defaults
-    InpaintParams(**family.recommended)
+    InpaintParams(**family.recommended({}))
+
+
+@pytest.mark.parametrize(("is_distilled", "steps"), [(True, 4), (False, 50), ("true", 50)])
+def test_a_distilled_klein_gets_the_few_steps_that_it_was_distilled_for(is_distilled, steps):
+    recommended = families.named("FLUX.2 klein").recommended({"is_distilled": is_distilled})
+
+    assert recommended["num_inference_steps"] == steps
 
 
 @pytest.mark.parametrize("family", families.FAMILIES, ids=lambda family: family.title)
@@ -127,7 +144,7 @@ def test_the_same_request_gives_the_same_bits_and_another_seed_others(tiny, name
 
 
 @pytest.mark.slow_but_first
-@pytest.mark.parametrize("name", [name for name in SOME if KANDINSKY not in name.values])
+@pytest.mark.parametrize("name", [name for name in SOME if not {KANDINSKY, INSTRUCT} & set(name.values)])
 def test_a_lower_strength_runs_fewer_steps_and_stays_nearer(tiny, name):
     reports = []
     some = paint(tiny(name), strength=0.5, on_step=reports.append)
@@ -217,10 +234,11 @@ def test_a_size_between_two_tokens_is_refused(tiny, name):
 
 
 @pytest.mark.slow
-def test_qwen_image_edit_chooses_a_size_of_its_own_and_gives_back_ours():
-    family = families.named("Qwen-Image-Edit")
+@pytest.mark.parametrize("title", ["Qwen-Image-Edit", "Qwen-Image-Edit Plus"])
+def test_qwen_image_edit_chooses_a_size_of_its_own_and_gives_back_ours(title):
+    family = families.named(title)
     model = LoadedModel("tiny", None, "", "cpu", "float32", cell=16, native_px=1024, load_s=0)
-    inpainter = DiffusersInpainter(qwen_edit(), family, model, Device("cpu", "", "float32"), threads=1)
+    inpainter = DiffusersInpainter(qwen_edit(family.pipeline), family, model, Device("cpu", "", "float32"), threads=1)
 
     first, again, soft = (paint(inpainter, num_inference_steps=2, degree=degree) for degree in (None, None, usual(20)))
 
@@ -263,7 +281,7 @@ def test_half_precision_takes_soft_masks_near_seeds_and_previews_and_says_nothin
 def test_on_a_card_the_transformers_compute_in_bfloat16():
     dtypes = {family.title: family.dtype("float16") for family in families.FAMILIES}
 
-    with_unet = [dtypes.pop(title) for title in ("Stable Diffusion", "Stable Diffusion XL", KANDINSKY)]
-    assert with_unet == ["float16"] * 3
+    with_unet = [dtypes.pop(title) for title in ("Stable Diffusion", "Stable Diffusion XL", INSTRUCT, KANDINSKY)]
+    assert with_unet == ["float16"] * 4
     assert set(dtypes.values()) == {"bfloat16"}
     assert {family.dtype("float32") for family in families.FAMILIES} == {"float32"}

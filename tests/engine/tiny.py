@@ -85,6 +85,28 @@ def save_xl_pipeline(folder: Path, *, in_channels: int = 9) -> Path:
     return folder
 
 
+def save_instruct_pipeline(folder: Path) -> Path:
+    """InstructPix2Pix: it sees the latents of the picture beside its own, and no mask."""
+    import torch
+    from diffusers import EulerAncestralDiscreteScheduler, StableDiffusionInstructPix2PixPipeline
+
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        tokenizer = _tokenizer()
+        pipe = StableDiffusionInstructPix2PixPipeline(
+            vae=_vae(),
+            text_encoder=_text_encoder(len(tokenizer)),
+            tokenizer=tokenizer,
+            unet=_unet(8, cross_attention_dim=16),
+            scheduler=EulerAncestralDiscreteScheduler(
+                beta_start=0.00085, beta_end=0.012, beta_schedule="scaled_linear", steps_offset=1
+            ),
+            **_safety(False),
+        )
+    pipe.save_pretrained(folder)
+    return folder
+
+
 def _unet(in_channels: int, **more: Any):
     from diffusers import UNet2DConditionModel
 

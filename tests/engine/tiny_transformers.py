@@ -181,9 +181,9 @@ def _qwen(kind: str = "QwenImagePipeline", **more: Any) -> Any:
     )
 
 
-def qwen_edit() -> Any:
+def qwen_edit(kind: str) -> Any:
     """In memory only: its processor of pictures cannot be made without torchvision, so there is a stand-in."""
-    return _qwen("QwenImageEditInpaintPipeline", processor=_PictureReader(_qwen_tokenizer()))
+    return _qwen(kind, processor=_PictureReader(_qwen_tokenizer()))
 
 
 class _PictureReader:

@@ -190,16 +190,13 @@ class Catalogue:
         return replace(spec, recommended={**spec.recommended, **recommended}) if recommended else spec
 
     def _of_folder(self, key: str, folder: Path) -> ModelSpec:
-        native_px, family = native_size(folder), _family(folder)
         spec = ModelSpec(
             key=key,
             title=folder.name,
             description=f"A folder on this machine: {folder}",
-            native_px=native_px,
             folder=str(folder),
             licence="see the folder",
-            recommended=_recommended(family, native_px),
-            unused=family.unused if family else (),
+            **_suited(folder, native_size(folder)),
         )
         return self._completed(spec)
 
@@ -210,20 +207,16 @@ class Catalogue:
             raise UnknownModel(str(error)) from error
         single_file.check(told, file.name)
         predicts = single_file.prediction(told, chosen, file.name)
-        native_px = single_file.native_px(told, predicts)
         layout = single_file.layout(told)
-        family = _family(self._root / layout)
         return ModelSpec(
             key=key,
             title=file.stem,
             description=f"A file on this machine: {file}",
-            native_px=native_px,
             folder=layout,
             file=str(file),
             predicts=predicts,
             licence="see where the file comes from",
-            recommended=_recommended(family, native_px),
-            unused=family.unused if family else (),
+            **_suited(self._root / layout, single_file.native_px(told, predicts)),
         )
 
     def _of_hub(self, key: str) -> ModelSpec:
@@ -244,9 +237,7 @@ class Catalogue:
         here = self._hub.snapshot(spec)
         if here is None:
             return replace(spec, recommended={"size": spec.native_px})
-        native_px, family = native_size(here), _family(here)
-        unused = family.unused if family else ()
-        return replace(spec, native_px=native_px, recommended=_recommended(family, native_px), unused=unused)
+        return replace(spec, **_suited(here, native_size(here)))
 
 
 def native_size(folder: Path) -> int:
@@ -273,5 +264,10 @@ def _family(folder: Path) -> families.Family | None:
         return None
 
 
-def _recommended(family: families.Family | None, native_px: int) -> Mapping[str, Any]:
-    return {**(family.recommended if family else {}), "size": native_px}
+def _suited(folder: Path, native_px: int) -> dict[str, Any]:
+    """What the folder of a pipeline says of a ModelSpec. native_px: the size it was trained at."""
+    family = _family(folder)
+    if family is None:
+        return {"native_px": native_px, "recommended": {"size": native_px}}
+    recommended = {**family.recommended(read_index(folder)), "size": native_px}
+    return {"native_px": native_px, "recommended": recommended, "unused": family.unused}

@@ -138,6 +138,70 @@ MODELS: tuple[ModelSpec, ...] = (
         unused=families.named("Qwen-Image").unused,
     ),
     ModelSpec(
+        key="flux2-klein-4b",
+        title="FLUX.2 [klein] 4B",
+        description=(
+            "Edits the picture as the prompt says, in four steps. 4 billion parameters, and as many again to read the "
+            "prompt: the smallest of the edit models."
+        ),
+        native_px=1024,
+        repository="black-forest-labs/FLUX.2-klein-4B",
+        licence="Apache 2.0",
+        licence_url="https://huggingface.co/black-forest-labs/FLUX.2-klein-4B",
+        download_gb=16.0,
+        memory_gb=16.0,
+        recommended={"num_inference_steps": 4, "guidance_scale": 1.0, "strength": 1.0, "size": 1024},
+        unused=families.named("FLUX.2 klein").unused,
+    ),
+    ModelSpec(
+        key="flux1-kontext",
+        title="FLUX.1 Kontext [dev]",
+        description=(
+            "Edits the picture as the prompt says, and leaves what it does not name. 12 billion parameters, for a "
+            "large graphics card."
+        ),
+        native_px=1024,
+        repository="black-forest-labs/FLUX.1-Kontext-dev",
+        licence="FLUX.1 [dev] Non-Commercial",
+        licence_url="https://huggingface.co/black-forest-labs/FLUX.1-Kontext-dev",
+        download_gb=34.0,
+        memory_gb=34.0,
+        recommended={"num_inference_steps": 28, "guidance_scale": 2.5, "strength": 1.0, "size": 1024},
+        unused=families.named("FLUX.1 Kontext").unused,
+    ),
+    ModelSpec(
+        key="qwen-image-edit",
+        title="Qwen-Image-Edit",
+        description=(
+            "Edits the picture as the prompt says, also the text in it. 20 billion parameters, and 8 to read prompt "
+            "and picture: for a very large graphics card. It also needs torchvision."
+        ),
+        native_px=1024,
+        repository="Qwen/Qwen-Image-Edit",
+        licence="Apache 2.0",
+        licence_url="https://huggingface.co/Qwen/Qwen-Image-Edit",
+        download_gb=58.0,
+        memory_gb=58.0,
+        recommended={"num_inference_steps": 50, "guidance_scale": 4.0, "strength": 1.0, "size": 1024},
+        unused=families.named("Qwen-Image-Edit").unused,
+    ),
+    ModelSpec(
+        key="instruct-pix2pix",
+        title="InstructPix2Pix",
+        description=(
+            "The first of the edit models, of the size of Stable Diffusion 1.5. It takes short instructions, and is "
+            "better at changing how things look than at taking them away."
+        ),
+        native_px=512,
+        repository="timbrooks/instruct-pix2pix",
+        licence="MIT",
+        licence_url="https://huggingface.co/timbrooks/instruct-pix2pix",
+        download_gb=5.5,
+        memory_gb=7.0,
+        recommended={"num_inference_steps": 50, "guidance_scale": 7.5, "strength": 1.0, "size": 512},
+        unused=families.named("InstructPix2Pix").unused,
+    ),
+    ModelSpec(
         key="kandinsky-22-inpaint",
         title="Kandinsky 2.2 inpainting",
         description=(

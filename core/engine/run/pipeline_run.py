@@ -67,6 +67,11 @@ class Run:
     def start(self) -> tuple[np.ndarray, bool]:
         """((H, W, 3) of 0..1, whether the safety checker withheld it). Raises BrokenResult."""
         params, pipe = self._request.params, self._pipe
+        places = {
+            "mask_image": self._request.mask.to_image(),
+            "width": self._request.image.width,
+            "height": self._request.image.height,
+        }
         pipe.scheduler = self._scheduler
         self._started = self._prepared = self._denoised = time.perf_counter()
         try:
@@ -74,9 +79,7 @@ class Run:
                 result = pipe(
                     **self._family.arguments(prompts.arguments(pipe, self._family, params), params),
                     image=self._start,
-                    mask_image=self._request.mask.to_image(),
-                    width=self._request.image.width,
-                    height=self._request.image.height,
+                    **{name: value for name, value in places.items() if name not in self._family.without},
                     num_inference_steps=params.num_inference_steps,
                     generator=self._generator,
                     callback_on_step_end=self._after_model_call,
