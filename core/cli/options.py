@@ -65,7 +65,9 @@ def _help(parameter: Parameter) -> str:
     if parameter.choices:
         return f"{parameter.help} [{', '.join(parameter.choices)}]"
     if parameter is PARAMETERS["loras"]:
-        return f"{parameter.help} [NAME_OR_PATH:WEIGHT; can be given several times]"
+        return (
+            f"{parameter.help} [NAME_OR_PATH:WEIGHT, or NAME_OR_PATH:te=WEIGHT:unet=WEIGHT; can be given several times]"
+        )
     if isinstance(parameter, Number):
         limits = f"{parameter.low:g} to {parameter.high:.10g} {parameter.unit}".strip()
         return f"{parameter.help} [{limits}; default: recommended for the model]"

@@ -7,7 +7,15 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    SerializerFunctionWrapHandler,
+    field_validator,
+    model_serializer,
+    model_validator,
+)
 
 from core.domain.errors import InvalidLora
 from core.domain.model_file import ENDING
@@ -21,15 +29,26 @@ MAX_LORAS = 20
 TAG = re.compile(r"<(?:lora|lyco):([^<>]*)>")
 """As A1111 and Forge read it: extra_networks.py takes each one out of the prompt."""
 
+PATH_END = re.compile(r"[/\\]|\.safetensors$")
+
+PARTS = ("te", "unet")
+"""What A1111 calls the two weights, in the order in which it reads them where they are not named."""
+
+EXAMPLES = "with one weight, or with two: <lora:name:0.5:0.8> for the text encoder and the U-Net, also te=0.5:unet=0.8"
+
+Weight = Annotated[float, Field(ge=-MAX_WEIGHT, le=MAX_WEIGHT)]
+
 
 class Lora(BaseModel):
     """name: as a file below one of the folders of LoRAs is called, without its ending; or a path. weight: 1 is what it
-    was trained at; a negative one takes away."""
+    was trained at; a negative one takes away. text_encoder_weight: of what it changes in the text encoders; None: the
+    same."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     name: Annotated[str, Field(min_length=1, max_length=MAX_NAME)]
-    weight: Annotated[float, Field(ge=-MAX_WEIGHT, le=MAX_WEIGHT)] = 1.0
+    weight: Weight = 1.0
+    text_encoder_weight: Weight | None = None
 
     @field_validator("name")
     @classmethod
@@ -38,8 +57,22 @@ class Lora(BaseModel):
             raise ValueError("the name of a file holds characters that are not text")
         return value.strip()
 
+    @model_validator(mode="before")
+    @classmethod
+    def _told_once(cls, values: Any) -> Any:
+        """Two weights that are the same are one."""
+        if isinstance(values, Mapping) and values.get("text_encoder_weight") == values.get("weight", 1.0):
+            return {**values, "text_encoder_weight": None}
+        return values
+
+    @model_serializer(mode="wrap")
+    def _as_before_with_one_weight(self, values_of: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        return {name: value for name, value in values_of(self).items() if value is not None}
+
     def __str__(self) -> str:
-        return f"{self.name}:{repr(self.weight).removesuffix('.0')}"
+        """As values_of reads it."""
+        weights = [self.weight] if self.text_encoder_weight is None else [self.text_encoder_weight, self.weight]
+        return ":".join([self.name, *(_shown(weight) for weight in weights)])
 
     @property
     def tag(self) -> str:
@@ -47,17 +80,31 @@ class Lora(BaseModel):
 
 
 def values_of(text: str) -> dict[str, Any]:
-    """Fields of a Lora of "name:weight" or a name alone, whose weight is 1."""
-    name, colon, weight = text.strip().rpartition(":")
-    # The colon of a path such as C:\\oil.safetensors has no number behind it.
-    if colon and (number := _number(weight)) is not None:
-        return {"name": name.strip(), "weight": number}
-    return {"name": text.strip(), "weight": 1.0}
+    """Fields of a Lora of "name:0.8", "name:0.5:0.8" or a name alone, as in a tag. Raises InvalidLora."""
+    parts = text.strip().split(":")
+    end = len(parts)
+    while end > 1 and (_number(parts[end - 1]) is not None or parts[end - 1].strip().partition("=")[0] in PARTS):
+        end -= 1
+    # The colon of a path such as C:\oil.safetensors has no weight behind it.
+    if 1 < end == len(parts) and not PATH_END.search(parts[-1]):
+        raise InvalidLora(
+            f"LoRA: “{parts[-1][:80]}” in {text[:80]} is not a weight. Write {parts[0][:80]}:0.8, or add :1 to a name "
+            "with a colon."
+        )
+    weights = _weights(parts[end:])
+    if weights is None:
+        raise InvalidLora(f"LoRA: the weights of {text[:80]} cannot be read. Write name:0.8, or name:te=0.5:unet=0.8.")
+    return {"name": ":".join(parts[:end]).strip(), **weights}
 
 
 def written(values: Iterable[Mapping[str, Any]]) -> str:
-    """Of the fields of Loras, for people: "oil:0.8, ink:0.5"."""
-    return ", ".join(str(Lora(**one)) for one in values)
+    """Of the fields of Loras, for people: "oil:0.8, ink:0.5 (text encoder 0.2)"."""
+    return ", ".join(_written(Lora(**one)) for one in values)
+
+
+def _written(lora: Lora) -> str:
+    apart = lora.text_encoder_weight
+    return f"{lora.name}:{_shown(lora.weight)}" + ("" if apart is None else f" (text encoder {_shown(apart)})")
 
 
 def shared_name(name: str) -> str:
@@ -75,16 +122,33 @@ def without_tags(prompt: str) -> str:
 
 
 def _of_tag(content: str, tag: str) -> Lora:
-    name, *weights = (part.strip() for part in content.split(":"))
-    numbers = [_number(weight) for weight in weights]
-    if not 1 <= len(name) <= MAX_NAME or len(numbers) > 1 or None in numbers:
-        raise InvalidLora(
-            f"Prompt: {tag[:80]} cannot be read. Write <lora:name:0.8>, with one weight for all that it changes."
-        )
-    weight = 1.0 if not numbers or numbers[0] is None else numbers[0]
-    if abs(weight) > MAX_WEIGHT:
+    name, *parts = content.split(":")
+    weights = _weights(parts)
+    if weights is None or not 1 <= len(name.strip()) <= MAX_NAME:
+        raise InvalidLora(f"Prompt: {tag[:80]} cannot be read. Write <lora:name:0.8>, {EXAMPLES}.")
+    if any(abs(weight) > MAX_WEIGHT for weight in weights.values()):
         raise InvalidLora(f"Prompt: the weight of {tag[:80]} must be from {-MAX_WEIGHT:g} to {MAX_WEIGHT:g}.")
-    return Lora(name=name, weight=weight)
+    return Lora(name=name.strip(), **weights)
+
+
+def _weights(parts: Sequence[str]) -> dict[str, float] | None:
+    """Fields of a Lora of what stands behind its name, as A1111 reads it (extra_networks_lora.py): the weight of the
+    text encoder comes first, and is that of the U-Net too where no other one is given. None: it cannot be read.
+    """
+    found: dict[str, float] = {}
+    for part, by_place in zip(parts, (*PARTS, *[""] * len(parts)), strict=False):
+        named, equals, value = part.strip().rpartition("=")
+        which, number = (named.strip() if equals else by_place), _number(value)
+        if which not in PARTS or which in found or number is None:
+            return None
+        found[which] = number
+    text_encoder = found.get("te", 1.0)
+    unet = found.get("unet", text_encoder)
+    return {"weight": unet, **({"text_encoder_weight": text_encoder} if text_encoder != unet else {})}
+
+
+def _shown(weight: float) -> str:
+    return repr(weight).removesuffix(".0")
 
 
 def _number(text: str) -> float | None:

@@ -27,9 +27,9 @@ from core.domain.geometry import MULTIPLE
 from core.domain.lora import MAX_LORAS, Lora, tagged, values_of, without_tags
 from core.domain.modes import CONTENT_FILL
 
-SCHEMA = 6
+SCHEMA = 7
 """2: with fill and all that follows it. 3: with keep_threshold. 4: with long_prompt. 5: with processing, and
-with parts painted separately. 6: with loras.
+with parts painted separately. 6: with loras. 7: of which each may have another weight for the text encoder.
 
 A key that an older record has not means: not used, and for processing: the first rules.
 """
@@ -296,7 +296,8 @@ PARAMETERS: dict[str, Parameter] = {
     "loras": Parameter(
         "LoRA",
         "Small files that change the model: a style, a person, a thing. Each with a weight: 1 is what it was made for, "
-        "less is weaker. They are added in this order. In the prompt “<lora:name:0.8>” does the same.",
+        "less is weaker. They are added in this order. In the prompt “<lora:name:0.8>” does the same; "
+        "“<lora:name:0.5:0.8>” has 0.5 for the text encoder and 0.8 for the U-Net.",
         default=(),
     ),
     "crop_padding_px": Number(

@@ -122,6 +122,18 @@ def test_what_was_painted_before_tags_were_read_has_them_as_text(inpainter, file
     assert pixels_sha256(before.image) not in (painted(inpainter), painted(inpainter, "oil:0.8"))
 
 
+def test_what_changes_the_text_encoder_has_a_weight_of_its_own(inpainter, pipe, files, folder):
+    layers, text = tiny.of_unet(pipe, EVERYWHERE), tiny.of_text(pipe)
+    tiny.save(folder / "apart" / "both.safetensors", layers | text, seed=1)
+    tiny.save(folder / "apart" / "unet.safetensors", layers, seed=1)
+
+    apart = painted(inpainter, "both:te=0.3:unet=0.8")
+
+    assert apart == painted(inpainter, prompt="a red ball<lora:both:0.3:0.8>")
+    assert painted(inpainter, "both:0:0.8") == painted(inpainter, "unet:0.8")
+    assert len({apart, painted(inpainter, "both:0.8"), painted(inpainter, "both:0.3"), painted(inpainter)}) == 4
+
+
 def test_a_weight_of_nothing_leaves_the_picture_as_it_is(inpainter, files):
     assert painted(inpainter, "oil:0") == painted(inpainter)
 

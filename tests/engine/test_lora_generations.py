@@ -29,7 +29,7 @@ def model(tmp_path_factory) -> Path:
 def settings(tmp_path) -> Settings:
     found = Settings(_env_file=None, data=tmp_path / "data", device="cpu", threads=1, preview=False, HF_TOKEN=None)
     write_lora(found.models / "loras" / "oil.safetensors", seed=1)
-    write_lora(found.models / "loras" / "ink.safetensors", seed=2)
+    write_lora(found.models / "loras" / "ink.safetensors", seed=2, text=True)
     return found
 
 
@@ -57,17 +57,18 @@ def verified(studio: Studio, id: str):
 
 def test_what_was_painted_with_loras_verifies_exact_after_a_restart_and_between_others(settings, model):
     studio = started(settings)
-    with_two = painted(studio, model, loras=["ink:0.7"], prompt="a red ball <lora:oil:0.8>")
+    with_two = painted(studio, model, loras=["ink:te=0.2:unet=0.7"], prompt="a red ball <lora:oil:0.8>")
+    with_one_weight = painted(studio, model, loras=["ink:0.7"], prompt="a red ball <lora:oil:0.8>")
     without = painted(studio, model, prompt="a red ball ")
 
     after = started(settings)
-    found = [verified(after, one.id) for one in (with_two, without, with_two)]
+    found = [verified(after, one.id) for one in (with_two, without, with_one_weight, with_two)]
 
-    assert with_two.pixels_sha256 != without.pixels_sha256
+    assert len({one.pixels_sha256 for one in (with_two, without, with_one_weight)}) == 3
     assert with_two.params.prompt == "a red ball <lora:oil:0.8>"
     assert [one["name"] for one in with_two.record.inpainter.raw["loras"]] == ["ink", "oil"]
-    assert [one.reproduction.verdict for one in found] == [Verdict.EXACT] * 3
-    assert [one.reproduction.changes for one in found] == [()] * 3
+    assert [one.reproduction.verdict for one in found] == [Verdict.EXACT] * 4
+    assert [one.reproduction.changes for one in found] == [()] * 4
 
 
 def test_a_file_that_is_gone_or_another_one_now_is_told_by_verification_and_a_renamed_one_is_found(settings, model):

@@ -16,7 +16,7 @@ from tests.pages.test_inpaint import draft, draft_id, generate, widget, words_on
 def loras(studio: Studio) -> None:
     folder = studio.settings.models / "loras"
     write_lora(folder / "oil.safetensors", words="in oils")
-    write_lora(folder / "style" / "ink.safetensors")
+    write_lora(folder / "style" / "ink.safetensors", text=True)
 
 
 def names_of(field) -> list[str]:
@@ -46,6 +46,21 @@ def test_they_are_submitted_in_the_order_of_choice_and_come_back_with_the_draft(
     assert draft(studio, ready).params["loras"] == [{"name": "oil", "weight": 0.65}, {"name": "ink", "weight": 1}]
     assert widget(again, "multiselect", "loras").value == ["oil", "ink"]
     assert widget(again, "number_input", "lora-weight.oil").value == 0.65
+
+
+def test_one_that_changes_the_text_encoder_has_a_second_weight_which_may_stay_empty(loras, studio, ready, inpaint):
+    widget(ready, "multiselect", "loras").set_value(["oil", "ink"]).run()
+    assert not [field for field in ready.number_input if field.key.endswith("lora-text-weight.oil")]
+    of_text = widget(ready, "number_input", "lora-text-weight.ink")
+    assert of_text.value is None
+    of_text.set_value(0.4).run()
+    chosen = {"name": "ink", "weight": 1, "text_encoder_weight": 0.4}
+    assert draft(studio, ready).params["loras"][1] == chosen
+
+    again = inpaint(draft=draft_id(ready))
+    assert widget(again, "number_input", "lora-text-weight.ink").value == 0.4
+    widget(again, "number_input", "lora-text-weight.ink").set_value(None).run()
+    assert draft(studio, again).params["loras"][1] == {"name": "ink", "weight": 1}
 
 
 def test_one_that_has_gone_stays_chosen_and_is_told_before_anything_is_queued(loras, studio, ready):

@@ -19,11 +19,16 @@ ADDED_IN = "float32"
 
 @dataclass(frozen=True, slots=True)
 class Addition:
-    """A LoRA as it is to be added. sha256: of the bytes of its file."""
+    """A LoRA as it is to be added. sha256: of the bytes of its file. text_encoder_weight: None if it is the same."""
 
     file: NamedFile
     sha256: str
     weight: float
+    text_encoder_weight: float | None = None
+
+    def weight_in(self, *, text_encoder: bool) -> float:
+        apart = self.text_encoder_weight
+        return apart if text_encoder and apart is not None else self.weight
 
     @property
     def record(self) -> Mapping[str, Any]:
@@ -33,6 +38,7 @@ class Addition:
             "sha256": self.sha256,
             "bytes": self.file.about.size,
             "weight": self.weight,
+            **({} if self.text_encoder_weight is None else {"text_encoder_weight": self.text_encoder_weight}),
             "added_in": ADDED_IN,
         }
 
@@ -54,7 +60,11 @@ class Added:
         import torch
 
         # Of other threads a product may have other last bits.
-        wanted = (torch.get_num_threads(), *((a.sha256, a.weight) for a in additions)) if additions else ()
+        wanted = (
+            (torch.get_num_threads(), *((a.sha256, a.weight, a.text_encoder_weight) for a in additions))
+            if additions
+            else ()
+        )
         if wanted == self._now:
             return
         self.take_off()
@@ -84,12 +94,14 @@ class Added:
     def _add(self, additions: Sequence[Addition], layers: Sequence[Mapping[Any, Layer]]) -> None:
         from safetensors import SafetensorError, safe_open
 
+        of_text = names.of_text_encoders(self._pipe)
         with ExitStack() as opened:
             try:
                 files = [opened.enter_context(safe_open(a.file.path, framework="pt")) for a in additions]
                 # One weight after the other: of all sums at once only one is in memory twice.
                 for module in dict.fromkeys(module for of_file in layers for module in of_file):
-                    self._change(module, additions, layers, files)
+                    weights = [addition.weight_in(text_encoder=module in of_text) for addition in additions]
+                    self._change(module, additions, weights, layers, files)
             except (OSError, SafetensorError) as error:
                 raise InvalidLora(f"LoRA: a file cannot be read ({error}). Download or copy it again.") from error
 
@@ -97,6 +109,7 @@ class Added:
         self,
         module: Any,
         additions: Sequence[Addition],
+        weights: Sequence[float],
         layers: Sequence[Mapping[Any, Layer]],
         files: Sequence[Any],
     ) -> None:
@@ -109,10 +122,10 @@ class Added:
                 "INPAINT_STUDIO_OFFLOAD to model, or paint without it."
             )
         total = weight.detach().float()
-        for addition, of_file, file in zip(additions, layers, files, strict=True):
-            if module in of_file and addition.weight:
+        for weight_of_file, of_file, file in zip(weights, layers, files, strict=True):
+            if module in of_file and weight_of_file:
                 # Into the new tensor: of a model in float32 the other is still the weight itself, perhaps in its file.
-                total = of_file[module].delta(_reader(file, weight.device), addition.weight).add_(total)
+                total = of_file[module].delta(_reader(file, weight.device), weight_of_file).add_(total)
         changed = total.to(weight.dtype)
         # A sum of all is a number only if each of them is.
         if not bool(torch.isfinite(changed.sum(dtype=torch.float32))):

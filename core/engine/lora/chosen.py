@@ -22,4 +22,7 @@ def additions(loras: Sequence[Lora], library: FileLibrary, recorded: Mapping[str
     if not isinstance(earlier, list) or len(earlier) != len(loras):
         earlier = [None] * len(loras)
     files = (hashed_file(lora.name, library, then) for lora, then in zip(loras, earlier, strict=True))
-    return [Addition(file, sha256, lora.weight) for lora, (file, sha256) in zip(loras, files, strict=True)]
+    return [
+        Addition(file, sha256, lora.weight, lora.text_encoder_weight)
+        for lora, (file, sha256) in zip(loras, files, strict=True)
+    ]

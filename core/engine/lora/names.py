@@ -7,7 +7,7 @@ diffusers and PEFT write diffusers' own path.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
 TEXT_ENCODERS: Mapping[str, tuple[str, ...]] = {
@@ -53,6 +53,11 @@ def modules(pipe: Any) -> Mapping[str, Any]:
                 found[prefix + whole.replace(".", "_")] = module
             found[f"{component}.{name}"] = found[f"{component}.{whole}"] = module
     return found
+
+
+def of_text_encoders(pipe: Any) -> Collection[Any]:
+    """Their layers, which a LoRA may be added to with another weight."""
+    return {module for component in TEXT_ENCODERS for _, module in _layers(getattr(pipe, component, None))}
 
 
 def plain(name: str) -> str:

@@ -20,6 +20,9 @@ Values = Sequence[Mapping[str, Any]]
 
 STEP = 0.05
 
+TEXT_ENCODER = "Text encoder weight"
+TEXT_ENCODER_HELP = "Of what this file changes in the text encoder. Empty: the same weight as in the U-Net."
+
 
 def lora_field(studio: Studio, id: str, kept: Values, model: str) -> list[dict[str, Any]]:
     """What is chosen. Shown only where the model takes LoRAs, and one is there or was chosen."""
@@ -46,18 +49,25 @@ def lora_field(studio: Studio, id: str, kept: Values, model: str) -> list[dict[s
 
 
 def _weight(studio: Studio, id: str, name: str, file: NamedFile | None) -> None:
-    key = _weight_key(id, name)
+    """Two fields where the file changes the text encoder too, or where two weights were chosen before."""
+    key, text_key = _weight_key(id, name), _text_weight_key(id, name)
     state.set_default(key, 1.0)
-    st.number_input(
-        f"Weight of {escaped(name)}",
-        -MAX_WEIGHT,
-        MAX_WEIGHT,
-        step=STEP,
-        key=key,
-        help=_help(file),
-        on_change=_keep,
-        args=(studio, id),
-    )
+    changed = file.about.parts if file is not None else ()
+    has_two = any(part.startswith("text_encoder") for part in changed) or state.widget_value(text_key) is not None
+    look: dict[str, Any] = {"step": STEP, "on_change": _keep, "args": (studio, id)}
+    with st.container(horizontal=True):
+        st.number_input(f"Weight of {escaped(name)}", -MAX_WEIGHT, MAX_WEIGHT, key=key, help=_help(file), **look)
+        if has_two:
+            st.number_input(
+                TEXT_ENCODER,
+                -MAX_WEIGHT,
+                MAX_WEIGHT,
+                None,
+                key=text_key,
+                help=TEXT_ENCODER_HELP,
+                placeholder="the same",
+                **look,
+            )
 
 
 def _help(file: NamedFile | None) -> str:
@@ -76,16 +86,21 @@ def held_loras(id: str, kept: Values, session: Mapping[str, Any] | None = None) 
     if names is None:
         return [dict(one) for one in kept]
     weights = {one["name"]: one["weight"] for one in kept}
-    found = ((name, held(_weight_key(id, name))) for name in names)
-    return [{"name": name, "weight": weights.get(name, 1.0) if weight is None else weight} for name, weight in found]
+    loras = []
+    for name in names:
+        weight, apart = held(_weight_key(id, name)), held(_text_weight_key(id, name))
+        one = {"name": name, "weight": weights.get(name, 1.0) if weight is None else weight}
+        loras.append(one if apart is None else {**one, "text_encoder_weight": apart})
+    return loras
 
 
 def fill_loras(id: str, values: Values) -> None:
     """For a callback: the field shows these."""
-    by_name = {str(one["name"]): float(one["weight"]) for one in values}
+    by_name = {str(one["name"]): one for one in values}
     state.set_value(_names_key(id), list(by_name))
-    for name, weight in by_name.items():
-        state.set_value(_weight_key(id, name), weight)
+    for name, one in by_name.items():
+        state.set_value(_weight_key(id, name), float(one["weight"]))
+        state.set_value(_text_weight_key(id, name), one.get("text_encoder_weight"))
 
 
 def _fill_once(id: str, chosen: Values) -> None:
@@ -93,6 +108,7 @@ def _fill_once(id: str, chosen: Values) -> None:
     state.set_default(_names_key(id), [one["name"] for one in chosen])
     for one in chosen:
         state.set_default(_weight_key(id, one["name"]), float(one["weight"]))
+        state.set_default(_text_weight_key(id, one["name"]), one.get("text_encoder_weight"))
 
 
 def _keep(studio: Studio, id: str) -> None:
@@ -107,3 +123,7 @@ def _names_key(id: str) -> str:
 
 def _weight_key(id: str, name: str) -> str:
     return f"{id}.lora-weight.{name}"
+
+
+def _text_weight_key(id: str, name: str) -> str:
+    return f"{id}.lora-text-weight.{name}"
