@@ -15,9 +15,11 @@ from core.domain.reproduction import Batch, Overview, VerifyScope
 from pages.ui.components.gallery_grid import gallery_grid
 from pages.ui.generation.verdict import MEANINGS
 from pages.ui.shell.actions import action_button
+from pages.ui.shell.chart import chart
 from pages.ui.shell.links import GALLERY_PAGE, INPAINT_PAGE, address_of
 from pages.ui.shell.messages import escaped, shown_errors
 from pages.ui.shell.page import button_label
+from pages.ui.shell.table import Cell, table
 from pages.ui.shell.waiting import wait_until
 from pages.ui.shell.wording import counted
 
@@ -160,10 +162,9 @@ def _why(studio: Studio) -> None:
     st.header("What changed")
     if reasons:
         rows = reasons[:REASONS_SHOWN]
-        table = {"What": [escaped(reason.words) for reason in rows], "In": [f"{reason.count:,}" for reason in rows]}
-        table |= {verdict: [f"{reason.verdicts.get(verdict, 0):,}" for reason in rows] for verdict in Verdict}
-        alt = "Changes, with the number of verifications of each verdict"
-        st.table(table, hide_index=True, border="horizontal", alt=alt)
+        columns: dict[str, list[Cell]] = {"What": [reason.words for reason in rows], "In": [r.count for r in rows]}
+        columns |= {verdict: [reason.verdicts.get(verdict, 0) for reason in rows] for verdict in Verdict}
+        table("Changes, with the number of verifications of each verdict", columns)
         if len(reasons) > REASONS_SHOWN:
             st.caption(f"and {len(reasons) - REASONS_SHOWN} more")
     if failures:
@@ -217,8 +218,8 @@ def _history(studio: Studio) -> None:
         },
     }
     first, last = history[-1][0], history[0][0]
-    st.vega_lite_chart(
-        spec=spec,
+    chart(
+        spec,
         height=260,
         alt=f"Verifications from {first:%d %b %Y} to {last:%d %b %Y} by verdict. As a table below.",
     )
@@ -226,6 +227,6 @@ def _history(studio: Studio) -> None:
         rows: dict[date, dict[str, int]] = defaultdict(dict)
         for day, verdict, n in history:
             rows[day][verdict] = n
-        columns: dict[str, list[str]] = {"Day (UTC)": [day.isoformat() for day in rows]}
-        columns |= {verdict: [f"{row.get(verdict, 0):,}" for row in rows.values()] for verdict in Verdict}
-        st.table(columns, hide_index=True, border="horizontal", alt="Verifications of each day by verdict")
+        columns: dict[str, list[Cell]] = {"Day (UTC)": [day.isoformat() for day in rows]}
+        columns |= {verdict: [row.get(verdict, 0) for row in rows.values()] for verdict in Verdict}
+        table("Verifications of each day by verdict", columns)

@@ -16,8 +16,10 @@ from core.domain.gallery.statistics import DailyCount, Durations, RunTimes
 from core.domain.generation import Status
 from pages.ui.components.gallery_grid import STATUS_TITLES
 from pages.ui.shell import address, state
+from pages.ui.shell.chart import chart
 from pages.ui.shell.links import GALLERY_PAGE, INPAINT_PAGE
 from pages.ui.shell.messages import escaped, shown_errors
+from pages.ui.shell.table import table
 from pages.ui.shell.wording import VERDICT_TITLES, duration
 
 PERIODS = {7: "Last 7 days", 30: "Last 30 days", 90: "Last 90 days", 365: "Last year", 0: "All time"}
@@ -151,22 +153,17 @@ def _durations(studio: Studio, run_times: Sequence[RunTimes]) -> None:
         )
     if len(rows) > SERIES:
         st.caption(f"The charts show the {SERIES} most used combinations; the table shows all.")
-    st.table(
-        [
-            {
-                "Model": escaped(model),
-                "Device": escaped(device),
-                "Runs": f"{durations.count:,}",
-                "Median": duration(durations.within_s(0.5)),
-                "90th percentile": duration(durations.within_s(0.9)),
-                "Total": duration(durations.total_s),
-            }
-            for (model, device), durations in rows.items()
-        ],
-        hide_index=True,
-        border="horizontal",
-        alt="Run times by model and device",
-    )
+    times = {
+        "Median": [duration(durations.within_s(0.5)) for durations in rows.values()],
+        "90th percentile": [duration(durations.within_s(0.9)) for durations in rows.values()],
+        "Total": [duration(durations.total_s) for durations in rows.values()],
+    }
+    columns = {
+        "Model": [model for model, _ in rows],
+        "Device": [device for _, device in rows],
+        "Runs": [durations.count for durations in rows.values()],
+    }
+    table("Run times by model and device", columns | times, right=times)
 
 
 def _run_time_chart(run_times: Sequence[RunTimes], title: str, x: Callable[[RunTimes], int], heading: str) -> None:
@@ -200,10 +197,11 @@ def _run_time_chart(run_times: Sequence[RunTimes], title: str, x: Callable[[RunT
             ],
         },
     }
-    st.vega_lite_chart(spec=spec, height=400, alt=f"Seconds a run took. {heading}. As a table below.")
+    chart(spec, height=400, alt=f"Seconds a run took. {heading}. As a table below.")
     with st.expander("As a table"):
-        columns = {"of": "Model", "x": title, "seconds": "Seconds", "runs": "Runs"}
-        _table([{columns[name]: value for name, value in point.items()} for point in points], heading)
+        columns = {"Model": "of", title: "x", "Seconds": "seconds", "Runs": "runs"}
+        cells = {column: [point[name] for point in points] for column, name in columns.items()}
+        table(heading, cells, sortable=True)
 
 
 def _series(times: RunTimes) -> str:
@@ -241,16 +239,16 @@ def _days(daily: Sequence[DailyCount]) -> None:
             ],
         },
     }
-    st.vega_lite_chart(
-        spec=spec,
+    chart(
+        spec,
         height=320,
         alt=f"Generations from {first:%d %b %Y} to {last:%d %b %Y} by how they ended. As a table below.",
     )
     with st.expander("As a table"):
-        rows: dict[date, dict[str, Any]] = defaultdict(dict)
-        for (day, status), n in sorted(counts.items(), reverse=True):
-            rows[day][STATUS_TITLES[status]] = n
-        _table([{"From": day.isoformat(), **{t: row.get(t, 0) for t in titles}} for day, row in rows.items()], "Days")
+        begun = sorted({day for day, _ in counts}, reverse=True)
+        columns: dict[str, list[Any]] = {"From": [day.isoformat() for day in begun]}
+        columns |= {STATUS_TITLES[s]: [counts[day, s] for day in begun] for s in COLOURS if STATUS_TITLES[s] in titles}
+        table("Days", columns, sortable=True)
 
 
 def _unit(first: date, last: date) -> tuple[str, Callable[[date], date]]:
@@ -316,7 +314,3 @@ def _grouped(run_times: Sequence[RunTimes], key: Callable[[RunTimes], Any]) -> d
         groups[key(times)].append(times.durations)
     together = {group: Durations.together(durations) for group, durations in groups.items()}
     return dict(sorted(together.items(), key=lambda item: -item[1].count))
-
-
-def _table(rows: Sequence[Mapping[str, Any]], title: str) -> None:
-    st.dataframe(list(rows), hide_index=True, height="auto", key=f"table-{title}")

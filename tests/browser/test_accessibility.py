@@ -80,7 +80,7 @@ def filled(tmp_path_factory) -> Iterator[Filled]:
     ids: list[str] = []
     for prompt in ("a red balloon", "a boat", "", "a bird"):
         origin = Origin(ids[-1], Relation.CONTINUATION) if ids else Origin()
-        ids += studio.generations.submit(a_request(prompt=prompt, num_inference_steps=1), origin=origin)
+        ids += studio.generations.submit(a_request(prompt=prompt, num_inference_steps=1 + len(ids)), origin=origin)
     studio.reproductions.verify(ids[:1])
     studio.gallery.trash(ids[3:])
     studio.gallery.save_search("Boats", GalleryFilter(text="boat"))
@@ -321,3 +321,16 @@ def test_the_inpaint_page_is_used_by_keyboard_alone(visit, filled):
 
     (kept,) = filled.studio.gallery.browse(GalleryFilter(favourite=True)).generations
     assert kept.params.prompt == "a green lake"
+
+
+def test_a_table_is_sorted_by_the_name_of_a_column_and_once_more_the_other_way_round(visit):
+    page = visit("statistics")
+    page.get_by_text("As a table", exact=True).first.click()
+    table = page.get_by_role("table", name="By steps")
+    steps = table.get_by_role("button", name="Steps")
+
+    for way, told in (("ascending", ["1", "2", "3"]), ("descending", ["3", "2", "1"])):
+        steps.focus()
+        page.keyboard.press("Enter")
+        assert table.locator("tbody td:nth-child(2)").all_inner_texts() == told
+        assert table.locator("th[aria-sort]").evaluate_all("all => all.map((one) => one.ariaSort)") == [way]

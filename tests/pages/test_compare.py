@@ -12,6 +12,7 @@ from streamlit.testing.v1 import AppTest
 from core.domain.params import InpaintParams
 from core.domain.request import InpaintRequest
 from tests.conftest import a_mask, a_picture, a_request
+from tests.pages.tables import rows_on
 
 
 @dataclass
@@ -74,8 +75,7 @@ def choose(page: AppTest, what: str) -> AppTest:
 
 def words_on(page: AppTest) -> str:
     parts = [e.value for kind in ("markdown", "caption", "info", "error") for e in page.get(kind)]
-    parts += [" ".join(map(str, row)) for table in page.table for row in table.value.itertuples(index=False)]
-    return re.sub(r"\\(\W)", r"\1", "\n".join(map(str, parts)))
+    return re.sub(r"\\(\W)", r"\1", "\n".join(map(str, parts))) + "\n" + "\n".join(rows_on(page))
 
 
 def test_two_results_lie_on_top_of_each_other_with_a_divider_between_them(studio, dispatcher, compared, slider):

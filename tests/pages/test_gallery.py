@@ -21,6 +21,7 @@ from core.domain.params import PARAMETERS
 from db.tables import GenerationRow
 from pages.ui.components.gallery_grid import TITLE_SHOWN
 from tests.conftest import a_picture, a_request, interrupt, make_studio
+from tests.pages.tables import rows_on
 
 ROOT = Path(__file__).parents[2]
 
@@ -80,8 +81,7 @@ def words_on(page: AppTest) -> str:
         for kind in ("markdown", "caption", "text", "code", "info", "warning", "error", "success")
         for element in page.get(kind)
     ]
-    parts += [" ".join(map(str, row)) for table in page.table for row in table.value.itertuples(index=False)]
-    return re.sub(r"\\(\W)", r"\1", "\n".join(map(str, parts)))
+    return re.sub(r"\\(\W)", r"\1", "\n".join(map(str, parts))) + "\n" + "\n".join(rows_on(page))
 
 
 # The grid ------------------------------------------------------------------------------------------------------

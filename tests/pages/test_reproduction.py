@@ -12,6 +12,7 @@ from streamlit.testing.v1 import AppTest
 from core.domain.reproduction import Batch
 from tests.conftest import a_request
 from tests.fakes import FakeInpainter, fake_environment
+from tests.pages.tables import rows_on
 from tests.pages.test_gallery import Grid
 from tests.services.test_reproduction import verified, work_off
 
@@ -48,8 +49,7 @@ def painted(studio, count: int = 1, **params) -> list[str]:
 
 def words_on(page: AppTest) -> str:
     parts = [e.value for kind in ("markdown", "caption", "info", "header") for e in page.get(kind)]
-    parts += [" ".join(map(str, row)) for table in page.table for row in table.value.itertuples(index=False)]
-    return re.sub(r"\\(\W)", r"\1", "\n".join(map(str, parts)))
+    return re.sub(r"\\(\W)", r"\1", "\n".join(map(str, parts))) + "\n" + "\n".join(rows_on(page))
 
 
 def counts(page: AppTest) -> dict[str, str]:

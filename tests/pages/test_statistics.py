@@ -12,6 +12,7 @@ from streamlit.testing.v1 import AppTest
 
 from core.domain.errors import OutOfMemory
 from tests.conftest import a_request
+from tests.pages.tables import tables_on
 from tests.pages.test_gallery import painted, words_on
 
 ROOT = Path(__file__).parents[2]
@@ -68,7 +69,7 @@ def test_durations_days_endings_and_verdicts_are_told(statistics, studio, dispat
         assert said in words
     assert {link.label for link in page.get("page_link")} == {"Succeeded", "Failed", "EXACT", "Not verified"}
     assert all(chart.proto.alt for chart in page.get("vega_lite_chart"))
-    assert [list(frame.value.iloc[:, 0]) for frame in page.dataframe][-1] == ["2026-01-04", "2026-01-01"]
+    assert [row[0] for row in tables_on(page)[-1]] == ["From", "2026-01-04", "2026-01-01"]
 
 
 def test_model_device_and_time_are_chosen_in_the_address(statistics, studio, dispatcher, clock):
@@ -129,10 +130,10 @@ def test_a_model_without_steps_is_not_plotted_by_steps(statistics, studio, dispa
     painted(studio, dispatcher)
     painted(studio, dispatcher, model="sd15-inpainting")
 
-    by_steps, by_size = statistics().dataframe[:2]
+    by_steps, by_size = tables_on(statistics())[:2]
 
-    assert list(by_steps.value["Model"]) == ["sd15-inpainting, cpu"]
-    assert len(by_size.value) == 2
+    assert [row[0] for row in by_steps] == ["Model", "sd15-inpainting, cpu"]
+    assert len(by_size) == 1 + 2
 
 
 def test_a_long_time_is_shown_in_weeks_and_months():

@@ -24,7 +24,8 @@ from core.domain.reproduction import Difference, compare, heat_map
 from core.services.gallery import Gallery
 from pages.ui.components.comparison_slider import Layer, comparison_slider
 from pages.ui.shell.media import address
-from pages.ui.shell.messages import escaped, shown_errors
+from pages.ui.shell.messages import shown_errors
+from pages.ui.shell.table import table
 
 SCREEN = Size(1280, 1280)
 """Pictures are shown at most this large; a close up shows a part of this size with all its pixels."""
@@ -132,22 +133,20 @@ def _choices_that_differ(left: Generation, right: Generation) -> None:
         st.caption("Both have the same parameters and the same seed.")
         return
     st.markdown("**Different parameters**")
-    st.table(
+    table(
+        "Parameters that differ",
         {
-            "Parameter": [escaped(PARAMETERS[name].title if name in PARAMETERS else name) for name in differ],
+            "Parameter": [PARAMETERS[name].title if name in PARAMETERS else name for name in differ],
             "Left": [_value(name, one[name]) for name in differ],
             "Right": [_value(name, other[name]) for name in differ],
         },
-        hide_index=True,
-        border="horizontal",
-        alt="Parameters that differ",
     )
 
 
 def _value(name: str, value: Any) -> str:
     value = written(value) if name == "loras" else value
     text = f"{value:g}" if isinstance(value, float) else " ".join(str(value).split())
-    return escaped(text if len(text) <= 300 else text[:300] + "…") or "(none)"
+    return (text if len(text) <= 300 else text[:300] + "…") or "(none)"
 
 
 # The pictures of a generation ----------------------------------------------------------------------------------

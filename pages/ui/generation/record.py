@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from typing import Any
 
 import streamlit as st
@@ -13,6 +13,7 @@ from core.domain.params import PARAMETERS
 from core.domain.record import Stated
 from pages.ui.components.gallery_grid import STATUS_TITLES
 from pages.ui.shell.messages import escaped
+from pages.ui.shell.table import table
 from pages.ui.shell.wording import duration, when
 
 LONGEST = 20_000
@@ -174,6 +175,5 @@ def _words(text: str) -> None:
 def _facts(title: str, facts: Iterable[tuple[str, str]]) -> None:
     _heading(title)
     names, values = zip(*facts, strict=True)
-    shown = [escaped(" ".join(value.split())) for value in values]
-    table: Mapping[str, list[str]] = {"What": [escaped(name.replace("_", " ")) for name in names], "Value": shown}
-    st.table(table, hide_header=True, hide_index=True, border="horizontal", alt=title)
+    columns = {"What": [name.replace("_", " ") for name in names], "Value": [" ".join(v.split()) for v in values]}
+    table(title, columns, has_header=False)
