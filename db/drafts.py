@@ -14,6 +14,7 @@ from core.domain.draft import Draft
 from core.domain.hashing import canonical_json
 from db.connection import writing
 from db.files import release
+from db.recent import remembered
 from db.repo import Repo
 from db.tables import DraftRow
 
@@ -30,6 +31,7 @@ class DraftRepo(Repo):
             session.merge(DraftRow(id=id, updated_at=now, draft_json=canonical_json(draft.to_dict())))
             release(session, set(before) - set(draft.files), now)
 
+    @remembered
     def get(self, id: str) -> Draft | None:
         with self._sessions() as session:
             text = session.scalar(select(DraftRow.draft_json).where(DraftRow.id == id))

@@ -21,6 +21,7 @@ from db import facets, guides, search
 from db.connection import writing
 from db.files import release
 from db.mapping import to_generation, whole_rows
+from db.recent import remembered
 from db.repo import Repo, changed, in_batches
 from db.tables import LIVE, GenerationRow, GenerationTagRow, SavedSearchRow, TagRow, VerificationRow
 from db.tags import add_tags, forget_unused_tags, write_tags
@@ -56,12 +57,13 @@ class GalleryRepo(Repo):
         found = (rows[number] for number in numbers if number in rows)
         return [(row.id, Status(row.status), Verdict(row.verdict) if row.verdict else None) for row in found]
 
-    def prompts(self, limit: int) -> list[tuple[str, str]]:
+    @remembered
+    def prompts(self, limit: int) -> Sequence[tuple[str, str]]:
         """Prompt and negative prompt of so many of the newest that are not in the trash, newest first."""
         query = select(GenerationRow.prompt, GenerationRow.negative_prompt).where(LIVE)
         with self._sessions() as session:
             found = session.execute(query.order_by(GenerationRow.number.desc()).limit(limit))
-            return [(prompt, negative_prompt) for prompt, negative_prompt in found]
+            return tuple((prompt, negative_prompt) for prompt, negative_prompt in found)
 
     def page_before(self, filter: GalleryFilter, cursor: Cursor, limit: int) -> Cursor | None:
         """The cursor of the page that ends where this one's page begins. None if that is the first page."""

@@ -36,6 +36,7 @@ from db.claims import (
 from db.connection import writing
 from db.mapping import first_free, number_at, to_generation, to_row, whole_rows, working_px
 from db.queue import Places, cancelled_at
+from db.recent import remembered
 from db.repo import Repo, changed
 from db.sheets import add_sheet
 from db.tables import EnvironmentRow, GenerationRow, ProgressRow, UtcDateTime
@@ -197,6 +198,7 @@ class GenerationRepo(Repo):
         }
         return take_away(self._sessions, Row, which, **values | either)
 
+    @remembered
     def get(self, id: str) -> Generation:
         with self._sessions() as session:
             found = session.execute(whole_rows().where(Row.id == id)).first()

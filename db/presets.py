@@ -11,6 +11,7 @@ from sqlalchemy import delete, select
 
 from core.domain.errors import InvalidInput
 from core.domain.hashing import canonical_json
+from db.recent import remembered
 from db.repo import Repo, changed
 from db.tables import PresetRow
 
@@ -26,7 +27,8 @@ class PresetRepo(Repo):
             for name, params in presets.items():
                 session.merge(PresetRow(name=name, created_at=now, params_json=canonical_json(dict(params))))
 
-    def all(self) -> dict[str, Mapping[str, Any]]:
+    @remembered
+    def all(self) -> Mapping[str, Mapping[str, Any]]:
         with self._sessions() as session:
             rows = session.scalars(select(PresetRow).order_by(PresetRow.name)).all()
             return {row.name: json.loads(row.params_json) for row in rows}

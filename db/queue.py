@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session
 from core.domain.generation import Generation, Status
 from core.domain.queue import Waiting, in_turn
 from db.mapping import number_at, to_generation, whole_rows
+from db.recent import remembered
 from db.repo import Repo, changed
 from db.tables import GenerationRow, SwitchRow, VerificationRow
 
@@ -31,37 +32,37 @@ class QueueRepo(Repo):
             waiting = waiting_in_turn(session)
             return waiting[0].id if waiting else None
 
-    def waiting(self) -> list[Waiting]:
+    @remembered
+    def waiting(self) -> Sequence[Waiting]:
         """In the order in which they are worked on."""
         with self._sessions() as session:
-            return waiting_in_turn(session)
+            return tuple(waiting_in_turn(session))
 
-    def running(self) -> list[str]:
+    @remembered
+    def running(self) -> Sequence[str]:
         with self._sessions() as session:
-            return list(
-                session.scalars(
-                    select(GenerationRow.id)
-                    .where(GenerationRow.status == Status.RUNNING)
-                    .order_by(GenerationRow.number)
-                )
-            )
+            running = select(GenerationRow.id).where(GenerationRow.status == Status.RUNNING)
+            return tuple(session.scalars(running.order_by(GenerationRow.number)))
 
     def generations(self, ids: Sequence[str]) -> list[Generation]:
         """In this order; those that are gone are left out."""
+        if not ids:
+            return []
         with self._sessions() as session:
             found = {
                 row.id: to_generation(row) for row in session.execute(whole_rows().where(GenerationRow.id.in_(ids)))
             }
         return [found[id] for id in ids if id in found]
 
-    def unfinished(self, limit: int) -> list[Generation]:
+    @remembered
+    def unfinished(self, limit: int) -> Sequence[Generation]:
         """The newest that were interrupted and wait for a word."""
         asked = whole_rows().where(GenerationRow.status == Status.INTERRUPTED, GenerationRow.deleted_at.is_(None))
         with self._sessions() as session:
-            return [
-                to_generation(row) for row in session.execute(asked.order_by(GenerationRow.number.desc()).limit(limit))
-            ]
+            newest = session.execute(asked.order_by(GenerationRow.number.desc()).limit(limit))
+            return tuple(to_generation(row) for row in newest)
 
+    @remembered
     def verifications_waiting(self) -> int:
         query = select(func.count()).where(VerificationRow.status.in_([Status.QUEUED, Status.RUNNING]))
         with self._sessions() as session:
@@ -83,6 +84,7 @@ class QueueRepo(Repo):
         with self._sessions.begin() as session:
             return changed(session, waiting.values(cancelled_at(now)))
 
+    @remembered
     def is_paused(self) -> bool:
         with self._sessions() as session:
             return session.get(SwitchRow, PAUSED) is not None

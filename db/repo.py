@@ -8,6 +8,8 @@ from typing import Any, TypeVar, cast
 from sqlalchemy import CursorResult, Delete, Engine, Update
 from sqlalchemy.orm import Session, sessionmaker
 
+from db.recent import recent
+
 BATCH = 5_000
 """Values in one statement."""
 
@@ -20,6 +22,7 @@ class Repo:
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
         self._sessions = sessionmaker(engine)
+        self._recent = recent(engine)
 
 
 def changed(session: Session, statement: Update | Delete) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any
 
@@ -13,6 +14,7 @@ from core.domain.gallery.statistics import BINS_PER_E, DailyCount, Durations, Pa
 from core.domain.generation import Status, Verdict
 from db.filters import conditions, within_days
 from db.mapping import EPOCH, MICROSECOND, params_of, record_of
+from db.recent import remembered
 from db.repo import Repo
 from db.tables import OWN_RUN, GenerationRow
 
@@ -29,16 +31,20 @@ class StatisticsRepo(Repo):
 
         They are read again when there is a newer one: each run of a page asks for them.
         """
+        number = self._newest_run(model, device)
+        known = self._runs.get((model, device, limit))
+        if known is None or known[0] != number:
+            self._runs[model, device, limit] = known = number, self._latest_runs(model, device, limit)
+        return known[1]
+
+    @remembered
+    def _newest_run(self, model: str, device: str) -> int | None:
         these = (OWN_RUN, GenerationRow.model == model, GenerationRow.device == device)
         newest = select(func.max(GenerationRow.number)).with_hint(
             GenerationRow, "INDEXED BY ix_generations_runs", "sqlite"
         )
         with self._sessions() as session:
-            number = session.scalar(newest.where(*these))
-        known = self._runs.get((model, device, limit))
-        if known is None or known[0] != number:
-            self._runs[model, device, limit] = known = number, self._latest_runs(model, device, limit)
-        return known[1]
+            return session.scalar(newest.where(*these))
 
     def _latest_runs(self, model: str, device: str, limit: int) -> list[PastRun]:
         query = (
@@ -52,7 +58,8 @@ class StatisticsRepo(Repo):
             runs = (_run(row) for row in session.execute(query))
             return [run for run in runs if run is not None]
 
-    def latest_loads(self, model: str, device: str, limit: int) -> list[float]:
+    @remembered
+    def latest_loads(self, model: str, device: str, limit: int) -> Sequence[float]:
         """Seconds that the newest of these successes waited for the model; next to nothing where it was loaded."""
         query = (
             select(GenerationRow.load_s)
@@ -64,7 +71,7 @@ class StatisticsRepo(Repo):
             .limit(limit)
         )
         with self._sessions() as session:
-            return list(session.scalars(query))
+            return tuple(session.scalars(query))
 
     def run_times(self, filter: GalleryFilter) -> list[RunTimes]:
         """How long the successes of this installation took. Of the filter, text and tags are not asked."""

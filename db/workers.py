@@ -11,6 +11,7 @@ from sqlalchemy import delete, select, update
 from core.domain.generation import Status
 from core.domain.hashing import canonical_json
 from core.domain.worker import MachineFacts, WorkerState
+from db.recent import remembered
 from db.repo import Repo, changed
 from db.tables import GenerationRow, VerificationRow, WorkerRow
 
@@ -43,6 +44,7 @@ class WorkerRepo(Repo):
             ended = {"ended_at": now, "model": None, "device": None, "memory_mb": None}
             session.execute(update(WorkerRow).where(WorkerRow.name == name).values(ended))
 
+    @remembered
     def newest(self, *, that_tells: bool = False) -> WorkerState | None:
         """The one that began last. that_tells: of those only that tell of their machine."""
         query = select(WorkerRow).order_by(WorkerRow.ended_at.is_not(None), WorkerRow.started_at.desc()).limit(1)

@@ -64,7 +64,7 @@ class Gallery:
         """Id, status and verdict of what browse returns, at a fraction of its cost."""
         return self.repo.states(filter, cursor, limit)
 
-    def prompts(self, limit: int) -> list[tuple[str, str]]:
+    def prompts(self, limit: int) -> Sequence[tuple[str, str]]:
         """Prompt and negative prompt of the newest generations, newest first."""
         return self.repo.prompts(limit)
 

@@ -48,6 +48,9 @@ STUCK_S = 60.0
 """When no picture has come for so long, the rest is not waited for."""
 
 LOOK_EVERY_S = 1.0
+FEW_WAITING = 2
+"""What is painted with nobody there only has to keep the worker busy; a flood is for those who browse."""
+
 SUBMITTED, PAINTING, PAINTED = "submitted", "painting", "painted"
 
 
@@ -72,11 +75,12 @@ def _use(tally: Tally, options: argparse.Namespace, data: Path, artists: Sequenc
         tally.figures["first_picture_s"] = next((round(at - began, 2) for at in first.heard(PAINTED)), None)
         memory = Memory(psutil.Process(dashboard.pid), data)
         asyncio.run(_everything_once(address, artists[0]))
-        paint = partial(_paint, data=data, artists=artists, waiting=options.waiting, count=options.count)
-        alone_s = min(options.seconds, options.alone)
-        with child(partial(paint, seconds=alone_s, seed=options.seed)) as painter:
+        paint = partial(_paint, data=data, artists=artists, count=options.count)
+        alone_s, few = min(options.seconds, options.alone), min(options.waiting, FEW_WAITING)
+        with child(partial(paint, waiting=few, seconds=alone_s, seed=options.seed)) as painter:
             alone = _painted(memory, painter)
-        with child(partial(paint, seconds=options.seconds, seed=options.seed + options.count)) as painter:
+        seed = options.seed + options.count
+        with child(partial(paint, waiting=options.waiting, seconds=options.seconds, seed=seed)) as painter:
             painter.until(FIRST_PICTURE_S, PAINTING)
             memory.browsing.clear()
             computed, at = time.process_time(), time.monotonic()
