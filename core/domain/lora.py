@@ -117,6 +117,15 @@ def tagged(prompt: str) -> Sequence[Lora]:
     return tuple(_of_tag(match[1], match[0]) for match in TAG.finditer(prompt))
 
 
+def retagged(prompt: str, lora: Lora) -> str:
+    """With this weight in the tags that name it. Raises InvalidLora for one that cannot be read."""
+
+    def changed(match: re.Match[str]) -> str:
+        return lora.tag if _of_tag(match[1], match[0]).name == lora.name else match[0]
+
+    return TAG.sub(changed, prompt)
+
+
 def without_tags(prompt: str) -> str:
     return TAG.sub("", prompt)
 

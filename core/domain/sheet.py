@@ -10,6 +10,7 @@ from decimal import Decimal, InvalidOperation
 from typing import Any
 
 from core.domain.errors import InvalidInput, InvalidParams
+from core.domain.lora import MAX_WEIGHT, Lora, retagged, values_of
 from core.domain.params import MAX_PROMPT, PARAMETERS, SCHEDULERS, InpaintParams, Number
 
 MAX_CELLS = 100
@@ -20,9 +21,15 @@ MAX_TOLD = 60
 WORDS = "prompt"
 """On this axis the first value is a part of the prompt, which each of the others takes the place of."""
 
-AXES = ("prompt", "seed", "num_inference_steps", "guidance_scale", "strength", "scheduler", "model")
+LORAS = "loras"
+"""Each value on this axis is a LoRA with the weight that it gets, as text: "oil:0.5"."""
+
+AXES = ("prompt", "seed", "num_inference_steps", "guidance_scale", "strength", "scheduler", LORAS, "model")
 
 RANGE = re.compile(r"(-?[0-9.]+)\s*-\s*(-?[0-9.]+)(?:\s*\(\s*\+?\s*([0-9.]+)\s*\))?")
+OF_A_LORA = re.compile(rf"(?:(?P<name>.*\S)\s*[\s:]\s*)??(?P<weights>{RANGE.pattern}|[-+]?[0-9.]+)", re.DOTALL)
+
+WEIGHT = Number(PARAMETERS[LORAS].title, "", default=1.0, low=-MAX_WEIGHT, high=MAX_WEIGHT, step=0.25)
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,11 +66,15 @@ class Axis:
         if name == WORDS:
             return cls(name, tuple(parts) if text.strip() else ())
         parts = [part for part in parts if part]
+        if name == LORAS:
+            return cls(name, tuple(_parse_loras(parts)))
         parameter = PARAMETERS.get(name)
         return cls(name, tuple(_parse_numbers(parameter, parts) if isinstance(parameter, Number) else parts))
 
     def applied(self, params: InpaintParams, value: Any) -> InpaintParams:
         """Raises InvalidParams if the value, or the part of the prompt, does not fit."""
+        if self.name == LORAS:
+            return _with_lora(params, Lora(**values_of(value)))
         if self.name != WORDS:
             return params.changed(**{self.name: value})
         part, by = str(self.values[0]), str(value)
@@ -129,7 +140,30 @@ def _fits(name: str, value: Any) -> bool:
     parameter = PARAMETERS[name]
     if isinstance(parameter, Number):
         return isinstance(value, int | float) and not isinstance(value, bool) and value in parameter
-    return isinstance(value, str) and len(value) <= MAX_PROMPT
+    if not isinstance(value, str) or len(value) > MAX_PROMPT:
+        return False
+    return name != LORAS or bool(InpaintParams(loras=[value]))
+
+
+def _with_lora(params: InpaintParams, lora: Lora) -> InpaintParams:
+    """With this weight wherever it is asked for: on the form, in the prompt; if nowhere, after the others."""
+    chosen = [lora if one.name == lora.name else one for one in params.loras]
+    prompt = retagged(params.prompt, lora) if lora not in chosen else params.prompt
+    if lora not in chosen and prompt == params.prompt:
+        chosen.append(lora)
+    return params.changed(prompt=prompt, loras=[one.model_dump() for one in chosen])
+
+
+def _parse_loras(parts: Sequence[str]) -> Iterable[str]:
+    """Of "oil 0", "0.5", "0.6-1 (+0.2)": a name counts until the next one."""
+    name = None
+    for part in parts:
+        found = OF_A_LORA.fullmatch(part)
+        name = (found["name"] or name) if found else None
+        if found is None or name is None:
+            raise InvalidInput(f"LoRA: “{part[:MAX_TOLD]}” cannot be read. Write a name, then weights: oil 0, 0.5, 1.")
+        for weight in _parse_numbers(WEIGHT, [found["weights"]]):
+            yield str(Lora(name=name, weight=weight))
 
 
 def _axis(values: Mapping[str, Any]) -> Axis:

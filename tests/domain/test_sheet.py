@@ -48,6 +48,8 @@ def test_words_that_are_not_in_the_prompt_are_refused():
         ("scheduler", "ddim, euler", ("ddim", "euler")),
         ("seed", "1-4", (1, 2, 3, 4)),
         ("strength", "0.1-0.5 (+0.1)", (0.1, 0.2, 0.3, 0.4, 0.5)),
+        ("loras", "oil 0, 0.5, 1", ("oil:0", "oil:0.5", "oil:1")),
+        ("loras", "Ink Wash:0-1 (+0.5), style 2 -0.5", ("Ink Wash:0", "Ink Wash:0.5", "Ink Wash:1", "style 2:-0.5")),
     ],
 )
 def test_values_are_read_as_artists_write_them(name, text, values):
@@ -70,11 +72,40 @@ def test_values_are_read_as_artists_write_them(name, text, values):
         ("seed", "9" * 5000, "from 0 to 4294967295"),
         ("guidance_scale", "nan", "not a number"),
         ("guidance_scale", "1-inf", "not a number"),
+        ("loras", "0, 0.5", "“0” cannot be read. Write a name"),
+        ("loras", "oil", "“oil” cannot be read. Write a name"),
+        ("loras", "oil 0, 1, 1.0", "twice"),
+        ("loras", "oil 11", "from -10 to 10"),
+        ("loras", "", "at least one"),
     ],
 )
 def test_what_cannot_be_read_is_reported_with_a_message(name, text, words):
     with pytest.raises(InvalidInput, match=words):
         Axis.parse(name, text)
+
+
+def test_a_lora_gets_each_weight_where_it_stands_or_else_behind_the_others():
+    sheet = Sheet(Axis.parse("loras", "oil 0, 0.5"))
+
+    [chosen] = sheet.all_params(InpaintParams(loras=["oil:1", "ink:1"]))
+    [tagged] = sheet.all_params(InpaintParams(loras=["ink:1"], prompt="a cat <lora:oil:1>, <lora:pen>"))
+    [new] = sheet.all_params(InpaintParams(loras=["ink:1"]))
+
+    assert [[str(lora) for lora in params.all_loras] for params in chosen] == [["oil:0", "ink:1"], ["oil:0.5", "ink:1"]]
+    assert [params.prompt for params in tagged] == [
+        "a cat <lora:oil:0>, <lora:pen>",
+        "a cat <lora:oil:0.5>, <lora:pen>",
+    ]
+    assert [len(params.all_loras) for params in tagged] == [3, 3]
+    assert [[str(lora) for lora in params.loras] for params in new] == [["ink:1", "oil:0"], ["ink:1", "oil:0.5"]]
+    assert sheet.columns.labels == ("LoRA oil:0", "LoRA oil:0.5")
+    assert Sheet.from_dict(json.loads(json.dumps(sheet.to_dict()))) == sheet
+
+
+@pytest.mark.parametrize("value", ["oil:abc", "oil:11", "", 0.5])
+def test_a_sheet_from_elsewhere_with_what_is_no_lora_is_refused(value):
+    with pytest.raises(InvalidInput):
+        Sheet.from_dict({"columns": {"name": "loras", "values": [value]}, "rows": None})
 
 
 def test_a_value_outside_the_limits_is_refused_before_anything_is_made():

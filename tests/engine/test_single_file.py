@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import socket
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,15 +13,18 @@ import pytest
 from core.domain.errors import DamagedModel, UnknownModel
 from core.domain.generation import Verdict
 from core.domain.model_file import Base
+from core.domain.sheet import Axis, Sheet
 from core.engine.diffusers_inpainter import DiffusersInpainter, load
 from core.engine.models import single_file
 from core.engine.models.catalogue import ROOT, Catalogue
 from core.engine.models.single_file import EPSILON, FOLDER, LAYOUTS, V_PREDICTION
 from core.settings import Settings
+from tests.conftest import a_request
 from tests.engine import checkpoints, ldm
 from tests.engine import model_files as files
 from tests.engine.checkpoints import Checkpoint
 from tests.engine.tiny import a_working_request
+from tests.loras import write_lora
 
 
 @pytest.fixture(scope="module")
@@ -348,22 +351,36 @@ def test_the_bundled_tokenizer_numbers_words_as_clip_does(base, name, padding):
 # From the request to the proof ----------------------------------------------------------------------------------
 
 
-def test_a_generation_with_a_file_verifies_exact_through_the_real_services(made, tmp_path, clock):
+def studio_with(checkpoint: Checkpoint, settings: Settings, clock) -> Any:
     from core.bootstrap import build_studio
-    from tests.conftest import a_request
+    from core.services.model_cache import ModelCache
     from tests.fakes import WaitingDispatcher
 
-    checkpoint = made(Base.SD1)
-    settings = Settings(_env_file=None, data=tmp_path / "data", threads=1, device="cpu", HF_TOKEN=None)
     catalogue = Catalogue(settings, root=checkpoint.root)
-    studio = build_studio(
+    return build_studio(
         settings,
-        lambda model, device, smaller=False: load(model, device, catalogue, settings, smaller=smaller),
+        ModelCache(lambda model, device, *, smaller=False: load(model, device, catalogue, settings, smaller=smaller)),
         catalogue=catalogue,
         dispatcher=lambda worker: WaitingDispatcher(worker.run),
         resolve_device=lambda wish: "cpu",
         now=clock,
     )
+
+
+def verdicts(studio: Any, ids: Sequence[str]) -> list[Verdict]:
+    made = studio.reproductions.verify(ids)
+    studio.dispatcher.drain()
+    return [studio.reproductions.get(id).reproduction.verdict for id in made]
+
+
+@pytest.fixture
+def its_own(tmp_path) -> Settings:
+    return Settings(_env_file=None, data=tmp_path / "data", threads=1, device="cpu", preview=False, HF_TOKEN=None)
+
+
+def test_a_generation_with_a_file_verifies_exact_through_the_real_services(made, its_own, clock):
+    checkpoint = made(Base.SD1)
+    studio = studio_with(checkpoint, its_own, clock)
     key = f"{checkpoint.file}@v_prediction"
     request = a_request(model=key, num_inference_steps=2)
     [id] = studio.generations.submit(request)
@@ -373,8 +390,24 @@ def test_a_generation_with_a_file_verifies_exact_through_the_real_services(made,
     assert generation.params.model == key
     assert generation.model_revision.startswith("sha256:")
 
-    [verification] = studio.reproductions.verify([id])
+    assert verdicts(studio, [id]) == [Verdict.EXACT]
+    assert set(studio.models.prompt_lengths(request.params)) == {"prompt", "negative_prompt"}
+
+
+@pytest.mark.slow
+def test_a_sheet_over_the_weight_of_a_lora_with_a_file_verifies_exact_after_a_restart(made, its_own, clock):
+    checkpoint = made(Base.SD1)
+    write_lora(its_own.models / "loras" / "ink.safetensors", width=768)
+    studio = studio_with(checkpoint, its_own, clock)
+    request = a_request(model=str(checkpoint.file), num_inference_steps=2)
+    [without] = studio.generations.submit(request)
+    sheet = studio.sheets.submit(request, Sheet(Axis.parse("loras", "ink 0, 0.5, 1")))
     studio.dispatcher.drain()
 
-    assert studio.reproductions.get(verification).reproduction.verdict == Verdict.EXACT
-    assert set(studio.models.prompt_lengths(request.params)) == {"prompt", "negative_prompt"}
+    after = studio_with(checkpoint, its_own, clock)
+    [line] = after.sheets.get(sheet.id).cells
+
+    assert [[str(lora) for lora in cell.params.loras] for cell in line] == [["ink:0"], ["ink:0.5"], ["ink:1"]]
+    assert line[0].pixels_sha256 == after.gallery.get(without).pixels_sha256
+    assert len({cell.pixels_sha256 for cell in line}) == 3
+    assert verdicts(after, [cell.id for cell in line]) == [Verdict.EXACT] * 3

@@ -10,6 +10,7 @@ from core.bootstrap import Studio
 from tests.fakes import POCKET
 from tests.loras import write_lora
 from tests.pages.test_inpaint import draft, draft_id, generate, widget, words_on
+from tests.pages.test_inpaint_session import press
 
 
 @pytest.fixture
@@ -61,6 +62,21 @@ def test_one_that_changes_the_text_encoder_has_a_second_weight_which_may_stay_em
     assert widget(again, "number_input", "lora-text-weight.ink").value == 0.4
     widget(again, "number_input", "lora-text-weight.ink").set_value(None).run()
     assert draft(studio, again).params["loras"][1] == {"name": "ink", "weight": 1}
+
+
+@pytest.mark.slow
+def test_its_weight_can_vary_in_a_grid(loras, studio, ready, dispatcher):
+    id = draft_id(ready)
+    widget(ready, "multiselect", "loras").set_value(["oil"]).run()
+    ready.selectbox(key=f"{id}.sheet.columns").set_value("loras").run()
+    values = ready.text_input(key=f"{id}.sheet.columns.loras")
+    assert values.value == "oil 0, 0.5, 1"
+    values.set_value("oil 0, 1").run()
+
+    press(ready, f"{id}.sheet")
+
+    [line] = studio.sheets.get(draft(studio, ready).sheet).cells
+    assert [[str(lora) for lora in cell.params.loras] for cell in line] == [["oil:0"], ["oil:1"]]
 
 
 def test_one_that_has_gone_stays_chosen_and_is_told_before_anything_is_queued(loras, studio, ready):

@@ -10,7 +10,7 @@ import streamlit as st
 from core.bootstrap import Studio
 from core.domain.errors import InvalidInput, StudioError
 from core.domain.params import PARAMETERS, SCHEDULERS, InpaintParams
-from core.domain.sheet import AXES, WORDS, Axis, Sheet
+from core.domain.sheet import AXES, LORAS, WORDS, Axis, Sheet
 from pages.ui.shell import state
 from pages.ui.shell.messages import escaped
 from pages.ui.shell.wording import duration
@@ -22,7 +22,13 @@ EXAMPLES = {
     "num_inference_steps": "4, 10, 20",
     "guidance_scale": "1-7 (+2)",
     "strength": "0.4-1 (+0.2)",
+    LORAS: "oil 0, 0.5, 1",
 }
+HELP = {
+    WORDS: "The first must occur in your prompt; the others replace it (prompt S/R).",
+    LORAS: "The name of a LoRA and the weights that it gets, also as a range: oil 0-1 (+0.25).",
+}
+NUMBERS = "Numbers separated by commas, or ranges such as 10-50 (+10)."
 
 
 def sheet_panel(
@@ -32,9 +38,9 @@ def sheet_panel(
     with st.expander("X/Y grid: vary one or two parameters", icon=":material/grid_on:"):
         columns, rows = st.columns(2)
         with columns:
-            across = _axis(studio, id, "columns", list(AXES))
+            across = _axis(studio, id, "columns", list(AXES), params)
         with rows:
-            down = _axis(studio, id, "rows", [NOTHING, *AXES])
+            down = _axis(studio, id, "rows", [NOTHING, *AXES], params)
         sheet, problem = _sheet(across, down, params, _unused(studio, params, across, down))
         # What comes and goes with the values stands below, so that it does not move the button that is being pressed.
         button(f"Make {sheet.cells} pictures" if sheet else "Make the grid")
@@ -67,7 +73,7 @@ def _axis_now(session: Mapping[str, Any], key: str) -> Axis | str | None:
         return str(error)
 
 
-def _axis(studio: Studio, id: str, side: str, names: list[str]) -> Axis | str | None:
+def _axis(studio: Studio, id: str, side: str, names: list[str], params: InpaintParams | None) -> Axis | str | None:
     """An axis, words on what is wrong with it, or None for no axis at all."""
     name = st.selectbox(
         "Columns" if side == "columns" else "Rows",
@@ -79,25 +85,27 @@ def _axis(studio: Studio, id: str, side: str, names: list[str]) -> Axis | str | 
     if name == NOTHING:
         return None
     try:
-        return _values(studio, f"{id}.sheet.{side}.{name}", name)
+        return _values(studio, f"{id}.sheet.{side}.{name}", name, params)
     except StudioError as error:
         return str(error)
 
 
-def _values(studio: Studio, key: str, name: str) -> Axis:
+def _values(studio: Studio, key: str, name: str, params: InpaintParams | None) -> Axis:
     if name == "scheduler":
         chosen = st.multiselect("Schedulers", list(SCHEDULERS), key=key, format_func=SCHEDULERS.__getitem__)
         return Axis(name, tuple(chosen))
     if name == "model":
         ready = [spec.key for spec in studio.models.listed() if studio.models.is_ready(spec.key)]
         return Axis(name, tuple(st.multiselect("Models", ready, key=key)))
-    state.set_default(key, "" if name == WORDS else EXAMPLES[name])
-    help = (
-        "The first must occur in your prompt; the others replace it (prompt S/R)."
-        if name == WORDS
-        else "Numbers separated by commas, or ranges such as 10-50 (+10)."
-    )
+    state.set_default(key, _suggested(name, params))
+    help = HELP.get(name, NUMBERS)
     return Axis.parse(name, st.text_input("Values", key=key, placeholder=EXAMPLES[name], help=help))
+
+
+def _suggested(name: str, params: InpaintParams | None) -> str:
+    if name == LORAS:
+        return f"{params.all_loras[0].name} 0, 0.5, 1" if params is not None and params.all_loras else ""
+    return "" if name == WORDS else EXAMPLES[name]
 
 
 def _title(name: str) -> str:
