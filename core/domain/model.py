@@ -8,13 +8,23 @@ from typing import Any
 
 
 @dataclass(frozen=True, slots=True)
+class PinnedFile:
+    """The one file that a model of the hub consists of. sha256: what it must be, whatever the hub has. size: bytes."""
+
+    name: str
+    sha256: str
+    size: int
+
+
+@dataclass(frozen=True, slots=True)
 class ModelSpec:
     """One model that can be chosen.
 
     key: what params and rows name. repository: a hub id, or None for a local folder. revision: branch, tag or commit.
     native_px: the size it was trained at. download_gb, memory_gb: rough, to plan with; None where not known.
-    file: a checkpoint in one file; folder then holds what the file does not contain. predicts: what the model of such a
-    file predicts, as diffusers' schedulers name it. recommended: values of InpaintParams that suit it. unused: names of
+    file: a checkpoint in one file; folder then holds what the file does not contain, if there is anything. pinned: the
+    file of a repository that is all of it. predicts: what the model of a checkpoint in one file predicts, as diffusers'
+    schedulers name it. recommended: values of InpaintParams that suit it. unused: names of
     InpaintParams that have no effect with it.
     engine: what runs it, a key of core.engine.loading.
     """
@@ -26,6 +36,7 @@ class ModelSpec:
     repository: str | None = None
     folder: str | None = None
     file: str | None = None
+    pinned: PinnedFile | None = None
     predicts: str | None = None
     revision: str = "main"
     licence: str = "see the model's page"
@@ -38,7 +49,7 @@ class ModelSpec:
 
     @property
     def has_files(self) -> bool:
-        return self.folder is not None or self.repository is not None
+        return any((self.folder, self.repository, self.file))
 
     @property
     def url(self) -> str | None:

@@ -25,8 +25,10 @@ class FileKind(StrEnum):
     TEXT_ENCODER = "text encoder"
     IMAGE_ENCODER = "image encoder"
     UPSCALER = "upscaler"
+    REMOVER = "remover"
     VIDEO = "video model"
     GGUF = "GGUF file"
+    ONNX = "ONNX file of an unknown kind"
     UNKNOWN = "file of an unknown kind"
 
 
@@ -76,6 +78,10 @@ WHAT_TO_DO = {
     FileKind.UPSCALER: "It enlarges pictures and cannot repaint. Choose a checkpoint",
     FileKind.VIDEO: "It makes videos and cannot repaint pictures. Choose a checkpoint for pictures",
     FileKind.GGUF: "This format cannot be loaded. Choose the same model as safetensors",
+    FileKind.ONNX: (
+        "It is no remover, which takes a picture and a mask of it and returns the picture, and no upscaler, which "
+        "returns it larger. Choose another file"
+    ),
     FileKind.UNKNOWN: "Its tensors have names of no known model. Choose a checkpoint for pictures",
 }
 """For whoever gives such a file where a model is asked for."""

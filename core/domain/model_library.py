@@ -29,6 +29,8 @@ class KindFilter(StrEnum):
     EMBEDDING = "embedding"
     VAE = "vae"
     CONTROLNET = "controlnet"
+    REMOVER = "remover"
+    UPSCALER = "upscaler"
     OTHER = "other"
 
     @classmethod
@@ -42,8 +44,12 @@ _FILTERS = {
     FileKind.EMBEDDING: KindFilter.EMBEDDING,
     FileKind.VAE: KindFilter.VAE,
     FileKind.CONTROLNET: KindFilter.CONTROLNET,
+    FileKind.REMOVER: KindFilter.REMOVER,
+    FileKind.UPSCALER: KindFilter.UPSCALER,
 }
 
+PAINT = (KindFilter.CHECKPOINT, KindFilter.REMOVER)
+"""Kinds of files that can be chosen as the model."""
 
 FLOAT32 = 4
 BYTES = {"float64": 8, "float32": FLOAT32, "float16": 2, "bfloat16": 2, "float8_e4m3fn": 1, "float8_e5m2": 1}

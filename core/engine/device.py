@@ -8,8 +8,9 @@ import os
 import platform
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import core
 from core.domain.environment import AUTOMATIC, Device, Environment, named
@@ -26,6 +27,8 @@ PACKAGES = (
     "pillow",
     "streamlit",
 )
+
+MAX_THREADS = 256
 
 
 def devices() -> Sequence[Device]:
@@ -46,6 +49,12 @@ def set_threads(count: int | None) -> int:
     if count is not None and torch.get_num_threads() != count:
         torch.set_num_threads(count)
     return torch.get_num_threads()
+
+
+def recorded_threads(recorded: Mapping[str, Any]) -> int | None:
+    """How many an earlier run used, by what an inpainter recorded of it."""
+    threads = recorded.get("threads")
+    return threads if isinstance(threads, int) and 1 <= threads <= MAX_THREADS else None
 
 
 def prefer_exact(device: Device) -> None:

@@ -39,8 +39,6 @@ from core.settings import Settings
 CALL_VERSION = 2
 """Raised when a change here makes other pixels of the same request."""
 
-MAX_THREADS = 256
-
 
 def load(
     model: str, device: str, catalogue: Catalogue, settings: Settings, *, smaller: bool = False
@@ -140,7 +138,7 @@ class DiffusersInpainter:
     def _inpaint(self, request: WorkingRequest, on_step: OnStep) -> Repainted:
         self._check(request)
         # Other code in this process may have changed it, and it decides the last bits.
-        threads = devices.set_threads(_recorded_threads(request) or self._threads)
+        threads = devices.set_threads(devices.recorded_threads(request.recorded) or self._threads)
         run = Run(self._pipe, self._family, self._own_scheduler, request, on_step, colours=self._known_colours())
         on_step(StepReport(Phase.PREPARING, 0, run.total))
         memory.reset_peak(self._device)
@@ -197,11 +195,6 @@ class DiffusersInpainter:
             **({chosen.RECORDED: [addition.record for addition in additions]} if additions else {}),
             **memory.peak(self._device),
         }
-
-
-def _recorded_threads(request: WorkingRequest) -> int | None:
-    threads = request.recorded.get("threads")
-    return threads if isinstance(threads, int) and 1 <= threads <= MAX_THREADS else None
 
 
 def _to_image(pixels: np.ndarray, size: tuple[int, int]) -> Image.Image:

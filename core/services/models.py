@@ -14,6 +14,7 @@ from core.domain.model import ModelSpec
 from core.domain.model_file import ModelFile
 from core.domain.model_library import (
     FLOAT32,
+    PAINT,
     Checked,
     FileHash,
     Found,
@@ -94,7 +95,7 @@ class Models:
     def uses(self, entries: Iterable[ModelEntry]) -> Mapping[str, ModelUse]:
         """Of those that were used, by their keys. LoRAs by the hash of their file, or else by its name."""
         entries = list(entries)
-        uses = dict(self.repo.uses([entry.key for entry in entries if entry.kind is KindFilter.CHECKPOINT]))
+        uses = dict(self.repo.uses([entry.key for entry in entries if entry.kind in PAINT]))
         loras = [entry for entry in entries if entry.kind is KindFilter.LORA]
         of_loras = self.repo.lora_uses() if loras else {}
         for entry in loras:
@@ -187,7 +188,7 @@ class Models:
 
     def _entry(self, found: Found, told: Told, checked: Mapping[str, Checked]) -> ModelEntry:
         licence = url = None
-        if found.is_folder or found.path is None:
+        if found.is_folder or found.path is None or found.place is Place.HUB:
             with suppress(StudioError):
                 spec = self.catalogue.find(found.key)
                 licence, url = spec.licence, spec.licence_url or spec.url

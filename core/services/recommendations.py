@@ -12,7 +12,7 @@ from typing import Any
 from core.domain.environment import AUTOMATIC
 from core.domain.errors import InvalidInput, StudioError
 from core.domain.model import ModelSpec, Vocabulary
-from core.domain.modes import ADD, CONTENT_FILL, EDGES, MODES, REMOVE, REPLACE
+from core.domain.modes import ADD, EDGES, MODES, REMOVE, REPLACE
 from core.domain.params import OF_ONE_MODEL, ORIGINAL, PARAMETERS
 from core.ports import ModelCatalogue
 
@@ -56,7 +56,7 @@ class Recommendations:
         instead = MODES[mode].instead
         if instead in self._listed() and self.vocabulary(model) is not None:
             return instead
-        return self.usual_model if model == CONTENT_FILL and instead != CONTENT_FILL else model
+        return self.usual_model if instead is None and self._takes_no_words(model) else model
 
     def for_mode(self, mode: str, model: str) -> Values:
         """What the form of this model takes when this mode is chosen; "model" is among it if it changes."""
@@ -88,7 +88,7 @@ class Recommendations:
 
     def _first_mode(self, model: str, *, is_fresh: bool) -> str:
         """What a draft is for that does not say it."""
-        if model == CONTENT_FILL:
+        if self._takes_no_words(model):
             return REMOVE
         # A model that knows some things only is there to put them into pictures, rather than in the place of others.
         return ADD if is_fresh and self.vocabulary(model) else REPLACE
@@ -107,8 +107,8 @@ class Recommendations:
 
     def for_new_draft(self, last: Values) -> Values:
         """Of the params used last, those that did not belong to their picture."""
-        # Content fill was taken for one task: its form takes no words, and its values suit nothing else.
-        if last.get("model") == CONTENT_FILL:
+        # It was taken for one task: its form takes no words, and its values suit nothing else.
+        if self._takes_no_words(str(last.get("model") or "")):
             return {}
         return self.for_another_picture({name: value for name, value in last.items() if name not in OF_ONE_PICTURE})
 
@@ -131,6 +131,10 @@ class Recommendations:
         model = params.get("model") or self.usual_model
         better = self.model_for(EDGES, model)
         return suited if better == model else {**suited, **self.for_model(better), "model": better}
+
+    def _takes_no_words(self, model: str) -> bool:
+        """Whether it can only remove and continue: content fill, and removers."""
+        return "prompt" in self.unused(model)
 
     def _listed(self) -> set[str]:
         return {spec.key for spec in self.models.listed()}

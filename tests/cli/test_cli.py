@@ -247,7 +247,9 @@ def test_without_a_mask_and_without_more_canvas_there_is_nothing_to_repaint(run,
 
 
 def test_removing_takes_content_fill_unless_a_model_was_named(run, files, studio):
-    studio.models.specs[CONTENT_FILL] = ModelSpec(CONTENT_FILL, "Content fill", "A made-up filler.", 64)
+    studio.models.specs[CONTENT_FILL] = ModelSpec(
+        CONTENT_FILL, "Content fill", "A made-up filler.", 64, unused=("prompt",)
+    )
     studio.models.ready.add(CONTENT_FILL)
 
     [chosen] = lines(run("inpaint", *files, "--mode", "remove", "--json"))

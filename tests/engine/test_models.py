@@ -50,14 +50,15 @@ def test_every_row_of_the_table_can_be_shown_and_recommends_valid_params():
         params = InpaintParams(model=spec.key, **spec.recommended)
 
         # Content fill has no size that it was trained at: it works at the picture's own, up to this one.
-        assert params.size == (spec.native_px if spec.engine == "diffusers" else 1536)
+        assert params.size == (1536 if spec.engine == "content-fill" else spec.native_px)
         assert spec.title
         assert spec.description
         assert spec.licence_url.startswith("https://")
-        assert bool(spec.repository) + bool(spec.folder) == (spec.engine == "diffusers")
+        assert bool(spec.repository) + bool(spec.folder) == (spec.engine != "content-fill")
         assert set(spec.unused) <= set(InpaintParams.model_fields)
     assert len({spec.key for spec in MODELS}) == len(MODELS)
-    assert [spec.key for spec in MODELS][:4] == ["pocket-inpaint", "content-fill", "sd15-inpainting", "sd14"]
+    keys = [spec.key for spec in MODELS]
+    assert keys[:6] == ["pocket-inpaint", "content-fill", "mi-gan", "lama", "sd15-inpainting", "sd14"]
 
 
 def test_the_default_model_of_params_and_settings_is_in_the_table(settings):

@@ -212,7 +212,9 @@ def test_a_new_visit_begins_with_the_parameters_used_last(studio, ready, inpaint
 
 
 def test_removing_takes_content_fill_in_place_of_the_pocket_model_and_gives_it_back(studio, ready):
-    studio.models.specs[CONTENT_FILL] = ModelSpec(CONTENT_FILL, "Content fill", "A made-up filler.", 64)
+    studio.models.specs[CONTENT_FILL] = ModelSpec(
+        CONTENT_FILL, "Content fill", "A made-up filler.", 64, unused=("prompt",)
+    )
     studio.models.ready.add(CONTENT_FILL)
     ready.run()
 
@@ -225,7 +227,9 @@ def test_removing_takes_content_fill_in_place_of_the_pocket_model_and_gives_it_b
 
 
 def test_after_removing_the_model_that_comes_back_is_used_as_is_recommended_for_it(studio, ready):
-    filler = ModelSpec(CONTENT_FILL, "Content fill", "A made-up filler.", 64, recommended={"guidance_scale": 1.0})
+    filler = ModelSpec(
+        CONTENT_FILL, "Content fill", "A made-up filler.", 64, unused=("prompt",), recommended={"guidance_scale": 1.0}
+    )
     studio.models.specs[CONTENT_FILL] = filler
     studio.models.ready.add(CONTENT_FILL)
     before = {name: widget(ready, "slider", name).value for name in ("guidance_scale", "num_inference_steps", "size")}
@@ -237,7 +241,9 @@ def test_after_removing_the_model_that_comes_back_is_used_as_is_recommended_for_
 
 
 def test_removing_keeps_a_model_that_knows_the_language(studio, ready):
-    studio.models.specs[CONTENT_FILL] = ModelSpec(CONTENT_FILL, "Content fill", "A made-up filler.", 64)
+    studio.models.specs[CONTENT_FILL] = ModelSpec(
+        CONTENT_FILL, "Content fill", "A made-up filler.", 64, unused=("prompt",)
+    )
     widget(ready, "selectbox", "model").set_value("sd15-inpainting").run()
 
     widget(ready, "segmented_control", "mode").set_value("remove").run()

@@ -92,7 +92,9 @@ def test_the_number_that_comes_in_with_the_click_counts(opened, studio):
 
 
 def test_a_model_of_few_words_gives_way_to_content_fill_when_the_canvas_grows(opened, studio):
-    studio.models.specs[CONTENT_FILL] = ModelSpec(CONTENT_FILL, "Content fill", "A made-up filler.", 64)
+    studio.models.specs[CONTENT_FILL] = ModelSpec(
+        CONTENT_FILL, "Content fill", "A made-up filler.", 64, unused=("prompt",)
+    )
     studio.models.ready.add(CONTENT_FILL)
 
     widget(opened, "number_input", "extend-right").set_value(64).run()

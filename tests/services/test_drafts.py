@@ -10,6 +10,7 @@ from core.domain.draft import Draft
 from core.domain.errors import ImageTooLarge, InvalidMove
 from core.domain.files.picture import Picture
 from core.domain.generation import Relation
+from core.domain.model import ModelSpec
 from core.domain.modes import CONTENT_FILL
 from core.domain.pixels.outpaint import CanvasExtension
 from core.services.drafts import DRAFT_TTL
@@ -65,6 +66,8 @@ def test_a_new_draft_takes_the_last_parameters_but_not_what_belonged_to_a_pictur
 
 
 def test_a_new_draft_does_not_begin_with_content_fill_that_takes_no_words(studio):
+    filler = ModelSpec(CONTENT_FILL, "Content fill", "A made-up filler.", 64, unused=("prompt",))
+    studio.models.specs[CONTENT_FILL] = filler
     studio.drafts.save("last", Draft(params={"model": CONTENT_FILL, "mode": "remove", "strength": 1}))
 
     started = studio.drafts.get(studio.drafts.start())

@@ -15,7 +15,9 @@ FEW_WORDS, GENERAL, ABSENT = POCKET.key, "general", "~nosuchmodel"
 SPECS = (
     POCKET,
     ModelSpec(GENERAL, "General", "Knows the language.", 512, recommended={"strength": 0.8}, unused=("scheduler",)),
-    ModelSpec(CONTENT_FILL, "Content fill", "Knows no words.", 256, recommended={"guidance_scale": 1.0}),
+    ModelSpec(
+        CONTENT_FILL, "Content fill", "Knows no words.", 256, unused=("prompt",), recommended={"guidance_scale": 1.0}
+    ),
 )
 SHOWN = ("model", "size", "num_inference_steps", "guidance_scale", "strength", "fill", "mask_grow_px")
 STAYS = None

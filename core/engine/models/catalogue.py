@@ -11,11 +11,11 @@ import core
 from core.domain.errors import DamagedModel, ModelNotDownloaded, ModelUnavailable, UnknownModel
 from core.domain.geometry import MULTIPLE
 from core.domain.model import ModelSpec, Vocabulary
-from core.domain.model_file import Base
+from core.domain.model_file import Base, FileKind
 from core.domain.params import InpaintParams, number
 from core.domain.prompt_length import PromptLength
 from core.engine import families
-from core.engine.models import hub, integrity, kinds, names, single_file
+from core.engine.models import hub, integrity, kinds, names, removers, single_file
 from core.engine.models.integrity import read_index
 from core.engine.models.lora_header import CONTEXT
 from core.engine.models.table import MODELS
@@ -70,7 +70,7 @@ class Catalogue:
 
     def is_ready(self, key: str) -> bool:
         try:
-            return not self.find(key).has_files or self.locate(key).is_dir()
+            return not self.find(key).has_files or self.locate(key).exists()
         except ModelUnavailable:
             return False
 
@@ -106,7 +106,7 @@ class Catalogue:
 
     def prompt_lengths(self, params: InpaintParams) -> Mapping[str, PromptLength]:
         spec = self.find(params.model)
-        if not spec.has_files:
+        if not spec.has_files or spec.engine == removers.ENGINE:
             return {}
         try:
             folder = self.locate(params.model)
@@ -122,11 +122,14 @@ class Catalogue:
         return {name: tokens.measure(tokenizer, family, text) for name, text in prompts.words(params).items()}
 
     def locate(self, key: str) -> Path:
-        """The folder that the model is loaded from; of a checkpoint in one file, that of what it does not contain.
+        """The folder that the model is loaded from; of a checkpoint in one file, that of what it does not contain; of a
+        remover its file.
 
         Raises ModelNotDownloaded, also if its companion is not there, or another ModelUnavailable.
         """
         spec = self.find(key)
+        if spec.engine == removers.ENGINE:
+            return Path(spec.file) if spec.file else self._pinned(spec)
         folder = self._folder(spec) if spec.folder else self._hub.snapshot(spec)
         if folder is None or not (folder / INDEX).is_file():
             raise ModelNotDownloaded(
@@ -149,6 +152,13 @@ class Catalogue:
             raise
         self.companion(folder)
         return folder
+
+    def _pinned(self, spec: ModelSpec) -> Path:
+        """The file of a model of the hub that consists of one. Raises ModelNotDownloaded."""
+        snapshot = self._hub.snapshot(spec)
+        if snapshot is None or spec.pinned is None or not (snapshot / spec.pinned.name).is_file():
+            raise ModelNotDownloaded
+        return snapshot / spec.pinned.name
 
     def companion(self, folder: Path) -> Path | None:
         """The folder of the companion of the model in this one, if it has one. Raises ModelNotDownloaded."""
@@ -205,6 +215,8 @@ class Catalogue:
             told = kinds.of(file)
         except ModelUnavailable as error:
             raise UnknownModel(str(error)) from error
+        if told.kind is FileKind.REMOVER:
+            return removers.of_file(key, file, told)
         single_file.check(told, file.name)
         predicts = single_file.prediction(told, chosen, file.name)
         layout = single_file.layout(told)

@@ -15,8 +15,10 @@ OWN: Mapping[FileKind, str] = {
     FileKind.EMBEDDING: "embeddings",
     FileKind.VAE: "vae",
     FileKind.CONTROLNET: "controlnet",
+    FileKind.REMOVER: "removers",
+    FileKind.UPSCALER: "upscale_models",
 }
-"""Subfolders of models in the data folder, by what belongs there; the names are ComfyUI's."""
+"""Subfolders of models in the data folder, by what belongs there; the names are ComfyUI's, which has no removers."""
 
 ELSEWHERE: Mapping[FileKind, Sequence[str]] = {
     FileKind.CHECKPOINT: ("checkpoints", "Stable-diffusion", "diffusion_models", "unet"),
@@ -24,6 +26,7 @@ ELSEWHERE: Mapping[FileKind, Sequence[str]] = {
     FileKind.EMBEDDING: ("embeddings",),
     FileKind.VAE: ("vae", "VAE"),
     FileKind.CONTROLNET: ("controlnet", "ControlNet", "extensions/sd-webui-controlnet/models"),
+    FileKind.UPSCALER: ("upscale_models", "ESRGAN", "RealESRGAN"),
 }
 """The same in ComfyUI (folder_paths.py) and in A1111 and Forge (modules/paths.py, shared_cmd_options.py), below the
 folder of the installation or its folder models."""

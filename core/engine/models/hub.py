@@ -10,7 +10,7 @@ import os
 import re
 import shutil
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -24,7 +24,7 @@ from core.domain.errors import (
     StorageFull,
     StudioError,
 )
-from core.domain.model import ModelSpec
+from core.domain.model import ModelSpec, PinnedFile
 from core.engine import families
 from core.engine.models import hub_errors
 from core.engine.models.integrity import git_hash, is_described, read_object
@@ -133,6 +133,8 @@ class Hub:
     def _plans(self, spec: ModelSpec, dtype: str, *, safety_checker: bool) -> list[DownloadPlan]:
         with self._translate_errors(spec):
             commit, files = self._list(spec)
+            if spec.pinned is not None:
+                return [DownloadPlan(spec, commit, [_pinned(spec.pinned, files)])]
             if INDEX not in files:
                 raise NotAnInpaintingModel(link=spec.url)
             self._drop_if_damaged(spec, commit, files[INDEX])
@@ -193,6 +195,7 @@ class Hub:
 
     def _check_room(self, plans: Sequence[DownloadPlan]) -> None:
         needed = sum(self._missing_bytes(plan) for plan in plans)
+        self.cache_folder.mkdir(parents=True, exist_ok=True)
         free = shutil.disk_usage(self.cache_folder).free
         if needed > free:
             raise StorageFull(
@@ -355,6 +358,17 @@ class _Stopped(BaseException):
 
     def __init__(self, reason: Exception) -> None:
         self.reason = reason
+
+
+def _pinned(pinned: PinnedFile, files: Mapping[str, RemoteFile]) -> RemoteFile:
+    """The file that was pinned. Raises DamagedModel if the hub has another one under its name, or none."""
+    file = files.get(pinned.name)
+    if file is None or f"sha256:{file.sha256}" != pinned.sha256:
+        raise DamagedModel(
+            f"The hub has {'another' if file else 'no'} {pinned.name} than the one that this version was made for, so "
+            "nothing was downloaded. Update Inpaint Studio, or choose another model."
+        )
+    return file
 
 
 def _id_of(spec: ModelSpec) -> str:

@@ -16,7 +16,7 @@ from typing import Any
 
 from core.domain.errors import DamagedModel, UnsafeWeights
 from core.domain.model_file import Base, FileKind, ModelFile
-from core.engine.models import header, lora_header, other_kinds
+from core.engine.models import header, lora_header, onnx_header, onnx_kinds, other_kinds
 from core.engine.models.header import Damaged, Header
 from core.engine.models.lora_header import CONTEXT, Shapes
 from core.engine.models.weights import UNSAFE
@@ -162,6 +162,8 @@ def of(path: Path) -> ModelFile:
 @functools.lru_cache(maxsize=4096)
 def _of(path: Path, state: tuple[int, ...]) -> ModelFile:
     """state: what changes with the file."""
+    if path.name.lower().endswith(onnx_header.ENDING):
+        return onnx_kinds.of(path)
     if size := _size_of_gguf(path):
         return ModelFile(FileKind.GGUF, size)
     return of_header(header.read(path), path.name)

@@ -13,7 +13,19 @@ from core.domain.hashing import sha256_of
 from core.domain.model_file import FileKind, ModelFile
 from core.domain.model_library import BYTES, FLOAT32, FileState, Found, Place, Told
 from core.engine import families
-from core.engine.models import beside, fingerprint, folders, hub, kinds, lora_header, other_kinds, placing, single_file
+from core.engine.models import (
+    beside,
+    fingerprint,
+    folders,
+    hub,
+    kinds,
+    lora_header,
+    onnx_header,
+    onnx_kinds,
+    other_kinds,
+    placing,
+    single_file,
+)
 from core.engine.models.catalogue import ROOT, Catalogue
 from core.engine.models.integrity import read_index, read_object
 from core.engine.models.lora_header import CONTEXT
@@ -22,14 +34,14 @@ from core.files import why
 from core.ports import OnDownload
 from core.settings import Settings
 
-ENDINGS = (".safetensors", ".gguf", *UNSAFE)
+ENDINGS = (".safetensors", ".gguf", onnx_header.ENDING, *UNSAFE)
 NO_MODELS = (".bin", ".pkl", ".msgpack", ".h5")
 """Endings that files of weights have, and other files as often: those without a model are no news."""
 
 MOST_FILES = 10_000
 """That are looked at below one folder, so that a wrong setting (/) does not end in a walk over a whole disk."""
 
-USED = (FileKind.LORA, FileKind.EMBEDDING, FileKind.VAE, FileKind.CONTROLNET)
+USED = (FileKind.LORA, FileKind.EMBEDDING, FileKind.VAE, FileKind.CONTROLNET, FileKind.REMOVER)
 """Beside checkpoints."""
 
 
@@ -40,8 +52,8 @@ class LocalModels:
         self._settings = settings
         self._catalogue = catalogue
         self._hub = hub.Hub(offline=True, cache=cache)
-        sources = (kinds.__file__, lora_header.__file__, other_kinds.__file__, single_file.__file__)
-        self.rules = sha256_of(b"".join(Path(source).read_bytes() for source in sources))
+        sources = (kinds, lora_header, onnx_header, onnx_kinds, other_kinds, single_file)
+        self.rules = sha256_of(b"".join(Path(str(source.__file__)).read_bytes() for source in sources))
 
     def found(self) -> Sequence[Found]:
         found = [*self._bundled(), *self._downloaded(), *self._watched()]
@@ -65,7 +77,9 @@ class LocalModels:
         if found.path is None:
             raise InvalidInput(f"{found.title} has no files, so there is nothing to verify.")
         if not found.is_folder:
-            return {found.path.name: _sha256(found.path, lambda done: on_progress(done, found.size))}
+            sha256 = _sha256(found.path, lambda done: on_progress(done, found.size))
+            _check_name_in_cache(found.path, sha256)
+            return {found.path.name: sha256}
         files = self._catalogue.choice(found.path, "float32").files
         sizes = {name: (found.path / name).stat().st_size for name in files}
         hashes, before = {}, 0
@@ -110,7 +124,8 @@ class LocalModels:
             raise InvalidInput(f"{found.title} is not in a folder of Inpaint Studio, so it is not removed.")
         if found.place is Place.HUB:
             # snapshots/COMMIT below the folder of the repository.
-            placing.remove(found.path.parent.parent, within=self._hub.cache_folder)
+            snapshot = found.path if found.is_folder else found.path.parent
+            placing.remove(snapshot.parent.parent, within=self._hub.cache_folder)
             return
         placing.remove(found.path, within=self._settings.models)
         for path in beside.files(found.path):
@@ -129,9 +144,14 @@ class LocalModels:
         keys = {spec.repository: (spec.key, spec.title) for spec in self._catalogue.listed()}
         for repository in self._hub.repositories():
             key, title = keys.get(repository, (repository, repository))
-            with suppress(StudioError):
-                snapshot = self._hub.snapshot(self._catalogue.find(key))
-                if snapshot is not None and (snapshot / INDEX).is_file():
+            with suppress(StudioError, OSError):
+                spec = self._catalogue.find(key)
+                snapshot = self._hub.snapshot(spec)
+                if snapshot is None:
+                    continue
+                if spec.pinned is not None:
+                    yield _file(key, title, Place.HUB, snapshot / spec.pinned.name)
+                elif (snapshot / INDEX).is_file():
                     yield _pipeline(key, title, Place.HUB, snapshot)
 
     def _watched(self) -> Iterator[Found]:
@@ -206,13 +226,18 @@ def _walk(folder: Path, place: Place, seen: set[Path]) -> Iterator[Found]:
             if entry.is_dir():
                 yield from _walk(path, place, seen)
             elif path.suffix.lower() in ENDINGS and path.suffix.lower() not in NO_MODELS and entry.is_file():
-                state = FileState.told_by(entry.stat())
-                yield Found(str(path), _title(path), place, path, state.size, state.mtime_ns, inode=state.inode)
+                yield _file(str(path), _title(path), place, path)
 
 
 def _title(path: Path) -> str:
     """The name of a file, or of its folder, where diffusers gives all files the same name."""
     return path.parent.name if path.stem == "diffusion_pytorch_model" else path.stem
+
+
+def _file(key: str, title: str, place: Place, path: Path) -> Found:
+    """Raises OSError."""
+    state = FileState.told_by(path.stat())
+    return Found(key, title, place, path, state.size, state.mtime_ns, inode=state.inode)
 
 
 def _pipeline(key: str, title: str, place: Place, folder: Path) -> Found:

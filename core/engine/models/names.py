@@ -13,7 +13,7 @@ HUB_ID = re.compile(r"(?P<repository>[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*)(?:@(
 LONGEST_ID = 96
 """As the hub's own library checks it."""
 
-ENDINGS = "|".join(map(re.escape, (".safetensors", ".gguf", *UNSAFE)))
+ENDINGS = "|".join(map(re.escape, (".safetensors", ".gguf", ".onnx", *UNSAFE)))
 FILE = re.compile(rf"(?P<file>.*(?i:{ENDINGS}))(?:@(?P<predicts>epsilon|v_prediction))?", re.DOTALL)
 """A file of weights, and what may stand after the name of one that does not tell what its model predicts."""
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from core.domain.model import ModelSpec
 from core.engine import families
+from core.engine.models.removers import REMOVERS
 
 MODELS: tuple[ModelSpec, ...] = (
     ModelSpec(
@@ -53,6 +54,7 @@ MODELS: tuple[ModelSpec, ...] = (
         ),
         engine="content-fill",
     ),
+    *REMOVERS,
     ModelSpec(
         key="sd15-inpainting",
         title="Stable Diffusion 1.5 inpainting",

@@ -10,7 +10,7 @@ import streamlit as st
 from core.bootstrap import Studio
 from core.domain.errors import StudioError
 from core.domain.model import ModelSpec, Vocabulary
-from core.domain.model_library import KindFilter, matching
+from core.domain.model_library import PAINT
 from core.domain.params import PARAMETERS
 from pages.ui.downloads import download_panel
 from pages.ui.shell import state
@@ -59,8 +59,8 @@ def model_picker(studio: Studio, id: str, chosen: str, apply: Any) -> str:
 @st.cache_data(ttl=KNOWN_S, max_entries=8, show_spinner="Reading headers")
 def _titles(_studio: Studio, database: str) -> Mapping[str, str]:
     """By key: the table, and what else is on this machine. database: of another studio they are others."""
-    here = matching(_studio.library.here(), kind=KindFilter.CHECKPOINT)
-    further = {entry.key: entry.found.title for entry in here if entry.told.problem is None}
+    here = _studio.library.here()
+    further = {entry.key: entry.found.title for entry in here if entry.kind in PAINT and entry.told.problem is None}
     return {**{spec.key: spec.title for spec in _studio.models.listed()}, **further}
 
 

@@ -10,6 +10,8 @@ KINDS = {
     KindFilter.EMBEDDING: "Embedding",
     KindFilter.VAE: "VAE",
     KindFilter.CONTROLNET: "ControlNet",
+    KindFilter.REMOVER: "Remover",
+    KindFilter.UPSCALER: "Upscaler",
     KindFilter.OTHER: "Other",
 }
 
