@@ -24,8 +24,9 @@ class ModelSpec:
     native_px: the size it was trained at. download_gb, memory_gb: rough, to plan with; None where not known.
     file: a checkpoint in one file; folder then holds what the file does not contain, if there is anything. pinned: the
     file of a repository that is all of it. predicts: what the model of a checkpoint in one file predicts, as diffusers'
-    schedulers name it. recommended: values of InpaintParams that suit it. unused: names of
-    InpaintParams that have no effect with it.
+    schedulers name it. recommended: values of InpaintParams that suit it. unused: names of InpaintParams that have no
+    effect with it. wording: of the instructions that it takes, a key of instructions.TEMPLATES; None for one that is
+    told what is to be seen.
     engine: what runs it, a key of core.engine.loading.
     """
 
@@ -45,6 +46,7 @@ class ModelSpec:
     memory_gb: float | None = None
     recommended: Mapping[str, Any] = field(default_factory=dict)
     unused: tuple[str, ...] = ()
+    wording: str | None = None
     engine: str = "diffusers"
 
     @property

@@ -22,7 +22,8 @@ CONTENT_FILL = "content-fill"
 class Mode:
     """values: of InpaintParams. advice: what to put into the prompt. painting: how to paint the mask.
 
-    instead: the model that takes the place of one that knows only a short list of words.
+    told: the advice for edit models, if it is another one. instead: the model that takes the place of one that knows
+    only a short list of words.
     """
 
     title: str
@@ -30,6 +31,7 @@ class Mode:
     advice: str
     values: Mapping[str, Any] = field(default_factory=dict)
     painting: str = ""
+    told: str = ""
     instead: str | None = None
 
 
@@ -75,6 +77,7 @@ MODES: dict[str, Mode] = {
             "keep_threshold": 0.0,
         },
         painting="Paint over its shadow as well.",
+        told="Say what to remove, or leave the prompt empty.",
         instead=CONTENT_FILL,
     ),
     EDGES: Mode(

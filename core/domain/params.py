@@ -21,15 +21,16 @@ from pydantic import (
     model_validator,
 )
 
-from core.domain import model_address
+from core.domain import instructions, model_address
 from core.domain.errors import InvalidParams
 from core.domain.geometry import MULTIPLE
 from core.domain.lora import MAX_LORAS, Lora, tagged, values_of, without_tags
 from core.domain.modes import CONTENT_FILL
 
-SCHEMA = 7
+SCHEMA = 8
 """2: with fill and all that follows it. 3: with keep_threshold. 4: with long_prompt. 5: with processing, and
 with parts painted separately. 6: with loras. 7: of which each may have another weight for the text encoder.
+8: with instruction.
 
 A key that an older record has not means: not used, and for processing: the first rules.
 """
@@ -46,6 +47,9 @@ FIRST_PATCH_MATCH, FIRST_LORA_TAGS = 3, 4
 
 MAX_PROMPT = 20_000
 """Characters."""
+
+MAX_INSTRUCTION = 1_000
+"""Characters of an instruction, before the prompt is put into it."""
 
 MAX_MODEL = 300
 """Characters of a model's name."""
@@ -134,6 +138,14 @@ PARAMETERS: dict[str, Parameter] = {
         "With an inpainting model an empty prompt fills the hole from its surroundings.",
         default="",
         high=MAX_PROMPT,
+        unit="characters",
+    ),
+    "instruction": Text(
+        "Instruction",
+        "What an edit model is told to do; {prompt} stands for the prompt. The mode writes it, and you can change it. "
+        "Empty: the prompt as it is. Other models ignore it.",
+        default="",
+        high=MAX_INSTRUCTION,
         unit="characters",
     ),
     "negative_prompt": Text(
@@ -344,6 +356,7 @@ class InpaintParams(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, validate_default=True)
 
     prompt: str = PARAMETERS["prompt"].default
+    instruction: str = PARAMETERS["instruction"].default
     negative_prompt: str = PARAMETERS["negative_prompt"].default
     model: str = PARAMETERS["model"].default
     scheduler: str = PARAMETERS["scheduler"].default
@@ -426,6 +439,14 @@ class InpaintParams(BaseModel):
         return value
 
     @model_validator(mode="after")
+    def _not_too_long_together(self) -> InpaintParams:
+        if (length := instructions.length(self.instruction, self.prompt)) > MAX_PROMPT:
+            raise ValueError(
+                f"the instruction has {length:,} characters with the prompt in it; at most {MAX_PROMPT:,} are taken"
+            )
+        return self
+
+    @model_validator(mode="after")
     def _at_least_one_step(self) -> InpaintParams:
         passes = [self.strength, self.refine_strength] if self.area == TWO_PASS else [self.strength]
         for strength in passes:
@@ -446,14 +467,19 @@ class InpaintParams(BaseModel):
         return min(int(self.num_inference_steps * strength), self.num_inference_steps)
 
     @property
+    def full_prompt(self) -> str:
+        """The prompt in its instruction, if there is one."""
+        return instructions.applied(self.instruction, self.prompt)
+
+    @property
     def all_loras(self) -> tuple[Lora, ...]:
         """The chosen ones, then those in the prompt. Raises InvalidLora for a tag that cannot be read."""
-        return (*self.loras, *(tagged(self.prompt) if self.processing >= FIRST_LORA_TAGS else ()))
+        return (*self.loras, *(tagged(self.full_prompt) if self.processing >= FIRST_LORA_TAGS else ()))
 
     @property
     def spoken_prompt(self) -> str:
         """The prompt as a model reads it: without what asks for LoRAs."""
-        return without_tags(self.prompt) if self.processing >= FIRST_LORA_TAGS else self.prompt
+        return without_tags(self.full_prompt) if self.processing >= FIRST_LORA_TAGS else self.full_prompt
 
     @property
     def processing(self) -> int:

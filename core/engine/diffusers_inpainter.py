@@ -136,6 +136,7 @@ class DiffusersInpainter:
         memory.empty_cache(self._device)
 
     def _inpaint(self, request: WorkingRequest, on_step: OnStep) -> Repainted:
+        request = replace(request, params=self._family.seen(request.params))
         self._check(request)
         # Other code in this process may have changed it, and it decides the last bits.
         threads = devices.set_threads(devices.recorded_threads(request.recorded) or self._threads)

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from importlib.util import find_spec
 from typing import Any
 
+from core.domain import instructions
 from core.domain.errors import ModelUnavailable, NotAnInpaintingModel
 from core.domain.params import InpaintParams
 
@@ -22,7 +23,7 @@ class Family:
     denoiser, autoencoder, text_encoder: names of these components. guidance: the argument that guidance_scale goes to.
     takes_negative_prompt: whether it has any effect. takes_strength: or it always begins with pure noise.
     takes_loras: whether its modules are those that files of LoRAs are matched with (core/engine/lora/names.py).
-    is_told_by_chat: its prompts are put into the template of a chat.
+    is_told_by_chat: its prompts are put into the template of a chat. wording: see ModelSpec.
     own_scheduler_only: it runs with no other than the one it came with. patch: latents a side that its sizes are
     multiples of, as those of one token. max_sequence_length: tokens of a prompt that its pipeline takes if nothing is
     said; None: what the tokenizer says. native_px: where the folder does not say it. half: what it computes in on a
@@ -46,6 +47,7 @@ class Family:
     takes_strength: bool = True
     takes_loras: bool = False
     is_told_by_chat: bool = False
+    wording: str | None = None
     own_scheduler_only: bool = True
     patch: int = 2
     max_sequence_length: int | None = 512
@@ -73,7 +75,8 @@ class Family:
         """Params that have no effect, or must stay as they are by default."""
         unused = () if self.takes_negative_prompt else ("negative_prompt",)
         if not self.takes_strength:
-            unused = (*unused, "strength", "fill")
+            # An edit model looks at the picture as it was filled, from whatever noise it begins.
+            unused = (*unused, "strength", *(() if self.wording else ("fill",)))
         if not self.takes_loras:
             unused = (*unused, "loras")
         return (*unused, "scheduler", "prompt_weights", "long_prompt") if self.own_scheduler_only else unused
@@ -85,8 +88,13 @@ class Family:
             "num_inference_steps": self.steps,
             "guidance_scale": self.guidance_scale,
             "strength": math.floor(self.strength * 100) / 100,
+            **(instructions.SUITED if self.wording else {}),
             **(self.distilled if index.get("is_distilled") is True else {}),
         }
+
+    def seen(self, params: InpaintParams) -> InpaintParams:
+        """Without the instruction that it would not understand."""
+        return params.changed(instruction="") if params.instruction and not self.wording else params
 
     def check(self) -> None:
         """Raises NotAnInpaintingModel if it is but a part of one, ModelUnavailable if its package is not there."""
@@ -151,6 +159,7 @@ FAMILIES: tuple[Family, ...] = (
         denoiser="unet",
         takes_strength=False,
         takes_loras=True,
+        wording=instructions.PHRASES,
         own_scheduler_only=False,
         patch=1,
         max_sequence_length=None,
@@ -186,6 +195,7 @@ FAMILIES: tuple[Family, ...] = (
         "FluxKontextInpaintPipeline",
         ("FluxKontextPipeline",),
         takes_negative_prompt=False,
+        wording=instructions.SENTENCES,
         steps=28,
         guidance_scale=3.5,
         # The picture comes at the size that the artist chose.
@@ -197,6 +207,7 @@ FAMILIES: tuple[Family, ...] = (
         ("Flux2KleinPipeline",),
         takes_negative_prompt=False,
         is_told_by_chat=True,
+        wording=instructions.SENTENCES,
         guidance_scale=8.0,
         strength=0.8,
         distilled={"num_inference_steps": 4, "guidance_scale": 1.0},
@@ -223,6 +234,7 @@ FAMILIES: tuple[Family, ...] = (
         "Qwen-Image-Edit",
         "QwenImageEditInpaintPipeline",
         ("QwenImageEditPipeline",),
+        wording=instructions.SENTENCES,
         guidance="true_cfg_scale",
         guidance_scale=4.0,
         strength=0.6,
@@ -232,6 +244,7 @@ FAMILIES: tuple[Family, ...] = (
     Family(
         "Qwen-Image-Edit Plus",
         "QwenImageEditPlusPipeline",
+        wording=instructions.SENTENCES,
         guidance="true_cfg_scale",
         takes_strength=False,
         guidance_scale=4.0,

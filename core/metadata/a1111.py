@@ -75,7 +75,9 @@ def text_of(generation: Generation, *, longest: int | None = None) -> str:
     """longest: characters of each prompt, of which the rest is left out; None: all."""
     # A1111 knows no other way to name a LoRA.
     tags = "".join(f" {lora.tag}" for lora in ours.shared_loras(generation.params.loras))
-    prompt, negative = (_cut(text, longest) for text in (generation.params.prompt, generation.params.negative_prompt))
+    prompt, negative = (
+        _cut(text, longest) for text in (generation.params.full_prompt, generation.params.negative_prompt)
+    )
     prompt += tags
     negative = f"\n{NEGATIVE} {negative}" if negative else ""
     return f"{prompt}{negative}\n{_line(_pairs_of(generation))}".strip()

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from core.domain import instructions
 from core.domain.environment import AUTOMATIC
 from core.domain.errors import InvalidInput, StudioError
 from core.domain.model import ModelSpec, Vocabulary
@@ -20,7 +21,7 @@ Values = Mapping[str, Any]
 """By names of InpaintParams; those of a form also by "mode", "random_seed", "count" and "device"."""
 
 OF_ONE_PICTURE = frozenset(
-    {"prompt", "negative_prompt", "seed", "random_seed", "count", "variation_strength", "variation_seed"}
+    {"prompt", "instruction", "negative_prompt", "seed", "random_seed", "count", "variation_strength", "variation_seed"}
 )
 
 
@@ -32,9 +33,14 @@ class Recommendations:
     usual_model: str
 
     def for_model(self, model: str) -> Values:
-        """For every parameter that depends on the model; nothing for one that cannot be found."""
+        """For every parameter that depends on the model; nothing for one that cannot be found.
+
+        The instruction of an edit model is then for its mode to write, as instruction() does.
+        """
         spec = self._find(model)
-        return _for_spec(spec) if spec else {}
+        if spec is None:
+            return {}
+        return {**_for_spec(spec), **({"instruction": instructions.PROMPT} if spec.wording else {})}
 
     def unused(self, model: str) -> tuple[str, ...]:
         """The parameters that have no effect with this model."""
@@ -61,22 +67,42 @@ class Recommendations:
     def for_mode(self, mode: str, model: str) -> Values:
         """What the form of this model takes when this mode is chosen; "model" is among it if it changes."""
         better = self.model_for(mode, model)
-        of_mode, of_model = MODES[mode].values, self.for_model(better)
+        of_mode, of_model = self._of_mode(mode, better), self.for_model(better)
         values = dict(of_mode) if better == model else {**of_model, **of_mode, "model": better}
         if mode == REPLACE:
             # A model that is not made for inpainting says how strongly it should be used.
             values |= {name: value for name, value in of_model.items() if name in of_mode}
-        return values
+        # In the place of one that the artist wrote for another mode.
+        return {**values, "instruction": instructions.PROMPT} if self._wording(better) else values
+
+    def takes_instructions(self, model: str) -> bool:
+        return self._wording(model) is not None
+
+    def instruction(self, values: Values) -> str:
+        """What the model of a form is told: what its mode writes, unless the artist wrote another; "" for most models.
+
+        values: of the form, as for_form() gives them.
+        """
+        wording, said = self._wording(values["model"]), str(values["instruction"])
+        if wording is None:
+            return ""
+        if not instructions.is_written(said):
+            return said
+        return instructions.written(wording, values["mode"], values["prompt"])
 
     def for_form(self, params: Values) -> dict[str, Any]:
         """Everything that a form begins with: these params of a draft, and what suits them where they say nothing."""
         known = {name: value for name, value in params.items() if value is not None}
         model = params.get("model") or self.usual_model
-        mode = self._first_mode(model, is_fresh=not known)
+        if "prompt" in known:
+            # Drafts of before there were instructions: their prompts are read as they are.
+            known.setdefault("instruction", "")
+        # That of a generation which is to be tried again was written by its mode.
+        mode = instructions.mode_of(known.get("instruction", "")) or self._first_mode(model, is_fresh=not known)
         return {
             **{name: parameter.default for name, parameter in PARAMETERS.items()},
             **self.for_model(model),
-            **(MODES[mode].values if mode != REPLACE else {}),
+            **(self._of_mode(mode, model) if mode != REPLACE else {}),
             "mode": mode,
             "model": model,
             # A seed without a word on chance comes from a generation that is to be tried again: it is kept.
@@ -103,7 +129,11 @@ class Recommendations:
         if model is None:
             model = self.model_for(mode, self.usual_model) if mode else self.usual_model
         spec = self.models.find(model)
-        return {**_for_spec(spec), "model": spec.key, **(MODES[mode].values if mode else {}), **chosen}
+        values = {**_for_spec(spec), "model": spec.key, **(self._of_mode(mode, model) if mode else {}), **chosen}
+        if mode and spec.wording:
+            written = instructions.written(spec.wording, mode, str(values.get("prompt", "")))
+            values.setdefault("instruction", written)
+        return values
 
     def for_new_draft(self, last: Values) -> Values:
         """Of the params used last, those that did not belong to their picture."""
@@ -127,14 +157,24 @@ class Recommendations:
         A model of few words cannot continue a photograph: another one is chosen, with what suits it.
         """
         # The new part holds the border's colours already, and the overlap the picture itself.
-        suited = {**params, **MODES[EDGES].values, "fill": ORIGINAL, "mode": EDGES}
         model = params.get("model") or self.usual_model
         better = self.model_for(EDGES, model)
+        suited = {**params, **self._of_mode(EDGES, better), "fill": ORIGINAL, "mode": EDGES}
+        if "instruction" in params:
+            suited["instruction"] = instructions.PROMPT
         return suited if better == model else {**suited, **self.for_model(better), "model": better}
 
     def _takes_no_words(self, model: str) -> bool:
         """Whether it can only remove and continue: content fill, and removers."""
         return "prompt" in self.unused(model)
+
+    def _of_mode(self, mode: str, model: str) -> Values:
+        """What suits a mode, with this model."""
+        return {**MODES[mode].values, **(instructions.SUITED if self._wording(model) else {})}
+
+    def _wording(self, model: str) -> str | None:
+        spec = self._find(model)
+        return spec.wording if spec else None
 
     def _listed(self) -> set[str]:
         return {spec.key for spec in self.models.listed()}

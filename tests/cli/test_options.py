@@ -11,6 +11,7 @@ from tests.loras import write_lora
 
 GIVEN = {
     "--prompt": ("prompt", "a cat"),
+    "--instruction": ("instruction", "add {prompt}"),
     "--negative-prompt": ("negative_prompt", "a dog"),
     "--model": ("model", "sd15-inpainting"),
     "--scheduler": ("scheduler", "ddim"),

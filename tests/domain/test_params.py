@@ -172,6 +172,14 @@ def test_the_sixth_schema_loads_for_ever():
     assert (chosen.spoken_prompt, chosen.seed, chosen.processing) == ("ein roter Ballon ", 7, 4)
 
 
+def test_the_eighth_schema_loads_for_ever():
+    chosen = InpaintParams.from_dict(json.loads((DATA / "params-schema-8.json").read_text(encoding="utf-8")))
+
+    told = "Replace the main object with ein roter Ballon. Keep everything else the same."
+    assert (chosen.prompt, chosen.full_prompt, chosen.spoken_prompt) == ("ein roter Ballon", told, told)
+    assert chosen.to_dict()["instruction"] == "Replace the main object with {prompt}. Keep everything else the same."
+
+
 def test_a_record_keeps_the_rules_it_was_painted_by_and_what_begins_anew_has_the_newest():
     old = InpaintParams.from_dict(json.loads('{"schema":3,"prompt":"x"}'))
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from core.domain import instructions
 from core.domain.errors import InvalidInput, UnknownModel
 from core.domain.model import ModelSpec
 from core.domain.modes import CONTENT_FILL, MODES
@@ -176,3 +177,83 @@ def test_an_extended_canvas_takes_the_values_of_edges_and_begins_with_its_own_co
     values = suits.for_extended(params)
 
     assert (values["mode"], shown(values)) == ("edges", expected)
+
+
+# Edit models ---------------------------------------------------------------------------------------------------
+
+EDIT = "edit"
+SAYS = instructions.TEMPLATES[instructions.SENTENCES]
+
+
+@pytest.fixture
+def edits() -> Recommendations:
+    recommended = {"num_inference_steps": 28, "guidance_scale": 2.5, **instructions.SUITED}
+    spec = ModelSpec(EDIT, "Edit", "Is told.", 512, recommended=recommended, wording=instructions.SENTENCES)
+    return Recommendations(FakeCatalogue(*SPECS, spec, ready=(EDIT, GENERAL)), usual_model=GENERAL)
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_an_edit_model_begins_with_the_picture_as_it_is_in_every_mode(edits, mode):
+    values = [
+        edits.for_mode(mode, EDIT),
+        edits.for_request(EDIT, mode, {}),
+        edits.for_form({"model": EDIT, "instruction": SAYS[mode].alone}),
+        edits.for_extended({"model": EDIT}),
+    ]
+
+    assert {(one["strength"], one["fill"]) for one in values} == {(1.0, "original")}
+    assert MODES["remove"].values["fill"] == "telea"
+
+
+@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("prompt", ["", "a cat"])
+def test_a_form_says_the_instruction_of_its_mode_until_the_artist_writes_another(edits, mode, prompt):
+    form = {**edits.for_form({"model": EDIT}), "mode": mode, "prompt": prompt}
+    own = {**form, "instruction": "Paint {prompt} in oil."}
+
+    assert edits.instruction(form) == (SAYS[mode].words if prompt else SAYS[mode].alone)
+    assert edits.instruction({**form, "instruction": SAYS["add"].alone}) == edits.instruction(form)
+    assert edits.instruction(own) == "Paint {prompt} in oil."
+    assert edits.instruction({**own, **edits.for_mode(mode, EDIT)}) == edits.instruction(form)
+    assert edits.instruction({**form, "instruction": ""}) == ""
+    assert edits.instruction({**own, "model": GENERAL}) == ""
+
+
+def test_a_model_that_is_chosen_after_another_kind_gets_the_instruction_of_the_mode(edits):
+    form = {**edits.for_form({"model": GENERAL}), "prompt": "a cat"}
+
+    form |= {"model": EDIT, **edits.for_model(EDIT)}
+
+    assert edits.instruction(form) == SAYS["replace"].words
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_a_generation_that_is_tried_again_is_in_the_mode_that_wrote_its_instruction(edits, mode):
+    made = InpaintParams(model=EDIT, prompt="a cat", instruction=SAYS[mode].words)
+
+    form = edits.for_form(made.model_dump())
+
+    assert (form["mode"], edits.instruction(form)) == (mode, made.instruction)
+
+
+def test_a_draft_of_before_there_were_instructions_has_its_prompt_read_as_it_is(edits):
+    form = edits.for_form({"model": EDIT, "mode": "replace", "prompt": "the cat becomes a dog"})
+
+    assert edits.instruction(form) == ""
+
+
+def test_a_command_with_a_mode_writes_the_instruction_and_one_without_leaves_the_prompt_alone(edits):
+    def told(model, mode, **chosen):
+        return InpaintParams(**edits.for_request(model, mode, chosen)).full_prompt
+
+    assert told(EDIT, "remove", prompt="the lamp").startswith("Remove the lamp and")
+    assert told(EDIT, "remove").startswith("Remove the main object")
+    assert told(EDIT, None, prompt="the lamp") == "the lamp"
+    assert told(EDIT, "add", prompt="a lamp", instruction="Paint {prompt}") == "Paint a lamp"
+    assert told(GENERAL, "remove", prompt="the lamp") == "the lamp"
+
+
+def test_an_instruction_of_one_picture_is_not_that_of_the_next(edits):
+    assert edits.for_new_draft({"model": EDIT, "prompt": "a cat", "instruction": "Paint {prompt}"}) == {"model": EDIT}
+    extended = edits.for_extended({"model": EDIT, "prompt": "a cat", "instruction": "Paint {prompt}"})
+    assert edits.instruction(edits.for_form(extended)) == SAYS["edges"].words

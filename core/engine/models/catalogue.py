@@ -119,7 +119,9 @@ class Catalogue:
         tokenizer = tokens.reader_of_folder(reading.parent if spec.file else reading, index, family)
         if tokenizer is None:
             return {}
-        return {name: tokens.measure(tokenizer, family, text) for name, text in prompts.words(params).items()}
+        return {
+            name: tokens.measure(tokenizer, family, text) for name, text in prompts.words(family.seen(params)).items()
+        }
 
     def locate(self, key: str) -> Path:
         """The folder that the model is loaded from; of a checkpoint in one file, that of what it does not contain; of a
@@ -282,4 +284,4 @@ def _suited(folder: Path, native_px: int) -> dict[str, Any]:
     if family is None:
         return {"native_px": native_px, "recommended": {"size": native_px}}
     recommended = {**family.recommended(read_index(folder)), "size": native_px}
-    return {"native_px": native_px, "recommended": recommended, "unused": family.unused}
+    return {"native_px": native_px, "recommended": recommended, "unused": family.unused, "wording": family.wording}

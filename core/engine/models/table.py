@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from core.domain import instructions
 from core.domain.model import ModelSpec
 from core.engine import families
 from core.engine.models.removers import REMOVERS
@@ -152,8 +153,9 @@ MODELS: tuple[ModelSpec, ...] = (
         licence_url="https://huggingface.co/black-forest-labs/FLUX.2-klein-4B",
         download_gb=16.0,
         memory_gb=16.0,
-        recommended={"num_inference_steps": 4, "guidance_scale": 1.0, "strength": 1.0, "size": 1024},
+        recommended={"num_inference_steps": 4, "guidance_scale": 1.0, **instructions.SUITED, "size": 1024},
         unused=families.named("FLUX.2 klein").unused,
+        wording=families.named("FLUX.2 klein").wording,
     ),
     ModelSpec(
         key="flux1-kontext",
@@ -168,8 +170,9 @@ MODELS: tuple[ModelSpec, ...] = (
         licence_url="https://huggingface.co/black-forest-labs/FLUX.1-Kontext-dev",
         download_gb=34.0,
         memory_gb=34.0,
-        recommended={"num_inference_steps": 28, "guidance_scale": 2.5, "strength": 1.0, "size": 1024},
+        recommended={"num_inference_steps": 28, "guidance_scale": 2.5, **instructions.SUITED, "size": 1024},
         unused=families.named("FLUX.1 Kontext").unused,
+        wording=families.named("FLUX.1 Kontext").wording,
     ),
     ModelSpec(
         key="qwen-image-edit",
@@ -184,8 +187,9 @@ MODELS: tuple[ModelSpec, ...] = (
         licence_url="https://huggingface.co/Qwen/Qwen-Image-Edit",
         download_gb=58.0,
         memory_gb=58.0,
-        recommended={"num_inference_steps": 50, "guidance_scale": 4.0, "strength": 1.0, "size": 1024},
+        recommended={"num_inference_steps": 50, "guidance_scale": 4.0, **instructions.SUITED, "size": 1024},
         unused=families.named("Qwen-Image-Edit").unused,
+        wording=families.named("Qwen-Image-Edit").wording,
     ),
     ModelSpec(
         key="instruct-pix2pix",
@@ -200,8 +204,9 @@ MODELS: tuple[ModelSpec, ...] = (
         licence_url="https://huggingface.co/timbrooks/instruct-pix2pix",
         download_gb=5.5,
         memory_gb=7.0,
-        recommended={"num_inference_steps": 50, "guidance_scale": 7.5, "strength": 1.0, "size": 512},
+        recommended={"num_inference_steps": 50, "guidance_scale": 7.5, **instructions.SUITED, "size": 512},
         unused=families.named("InstructPix2Pix").unused,
+        wording=families.named("InstructPix2Pix").wording,
     ),
     ModelSpec(
         key="kandinsky-22-inpaint",

@@ -29,6 +29,9 @@ def record_panel(generation: Generation) -> None:
     with left:
         _heading(PARAMETERS["prompt"].title)
         _words(params.prompt)
+        if params.instruction:
+            _heading(PARAMETERS["instruction"].title)
+            _words(params.full_prompt)
         if params.negative_prompt:
             _heading(PARAMETERS["negative_prompt"].title)
             _words(params.negative_prompt)
@@ -63,14 +66,14 @@ def _foreign_words(imported: Stated) -> None:
 
 
 def parameter_facts(generation: Generation) -> list[tuple[str, str]]:
-    """Every parameter but the two prompts, which have a place of their own; of an imported picture what it states."""
+    """Every parameter but the prompts, which have a place of their own; of an imported picture what it states."""
     values = generation.params.model_dump()
     if (imported := generation.record.imported) is not None:
         values = {name: value for name, value in values.items() if name in imported.stated}
     facts = [
         (parameter.title, _in_unit(name, values[name], parameter.unit))
         for name, parameter in PARAMETERS.items()
-        if name in values and name not in ("prompt", "negative_prompt")
+        if name in values and name not in ("prompt", "instruction", "negative_prompt")
     ]
     return facts or [("", "Not recorded")]
 

@@ -9,6 +9,7 @@ from typing import Any
 import streamlit as st
 
 from core.bootstrap import Studio
+from core.domain import instructions
 from core.domain.errors import StudioError
 from core.domain.lora import without_tags
 from core.domain.modes import MODES, REMOVE, asks_to_remove
@@ -29,12 +30,14 @@ A hint and no grammar, which also takes the “+” of “A+” and the “-” 
 """
 
 WEIGHTED_SHOWN = 40
+TOLD_SHOWN = 300
 
 
 def advice(form: Form, values: Mapping[str, Any]) -> None:
     """The lines that come and go with the values."""
     _unused_fields(form.studio, values["model"])
     vocabulary_advice(form.studio.recommendations.vocabulary(values["model"]), without_tags(values["prompt"]))
+    _instruction(form, values)
     _weights(form, values)
     _offer_to_remove(form, values["mode"], values["prompt"])
 
@@ -64,6 +67,13 @@ def _unused_fields(studio: Studio, model: str) -> None:
         st.caption(f":material/info: Fields in grey have no effect with {escaped(spec.title)}.")
 
 
+def _instruction(form: Form, values: Mapping[str, Any]) -> None:
+    """The whole sentence, where the field above shows a template."""
+    if form.edits and instructions.PROMPT in values["instruction"]:
+        told = " ".join(instructions.applied(values["instruction"], values["prompt"]).split())
+        st.caption(f":material/edit_note: The model is told: “{escaped(beginning(told, TOLD_SHOWN))}”")
+
+
 def _weights(form: Form, values: Mapping[str, Any]) -> None:
     """What looks like weights in a prompt is read as text unless they are switched on."""
     if values["prompt_weights"]:
@@ -89,7 +99,7 @@ def _weights(form: Form, values: Mapping[str, Any]) -> None:
 
 def _offer_to_remove(form: Form, mode: str, prompt: str) -> None:
     """Who asks for something to go away, where what is written is painted, is led to the mode that does it."""
-    if mode == REMOVE or not asks_to_remove(prompt):
+    if form.edits or mode == REMOVE or not asks_to_remove(prompt):
         return
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         st.caption(f":material/info: {MODES[mode].title} paints what the prompt names.", width="content")

@@ -26,6 +26,7 @@ SLIDER_STEPS = 300
 @dataclass(frozen=True, slots=True)
 class Form:
     """The form of one draft. kept: what each field begins with. unused: parameters without any effect with its model.
+    edits: whether that is an edit model, which is told what to do.
 
     The widget of a parameter has the key "{id}.{name}".
     """
@@ -34,6 +35,7 @@ class Form:
     id: str
     kept: Mapping[str, Any]
     unused: Collection[str]
+    edits: bool
 
 
 def fields(form: Form, *names: str) -> dict[str, Any]:
@@ -132,8 +134,21 @@ def mode_field(form: Form) -> str:
         args=(form.studio, form.id),
     )
     mode = MODES[chosen or REPLACE]
-    st.caption(f"{'' if 'prompt' in form.unused else mode.advice} {mode.painting}".strip())
+    advice = (form.edits and mode.told) or mode.advice
+    st.caption(f"{'' if 'prompt' in form.unused else advice} {mode.painting}".strip())
     return chosen or REPLACE
+
+
+def instruction_field(form: Form, mode: str, prompt: str) -> str:
+    """What an edit model is told, as the mode writes it until it is changed here. Other models have no such field."""
+    key = f"{form.id}.instruction"
+    held = state.widget_value(key)
+    said: str = form.kept["instruction"] if held is None else held
+    if not form.edits:
+        return said
+    values = {**form.kept, "mode": mode, "prompt": prompt, "instruction": said}
+    state.set_value(key, form.studio.recommendations.instruction(values))
+    return text(form, "instruction", height=68)
 
 
 def choose_mode(studio: Studio, id: str, mode: str) -> None:

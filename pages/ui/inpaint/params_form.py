@@ -22,6 +22,7 @@ from pages.ui.inpaint.form_fields import (
     fields,
     fill_form,
     images_field,
+    instruction_field,
     mode_field,
     seed_field,
     text,
@@ -33,6 +34,7 @@ from pages.ui.shell import state
 
 AT_HAND = (
     "prompt",
+    "instruction",
     "negative_prompt",
     "model",
     "loras",
@@ -86,8 +88,10 @@ def params_form(studio: Studio, id: str, draft: Draft) -> tuple[Choices, DeltaGe
     button that is just being pressed. The third is the place below those lines.
     """
     kept = studio.recommendations.for_form(draft.params)
-    form = Form(studio, id, kept, studio.recommendations.unused(held_model(id) or kept["model"]))
-    stored = {"mode": mode_field(form), **_prompts(form)}
+    suits, model = studio.recommendations, held_model(id) or kept["model"]
+    form = Form(studio, id, {**kept, "model": model}, suits.unused(model), suits.takes_instructions(model))
+    mode = mode_field(form)
+    stored = {"mode": mode, **_prompts(form, mode)}
     below_prompts, beside, at_work = st.container(), st.container(), st.container()
     stored["model"] = model_picker(studio, id, kept["model"], partial(_apply_recommended, studio, id))
     problem = model_facts(studio, stored["model"])
@@ -120,11 +124,12 @@ def form_now(studio: Studio, id: str, draft: Draft, session: Mapping[str, Any]) 
     return _checked(studio, stored, model_problem(studio, stored["model"])), stored
 
 
-def _prompts(form: Form) -> dict[str, Any]:
+def _prompts(form: Form, mode: str) -> dict[str, Any]:
     with st.container(gap=None):
         prompt = text(form, "prompt", height=84)
         prompt_line(prompt)
-    return {"prompt": prompt, **fields(form, "negative_prompt")}
+    instruction = instruction_field(form, mode, prompt)
+    return {"prompt": prompt, "instruction": instruction, **fields(form, "negative_prompt")}
 
 
 def _at_hand(form: Form) -> dict[str, Any]:
@@ -140,7 +145,8 @@ def _at_hand(form: Form) -> dict[str, Any]:
 
 def _more(form: Form, above: Mapping[str, Any]) -> dict[str, Any]:
     values = fields(form, "fill")
-    fill_line(values["fill"], above["strength"])
+    if not form.edits:
+        fill_line(values["fill"], above["strength"])
     for name in MORE:
         counts = name not in COUNTS_WHEN or COUNTS_WHEN[name](values)
         values[name] = field(form, name) if counts else form.kept[name]
@@ -164,6 +170,7 @@ def _checked(studio: Studio, stored: Mapping[str, Any], problem: str | None) -> 
     is_random, count = stored["random_seed"], stored["count"]
     try:
         values = {name: stored[name] for name in PARAMETERS}
+        values["instruction"] = studio.recommendations.instruction(stored)
         if "loras" in studio.recommendations.unused(stored["model"]):
             # Kept for the model that comes next, but not for this one.
             values["loras"] = []

@@ -88,7 +88,7 @@ def _describe_offer(offer: Mapping[str, Any]) -> str:
     params = offer["params"]
     words = " ".join(str(params.get("prompt", "")).split())
     parts = [f"“{words[:WORDS_SHOWN]}{'…' if len(words) > WORDS_SHOWN else ''}”"] if words else []
-    told = [name for name in PARAMETERS if name in params and name not in ("prompt", "negative_prompt")]
+    told = [name for name in PARAMETERS if params.get(name, "") != "" and name not in ("prompt", "negative_prompt")]
     parts += [f"{PARAMETERS[name].title} {_shown(name, params[name])}" for name in told]
     if offer["model"] and "model" not in params:
         parts.append(f"model {offer['model'][:WORDS_SHOWN]} isn't installed here")
