@@ -128,6 +128,8 @@ class Child:
         if self.pid == 0:
             os.close(self._pipe)
             _live(action, into)
+        with suppress(PermissionError, ProcessLookupError):
+            os.setpgid(self.pid, self.pid)  # whoever comes first, child or parent: it must stand before it is killed
         os.close(into)
 
     def until(self, seconds: float, word: str | None = None) -> bool:
@@ -147,8 +149,9 @@ class Child:
         return False
 
     def kill(self) -> None:
+        """With the processes that it has started."""
         with suppress(ProcessLookupError):
-            os.kill(self.pid, signal.SIGKILL)
+            os.killpg(self.pid, signal.SIGKILL)
 
     def end(self, seconds: float = 60) -> int:
         """The signal (negative) or exit code. A child that does not end in time is killed, and says "hung"."""
@@ -176,7 +179,10 @@ def _live(action: Action, into: int) -> None:
     """The child's whole life. It never comes back to the code of its parent."""
     code = 1
     try:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
+        os.setpgid(0, 0)
+        # Whoever reads what this program prints is not kept waiting by a process that outlives it.
+        for stream in (1, 2):
+            os.dup2(os.open(os.devnull, os.O_WRONLY), stream)
         threading.excepthook = lambda about: _say(into, {"traceback": in_short(about.exc_value)})
         log = logging.getLogger()
         log.handlers[:] = [_Telling(into)]

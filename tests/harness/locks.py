@@ -7,9 +7,9 @@ words. The time that SQLite waits is shortened, so that a lock of three times as
 from __future__ import annotations
 
 import argparse
-import os
 import shutil
-import sqlite3
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Sequence
@@ -30,6 +30,15 @@ from tests.harness.studio import a_template, open_studio
 
 SPANS = ((0.2, 0.9), (1.1, 2.0), (3.0, 5.0))
 """From, to: in times of what SQLite waits."""
+
+HOLD = """
+import sqlite3, sys, time
+database = sqlite3.connect(sys.argv[1], timeout=30, isolation_level=None)
+database.execute("BEGIN IMMEDIATE")
+print("held", flush=True)
+time.sleep(float(sys.argv[2]))
+database.execute("ROLLBACK")
+"""
 
 PAINTED_WITHIN_S = 40.0
 SUCCEEDED = GalleryFilter(statuses=(Status.SUCCEEDED,))
@@ -102,16 +111,16 @@ def _calls_of_painting(first: Path, folder: Path) -> int:
 
 
 def _locked(say: Say, folder: Path, span_s: float) -> None:
-    """On return another process holds the lock, and keeps it for so long."""
-    ready, set_ready = os.pipe()
-    if os.fork() == 0:
-        database = sqlite3.connect(folder / "studio.db", timeout=30, isolation_level=None)
-        database.execute("BEGIN IMMEDIATE")
-        os.write(set_ready, b"1")
-        time.sleep(span_s)
-        database.execute("ROLLBACK")
-        os._exit(0)
-    os.read(ready, 1)
+    """On return another process holds the lock, and keeps it for so long.
+
+    A program of its own, not a fork: a thread of ours may be within SQLite just now, and hold a lock of the library
+    that nobody in a forked process would ever release.
+    """
+    command = [sys.executable, "-S", "-c", HOLD, str(folder / "studio.db"), str(span_s)]
+    holder = subprocess.Popen(command, stdout=subprocess.PIPE)
+    assert holder.stdout is not None
+    if not holder.stdout.readline():
+        raise SystemExit("nothing could hold the lock")
     say(locked=span_s)
 
 
