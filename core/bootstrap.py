@@ -174,7 +174,9 @@ def build_studio(
     statistics = Statistics(StatisticsRepo(database))
     models = catalogue or make_catalogue(settings)
     model_files = ModelFileRepo(database)
-    library = Models(model_files, store or make_store(settings), models, workers, free_memory, now)
+    library = Models(
+        model_files, store or make_store(settings), models, workers, free_memory, now, settings.offload != "whole"
+    )
     _keep_hashes(FileHashes(model_files, now))
     loras = Loras(make_file_library(settings, FileKind.LORA, library.about), models)
     prompts = Prompts((WILDCARDS, settings.wildcards), lambda params: _check(params, loras))

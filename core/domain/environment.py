@@ -14,14 +14,21 @@ AUTOMATIC = "auto"
 IN_OWN_MEMORY = ("cpu", "mps")
 """Devices whose models lie in the machine's own memory."""
 
+ROOM_ON_CARD = 1.2
+"""Of a card, for what is computed between the weights. Reckoned, not measured."""
+
 
 @dataclass(frozen=True, slots=True)
 class Device:
-    """key: "cpu", "cuda:0", "mps", "xpu:0". title: what a person calls it, with its memory where known."""
+    """key: "cpu", "cuda:0", "mps", "xpu:0". title: what a person calls it, with its memory where known.
+
+    memory: bytes of a card; None of what has none of its own.
+    """
 
     key: str
     title: str
     dtype: str
+    memory: int | None = None
 
 
 def named(wish: str, devices: Sequence[Device]) -> Device:

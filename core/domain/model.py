@@ -22,6 +22,7 @@ class ModelSpec:
 
     key: what params and rows name. repository: a hub id, or None for a local folder. revision: branch, tag or commit.
     native_px: the size it was trained at. download_gb, memory_gb: rough, to plan with; None where not known.
+    memory_dtype: in which type its weights take so much memory; bfloat16 of those that bear it.
     file: a checkpoint in one file; folder then holds what the file does not contain, if there is anything. pinned: the
     file of a repository that is all of it. predicts: what the model of a checkpoint in one file predicts, as diffusers'
     schedulers name it. recommended: values of InpaintParams that suit it. unused: names of InpaintParams that have no
@@ -44,6 +45,7 @@ class ModelSpec:
     licence_url: str | None = None
     download_gb: float | None = None
     memory_gb: float | None = None
+    memory_dtype: str = "float32"
     recommended: Mapping[str, Any] = field(default_factory=dict)
     unused: tuple[str, ...] = ()
     wording: str | None = None

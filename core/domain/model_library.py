@@ -9,6 +9,7 @@ from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
 
+from core.domain.environment import IN_OWN_MEMORY, ROOM_ON_CARD, Device
 from core.domain.model_file import FileKind, ModelFile
 
 
@@ -112,7 +113,7 @@ class Told:
     """What was found out about a model. family: the architecture that it has, or was made for; None: not told.
 
     about: what the header of a single file says. problem: why it cannot be used. needs: bytes of its weights once they
-    are loaded in numbers of four bytes.
+    are loaded in numbers of four bytes. bears_half: whether a processor may load them in bfloat16.
     """
 
     kind: FileKind = FileKind.UNKNOWN
@@ -120,6 +121,7 @@ class Told:
     about: ModelFile | None = None
     problem: str | None = None
     needs: int | None = None
+    bears_half: bool = False
 
     @classmethod
     def of(cls, about: ModelFile, problem: str | None) -> Told:
@@ -211,20 +213,51 @@ class ModelUse:
     last_at: datetime | None = None
 
 
+class Fit(StrEnum):
+    """The values are words for people."""
+
+    WHOLE = "fits"
+    HALF = "fits in bfloat16"
+    IN_PARTS = "fits in parts, which is slower"
+    NOT = "does not fit"
+
+
 @dataclass(frozen=True, slots=True)
 class MemoryPlan:
-    """Whether a model can be loaded. needed, free: bytes."""
+    """Whether a model can be loaded on a device. needed, free: bytes of the machine's memory, or of the card's."""
 
+    fit: Fit
     needed: int
     free: int
+    is_card: bool = False
+
+    @classmethod
+    def of(
+        cls, needs: int, device: Device | None, free: int, *, bears_half: bool = False, offloads: bool = True
+    ) -> MemoryPlan:
+        """By the rules that it is loaded by. needs: bytes of its weights in float32. device: None if none is known, and
+        then a processor. free: bytes of the machine's memory. offloads: whether a card may hold a model in parts.
+        """
+        if device is None or device.key in IN_OWN_MEMORY:
+            if needs <= free:
+                return cls(Fit.WHOLE, needs, free)
+            needed = needs // 2 if bears_half else needs
+            return cls(Fit.HALF if needed <= free else Fit.NOT, needed, free)
+        half, card = needs // 2, device.memory
+        needed = int(half * ROOM_ON_CARD)
+        if card is None or needed <= card:
+            return cls(Fit.WHOLE, needed, card or needed, is_card=True)
+        # What is not on the card at the moment lies in the machine's memory.
+        return cls(Fit.IN_PARTS if offloads and half <= free else Fit.NOT, needed, card, is_card=True)
 
     @property
     def fits(self) -> bool:
-        return self.needed <= self.free
+        return self.fit is not Fit.NOT
 
     def __str__(self) -> str:
-        fits = "fits into memory" if self.fits else "does not fit into memory"
-        return f"{fits}: needs about {gigabytes(self.needed)}, and {gigabytes(self.free)} are free"
+        needs = f"needs about {gigabytes(self.needed)}"
+        has = f"the card has {gigabytes(self.free)}" if self.is_card else f"{gigabytes(self.free)} are free"
+        return f"{self.fit}: {needs}, and {has}" if self.fits else f"{self.fit}, because it {needs}, and {has}"
 
 
 def gigabytes(size: int) -> str:

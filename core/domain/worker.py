@@ -61,7 +61,7 @@ class MachineFacts:
 
     def to_dict(self) -> dict[str, Any]:
         return {
-            "devices": [[device.key, device.title, device.dtype] for device in self.devices],
+            "devices": [[device.key, device.title, device.dtype, device.memory] for device in self.devices],
             "environments": [dict(environment.facts) for environment in self.environments],
             "automatic": self.automatic,
             "problem": self.problem,
@@ -69,7 +69,7 @@ class MachineFacts:
 
     @classmethod
     def from_dict(cls, told: Mapping[str, Any]) -> MachineFacts:
-        devices: Sequence[Sequence[str]] = told["devices"]
+        devices: Sequence[Sequence[Any]] = told["devices"]
         return cls(
             tuple(Device(*device) for device in devices),
             tuple(Environment(facts) for facts in told["environments"]),

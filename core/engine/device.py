@@ -142,7 +142,8 @@ def _cards(kind: str) -> list[Device]:
     cards = []
     for number in range(backend.device_count()):
         about = backend.get_device_properties(number)
-        cards.append(Device(f"{kind}:{number}", f"{about.name}, {about.total_memory / 2**30:.0f} GB", "float16"))
+        title = f"{about.name}, {about.total_memory / 2**30:.0f} GB"
+        cards.append(Device(f"{kind}:{number}", title, "float16", about.total_memory))
     return cards
 
 

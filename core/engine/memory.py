@@ -8,14 +8,11 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
-from core.domain.environment import IN_OWN_MEMORY, Device
+from core.domain.environment import IN_OWN_MEMORY, ROOM_ON_CARD, Device
 from core.domain.errors import DamagedModel, OutOfMemory
 from core.memory import free_memory, trim
 
 BYTES = {"float32": 4, "bfloat16": 2, "float16": 2}
-
-ROOM = 1.2
-"""Of a card, for what is computed between the weights. Reckoned, not measured."""
 
 WHOLE, BY_PART, BY_LAYER = "whole", "model", "sequential"
 """How a pipeline lies on a card: all of it, the part at work, or the layer at work; the names are those of diffusers'
@@ -73,9 +70,9 @@ def fitting_dtype(
 
 def placement(parts: Mapping[str, int], free: int | None) -> str:
     """WHOLE, BY_PART or BY_LAYER: the fastest that fits a card. free: its free bytes, None where it cannot be told."""
-    if free is None or sum(parts.values()) * ROOM <= free:
+    if free is None or sum(parts.values()) * ROOM_ON_CARD <= free:
         return WHOLE
-    return BY_PART if max(parts.values()) * ROOM <= free else BY_LAYER
+    return BY_PART if max(parts.values()) * ROOM_ON_CARD <= free else BY_LAYER
 
 
 def free_on(device: Device) -> int | None:

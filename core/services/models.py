@@ -13,6 +13,7 @@ from core.domain.hashing import canonical_json, sha256_of
 from core.domain.model import ModelSpec
 from core.domain.model_file import ModelFile
 from core.domain.model_library import (
+    BYTES,
     FLOAT32,
     PAINT,
     Checked,
@@ -34,13 +35,10 @@ from db.model_files import ModelFileRepo
 NAMED = 10
 """Models that a sentence names."""
 
-BYTES_ON_CARD = 2
-"""Of a number, as models are loaded for a card. What does not fit there lies in the machine's memory meanwhile."""
-
 
 @dataclass(frozen=True, slots=True)
 class Models:
-    """free_memory: bytes of this machine's memory that are free."""
+    """free_memory: bytes of this machine's memory that are free. offloads: whether a card may hold a model in parts."""
 
     repo: ModelFileRepo
     store: ModelStore
@@ -48,6 +46,7 @@ class Models:
     workers: Workers
     free_memory: Callable[[], int]
     now: Callable[[], datetime]
+    offloads: bool = True
     _seen: dict[tuple[str, int, int], ModelFile | None] = field(default_factory=dict)
 
     def here(self) -> Sequence[ModelEntry]:
@@ -104,15 +103,16 @@ class Models:
         return uses
 
     def plan(self, entry: ModelEntry) -> MemoryPlan | None:
-        """Whether its weights fit into the memory of this machine; None for what is not loaded alone, or not told."""
-        needed = entry.told.needs
-        if needed is not None and self._is_for_card():
-            needed = needed * BYTES_ON_CARD // FLOAT32
-        return None if needed is None else MemoryPlan(needed, self._free())
+        """Whether its weights fit on the automatic device; None for what is not loaded alone, or not told."""
+        told = entry.told
+        return None if told.needs is None else self._plan(told.needs, bears_half=told.bears_half)
 
     def plan_for(self, spec: ModelSpec) -> MemoryPlan | None:
         """The same of a model that is not here yet, as far as the table says what it needs."""
-        return MemoryPlan(int(spec.memory_gb * 1e9), self._free()) if spec.memory_gb else None
+        if spec.memory_gb is None:
+            return None
+        needs = int(spec.memory_gb * 1e9) * FLOAT32 // BYTES[spec.memory_dtype]
+        return self._plan(needs, bears_half=spec.memory_dtype != "float32")
 
     def free_disk(self) -> int:
         """Bytes that are free where downloads are kept."""
@@ -200,9 +200,10 @@ class Models:
         given_back = worker.memory_mb if worker and worker.model and worker.memory_mb else 0
         return self.free_memory() + int(given_back * 1e6)
 
-    def _is_for_card(self) -> bool:
+    def _plan(self, needs: int, *, bears_half: bool) -> MemoryPlan:
         machine = self.workers.machine()
-        return machine is not None and (machine.automatic or "cpu").startswith(("cuda", "xpu"))
+        device = next((one for one in machine.devices if one.key == machine.automatic), None) if machine else None
+        return MemoryPlan.of(needs, device, self._free(), bears_half=bears_half, offloads=self.offloads)
 
 
 def _seen(found: Found) -> tuple[str, int, int]:

@@ -43,7 +43,7 @@ def test_the_list_names_each_model_with_what_it_is_and_where(models, settings):
     assert str(file) in output.replace("\n", "")
     assert "trigger words: ink wash" in output
     assert "dream: checkpoint for Stable Diffusion 1, " in output
-    assert "fits into memory: needs about" in output
+    assert "fits: needs about" in output
     assert "Pocket" in output
 
 

@@ -13,16 +13,19 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from core.bootstrap import make_lora_library
+from core.bootstrap import make_file_library
+from core.domain.environment import Device
 from core.domain.errors import InvalidInput, ModelUnavailable, StudioError, UnknownModel
 from core.domain.model_file import FileKind
 from core.domain.model_library import KindFilter, MemoryPlan, Place, matching
+from core.domain.worker import MachineFacts
 from core.engine.models import kinds
 from core.engine.models.catalogue import Catalogue
 from core.engine.models.library import LocalModels
 from core.services.models import Models
 from tests import models_folder as make
 from tests.conftest import a_request
+from tests.fakes import CPU, fake_environment
 
 
 @pytest.fixture
@@ -238,7 +241,7 @@ def test_the_form_s_loras_are_not_read_again_by_the_next_process(library, studio
     monkeypatch.setattr(kinds, "of", lambda path: opened.append(path) or of(path))
     another = replace(library, _seen={})
 
-    folders = make_lora_library(settings, another.about)
+    folders = make_file_library(settings, FileKind.LORA, another.about)
     names = [file.name for file in folders.listed()]
     again = [file.name for file in folders.listed()]
 
@@ -288,9 +291,62 @@ def test_whether_a_checkpoint_fits_is_told_by_its_bytes_in_the_numbers_it_is_loa
     # In the file they take two bytes, on a processor four.
     assert roomy.plan(roomy.find("dream")).fits
     assert not tight.plan(tight.find("dream")).fits
-    assert str(MemoryPlan(13_900_000_000, 6_100_000_000)) == (
-        "does not fit into memory: needs about 13.9 GB, and 6.1 GB are free"
-    )
+
+
+GB = 10**9
+CARD = Device("cuda:0", "A card", "float16", 8 * GB)
+
+
+@pytest.mark.parametrize(
+    ("needs", "device", "free", "options", "words"),
+    [
+        (4 * GB, None, 6 * GB, {}, "fits: needs about 4.0 GB, and 6.0 GB are free"),
+        (14 * GB, CPU, 6 * GB, {}, "does not fit, because it needs about 14.0 GB, and 6.0 GB are free"),
+        (68 * GB, CPU, 40 * GB, {"bears_half": True}, "fits in bfloat16: needs about 34.0 GB, and 40.0 GB are free"),
+        (
+            68 * GB,
+            CPU,
+            30 * GB,
+            {"bears_half": True},
+            "does not fit, because it needs about 34.0 GB, and 30.0 GB are free",
+        ),
+        (10 * GB, CARD, 0, {}, "fits: needs about 6.0 GB, and the card has 8.0 GB"),
+        (14 * GB, CARD, 7 * GB, {}, "fits in parts, which is slower: needs about 8.4 GB, and the card has 8.0 GB"),
+        (14 * GB, CARD, 6 * GB, {}, "does not fit, because it needs about 8.4 GB, and the card has 8.0 GB"),
+        (
+            14 * GB,
+            CARD,
+            7 * GB,
+            {"offloads": False},
+            "does not fit, because it needs about 8.4 GB, and the card has 8.0 GB",
+        ),
+    ],
+)
+def test_a_plan_goes_by_the_memory_of_the_device_that_is_used(needs, device, free, options, words):
+    assert str(MemoryPlan.of(needs, device, free, **options)) == words
+
+
+def test_the_device_is_the_one_that_the_worker_tells_as_its_own_choice(library, ours, studio):
+    file = make.checkpoint(ours / "checkpoints" / "dream.safetensors")
+    needs = 2 * file.stat().st_size
+    name, now, rows = "a worker", studio.workers.now(), studio.workers.repo
+    rows.begin(name, "host", 1, now)
+    library = replace(library, free_memory=lambda: 0)
+
+    for memory, fits in ((needs, True), (needs // 4, False)):
+        machine = MachineFacts((replace(CARD, memory=memory), CPU), (fake_environment(),) * 2, "cuda:0")
+        rows.tell(name, machine)
+        assert rows.newest().machine == machine
+        assert library.plan(library.find("dream")).fits == fits
+    rows.tell(name, replace(machine, automatic="cpu"))
+    assert not library.plan(library.find("dream")).is_card
+
+
+def test_what_an_earlier_worker_told_of_its_devices_is_read(studio):
+    told = MachineFacts((CPU,), (fake_environment(),), "cpu").to_dict()
+    told["devices"] = [values[:3] for values in told["devices"]]
+
+    assert MachineFacts.from_dict(told).devices == (CPU,)
 
 
 def test_a_lora_is_never_loaded_alone_and_has_no_plan(library, ours):

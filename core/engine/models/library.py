@@ -168,14 +168,15 @@ class LocalModels:
     # What it is ---------------------------------------------------------------------------------------------------
 
     def _tell_of_pipeline(self, found: Found, folder: Path) -> Told:
-        family, problem, needs = _family_or_none(folder), None, None
+        family, problem, needs, bears_half = _family_or_none(folder), None, None, False
         try:
             self._catalogue.locate(found.key)
             files = self._catalogue.choice(folder, "float32").files
             needs = sum(_needs(folder / name) for name in files if name.endswith(".safetensors"))
+            bears_half = families.of(read_index(folder)).half == "bfloat16"
         except StudioError as error:
             problem = str(error)
-        return Told(FileKind.CHECKPOINT, family, problem=problem, needs=needs)
+        return Told(FileKind.CHECKPOINT, family, problem=problem, needs=needs, bears_half=bears_half)
 
     def _kind_of_folder(self, path: Path) -> FileKind:
         if not (path / INDEX).is_file():

@@ -50,7 +50,7 @@ def _facts(studio: Studio, entry: ModelEntry) -> None:
     licence = escaped(entry.licence or "")
     facts = {
         "Size": gigabytes(found.size) if found.size else "",
-        "Memory": str(plan).replace(" into memory", "") if plan else "",
+        "Memory": str(plan) if plan else "",
         "Licence": f"[{licence}]({entry.licence_url})" if licence and entry.licence_url else licence,
         "Used": used or ("never" if entry.kind in COUNTED else ""),
         "Hash": _hash(entry),
