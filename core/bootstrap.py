@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from pathlib import Path
 
+from PIL.Image import Image
 from sqlalchemy.engine import make_url
 
 from core.dispatch.none import NoDispatcher
@@ -26,6 +27,7 @@ from core.ports import Dispatcher, FileLibrary, Inpainter, KeptHashes, LoadInpai
 from core.services.backups import Backups
 from core.services.bundle import Bundles
 from core.services.collector import Collector
+from core.services.controlnets import ControlNets
 from core.services.downloads import Downloads
 from core.services.drafts import Drafts
 from core.services.exports import Exports
@@ -119,6 +121,7 @@ class Studio:
     model_checks: ModelChecks
     downloads: Downloads
     loras: Loras
+    controlnets: ControlNets
     machine: Machine
     workers: Workers
     worker: Worker
@@ -179,7 +182,9 @@ def build_studio(
     )
     _keep_hashes(FileHashes(model_files, now))
     loras = Loras(make_file_library(settings, FileKind.LORA, library.about), models)
-    prompts = Prompts((WILDCARDS, settings.wildcards), lambda params: _check(params, loras))
+    control_files = make_file_library(settings, FileKind.CONTROLNET, library.about)
+    controlnets = ControlNets(control_files, models, images, draw_hint)
+    prompts = Prompts((WILDCARDS, settings.wildcards), lambda params: _check(params, loras, controlnets))
     generations = Generations(repo, images, dispatching, machine.resolve, now, new_id, random_seed, prompts)
     sheets = SheetRepo(database)
     recommendations = Recommendations(models, settings.model)
@@ -235,6 +240,7 @@ def build_studio(
         library=library,
         model_checks=ModelChecks(ModelCheckRepo(database), library, worker.name, now, patience),
         loras=loras,
+        controlnets=controlnets,
         machine=machine,
         workers=workers,
         worker=worker,
@@ -313,6 +319,12 @@ def check_weights(params: InpaintParams) -> None:
     check(params)
 
 
+def draw_hint(picture: Image, kind: str) -> Image:
+    from core.engine.control.hints import drawn
+
+    return drawn(picture, kind)
+
+
 def warm_up() -> None:
     """Import the engine's libraries, so that the first picture does not wait for them."""
     from core.engine.loading import warm_up as import_libraries
@@ -333,9 +345,10 @@ def host_name() -> str:
     return socket.gethostname()[:40]
 
 
-def _check(params: InpaintParams, loras: Loras) -> None:
+def _check(params: InpaintParams, loras: Loras, controlnets: ControlNets) -> None:
     check_weights(params)
     loras.check(params)
+    controlnets.check(params)
 
 
 def _worker_name() -> str:

@@ -164,6 +164,10 @@ class KeptHashes(Protocol):
     def keep(self, path: Path, state: FileState, sha256: str) -> None: ...
 
 
+DrawHint = Callable[[Image.Image, str], Image.Image]
+"""(picture, key of domain.control.HINTS): what a ControlNet is shown of it, both RGB."""
+
+
 class FileLibrary(Protocol):
     """Which files of one kind, such as LoRAs, are on this machine, told by their headers."""
 

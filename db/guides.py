@@ -52,4 +52,4 @@ def of_rows(session: Session, numbers: Collection[int]) -> Iterable[str]:
 def in_use(session: Session) -> Iterable[tuple[str, str]]:
     """The id of a generation and a file that it has as a guide, of all."""
     query = select(GenerationRow.id, GuideRow.picture).join(GuideRow, GuideRow.number == GenerationRow.number)
-    return session.execute(query).tuples()
+    return [(id, picture) for id, picture in session.execute(query)]

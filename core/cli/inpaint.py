@@ -11,11 +11,13 @@ import typer
 
 from core.bootstrap import Studio
 from core.cli.common import JSON, SESSION, errors, make_studio, print_json, summary
+from core.cli.control import control_pictures, controls_of, in_any_folder
 from core.cli.exits import complain, exit_codes
 from core.cli.options import takes_parameters
 from core.cli.output import FORCE, GPS, OUTPUT, STRIP, Output, place_of, write_result
 from core.cli.pictures import mask_of, picture_and_mask, read_picture
 from core.cli.running import Running, running, work_on
+from core.domain.control import HINTS
 from core.domain.errors import StudioError
 from core.domain.generation import Origin, Status
 from core.domain.geometry import Size
@@ -66,6 +68,29 @@ def inpaint(
             "--count", help=f"How many pictures to paint, with the seeds SEED, SEED + 1, ... [1 to {MAX_COUNT}]"
         ),
     ] = 1,
+    control_image: Annotated[
+        list[Path] | None,
+        typer.Option(
+            "--control-image",
+            help="What the ControlNet is shown in place of the picture: of the same proportions. [one for each]",
+        ),
+    ] = None,
+    control_hint: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--control-hint",
+            help="What is made of it; none: it is a hint already, such as a depth map. Default: by the ControlNet's "
+            f"name. [{', '.join(HINTS)}; one for each]",
+        ),
+    ] = None,
+    control_guidance_start: Annotated[
+        list[float] | None,
+        typer.Option("--control-guidance-start", help="The share of the steps where it starts. [0 to 1; one for each]"),
+    ] = None,
+    control_guidance_end: Annotated[
+        list[float] | None,
+        typer.Option("--control-guidance-end", help="The share of the steps where it ends. [0 to 1; one for each]"),
+    ] = None,
     device: Annotated[
         str, typer.Option("--device", help="The device to paint on: auto, cpu, cuda, cuda:1, mps or xpu.")
     ] = "auto",
@@ -79,12 +104,20 @@ def inpaint(
     with exit_codes():
         picture = read_picture(source)
         studio = make_studio(context)
+        if chosen.get("controlnet"):
+            further = {
+                "hint": control_hint,
+                "control_guidance_start": control_guidance_start,
+                "control_guidance_end": control_guidance_end,
+            }
+            chosen["controlnet"] = controls_of(chosen["controlnet"], further)
         params = _params(studio, mode, chosen)
         given = None if mask is None and extend else mask_of(mask, picture.image)
-        request = InpaintRequest(*picture_and_mask(picture, given, extend, overlap), params)
+        guides = control_pictures(control_image or (), picture.image, extend, most=len(params.controlnet))
+        request = InpaintRequest(*picture_and_mask(picture, given, extend, overlap), params, guides)
         place = None
         if output is not None:
-            sources = [source, *([mask] if mask else [])]
+            sources = [source, *([mask] if mask else []), *(control_image or ())]
             place = place_of(studio, output, Size(*request.image.size), several=count > 1, force=force, keep=sources)
         for note in (
             *picture.notes,
@@ -131,17 +164,10 @@ def _params(studio: Studio, mode: str | None, chosen: Mapping[str, Any]) -> Inpa
     others = {name: value for name, value in chosen.items() if name != "model"}
     values = studio.recommendations.for_request(chosen.get("model"), mode, others)
     if "loras" in values:
-        values["loras"] = [_in_any_folder(text) for text in values["loras"]]
+        values["loras"] = [in_any_folder(values_of(text)) for text in values["loras"]]
     if "seed" not in values:
         values["seed"] = studio.generations.random_seed()
     return InpaintParams(**values)
-
-
-def _in_any_folder(lora: str) -> dict[str, Any]:
-    """A path as it leads to the file from wherever the worker runs."""
-    values = values_of(lora)
-    path = Path(values["name"]).expanduser()
-    return {**values, "name": str(path.absolute())} if path.is_file() else values
 
 
 def _mask_notes(request: InpaintRequest) -> list[str]:

@@ -21,7 +21,7 @@ SHORTER = {
 }
 """Options that are not named as their parameter."""
 
-LISTS = {"loras": list[str]}
+LISTS = {"loras": list[str], "controlnet": list[str]}
 """Options that can be given several times, with what InpaintParams reads of them."""
 
 CHOSEN = "chosen"
@@ -64,6 +64,8 @@ def _options() -> Iterator[inspect.Parameter]:
 def _help(parameter: Parameter) -> str:
     if parameter.choices:
         return f"{parameter.help} [{', '.join(parameter.choices)}]"
+    if parameter is PARAMETERS["controlnet"]:
+        return f"{parameter.help} [NAME_OR_PATH:WEIGHT; can be given several times]"
     if parameter is PARAMETERS["loras"]:
         return (
             f"{parameter.help} [NAME_OR_PATH:WEIGHT, or NAME_OR_PATH:te=WEIGHT:unet=WEIGHT; can be given several times]"

@@ -41,6 +41,10 @@ class InvalidLora(InvalidParams):
     """This LoRA cannot be used. Choose another one, or paint without it."""
 
 
+class InvalidControlNet(InvalidParams):
+    """This ControlNet cannot be used. Choose another one, or paint without it."""
+
+
 class InvalidSettings(InvalidInput):
     """A setting in the environment or in .env is wrong. Correct it and start again."""
 

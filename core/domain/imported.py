@@ -174,6 +174,8 @@ def _valid(name: str, value: Any) -> Any:
     """The value as the field takes it, or None if it takes none such."""
     if name == "loras":
         return _loras(value)
+    if name == "controlnet":
+        return _controls(value)
     if name in PARAMETERS and isinstance(PARAMETERS[name].default, bool):
         return value if isinstance(value, bool) else None
     if name not in PARAMETERS or isinstance(value, bool) or not isinstance(value, str | int | float):
@@ -196,6 +198,17 @@ def _loras(value: Any) -> list[dict[str, Any]] | None:
         listed = InpaintParams(loras=value).loras
         return [Lora(name=shared_name(lora.name), weight=lora.weight).model_dump() for lora in listed]
     except (InvalidParams, ValidationError):
+        return None
+
+
+def _controls(value: Any) -> list[dict[str, Any]] | None:
+    """Likewise."""
+    if not isinstance(value, list):
+        return None
+    try:
+        listed = InpaintParams(controlnet=value).controlnet
+        return [{**control.model_dump(), "name": shared_name(control.name)} for control in listed]
+    except InvalidParams:
         return None
 
 

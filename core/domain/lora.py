@@ -53,7 +53,7 @@ class Lora(BaseModel):
     @field_validator("name")
     @classmethod
     def _is_text(cls, value: str) -> str:
-        if not value.strip() or any(c < " " or "\ud800" <= c <= "\udfff" for c in value):
+        if not is_name(value):
             raise ValueError("the name of a file holds characters that are not text")
         return value.strip()
 
@@ -77,6 +77,11 @@ class Lora(BaseModel):
     @property
     def tag(self) -> str:
         return f"<lora:{self}>"
+
+
+def is_name(text: str) -> bool:
+    """Whether it can be that of a file."""
+    return 0 < len(text.strip()) <= MAX_NAME and not any(c < " " or "\ud800" <= c <= "\udfff" for c in text)
 
 
 def values_of(text: str) -> dict[str, Any]:

@@ -22,15 +22,16 @@ from pydantic import (
 )
 
 from core.domain import instructions, model_address
+from core.domain.control import MAX_CONTROLNETS, Control, control_values
 from core.domain.errors import InvalidParams
 from core.domain.geometry import MULTIPLE
 from core.domain.lora import MAX_LORAS, Lora, tagged, values_of, without_tags
 from core.domain.modes import CONTENT_FILL
 
-SCHEMA = 8
+SCHEMA = 9
 """2: with fill and all that follows it. 3: with keep_threshold. 4: with long_prompt. 5: with processing, and
 with parts painted separately. 6: with loras. 7: of which each may have another weight for the text encoder.
-8: with instruction.
+8: with instruction. 9: with controlnet.
 
 A key that an older record has not means: not used, and for processing: the first rules.
 """
@@ -312,6 +313,12 @@ PARAMETERS: dict[str, Parameter] = {
         "“<lora:name:0.5:0.8>” has 0.5 for the text encoder and 0.8 for the U-Net.",
         default=(),
     ),
+    "controlnet": Parameter(
+        "ControlNet",
+        "Models that guide the picture by another one: by its edges or lines, or by a depth map or a pose that you "
+        "bring along. Each with a weight: 1 is what it was made for, less leaves more freedom.",
+        default=(),
+    ),
     "crop_padding_px": Number(
         "Context",
         "How many pixels around the mask the model sees (never less than an eighth of the mask's size). More helps "
@@ -379,6 +386,7 @@ class InpaintParams(BaseModel):
     prompt_weights: bool = PARAMETERS["prompt_weights"].default
     long_prompt: bool = PARAMETERS["long_prompt"].default
     loras: tuple[Lora, ...] = PARAMETERS["loras"].default
+    controlnet: tuple[Control, ...] = PARAMETERS["controlnet"].default
     _processing: int = PrivateAttr(PROCESSING)
 
     def __init__(self, **values: Any) -> None:
@@ -421,15 +429,17 @@ class InpaintParams(BaseModel):
     @classmethod
     def _listed(cls, value: Any) -> Any:
         """Also of texts such as "oil:0.8"."""
-        if not isinstance(value, Sequence) or isinstance(value, str | bytes):
-            raise ValueError("must be a list")
-        if len(value) > MAX_LORAS:
-            raise ValueError(f"at most {MAX_LORAS} are taken, not {len(value)}")
-        return tuple(values_of(one) if isinstance(one, str) else one for one in value)
+        return tuple(values_of(one) if isinstance(one, str) else one for one in _list_of(value, MAX_LORAS))
 
-    @field_serializer("loras")
-    def _as_values(self, loras: tuple[Lora, ...]) -> list[dict[str, Any]]:
-        return [lora.model_dump() for lora in loras]
+    @field_validator("controlnet", mode="before")
+    @classmethod
+    def _controls(cls, value: Any) -> Any:
+        """Also of texts such as "canny:0.8"."""
+        return tuple(control_values(one) if isinstance(one, str) else one for one in _list_of(value, MAX_CONTROLNETS))
+
+    @field_serializer("loras", "controlnet")
+    def _as_values(self, chosen: tuple[Lora | Control, ...]) -> list[dict[str, Any]]:
+        return [one.model_dump() for one in chosen]
 
     @field_validator("size")
     @classmethod
@@ -531,6 +541,15 @@ class InpaintParams(BaseModel):
         if is_newer:
             raise InvalidParams(f"These parameters were written by a newer version (schema {schema}). Update first.")
         return cls(**values).processed_by(rules)
+
+
+def _list_of(value: Any, most: int) -> Sequence[Any]:
+    """Raises ValueError for anything else."""
+    if not isinstance(value, Sequence) or isinstance(value, str | bytes):
+        raise ValueError("must be a list")
+    if len(value) > most:
+        raise ValueError(f"at most {most} are taken, not {len(value)}")
+    return value
 
 
 def _describe_problems(error: ValidationError) -> str:

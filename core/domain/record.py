@@ -82,7 +82,7 @@ class RanModel(_WithRaw):
 
 
 class RanLora(_Strict):
-    """A LoRA that was added. sha256: of its file."""
+    """A LoRA that was added, or a ControlNet that guided. sha256: of its file."""
 
     name: str
     sha256: str
@@ -99,6 +99,7 @@ class InpainterRun(_WithRaw):
     denoise_s: Annotated[float, Field(ge=0)] | None = None
     first_pass: dict[str, Any] = {}
     loras: list[RanLora] = []
+    controlnet: list[RanLora] = []
 
     def part(self, nth: int) -> Mapping[str, Any]:
         """What it did for one part of the mask, counted from 0; empty if it does not tell."""

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import reduce
 from typing import Any
 
 from PIL import Image
 
+from core.domain.control import takes_picture, used_guides
 from core.domain.crops import crop_for, whole_crop, wide_crop_for
 from core.domain.errors import EmptyMask, InvalidParams, SizeMismatch
 from core.domain.geometry import MULTIPLE, Bounds, Crop, Size
-from core.domain.guide import Guide, Role
+from core.domain.guide import Guide, Role, picture_in
 from core.domain.params import FIRST_PROCESSING, MASKED, ORIGINAL, SEPARATE, TWO_PASS, WHOLE, InpaintParams
 from core.domain.pixels import compositing, seam, soft_mask
 from core.domain.pixels.areas import Parts
@@ -90,6 +91,10 @@ class StoredRequest:
         _check(size, pixels, params)
         return cls(source, mask, size, params, guides)
 
+    def under(self, params: InpaintParams) -> StoredRequest:
+        """The same under other params, without pictures that nothing would look at then."""
+        return replace(self, params=params, guides=used_guides(params.controlnet, self.guides))
+
 
 def check_guide(guide: Guide[Any], size: Size, picture: Size) -> None:
     """size: of the guide's own picture. picture: of the one that is repainted. Raises SizeMismatch."""
@@ -121,14 +126,18 @@ class WorkingRequest:
     """What one pipeline call gets: everything at the working size.
 
     image: RGB. mask: of its size, black and white, in whole latent cells. params: as in the request. degree: of a soft
-    mask how much each cell may change, grey; None for a hard one. recorded: what the inpainter recorded of an earlier
-    run, to restore its conditions (threads, scheduler) as far as it can. Raises InvalidParams for anything else.
+    mask how much each cell may change, grey; None for a hard one. guides: RGB; control pictures of the image's size,
+    one for each of the params' ControlNets, of which hints are yet to be made. recorded: what the inpainter recorded of
+    an earlier run, to restore its conditions (threads, scheduler) as far as it can.
+
+    Raises InvalidParams for anything else.
     """
 
     image: Image.Image
     mask: Mask
     params: InpaintParams
     degree: Mask | None = None
+    guides: tuple[Guide[Image.Image], ...] = ()
     recorded: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -216,7 +225,25 @@ class Plan:
             mask=self.blend_mask.for_model(bounds, working, cell),
             params=params,
             degree=self._degree(cell),
+            guides=tuple(self._guides()),
         )
+
+    def _guides(self) -> Iterator[Guide[Image.Image]]:
+        """What is shown to ControlNets: the picture that was given for each, or else what is repainted; always the
+        part that the model sees. References as they are."""
+        request = self.request
+        size, (bounds, working) = Size(*request.image.size), (self.crop.bounds, self.crop.working)
+        for at, control in enumerate(request.params.controlnet):
+            given = picture_in(request.guides, Role.CONTROL, at) if takes_picture(control.hint) else None
+            if given is None:
+                shown = compositing.for_model(request.image, bounds, working, request.space)
+            else:
+                shown = compositing.control_for_model(given, bounds, size, working)
+            yield Guide(Role.CONTROL, at, shown)
+        for guide in request.guides:
+            if guide.role is Role.REFERENCE:
+                own = Size(*guide.picture.size)
+                yield guide.showing(compositing.for_model(guide.picture, Bounds(0, 0, *own), own))
 
     def _degree(self, cell: int) -> Mask | None:
         if not self.request.is_soft:

@@ -12,7 +12,7 @@ import numpy as np
 from PIL import Image
 
 from core.domain.environment import Device
-from core.domain.errors import InvalidLora, InvalidParams, ResultWithheld
+from core.domain.errors import InvalidControlNet, InvalidLora, InvalidParams, ResultWithheld
 from core.domain.generation import Phase
 from core.domain.model import LoadedModel, ModelSpec
 from core.domain.model_file import FileKind
@@ -20,6 +20,8 @@ from core.domain.params import MODEL_DEFAULT, SCHEDULERS
 from core.domain.request import WorkingRequest
 from core.engine import device as devices
 from core.engine import families, memory, pipelines
+from core.engine.control import guiding
+from core.engine.control.guiding import Guided, Guiding
 from core.engine.families import Family
 from core.engine.lora import chosen
 from core.engine.lora.added import Added, Addition
@@ -87,7 +89,17 @@ def load(
         },
     )
     loras = NamedFiles.watched(settings, FileKind.LORA)
-    return DiffusersInpainter(pipe, family, loaded, where, threads=threads, preview=settings.preview, loras=loras)
+    controlnets = NamedFiles.watched(settings, FileKind.CONTROLNET)
+    return DiffusersInpainter(
+        pipe,
+        family,
+        loaded,
+        where,
+        threads=threads,
+        preview=settings.preview,
+        loras=loras,
+        controlnets=controlnets,
+    )
 
 
 def _revision(spec: ModelSpec, folder: Path, hashes: Mapping[str, str]) -> str:
@@ -110,6 +122,7 @@ class DiffusersInpainter:
         threads: int,
         preview: bool = True,
         loras: FileLibrary | None = None,
+        controlnets: FileLibrary | None = None,
     ) -> None:
         self.model = model
         self.environment = devices.environment(device)
@@ -121,7 +134,9 @@ class DiffusersInpainter:
         self._with_preview = preview
         self._colours: Colours | None = None
         self._loras = loras or NamedFiles(FileKind.LORA)
+        self._controlnets = controlnets or NamedFiles(FileKind.CONTROLNET)
         self._added: Any = Added(pipe, family.title)
+        self._guided: Any = Guided(pipe, family, device)
         self._one_caller = OneCaller(self._release)
 
     def inpaint(self, request: WorkingRequest, on_step: OnStep) -> Repainted:
@@ -132,7 +147,7 @@ class DiffusersInpainter:
         self._one_caller.close()
 
     def _release(self) -> None:
-        self._pipe = self._own_scheduler = self._added = self._colours = None
+        self._pipe = self._own_scheduler = self._added = self._guided = self._colours = None
         memory.empty_cache(self._device)
 
     def _inpaint(self, request: WorkingRequest, on_step: OnStep) -> Repainted:
@@ -144,10 +159,14 @@ class DiffusersInpainter:
         on_step(StepReport(Phase.PREPARING, 0, run.total))
         memory.reset_peak(self._device)
         additions = self._add_loras(request)
-        pixels, withheld = run.start()
+        guides = guiding.of(request, self._controlnets)
+        # One that adds nothing is not even loaded: the picture is the same to the bit without it.
+        working = [guide for guide in guides if guide.control.controlnet_conditioning_scale]
+        pixels, withheld = run.start(self._guided.pipe(working), guiding.arguments(working))
         if withheld:
             raise ResultWithheld
-        return Repainted(_to_image(pixels, request.image.size), record=self._record(request, run, threads, additions))
+        record = self._record(request, run, threads, additions, guides)
+        return Repainted(_to_image(pixels, request.image.size), record=record)
 
     def _add_loras(self, request: WorkingRequest) -> Sequence[Addition]:
         """Exactly those of this request are in the model afterwards; of the next one nothing is to be done if it has
@@ -173,9 +192,18 @@ class DiffusersInpainter:
                 f"{self._family.title} models take no LoRA yet. Leave it out, also of the prompt, or choose a Stable "
                 "Diffusion model."
             )
+        if self._family.controlled is None and request.params.controlnet:
+            raise InvalidControlNet(
+                f"{self._family.title} models take no ControlNet yet. Leave it out, or choose a Stable Diffusion model."
+            )
 
     def _record(
-        self, request: WorkingRequest, run: Run, threads: int, additions: Sequence[Addition]
+        self,
+        request: WorkingRequest,
+        run: Run,
+        threads: int,
+        additions: Sequence[Addition],
+        guides: Sequence[Guiding],
     ) -> Mapping[str, Any]:
         return {
             "call_version": CALL_VERSION,
@@ -194,6 +222,7 @@ class DiffusersInpainter:
             **filling.record(request.params),
             **prompts.record(self._pipe, self._family, request.params),
             **({chosen.RECORDED: [addition.record for addition in additions]} if additions else {}),
+            **({guiding.RECORDED: [guide.record for guide in guides]} if guides else {}),
             **memory.peak(self._device),
         }
 

@@ -22,6 +22,7 @@ class Family:
 
     denoiser, autoencoder, text_encoder: names of these components. guidance: the argument that guidance_scale goes to.
     takes_negative_prompt: whether it has any effect. takes_strength: or it always begins with pure noise.
+    controlled: the same pipeline as `pipeline` beside ControlNets, if there is one.
     takes_loras: whether its modules are those that files of LoRAs are matched with (core/engine/lora/names.py).
     is_told_by_chat: its prompts are put into the template of a chat. wording: see ModelSpec.
     own_scheduler_only: it runs with no other than the one it came with. patch: latents a side that its sizes are
@@ -46,6 +47,7 @@ class Family:
     takes_negative_prompt: bool = True
     takes_strength: bool = True
     takes_loras: bool = False
+    controlled: str | None = None
     is_told_by_chat: bool = False
     wording: str | None = None
     own_scheduler_only: bool = True
@@ -79,6 +81,8 @@ class Family:
             unused = (*unused, "strength", *(() if self.wording else ("fill",)))
         if not self.takes_loras:
             unused = (*unused, "loras")
+        if self.controlled is None:
+            unused = (*unused, "controlnet")
         return (*unused, "scheduler", "prompt_weights", "long_prompt") if self.own_scheduler_only else unused
 
     def recommended(self, index: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -135,6 +139,7 @@ def _unet(title: str, stem: str, *others: str, **more: Any) -> Family:
         (*kinds, *others),
         denoiser="unet",
         takes_loras=True,
+        controlled=f"{stem}ControlNetInpaintPipeline",
         own_scheduler_only=False,
         patch=1,
         max_sequence_length=None,

@@ -14,8 +14,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from core.domain.control import CANNY, GIVEN, INPAINT, LINEART, SOFT_EDGE, TILE
 from core.domain.generation import Generation
 from core.domain.imported import Imported
+from core.domain.lora import shared_name
 from core.domain.record import RanLora
 from core.metadata import ours
 from core.metadata.carriers import PARAMETERS, Carried
@@ -65,6 +67,16 @@ PASSES = ("hires", "firstpass", "secondpass")
 
 RAW_PROMPTS = {"Raw prompt": "prompt", "Raw negative prompt": "negative_prompt"}
 RESOURCES = "Civitai resources"
+MODULES = {
+    INPAINT: "inpaint_only",
+    CANNY: "canny",
+    LINEART: "lineart_standard (from white bg & black line)",
+    SOFT_EDGE: "softedge",
+    TILE: "none",
+    GIVEN: "none",
+}
+"""What its preprocessors are called; of a soft edge it has several, each by a model of its own."""
+
 LORAS = ("lora", "locon", "lycoris", "dora")
 
 
@@ -104,6 +116,7 @@ def _pairs_of(generation: Generation) -> dict[str, Any]:
         "Inpaint area": "Only masked",
         "Masked area padding": params.crop_padding_px,
         "Lora hashes": _lora_hashes(record.inpainter.loras),
+        **_controls(generation),
         # Without it A1111 assumes the noise of a graphics card.
         "RNG": "CPU",
         "Version": f"{ours.PROGRAM} {ours.version_of(generation)}",
@@ -113,6 +126,26 @@ def _pairs_of(generation: Generation) -> dict[str, Any]:
 def _lora_hashes(loras: Sequence[RanLora]) -> str | None:
     """As A1111 writes them, with the hash that Civitai finds a file by (AutoV2): of its bytes, cut to 10 digits."""
     return ", ".join(f"{one.name}: {one.sha256.removeprefix('sha256:')[:10]}" for one in loras) or None
+
+
+def _controls(generation: Generation) -> dict[str, str]:
+    """As the extension sd-webui-controlnet writes them (internal_controlnet/args.py), in its words."""
+    hashes = [one.sha256.removeprefix("sha256:") for one in generation.record.inpainter.controlnet]
+    written = {}
+    for at, control in enumerate(generation.params.controlnet):
+        name, hash = shared_name(control.name), hashes[at][:8] if at < len(hashes) else None
+        facts = {
+            "Module": MODULES[control.hint],
+            "Model": f"{name} [{hash}]" if hash else name,
+            "Weight": _number(control.controlnet_conditioning_scale),
+            "Resize Mode": "Crop and Resize",
+            "Guidance Start": _number(control.control_guidance_start),
+            "Guidance End": _number(control.control_guidance_end),
+            "Pixel Perfect": True,
+            "Control Mode": "Balanced",
+        }
+        written[f"ControlNet {at}"] = ", ".join(f"{key}: {value}" for key, value in facts.items())
+    return written
 
 
 def _line(pairs: Mapping[str, Any]) -> str:

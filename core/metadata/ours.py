@@ -47,6 +47,9 @@ def record_of(generation: Generation) -> dict[str, Any]:
             **generation.params.to_dict(),
             "model": shared_model(generation),
             "loras": [lora.model_dump() for lora in shared_loras(generation.params.loras)],
+            "controlnet": [
+                {**control.model_dump(), "name": shared_name(control.name)} for control in generation.params.controlnet
+            ],
         },
         "width": generation.width,
         "height": generation.height,

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 
 from PIL import Image
 
+from core.domain.control import check_pictures
 from core.domain.errors import GenerationNotFound, InvalidMove, InvalidParams
 from core.domain.generation import Generation, Origin, Progress, Status
 from core.domain.guide import Guide
@@ -88,11 +89,12 @@ class Generations:
         none of them.
         """
         all_params = [self.prompts.expand(params) for params in all_params]
+        for params in all_params:
+            check_pictures(params.controlnet, request.guides)
         device = self.resolve_device(device)
         stored, pixels = (request, {}) if isinstance(request, StoredRequest) else self._store(request)
         generations = [
-            Generation.queued(self.new_id(), self.now(), replace(stored, params=params), device, origin)
-            for params in all_params
+            Generation.queued(self.new_id(), self.now(), stored.under(params), device, origin) for params in all_params
         ]
         self.repo.add(generations, [sheet([g.id for g in generations])] if sheet else [])
         store_again(self.images, pixels)
@@ -115,9 +117,10 @@ class Generations:
         for key in generation.files:
             self.images.has(key)
 
-    def check(self, params: InpaintParams) -> None:
-        """Raises InvalidParams for prompts that submit would refuse."""
+    def check(self, params: InpaintParams, guides: Sequence[Guide[str]] = ()) -> None:
+        """Raises InvalidParams for what submit would refuse."""
         self.prompts.expand(params)
+        check_pictures(params.controlnet, guides)
 
     def rerun(self, id: str, *, device: str | None = None, session: str | None = None) -> str:
         """Queue the same request again: same picture, mask, parameters and seed.

@@ -21,7 +21,17 @@ Values = Mapping[str, Any]
 """By names of InpaintParams; those of a form also by "mode", "random_seed", "count" and "device"."""
 
 OF_ONE_PICTURE = frozenset(
-    {"prompt", "instruction", "negative_prompt", "seed", "random_seed", "count", "variation_strength", "variation_seed"}
+    {
+        "prompt",
+        "instruction",
+        "negative_prompt",
+        "controlnet",
+        "seed",
+        "random_seed",
+        "count",
+        "variation_strength",
+        "variation_seed",
+    }
 )
 
 
@@ -149,7 +159,9 @@ class Recommendations:
         """
         if "model" not in params or self._is_ready(str(params["model"])):
             return params
-        return {name: value for name, value in params.items() if name not in ("model", "loras", *OF_ONE_MODEL)}
+        return {
+            name: value for name, value in params.items() if name not in ("model", "loras", "controlnet", *OF_ONE_MODEL)
+        }
 
     def for_extended(self, params: Values) -> Values:
         """For a canvas that was just extended.

@@ -7,6 +7,7 @@ import json
 import pytest
 
 from tests.conftest import a_mask, a_picture
+from tests.controlnets import write_controlnet
 from tests.loras import write_lora
 
 GIVEN = {
@@ -50,7 +51,7 @@ def test_every_option_sets_its_parameter(run, studio, files):
     made = json.loads(run("inpaint", *files, *options, "--json").stdout)
 
     params = studio.gallery.get(made["id"]).params
-    assert params.model_dump() == {**dict(GIVEN.values()), "loras": []}
+    assert params.model_dump() == {**dict(GIVEN.values()), "loras": [], "controlnet": []}
 
 
 def test_loras_are_given_by_name_or_by_path_each_with_its_weight_in_their_order(run, studio, files, tmp_path):
@@ -70,6 +71,65 @@ def test_a_lora_that_is_not_there_is_refused_before_anything_is_queued(run, stud
         assert "oil.safetensors is not on this machine" in " ".join(told.stderr.split())
     assert "LoRA: " in run("inpaint", *files, "--lora", "oil:99", code=2).stderr
     assert json.loads(run("queue", "list", "--json").stdout or "[]") == []
+
+
+def test_controlnets_are_given_each_with_its_picture_its_hint_and_its_part_of_the_steps(run, studio, files, tmp_path):
+    write_controlnet(studio.settings.models / "controlnet" / "canny.safetensors")
+    write_controlnet(elsewhere := tmp_path / "depth.safetensors")
+    a_picture(48, 32).save(tmp_path / "lines.png")
+    options = ["--controlnet", "canny:0.8", "--controlnet", str(elsewhere), "--control-image", tmp_path / "lines.png"]
+    options += ["--control-image", tmp_path / "lines.png", "--control-hint", "none", "--control-guidance-end", "0.5"]
+
+    made = json.loads(run("inpaint", *files, *options, "--json").stdout)
+
+    generation = studio.gallery.get(made["id"])
+    canny, depth = generation.params.controlnet
+    assert str(canny) == "canny:0.8 (none, 0 to 0.5)"
+    assert str(depth) == f"{elsewhere}:1 (none)"
+    assert [(guide.title, guide.picture) for guide in generation.guides] == [
+        ("Control picture", generation.guides[0].picture),
+        ("Control picture 2", generation.guides[0].picture),
+    ]
+
+
+def test_with_more_canvas_the_control_picture_is_extended_with_the_picture(run, studio, files, tmp_path):
+    write_controlnet(studio.settings.models / "controlnet" / "depth.safetensors")
+    a_picture(48, 32).save(tmp_path / "depth.png")
+    options = ["--controlnet", "depth", "--control-image", tmp_path / "depth.png", "--extend", "left=96"]
+
+    made = json.loads(run("inpaint", files[0], *options, "--json").stdout)
+
+    [guide] = studio.gallery.get(made["id"]).guides
+    picture = studio.gallery.image(guide.picture)
+    assert picture.size == (192, 64)
+    assert picture.crop((0, 0, 96, 64)).getbbox() is None
+    assert picture.crop((96, 0, 192, 64)).getbbox() == (0, 0, 96, 64)
+
+
+@pytest.mark.slow_but_first
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (["--controlnet", "depth"], "depth needs a control picture"),
+        (["--controlnet", "canny", "--control-hint", "canny", "--control-hint", "none"], "--control-hint is given 2"),
+        (["--control-image", "tall.png"], "--controlnet 0 times"),
+        (["--controlnet", "canny", "--control-image", "tall.png"], "tall.png: The control picture is 32 x 48"),
+        (["--controlnet", "lineart"], "lineart.safetensors is not on this machine"),
+        (["--controlnet", "canny", "--control-hint", "magic"], "hint must be one of"),
+    ],
+)
+def test_what_does_not_go_together_is_refused_before_anything_is_queued(
+    run, studio, files, tmp_path, monkeypatch, options, words
+):
+    for name in ("canny", "depth"):
+        write_controlnet(studio.settings.models / "controlnet" / f"{name}.safetensors")
+    a_picture(32, 48).save(tmp_path / "tall.png")
+    monkeypatch.chdir(tmp_path)
+
+    told = run("inpaint", *files, *options, code=2)
+
+    assert words in " ".join(told.stderr.split())
+    assert studio.gallery.count() == 0
 
 
 def test_the_help_names_every_option_with_its_limits_or_choices(run):

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from core.domain.control import Control
 from core.domain.errors import InvalidParams
 from core.domain.hashing import canonical_json
 from core.domain.params import FIRST_PROCESSING, PARAMETERS, PROCESSING, SCHEDULERS, InpaintParams, Number
@@ -178,6 +179,20 @@ def test_the_eighth_schema_loads_for_ever():
     told = "Replace the main object with ein roter Ballon. Keep everything else the same."
     assert (chosen.prompt, chosen.full_prompt, chosen.spoken_prompt) == ("ein roter Ballon", told, told)
     assert chosen.to_dict()["instruction"] == "Replace the main object with {prompt}. Keep everything else the same."
+
+
+def test_the_ninth_schema_loads_for_ever():
+    chosen = InpaintParams.from_dict(json.loads((DATA / "params-schema-9.json").read_text(encoding="utf-8")))
+
+    canny = Control(
+        name="sd15/canny",
+        hint="canny",
+        controlnet_conditioning_scale=0.8,
+        control_guidance_start=0.1,
+        control_guidance_end=0.75,
+    )
+    assert chosen.controlnet == (canny, Control(name="depth", hint="none"))
+    assert InpaintParams.from_dict(json.loads(json.dumps(chosen.to_dict()))) == chosen
 
 
 def test_a_record_keeps_the_rules_it_was_painted_by_and_what_begins_anew_has_the_newest():

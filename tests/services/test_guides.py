@@ -22,6 +22,7 @@ from core.services.bundle_index import InvalidBundle
 from core.services.collector import GRACE
 from core.settings import Settings
 from tests.conftest import a_mask, a_picture, a_request, make_studio
+from tests.controlnets import write_controlnet
 from tests.services.test_bundle import changed, exported, index_of
 
 CONTROL = Image.new("RGB", (48, 32), (200, 10, 30))
@@ -30,11 +31,12 @@ REFERENCE = Image.new("RGB", (20, 50), (5, 90, 30))
 
 def guided():
     guides = (Guide(Role.CONTROL, 0, CONTROL), Guide(Role.REFERENCE, 1, REFERENCE))
-    return replace(a_request(), guides=guides)
+    return replace(a_request(controlnet=["depth"]), guides=guides)
 
 
 @pytest.fixture
 def id(studio, dispatcher) -> str:
+    write_controlnet(studio.settings.models / "controlnet" / "depth.safetensors")
     [id] = studio.generations.submit(guided())
     dispatcher.drain()
     return id

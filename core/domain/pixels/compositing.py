@@ -32,6 +32,17 @@ def for_model(picture: Image.Image, bounds: Bounds, working: Size, space: Colour
     return space.to_srgb(_in_mode(part, space.mode).resize(working.sides, Image.Resampling.LANCZOS))
 
 
+def control_for_model(control: Image.Image, bounds: Bounds, size: Size, working: Size) -> Image.Image:
+    """The same part of a control picture as for_model shows of the picture, whose size this is: in register with it.
+
+    control: of the picture's proportions, at any size.
+    """
+    across, down = control.width / size.width, control.height / size.height
+    box = (bounds.left * across, bounds.top * down, bounds.right * across, bounds.bottom * down)
+    whole = for_model(control, Bounds(0, 0, *control.size), Size(*control.size))
+    return whole.resize(working.sides, Image.Resampling.LANCZOS, box=box)
+
+
 def _in_mode(image: Image.Image, mode: str) -> Image.Image:
     """Without a copy where it is in this mode: of a large picture that is as much memory again."""
     return image if image.mode == mode else image.convert(mode)

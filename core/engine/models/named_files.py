@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path, PurePath, PureWindowsPath
 
-from core.domain.errors import DamagedModel, InvalidLora, InvalidParams, UnsafeWeights
+from core.domain.errors import DamagedModel, InvalidControlNet, InvalidLora, InvalidParams, UnsafeWeights
 from core.domain.model_file import ENDING, FileKind, ModelFile, NamedFile
 from core.engine.models import kinds
 from core.engine.models.folders import OWN, watched_for
@@ -21,8 +21,14 @@ MOST_FILES = 10_000
 
 SUGGESTED = 10
 
-ERRORS: Mapping[FileKind, type[InvalidParams]] = {FileKind.LORA: InvalidLora}
-NOUNS: Mapping[FileKind, str] = {FileKind.LORA: "a LoRA"}
+ERRORS: Mapping[FileKind, type[InvalidParams]] = {
+    FileKind.LORA: InvalidLora,
+    FileKind.CONTROLNET: InvalidControlNet,
+}
+NOUNS: Mapping[FileKind, str] = {FileKind.LORA: "a LoRA", FileKind.CONTROLNET: "a ControlNet"}
+
+OF_A_FOLDER = "diffusion_pytorch_model"
+"""What diffusers calls the file in each of its folders: there the folder's name is the model's."""
 
 
 Folders = Callable[[], Sequence[Path]]
@@ -113,9 +119,17 @@ class NamedFiles:
         paths: dict[str, Path] = {}
         for folder in self.folders():
             for path in _walk(folder, (ENDING,)):
-                paths.setdefault(path.relative_to(folder).with_suffix("").as_posix(), path)
+                paths.setdefault(_called(path.relative_to(folder)), path)
         stems = Counter(_last_part(long) for long in paths)
         return {(_last_part(long) if stems[_last_part(long)] == 1 else long): path for long, path in paths.items()}
+
+
+def _called(path: Path) -> str:
+    """path: below its folder."""
+    name = path.with_suffix("").as_posix()
+    if not path.name.startswith(OF_A_FOLDER) or path.parent == Path():
+        return name
+    return name.replace(f"/{OF_A_FOLDER}", "", 1)
 
 
 def refused(kind: FileKind, sentence: str) -> InvalidParams:

@@ -51,6 +51,7 @@ MODELS: tuple[ModelSpec, ...] = (
             "prompt_weights",
             "long_prompt",
             "loras",
+            "controlnet",
             "variation_strength",
         ),
         engine="content-fill",

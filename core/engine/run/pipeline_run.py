@@ -64,9 +64,13 @@ class Run:
         self._noise_sha256 = self._latents_sha256 = ""
         self._started = self._prepared = self._denoised = self._decoded = 0.0
 
-    def start(self) -> tuple[np.ndarray, bool]:
-        """((H, W, 3) of 0..1, whether the safety checker withheld it). Raises BrokenResult."""
-        params, pipe = self._request.params, self._pipe
+    def start(self, pipe: Any, further: Mapping[str, Any]) -> tuple[np.ndarray, bool]:
+        """((H, W, 3) of 0..1, whether the safety checker withheld it).
+
+        pipe: the one to call, of this run's very components. further: arguments beside those of its family.
+        Raises BrokenResult.
+        """
+        params = self._request.params
         places = {
             "mask_image": self._request.mask.to_image(),
             "width": self._request.image.width,
@@ -75,9 +79,10 @@ class Run:
         pipe.scheduler = self._scheduler
         self._started = self._prepared = self._denoised = time.perf_counter()
         try:
-            with _one_at_a_time, self._watched(), quiet_libraries():
+            with _one_at_a_time, self._watched(pipe), quiet_libraries():
                 result = pipe(
                     **self._family.arguments(prompts.arguments(pipe, self._family, params), params),
+                    **further,
                     image=self._start,
                     **{name: value for name, value in places.items() if name not in self._family.without},
                     num_inference_steps=params.num_inference_steps,
@@ -86,8 +91,8 @@ class Run:
                     output_type="np",
                 )
         finally:
-            # What the pipeline does at its own end only.
-            pipe.maybe_free_model_hooks()
+            # What the pipeline does at its own end only; these hooks are the plain one's.
+            self._pipe.maybe_free_model_hooks()
         self._decoded = time.perf_counter()
         pixels = result.images[0]
         if not np.isfinite(pixels).all():
@@ -126,10 +131,10 @@ class Run:
         return {} if self._soft is None else {"latents": self._soft.after_call(self._scheduler, index, latents)}
 
     @contextmanager
-    def _watched(self) -> Iterator[None]:
+    def _watched(self, pipe: Any) -> Iterator[None]:
         """Take what the pipeline works with as it comes up; leave the pipeline as it was."""
         # Of two that work together the one that denoises latents.
-        pipe = getattr(self._pipe, "decoder", self._pipe)
+        pipe = getattr(pipe, "decoder", pipe)
         methods = {
             "get_timesteps": self._after_timesteps,
             "prepare_latents": self._after_latents,

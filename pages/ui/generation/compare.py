@@ -15,7 +15,7 @@ from core.domain.errors import StoredImageDamaged, StoredImageMissing, StoredIma
 from core.domain.files.encoding import encoded
 from core.domain.generation import Generation
 from core.domain.geometry import Bounds, Size
-from core.domain.lora import written
+from core.domain.in_words import in_words
 from core.domain.params import PARAMETERS
 from core.domain.pixels import compositing
 from core.domain.pixels.colour import as_srgb
@@ -144,7 +144,7 @@ def _choices_that_differ(left: Generation, right: Generation) -> None:
 
 
 def _value(name: str, value: Any) -> str:
-    value = written(value) if name == "loras" else value
+    value = in_words(name, value)
     text = f"{value:g}" if isinstance(value, float) else " ".join(str(value).split())
     return (text if len(text) <= 300 else text[:300] + "…") or "(none)"
 

@@ -8,7 +8,7 @@ from typing import Any
 import streamlit as st
 
 from core.domain.generation import Generation
-from core.domain.lora import written
+from core.domain.in_words import LISTS, in_words
 from core.domain.params import PARAMETERS
 from core.domain.record import Stated
 from pages.ui.components.gallery_grid import STATUS_TITLES
@@ -81,8 +81,8 @@ def parameter_facts(generation: Generation) -> list[tuple[str, str]]:
 def _in_unit(name: str, value: Any, unit: str) -> str:
     if choices := PARAMETERS[name].choices:
         return choices.get(str(value), str(value))
-    if name == "loras":
-        return written(value) or "None"
+    if name in LISTS:
+        return in_words(name, value) or "None"
     if isinstance(value, bool):
         return "On" if value else "Off"
     text = f"{value:g}" if isinstance(value, float) else str(value)
@@ -149,6 +149,8 @@ def _fingerprints(generation: Generation) -> Iterable[tuple[str, str]]:
         yield "Model", generation.model_revision
     for one in generation.record.inpainter.loras:
         yield f"LoRA {escaped(one.name)}", one.sha256
+    for one in generation.record.inpainter.controlnet:
+        yield f"ControlNet {escaped(one.name)}", one.sha256
     if noise := generation.record.inpainter.noise_sha256:
         yield "Initial noise", noise
     if generation.environment.get("app_commit"):

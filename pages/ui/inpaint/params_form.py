@@ -38,6 +38,7 @@ AT_HAND = (
     "negative_prompt",
     "model",
     "loras",
+    "controlnet",
     "num_inference_steps",
     "strength",
     "seed",
@@ -96,6 +97,7 @@ def params_form(studio: Studio, id: str, draft: Draft) -> tuple[Choices, DeltaGe
     stored["model"] = model_picker(studio, id, kept["model"], partial(_apply_recommended, studio, id))
     problem = model_facts(studio, stored["model"])
     stored["loras"] = lora_field(studio, id, kept["loras"], stored["model"])
+    stored["controlnet"] = kept["controlnet"]
     stored |= _at_hand(form)
     with st.expander("More parameters", icon=":material/tune:"):
         stored |= _more(form, stored)

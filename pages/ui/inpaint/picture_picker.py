@@ -14,7 +14,7 @@ from core.domain.draft import Draft
 from core.domain.files.encoding import encoded
 from core.domain.files.picture import Picture
 from core.domain.imported import TOOLS, describe_too_long
-from core.domain.lora import written
+from core.domain.in_words import LISTS, in_words
 from core.domain.params import PARAMETERS, SCHEDULERS
 from pages.ui.inpaint.form_fields import fill_form
 from pages.ui.shell import state
@@ -99,7 +99,7 @@ def _describe_offer(offer: Mapping[str, Any]) -> str:
 
 
 def _shown(name: str, value: Any) -> str:
-    return written(value) if name == "loras" else SCHEDULERS.get(str(value), str(value))
+    return str(in_words(name, value)) if name in LISTS else SCHEDULERS.get(str(value), str(value))
 
 
 def _use(studio: Studio, id: str, params: Mapping[str, Any]) -> None:

@@ -1,0 +1,131 @@
+"""Runs that ControlNets guide: which are in memory, the pipeline that calls them, and what it is told."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from core.domain.control import Control
+from core.domain.environment import Device
+from core.domain.errors import OutOfMemory
+from core.domain.guide import Role, picture_in
+from core.domain.hashing import sha256_of
+from core.domain.model_file import NamedFile
+from core.domain.request import WorkingRequest
+from core.engine import memory, pipelines
+from core.engine.control import hints, nets
+from core.engine.families import Family
+from core.engine.models.hashed_files import hashed_file
+from core.engine.quiet import quiet_libraries
+from core.ports import FileLibrary
+
+RECORDED = "controlnet"
+"""The field of an inpainter's record."""
+
+
+@dataclass(frozen=True, slots=True)
+class Guiding:
+    """A ControlNet as it is to guide. sha256: of the bytes of its file. hint: (H, W, 3), as hints.hint makes it."""
+
+    control: Control
+    file: NamedFile
+    sha256: str
+    hint: np.ndarray
+
+    @property
+    def record(self) -> Mapping[str, Any]:
+        """What decides pixels, and what finds the file again under another name."""
+        return {
+            **self.control.model_dump(exclude={"name"}),
+            **hints.record(self.control.hint),
+            "name": self.file.path.stem,
+            "sha256": self.sha256,
+            "bytes": self.file.about.size,
+            "hint_sha256": sha256_of(np.ascontiguousarray(self.hint).tobytes()),
+        }
+
+
+def of(request: WorkingRequest, library: FileLibrary) -> list[Guiding]:
+    """Of the ControlNets of this request, with hints made of what it shows them. Raises InvalidControlNet."""
+    controls, earlier = request.params.controlnet, request.recorded.get(RECORDED)
+    if not isinstance(earlier, list) or len(earlier) != len(controls):
+        earlier = [None] * len(controls)
+    found = []
+    for at, (control, then) in enumerate(zip(controls, earlier, strict=True)):
+        file, sha256 = hashed_file(control.name, library, then)
+        shown = picture_in(request.guides, Role.CONTROL, at) or request.image
+        found.append(Guiding(control, file, sha256, hints.hint(shown, request.mask, control.hint)))
+    return found
+
+
+class Guided:
+    """The ControlNets that are in memory at this moment, beside a pipeline, which they leave as it is."""
+
+    def __init__(self, pipe: Any, family: Family, device: Device) -> None:
+        self._pipe = pipe
+        self._family = family
+        self._device = device
+        self._nets: dict[str, Any] = {}
+
+    def pipe(self, guides: Sequence[Guiding]) -> Any:
+        """The pipeline to call, of the plain one's very components; where nothing guides, the plain one itself.
+
+        No other nets than these are in memory afterwards. Raises InvalidControlNet or OutOfMemory.
+        """
+        wanted = {guide.sha256: guide.file for guide in guides}
+        if self._nets.keys() != wanted.keys():
+            self._change_to(wanted)
+        if not guides:
+            return self._pipe
+        import diffusers
+
+        kind = getattr(diffusers, str(self._family.controlled))
+        switches = kind._get_signature_keys(kind)[1]
+        chosen = [self._nets[guide.sha256] for guide in guides]
+        with quiet_libraries():
+            return kind(
+                **self._pipe.components,
+                controlnet=chosen if len(chosen) > 1 else chosen[0],
+                **{name: value for name, value in self._pipe.config.items() if name in switches},
+            )
+
+    def _change_to(self, wanted: Mapping[str, NamedFile]) -> None:
+        """wanted: files by their hashes."""
+        self._nets = {sha256: net for sha256, net in self._nets.items() if sha256 in wanted}
+        memory.empty_cache(self._device)
+        unet = pipelines.denoiser_of(self._pipe)
+        _check_memory([file for sha256, file in wanted.items() if sha256 not in self._nets], self._device)
+        for sha256, file in wanted.items():
+            if sha256 not in self._nets:
+                self._nets[sha256] = nets.load(file, unet, unet.dtype).to(self._device.key)
+
+
+def arguments(guides: Sequence[Guiding]) -> Mapping[str, Any]:
+    """Of a call of the pipeline; none where nothing guides."""
+    if not guides:
+        return {}
+    import torch
+
+    # As tensors: a picture cannot say what a hint for inpainting leaves out.
+    each: dict[str, list[Any]] = {"control_image": [torch.from_numpy(g.hint).permute(2, 0, 1)[None] for g in guides]}
+    for name in ("controlnet_conditioning_scale", "control_guidance_start", "control_guidance_end"):
+        each[name] = [getattr(guide.control, name) for guide in guides]
+    return each if len(guides) > 1 else {name: values[0] for name, values in each.items()}
+
+
+def _check_memory(files: Sequence[NamedFile], device: Device) -> None:
+    """Raises OutOfMemory if there is no room for these; what stays in its file takes none."""
+    needed = sum(
+        file.about.size * memory.BYTES[device.dtype] // memory.BYTES.get(file.about.dtypes[0], 4)
+        for file in files
+        if file.about.dtypes and not (device.key == "cpu" and file.about.dtypes == (device.dtype,))
+    )
+    free = memory.free_on(device)
+    if free is not None and needed > free:
+        raise OutOfMemory(
+            f"These ControlNets need {needed / 1e9:.1f} GB of memory, and {free / 1e9:.1f} GB are free. Use fewer or "
+            "smaller ones, or close other programs."
+        )
