@@ -26,6 +26,7 @@ class FileKind(StrEnum):
     IMAGE_ENCODER = "image encoder"
     UPSCALER = "upscaler"
     REMOVER = "remover"
+    CONTENT_FILL = "content fill"
     VIDEO = "video model"
     GGUF = "GGUF file"
     ONNX = "ONNX file of an unknown kind"

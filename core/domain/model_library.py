@@ -31,6 +31,7 @@ class KindFilter(StrEnum):
     VAE = "vae"
     CONTROLNET = "controlnet"
     REMOVER = "remover"
+    CONTENT_FILL = "content-fill"
     UPSCALER = "upscaler"
     OTHER = "other"
 
@@ -46,11 +47,12 @@ _FILTERS = {
     FileKind.VAE: KindFilter.VAE,
     FileKind.CONTROLNET: KindFilter.CONTROLNET,
     FileKind.REMOVER: KindFilter.REMOVER,
+    FileKind.CONTENT_FILL: KindFilter.CONTENT_FILL,
     FileKind.UPSCALER: KindFilter.UPSCALER,
 }
 
-PAINT = (KindFilter.CHECKPOINT, KindFilter.REMOVER)
-"""Kinds of files that can be chosen as the model."""
+PAINT = (KindFilter.CHECKPOINT, KindFilter.REMOVER, KindFilter.CONTENT_FILL)
+"""Kinds that can be chosen as the model."""
 
 FLOAT32 = 4
 BYTES = {"float64": 8, "float32": FLOAT32, "float16": 2, "bfloat16": 2, "float8_e4m3fn": 1, "float8_e5m2": 1}

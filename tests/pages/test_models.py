@@ -76,6 +76,7 @@ def test_what_is_bundled_is_shown_in_the_first_minute(models, tiles):
     page = models()
 
     assert titles(tiles) == ["Content fill, for removing (bundled)", "Pocket (bundled)"]
+    assert [tile["badge"] for tile in tiles] == ["Content fill", "Checkpoint"]
     assert "2 of 2 models" in words(page)
 
 
@@ -125,6 +126,15 @@ def test_the_open_model_tells_what_is_known_of_it(models, library, settings):
     assert "Memory: fits: needs about" in told
     assert "2 generations, last" in told
     assert "not computed yet" in told
+
+
+def test_content_fill_is_a_kind_of_its_own_that_can_be_used_and_has_nothing_to_verify(models, tiles):
+    page = models(kind="content-fill", model="content-fill")
+
+    assert titles(tiles) == ["Content fill, for removing (bundled)"]
+    assert page.button(key="model-use")
+    assert not [button for button in page.button if button.key == "model-verify"]
+    assert "Checkpoint" not in words(page)
 
 
 def test_trigger_words_can_be_copied_and_nothing_from_a_file_is_taken_for_markup(models, settings):

@@ -64,7 +64,7 @@ class LocalModels:
 
     def tell(self, found: Found) -> Told:
         if found.path is None:
-            return Told(FileKind.CHECKPOINT)
+            return Told(FileKind.CONTENT_FILL)
         if found.is_folder:
             return self._tell_of_pipeline(found, found.path)
         try:

@@ -8,7 +8,7 @@ from pathlib import Path
 import streamlit as st
 
 from core.bootstrap import Studio
-from core.domain.model_library import KindFilter, ModelEntry, Verifying, gigabytes
+from core.domain.model_library import PAINT, KindFilter, ModelEntry, Verifying, gigabytes
 from pages.ui.generation.card import worker_missing
 from pages.ui.models.words import title_of
 from pages.ui.shell import state
@@ -20,7 +20,7 @@ from pages.ui.shell.wording import counted, when
 AUTOV2 = 10
 """Hex digits of the sha256 that CivitAI and A1111 show as a model's hash."""
 
-COUNTED = (KindFilter.CHECKPOINT, KindFilter.LORA)
+COUNTED = (*PAINT, KindFilter.LORA)
 
 
 def details(studio: Studio, entry: ModelEntry, close: Callable[[], None]) -> None:
@@ -86,7 +86,7 @@ def _for_prompts(studio: Studio, entry: ModelEntry) -> None:
 
 def _actions(studio: Studio, entry: ModelEntry, close: Callable[[], None]) -> None:
     with st.container(horizontal=True):
-        if entry.kind is KindFilter.CHECKPOINT and not entry.told.problem:
+        if entry.kind in PAINT and not entry.told.problem:
             _use(studio, entry.key)
         if entry.found.path is not None:
             _verify(studio, entry)

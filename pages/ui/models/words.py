@@ -11,6 +11,7 @@ KINDS = {
     KindFilter.VAE: "VAE",
     KindFilter.CONTROLNET: "ControlNet",
     KindFilter.REMOVER: "Remover",
+    KindFilter.CONTENT_FILL: "Content fill",
     KindFilter.UPSCALER: "Upscaler",
     KindFilter.OTHER: "Other",
 }
