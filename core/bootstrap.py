@@ -30,6 +30,7 @@ from core.services.collector import Collector
 from core.services.controlnets import ControlNets
 from core.services.downloads import Downloads
 from core.services.drafts import Drafts
+from core.services.embeddings import Embeddings
 from core.services.exports import Exports
 from core.services.families import Families
 from core.services.file_hashes import FileHashes
@@ -122,6 +123,7 @@ class Studio:
     downloads: Downloads
     loras: Loras
     controlnets: ControlNets
+    embeddings: Embeddings
     machine: Machine
     workers: Workers
     worker: Worker
@@ -184,7 +186,10 @@ def build_studio(
     loras = Loras(make_file_library(settings, FileKind.LORA, library.about), models)
     control_files = make_file_library(settings, FileKind.CONTROLNET, library.about)
     controlnets = ControlNets(control_files, models, images, draw_hint)
-    prompts = Prompts((WILDCARDS, settings.wildcards), lambda params: _check(params, loras, controlnets))
+    embeddings = Embeddings(make_file_library(settings, FileKind.EMBEDDING, library.about), models)
+    prompts = Prompts(
+        (WILDCARDS, settings.wildcards), lambda params: _check(params, loras, controlnets), embeddings.resolved
+    )
     generations = Generations(repo, images, dispatching, machine.resolve, now, new_id, random_seed, prompts)
     sheets = SheetRepo(database)
     recommendations = Recommendations(models, settings.model)
@@ -241,6 +246,7 @@ def build_studio(
         model_checks=ModelChecks(ModelCheckRepo(database), library, worker.name, now, patience),
         loras=loras,
         controlnets=controlnets,
+        embeddings=embeddings,
         machine=machine,
         workers=workers,
         worker=worker,

@@ -65,7 +65,7 @@ class Inpainter(Protocol):
 
 
 CheckParams = Callable[[InpaintParams], None]
-"""Raises InvalidParams for weights in the prompts that cannot be read, and for LoRAs that cannot be used."""
+"""Raises InvalidParams for weights in the prompts that cannot be read, and for files that cannot be used."""
 
 
 class LoadInpainter(Protocol):
@@ -177,6 +177,9 @@ class FileLibrary(Protocol):
     def paths(self) -> Mapping[str, Path]:
         """The files in these folders by name. They are not looked into: any of them may be of another kind."""
 
+    def unsafe(self) -> Collection[str]:
+        """Names of files in these folders that are never opened, as their formats can run code."""
+
     def find(self, name: str) -> NamedFile:
         """The one of this name, or in the file that a path leads to. Raises InvalidParams, such as InvalidLora."""
 
@@ -201,8 +204,11 @@ class ModelCatalogue(Protocol):
     def vocabulary(self, key: str) -> Vocabulary | None:
         """The words that a pocket model knows; None for models that know the language."""
 
-    def lora_bases(self, key: str) -> Collection[Base] | None:
-        """The architectures whose LoRAs can fit a model; None where its files do not tell. Raises UnknownModel."""
+    def bases(self, key: str) -> Collection[Base] | None:
+        """The architectures whose LoRAs and embeddings can fit a model; None where its files do not tell.
+
+        Raises UnknownModel.
+        """
 
     def prompt_lengths(self, params: InpaintParams) -> Mapping[str, PromptLength]:
         """How much of each prompt that counts the model reads; nothing of a model that is not on this machine.

@@ -30,7 +30,7 @@ _about = TypeAdapter(ModelFile)
 _verified = TypeAdapter(Verified)
 
 NEWEST = 20_000
-"""Generations whose records are looked through for LoRAs: no index leads from a LoRA to them."""
+"""Generations whose records are looked through for LoRAs and embeddings: no index leads from these to them."""
 
 
 class ModelFileRepo(Repo):
@@ -116,20 +116,23 @@ class ModelFileRepo(Repo):
         with self._sessions() as session:
             return {model: ModelUse(count, _moment(last)) for model, count, last in session.execute(query)}
 
-    def lora_uses(self) -> Mapping[str, ModelUse]:
-        """By the names and by the hashes that are recorded, of the NEWEST generations."""
+    def uses_of_files(self, kind: str) -> Mapping[str, ModelUse]:
+        """By the names and by the hashes that are recorded, of the NEWEST generations.
+
+        kind: the field of an InpainterRun that lists them.
+        """
         newest = select(GenerationRow.number).order_by(GenerationRow.number.desc()).limit(NEWEST).subquery()
         query = (
             select(GenerationRow.number, GenerationRow.record_json)
             .where(GenerationRow.number >= select(func.min(newest.c.number)).scalar_subquery())
-            .where(GenerationRow.record_json.contains('"loras":[{', autoescape=True))
+            .where(GenerationRow.record_json.contains(f'"{kind}":[{{', autoescape=True))
             .order_by(GenerationRow.number.desc())
         )
         uses: dict[str, ModelUse] = {}
         with self._sessions() as session:
             for number, record_json in session.execute(query):
-                loras = record_of(record_json).inpainter.loras
-                for called in {name for lora in loras for name in (lora.name, lora.sha256)}:
+                files = getattr(record_of(record_json).inpainter, kind)
+                for called in {name for file in files for name in (file.name, file.sha256)}:
                     known = uses.get(called) or ModelUse(0, _moment(number))
                     uses[called] = ModelUse(known.count + 1, known.last_at)
         return uses

@@ -42,8 +42,9 @@ def fake_devices() -> Sequence[Device]:
 def colour_of(params: InpaintParams) -> tuple[int, int, int]:
     """The colour that FakeInpainter paints with for these params: those of stored bundles as when they were made."""
     values = {**params.to_dict(), "schema": 5}
-    if not params.loras:
-        del values["loras"]
+    for name in ("loras", "instruction", "controlnet", "embeddings"):
+        if not values[name]:
+            del values[name]
     red, green, blue = hashlib.sha256(canonical_json(values).encode()).digest()[:3]
     return red, green, blue
 
@@ -239,7 +240,7 @@ class FakeCatalogue:
             for name, words in ((name, text.split()) for name, text in texts.items())
         }
 
-    def lora_bases(self, key: str) -> Collection[Base] | None:
+    def bases(self, key: str) -> Collection[Base] | None:
         self.find(key)
         return None
 

@@ -179,7 +179,10 @@ def _mask_notes(request: InpaintRequest) -> list[str]:
 
 
 def _prompt_notes(studio: Studio, params: InpaintParams) -> Iterator[str]:
-    """A sentence for each prompt that the model does not read to its end."""
+    """A sentence for each name of an embedding that is read as a word, and each prompt that is not read to its end."""
+    named = studio.embeddings.named(params)
+    yield from named.notes
+    params = params.changed(embeddings=[file.name for file in named.read])
     for name, length in studio.models.prompt_lengths(params).items():
         if length.is_cut and not params.long_prompt:
             yield (

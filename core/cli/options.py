@@ -24,6 +24,9 @@ SHORTER = {
 LISTS = {"loras": list[str], "controlnet": list[str]}
 """Options that can be given several times, with what InpaintParams reads of them."""
 
+IN_PROMPTS = ("embeddings",)
+"""Without an option: what they are is found in the prompts."""
+
 CHOSEN = "chosen"
 
 
@@ -35,7 +38,7 @@ def takes_parameters(command: Callable[..., None]) -> Callable[..., None]:
 
     @functools.wraps(command)
     def with_options(**values: Any) -> None:
-        given = {name: values.pop(name) for name in InpaintParams.model_fields}
+        given = {name: values.pop(name) for name in _names()}
         values[CHOSEN] = {name: value for name, value in given.items() if value is not None}
         command(**values)
 
@@ -52,13 +55,17 @@ def takes_parameters(command: Callable[..., None]) -> Callable[..., None]:
 
 
 def _options() -> Iterator[inspect.Parameter]:
-    for name, field in InpaintParams.model_fields.items():
+    for name in _names():
         flag = "--" + SHORTER.get(name, name).replace("_", "-")
-        kind: Any = LISTS.get(name, field.annotation)
+        kind: Any = LISTS.get(name, InpaintParams.model_fields[name].annotation)
         option = typer.Option(flag, help=_help(PARAMETERS[name]))
         yield inspect.Parameter(
             name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=Annotated[kind | None, option]
         )
+
+
+def _names() -> list[str]:
+    return [name for name in InpaintParams.model_fields if name not in IN_PROMPTS]
 
 
 def _help(parameter: Parameter) -> str:

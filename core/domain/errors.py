@@ -45,6 +45,10 @@ class InvalidControlNet(InvalidParams):
     """This ControlNet cannot be used. Choose another one, or paint without it."""
 
 
+class InvalidEmbedding(InvalidParams):
+    """This embedding cannot be used. Choose another one, or take its name out of the prompt."""
+
+
 class InvalidSettings(InvalidInput):
     """A setting in the environment or in .env is wrong. Correct it and start again."""
 

@@ -172,10 +172,8 @@ def as_text(value: Any) -> str:
 
 def _valid(name: str, value: Any) -> Any:
     """The value as the field takes it, or None if it takes none such."""
-    if name == "loras":
-        return _loras(value)
-    if name == "controlnet":
-        return _controls(value)
+    if name in _OF_FILES:
+        return _OF_FILES[name](value)
     if name in PARAMETERS and isinstance(PARAMETERS[name].default, bool):
         return value if isinstance(value, bool) else None
     if name not in PARAMETERS or isinstance(value, bool) or not isinstance(value, str | int | float):
@@ -210,6 +208,16 @@ def _controls(value: Any) -> list[dict[str, Any]] | None:
         return [{**control.model_dump(), "name": shared_name(control.name)} for control in listed]
     except InvalidParams:
         return None
+
+
+def _embeddings(value: Any) -> list[str] | None:
+    try:
+        return [shared_name(name) for name in InpaintParams(embeddings=value).embeddings]
+    except InvalidParams:
+        return None
+
+
+_OF_FILES = {"loras": _loras, "controlnet": _controls, "embeddings": _embeddings}
 
 
 def _is_number(value: str | int | float) -> bool:

@@ -7,7 +7,11 @@ from typing import Any
 
 from core.domain import control, lora
 
-LISTS: Mapping[str, Callable[[Any], str]] = {"loras": lora.written, "controlnet": control.written}
+LISTS: Mapping[str, Callable[[Any], str]] = {
+    "loras": lora.written,
+    "controlnet": control.written,
+    "embeddings": ", ".join,
+}
 
 
 def in_words(name: str, value: Any) -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -143,3 +144,7 @@ class NamedFile:
     name: str
     path: Path
     about: ModelFile
+
+    def can_be_for(self, bases: Collection[Base] | None) -> bool:
+        """Whether it can have been made for a model of one of these architectures, as far as both are told."""
+        return bases is None or self.about.base is None or self.about.base in bases

@@ -23,15 +23,16 @@ from pydantic import (
 
 from core.domain import instructions, model_address
 from core.domain.control import MAX_CONTROLNETS, Control, control_values
+from core.domain.embedding import MAX_EMBEDDINGS
 from core.domain.errors import InvalidParams
 from core.domain.geometry import MULTIPLE
-from core.domain.lora import MAX_LORAS, Lora, tagged, values_of, without_tags
+from core.domain.lora import MAX_LORAS, Lora, is_name, tagged, values_of, without_tags
 from core.domain.modes import CONTENT_FILL
 
-SCHEMA = 9
+SCHEMA = 10
 """2: with fill and all that follows it. 3: with keep_threshold. 4: with long_prompt. 5: with processing, and
 with parts painted separately. 6: with loras. 7: of which each may have another weight for the text encoder.
-8: with instruction. 9: with controlnet.
+8: with instruction. 9: with controlnet. 10: with embeddings.
 
 A key that an older record has not means: not used, and for processing: the first rules.
 """
@@ -319,6 +320,12 @@ PARAMETERS: dict[str, Parameter] = {
         "bring along. Each with a weight: 1 is what it was made for, less leaves more freedom.",
         default=(),
     ),
+    "embeddings": Parameter(
+        "Embeddings",
+        "Words of the prompts that are names of embeddings (textual inversion) on this machine: files that teach the "
+        "text encoder one word. Write the file's name without its ending, as in A1111, also in the negative prompt.",
+        default=(),
+    ),
     "crop_padding_px": Number(
         "Context",
         "How many pixels around the mask the model sees (never less than an eighth of the mask's size). More helps "
@@ -358,6 +365,8 @@ class InpaintParams(BaseModel):
 
     strength: 0..1. seed: 0..2**32-1, always concrete. size: px, a multiple of 8. mask_grow_px, mask_feather_px and
     crop_padding_px count pixels of the picture. model: a key of the model table, a hub id, a folder or a file.
+    embeddings: which words of the prompts are names of embeddings: found when a generation is asked for; all others
+    are read as words, also where a file of such a name comes later.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, validate_default=True)
@@ -387,6 +396,7 @@ class InpaintParams(BaseModel):
     long_prompt: bool = PARAMETERS["long_prompt"].default
     loras: tuple[Lora, ...] = PARAMETERS["loras"].default
     controlnet: tuple[Control, ...] = PARAMETERS["controlnet"].default
+    embeddings: tuple[str, ...] = PARAMETERS["embeddings"].default
     _processing: int = PrivateAttr(PROCESSING)
 
     def __init__(self, **values: Any) -> None:
@@ -436,6 +446,17 @@ class InpaintParams(BaseModel):
     def _controls(cls, value: Any) -> Any:
         """Also of texts such as "canny:0.8"."""
         return tuple(control_values(one) if isinstance(one, str) else one for one in _list_of(value, MAX_CONTROLNETS))
+
+    @field_validator("embeddings", mode="before")
+    @classmethod
+    def _names(cls, value: Any) -> Any:
+        if not all(isinstance(name, str) and is_name(name) for name in _list_of(value, MAX_EMBEDDINGS)):
+            raise ValueError("must be names of files")
+        return tuple(value)
+
+    @field_serializer("embeddings")
+    def _as_list(self, embeddings: tuple[str, ...]) -> list[str]:
+        return list(embeddings)
 
     @field_serializer("loras", "controlnet")
     def _as_values(self, chosen: tuple[Lora | Control, ...]) -> list[dict[str, Any]]:

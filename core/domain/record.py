@@ -81,8 +81,8 @@ class RanModel(_WithRaw):
     revision: Annotated[str, Field(max_length=MAX_REVISION)] | None = None
 
 
-class RanLora(_Strict):
-    """A LoRA that was added, or a ControlNet that guided. sha256: of its file."""
+class RanFile(_Strict):
+    """A LoRA that was added, an embedding that was read, a ControlNet that guided. sha256: of its file."""
 
     name: str
     sha256: str
@@ -98,8 +98,9 @@ class InpainterRun(_WithRaw):
     noise_sha256: str | None = None
     denoise_s: Annotated[float, Field(ge=0)] | None = None
     first_pass: dict[str, Any] = {}
-    loras: list[RanLora] = []
-    controlnet: list[RanLora] = []
+    loras: list[RanFile] = []
+    controlnet: list[RanFile] = []
+    embeddings: list[RanFile] = []
 
     def part(self, nth: int) -> Mapping[str, Any]:
         """What it did for one part of the mask, counted from 0; empty if it does not tell."""

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -12,16 +13,17 @@ import numpy as np
 from PIL import Image
 
 from core.domain.environment import Device
-from core.domain.errors import InvalidControlNet, InvalidLora, InvalidParams, ResultWithheld
+from core.domain.errors import InvalidControlNet, InvalidEmbedding, InvalidLora, InvalidParams, ResultWithheld
 from core.domain.generation import Phase
 from core.domain.model import LoadedModel, ModelSpec
 from core.domain.model_file import FileKind
 from core.domain.params import MODEL_DEFAULT, SCHEDULERS
 from core.domain.request import WorkingRequest
 from core.engine import device as devices
-from core.engine import families, memory, pipelines
+from core.engine import embeddings, families, memory, pipelines
 from core.engine.control import guiding
 from core.engine.control.guiding import Guided, Guiding
+from core.engine.embeddings import Embedding, Reading
 from core.engine.families import Family
 from core.engine.lora import chosen
 from core.engine.lora.added import Added, Addition
@@ -88,18 +90,8 @@ def load(
             "attention": pipelines.attention_of(pipe),
         },
     )
-    loras = NamedFiles.watched(settings, FileKind.LORA)
-    controlnets = NamedFiles.watched(settings, FileKind.CONTROLNET)
-    return DiffusersInpainter(
-        pipe,
-        family,
-        loaded,
-        where,
-        threads=threads,
-        preview=settings.preview,
-        loras=loras,
-        controlnets=controlnets,
-    )
+    library = partial(NamedFiles.watched, settings)
+    return DiffusersInpainter(pipe, family, loaded, where, threads=threads, preview=settings.preview, library=library)
 
 
 def _revision(spec: ModelSpec, folder: Path, hashes: Mapping[str, str]) -> str:
@@ -110,7 +102,7 @@ def _revision(spec: ModelSpec, folder: Path, hashes: Mapping[str, str]) -> str:
 
 
 class DiffusersInpainter:
-    """A ports.Inpainter. Made by load()."""
+    """A ports.Inpainter. Made by load(). library: of the files of a kind on this machine; default: there are none."""
 
     def __init__(
         self,
@@ -121,8 +113,7 @@ class DiffusersInpainter:
         *,
         threads: int,
         preview: bool = True,
-        loras: FileLibrary | None = None,
-        controlnets: FileLibrary | None = None,
+        library: Callable[[FileKind], FileLibrary] = NamedFiles,
     ) -> None:
         self.model = model
         self.environment = devices.environment(device)
@@ -133,9 +124,11 @@ class DiffusersInpainter:
         self._threads = threads
         self._with_preview = preview
         self._colours: Colours | None = None
-        self._loras = loras or NamedFiles(FileKind.LORA)
-        self._controlnets = controlnets or NamedFiles(FileKind.CONTROLNET)
+        self._loras = library(FileKind.LORA)
+        self._embeddings = library(FileKind.EMBEDDING)
+        self._controlnets = library(FileKind.CONTROLNET)
         self._added: Any = Added(pipe, family.title)
+        self._reading: Any = Reading()
         self._guided: Any = Guided(pipe, family, device)
         self._one_caller = OneCaller(self._release)
 
@@ -147,7 +140,7 @@ class DiffusersInpainter:
         self._one_caller.close()
 
     def _release(self) -> None:
-        self._pipe = self._own_scheduler = self._added = self._guided = self._colours = None
+        self._pipe = self._own_scheduler = self._added = self._reading = self._guided = self._colours = None
         memory.empty_cache(self._device)
 
     def _inpaint(self, request: WorkingRequest, on_step: OnStep) -> Repainted:
@@ -159,14 +152,23 @@ class DiffusersInpainter:
         on_step(StepReport(Phase.PREPARING, 0, run.total))
         memory.reset_peak(self._device)
         additions = self._add_loras(request)
+        named = embeddings.embeddings(request.params, self._embeddings, request.recorded, self._pipe)
         guides = guiding.of(request, self._controlnets)
         # One that adds nothing is not even loaded: the picture is the same to the bit without it.
         working = [guide for guide in guides if guide.control.controlnet_conditioning_scale]
-        pixels, withheld = run.start(self._guided.pipe(working), guiding.arguments(working))
-        if withheld:
-            raise ResultWithheld
-        record = self._record(request, run, threads, additions, guides)
-        return Repainted(_to_image(pixels, request.image.size), record=record)
+        pipe = self._guided.pipe(working)
+        with self._reading.of(pipe, named, request.params) as (params, signs):
+            pixels, withheld = run.start(pipe, params, guiding.arguments(working))
+            if withheld:
+                raise ResultWithheld
+            read = prompts.record(pipe, self._family, params, signs)
+        files: Mapping[str, Sequence[Addition | Embedding | Guiding]] = {
+            chosen.RECORDED: additions,
+            embeddings.RECORDED: named,
+            guiding.RECORDED: guides,
+        }
+        record = {**self._record(request, run, threads), **read, **_recorded(files), **memory.peak(self._device)}
+        return Repainted(_to_image(pixels, request.image.size), record)
 
     def _add_loras(self, request: WorkingRequest) -> Sequence[Addition]:
         """Exactly those of this request are in the model afterwards; of the next one nothing is to be done if it has
@@ -187,7 +189,12 @@ class DiffusersInpainter:
             raise InvalidParams(
                 f"{self._family.title} models run with their own scheduler only. Choose {SCHEDULERS[MODEL_DEFAULT]!r}."
             )
-        if not self._family.takes_loras and request.params.all_loras:
+        if not self._family.takes_additions and request.params.embeddings:
+            raise InvalidEmbedding(
+                f"{self._family.title} models read no embeddings. Take their names out of the prompts, or choose a "
+                "Stable Diffusion model."
+            )
+        if not self._family.takes_additions and request.params.all_loras:
             raise InvalidLora(
                 f"{self._family.title} models take no LoRA yet. Leave it out, also of the prompt, or choose a Stable "
                 "Diffusion model."
@@ -197,14 +204,7 @@ class DiffusersInpainter:
                 f"{self._family.title} models take no ControlNet yet. Leave it out, or choose a Stable Diffusion model."
             )
 
-    def _record(
-        self,
-        request: WorkingRequest,
-        run: Run,
-        threads: int,
-        additions: Sequence[Addition],
-        guides: Sequence[Guiding],
-    ) -> Mapping[str, Any]:
+    def _record(self, request: WorkingRequest, run: Run, threads: int) -> Mapping[str, Any]:
         return {
             "call_version": CALL_VERSION,
             "pipeline": self._family.pipeline,
@@ -220,11 +220,12 @@ class DiffusersInpainter:
             "safety_checker": getattr(self._pipe, SAFETY_CHECKER, None) is not None,
             **run.record(),
             **filling.record(request.params),
-            **prompts.record(self._pipe, self._family, request.params),
-            **({chosen.RECORDED: [addition.record for addition in additions]} if additions else {}),
-            **({guiding.RECORDED: [guide.record for guide in guides]} if guides else {}),
-            **memory.peak(self._device),
         }
+
+
+def _recorded(files: Mapping[str, Sequence[Addition | Embedding | Guiding]]) -> Mapping[str, Any]:
+    """By kind, without those of which there are none."""
+    return {kind: [one.record for one in of_kind] for kind, of_kind in files.items() if of_kind}
 
 
 def _to_image(pixels: np.ndarray, size: tuple[int, int]) -> Image.Image:

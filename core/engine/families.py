@@ -23,7 +23,7 @@ class Family:
     denoiser, autoencoder, text_encoder: names of these components. guidance: the argument that guidance_scale goes to.
     takes_negative_prompt: whether it has any effect. takes_strength: or it always begins with pure noise.
     controlled: the same pipeline as `pipeline` beside ControlNets, if there is one.
-    takes_loras: whether its modules are those that files of LoRAs are matched with (core/engine/lora/names.py).
+    takes_additions: whether its modules are those that files of LoRAs and embeddings are matched with.
     is_told_by_chat: its prompts are put into the template of a chat. wording: see ModelSpec.
     own_scheduler_only: it runs with no other than the one it came with. patch: latents a side that its sizes are
     multiples of, as those of one token. max_sequence_length: tokens of a prompt that its pipeline takes if nothing is
@@ -46,7 +46,7 @@ class Family:
     guidance: str = "guidance_scale"
     takes_negative_prompt: bool = True
     takes_strength: bool = True
-    takes_loras: bool = False
+    takes_additions: bool = False
     controlled: str | None = None
     is_told_by_chat: bool = False
     wording: str | None = None
@@ -79,8 +79,8 @@ class Family:
         if not self.takes_strength:
             # An edit model looks at the picture as it was filled, from whatever noise it begins.
             unused = (*unused, "strength", *(() if self.wording else ("fill",)))
-        if not self.takes_loras:
-            unused = (*unused, "loras")
+        if not self.takes_additions:
+            unused = (*unused, "loras", "embeddings")
         if self.controlled is None:
             unused = (*unused, "controlnet")
         return (*unused, "scheduler", "prompt_weights", "long_prompt") if self.own_scheduler_only else unused
@@ -138,7 +138,7 @@ def _unet(title: str, stem: str, *others: str, **more: Any) -> Family:
         f"{stem}InpaintPipeline",
         (*kinds, *others),
         denoiser="unet",
-        takes_loras=True,
+        takes_additions=True,
         controlled=f"{stem}ControlNetInpaintPipeline",
         own_scheduler_only=False,
         patch=1,
@@ -163,7 +163,7 @@ FAMILIES: tuple[Family, ...] = (
         "StableDiffusionInstructPix2PixPipeline",
         denoiser="unet",
         takes_strength=False,
-        takes_loras=True,
+        takes_additions=True,
         wording=instructions.PHRASES,
         own_scheduler_only=False,
         patch=1,

@@ -15,10 +15,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from core.domain.control import CANNY, GIVEN, INPAINT, LINEART, SOFT_EDGE, TILE
+from core.domain.embedding import MAX_EMBEDDINGS, words_in
 from core.domain.generation import Generation
 from core.domain.imported import Imported
 from core.domain.lora import shared_name
-from core.domain.record import RanLora
+from core.domain.record import RanFile
 from core.metadata import ours
 from core.metadata.carriers import PARAMETERS, Carried
 from core.metadata.flat import plain, size_of
@@ -76,6 +77,10 @@ MODULES = {
     GIVEN: "none",
 }
 """What its preprocessors are called; of a soft edge it has several, each by a model of its own."""
+HASHES = "Hashes"
+EMBEDDING_HASHES = "TI hashes"
+AUTOV2, OF_EMBEDDING = 10, 12
+"""Digits of a sha256: what Civitai finds a file by, and what A1111 writes of an embedding."""
 
 LORAS = ("lora", "locon", "lycoris", "dora")
 
@@ -115,7 +120,8 @@ def _pairs_of(generation: Generation) -> dict[str, Any]:
         "Mask blur": params.mask_feather_px,
         "Inpaint area": "Only masked",
         "Masked area padding": params.crop_padding_px,
-        "Lora hashes": _lora_hashes(record.inpainter.loras),
+        "Lora hashes": _hashes(record.inpainter.loras, AUTOV2),
+        EMBEDDING_HASHES: _hashes(record.inpainter.embeddings, OF_EMBEDDING),
         **_controls(generation),
         # Without it A1111 assumes the noise of a graphics card.
         "RNG": "CPU",
@@ -123,9 +129,9 @@ def _pairs_of(generation: Generation) -> dict[str, Any]:
     }
 
 
-def _lora_hashes(loras: Sequence[RanLora]) -> str | None:
-    """As A1111 writes them, with the hash that Civitai finds a file by (AutoV2): of its bytes, cut to 10 digits."""
-    return ", ".join(f"{one.name}: {one.sha256.removeprefix('sha256:')[:10]}" for one in loras) or None
+def _hashes(files: Sequence[RanFile], digits: int) -> str | None:
+    """As A1111 writes them: of the bytes of each file, cut to so many digits."""
+    return ", ".join(f"{one.name}: {one.sha256.removeprefix('sha256:')[:digits]}" for one in files) or None
 
 
 def _controls(generation: Generation) -> dict[str, str]:
@@ -191,6 +197,7 @@ def imported_from(text: str, carried: Carried) -> Imported:
     found["scheduler"] = scheduler_of(pairs.get(names.get("sampler", "")), next(iter(schedules), None))
     if found["scheduler"]:
         pairs = {key: value for key, value in pairs.items() if plain(key) not in ("sampler", *SCHEDULES)}
+    found["embeddings"] = words_in(f"{parsed.prompt}\n{parsed.negative}", _embeddings(pairs)) or None
     size = size_of(pairs[names["size"]]) if "size" in names else None
     if size:
         del pairs[names["size"]]
@@ -313,6 +320,15 @@ def _resources(pairs: Mapping[str, str]) -> dict[str, str]:
     model = next((name for kind, name, _ in used if kind in ("checkpoint", "model")), "")
     loras = [name if weight is None else f"{name}: {weight}" for kind, name, weight in used if kind in LORAS]
     return {key: text for key, text in (("model", model), ("LoRAs", ", ".join(loras))) if text}
+
+
+def _embeddings(pairs: Mapping[str, str]) -> list[str]:
+    """Names of the embeddings in the prompts: "one: hash, two: hash", or an object; in Hashes as "embed:one"."""
+    said = pairs.get(EMBEDDING_HASHES, "")
+    listed = json_object(said)
+    names = list(listed) if listed else [part.rpartition(":")[0].strip() for part in said.split(",")]
+    names += [name.removeprefix("embed:") for name in json_object(pairs.get(HASHES, "")) or () if "embed:" in name]
+    return list(dict.fromkeys(name for name in names if name))[:MAX_EMBEDDINGS]
 
 
 def _tool(pairs: Mapping[str, str], carried: Carried) -> str:

@@ -34,7 +34,7 @@ class ControlNets:
         spec, bases = self._about(model)
         if spec is None or FIELD in spec.unused:
             return ()
-        return [file for file in self.library.listed() if file.about.variant is None and not _are_apart(file, bases)]
+        return [file for file in self.library.listed() if file.about.variant is None and file.can_be_for(bases)]
 
     def check(self, params: InpaintParams) -> None:
         """Raises InvalidControlNet for one that is not there or was made for other models, and for a model that takes
@@ -47,7 +47,7 @@ class ControlNets:
             raise InvalidControlNet(f"{spec.title} takes no ControlNet. Leave it out, or choose another model.")
         for control in params.controlnet:
             file = self.library.find(control.name)
-            if _are_apart(file, bases):
+            if not file.can_be_for(bases):
                 this = next(iter(bases or ()), "another one")
                 raise InvalidControlNet(
                     f"ControlNet: {file.path.name} was made for {file.about.base}, and this model is {this}. Choose "
@@ -72,7 +72,7 @@ class ControlNets:
     def _about(self, model: str) -> tuple[ModelSpec | None, Collection[Base] | None]:
         """What is known of a model; nothing of one that cannot be found, which is told elsewhere."""
         try:
-            return self.models.find(model), self.models.lora_bases(model)
+            return self.models.find(model), self.models.bases(model)
         except StudioError:
             return None, None
 
@@ -83,7 +83,3 @@ def control_picture(image: Image.Image) -> Image.Image:
         image = Image.alpha_composite(Image.new("RGBA", image.size, "black"), image)
     size = Size(*image.size)
     return compositing.for_screen(image, size)
-
-
-def _are_apart(file: NamedFile, bases: Collection[Base] | None) -> bool:
-    return bases is not None and file.about.base is not None and file.about.base not in bases

@@ -24,7 +24,7 @@ class Loras:
         spec, bases = self._about(model)
         if spec is None or FIELD in spec.unused:
             return ()
-        return [file for file in self.library.listed() if not _are_apart(file, bases)]
+        return [file for file in self.library.listed() if file.can_be_for(bases)]
 
     def check(self, params: InpaintParams) -> None:
         """Raises InvalidLora for one that is not there or was made for other models, and for a model that takes none.
@@ -42,7 +42,7 @@ class Loras:
             return
         for lora in params.all_loras:
             file = self.library.find(lora.name)
-            if _are_apart(file, bases):
+            if not file.can_be_for(bases):
                 this = next(iter(bases or ()), "another one")
                 raise InvalidLora(
                     f"LoRA: {file.path.name} was made for {file.about.base}, and this model is {this}. Choose one that "
@@ -52,10 +52,6 @@ class Loras:
     def _about(self, model: str) -> tuple[ModelSpec | None, Collection[Base] | None]:
         """What is known of a model; nothing of one that cannot be found, which is told elsewhere."""
         try:
-            return self.models.find(model), self.models.lora_bases(model)
+            return self.models.find(model), self.models.bases(model)
         except StudioError:
             return None, None
-
-
-def _are_apart(file: NamedFile, bases: Collection[Base] | None) -> bool:
-    return bases is not None and file.about.base is not None and file.about.base not in bases

@@ -32,6 +32,9 @@ from core.ports import ModelCatalogue, ModelStore, OnDownload
 from core.services.workers import Workers
 from db.model_files import ModelFileRepo
 
+LISTED = {KindFilter.LORA: "loras", KindFilter.EMBEDDING: "embeddings"}
+"""Fields of records that list the files of a kind."""
+
 NAMED = 10
 """Models that a sentence names."""
 
@@ -92,14 +95,15 @@ class Models:
         return [spec for spec in self.catalogue.listed() if not self.catalogue.is_ready(spec.key)]
 
     def uses(self, entries: Iterable[ModelEntry]) -> Mapping[str, ModelUse]:
-        """Of those that were used, by their keys. LoRAs by the hash of their file, or else by its name."""
+        """Of those that were used, by their keys. LoRAs and embeddings by the hash of the file, or else by its name."""
         entries = list(entries)
         uses = dict(self.repo.uses([entry.key for entry in entries if entry.kind in PAINT]))
-        loras = [entry for entry in entries if entry.kind is KindFilter.LORA]
-        of_loras = self.repo.lora_uses() if loras else {}
-        for entry in loras:
-            if use := of_loras.get(entry.sha256 or entry.found.title):
-                uses[entry.key] = use
+        for kind, listed in LISTED.items():
+            files = [entry for entry in entries if entry.kind is kind]
+            of_files = self.repo.uses_of_files(listed) if files else {}
+            for entry in files:
+                if use := of_files.get(entry.sha256 or entry.found.title):
+                    uses[entry.key] = use
         return uses
 
     def plan(self, entry: ModelEntry) -> MemoryPlan | None:

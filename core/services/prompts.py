@@ -7,7 +7,7 @@ is not closed as text, and knows no way to write a bracket that is text; here th
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -34,17 +34,21 @@ PROMPTS = ("prompt", "negative_prompt")
 
 @dataclass(frozen=True, slots=True)
 class Prompts:
-    """folders: with text files of wildcards, one value a line; a file colour.txt is __colour__."""
+    """folders: with text files of wildcards, one value a line; a file colour.txt is __colour__.
+
+    told: the params with what their prompts tell. Raises InvalidParams.
+    """
 
     folders: Sequence[Path]
     check: CheckParams
+    told: Callable[[InpaintParams], InpaintParams] = lambda params: params
 
     def expand(self, params: InpaintParams) -> InpaintParams:
-        """With every choice resolved, by the seed. Raises InvalidParams as resolve() and check do."""
+        """With every choice resolved, by the seed, and what is then told. Raises InvalidParams as these do."""
         resolved = {
             name: self.resolve(getattr(params, name), params.seed, title=PARAMETERS[name].title) for name in PROMPTS
         }
-        params = params.changed(**resolved)
+        params = self.told(params.changed(**resolved))
         self.check(params)
         return params
 

@@ -26,6 +26,7 @@ OF_ONE_PICTURE = frozenset(
         "instruction",
         "negative_prompt",
         "controlnet",
+        "embeddings",
         "seed",
         "random_seed",
         "count",

@@ -8,6 +8,7 @@ import pytest
 
 from tests.conftest import a_mask, a_picture
 from tests.controlnets import write_controlnet
+from tests.embeddings import write_embedding
 from tests.loras import write_lora
 
 GIVEN = {
@@ -51,7 +52,18 @@ def test_every_option_sets_its_parameter(run, studio, files):
     made = json.loads(run("inpaint", *files, *options, "--json").stdout)
 
     params = studio.gallery.get(made["id"]).params
-    assert params.model_dump() == {**dict(GIVEN.values()), "loras": [], "controlnet": []}
+    assert params.model_dump() == {**dict(GIVEN.values()), "loras": [], "controlnet": [], "embeddings": []}
+
+
+def test_the_name_of_an_embedding_in_a_prompt_is_found_and_what_is_none_told(run, studio, files):
+    folder = studio.settings.models / "embeddings"
+    write_embedding(folder / "oil.safetensors")
+    write_lora(folder / "ink.safetensors")
+
+    result = run("inpaint", *files, "--prompt", "oil and ink", "--json")
+
+    assert studio.gallery.get(json.loads(result.stdout)["id"]).params.embeddings == ("oil",)
+    assert "“ink” is read as a word. Embedding: ink.safetensors is not an embedding" in result.stderr
 
 
 def test_loras_are_given_by_name_or_by_path_each_with_its_weight_in_their_order(run, studio, files, tmp_path):

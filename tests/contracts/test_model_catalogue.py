@@ -162,7 +162,7 @@ def test_to_download_what_is_here_changes_nothing(subject):
 
 
 def test_which_loras_can_fit_is_told_where_the_files_tell_it_and_refused_for_what_is_no_model(subject):
-    assert subject.catalogue.lora_bases(subject.bundled) in (None, [])
-    assert subject.catalogue.lora_bases(subject.remote) is None
+    assert subject.catalogue.bases(subject.bundled) in (None, [])
+    assert subject.catalogue.bases(subject.remote) is None
     with pytest.raises(UnknownModel):
-        subject.catalogue.lora_bases("no such model")
+        subject.catalogue.bases("no such model")

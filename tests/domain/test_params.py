@@ -195,6 +195,20 @@ def test_the_ninth_schema_loads_for_ever():
     assert InpaintParams.from_dict(json.loads(json.dumps(chosen.to_dict()))) == chosen
 
 
+def test_the_tenth_schema_loads_for_ever():
+    chosen = InpaintParams.from_dict(json.loads((DATA / "params-schema-10.json").read_text(encoding="utf-8")))
+
+    assert chosen.embeddings == ("oil", "sd15/bad hands")
+    assert (chosen.prompt, chosen.seed, chosen.processing) == ("ein roter Ballon, oil", 7, 4)
+    assert InpaintParams.from_dict(json.loads(json.dumps(chosen.to_dict()))) == chosen
+
+
+@pytest.mark.parametrize("names", ["oil", 7, [""], ["a\x00"], ["x" * 501], ["x"] * 101, [1]])
+def test_what_can_be_no_names_of_embeddings_is_refused(names):
+    with pytest.raises(InvalidParams, match="Embeddings: "):
+        InpaintParams(embeddings=names)
+
+
 def test_a_record_keeps_the_rules_it_was_painted_by_and_what_begins_anew_has_the_newest():
     old = InpaintParams.from_dict(json.loads('{"schema":3,"prompt":"x"}'))
 

@@ -225,6 +225,14 @@ KINDS: dict[str, tuple[Callable[[], files.Shapes], dict[str, Any]]] = {
         lambda: {"clip_l": (2, 768), "clip_g": (2, 1280)},
         {"kind": FileKind.EMBEDDING, "base": Base.SDXL, "vectors": 2},
     ),
+    "embedding for SD3": (
+        lambda: {"clip_l": (2, 768), "clip_g": (2, 1280), "t5xxl": (2, 4096)},
+        {"kind": FileKind.EMBEDDING, "base": Base.SD3, "vectors": 2},
+    ),
+    "embedding of A1111 for a model of its own": (
+        lambda: {"emb_params": (1, 16)},
+        {"kind": FileKind.EMBEDDING, "base": None, "vectors": 1},
+    ),
     "VAE of diffusers": (files.vae, {"kind": FileKind.VAE, "latent_channels": 4}),
     "VAE of FLUX.1": (lambda: files.vae(16), {"kind": FileKind.VAE, "latent_channels": 16}),
     "VAE in the original layout": (files.vae_of_ldm, {"kind": FileKind.VAE, "latent_channels": 4}),

@@ -75,6 +75,20 @@ def test_every_spelling_of_the_line_is_understood(line):
 
 
 @pytest.mark.parametrize(
+    "pair",
+    [
+        'TI hashes: "EasyNegative: c74b4e810b03, Bad: 2d356134903e, c74b: 1, EasyNegative: c74b4e810b03"',
+        'TI hashes: {"EasyNegative": "c74b4e810b03", "other": "1"}',
+        'Hashes: {"model": "00", "embed:EasyNegative": "c74b4e810b"}',
+    ],
+)
+def test_embeddings_are_those_of_which_the_name_stands_in_a_prompt(pair):
+    text = f"a ball\nNegative prompt: easynegative, (blurry:1.2)\n{A1111.splitlines()[-1]}, {pair}"
+
+    assert understood(Carried({"parameters": text})).params["embeddings"] == ["EasyNegative"]
+
+
+@pytest.mark.parametrize(
     ("pair", "raw"),
     [
         (

@@ -31,7 +31,7 @@ class CatalogueOf(FakeCatalogue):
         super().__init__(spec)
         self._bases = None if None in bases else [base for base in bases if base is not None]
 
-    def lora_bases(self, key: str) -> Collection[Base] | None:
+    def bases(self, key: str) -> Collection[Base] | None:
         return self._bases
 
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import core
-from core.domain.errors import DamagedModel, ModelNotDownloaded, ModelUnavailable, UnknownModel
+from core.domain.errors import DamagedModel, InvalidParams, ModelNotDownloaded, ModelUnavailable, UnknownModel
 from core.domain.geometry import MULTIPLE
 from core.domain.model import ModelSpec, Vocabulary
 from core.domain.model_file import Base, FileKind
@@ -18,10 +19,12 @@ from core.engine import families
 from core.engine.models import hub, integrity, kinds, names, removers, single_file
 from core.engine.models.integrity import read_index
 from core.engine.models.lora_header import CONTEXT
+from core.engine.models.named_files import NamedFiles
 from core.engine.models.table import MODELS
 from core.engine.models.weights import INDEX, Choice, Components, choose
 from core.engine.models.words import Words
 from core.engine.run import prompts, tokens
+from core.engine.run.signs import MOST_OF_ONE, Signs
 from core.ports import OnDownload
 from core.settings import Settings
 
@@ -95,7 +98,7 @@ class Catalogue:
         spec = self.find(key)
         return Words.of(self._folder(spec)).vocabulary if spec.folder else None
 
-    def lora_bases(self, key: str) -> Collection[Base] | None:
+    def bases(self, key: str) -> Collection[Base] | None:
         spec = self.find(key)
         folder = self._folder(spec) if spec.folder else self._hub.snapshot(spec) if spec.repository else None
         unet = integrity.read_object(folder / "unet" / "config.json") if folder else None
@@ -119,9 +122,18 @@ class Catalogue:
         tokenizer = tokens.reader_of_folder(reading.parent if spec.file else reading, index, family)
         if tokenizer is None:
             return {}
-        return {
-            name: tokens.measure(tokenizer, family, text) for name, text in prompts.words(family.seen(params)).items()
-        }
+        signs, params = self._signs(params), family.seen(params)
+        reads = signs.teach(tokens.copy_of(tokenizer)) if signs.all else tokenizer
+        found = {n: tokens.measure(reads, family, text) for n, text in prompts.words(signs.written(params)).items()}
+        return {name: replace(length, unread=signs.read_back(length.unread)) for name, length in found.items()}
+
+    def _signs(self, params: InpaintParams) -> Signs:
+        """For the embeddings of these params, as far as they are on this machine."""
+        library, counts = NamedFiles.watched(self._settings, FileKind.EMBEDDING), dict[str, int]()
+        for name in params.embeddings:
+            with suppress(InvalidParams):
+                counts[name] = min(library.find(name).about.vectors or 0, MOST_OF_ONE)
+        return Signs.of(counts)
 
     def locate(self, key: str) -> Path:
         """The folder that the model is loaded from; of a checkpoint in one file, that of what it does not contain; of a

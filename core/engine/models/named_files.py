@@ -4,12 +4,19 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path, PurePath, PureWindowsPath
 
-from core.domain.errors import DamagedModel, InvalidControlNet, InvalidLora, InvalidParams, UnsafeWeights
+from core.domain.errors import (
+    DamagedModel,
+    InvalidControlNet,
+    InvalidEmbedding,
+    InvalidLora,
+    InvalidParams,
+    UnsafeWeights,
+)
 from core.domain.model_file import ENDING, FileKind, ModelFile, NamedFile
 from core.engine.models import kinds
 from core.engine.models.folders import OWN, watched_for
@@ -23,9 +30,14 @@ SUGGESTED = 10
 
 ERRORS: Mapping[FileKind, type[InvalidParams]] = {
     FileKind.LORA: InvalidLora,
+    FileKind.EMBEDDING: InvalidEmbedding,
     FileKind.CONTROLNET: InvalidControlNet,
 }
-NOUNS: Mapping[FileKind, str] = {FileKind.LORA: "a LoRA", FileKind.CONTROLNET: "a ControlNet"}
+NOUNS: Mapping[FileKind, str] = {
+    FileKind.LORA: "a LoRA",
+    FileKind.EMBEDDING: "an embedding",
+    FileKind.CONTROLNET: "a ControlNet",
+}
 
 OF_A_FOLDER = "diffusion_pytorch_model"
 """What diffusers calls the file in each of its folders: there the folder's name is the model's."""
@@ -101,18 +113,23 @@ class NamedFiles:
 
     def _missing(self, name: str, files: Mapping[str, Path]) -> str:
         wanted = _last_part(_without_ending(name))
-        for folder in self.folders():
-            for path in _walk(folder, UNSAFE):
-                if path.stem == wanted:
-                    return (
-                        f"{path.name} is in a format that can run code when it is loaded, so it is refused. Use "
-                        "the same one in the safetensors format."
-                    )
+        for path in self._unsafe():
+            if path.stem == wanted:
+                return (
+                    f"{path.name} is in a format that can run code when it is loaded, so it is refused. Use "
+                    "the same one in the safetensors format."
+                )
         known = f" Known are: {', '.join(islice(files, SUGGESTED))}." if files else ""
         return (
             f"{wanted}{ENDING} is not on this machine. Put it into the folder models/{OWN[self.kind]} in the data "
             f"folder, or paint without it.{known}"
         )
+
+    def unsafe(self) -> Collection[str]:
+        return {path.stem for path in self._unsafe()}
+
+    def _unsafe(self) -> Iterator[Path]:
+        return (path for folder in self.folders() for path in _walk(folder, UNSAFE))
 
     def paths(self) -> Mapping[str, Path]:
         """Each file by its name without ending: alone where no other file has it, else with the folders above it."""

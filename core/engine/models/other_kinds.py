@@ -18,6 +18,9 @@ MOST_IN_EMBEDDING = 4
 EMBEDDED = {768: Base.SD1, 1024: Base.SD2, 1280: Base.SDXL, 4096: None}
 """Width of a token, by the text encoder; that of T5 is read by several."""
 
+IN_EMBEDDING = ("emb_params", "clip_l", "clip_g")
+"""Names that no other file has, whatever the width."""
+
 TINY_LAYER = re.compile(r"(?:taesd_(?:en|de)coder\.)?(\d+)\.(?:weight|bias|conv\.\d+\.(?:weight|bias)|skip\.weight)")
 VAE = re.compile(r"(?:first_stage_model\.|vae\.)?(?:encoder\.(?:down|mid)|decoder\.(?:up|mid))(?:_blocks?)?\.")
 THREE_D_VAE = re.compile(r"(?:decoder|encoder)\.(?:middle\.0\.residual|conv_in\.conv\.|downsamples\.0\.residual)")
@@ -88,14 +91,16 @@ def _embedding(shapes: Shapes) -> dict[str, Any] | None:
     """Of A1111 (emb_params), of XL (clip_l and clip_g), and of diffusers, where the name is that of the token."""
     if len(shapes) > MOST_IN_EMBEDDING:
         return None
-    if not all(1 <= len(shape) <= 2 and shape[-1] in EMBEDDED for shape in shapes.values()):
+    is_named = any(name in shapes for name in IN_EMBEDDING)
+    if not all(1 <= len(shape) <= 2 and (is_named or shape[-1] in EMBEDDED) for shape in shapes.values()):
         return None
     vectors = max(shape[0] if len(shape) == 2 else 1 for shape in shapes.values())
-    if "clip_g" in shapes:
-        base: Base | None = Base.SDXL
-    else:
-        widths = {shape[-1] for shape in shapes.values()}
-        base = EMBEDDED[widths.pop()] if len(widths) == 1 else None
+    widths = {shape[-1] for shape in shapes.values()}
+    base = EMBEDDED.get(max(widths))
+    if "clip_l" in shapes and 4096 in widths:
+        base = Base.SD3
+    elif "clip_g" not in shapes and len(widths) > 1:
+        base = None
     return {"kind": FileKind.EMBEDDING, "base": base, "vectors": vectors}
 
 

@@ -29,6 +29,7 @@ UNUSED = (
     "prompt_weights",
     "long_prompt",
     "loras",
+    "embeddings",
     "variation_strength",
     "variation_seed",
 )

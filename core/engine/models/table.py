@@ -52,6 +52,7 @@ MODELS: tuple[ModelSpec, ...] = (
             "long_prompt",
             "loras",
             "controlnet",
+            "embeddings",
             "variation_strength",
         ),
         engine="content-fill",

@@ -15,6 +15,7 @@ import numpy as np
 
 from core.domain.errors import BrokenResult
 from core.domain.generation import Phase
+from core.domain.params import InpaintParams
 from core.domain.request import WorkingRequest
 from core.engine.families import Family
 from core.engine.quiet import quiet_libraries
@@ -64,13 +65,13 @@ class Run:
         self._noise_sha256 = self._latents_sha256 = ""
         self._started = self._prepared = self._denoised = self._decoded = 0.0
 
-    def start(self, pipe: Any, further: Mapping[str, Any]) -> tuple[np.ndarray, bool]:
+    def start(self, pipe: Any, params: InpaintParams, further: Mapping[str, Any]) -> tuple[np.ndarray, bool]:
         """((H, W, 3) of 0..1, whether the safety checker withheld it).
 
-        pipe: the one to call, of this run's very components. further: arguments beside those of its family.
+        pipe: the one to call, of this run's very components. params: those of the request, with prompts as this pipe
+        reads them now. further: arguments beside those of its family.
         Raises BrokenResult.
         """
-        params = self._request.params
         places = {
             "mask_image": self._request.mask.to_image(),
             "width": self._request.image.width,

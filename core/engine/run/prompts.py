@@ -19,6 +19,9 @@ from core.domain.params import PARAMETERS, InpaintParams
 from core.domain.prompt_length import PromptLength
 from core.engine.families import Family
 from core.engine.run import tokens
+from core.engine.run.signs import Signs
+
+NO_SIGNS = Signs()
 
 DEEPEST = 3
 """Brackets within brackets. Each more takes compel's parser deeper into Python's stack, which is a page's as well."""
@@ -95,14 +98,17 @@ def words(params: InpaintParams) -> Mapping[str, str]:
     return {name: _plain(text) for name, text in used.items()}
 
 
-def record(pipe: Any, family: Family, params: InpaintParams) -> Mapping[str, Any]:
-    """What decides the embeddings beside the params, and the end of a prompt that no text encoder reads."""
+def record(pipe: Any, family: Family, params: InpaintParams, signs: Signs = NO_SIGNS) -> Mapping[str, Any]:
+    """What decides the embeddings beside the params, and the end of a prompt that no text encoder reads.
+
+    signs: those in the prompts.
+    """
     found: dict[str, Any] = {}
     if is_embedded(pipe, family, params):
         found["compel"] = version("compel")
     for name, length in lengths(pipe, family, params).items():
         if length.is_cut and not params.long_prompt:
-            found |= {f"{name}_cut": length.unread, f"{name}_cut_tokens": length.tokens - length.limit}
+            found |= {f"{name}_cut": signs.read_back(length.unread), f"{name}_cut_tokens": length.tokens - length.limit}
         elif length.is_cut:
             found[f"{name}_tokens"] = length.tokens
     return found

@@ -5,6 +5,7 @@ Needs no torch: a page counts tokens before anything is painted.
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable, Mapping
 from functools import lru_cache
 from pathlib import Path
@@ -53,6 +54,12 @@ def _declared(folder: Path, declared: Any) -> Any | None:
         case ["transformers", str(kind)]:
             return _load(folder, kind)
     return None
+
+
+@lru_cache(maxsize=2)
+def copy_of(tokenizer: Any) -> Any:
+    """One that can be taught more words; always the same one. To make it takes half a second."""
+    return copy.deepcopy(tokenizer)
 
 
 @lru_cache(maxsize=4)

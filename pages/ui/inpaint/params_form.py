@@ -15,6 +15,7 @@ from core.domain.draft import Draft
 from core.domain.errors import InvalidParams
 from core.domain.params import PARAMETERS, TWO_PASS, InpaintParams
 from pages.ui.inpaint.device_field import chosen_device, device_field
+from pages.ui.inpaint.embedding_field import embedding_field, embedding_lines
 from pages.ui.inpaint.form_advice import advice, fill_line, prompt_line, steps_line
 from pages.ui.inpaint.form_fields import (
     Form,
@@ -39,6 +40,7 @@ AT_HAND = (
     "model",
     "loras",
     "controlnet",
+    "embeddings",
     "num_inference_steps",
     "strength",
     "seed",
@@ -98,6 +100,9 @@ def params_form(studio: Studio, id: str, draft: Draft) -> tuple[Choices, DeltaGe
     problem = model_facts(studio, stored["model"])
     stored["loras"] = lora_field(studio, id, kept["loras"], stored["model"])
     stored["controlnet"] = kept["controlnet"]
+    embedding_field(form, stored["model"])
+    # Those of the prompt that these values were taken from; what counts is found in the prompt.
+    stored["embeddings"] = list(state.widget_value(f"{id}.embeddings") or kept["embeddings"])
     stored |= _at_hand(form)
     with st.expander("More parameters", icon=":material/tune:"):
         stored |= _more(form, stored)
@@ -106,8 +111,11 @@ def params_form(studio: Studio, id: str, draft: Draft) -> tuple[Choices, DeltaGe
         advice(form, stored)
         choices = _checked(studio, stored, problem)
         if choices.params is not None:
+            named = studio.embeddings.named(choices.params)
+            embedding_lines(named)
+            params = choices.params.changed(embeddings=[file.name for file in named.read])
             use_whole = partial(fill_form, studio, id, {"long_prompt": True})
-            prompt_length_line(studio, choices.params, form.unused, use_whole, key=f"{id}.whole-prompt")
+            prompt_length_line(studio, params, form.unused, use_whole, key=f"{id}.whole-prompt")
     if stored != dict(draft.params):
         state.change_draft(studio, id, params=stored)
     return choices, below_prompts, at_work

@@ -20,7 +20,7 @@ from pages.ui.shell.wording import counted, when
 AUTOV2 = 10
 """Hex digits of the sha256 that CivitAI and A1111 show as a model's hash."""
 
-COUNTED = (*PAINT, KindFilter.LORA)
+COUNTED = (*PAINT, KindFilter.LORA, KindFilter.EMBEDDING)
 
 
 def details(studio: Studio, entry: ModelEntry, close: Callable[[], None]) -> None:
@@ -50,6 +50,7 @@ def _facts(studio: Studio, entry: ModelEntry) -> None:
     licence = escaped(entry.licence or "")
     facts = {
         "Size": gigabytes(found.size) if found.size else "",
+        "Vectors": str(about.vectors or "") if (about := entry.told.about) else "",
         "Memory": str(plan) if plan else "",
         "Licence": f"[{licence}]({entry.licence_url})" if licence and entry.licence_url else licence,
         "Used": used or ("never" if entry.kind in COUNTED else ""),
@@ -79,9 +80,10 @@ def _for_prompts(studio: Studio, entry: ModelEntry) -> None:
     if words := studio.library.trigger_words(entry):
         st.caption("Trigger words")
         st.code(", ".join(words), language=None, wrap_lines=True)
-    if entry.kind is KindFilter.LORA:
+    in_prompt = {KindFilter.LORA: f"<lora:{entry.found.title}:1>", KindFilter.EMBEDDING: entry.found.title}
+    if entry.kind in in_prompt:
         st.caption("In the prompt")
-        st.code(f"<lora:{entry.found.title}:1>", language=None, wrap_lines=True)
+        st.code(in_prompt[entry.kind], language=None, wrap_lines=True)
 
 
 def _actions(studio: Studio, entry: ModelEntry, close: Callable[[], None]) -> None:
