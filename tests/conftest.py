@@ -116,7 +116,7 @@ def _no_settings_of_this_machine(monkeypatch, tmp_path):
 def _engines_in_haste():
     """Each studio has an engine of its own; what its statements come to as SQL is the same for all of them.
 
-    Nor does a commit wait for the disk: nobody cuts the power of a test. Nor is a sign of life waited for.
+    Nor does a commit or a file wait for the disk: nobody cuts the power of a test. Nor is a sign of life waited for.
     """
     dialect, compiled = make_engine("sqlite://").dialect, {}
 
@@ -131,6 +131,7 @@ def _engines_in_haste():
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr("core.bootstrap.make_engine", engine)
         patched.setattr("core.services.worker.LOOK_AGAIN_S", 0)
+        patched.setattr("os.fsync", lambda handle: None)
         yield
 
 
