@@ -27,6 +27,12 @@ def press(page: AppTest, key: str) -> AppTest:
     return page
 
 
+def opened(page: AppTest, popover: str) -> None:
+    page.session_state[popover] = True
+    page.run()
+    assert not page.exception
+
+
 def test_another_one_is_queued_while_the_first_is_painted(studio, ready):
     widget(ready, "text_area", "prompt").set_value("a cat")
     generate(ready)
@@ -94,6 +100,7 @@ def test_an_empty_mask_refuses_a_sheet_with_a_message(studio, inpaint):
 
 def test_a_preset_is_saved_and_fills_the_form_again(studio, ready):
     widget(ready, "slider", "num_inference_steps").set_value(7).run()
+    opened(ready, "presets")
     ready.text_input(key="preset-name").set_value("Quick").run()
     press(ready, "preset-save")
     widget(ready, "slider", "num_inference_steps").set_value(30).run()
@@ -106,7 +113,7 @@ def test_a_preset_is_saved_and_fills_the_form_again(studio, ready):
 
 def test_a_preset_can_be_forgotten(studio, ready):
     studio.presets.save("Old", InpaintParams())
-    ready.run()
+    opened(ready, "presets")
 
     press(ready, "preset-delete-0")
 
@@ -118,6 +125,7 @@ def test_an_earlier_prompt_comes_back_with_a_click(studio, ready, dispatcher):
     generate(ready)
     finished(ready, dispatcher)
     widget(ready, "text_area", "prompt").set_value("something else").run()
+    opened(ready, "prompts")
 
     press(ready, "prompt-use-0")
 
@@ -269,6 +277,7 @@ def test_presets_are_taken_from_a_file_and_what_is_no_such_file_is_told(studio, 
     file = studio.presets.export().encode()
     studio.presets.delete("Mine")
 
+    opened(ready, "presets")
     ready.file_uploader(key="presets-import").upload("presets.json", file, "application/json").run()
 
     assert "Mine" in studio.presets.all()

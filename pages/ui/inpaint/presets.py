@@ -20,64 +20,79 @@ LONGEST_LABEL = 60
 
 def presets_popover(studio: Studio, id: str) -> None:
     """What the form of this draft says can be saved, and what is saved fills it."""
-    with st.popover("Presets", icon=":material/bookmarks:", help="Presets: saved parameters"), shown_errors():
-        presets = studio.presets.all()
-        for nth, (name, values) in enumerate(presets.items()):
-            with st.container(horizontal=True, vertical_alignment="center"):
-                st.button(
-                    _label(name),
-                    key=f"preset-use-{nth}",
-                    width="stretch",
-                    icon=":material/tune:",
-                    on_click=fill_form,
-                    args=(studio, id, values),
-                )
-                action_button(
-                    "Delete",
-                    studio.presets.delete,
-                    name,
-                    key=f"preset-delete-{nth}",
-                    icon=":material/delete:",
-                    help=f"Forget {_label(name)}",
-                )
-        if not presets:
-            st.caption("No presets yet. Save the current parameters under a name.")
-        st.text_input("Name", key="preset-name", placeholder="for example: fine detail")
-        st.toggle("With the prompts", key="preset-prompts")
-        action_button(
-            "Save",
-            _save,
-            studio,
-            id,
-            key="preset-save",
-            icon=":material/save:",
-            width="stretch",
-            help="Overwrites a preset of the same name. The seed is not saved.",
-        )
-        _hand_on(studio, has_any=bool(presets))
+    # A run of the page draws only what is open: both popovers are a sixth of the page, and closed nearly always.
+    popover = st.popover(
+        "Presets", icon=":material/bookmarks:", help="Presets: saved parameters", key="presets", on_change="rerun"
+    )
+    if popover.open:
+        with popover, shown_errors():
+            _presets(studio, id)
 
 
 def prompts_popover(studio: Studio, id: str) -> None:
     """The prompts of the newest generations, each once."""
-    with st.popover("Prompts", icon=":material/history:", help="Prompt history"), shown_errors():
-        pairs = {pair: None for pair in studio.gallery.prompts(LATEST_LOOKED_AT) if pair[0].strip()}
-        if not pairs:
-            st.caption("Prompts that you have used will appear here.")
-        for nth, (prompt, negative_prompt) in enumerate(list(pairs)[:PROMPTS_SHOWN]):
-            values = {"prompt": prompt, "negative_prompt": negative_prompt}
+    popover = st.popover("Prompts", icon=":material/history:", help="Prompt history", key="prompts", on_change="rerun")
+    if popover.open:
+        with popover, shown_errors():
+            _prompts(studio, id)
+
+
+def _presets(studio: Studio, id: str) -> None:
+    presets = studio.presets.all()
+    for nth, (name, values) in enumerate(presets.items()):
+        with st.container(horizontal=True, vertical_alignment="center"):
             st.button(
-                _label(prompt),
-                key=f"prompt-use-{nth}",
+                _label(name),
+                key=f"preset-use-{nth}",
                 width="stretch",
+                icon=":material/tune:",
                 on_click=fill_form,
                 args=(studio, id, values),
-                help="Also sets its negative prompt" if negative_prompt else None,
             )
-        wildcards = studio.generations.prompts.wildcards()
-        # Not captions: code in them is too pale to be read.
-        st.markdown(":small[Dynamic prompts: `{red|blue}` picks one option for each picture, based on its seed.]")
-        if wildcards:
-            st.markdown(f":small[Wildcards: {' '.join(f'`__{name}__`' for name in wildcards)}]")
+            action_button(
+                "Delete",
+                studio.presets.delete,
+                name,
+                key=f"preset-delete-{nth}",
+                icon=":material/delete:",
+                help=f"Forget {_label(name)}",
+            )
+    if not presets:
+        st.caption("No presets yet. Save the current parameters under a name.")
+    st.text_input("Name", key="preset-name", placeholder="for example: fine detail")
+    st.toggle("With the prompts", key="preset-prompts")
+    action_button(
+        "Save",
+        _save,
+        studio,
+        id,
+        key="preset-save",
+        icon=":material/save:",
+        width="stretch",
+        help="Overwrites a preset of the same name. The seed is not saved.",
+    )
+    _hand_on(studio, has_any=bool(presets))
+
+
+def _prompts(studio: Studio, id: str) -> None:
+    pairs = {pair: None for pair in studio.gallery.prompts(LATEST_LOOKED_AT) if pair[0].strip()}
+    if not pairs:
+        st.caption("Prompts that you have used will appear here.")
+    for nth, (prompt, negative_prompt) in enumerate(list(pairs)[:PROMPTS_SHOWN]):
+        values = {"prompt": prompt, "negative_prompt": negative_prompt}
+        st.button(
+            _label(prompt),
+            key=f"prompt-use-{nth}",
+            width="stretch",
+            on_click=fill_form,
+            args=(studio, id, values),
+            help="Also sets its negative prompt" if negative_prompt else None,
+        )
+    wildcards = studio.generations.prompts.wildcards()
+    # Not captions: code in them is too pale to be read.
+    st.markdown(":small[Dynamic prompts: `{red|blue}` picks one option for each picture, based on its seed.]")
+    if wildcards:
+        st.markdown(f":small[Wildcards: {' '.join(f'`__{name}__`' for name in wildcards)}]")
 
 
 def _hand_on(studio: Studio, *, has_any: bool) -> None:
