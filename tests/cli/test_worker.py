@@ -201,7 +201,7 @@ def test_a_worker_needs_nothing_of_streamlit_and_ends_within_seconds(place):
 
     assert code == 0, err
     assert sorted(place.statuses()) == ["queued", "succeeded"]
-    assert took_s < 5
+    assert took_s < 15
 
 
 @pytest.mark.slow
