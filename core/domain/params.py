@@ -5,6 +5,7 @@ The form, the command line and the database read them from PARAMETERS.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
@@ -46,6 +47,9 @@ picture's own resolution (docs/decisions/0029-content-fill-2.md). 4: <lora:name:
 
 FIRST_PATCH_MATCH, FIRST_LORA_TAGS = 3, 4
 """Of the rules above."""
+
+NO_TEXT = re.compile("[\x00\ud800-\udfff]")
+"""What neither SQLite nor UTF-8 can hold."""
 
 MAX_PROMPT = 20_000
 """Characters."""
@@ -412,7 +416,7 @@ class InpaintParams(BaseModel):
         if isinstance(value, str):
             if isinstance(parameter, Text) and len(value) > parameter.high:
                 raise ValueError(f"has {len(value)} characters; at most {parameter.high} are taken")
-            if "\x00" in value or any("\ud800" <= c <= "\udfff" for c in value):
+            if NO_TEXT.search(value):
                 raise ValueError("holds characters that are not text")
         elif isinstance(parameter, Number) and value not in parameter:
             raise ValueError(f"must be from {parameter.low:g} to {parameter.high:.10g}, not {str(value)[:20]}")
