@@ -53,6 +53,7 @@ from core.services.replays import Replays, ReplaySteps
 from core.services.reproduction import Reproductions
 from core.services.sheets import Sheets
 from core.services.statistics import Statistics
+from core.services.upscales import Upscales
 from core.services.worker import Worker
 from core.services.workers import Presence, Workers
 from core.settings import Settings
@@ -114,6 +115,7 @@ class Studio:
     imports: Imports
     families: Families
     replays: Replays
+    upscales: Upscales
     pictures: Pictures
     drafts: Drafts
     recommendations: Recommendations
@@ -238,6 +240,7 @@ def build_studio(
             now=now,
             new_id=new_id,
         ),
+        upscales=Upscales(generations, library, models, settings.max_pixels),
         drafts=Drafts(DraftRepo(database), images, pictures, recommendations, now, new_id),
         recommendations=recommendations,
         models=models,

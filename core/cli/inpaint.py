@@ -132,7 +132,7 @@ def inpaint(
         origin = Origin(session=SESSION, source_name=source.name, source_exif=exif)
         with running(studio) as run:
             ids = studio.generations.submit(request, device=device, count=count, origin=origin)
-            _work_off(studio, run, ids, place, as_json, strip, gps)
+            work_off(studio, run, ids, place, as_json, strip, gps)
 
 
 @app.command()
@@ -155,7 +155,7 @@ def rerun(
             place = place_of(studio, output, Size(original.width, original.height), force=force)
         with running(studio) as run:
             ids = [studio.generations.rerun(id, device=device, session=SESSION)]
-            _work_off(studio, run, ids, place, as_json, strip, gps)
+            work_off(studio, run, ids, place, as_json, strip, gps)
 
 
 def _params(studio: Studio, mode: str | None, chosen: Mapping[str, Any]) -> InpaintParams:
@@ -191,7 +191,7 @@ def _prompt_notes(studio: Studio, params: InpaintParams) -> Iterator[str]:
             )
 
 
-def _work_off(
+def work_off(
     studio: Studio, run: Running, ids: Sequence[str], output: Output | None, as_json: bool, strip: bool, gps: bool
 ) -> None:
     """Work on the generations one after the other, and print each as it ends."""

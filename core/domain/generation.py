@@ -56,6 +56,7 @@ class Relation(StrEnum):
     RERUN = "rerun"
     VARIATION = "variation"
     CONTINUATION = "continuation"
+    UPSCALE = "upscale"
     IMPORT = "import"
 
 
@@ -150,8 +151,8 @@ class Origin:
         )
 
 
-OF_ITS_SIZE = ("source", "mask", "output")
-FILES = (*OF_ITS_SIZE, "source_exif", "thumbnail")
+PICTURES = ("source", "mask", "output")
+FILES = (*PICTURES, "source_exif", "thumbnail")
 """Fields of a generation that name files of the image store; its guides name others."""
 
 
@@ -213,8 +214,8 @@ class Generation:
             device=device,
             source=request.source,
             mask=request.mask,
-            width=request.size.width,
-            height=request.size.height,
+            width=request.size.width * request.factor,
+            height=request.size.height * request.factor,
             guides=request.guides,
             created_at=at,
             parent_id=origin.parent_id,
@@ -232,17 +233,25 @@ class Generation:
     @property
     def request(self) -> StoredRequest:
         """What was asked for."""
-        return StoredRequest(self.source, self.mask, Size(self.width, self.height), self.params, self.guides)
+        return StoredRequest(self.source, self.mask, self.source_size, self.params, self.guides)
 
     @property
-    def of_its_size(self) -> tuple[str, ...]:
-        """Keys of the pictures of its own size, as far as they are there: source, mask, result."""
-        return self._named(OF_ITS_SIZE)
+    def source_size(self) -> Size:
+        """Of the source and the mask: smaller than width and height, which the result has, if it was enlarged."""
+        factor = self.params.upscale.factor if self.params.upscale else 1
+        return Size(max(1, self.width // factor), max(1, self.height // factor))
+
+    @property
+    def sizes(self) -> tuple[tuple[str, Size], ...]:
+        """Keys of source, mask and result, as far as they are there, and the size that each must have."""
+        whole, source = Size(self.width, self.height), self.source_size
+        sized = ((self.source, source), (self.mask, source), (self.output, whole))
+        return tuple((key, size) for key, size in sized if key)
 
     @property
     def pictures(self) -> tuple[str, ...]:
         """Keys of the pictures that it is made of, as far as they are there: also those in other roles."""
-        return (*self.of_its_size, *(guide.picture for guide in self.guides))
+        return (*self._named(PICTURES), *(guide.picture for guide in self.guides))
 
     @property
     def files(self) -> tuple[str, ...]:

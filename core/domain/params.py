@@ -29,6 +29,7 @@ from core.domain.errors import InvalidParams
 from core.domain.geometry import MULTIPLE
 from core.domain.lora import MAX_LORAS, Lora, is_name, tagged, values_of, without_tags
 from core.domain.modes import CONTENT_FILL
+from core.domain.upscale import Upscale, upscale_of
 
 SCHEMA = 10
 """2: with fill and all that follows it. 3: with keep_threshold. 4: with long_prompt. 5: with processing, and
@@ -435,6 +436,7 @@ class InpaintParams(BaseModel):
     def _named_model(cls, value: str) -> str:
         if not value.strip():
             raise ValueError("must name a model")
+        upscale_of(value)
         if model_address.names_single_file(value):
             return value  # told where the model is looked for
         return model_address.id_of(value) or value
@@ -520,6 +522,11 @@ class InpaintParams(BaseModel):
     def processing(self) -> int:
         """The rules of this record. No choice: what begins anew, also with the values of a record, has the newest."""
         return self._processing
+
+    @property
+    def upscale(self) -> Upscale | None:
+        """How the picture is enlarged, where nothing is painted at all."""
+        return upscale_of(self.model)
 
     @property
     def is_at_own_resolution(self) -> bool:

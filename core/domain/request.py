@@ -95,6 +95,11 @@ class StoredRequest:
         """The same under other params, without pictures that nothing would look at then."""
         return replace(self, params=params, guides=used_guides(params.controlnet, self.guides))
 
+    @property
+    def factor(self) -> int:
+        """By which the result is larger than the picture."""
+        return self.params.upscale.factor if self.params.upscale else 1
+
 
 def check_guide(guide: Guide[Any], size: Size, picture: Size) -> None:
     """size: of the guide's own picture. picture: of the one that is repainted. Raises SizeMismatch."""
@@ -260,6 +265,10 @@ class Plan:
         result = compositing.composite(self.request.image, repainted, self.crop.bounds, mask, self.request.space)
         result.info = {k: v for k, v in self.request.image.info.items() if k == "icc_profile"}
         return result
+
+    def unchanged_outside(self, result: Image.Image) -> bool:
+        """Whether it is still the picture wherever the mask and its growth do not reach: computed, not assumed."""
+        return compositing.unchanged_outside(self.request.image, result, self.request.may_change)
 
     def _preserving(self, repainted: Image.Image) -> Mask:
         """The blend mask where it hardly changed anything; what was transparent cannot be kept beside an object."""

@@ -6,7 +6,7 @@ import logging
 import threading
 
 from core.engine.libraries import import_libraries
-from core.engine.models import removers
+from core.engine.models import removers, upscalers
 from core.engine.models.catalogue import Catalogue
 from core.engine.quiet import quiet_libraries
 from core.ports import Inpainter
@@ -36,6 +36,10 @@ def load(model: str, device: str, catalogue: Catalogue, settings: Settings, *, s
         from core.engine import content_fill
 
         return content_fill.load(spec.key, spec.native_px, settings)
+    if spec.engine == upscalers.ENGINE:
+        from core.engine import upscaler
+
+        return upscaler.load(spec, catalogue.locate(model) if spec.has_files else None, settings)
     if spec.engine == removers.ENGINE:
         from core.engine import remover
 

@@ -77,6 +77,18 @@ class OnnxNetwork:
             ) from error
 
 
+def scale_to_levels(returned: float, given: float) -> np.float32:
+    """What makes 0 to 255 of a network's colours: some files return that, others 0 to 1.
+
+    returned: their mean where the picture is what it was. given: of the picture itself, there, from 0 to 255.
+    """
+    return np.float32(min((1, 255), key=lambda scale: abs(returned * scale - given)))
+
+
+def as_levels(values: NDArray[np.float32]) -> NDArray[np.uint8]:
+    return values.round().clip(0, 255).astype(np.uint8)
+
+
 def _read(path: Path) -> bytes:
     try:
         return read_regular(path, onnx_header.MAX_BYTES)

@@ -25,7 +25,7 @@ from core.domain.request import WorkingRequest
 from core.engine import device as devices
 from core.engine.models.onnx_kinds import Signature, side_of, signature_of
 from core.engine.one_caller import OneCaller
-from core.engine.onnx_network import OnnxNetwork
+from core.engine.onnx_network import OnnxNetwork, as_levels, scale_to_levels
 from core.ports import OnStep, Repainted, StepReport
 from core.settings import Settings
 
@@ -166,13 +166,12 @@ def _colours(signature: Signature, returned: NDArray[Any], square: Square) -> Pi
         returned = (returned + 1) * np.float32(127.5)
     elif signature is Signature.LAMA:
         returned = returned * _scale(returned, square)
-    return returned.round().clip(0, 255).astype(np.uint8)
+    return as_levels(returned)
 
 
 def _scale(returned: NDArray[np.float32], square: Square) -> np.float32:
-    """Published files return 0 to 255, others 0 to 1. Around the hole all of them return the picture that they got."""
+    """Around the hole all files return the picture that they got."""
     around = ~square.hole
     if not around.any():
         return np.float32(1 if returned.max() > 1 else 255)
-    got, back = float(square.pixels[around].mean()), float(returned[around].mean())
-    return np.float32(min((1, 255), key=lambda scale: abs(back * scale - got)))
+    return scale_to_levels(float(returned[around].mean()), float(square.pixels[around].mean()))

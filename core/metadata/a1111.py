@@ -106,6 +106,15 @@ def _cut(text: str, longest: int | None) -> str:
 
 def _pairs_of(generation: Generation) -> dict[str, Any]:
     params, record = generation.params, generation.record
+    version = f"{ours.PROGRAM} {ours.version_of(generation)}"
+    if params.upscale:
+        # As its tab Extras writes them.
+        return {
+            "Size": f"{generation.width}x{generation.height}",
+            "Postprocess upscale by": params.upscale.factor,
+            "Postprocess upscaler": ours.upscaler_name(params.upscale.method),
+            "Version": version,
+        }
     sampler, schedule = a1111_names(params.scheduler, record.inpainter.scheduler)
     working = record.working_size
     return {
@@ -125,7 +134,7 @@ def _pairs_of(generation: Generation) -> dict[str, Any]:
         **_controls(generation),
         # Without it A1111 assumes the noise of a graphics card.
         "RNG": "CPU",
-        "Version": f"{ours.PROGRAM} {ours.version_of(generation)}",
+        "Version": version,
     }
 
 

@@ -12,6 +12,7 @@ from core.domain.generation import Generation
 from core.domain.hashing import canonical_json
 from core.domain.imported import Imported, as_text
 from core.domain.lora import Lora, shared_name
+from core.domain.upscale import LANCZOS
 from core.metadata.carriers import Carried
 from core.metadata.json_text import json_object
 from core.metadata.xmp import record_in
@@ -91,6 +92,11 @@ def shared_loras(loras: Iterable[Lora]) -> list[Lora]:
 def model_name(text: str) -> str:
     """The name of a model as it may be shown and kept: of what could be a folder only the last part."""
     return text if _names_a_model(text) else _last_part(text)
+
+
+def upscaler_name(method: str) -> str:
+    """Of a file the name without its ending, as other tools list them."""
+    return "Lanczos" if method == LANCZOS else _last_part(method).removesuffix(".onnx")
 
 
 def _last_part(path: str) -> str:

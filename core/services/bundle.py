@@ -123,7 +123,7 @@ class Bundles:
             generations, sheets = bundle_index.read(text)
             found = {key: _size_and_hash(_read_picture(bundle, key)) for key in _keys(generations)}
             for generation in generations:
-                if any(found[key][0] != (generation.width, generation.height) for key in generation.of_its_size):
+                if any(found[key][0] != size.sides for key, size in generation.sizes):
                     raise InvalidBundle("The pictures of a generation in this bundle have different sizes.")
                 if found[generation.result][1] != generation.pixels_sha256:
                     raise InvalidBundle

@@ -127,7 +127,8 @@ class ReplaySteps:
         again = original.again(self.new_id(), self.now(), step.device, session)
         if step.source is None:
             return again
-        again = replace(again, source=step.source, parent_id=step.parent_id, relation=Relation.CONTINUATION)
+        relation = Relation.UPSCALE if original.relation is Relation.UPSCALE else Relation.CONTINUATION
+        again = replace(again, source=step.source, parent_id=step.parent_id, relation=relation)
         return _extended(self.images, again, original)
 
 

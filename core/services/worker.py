@@ -14,11 +14,11 @@ from typing import TypeVar
 from PIL import Image
 
 from core import last_resort
+from core.domain.enlarging import plan_of
 from core.domain.environment import AUTOMATIC
 from core.domain.errors import GenerationCancelled, StudioError
 from core.domain.generation import Generation, Outcome, Phase, Status
 from core.domain.hashing import picture_and_pixels_sha256
-from core.domain.pixels import compositing
 from core.domain.pixels.mask import Mask
 from core.domain.record import Record
 from core.domain.reproduction import Verification
@@ -178,11 +178,7 @@ class Worker:
         painted = paint(plan, inpainter, on_step)
         on_step(StepReport(Phase.STORING))
         result = painted.result
-        request = plan.request
-        record |= {
-            "inpainter": painted.record,
-            "outside_mask_unchanged": compositing.unchanged_outside(request.image, result, request.may_change),
-        }
+        record |= {"inpainter": painted.record, "outside_mask_unchanged": plan.unchanged_outside(result)}
         key, pixels = picture_and_pixels_sha256(result)
         outcome = Outcome(
             Status.SUCCEEDED,
@@ -289,7 +285,7 @@ class Worker:
         asked_at = time.perf_counter()
         inpainter = self.load_inpainter(generation.params.model, generation.device, smaller=smaller)
         load_s = time.perf_counter() - asked_at
-        plan = Plan.of(request, inpainter.model.cell)
+        plan = plan_of(request, inpainter.model.cell)
         watch.paints(max(crop.working.pixels for crop in (plan.crop, *plan.part_crops)), inpainter.model.native_px)
         return plan, inpainter, load_s
 

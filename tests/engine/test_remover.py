@@ -171,6 +171,7 @@ def started(settings) -> Studio:
     )
 
 
+@pytest.mark.slow
 def test_what_was_removed_verifies_exact_after_a_restart_and_names_an_exchanged_file(settings):
     file = make.lama(settings.models / "removers" / "mine.onnx", 64)
     studio = started(settings)
@@ -232,6 +233,7 @@ def ignore(done: int, total: int) -> None:
     pass
 
 
+@pytest.mark.slow
 def test_a_remover_of_the_table_is_one_file_that_is_fetched_listed_used_and_removed(
     catalogue, hub, spec, settings, tmp_path
 ):

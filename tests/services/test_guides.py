@@ -65,7 +65,7 @@ def test_the_worker_hands_them_to_whatever_paints_also_to_verify(studio, dispatc
             seen.append([(guide.role, guide.picture.tobytes()) for guide in request.guides])
             return Plan.of(request, cell)
 
-    monkeypatch.setattr("core.services.worker.Plan", Spied)
+    monkeypatch.setattr("core.domain.enlarging.Plan", Spied)
     studio.generations.rerun(id)
     studio.reproductions.verify([id])
     dispatcher.drain()

@@ -15,8 +15,9 @@ from core.domain.model import ModelSpec, Vocabulary
 from core.domain.model_file import Base, FileKind
 from core.domain.params import InpaintParams, number
 from core.domain.prompt_length import PromptLength
+from core.domain.upscale import Upscale, upscale_of
 from core.engine import families
-from core.engine.models import hub, integrity, kinds, names, removers, single_file
+from core.engine.models import hub, integrity, kinds, names, removers, single_file, upscalers
 from core.engine.models.integrity import read_index
 from core.engine.models.lora_header import CONTEXT
 from core.engine.models.named_files import NamedFiles
@@ -64,6 +65,8 @@ class Catalogue:
         Raises UnknownModel, of a folder also DamagedModel.
         """
         key = names.as_hub_id(names.checked(key))
+        if upscale := _upscale_of(key):
+            return upscalers.spec_of(upscale)
         if key in self._models:
             return self._completed(self._models[key])
         if file := names.file_of(key):
@@ -109,7 +112,7 @@ class Catalogue:
 
     def prompt_lengths(self, params: InpaintParams) -> Mapping[str, PromptLength]:
         spec = self.find(params.model)
-        if not spec.has_files or spec.engine == removers.ENGINE:
+        if not spec.has_files or spec.engine != "diffusers":
             return {}
         try:
             folder = self.locate(params.model)
@@ -142,7 +145,7 @@ class Catalogue:
         Raises ModelNotDownloaded, also if its companion is not there, or another ModelUnavailable.
         """
         spec = self.find(key)
-        if spec.engine == removers.ENGINE:
+        if spec.engine in (removers.ENGINE, upscalers.ENGINE):
             return Path(spec.file) if spec.file else self._pinned(spec)
         folder = self._folder(spec) if spec.folder else self._hub.snapshot(spec)
         if folder is None or not (folder / INDEX).is_file():
@@ -264,6 +267,13 @@ class Catalogue:
         if here is None:
             return replace(spec, recommended={"size": spec.native_px})
         return replace(spec, **_suited(here, native_size(here)))
+
+
+def _upscale_of(key: str) -> Upscale | None:
+    try:
+        return upscale_of(key)
+    except ValueError as error:
+        raise UnknownModel(f"The name of an upscale {error}.") from error
 
 
 def native_size(folder: Path) -> int:

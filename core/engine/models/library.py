@@ -197,7 +197,7 @@ def _problem(about: ModelFile, name: str) -> str | None:
         except InvalidInput as error:
             return str(error)
         return None
-    if about.kind in USED:
+    if about.kind in USED or (about.kind is FileKind.UPSCALER and name.lower().endswith(onnx_header.ENDING)):
         return None
     article = "an" if about.title[0] in "AEIOUaeiou" else "a"
     return f"{name} is {article} {about.title}. {about.advice}."

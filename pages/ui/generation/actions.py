@@ -123,6 +123,7 @@ LOAD = Action(
     ":material/brush:",
     "Same picture, mask and parameters",
     lambda studio, generations: state.open_draft(studio, studio.drafts.from_generation(generations[0])),
+    lambda generation: generation.params.upscale is None,
 )
 CONTINUE = Action(
     "continue",

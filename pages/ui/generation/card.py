@@ -16,6 +16,7 @@ from pages.ui.generation.downloads import downloads
 from pages.ui.generation.lineage import lineage_panel
 from pages.ui.generation.record import record_panel
 from pages.ui.generation.sheets import sheets_of
+from pages.ui.generation.upscale import upscale_button
 from pages.ui.generation.verdict import verdict_badge, verdict_line, verdict_panel, verify_button
 from pages.ui.shell import address, state
 from pages.ui.shell.actions import action_button, kept_by
@@ -105,7 +106,9 @@ def _actions(studio: Studio, generation: Generation) -> None:
         RESUME.button(studio, generation, type="primary")
         for action in (LOAD, CONTINUE):
             action.button(studio, generation, lambda _: state.flash(TO_INPAINT, True))
-        RERUN.button(studio, generation, lambda queued: state.flash(f"rerun-{generation.id}", queued[0]))
+        news = f"queued-{generation.id}"
+        RERUN.button(studio, generation, lambda ids: state.flash(news, (ids[0], "Queued again with the same seed.")))
+        upscale_button(studio, generation, news)
         verify_button(studio, generation)
         downloads(studio, generation, generation.id)
         RESTORE.button(studio, generation, lambda _: st.rerun())
@@ -115,10 +118,11 @@ def _actions(studio: Studio, generation: Generation) -> None:
             "The original picture and mask are not known, so this cannot be run again or verified. Load it into "
             "Inpaint to reuse its parameters, then paint a mask and press Generate."
         )
-    if (queued := state.pop_flash(f"rerun-{generation.id}")) is not None:
+    if (queued := state.pop_flash(news)) is not None:
+        id, words = queued
         with st.container(horizontal=True, vertical_alignment="center"):
-            st.success("Queued again with the same seed.", icon=":material/replay:")
-            st.page_link(GALLERY_PAGE, label="Open the new generation", query_params=address_of(queued))
+            st.success(words, icon=":material/replay:")
+            st.page_link(GALLERY_PAGE, label="Open the new generation", query_params=address_of(id))
 
 
 def _close(_: object) -> None:

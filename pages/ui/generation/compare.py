@@ -11,6 +11,7 @@ from PIL import Image
 from streamlit.delta_generator import DeltaGenerator
 
 from core.bootstrap import Studio
+from core.domain.enlarging import enlarged
 from core.domain.errors import StoredImageDamaged, StoredImageMissing, StoredImageUnreadable
 from core.domain.files.encoding import encoded
 from core.domain.generation import Generation
@@ -257,7 +258,8 @@ def _span(gallery: Gallery, generation: Generation) -> tuple[int, int] | None:
     except (StoredImageMissing, StoredImageDamaged):
         return None
     around = generation.params.mask_grow_px + generation.params.mask_feather_px
-    return box and (max(0, box[0] - around), min(generation.width, box[2] + around))
+    factor = generation.width // generation.source_size.width
+    return box and (max(0, box[0] - around) * factor, min(generation.source_size.width, box[2] + around) * factor)
 
 
 @st.cache_data(max_entries=500, show_spinner=False)
@@ -286,7 +288,7 @@ def _side_by_side(gallery: Gallery, left: Shown, right: Shown, part: Bounds | No
 
 def _difference(gallery: Gallery, left: Shown, right: Shown, part: Bounds | None, key: str) -> None:
     with st.spinner("Comparing all pixels", show_time=True):
-        heat, difference = _measured(gallery, left.key, right.key, part.box if part else None)
+        heat, difference = _measured(gallery, left.key, right.key, right.size.sides, part.box if part else None)
     words = "Difference: black = identical, brighter = larger difference"
     _single_picture((heat, words, "Where the two pictures differ"), part.size if part else left.size)
     _difference_figures(difference, "of this part" if part else "of the picture")
@@ -330,30 +332,42 @@ def _two_columns(
 
 
 def _screen(gallery: Gallery, shown: Shown, part: Bounds | None = None) -> Picture:
-    return _screen_file(gallery, shown.key, part.box if part else None), shown.title, shown.alt
+    return _screen_file(gallery, shown.key, shown.size.sides, part.box if part else None), shown.title, shown.alt
 
 
 def _masked_screen(gallery: Gallery, generation: Generation, part: Bounds | None = None) -> Picture:
-    picture = _masked(gallery, generation.source, generation.mask, part.box if part else None)
+    size = (generation.width, generation.height)
+    picture = _masked(gallery, generation.source, generation.mask, size, part.box if part else None)
     return picture, "Mask", "The original with the mask in red"
 
 
+Sides = tuple[int, int]
+
+
+def _at_size(gallery: Gallery, key: str, sides: Sides) -> Image.Image:
+    """The original of an upscale is looked at as large as its result."""
+    image = gallery.image(key)
+    factor, rest = divmod(sides[0], image.width)
+    return image if rest or factor < 2 else enlarged(image, factor)
+
+
 @st.cache_data(max_entries=32, show_spinner=False)
-def _screen_file(_gallery: Gallery, key: str, box: Box | None) -> bytes:
-    return _for_screen(_gallery.image(key), box)
+def _screen_file(_gallery: Gallery, key: str, sides: Sides, box: Box | None) -> bytes:
+    return _for_screen(_at_size(_gallery, key, sides), box)
 
 
 @st.cache_data(max_entries=16, show_spinner=False)
-def _masked(_gallery: Gallery, source: str, mask: str, box: Box | None) -> bytes:
+def _masked(_gallery: Gallery, source: str, mask: str, sides: Sides, box: Box | None) -> bytes:
     """The original with the mask in red."""
-    original = eight_bit(_gallery.image(source))
-    weight = Mask.from_image(_gallery.image(mask)).to_image().point(lambda value: value * 6 // 10)
+    original = eight_bit(_at_size(_gallery, source, sides))
+    weight = Mask.from_image(_at_size(_gallery, mask, sides)).to_image().point(lambda value: value * 6 // 10)
     return _for_screen(Image.composite(Image.new("RGB", original.size, TINT), original, weight), box)
 
 
 @st.cache_data(max_entries=16, show_spinner=False)
-def _measured(_gallery: Gallery, left: str, right: str, box: Box | None) -> tuple[bytes, Difference]:
-    one, other = (image.crop(box) if box else image for image in (_gallery.image(left), _gallery.image(right)))
+def _measured(_gallery: Gallery, left: str, right: str, sides: Sides, box: Box | None) -> tuple[bytes, Difference]:
+    images = (_at_size(_gallery, key, sides) for key in (left, right))
+    one, other = (image.crop(box) if box else image for image in images)
     if one.mode != other.mode:
         one, other = eight_bit(one), eight_bit(other)
     return _for_screen(heat_map(one, other, SCREEN), None), compare(one, other, Mask.empty(Size(*one.size)).inverted)

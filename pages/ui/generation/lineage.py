@@ -24,8 +24,11 @@ RELATIONS = {
     Relation.RERUN: "Run again",
     Relation.VARIATION: "Variation",
     Relation.CONTINUATION: "Continued",
+    Relation.UPSCALE: "Upscaled",
     Relation.IMPORT: "Imported",
 }
+ONWARD = (Relation.CONTINUATION, Relation.UPSCALE)
+
 PANEL = "lineage"
 """One key for all cards: who steps along a chain keeps it open."""
 
@@ -66,9 +69,7 @@ def _steps(family: Family, generation: Generation) -> str | None:
     """Older and newer: along the chain, and on to what was painted on this result."""
     older = family.chain[-2].id if len(family.chain) > 1 else None
     onward = [
-        node.member
-        for node in family.tree
-        if node.member.parent_id == generation.id and node.member.relation is Relation.CONTINUATION
+        node.member for node in family.tree if node.member.parent_id == generation.id and node.member.relation in ONWARD
     ]
     newer = onward[-1].id if onward else None
     if older is None and newer is None:
