@@ -24,6 +24,7 @@ from core.domain.gallery.answers import BrokenFile, Count, Facets, GallerySlice,
 from core.domain.gallery.filter import RATINGS, GalleryFilter
 from core.domain.gallery.paging import PAGE_ROWS, Cursor
 from core.domain.generation import Generation, Status, Verdict
+from core.domain.geometry import Size
 from core.domain.labels import notes_text, tag_name, title_text
 from core.domain.pixels.mask import Mask
 from core.ports import ImageStore, Reserve
@@ -111,6 +112,10 @@ class Gallery:
     def image(self, key: str) -> Image.Image:
         """The picture of a key. Raises StoredImageMissing or StoredImageDamaged."""
         return self.images.get(key)
+
+    def size(self, key: str) -> Size:
+        """Of the picture of a key, which is not decoded. Raises as image does."""
+        return self.images.size(key)
 
     def mask(self, generation: Generation) -> Mask:
         return Mask.from_image(self.images.get(generation.mask))

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import pytest
 import streamlit as st
 from streamlit.testing.v1 import AppTest
 
+from core.domain.guide import Guide, Role
 from core.domain.params import InpaintParams
 from core.domain.request import InpaintRequest
 from tests.conftest import a_mask, a_picture, a_request
+from tests.controlnets import write_controlnet
 from tests.pages.tables import rows_on
 
 
@@ -178,6 +180,18 @@ def test_a_part_of_a_large_picture_is_shown_with_all_its_pixels(studio, dispatch
 
     assert (slider.data["width"], slider.data["height"]) == (1280, 40)
     assert len(page.slider) == 1
+
+
+def test_a_control_picture_has_a_view_of_its_own(studio, dispatcher, compared):
+    write_controlnet(studio.settings.models / "controlnet" / "depth.safetensors")
+    guide = Guide(Role.CONTROL, 0, a_picture(48, 32))
+    [id] = studio.generations.submit(replace(a_request(controlnet=["depth"]), guides=(guide,)))
+    dispatcher.drain()
+
+    page = choose(compared(id, id), "Control picture")
+
+    [shown] = page.get("image")
+    assert shown.proto.imgs[0].alt.startswith("Control picture: ")
 
 
 def test_a_missing_original_does_not_hide_the_result(studio, dispatcher, compared, slider):

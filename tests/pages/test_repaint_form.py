@@ -9,6 +9,7 @@ import pytest
 from core.domain.modes import MODES
 from core.domain.params import PARAMETERS
 from tests.conftest import a_request
+from tests.controlnets import write_controlnet
 from tests.loras import write_lora
 from tests.pages.test_inpaint import draft, draft_id, generate, widget, words_on
 
@@ -60,6 +61,7 @@ def test_every_choice_below_is_submitted(studio, ready, dispatcher):
 
 def test_every_parameter_has_a_field_and_its_place_in_the_draft(studio, inpaint, pictured):
     write_lora(studio.settings.models / "loras" / "oil.safetensors")
+    write_controlnet(studio.settings.models / "controlnet" / "canny.safetensors")
     draft = studio.drafts.get(pictured)
     studio.drafts.save(pictured, draft.changed(params={"area": "two-pass", "variation_strength": 0.2}))
 
@@ -67,8 +69,8 @@ def test_every_parameter_has_a_field_and_its_place_in_the_draft(studio, inpaint,
 
     kinds = ("text_area", "text_input", "slider", "number_input", "selectbox", "multiselect", "toggle")
     fields = {field.key for kind in kinds for field in page.get(kind)}
-    # The instruction has one with an edit model: see test_instruction_field.py.
-    assert {f"{pictured}.{name}" for name in PARAMETERS.keys() - {"instruction"}} <= fields
+    # The instruction has one with an edit model (see test_instruction_field.py); embeddings stand in the prompts.
+    assert {f"{pictured}.{name}" for name in PARAMETERS.keys() - {"instruction", "embeddings"}} <= fields
     assert set(PARAMETERS) <= set(studio.drafts.get(pictured).params)
 
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+FILE_TYPES = ["png", "jpg", "jpeg", "webp", "avif"]
+"""Endings of what is taken, for who asks for a file."""
+
 PNG = b"\x89PNG\r\n\x1a\n"
 
 AVIF_BRANDS = {b"avif", b"avis"}

@@ -30,6 +30,7 @@ UNUSED = (
     "long_prompt",
     "loras",
     "embeddings",
+    "controlnet",
     "variation_strength",
     "variation_seed",
 )

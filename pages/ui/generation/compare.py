@@ -64,11 +64,15 @@ def before_after(studio: Studio, generation: Generation, key: str) -> None:
         _single_picture(_screen(gallery, _result(generation, "Picture")), before.size)
         return
     after = _result(generation, "After")
+    guides = {guide.title: guide.picture for guide in generation.guides}
     with _controls():
-        view = _choice("View", [SLIDER, SIDE_BY_SIDE, RESULT, MASK, DIFFERENCE], f"view-{key}")
-        part = _part(before.size, generation.painted_part, key)
+        view = _choice("View", [SLIDER, SIDE_BY_SIDE, RESULT, MASK, *guides, DIFFERENCE], f"view-{key}")
+        part = None if view in guides else _part(before.size, generation.painted_part, key)
     with shown_errors():
-        if view == MASK:
+        if view in guides:
+            guide = Shown(guides[view], gallery.size(guides[view]), view, f"{view}: {_title(generation)}")
+            _single_picture(_screen(gallery, guide), guide.size)
+        elif view == MASK:
             _two_columns(
                 lambda: _screen(gallery, after, part),
                 lambda: _masked_screen(gallery, generation, part),

@@ -12,6 +12,7 @@ from core.bootstrap import Studio
 from core.domain.draft import Draft
 from core.domain.modes import MODES, REPLACE
 from core.domain.params import MAX_SEED, PARAMETERS, Number, Parameter, Text
+from pages.ui.inpaint.control_field import fill_controls
 from pages.ui.inpaint.lora_field import fill_loras
 from pages.ui.inpaint.model_picker import fill_model, held_model
 from pages.ui.shell import state
@@ -208,6 +209,8 @@ def fill_form(studio: Studio, id: str, values: Mapping[str, Any]) -> None:
             fill_model(studio, id, str(value))
         elif name == "loras":
             fill_loras(id, value or ())
+        elif name == "controlnet":
+            fill_controls(studio, id, value or ())
         elif name in PARAMETERS and value is not None:
             state.set_value(f"{id}.{name}", type(PARAMETERS[name].default)(value))
     if "seed" in values:

@@ -187,7 +187,7 @@ def _refusal(studio: Studio, id: str, place: str, problem: str | None = None) ->
 def _answered(studio: Studio, id: str) -> str:
     """What was asked for, to see whether it is still the same."""
     draft = studio.drafts.get(id) or Draft()
-    return repr((draft.source, draft.base_mask, draft.drawing, sorted(draft.params.items())))
+    return repr((draft.source, draft.base_mask, draft.drawing, draft.guides, sorted(draft.params.items())))
 
 
 def queue_link(view: QueueView, mine: int) -> None:

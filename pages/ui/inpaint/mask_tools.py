@@ -13,6 +13,7 @@ from core.domain.draft import Draft
 from core.domain.errors import SizeMismatch, StudioError
 from core.domain.files.encoding import encoded
 from core.domain.files.painted_mask import painted_size
+from core.domain.files.picture_formats import FILE_TYPES
 from core.domain.gallery.filter import GalleryFilter
 from core.domain.generation import Generation
 from core.domain.geometry import Size
@@ -21,7 +22,6 @@ from core.domain.pixels.given_mask import given_mask
 from core.domain.pixels.mask import Mask
 from pages.ui.inpaint.open_draft import OpenDraft
 from pages.ui.inpaint.painter import take_painted
-from pages.ui.inpaint.picture_picker import FILE_TYPES
 from pages.ui.shell import prepared, state
 from pages.ui.shell.messages import escaped, shown_errors
 from pages.ui.shell.page import button_label

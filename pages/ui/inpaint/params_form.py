@@ -14,6 +14,7 @@ from core.bootstrap import Studio
 from core.domain.draft import Draft
 from core.domain.errors import InvalidParams
 from core.domain.params import PARAMETERS, TWO_PASS, InpaintParams
+from pages.ui.inpaint.control_field import control_field, held_controls
 from pages.ui.inpaint.device_field import chosen_device, device_field
 from pages.ui.inpaint.embedding_field import embedding_field, embedding_lines
 from pages.ui.inpaint.form_advice import advice, fill_line, prompt_line, steps_line
@@ -99,17 +100,17 @@ def params_form(studio: Studio, id: str, draft: Draft) -> tuple[Choices, DeltaGe
     stored["model"] = model_picker(studio, id, kept["model"], partial(_apply_recommended, studio, id))
     problem = model_facts(studio, stored["model"])
     stored["loras"] = lora_field(studio, id, kept["loras"], stored["model"])
-    stored["controlnet"] = kept["controlnet"]
     embedding_field(form, stored["model"])
     # Those of the prompt that these values were taken from; what counts is found in the prompt.
     stored["embeddings"] = list(state.widget_value(f"{id}.embeddings") or kept["embeddings"])
     stored |= _at_hand(form)
     with st.expander("More parameters", icon=":material/tune:"):
+        stored["controlnet"] = control_field(studio, id, kept["controlnet"], stored["model"])
         stored |= _more(form, stored)
     stored["device"] = chosen_device(id, draft)
     with beside:
         advice(form, stored)
-        choices = _checked(studio, stored, problem)
+        choices = _checked(studio, stored, draft, problem)
         if choices.params is not None:
             named = studio.embeddings.named(choices.params)
             embedding_lines(named)
@@ -130,8 +131,9 @@ def form_now(studio: Studio, id: str, draft: Draft, session: Mapping[str, Any]) 
     stored = {name: session.get(f"{id}.{name}", value) for name, value in kept.items()}
     stored["model"] = held_model(id, session) or kept["model"]
     stored["loras"] = held_loras(id, kept["loras"], session)
+    stored["controlnet"] = held_controls(id, kept["controlnet"], session)
     stored["random_seed"] = bool(session.get(f"{id}.random", kept["random_seed"]))
-    return _checked(studio, stored, model_problem(studio, stored["model"])), stored
+    return _checked(studio, stored, draft, model_problem(studio, stored["model"])), stored
 
 
 def _prompts(form: Form, mode: str) -> dict[str, Any]:
@@ -175,17 +177,17 @@ def _apply_recommended(studio: Studio, id: str, model: str) -> None:
     fill_form(studio, id, studio.recommendations.for_model(model))
 
 
-def _checked(studio: Studio, stored: Mapping[str, Any], problem: str | None) -> Choices:
+def _checked(studio: Studio, stored: Mapping[str, Any], draft: Draft, problem: str | None) -> Choices:
     """Without params if the choices, or the weights in a prompt, cannot be read."""
     is_random, count = stored["random_seed"], stored["count"]
     try:
         values = {name: stored[name] for name in PARAMETERS}
         values["instruction"] = studio.recommendations.instruction(stored)
-        if "loras" in studio.recommendations.unused(stored["model"]):
-            # Kept for the model that comes next, but not for this one.
-            values["loras"] = []
+        unused = studio.recommendations.unused(stored["model"])
+        # Kept for the model that comes next, but not for this one.
+        values |= {name: [] for name in ("loras", "controlnet") if name in unused}
         params = InpaintParams(**values)
-        studio.generations.check(params)
+        studio.generations.check(params, draft.guides)
     except InvalidParams as error:
         return Choices(None, is_random, count, problem or str(error))
     return Choices(params, is_random, count, problem)

@@ -13,6 +13,7 @@ from core.bootstrap import Studio
 from core.domain.draft import Draft
 from core.domain.files.encoding import encoded
 from core.domain.files.picture import Picture
+from core.domain.files.picture_formats import FILE_TYPES
 from core.domain.imported import TOOLS, describe_too_long
 from core.domain.in_words import LISTS, in_words
 from core.domain.params import PARAMETERS, SCHEDULERS
@@ -23,7 +24,6 @@ from pages.ui.shell.messages import escaped, shown_errors
 from pages.ui.shell.prepared import picture_size, prepare
 
 SAMPLES = Path(__file__).parents[3] / "assets" / "samples"
-FILE_TYPES = ["png", "jpg", "jpeg", "webp", "avif"]
 WORDS_SHOWN = 120
 
 

@@ -15,6 +15,9 @@ from core.domain.geometry import Size
 from core.domain.pixels import compositing
 from core.domain.pixels.mask import Mask, has_transparency
 
+HINT_PX = 768
+"""Longer side of a hint to look at: about what a model is shown of a picture."""
+
 TINT = (225, 29, 116)
 """The colour of what is repainted, as core.domain.pixels.drawing.PAINT."""
 
@@ -67,6 +70,12 @@ def transparent_part(studio: Studio, key: str) -> Mask | None:
     """Transparent areas in the picture, at the painter's size; None if nothing is."""
     png = _opened(studio, key)[3]
     return _mask(png) if png else None
+
+
+@st.cache_data(max_entries=KEPT, show_spinner=False)
+def hint_picture(_studio: Studio, key: str, hint: str) -> bytes:
+    """What a ControlNet is shown of the picture of this key, as a JPEG."""
+    return _jpeg(_studio.controlnets.hint(key, hint, HINT_PX))
 
 
 @st.cache_data(max_entries=KEPT, show_spinner=False)
