@@ -98,7 +98,7 @@ def _revision(spec: ModelSpec, folder: Path, hashes: Mapping[str, str]) -> str:
     """The hub's commit; the hash of the file, as the sites where such files come from show it; or of all files."""
     if spec.repository:
         return folder.name
-    return hashes[Path(spec.file).name] if spec.file else fingerprint.of_all(hashes)
+    return hashes[Path(spec.file).name] if spec.file and spec.predicts else fingerprint.of_all(hashes)
 
 
 class DiffusersInpainter:

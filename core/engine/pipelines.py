@@ -14,6 +14,7 @@ from core.engine import families, memory
 from core.engine.families import Family
 from core.engine.kandinsky import Kandinsky
 from core.engine.libraries import without_extras
+from core.engine.models import transformer_file
 from core.engine.models.catalogue import Catalogue
 from core.engine.models.integrity import read_index, read_object
 from core.engine.models.single_file import SingleFile
@@ -23,20 +24,33 @@ from core.engine.quiet import quiet_libraries
 
 @dataclass(frozen=True, slots=True)
 class Folder:
-    """A folder that one pipeline comes from. prefix: what the names of its files begin with in the record."""
+    """A folder that one pipeline comes from. prefix: what the names of its files begin with in the record.
+
+    denoiser: a file with the weights of its denoiser, in the place of its own.
+    """
 
     family: Family
     folder: Path
     choice: Choice
     prefix: str
+    denoiser: Path | None = None
 
     @classmethod
-    def of(cls, folder: Path, catalogue: Catalogue, dtype: str, *, prefix: str = "") -> Folder:
-        return cls(families.of(read_index(folder)), folder, catalogue.choice(folder, dtype), prefix)
+    def of(
+        cls, folder: Path, catalogue: Catalogue, dtype: str, *, prefix: str = "", denoiser: Path | None = None
+    ) -> Folder:
+        family = families.of(read_index(folder))
+        choice = catalogue.choice(folder, dtype, without=family.denoiser if denoiser else None)
+        return cls(family, folder, choice, prefix, denoiser)
 
     @property
     def files(self) -> Mapping[str, Path]:
-        return {self.prefix + name: self.folder / name for name in self.choice.files}
+        own = {self.prefix + name: self.folder / name for name in self.choice.files}
+        if self.denoiser is None:
+            return own
+        part = self.family.denoiser
+        about = f"{part}/config.json"
+        return {**own, about: self.folder / about, f"{part}/{self.denoiser.name}": self.denoiser}
 
     @property
     def details(self) -> Mapping[str, Any]:
@@ -53,6 +67,8 @@ Source = Folder | SingleFile
 
 def sources(spec: ModelSpec, folder: Path, catalogue: Catalogue, dtype: str) -> Sequence[Source]:
     """The model's own pipeline, and the one that it needs beside it, if it does. Raises ModelUnavailable."""
+    if spec.file and spec.predicts is None:
+        return [Folder.of(folder, catalogue, dtype, denoiser=Path(spec.file))]
     if spec.file:
         return [SingleFile(families.of(read_index(folder)), Path(spec.file), folder, str(spec.predicts))]
     own, companion = Folder.of(folder, catalogue, dtype), catalogue.companion(folder)
@@ -97,10 +113,11 @@ def _of_folder(source: Folder, dtype: Any, *, safety_checker: bool) -> Any:
         without = {SAFETY_CHECKER: None, "requires_safety_checker": False}
     saved = {"use_safetensors": True, "local_files_only": True, "dtype": dtype, "variant": source.choice.variant}
     _check_scheduler(source.folder, index)
-    encoders = _encoders(source.folder, {k: v for k, v in index.items() if k not in without}, saved)
-    return getattr(diffusers, source.family.pipeline).from_pretrained(
-        str(source.folder), **saved, **encoders, **without
-    )
+    given = dict(_encoders(source.folder, {k: v for k, v in index.items() if k not in without}, saved))
+    if source.denoiser is not None:
+        name = source.family.denoiser
+        given[name] = transformer_file.load(source.denoiser, source.folder, name, dtype)
+    return getattr(diffusers, source.family.pipeline).from_pretrained(str(source.folder), **saved, **given, **without)
 
 
 def _encoders(folder: Path, index: Mapping[str, Any], saved: Mapping[str, Any]) -> Mapping[str, Any]:

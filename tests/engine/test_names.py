@@ -88,7 +88,7 @@ FLUX = {
             lambda: files.checkpoint(768, 8),
             r"is a checkpoint \(instruct-pix2pix\) for Stable Diffusion 1, which cannot",
         ),
-        (lambda: FLUX, r"is a checkpoint \(schnell\) for FLUX\.1, which cannot be loaded from a single file"),
+        (lambda: FLUX, r"is the transformer of a model of the family FLUX\.1\. Text encoders and VAE"),
         (lambda: files.lora_of_kohya(2048), r"is a LoRA for Stable Diffusion XL\. It changes a checkpoint"),
         (lambda: files.checkpoint(1280), "is a refiner for Stable Diffusion XL"),
         (lambda: files.ip_adapter(768), "is an IP-Adapter for Stable Diffusion 1"),

@@ -12,12 +12,22 @@ import core
 from core.domain.errors import DamagedModel, InvalidParams, ModelNotDownloaded, ModelUnavailable, UnknownModel
 from core.domain.geometry import MULTIPLE
 from core.domain.model import ModelSpec, Vocabulary
-from core.domain.model_file import Base, FileKind
+from core.domain.model_file import Base, FileKind, ModelFile
 from core.domain.params import InpaintParams, number
 from core.domain.prompt_length import PromptLength
 from core.domain.upscale import Upscale, upscale_of
 from core.engine import families
-from core.engine.models import hub, integrity, kinds, names, removers, single_file, upscalers
+from core.engine.models import (
+    folders,
+    hub,
+    integrity,
+    kinds,
+    names,
+    removers,
+    single_file,
+    transformer_file,
+    upscalers,
+)
 from core.engine.models.integrity import read_index
 from core.engine.models.lora_header import CONTEXT
 from core.engine.models.named_files import NamedFiles
@@ -122,7 +132,7 @@ class Catalogue:
         reading = self.companion(folder) or folder
         index = read_index(reading)
         # Checkpoints in one file share a tokenizer, beside their configurations.
-        tokenizer = tokens.reader_of_folder(reading.parent if spec.file else reading, index, family)
+        tokenizer = tokens.reader_of_folder(reading.parent if spec.predicts else reading, index, family)
         if tokenizer is None:
             return {}
         signs, params = self._signs(params), family.seen(params)
@@ -189,9 +199,12 @@ class Catalogue:
                 f"This model also needs {companion}, which is not on this machine, or not complete. Download it too."
             ) from None
 
-    def choice(self, folder: Path, dtype: str) -> Choice:
-        """The files of a model folder to load for this dtype, each whole. Raises UnsafeWeights or DamagedModel."""
-        components = Components.of(read_index(folder), safety_checker=self._settings.safety_checker)
+    def choice(self, folder: Path, dtype: str, *, without: str | None = None) -> Choice:
+        """The files of a model folder to load for this dtype, each whole. Raises UnsafeWeights or DamagedModel.
+
+        without: a component that comes from elsewhere.
+        """
+        components = Components.of(read_index(folder), safety_checker=self._settings.safety_checker).without(without)
         files = [path.relative_to(folder).as_posix() for path in folder.glob("*")]
         files += [path.relative_to(folder).as_posix() for path in folder.glob("*/*")]
         choice = choose(files, components, dtype=dtype)
@@ -234,6 +247,8 @@ class Catalogue:
             raise UnknownModel(str(error)) from error
         if told.kind is FileKind.REMOVER:
             return removers.of_file(key, file, told)
+        if transformer_file.is_one(told):
+            return self._of_transformer(key, file, told, chosen)
         single_file.check(told, file.name)
         predicts = single_file.prediction(told, chosen, file.name)
         layout = single_file.layout(told)
@@ -247,6 +262,46 @@ class Catalogue:
             licence="see where the file comes from",
             **_suited(self._root / layout, single_file.native_px(told, predicts)),
         )
+
+    def _of_transformer(self, key: str, file: Path, told: ModelFile, chosen: str | None) -> ModelSpec:
+        family = transformer_file.family_of(told, file.name)
+        folder = self._folder_of_model(chosen) if chosen else self._folder_of_family(family)
+        if folder is None:
+            raise UnknownModel(
+                f"{file.name} is the transformer of a model of the family {chosen or family}. Text encoders and VAE "
+                "come from a pipeline of that family, and none is on this machine: download one, put its folder into "
+                "models/checkpoints, or write its name behind that of the file, as in "
+                f"{file.name}@owner/name."
+            )
+        return ModelSpec(
+            key=key,
+            title=file.stem,
+            description=f"A file on this machine: {file}, with text encoders and VAE from {folder}",
+            folder=str(folder),
+            file=str(file),
+            licence="see where the file comes from",
+            **_suited(folder, native_size(folder)),
+        )
+
+    def _folder_of_model(self, key: str) -> Path | None:
+        """The folder of a pipeline that is on this machine. Raises UnknownModel."""
+        spec = self.find(key)
+        if spec.engine != "diffusers":
+            raise UnknownModel(f"{key} is no diffusers pipeline. Name the folder of one there, or its hub id.")
+        return self._folder(spec) if spec.folder else self._hub.snapshot(spec) if spec.repository else None
+
+    def _folder_of_family(self, title: str) -> Path | None:
+        """Of the first pipeline of this family that is on this machine: downloaded, or among the artist's own."""
+        downloaded = (self._hub.snapshot(spec) for spec in self._models.values() if spec.repository)
+        own = (
+            path
+            for folder in folders.watched_for(self._settings, FileKind.CHECKPOINT)
+            for path in sorted(folder.glob("*"))
+        )
+        for folder in (*filter(None, downloaded), *own):
+            if (folder / INDEX).is_file() and (family := _family(folder)) and family.title == title:
+                return folder
+        return None
 
     def _of_hub(self, key: str) -> ModelSpec:
         match = names.HUB_ID.fullmatch(key)

@@ -25,6 +25,7 @@ from core.engine.models import (
     other_kinds,
     placing,
     single_file,
+    transformer_file,
 )
 from core.engine.models.catalogue import ROOT, Catalogue
 from core.engine.models.integrity import read_index, read_object
@@ -52,7 +53,7 @@ class LocalModels:
         self._settings = settings
         self._catalogue = catalogue
         self._hub = hub.Hub(offline=True, cache=cache)
-        sources = (kinds, lora_header, onnx_header, onnx_kinds, other_kinds, single_file)
+        sources = (kinds, lora_header, onnx_header, onnx_kinds, other_kinds, single_file, transformer_file)
         self.rules = sha256_of(b"".join(Path(str(source.__file__)).read_bytes() for source in sources))
 
     def found(self) -> Sequence[Found]:
@@ -68,7 +69,7 @@ class LocalModels:
         if found.is_folder:
             return self._tell_of_pipeline(found, found.path)
         try:
-            about = kinds.of(found.path)
+            about = transformer_file.as_checkpoint(kinds.of(found.path))
         except ModelUnavailable as error:
             return Told(problem=str(error))
         return Told.of(about, _problem(about, found.path.name))
@@ -113,7 +114,7 @@ class LocalModels:
         if is_folder:
             kind = self._kind_of_folder(path)
         else:
-            about = kinds.of(path)
+            about = transformer_file.as_checkpoint(kinds.of(path))
             if problem := _problem(about, path.name):
                 raise NotAnInpaintingModel(problem)
             kind = about.kind
@@ -193,7 +194,10 @@ def _problem(about: ModelFile, name: str) -> str | None:
     """Why such a file cannot be used here."""
     if about.kind is FileKind.CHECKPOINT:
         try:
-            single_file.check(about, name)
+            if transformer_file.is_one(about):
+                transformer_file.family_of(about, name)
+            else:
+                single_file.check(about, name)
         except InvalidInput as error:
             return str(error)
         return None

@@ -14,8 +14,9 @@ LONGEST_ID = 96
 """As the hub's own library checks it."""
 
 ENDINGS = "|".join(map(re.escape, (".safetensors", ".gguf", ".onnx", *UNSAFE)))
-FILE = re.compile(rf"(?P<file>.*(?i:{ENDINGS}))(?:@(?P<predicts>epsilon|v_prediction))?", re.DOTALL)
-"""A file of weights, and what may stand after the name of one that does not tell what its model predicts."""
+FILE = re.compile(rf"(?P<file>.*(?i:{ENDINGS}))(?:@(?P<chosen>[^@]+))?", re.DOTALL)
+"""A file of weights. What may stand after its name: what the model predicts, where the file does not tell; of a
+transformer alone, the model that everything else is taken from."""
 
 
 def checked(key: str) -> str:
@@ -56,13 +57,13 @@ def folder_of(key: str) -> Path | None:
 
 
 def file_of(key: str) -> tuple[Path, str | None] | None:
-    """The file of weights that the text names, if it is there, and what its model is said to predict, if anything."""
+    """The file of weights that the text names, if it is there, and what stands behind its name, if anything."""
     named = FILE.fullmatch(key)
     if named is None:
         return None
     try:
         path = Path(named["file"]).expanduser()
-        return (path.absolute(), named["predicts"]) if path.exists() and not path.is_dir() else None
+        return (path.absolute(), named["chosen"]) if path.exists() and not path.is_dir() else None
     except (OSError, RuntimeError, ValueError):
         return None  # folder_of tells why
 

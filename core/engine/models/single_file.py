@@ -61,11 +61,7 @@ def check(told: ModelFile, name: str) -> None:
         raise UnknownModel(
             f"{name} is a {told.title}, which cannot repaint. Choose a plain or an inpainting checkpoint."
         )
-    if told.quantised:
-        raise UnknownModel(
-            f"The weights in {name} are quantised ({told.quantised}), which cannot be loaded. Choose the same model in "
-            "float16, bfloat16 or plain float8."
-        )
+    check_weights(told, name)
     if told.lacks:
         raise UnknownModel(
             f"{name} comes without its {' and '.join(told.lacks)}. Choose a version of this checkpoint that contains "
@@ -73,11 +69,22 @@ def check(told: ModelFile, name: str) -> None:
         )
 
 
+def check_weights(told: ModelFile, name: str) -> None:
+    """Raises UnknownModel if only the loader of some method understands them."""
+    if told.quantised:
+        raise UnknownModel(
+            f"The weights in {name} are quantised ({told.quantised}), which cannot be loaded. Choose the same model in "
+            "float16, bfloat16 or plain float8."
+        )
+
+
 def prediction(told: ModelFile, chosen: str | None, name: str) -> str:
-    """ "epsilon" or "v_prediction". Raises UnknownModel where it has to be chosen.
+    """ "epsilon" or "v_prediction". Raises UnknownModel where it has to be chosen, and for another choice.
 
     Inpainting checkpoints of version 2, and all of version 1, predict noise, as do those of XL without their mark.
     """
+    if chosen not in (None, *PREDICTIONS):
+        raise UnknownModel(f"Behind {name}, @{chosen} is not understood. Write @v_prediction or @epsilon, or nothing.")
     known = chosen or told.prediction_type
     if known is None and told.base == Base.SD2 and told.in_channels != 9:
         raise UnknownModel(
@@ -190,8 +197,8 @@ def _unet(weights: Mapping[str, Any], layout: Path, dtype: Any, *, in_channels: 
     from diffusers.loaders.single_file_utils import convert_ldm_unet_checkpoint
 
     about = {**UNet2DConditionModel.load_config(layout, subfolder="unet"), "in_channels": in_channels}
-    model = _empty(lambda: UNet2DConditionModel.from_config(about))
-    return _filled("unet", model, lambda: convert_ldm_unet_checkpoint(weights, about), dtype)
+    model = empty(lambda: UNet2DConditionModel.from_config(about))
+    return filled("unet", model, lambda: convert_ldm_unet_checkpoint(weights, about), dtype)
 
 
 def _vae(weights: Mapping[str, Any], layout: Path, dtype: Any) -> Any:
@@ -199,8 +206,8 @@ def _vae(weights: Mapping[str, Any], layout: Path, dtype: Any) -> Any:
     from diffusers.loaders.single_file_utils import convert_ldm_vae_checkpoint
 
     about = AutoencoderKL.load_config(layout, subfolder="vae")
-    model = _empty(lambda: AutoencoderKL.from_config(about))
-    return _filled("vae", model, lambda: convert_ldm_vae_checkpoint(weights, about), dtype)
+    model = empty(lambda: AutoencoderKL.from_config(about))
+    return filled("vae", model, lambda: convert_ldm_vae_checkpoint(weights, about), dtype)
 
 
 def _text_encoder(name: str, weights: Mapping[str, Any], layout: Path, dtype: Any) -> Any:
@@ -209,11 +216,11 @@ def _text_encoder(name: str, weights: Mapping[str, Any], layout: Path, dtype: An
 
     kind = getattr(transformers, read_index(layout)[name][1])
     about = transformers.CLIPTextConfig.from_pretrained(layout / name, local_files_only=True)
-    model = _empty(lambda: kind(about))
+    model = empty(lambda: kind(about))
     if _is_open_clip(layout, name):
         prefix = f"{PREFIXES[name][0]}model."
-        return _filled(name, model, lambda: convert_open_clip_checkpoint(model, weights, prefix), dtype)
-    return _filled(name, model, lambda: convert_ldm_clip_checkpoint(weights), dtype)
+        return filled(name, model, lambda: convert_open_clip_checkpoint(model, weights, prefix), dtype)
+    return filled(name, model, lambda: convert_ldm_clip_checkpoint(weights), dtype)
 
 
 def _tokenizer(name: str, layout: Path) -> Any:
@@ -231,7 +238,7 @@ def _is_open_clip(layout: Path, text_encoder: str) -> bool:
     return (read_object(layout / text_encoder / "config.json") or {}).get("hidden_act") != "quick_gelu"
 
 
-def _empty(make: Callable[[], Any]) -> Any:
+def empty(make: Callable[[], Any]) -> Any:
     """A model without any memory for its weights."""
     from accelerate import init_empty_weights
 
@@ -239,7 +246,7 @@ def _empty(make: Callable[[], Any]) -> Any:
         return make()
 
 
-def _filled(part: str, model: Any, convert: Callable[[], Mapping[str, Any]], dtype: Any) -> Any:
+def filled(part: str, model: Any, convert: Callable[[], Mapping[str, Any]], dtype: Any) -> Any:
     """The model with all of its weights. Raises DamagedModel if one is missing or of another shape.
 
     convert: gives the weights by their names in the model, where transformers has had text_model. before some, and

@@ -76,6 +76,10 @@ class Components:
             raise NotAnInpaintingModel
         return cls(kinds, tuple(weighted))
 
+    def without(self, name: str | None) -> Components:
+        kinds = {one: kind for one, kind in self.kinds.items() if one != name}
+        return Components(kinds, tuple(one for one in self.weighted if one != name))
+
 
 @dataclass(frozen=True, slots=True)
 class Choice:
