@@ -37,6 +37,7 @@ class FileKind(StrEnum):
 class Base(StrEnum):
     """The architecture that a model has, or that an addition such as a LoRA was made for."""
 
+    POCKET = "Pocket"
     SD1 = "Stable Diffusion 1"
     SD2 = "Stable Diffusion 2"
     SDXL = "Stable Diffusion XL"

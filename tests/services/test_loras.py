@@ -11,6 +11,7 @@ from core.domain.errors import InvalidLora
 from core.domain.model import ModelSpec
 from core.domain.model_file import Base, FileKind
 from core.domain.params import InpaintParams
+from core.engine.models.catalogue import Catalogue
 from core.engine.models.named_files import NamedFiles
 from core.services.loras import Loras
 from tests.fakes import FakeCatalogue
@@ -42,6 +43,18 @@ def test_one_for_another_family_is_refused_by_its_header_alone(tmp_path):
     checked(tmp_path, None, loras=["oil"])
     with pytest.raises(InvalidLora, match="oil.safetensors was made for Stable Diffusion 1, and this model is .* XL"):
         checked(tmp_path, Base.SDXL, prompt="a ball <lora:oil:1>")
+
+
+def test_one_for_the_pocket_model_is_offered_for_no_other_and_none_of_another_for_it(settings):
+    for name, width in (("ink", 128), ("oil", 768)):
+        write_lora(settings.models / "loras" / f"{name}.safetensors", width=width)
+    loras = Loras(NamedFiles.watched(settings, FileKind.LORA), Catalogue(settings))
+
+    assert [file.name for file in loras.for_model("pocket-inpaint")] == ["ink"]
+    with pytest.raises(InvalidLora, match="oil.safetensors was made for Stable Diffusion 1, and this model is Pocket"):
+        loras.check(InpaintParams(model="pocket-inpaint", loras=["oil"]))
+    with pytest.raises(InvalidLora, match="ink.safetensors was made for Pocket, and this model is Stable Diffusion 1"):
+        checked(settings.models / "loras", Base.SD1, loras=["ink"])
 
 
 def test_a_model_that_takes_none_refuses_them_but_minds_no_prompt_that_it_does_not_read(tmp_path):

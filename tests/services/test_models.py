@@ -58,7 +58,7 @@ def test_the_bundled_models_are_there_at_once(library):
     assert set(here) == {"pocket-inpaint", "content-fill"}
     assert here["pocket-inpaint"].found.place is Place.BUNDLED
     assert here["pocket-inpaint"].licence == "MIT"
-    assert here["pocket-inpaint"].told.family == "Stable Diffusion"
+    assert here["pocket-inpaint"].told.family == "Pocket"
     assert 10e6 < here["pocket-inpaint"].found.size < 30e6
     assert "sd15-inpainting" in [spec.key for spec in library.available()]
 

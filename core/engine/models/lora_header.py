@@ -30,7 +30,7 @@ CROSS_ATTENTION = re.compile(
     r"(?:down|up|mid|input|output|middle)_blocks?[._].*attn2[._](?:processor[._])?to_[kv](?=[._])"
 )
 ONLY_TEXT_ENCODER = re.compile(r"(?:lora_te_|text_encoder\.).*self_attn[._][qkv]_proj")
-CONTEXT = {768: Base.SD1, 1024: Base.SD2, 2048: Base.SDXL}
+CONTEXT = {768: Base.SD1, 1024: Base.SD2, 2048: Base.SDXL, 128: Base.POCKET}
 """Width of the text that cross-attention reads."""
 
 SAID = (
