@@ -19,7 +19,7 @@ from core.domain.geometry import MULTIPLE
 from core.domain.hashing import canonical_json
 from core.domain.model import LoadedModel, ModelSpec, Vocabulary
 from core.domain.model_file import Base
-from core.domain.params import InpaintParams
+from core.domain.params import PARAMETERS, InpaintParams
 from core.domain.prompt_length import PromptLength
 from core.domain.request import WorkingRequest
 from core.engine.models.names import HUB_ID
@@ -42,8 +42,8 @@ def fake_devices() -> Sequence[Device]:
 def colour_of(params: InpaintParams) -> tuple[int, int, int]:
     """The colour that FakeInpainter paints with for these params: those of stored bundles as when they were made."""
     values = {**params.to_dict(), "schema": 5}
-    for name in ("loras", "instruction", "controlnet", "embeddings"):
-        if not values[name]:
+    for name in ("loras", "instruction", "controlnet", "embeddings", "clip_skip"):
+        if getattr(params, name) == PARAMETERS[name].default:
             del values[name]
     red, green, blue = hashlib.sha256(canonical_json(values).encode()).digest()[:3]
     return red, green, blue

@@ -31,10 +31,10 @@ from core.domain.lora import MAX_LORAS, Lora, is_name, tagged, values_of, withou
 from core.domain.modes import CONTENT_FILL
 from core.domain.upscale import Upscale, upscale_of
 
-SCHEMA = 10
+SCHEMA = 11
 """2: with fill and all that follows it. 3: with keep_threshold. 4: with long_prompt. 5: with processing, and
 with parts painted separately. 6: with loras. 7: of which each may have another weight for the text encoder.
-8: with instruction. 9: with controlnet. 10: with embeddings.
+8: with instruction. 9: with controlnet. 10: with embeddings. 11: with clip_skip.
 
 A key that an older record has not means: not used, and for processing: the first rules.
 """
@@ -331,6 +331,16 @@ PARAMETERS: dict[str, Parameter] = {
         "text encoder one word. Write the file's name without its ending, as in A1111, also in the negative prompt.",
         default=(),
     ),
+    "clip_skip": Number(
+        "Clip skip",
+        "Where the text encoder stops reading the prompt: 1 at its last layer, 2 at the layer before it, as in A1111. "
+        "Some models, mostly for drawings, were trained with 2. Stable Diffusion 2 and XL always were: with them 1 and "
+        "2 are the same.",
+        default=1,
+        low=1,
+        high=12,
+        step=1,
+    ),
     "crop_padding_px": Number(
         "Context",
         "How many pixels around the mask the model sees (never less than an eighth of the mask's size). More helps "
@@ -402,6 +412,7 @@ class InpaintParams(BaseModel):
     loras: tuple[Lora, ...] = PARAMETERS["loras"].default
     controlnet: tuple[Control, ...] = PARAMETERS["controlnet"].default
     embeddings: tuple[str, ...] = PARAMETERS["embeddings"].default
+    clip_skip: int = PARAMETERS["clip_skip"].default
     _processing: int = PrivateAttr(PROCESSING)
 
     def __init__(self, **values: Any) -> None:

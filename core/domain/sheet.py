@@ -24,7 +24,7 @@ WORDS = "prompt"
 LORAS = "loras"
 """Each value on this axis is a LoRA with the weight that it gets, as text: "oil:0.5"."""
 
-AXES = ("prompt", "seed", "num_inference_steps", "guidance_scale", "strength", "scheduler", LORAS, "model")
+AXES = ("prompt", "seed", "num_inference_steps", "guidance_scale", "strength", "scheduler", "clip_skip", LORAS, "model")
 
 RANGE = re.compile(r"(-?[0-9.]+)\s*-\s*(-?[0-9.]+)(?:\s*\(\s*\+?\s*([0-9.]+)\s*\))?")
 OF_A_LORA = re.compile(rf"(?:(?P<name>.*\S)\s*[\s:]\s*)??(?P<weights>{RANGE.pattern}|[-+]?[0-9.]+)", re.DOTALL)

@@ -59,6 +59,7 @@ FIELDS = {
     "denoising": "strength",
     "strength": "strength",
     "maskblur": "mask_feather_px",
+    "clipskip": "clip_skip",
 }
 SCHEDULES = ("scheduletype", "scheduler", "samplersigma")
 """A1111, Fooocus, SD.Next. Keys without their spelling: "CFG Scale", "CFGScale" and "cfg_scale" are one."""
@@ -129,6 +130,7 @@ def _pairs_of(generation: Generation) -> dict[str, Any]:
         "Mask blur": params.mask_feather_px,
         "Inpaint area": "Only masked",
         "Masked area padding": params.crop_padding_px,
+        "Clip skip": params.clip_skip if params.clip_skip > 1 else None,
         "Lora hashes": _hashes(record.inpainter.loras, AUTOV2),
         EMBEDDING_HASHES: _hashes(record.inpainter.embeddings, OF_EMBEDDING),
         **_controls(generation),

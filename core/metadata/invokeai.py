@@ -40,6 +40,9 @@ def _imported(metadata: Mapping[str, Any]) -> Imported:
     if "txt2img" in str(metadata.get("generation_mode")):
         # Nothing was painted over, whatever the form said.
         rest["strength"] = found.pop("strength")
+    if type(rest.get("clip_skip")) is int:
+        # It counts from 0 on.
+        found["clip_skip"] = rest.pop("clip_skip") + 1
     found["scheduler"] = _scheduler(metadata.get("scheduler"))
     if found["scheduler"]:
         del rest["scheduler"]

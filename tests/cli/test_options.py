@@ -35,6 +35,7 @@ GIVEN = {
     "--soft-mask": ("soft_mask", True),
     "--prompt-weights": ("prompt_weights", True),
     "--long-prompt": ("long_prompt", True),
+    "--clip-skip": ("clip_skip", 2),
 }
 """Options keep their names for ever. None of the values is a default."""
 

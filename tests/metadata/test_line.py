@@ -74,6 +74,10 @@ def test_every_spelling_of_the_line_is_understood(line):
     )
 
 
+def test_clip_skip_counts_as_in_a1111():
+    assert understood(Carried({"parameters": f"{A1111}, Clip skip: 2"})).params["clip_skip"] == 2
+
+
 @pytest.mark.parametrize(
     "pair",
     [

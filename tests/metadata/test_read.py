@@ -30,6 +30,7 @@ A1111 = {
     "size": 768,
     "mask_feather_px": 6,
     "crop_padding_px": 48,
+    "clip_skip": 2,
 }
 SDNEXT = {
     "prompt": "a mill by a stream",
@@ -40,6 +41,7 @@ SDNEXT = {
     "seed": 77,
     "strength": 0.4,
     "size": 1024,
+    "clip_skip": 1,
 }
 FOOOCUS = {
     "prompt": "a red barn",
@@ -66,6 +68,7 @@ INVOKEAI = {
     "strength": 0.7,
     "seed": 1234567,
     "size": 640,
+    "clip_skip": 1,
 }
 COMFYUI = {
     "prompt": "a glass bottle with a galaxy inside",
@@ -149,7 +152,6 @@ def test_what_could_not_be_mapped_is_kept():
     assert raw == {
         "model": "some-model",
         "Model hash": "0123456789",
-        "Clip skip": "2",
         "Inpaint area": "Only masked",
         "RNG": "CPU",
         "TI hashes": "one: 1a, two: 2b",

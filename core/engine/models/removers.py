@@ -31,6 +31,7 @@ UNUSED = (
     "loras",
     "embeddings",
     "controlnet",
+    "clip_skip",
     "variation_strength",
     "variation_seed",
 )

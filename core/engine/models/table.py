@@ -53,6 +53,7 @@ MODELS: tuple[ModelSpec, ...] = (
             "loras",
             "controlnet",
             "embeddings",
+            "clip_skip",
             "variation_strength",
         ),
         engine="content-fill",

@@ -6,7 +6,8 @@ compel (MIT) is kept by InvokeAI's former author of the same syntax: "(soft ligh
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from functools import cache, lru_cache
 from importlib.metadata import version
 from importlib.util import find_spec, module_from_spec, spec_from_file_location
@@ -31,6 +32,8 @@ MOST_GROUPS = 100
 
 LONGEST = 5_000
 """Characters of a prompt with weights: compel's parser takes about a second for as many words as that can be."""
+
+LAYERS_OF_SD2 = 23
 
 SIGNS = re.compile(r"""[-+("\\]""")
 """Without any of these nothing is weighted, and nothing has to be parsed."""
@@ -70,8 +73,9 @@ def arguments(pipe: Any, family: Family, params: InpaintParams) -> Mapping[str, 
 
 
 def is_embedded(pipe: Any, family: Family, params: InpaintParams) -> bool:
-    """Whether the prompts are weighted, or read in several parts."""
-    return is_weighted(params) or (params.long_prompt and any(m.is_cut for m in lengths(pipe, family, params).values()))
+    """Whether the prompts are weighted, read in several parts, or not by all layers."""
+    is_long = params.long_prompt and any(length.is_cut for length in lengths(pipe, family, params).values())
+    return is_weighted(params) or is_long or _left_out(pipe, params) > 0
 
 
 def lengths(pipe: Any, family: Family, params: InpaintParams) -> Mapping[str, PromptLength]:
@@ -104,6 +108,8 @@ def record(pipe: Any, family: Family, params: InpaintParams, signs: Signs = NO_S
     signs: those in the prompts.
     """
     found: dict[str, Any] = {}
+    if params.clip_skip > 1 and takes_weights(pipe):
+        found["clip_skip"] = _left_out(pipe, params)
     if is_embedded(pipe, family, params):
         found["compel"] = version("compel")
     for name, length in lengths(pipe, family, params).items():
@@ -137,9 +143,11 @@ def embedded(pipe: Any, params: InpaintParams) -> dict[str, Any]:
     embeddings: dict[str, list[Any]] = {name: [] for name in prompts}
     weighers = _weighers(pipe, whole=params.long_prompt)
     with torch.no_grad():
-        for weigher in weighers:
-            made = [_embedding(weigher, parts) for parts in prompts.values()]
-            for name, tensor in zip(prompts, weigher.pad_conditioning_tensors_to_same_length(made), strict=True):
+        for weigher, (_, encoder) in zip(weighers, _encoders(pipe), strict=True):
+            with _without_last(encoder, _left_out(pipe, params)):
+                made = [_embedding(weigher, parts) for parts in prompts.values()]
+                padded = weigher.pad_conditioning_tensors_to_same_length(made)
+            for name, tensor in zip(prompts, padded, strict=True):
                 embeddings[name].append(tensor)
         given = {f"{name}_embeds": torch.cat(tensors, dim=-1) for name, tensors in embeddings.items()}
         if hasattr(pipe, "text_encoder_2"):
@@ -175,6 +183,36 @@ def _embedding(weigher: Any, parts: Sequence[tuple[str, float]]) -> Any:
     return weigher.conditioning_provider.get_embeddings_for_weighted_prompt_fragments(
         text_batch=[list(texts)], fragment_weights_batch=[list(weights)], device=weigher.device
     )
+
+
+def _left_out(pipe: Any, params: InpaintParams) -> int:
+    """Layers at the end of each text encoder that are not run, beside those that the model was trained without: what
+    diffusers calls clip_skip. Raises InvalidParams if none would be left."""
+    if params.clip_skip == 1 or not takes_weights(pipe):
+        return 0
+    layers = min(encoder.config.num_hidden_layers for _, encoder in _encoders(pipe))
+    # Stable Diffusion XL takes the output before the last layer, and version 2 comes without the last of 24.
+    own = 2 if hasattr(pipe, "text_encoder_2") or layers == LAYERS_OF_SD2 else 1
+    count = max(0, params.clip_skip - own)
+    if count >= layers:
+        raise InvalidParams(
+            f"{PARAMETERS['clip_skip'].title}: at {params.clip_skip} no layer of this model's text encoder is left. "
+            f"Choose at most {layers - 1 + own}."
+        )
+    return count
+
+
+@contextmanager
+def _without_last(encoder: Any, count: int) -> Iterator[None]:
+    """Meanwhile it ends so many layers earlier, with the same norm behind."""
+    stack = getattr(encoder, "text_model", encoder).encoder
+    layers = stack.layers
+    if count:
+        stack.layers = layers[:-count]
+    try:
+        yield
+    finally:
+        stack.layers = layers
 
 
 def _encoders(pipe: Any) -> list[tuple[Any, Any]]:

@@ -60,6 +60,7 @@ IN_ORDER = (
     "soft_mask",
     "prompt_weights",
     "long_prompt",
+    "clip_skip",
     "variation_strength",
     "variation_seed",
     "scheduler",

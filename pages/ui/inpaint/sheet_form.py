@@ -22,6 +22,7 @@ EXAMPLES = {
     "num_inference_steps": "4, 10, 20",
     "guidance_scale": "1-7 (+2)",
     "strength": "0.4-1 (+0.2)",
+    "clip_skip": "1, 2",
     LORAS: "oil 0, 0.5, 1",
 }
 HELP = {
