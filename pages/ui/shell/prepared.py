@@ -26,6 +26,9 @@ KEPT = 32
 pixels have up to 4 MB, and each stroke makes a new one.
 """
 
+MANY = 1000
+"""Of what has a few bytes."""
+
 SCREEN = Size(1200, 1200)
 """No picture is shown larger on the page."""
 
@@ -52,8 +55,15 @@ def prepare(studio: Studio, key: str, image: Image.Image) -> None:
     _opened(studio, key, image)
 
 
+@st.cache_data(max_entries=MANY, show_spinner=False)
+def _told(_studio: Studio, key: str) -> tuple[tuple[int, int], bytes | None]:
+    """The size, and the transparent part: every run asks for them, and what is cached is copied each time."""
+    size, _, _, transparent = _opened(_studio, key)
+    return size, transparent
+
+
 def picture_size(studio: Studio, key: str) -> Size:
-    return Size(*_opened(studio, key)[0])
+    return Size(*_told(studio, key)[0])
 
 
 def screen_picture(studio: Studio, key: str) -> bytes:
@@ -68,7 +78,7 @@ def painter_picture(studio: Studio, key: str) -> bytes:
 
 def transparent_part(studio: Studio, key: str) -> Mask | None:
     """Transparent areas in the picture, at the painter's size; None if nothing is."""
-    png = _opened(studio, key)[3]
+    png = _told(studio, key)[1]
     return _mask(png) if png else None
 
 
