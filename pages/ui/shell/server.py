@@ -15,7 +15,7 @@ from pathlib import Path
 
 from core.dispatch.process import Supervisor
 from core.domain.errors import InvalidSettings
-from core.memory import share_heaps
+from core.memory import keep_heaps_small
 from core.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -52,7 +52,7 @@ atexit.register(end_workers)
 @asynccontextmanager
 async def lifespan(app: object) -> AsyncIterator[None]:
     """Of the server: before the first visit, and after the last one."""
-    share_heaps()
+    keep_heaps_small()
     try:
         await asyncio.to_thread(lambda: supervise(Settings()))
     except InvalidSettings as error:
