@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import platform
+import subprocess
+import sys
 import threading
+from pathlib import Path
 
 import pytest
 
@@ -104,3 +108,35 @@ def test_large_pictures_are_decoded_one_after_the_other_and_small_ones_at_once(m
         thread.join()
 
     assert (max(most) > 1) is at_once
+
+
+HEAPS = """
+import ctypes
+from core.memory import LARGE_BYTES, keep_heaps_small
+
+class Counts(ctypes.Structure):
+    _fields_ = [(name, ctypes.c_size_t) for name in (
+        "arena", "ordblks", "smblks", "hblks", "hblkhd", "usmblks", "fsmblks", "uordblks", "fordblks", "keepcost"
+    )]
+
+libc = ctypes.CDLL(None)
+libc.mallinfo2.restype = Counts
+if {small}:
+    keep_heaps_small()
+before = libc.mallinfo2().hblks
+bytearray(8 * LARGE_BYTES)
+kept = bytearray(4 * LARGE_BYTES)
+print(libc.mallinfo2().hblks - before)
+"""
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="another malloc")
+@pytest.mark.parametrize(("small", "own_pages"), [(True, 1), (False, 0)])
+def test_a_large_block_has_pages_of_its_own_also_after_a_larger_one_was_freed(small, own_pages):
+    """What glibc does by itself is why it is told so: the day that it does not, nothing is left to tell."""
+    code = HEAPS.replace("{small}", str(small))
+    run = subprocess.run(
+        [sys.executable, "-c", code], cwd=Path(__file__).parents[1], capture_output=True, text=True, timeout=60
+    )
+
+    assert run.stdout.strip() == str(own_pages), run.stderr
