@@ -72,6 +72,15 @@ def test_a_worker_is_there_from_the_start_of_the_server_to_its_end(workers):
     assert [supervisor.pid for supervisor in supervisors] == [None]
 
 
+def test_while_it_serves_pages_are_drawn_one_after_the_other_rather_than_in_turns(workers):
+    before, during = sys.getswitchinterval(), []
+
+    served(lambda: during.append(sys.getswitchinterval()))
+
+    assert during == pytest.approx([server.SWITCH_S])
+    assert sys.getswitchinterval() == before < server.SWITCH_S
+
+
 def test_however_often_browsers_clear_the_cache_there_is_one_worker(workers):
     def clear() -> None:
         for _ in range(12):

@@ -35,8 +35,8 @@ FEW_AHEAD = 20
 def generate_panel(studio: Studio, id: str, choices: Choices, generations: Sequence[Generation]) -> UnderWay | None:
     """Returns what is said about those of them that are not done yet."""
     mine = sum(generation.status.is_active for generation in generations)
-    view = studio.queue.view(limit=0) if mine else None
-    under_way = UnderWay.of(generations, view) if view else None
+    view = studio.queue.view(FEW_AHEAD)
+    under_way = UnderWay.of(generations, view) if mine else None
     # Off only while it paints: what makes it impossible may be mended by the very field that is left for the button.
     action_button(
         under_way or "Generate",
@@ -62,8 +62,8 @@ def generate_panel(studio: Studio, id: str, choices: Choices, generations: Seque
         )
     _refusal(studio, id, "generate", choices.problem)
     if choices.problem is None:
-        _expectation(studio, id, choices)
-    if view:
+        _expectation(studio, id, choices, view)
+    if mine:
         queue_link(view, mine)
     return under_way
 
@@ -73,7 +73,7 @@ def sheet_button(studio: Studio, id: str, title: str) -> None:
     _refusal(studio, id, "sheet")
 
 
-def _expectation(studio: Studio, id: str, choices: Choices) -> None:
+def _expectation(studio: Studio, id: str, choices: Choices, view: QueueView) -> None:
     """How long it will take until it is there, from what earlier ones took."""
     device = resolved_device(studio, id, studio.drafts.get(id) or Draft())
     if choices.params is None or device is None:
@@ -84,7 +84,7 @@ def _expectation(studio: Studio, id: str, choices: Choices) -> None:
             return
         model = choices.params.model
         load_s = 0.0 if studio.workers.holds(model, device) else studio.statistics.load_estimate_s(model, device) or 0.0
-        ahead, ahead_s = _ahead(studio)
+        ahead, ahead_s = _ahead(view)
         paint_s = each_s * choices.count
         parts = [f"{duration(paint_s)} to paint" + (f" {choices.count}" if choices.count > 1 else "")]
         if load_s >= WORTH_A_WORD_S:
@@ -96,9 +96,8 @@ def _expectation(studio: Studio, id: str, choices: Choices) -> None:
         st.caption(f":material/schedule: About {duration(whole_s)} on {escaped(device)}{why}")
 
 
-def _ahead(studio: Studio) -> tuple[int, float | None]:
+def _ahead(view: QueueView) -> tuple[int, float | None]:
     """How many are painted or wait already, and for how long at most; None if that is not known."""
-    view = studio.queue.view(FEW_AHEAD)
     entries = (*view.running, *view.waiting)
     takes = [entry.takes_s for entry in entries if entry.takes_s is not None]
     known = len(view.waiting) == view.waiting_count and len(takes) == len(entries)
