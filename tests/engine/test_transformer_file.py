@@ -8,16 +8,21 @@ from pathlib import Path
 
 import pytest
 
+from core.bootstrap import Studio, build_studio, make_loader
 from core.domain.errors import DamagedModel, UnknownModel
+from core.domain.generation import Status, Verdict
 from core.domain.model_file import FileKind
 from core.engine.diffusers_inpainter import load
 from core.engine.models import kinds, transformer_file
 from core.engine.models.catalogue import Catalogue
 from core.engine.models.library import LocalModels
+from core.services.model_cache import ModelCache
 from core.settings import Settings
+from tests.conftest import a_request
 from tests.engine import model_files
 from tests.engine.tiny import a_working_request
 from tests.engine.tiny_transformers import save
+from tests.fakes import WaitingDispatcher
 
 pytestmark = pytest.mark.slow
 
@@ -170,6 +175,37 @@ def test_it_stands_among_the_checkpoints_and_can_be_added_to_them(settings, fold
     assert added.parent == settings.models / "checkpoints"
     told = {found.path: store.tell(found) for found in store.found()}[added]
     assert (told.kind, told.family, told.problem) == (FileKind.CHECKPOINT, "FLUX.1", None)
+
+
+def test_what_it_painted_verifies_exact_after_a_restart_and_tells_of_another_file(settings, folders, ours):
+    ours("FLUX.1")
+    weights = transformer_of(folders("FLUX.1"))
+    file = written(settings, "flux.safetensors", weights)
+    studio = started(settings)
+    [id] = studio.generations.submit(a_request(model=str(file), size=64, num_inference_steps=2))
+    studio.dispatcher.drain()
+    assert studio.gallery.get(id).status is Status.SUCCEEDED
+
+    exact = verified(started(settings), id)
+    written(settings, file.name, {**weights, "proj_out.weight": weights["proj_out.weight"] * 2})
+    other = verified(started(settings), id)
+
+    assert (exact.verdict, exact.changes) == (Verdict.EXACT, ())
+    assert other.verdict is Verdict.DIFFERENT
+    assert "model" in " ".join(str(change) for change in other.changes).lower()
+
+
+def started(settings: Settings) -> Studio:
+    """As after a restart: nothing is in memory."""
+    return build_studio(
+        settings, ModelCache(make_loader(settings)), dispatcher=lambda worker: WaitingDispatcher(worker.run)
+    )
+
+
+def verified(studio: Studio, id: str):
+    [verification] = studio.reproductions.verify([id])
+    studio.dispatcher.drain()
+    return studio.reproductions.get(verification).reproduction
 
 
 @pytest.mark.parametrize(
