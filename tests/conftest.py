@@ -30,6 +30,13 @@ from db.generations import GenerationRepo
 from db.upgrade import upgrade
 from db.verifications import VerificationRepo
 from tests.fakes import FakeCatalogue, FakeInpainter, FakeLoader, WaitingDispatcher
+from tests.limits import (
+    OnceEach,
+    pytest_enter_pdb,  # noqa: F401
+    pytest_runtest_call,  # noqa: F401
+    pytest_runtest_setup,  # noqa: F401
+    pytest_runtest_teardown,  # noqa: F401
+)
 
 # A machine that also does other things is slow now and then; that is no failure of what is tested.
 hypothesis_settings.register_profile("thorough", deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -49,20 +56,19 @@ def pytest_configure(config):
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config, log):
-    """Files stay whole. Those that need torch stay together too, so that one process pays seconds for it and not each.
+    """Those that need torch stay together, so that one process pays seconds for it and not each.
 
     Only where there is enough of other kinds for the rest: not for one folder, nor in the full run with its slow ones.
     """
-    everyday = config.args == config.getini("testpaths") and config.option.markexpr == "not slow"
-    if not everyday or config.getvalue("dist") != "loadfile":
+    if config.getvalue("dist") != "loadfile":
         return None
-    from xdist.scheduler import LoadFileScheduling
+    everyday = config.args == config.getini("testpaths") and config.option.markexpr == "not slow"
+    return TorchInOne(config, log) if everyday else OnceEach(config, log)
 
-    class Scheduling(LoadFileScheduling):
-        def _split_scope(self, nodeid: str) -> str:
-            return "torch" if nodeid.startswith(NEEDS_TORCH) else super()._split_scope(nodeid)
 
-    return Scheduling(config, log)
+class TorchInOne(OnceEach):
+    def _split_scope(self, nodeid: str) -> str:
+        return "torch" if nodeid.startswith(NEEDS_TORCH) else super()._split_scope(nodeid)
 
 
 @pytest.hookimpl(tryfirst=True)

@@ -105,7 +105,7 @@ def test_large_pictures_are_decoded_one_after_the_other_and_small_ones_at_once(m
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join()
+        thread.join(60)
 
     assert (max(most) > 1) is at_once
 

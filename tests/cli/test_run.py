@@ -272,7 +272,7 @@ def test_what_another_process_paints_is_watched_until_it_ends(run, studio, comma
 
     run(*command["rerun"], code=0)
 
-    threads[0].join()
+    threads[0].join(60)
     assert not is_anything_left(studio)
 
 
@@ -296,7 +296,7 @@ def worker_there(studio, clock):
     yield start
     for thread, stop in threads:
         stop.set()
-        thread.join()
+        thread.join(60)
 
 
 @pytest.fixture

@@ -225,7 +225,7 @@ def test_the_row_of_a_process_that_was_killed_waits_again_with_a_later_command(p
     first = place.start("inpaint", place.photo, place.mask, "--steps", 150)
     place.until_painting(first)
     first.kill()
-    first.wait()
+    first.wait(60)
 
     # At once the row still looks alive; a command that begins later finds that it is not.
     until = time.monotonic() + 60

@@ -51,7 +51,7 @@ def end_when():
 
     yield end_when
     for thread in threads:
-        thread.join()
+        thread.join(60)
 
 
 def statuses(studio) -> list[Status]:
@@ -221,7 +221,7 @@ def test_a_step_that_does_not_end_is_given_up(place, signals):
 def killed(place: Place, worker) -> str:
     """Kill it, and let the time pass after which a worker counts as dead. Its standard output."""
     worker.kill()
-    out, _ = worker.communicate()
+    out, _ = worker.communicate(timeout=60)
     with closing(sqlite3.connect(place.data / "studio.db")) as database, database:
         database.execute("UPDATE generations SET heartbeat_at = '2000-01-01 00:00:00.000000' WHERE status = 'running'")
     return out
@@ -289,7 +289,7 @@ def test_one_worker_works_in_a_folder_until_it_is_killed(place):
     assert (second.returncode, "already running" in err) == (2, True)
 
     first.kill()
-    first.wait()
+    first.wait(60)
     submit(place, 1, steps=2)
     third = place.start("worker")
     place.until(lambda: place.statuses() == ["succeeded"], third)

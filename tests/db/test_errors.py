@@ -136,7 +136,7 @@ def test_many_threads_that_wait_for_a_lock_keep_nobody_from_reading(engine, file
             thread.start()
         assert GenerationRepo(slow).get("a").id == "a"
         for thread in threads:
-            thread.join()
+            thread.join(60)
     slow.dispose()
 
     assert [type(error) for error in errors] == [DatabaseBusy] * 30

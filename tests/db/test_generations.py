@@ -185,7 +185,7 @@ def test_upgrading_twice_is_harmless_and_two_at_once_do_it_once(tmp_path):
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join()
+        thread.join(60)
 
     assert problems == []
     upgrade(make_engine(url))

@@ -195,7 +195,7 @@ def test_a_program_that_is_killed_leaves_no_worker_behind(folder):
     [pid] = folder.until_working(1)
 
     program.kill()
-    program.wait()
+    program.wait(60)
 
     until(lambda: not lives(pid))
 

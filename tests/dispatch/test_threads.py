@@ -34,7 +34,7 @@ def test_what_two_sessions_ask_at_the_same_time_is_painted_one_after_the_other(s
     for session in sessions:
         session.start()
     for session in sessions:
-        session.join()
+        session.join(60)
     for _ in range(6):
         assert done.acquire(timeout=20)
     dispatcher.stop()

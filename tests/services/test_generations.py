@@ -221,7 +221,7 @@ def test_two_workers_never_paint_the_same_generation(studio, clock, inpainter):
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join()
+        thread.join(60)
 
     assert sum(p.calls for p in painters) == 20
     assert all(studio.gallery.get(id).status is Status.SUCCEEDED for id in ids)

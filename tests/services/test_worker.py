@@ -59,7 +59,7 @@ def lock(settings):
     lock = Lock()
     yield lock
     for timer in timers:
-        timer.join()
+        timer.join(60)
     lock.unlock()
 
 
