@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from core.dispatch.lock import LOCK, is_held
-from core.dispatch.process import Supervisor, pause_after
+from core.dispatch.process import NICENESS, Supervisor, pause_after
 from core.domain.worker import REPLACE
 
 pytest.importorskip("fcntl", reason="signals and locks of Unix")
@@ -88,6 +88,16 @@ def folder(tmp_path) -> Iterator[Folder]:
 @pytest.fixture
 def quick(monkeypatch) -> None:
     monkeypatch.setattr("core.dispatch.process.LOOK_EVERY_S", 0.02)
+
+
+def test_a_worker_gives_way_to_the_pages_on_processors_that_both_want(folder):
+    folder.supervise()
+    [worker] = folder.until_working(1)
+
+    assert os.getpriority(os.PRIO_PROCESS, worker) == min(os.getpriority(os.PRIO_PROCESS, 0) + NICENESS, 19)
+    autogroup = Path(f"/proc/{worker}/autogroup")
+    if autogroup.exists():
+        assert autogroup.read_text().split()[-1] == str(NICENESS)
 
 
 def test_a_worker_is_started_where_none_is_running_and_ends_with_its_supervisor(folder):
