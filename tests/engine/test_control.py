@@ -101,7 +101,7 @@ def test_what_it_is_shown_decides_and_also_when_and_how_strongly(four, nets):
     assert painted(four, a_guided_request(nets(), hint=GIVEN)) == painted(four, pictures[0])
 
 
-def test_the_run_records_what_it_was_shown_and_the_file_by_its_hash(four, nets):
+def test_the_run_records_what_it_was_shown_and_the_file_by_its_hash_and_draws_no_bar(four, nets, capfd):
     request = a_guided_request(nets(), hint=CANNY, controlnet_conditioning_scale=0.8)
 
     [told] = four.inpaint(request, lambda step: None).record["controlnet"]
@@ -111,6 +111,7 @@ def test_the_run_records_what_it_was_shown_and_the_file_by_its_hash(four, nets):
     assert told["hint_version"] == hints.HINTS_VERSION
     assert {"opencv", "hint_sha256", "bytes"} <= set(told)
     assert (told["hint"], told["controlnet_conditioning_scale"]) == (CANNY, 0.8)
+    assert "it/s" not in capfd.readouterr().err
 
 
 @pytest.mark.slow

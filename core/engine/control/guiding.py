@@ -86,11 +86,13 @@ class Guided:
         switches = kind._get_signature_keys(kind)[1]
         chosen = [self._nets[guide.sha256] for guide in guides]
         with quiet_libraries():
-            return kind(
+            pipe = kind(
                 **self._pipe.components,
                 controlnet=chosen if len(chosen) > 1 else chosen[0],
                 **{name: value for name, value in self._pipe.config.items() if name in switches},
             )
+        pipe.set_progress_bar_config(disable=True)
+        return pipe
 
     def _change_to(self, wanted: Mapping[str, NamedFile]) -> None:
         """wanted: files by their hashes."""
