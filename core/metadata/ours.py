@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from typing import Any
 
 from core import __version__
@@ -12,7 +13,7 @@ from core.domain.generation import Generation
 from core.domain.hashing import canonical_json
 from core.domain.imported import Imported, as_text
 from core.domain.lora import Lora, shared_name
-from core.domain.upscale import LANCZOS
+from core.domain.upscale import LANCZOS, PREFIX
 from core.metadata.carriers import Carried
 from core.metadata.json_text import json_object
 from core.metadata.xmp import record_in
@@ -75,7 +76,9 @@ def version_of(generation: Generation) -> str:
 
 
 def shared_model(generation: Generation) -> str:
-    """The model's key; of a model in a local folder only the folder's name."""
+    """The model's key; of a model in a local folder only the folder's name, of an upscaler's file the file's."""
+    if upscale := generation.params.upscale:
+        return replace(upscale, method=_last_part(upscale.method)).key
     key = generation.params.model.strip()
     ran = generation.record.model
     is_local = bool(ran.raw) and not ran.repository
@@ -104,7 +107,9 @@ def _last_part(path: str) -> str:
 
 
 def _names_a_model(key: str) -> bool:
-    """Whether this is a key or a hub id, and not the path of a folder."""
+    """Whether this is a key or a hub id, and not the path of a folder, nor what only enlarges."""
+    if key.startswith(PREFIX):
+        return False
     if "/" not in key and "\\" not in key:
         return not key.startswith(("~", ".")) and not _is_path(key)
     return HUB_ID.fullmatch(key) is not None and ".." not in key

@@ -112,6 +112,9 @@ class Drafts:
         params = generation.params.model_dump()
         if (imported := generation.record.imported) is not None:
             params = {name: params[name] for name in imported.stated if name in params}
+        if generation.params.upscale:
+            # Its model only enlarges, and nothing else was chosen.
+            params = {name: params[name] for name in PROMPTS}
         params |= {name: escape(params[name]) for name in PROMPTS if name in params}
         return Draft(
             source=generation.source,

@@ -75,7 +75,8 @@ class Upscales:
         Raises InvalidMove without a result or, for a part, without a mask; ImageTooLarge, InvalidParams, UnknownModel.
         """
         self.size(generation, upscale.factor)
-        self.models.find(upscale.key)
+        if upscale.method != LANCZOS:
+            self.models.find(upscale.key)
         params, before = InpaintParams(**_VALUES, model=upscale.key), generation.params
         mask: Mask | str = Mask.empty(Size(generation.width, generation.height)).inverted
         if part_only:

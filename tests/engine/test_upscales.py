@@ -17,6 +17,7 @@ from core.domain.params import InpaintParams
 from core.domain.pixels.mask import Mask
 from core.domain.request import InpaintRequest
 from core.domain.upscale import Upscale
+from core.metadata.read import read
 from core.services.model_cache import ModelCache
 from tests import onnx_files as make
 from tests.fakes import WaitingDispatcher
@@ -180,6 +181,18 @@ def test_the_file_of_an_upscale_says_it_in_a1111s_words_and_no_path(studio, remo
 
     assert "Size: 384x256, Postprocess upscale by: 4, Postprocess upscaler: sharp" in written["parameters"]
     assert not any(str(settings.data) in str(text) for text in written.values())
+
+
+@pytest.mark.parametrize("method", ["lanczos", "sharp"])
+def test_whoever_paints_on_or_opens_its_file_is_offered_the_words_and_no_upscaler_as_a_model(studio, remover, method):
+    made = upscaled(studio, removed(studio, remover), method)
+
+    draft = studio.drafts.continued_from(made)
+    opened = read(studio.exports.file(made))
+
+    assert (draft.source, draft.params) == (made.output, {"prompt": "a quiet wall", "negative_prompt": ""})
+    assert "model" not in opened.params
+    assert opened.params["prompt"] == "a quiet wall"
 
 
 @pytest.mark.slow

@@ -364,6 +364,21 @@ def test_running_again_queues_a_child_and_links_to_it(gallery, studio, dispatche
     assert "Open the new generation" in [link.label for link in page.get("page_link")]
 
 
+def test_a_result_is_upscaled_as_a_generation_of_its_own(gallery, studio, dispatcher):
+    [id] = painted(studio, dispatcher)
+    before = studio.gallery.get(id)
+
+    page = gallery(generation=id)
+    page.radio(key=f"upscale-{id}-factor").set_value(4).run()
+    page = button(page, "Upscale 4x", of=id).click().run()
+
+    [child] = studio.gallery.browse().generations[:1]
+    assert (child.parent_id, child.relation, child.status) == (id, Relation.UPSCALE, Status.QUEUED)
+    assert (child.params.model, child.source) == ("upscale:lanczos@4", before.output)
+    assert (child.width, child.height) == (before.width * 4, before.height * 4)
+    assert any("Queued: 4x" in message.value for message in page.success)
+
+
 @pytest.mark.parametrize(
     ("label", "relation", "keeps_mask"),
     [("Load into Inpaint", Relation.VARIATION, True), ("Continue from this result", Relation.CONTINUATION, False)],

@@ -44,7 +44,7 @@ def upscale_button(studio: Studio, generation: Generation, queued: str) -> None:
             )
         )
         action_button(
-            "Upscale",
+            f"Upscale {factor}x",
             _submit,
             studio,
             generation,
