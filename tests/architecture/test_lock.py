@@ -48,6 +48,7 @@ def needed(requirement: Requirement, seen: set[str]) -> set[str]:
 
 
 @pytest.mark.parametrize("folder", [ROOT, ROOT / "tests"], ids=["Docker", "tests"])
+@pytest.mark.slow_but_first
 def test_the_lock_holds_a_version_that_suits_each_requirement_and_all_that_it_brings(folder):
     asked = [r for r in asked_for(folder / "requirements.txt") if not BUILD_OF_TORCH.match(r.name)]
     versions = locked(folder / "requirements.lock")

@@ -105,6 +105,7 @@ def test_the_gallery_lists_shows_deletes_and_restores(run, files):
     assert [g["id"] for g in lines(run("gallery", "list", "--status", "succeeded", "--json"))] == [id]
 
 
+@pytest.mark.slow
 def test_a_long_gallery_is_read_page_by_page(run, files):
     run("inpaint", *files, "--count", 5)
 
@@ -259,6 +260,7 @@ def test_removing_takes_content_fill_unless_a_model_was_named(run, files, studio
 
 
 @pytest.mark.parametrize("strip", [False, True])
+@pytest.mark.slow_but_first
 def test_the_written_file_says_how_it_was_made_unless_it_is_stripped(run, files, studio, tmp_path, strip):
     file = tmp_path / "result.png"
 
@@ -279,6 +281,7 @@ def test_a_prompt_that_cannot_be_read_is_told_before_anything_is_queued(run, fil
 
 
 @pytest.mark.parametrize(("option", "title"), [("--prompt", "Prompt"), ("--negative-prompt", "Negative prompt")])
+@pytest.mark.slow_but_first
 def test_prompts_of_up_to_20000_characters_are_taken_and_longer_ones_refused_with_a_message(run, files, option, title):
     run("inpaint", *files, option, "x" * 20_000)
 

@@ -101,6 +101,7 @@ def test_a_search_is_saved_asked_again_narrowed_and_forgotten(run, ids):
     run("search", "--saved", "good cats", code=2)
 
 
+@pytest.mark.slow
 def test_a_search_is_read_page_by_page_in_every_order(run, ids):
     for sort in ("newest", "oldest", "best", "slowest"):
         first = run("search", "--limit", 2, "--sort", sort, "--json")
@@ -125,6 +126,7 @@ def test_the_trash_takes_gives_back_and_is_emptied(run, ids, studio):
     assert studio.gallery.check().is_sound
 
 
+@pytest.mark.slow
 def test_the_space_of_the_trash_is_freed_at_once(run, ids, studio, clock):
     run("trash", ids[0])
     clock.wait(minutes=2)

@@ -106,6 +106,7 @@ def test_an_exact_format_has_every_pixel_and_the_others_say_what_they_lose(run, 
 
 
 @pytest.mark.parametrize("asked", [False, True])
+@pytest.mark.slow_but_first
 def test_what_the_camera_wrote_goes_along_and_the_place_only_if_it_is_asked_for(run, tmp_path, asked):
     a_picture(64, 96).save("photo.png", exif=camera_exif().tobytes())
     gps = ["--gps"] if asked else []
@@ -152,6 +153,7 @@ def test_a_folder_is_a_folder_whatever_it_is_called(run, tmp_path, command):
     assert len(names(tmp_path / name)) == 2
 
 
+@pytest.mark.slow
 def test_several_pictures_have_names_of_their_own_and_need_a_folder(run, studio, tmp_path):
     run("inpaint", "folder", "--count", "3")
 
@@ -249,6 +251,7 @@ def test_a_picture_too_large_for_the_format_is_refused_before_it_is_painted(run,
 
 
 @pytest.mark.parametrize("has_links", [True, False])
+@pytest.mark.slow_but_first
 def test_what_comes_in_between_is_not_overwritten_and_the_picture_stays_in_the_gallery(
     run, studio, tmp_path, monkeypatch, has_links
 ):
@@ -282,6 +285,7 @@ def _no_links(*args):
     raise OSError(95, "Operation not supported")
 
 
+@pytest.mark.slow
 def test_if_one_file_cannot_be_written_the_others_are_painted_all_the_same(run, studio, tmp_path, monkeypatch):
     calls = []
 

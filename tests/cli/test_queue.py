@@ -98,6 +98,7 @@ def test_brackets_that_were_text_are_text_in_a_sheet(run, studio, dispatcher, tm
 
 
 @pytest.mark.parametrize("columns", ["seed", "size=64", "seed=many", "num_inference_steps=9999"])
+@pytest.mark.slow_but_first
 def test_a_sheet_that_cannot_be_made_is_reported_with_a_message(run, studio, dispatcher, tmp_path, columns):
     [id] = studio.generations.submit(a_request())
     dispatcher.drain()

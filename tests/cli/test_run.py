@@ -225,6 +225,7 @@ def test_where_a_picture_cannot_be_written_no_row_is_left_behind(run, studio, fi
 
 
 @pytest.mark.parametrize("jump_s", [DEAD_AFTER.total_seconds() + 1, -7200])
+@pytest.mark.slow_but_first
 def test_a_row_of_a_process_that_died_is_painted_here(run, studio, command, clock, jump_s, monkeypatch):
     add = type(studio.worker.repo).add
 
@@ -312,6 +313,7 @@ def nothing_here(monkeypatch):
 
 
 @pytest.mark.parametrize("name", ["inpaint", "rerun", "verify", "sheet", "replay"])
+@pytest.mark.slow_but_first
 def test_where_a_worker_is_there_it_paints_what_a_command_asks_for(
     run, studio, command, worker_there, nothing_here, name
 ):

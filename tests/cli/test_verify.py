@@ -12,6 +12,7 @@ from tests.fakes import fake_environment
 from tests.services.test_lineage import continued
 
 
+@pytest.mark.slow
 def test_one_json_object_a_line_with_the_verdict(run, studio, dispatcher):
     ids = studio.generations.submit(a_request(), count=3)
     dispatcher.drain()
@@ -64,6 +65,7 @@ def test_a_chain_is_replayed_step_by_step_and_is_exact(run, studio, dispatcher):
     assert [(step["status"], step["exact"]) for step in told["steps"]] == [("succeeded", True)] * 3
 
 
+@pytest.mark.slow
 def test_a_replay_that_does_not_come_out_the_same_ends_with_1(run, studio, dispatcher, inpainter):
     [first] = studio.generations.submit(a_request())
     dispatcher.drain()

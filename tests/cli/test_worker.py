@@ -104,6 +104,7 @@ def test_a_verification_is_done_too(run, studio, dispatcher, end_when):
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.slow_but_first
 def test_a_signal_puts_what_is_painted_back_into_the_queue(run, studio, inpainter, number):
     studio.generations.submit(a_request(num_inference_steps=50), count=2)
     inpainter.after_step(3, lambda: (os.kill(os.getpid(), number), studio.worker._halted.wait(20)))
@@ -115,6 +116,7 @@ def test_a_signal_puts_what_is_painted_back_into_the_queue(run, studio, inpainte
     assert result.stdout == ""
 
 
+@pytest.mark.slow
 def test_the_trash_forgets_at_each_start_what_lay_there_for_too_long(run, studio, dispatcher, clock, end_when):
     old, fresh = studio.generations.submit(a_request(), count=2)
     dispatcher.drain()

@@ -65,6 +65,7 @@ def test_everything_around_the_hole_comes_back_as_it_was(filler):
 
 @pytest.mark.parametrize("rules", [BEFORE, FIRST_PATCH_MATCH])
 @pytest.mark.parametrize("value", [0, 255])
+@pytest.mark.slow_but_first
 def test_a_mask_over_everything_or_almost_everything_is_no_trouble(filler, value, rules):
     pixels = np.full((SIZE, SIZE), 255, np.uint8)
     pixels[0, 0] = value

@@ -244,6 +244,7 @@ def test_a_cancelled_run_is_not_decoded(nine, monkeypatch):
 
 
 @both
+@pytest.mark.slow_but_first
 def test_the_first_and_the_last_seed_paint(inpainter):
     assert paint(inpainter, a_working_request(seed=0)) != paint(inpainter, a_working_request(seed=2**32 - 1))
 
@@ -291,6 +292,7 @@ def test_threads_changed_by_other_code_are_set_back(nine):
     assert (again, torch.get_num_threads()) == (first, 1)
 
 
+@pytest.mark.slow
 def test_the_conditions_of_an_earlier_run_are_restored(models, loaded, nine):
     """It ran on one thread and with another timestep spacing than this model has by now."""
     import torch
@@ -632,6 +634,7 @@ def test_half_precision_weights_are_loaded_as_float32_where_nothing_else_is_ther
     assert paint(inpainter, a_working_request())
 
 
+@pytest.mark.slow
 def test_split_weights_are_loaded(models, loaded):
     folder = models(in_channels=9, max_shard_size="100KB")
     assert len(list(folder.glob("unet/*-of-*.safetensors"))) > 1

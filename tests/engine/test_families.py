@@ -228,6 +228,7 @@ def test_weights_in_a_prompt_are_refused_with_a_message(tiny, name):
 
 
 @pytest.mark.parametrize("name", OWN_SCHEDULER)
+@pytest.mark.slow_but_first
 def test_a_size_between_two_tokens_is_refused(tiny, name):
     with pytest.raises(InvalidParams, match="multiples of 64" if name == KANDINSKY else "multiples of 16"):
         tiny(name).inpaint(a_working_request(72, 64), lambda report: None)

@@ -59,6 +59,7 @@ def test_strength_has_no_effect_and_a_negative_prompt_none_without_guidance(kand
     assert set(unused) == {"strength", "fill", "scheduler", "prompt_weights", "long_prompt", "loras"}
 
 
+@pytest.mark.slow
 def test_a_run_that_is_stopped_leaves_no_trace(kandinsky):
     class Stopped(Exception):
         pass

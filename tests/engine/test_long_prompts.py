@@ -131,6 +131,7 @@ def test_a_damaged_tokenizer_is_told_as_that(models, tmp_path):
 
 
 @pytest.mark.parametrize("prompt", ["", "a red ball", "r" * READ])
+@pytest.mark.slow_but_first
 def test_a_prompt_that_is_read_at_once_is_not_affected(nine, prompt):
     old, new = run(nine, prompt), run(nine, prompt, long_prompt=True)
 

@@ -139,6 +139,7 @@ def _scheduler(inpainter: DiffusersInpainter) -> Mapping[str, Any]:
     return inpainter.inpaint(request, lambda report: None).record["scheduler"]
 
 
+@pytest.mark.slow
 def test_whether_it_predicts_v_is_read_from_the_file_and_changes_the_picture(made, opened):
     checkpoint = made(Base.SD1)
     marked = checkpoint.changed("marked.safetensors", checkpoint.weights(), **{"modelspec.prediction_type": "v"})

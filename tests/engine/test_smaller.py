@@ -76,6 +76,7 @@ def test_the_next_one_is_painted_as_usual(studio_with, settings, z_image):
     assert verified(studio, studio.gallery.get(id)).verdict == "EXACT"
 
 
+@pytest.mark.slow
 def test_where_the_precision_cannot_be_had_again_the_verification_says_so(studio_with, settings, z_image):
     load = make_loader(settings)
     made = painted_after_a_kill(studio_with(load), z_image)

@@ -73,6 +73,7 @@ def test_the_same_soft_mask_gives_the_same_bits_and_leaves_no_trace(inpainter):
     assert not np.array_equal(hard, soft)
 
 
+@pytest.mark.slow_but_first
 def test_the_noise_and_its_hash_are_those_of_a_hard_mask(inpainter):
     request = a_working_request(strength=0.7)
 

@@ -76,6 +76,7 @@ def _noise_of(seed: int) -> str:
     return "sha256:" + hashlib.sha256(drawn.numpy().tobytes()).hexdigest()
 
 
+@pytest.mark.slow_but_first
 def test_the_recorded_noise_is_that_of_the_variation(inpainter):
     plain, varied, again = (
         run(inpainter, **params).record["noise_sha256"]
@@ -85,5 +86,6 @@ def test_the_recorded_noise_is_that_of_the_variation(inpainter):
     assert plain != varied == again
 
 
+@pytest.mark.slow_but_first
 def test_the_variation_seed_counts_only_with_a_variation(inpainter):
     assert run(inpainter).image.tobytes() == run(inpainter, variation_seed=44).image.tobytes()

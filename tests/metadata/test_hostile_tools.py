@@ -247,6 +247,7 @@ def test_texts_made_to_take_for_ever_are_read_at_once(text, name):
     assert time.process_time() - started < 2
 
 
+@pytest.mark.slow
 def test_many_texts_with_many_objects_are_read_at_once():
     texts = {f"text{n}": json.dumps({f"k{m}": {"a": {"b": m}} for m in range(2_000)}) for n in range(20)}
     started = time.process_time()

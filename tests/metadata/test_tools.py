@@ -264,8 +264,15 @@ CARRIERS = {
 }
 
 
-@pytest.mark.parametrize("carrier", list(CARRIERS))
-@pytest.mark.parametrize("name", list(OBJECTS))
+@pytest.mark.parametrize(
+    ("name", "carrier"),
+    [
+        # Every object somewhere and every carrier with some object are enough for everyday work.
+        pytest.param(name, carrier, marks=() if place == nth % len(CARRIERS) else pytest.mark.slow)
+        for nth, name in enumerate(OBJECTS)
+        for place, carrier in enumerate(CARRIERS)
+    ],
+)
 def test_json_is_understood_wherever_it_stands(name, carrier):
     written, tool, params, model = OBJECTS[name]
 

@@ -185,6 +185,7 @@ def test_a_missing_picture_shows_a_sentence_in_its_tile_and_the_others_stay(gall
     assert tiles[whole]["picture"]
 
 
+@pytest.mark.slow
 def test_choosing_several_moves_them_to_the_trash_and_back(gallery, studio, dispatcher, grid):
     ids = painted(studio, dispatcher, count=3)
     grid.answer = {"selected": ids[:2]}
@@ -236,6 +237,7 @@ def test_choosing_several_and_running_them_again_queues_a_child_of_each(gallery,
     assert {studio.gallery.get(id).parent_id for id in grid.ids[:2]} == set(ids)
 
 
+@pytest.mark.slow
 def test_the_empty_tiles_of_a_cancelled_batch_go_to_the_trash_with_one_click(gallery, studio, dispatcher, grid):
     [done] = painted(studio, dispatcher)
     marked, *batch = studio.generations.submit(a_request(), count=5)
@@ -320,6 +322,7 @@ def test_the_address_of_a_generation_shows_its_whole_record(gallery, studio, dis
 
 
 @pytest.mark.parametrize("more", [{}, {"imported": {"tool": ["?"], "stated": "all", "raw": [], "model": 7}}])
+@pytest.mark.slow_but_first
 def test_a_record_that_is_damaged_costs_its_own_lines_only(gallery, studio, dispatcher, more):
     [id] = painted(studio, dispatcher)
     whole = studio.gallery.get(id).record.raw
@@ -383,6 +386,7 @@ def test_a_result_is_upscaled_as_a_generation_of_its_own(gallery, studio, dispat
     ("label", "relation", "keeps_mask"),
     [("Load into Inpaint", Relation.VARIATION, True), ("Continue from this result", Relation.CONTINUATION, False)],
 )
+@pytest.mark.slow_but_first
 def test_it_can_be_taken_back_to_the_easel(gallery, studio, dispatcher, label, relation, keeps_mask):
     [id] = painted(studio, dispatcher, prompt="a green bird")
     generation = studio.gallery.get(id)

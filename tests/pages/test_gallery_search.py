@@ -187,6 +187,7 @@ def test_a_search_that_finds_nothing_is_cleared_with_one_click_and_the_trash_sta
     assert "2 generations" in words_on(page)
 
 
+@pytest.mark.slow
 def test_a_page_on_which_nothing_is_left_is_not_taken_for_an_empty_trash(gallery, studio, dispatcher):
     made = studio.generations.submit(a_request(), count=64)
     for id in made:
@@ -313,6 +314,7 @@ def test_nothing_is_removed_for_good_without_a_second_word(gallery, studio, disp
     assert studio.gallery.count(GalleryFilter(in_trash=True)) == 3
 
 
+@pytest.mark.slow
 def test_one_of_the_trash_and_then_all_of_it_is_removed(gallery, studio, dispatcher, grid, clock):
     def in_trash() -> int:
         return studio.gallery.count(GalleryFilter(in_trash=True))

@@ -76,6 +76,7 @@ def test_a_stroke_on_the_simple_canvas_that_no_run_has_seen_counts_though_the_vi
 
 
 @pytest.mark.parametrize("button", ["generate", "sheet"])
+@pytest.mark.slow_but_first
 def test_generate_and_a_sheet_do_not_decode_the_picture_that_is_stored(ready, studio, leaving, decoded_keys, button):
     source, id = draft(studio, ready).source, draft_id(ready)
     widget(ready, "text_area", "prompt").set_value("a cat").run()
@@ -89,6 +90,7 @@ def test_generate_and_a_sheet_do_not_decode_the_picture_that_is_stored(ready, st
 
 
 @pytest.mark.parametrize("button", ["again", "vary"])
+@pytest.mark.slow_but_first
 def test_another_seed_and_variations_do_not_decode_the_picture_that_is_stored(
     ready, studio, dispatcher, leaving, decoded_keys, button
 ):
@@ -159,6 +161,7 @@ def test_what_was_refused_is_told_below_the_button_until_something_is_changed(op
 
 
 @pytest.mark.parametrize("field", ["prompt", "negative_prompt"])
+@pytest.mark.slow_but_first
 def test_a_text_that_is_too_long_is_refused_with_both_numbers_and_the_old_one_is_not_painted(ready, studio, field):
     kind = "text_area" if field == "prompt" else "text_input"
     widget(ready, kind, field).set_value("a cat").run()

@@ -96,6 +96,7 @@ def test_an_upload_is_decoded_once_however_often_the_page_runs(inpaint, studio, 
 
 
 @pytest.mark.parametrize("data", [b"", b"not a picture", png(a_picture())[:500], b"<svg onload='alert(1)'/>"])
+@pytest.mark.slow_but_first
 def test_a_file_that_is_no_picture_shows_a_sentence_and_changes_nothing(inpaint, studio, data):
     page = upload(inpaint(), data)
 
@@ -115,6 +116,7 @@ def test_the_name_of_a_file_is_shown_as_it_is(inpaint):
     assert any(r"\[click\]\(https" in element.value for element in page.markdown)
 
 
+@pytest.mark.slow
 def test_another_picture_starts_with_an_empty_mask_and_keeps_the_parameters(ready, studio):
     widget(ready, "text_area", "prompt").set_value("a red ball").run()
     before = draft_id(ready)
@@ -128,6 +130,7 @@ def test_another_picture_starts_with_an_empty_mask_and_keeps_the_parameters(read
     assert draft(studio, ready).before == before
 
 
+@pytest.mark.slow
 def test_samples_are_drawn_beside_an_open_picture_only_when_they_are_asked_for(opened, studio):
     assert "sample-dandelions.jpg" not in {button.key for button in opened.button}
 
@@ -414,6 +417,7 @@ def test_the_button_says_whether_it_is_painted_or_waits_or_the_queue_is_paused(r
     assert ready.run().button(key=button).label == "Generate"
 
 
+@pytest.mark.slow
 def test_a_queue_that_is_paused_while_one_waits_changes_the_button_by_itself(ready, studio, monkeypatch):
     generate(ready)
     after_the_button = chain([False], repeat(True))
@@ -447,6 +451,7 @@ def test_cancel_counts_also_in_the_moment_in_which_one_of_several_ends(ready, st
     assert {row.status for row in studio.gallery.browse().generations} == {Status.CANCELLED}
 
 
+@pytest.mark.slow
 def test_all_that_were_cancelled_are_tried_again_with_one_click(ready, studio):
     widget(ready, "number_input", "count").set_value(3).run()
     generate(ready)
@@ -471,6 +476,7 @@ def test_a_failed_one_shows_the_sentence_that_was_recorded(ready, dispatcher, in
     assert not ready.button(key="generate").disabled
 
 
+@pytest.mark.slow
 def test_an_interrupted_one_can_be_continued_in_its_own_row(ready, studio):
     generate(ready)
     [id] = draft(studio, ready).generations
@@ -520,6 +526,7 @@ def test_going_on_from_a_result_opens_it_as_a_new_picture_with_its_parent(painte
     assert after.drawing is None
 
 
+@pytest.mark.slow
 def test_from_a_result_that_was_gone_on_from_a_click_leads_back(painted, studio):
     [row] = studio.gallery.browse().generations
     before = draft_id(painted)
@@ -555,6 +562,7 @@ def test_another_seed_is_tried_with_everything_else_the_same(painted, studio):
     assert again.params.seed != row.params.seed
 
 
+@pytest.mark.slow
 def test_what_was_text_in_a_prompt_is_text_for_another_seed_too(ready, studio, dispatcher):
     widget(ready, "text_area", "prompt").set_value(r"a \{red|blue\} ball").run()
     generate(ready)
@@ -567,6 +575,7 @@ def test_what_was_text_in_a_prompt_is_text_for_another_seed_too(ready, studio, d
     assert {g.params.prompt for g in studio.gallery.browse().generations} == {"a {red|blue} ball"}
 
 
+@pytest.mark.slow
 def test_what_a_result_is_asked_for_brings_its_progress_into_view_once(painted, studio):
     def scrolls() -> list[str]:
         return [html.proto.body for html in painted.get("html") if "st-key-generate" in html.proto.body]
@@ -580,6 +589,7 @@ def test_what_a_result_is_asked_for_brings_its_progress_into_view_once(painted, 
     assert scrolls() == [scroll]
 
 
+@pytest.mark.slow
 def test_a_seed_can_be_kept_for_the_next_one(painted, studio):
     [row] = studio.gallery.browse().generations
 
@@ -645,6 +655,7 @@ def test_an_address_of_no_draft_starts_a_new_one(inpaint, studio):
     assert draft(studio, page) == Draft()
 
 
+@pytest.mark.slow
 def test_a_drawing_from_a_wider_canvas_is_scaled_to_the_room_there_is_now(ready, inpaint, hand, studio, monkeypatch):
     monkeypatch.setattr("pages.ui.inpaint.canvas._ruler", lambda **_: {"width": 240})
 

@@ -44,6 +44,7 @@ def test_another_one_is_queued_while_the_first_is_painted(studio, ready):
     assert prompts == ["a cat", "a dog"]
 
 
+@pytest.mark.slow
 def test_how_long_it_takes_is_told_once_there_is_experience(studio, ready, dispatcher):
     assert "About" not in words_on(ready)
 
@@ -53,6 +54,7 @@ def test_how_long_it_takes_is_told_once_there_is_experience(studio, ready, dispa
     assert ":material/schedule: About" in words_on(ready)
 
 
+@pytest.mark.slow
 def test_a_paused_queue_is_told_where_one_waits_for_it(studio, ready):
     studio.queue.pause()
 
@@ -78,6 +80,7 @@ def test_a_sheet_makes_every_combination_and_shows_them_as_one_picture(studio, r
     assert "6 of 6 done" in words_on(ready)
 
 
+@pytest.mark.slow
 def test_what_cannot_be_varied_is_told_and_makes_no_sheet(ready, studio):
     id = draft_id(ready)
 
@@ -89,6 +92,7 @@ def test_what_cannot_be_varied_is_told_and_makes_no_sheet(ready, studio):
     assert studio.gallery.count() == 0
 
 
+@pytest.mark.slow
 def test_an_empty_mask_refuses_a_sheet_with_a_message(studio, inpaint):
     page = upload(inpaint(), png(a_picture()))
 
@@ -111,6 +115,7 @@ def test_a_preset_is_saved_and_fills_the_form_again(studio, ready):
     assert "Quick" in studio.presets.all()
 
 
+@pytest.mark.slow
 def test_a_preset_can_be_forgotten(studio, ready):
     studio.presets.save("Old", InpaintParams())
     opened(ready, "presets")
@@ -132,6 +137,7 @@ def test_an_earlier_prompt_comes_back_with_a_click(studio, ready, dispatcher):
     assert widget(ready, "text_area", "prompt").value == "a fox"
 
 
+@pytest.mark.slow
 def test_a_result_is_kept_as_a_favourite(studio, ready, dispatcher):
     finished(generate(ready), dispatcher)
     [id] = draft(studio, ready).generations
@@ -153,6 +159,7 @@ def test_a_result_goes_to_the_trash_at_once_and_out_of_sight(studio, ready, disp
     assert "Result" not in [heading.value for heading in ready.header]
 
 
+@pytest.mark.slow
 def test_a_result_that_went_to_the_trash_comes_back_with_undo(studio, ready, dispatcher):
     finished(generate(ready), dispatcher)
     [id] = draft(studio, ready).generations
@@ -198,6 +205,7 @@ def test_choices_that_cannot_be_read_are_told_before_anything_is_stored(studio, 
     assert studio.gallery.count() == 0
 
 
+@pytest.mark.slow
 def test_cancelled_ones_do_not_count_as_results(studio, ready):
     generate(ready)
     [id] = draft(studio, ready).generations
@@ -248,6 +256,7 @@ def test_after_removing_the_model_that_comes_back_is_used_as_is_recommended_for_
     assert {name: widget(ready, "slider", name).value for name in before} == before
 
 
+@pytest.mark.slow
 def test_removing_keeps_a_model_that_knows_the_language(studio, ready):
     studio.models.specs[CONTENT_FILL] = ModelSpec(
         CONTENT_FILL, "Content fill", "A made-up filler.", 64, unused=("prompt",)

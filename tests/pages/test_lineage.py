@@ -85,6 +85,7 @@ def test_the_tree_shows_the_family_with_the_open_one_marked(card, tree, slider, 
     assert tree.rows[3]["detail"].startswith("Queued · Run again · seed 0")
 
 
+@pytest.mark.slow
 def test_a_click_in_the_tree_opens_that_one(card, tree, slider, chain):
     page = card(chain[1])
     tree.answer = {"open": chain[0]}
@@ -133,6 +134,7 @@ def test_the_whole_chain_is_replayed_with_one_click_and_is_exact(card, tree, sli
     assert "Compare old and new" in [link.label for link in page.get("page_link")]
 
 
+@pytest.mark.slow
 def test_a_replay_that_came_out_otherwise_says_where(card, tree, slider, studio, inpainter, chain):
     studio.replays.start(chain[2])
     studio.worker.run_next()
@@ -164,6 +166,7 @@ def test_one_without_relatives_shows_no_family(card, studio, dispatcher):
     assert not [e for e in page.expander if e.label.startswith("Lineage")]
 
 
+@pytest.mark.slow
 def test_the_card_of_a_cell_shows_its_sheet(studio, dispatcher, card):
     made = studio.sheets.submit(a_request(), Sheet(Axis("seed", (1, 2))))
     dispatcher.drain()
@@ -176,6 +179,7 @@ def test_the_card_of_a_cell_shows_its_sheet(studio, dispatcher, card):
     assert any("2 of 2 done" in caption.value.replace("\\", "") for caption in page.caption)
 
 
+@pytest.mark.slow
 def test_along_an_extended_chain_only_pictures_of_one_size_are_laid_on_each_other(studio, chain, card):
     wide = outpainted(studio, chain[-1], CanvasExtension(right=32))
     last = continued(studio, wide, 3)

@@ -53,6 +53,7 @@ def test_a_mask_in_the_alpha_channel_is_what_is_transparent(ready, pictured, stu
     assert "transparent part is repainted" in captions(page)
 
 
+@pytest.mark.slow
 def test_what_is_nearly_black_in_a_mask_is_not_counted(ready, pictured, studio):
     page = upload_mask(ready, pictured, Image.fromarray(np.maximum(a_mask().pixels, 1)))
 
@@ -60,6 +61,7 @@ def test_what_is_nearly_black_in_a_mask_is_not_counted(ready, pictured, studio):
     assert "15 % of the picture will be repainted" in captions(page)
 
 
+@pytest.mark.slow
 def test_the_mask_of_an_earlier_generation_that_is_nearly_black_is_not_counted(ready, pictured, studio):
     """One that came in before anybody looked at such greys."""
     stored = studio.drafts.images.put(Image.fromarray(np.maximum(a_mask().pixels, 1)))

@@ -91,6 +91,7 @@ def test_the_number_that_comes_in_with_the_click_counts(opened, studio):
     assert studio.gallery.image(draft(studio, opened).source).size == (160, 64)
 
 
+@pytest.mark.slow
 def test_a_model_of_few_words_gives_way_to_content_fill_when_the_canvas_grows(opened, studio):
     studio.models.specs[CONTENT_FILL] = ModelSpec(
         CONTENT_FILL, "Content fill", "A made-up filler.", 64, unused=("prompt",)

@@ -143,6 +143,7 @@ def test_an_erased_mask_is_no_mask(page, browser, studio):
     assert stored(studio, page) is None
 
 
+@pytest.mark.slow
 def test_similar_colours_are_added_to_what_is_painted(browser, inpaint, studio):
     image = Image.new("RGB", (96, 64), "white")
     image.paste("navy", (50, 0, 96, 64))
@@ -263,6 +264,7 @@ def by_numbers(page: AppTest, **values: int) -> AppTest:
 
 
 @pytest.mark.parametrize("canvas_is", ["painter", "simple"])
+@pytest.mark.slow_but_first
 def test_a_rectangle_by_numbers_is_added_to_the_pixel_on_either_canvas(page, browser, studio, canvas_is):
     if canvas_is == "simple":
         page.toggle(key=f"{draft_id(page)}.simple-canvas").set_value(True).run()
@@ -273,6 +275,7 @@ def test_a_rectangle_by_numbers_is_added_to_the_pixel_on_either_canvas(page, bro
     assert stored(studio, page) == a_mask()
 
 
+@pytest.mark.slow
 def test_an_ellipse_by_numbers_is_taken_away_from_what_is_painted(page, browser, studio):
     browser.paint(a_mask())
     page.segmented_control(key="numbers-kind").set_value("Ellipse").run()
@@ -285,6 +288,7 @@ def test_an_ellipse_by_numbers_is_taken_away_from_what_is_painted(page, browser,
 
 
 @pytest.mark.parametrize("canvas_is", ["painter", "simple"])
+@pytest.mark.slow_but_first
 def test_similar_colours_are_found_by_numbers_on_either_canvas(inpaint, browser, studio, canvas_is):
     image = Image.new("RGB", (96, 64), "white")
     image.paste("navy", (16, 8, 48, 40))
@@ -302,6 +306,7 @@ def test_similar_colours_are_found_by_numbers_on_either_canvas(inpaint, browser,
     assert navy.shrunk(2).without(stored(studio, page)).is_empty
 
 
+@pytest.mark.slow
 def test_numbers_typed_for_a_larger_picture_are_not_asked_of_a_smaller_one(page, browser, studio):
     by_numbers(page, from_the_left=90, from_the_top=60)
 
@@ -322,6 +327,7 @@ def test_what_is_transparent_can_be_the_mask_and_is_offered_only_where_something
     assert stored(studio, other) == a_mask()
 
 
+@pytest.mark.slow
 def test_the_mask_of_an_earlier_generation_fits_a_larger_picture_of_the_same_shape(page, inpaint, browser, studio):
     browser.paint(a_mask())
     generate(page)
@@ -335,6 +341,7 @@ def test_the_mask_of_an_earlier_generation_fits_a_larger_picture_of_the_same_sha
     assert stored(studio, larger).coverage == a_mask().coverage
 
 
+@pytest.mark.slow
 def test_masks_of_pictures_of_another_shape_are_not_offered(page, inpaint, browser, studio):
     browser.paint(a_mask())
     generate(page)

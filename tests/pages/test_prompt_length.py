@@ -47,6 +47,7 @@ def test_a_long_negative_prompt_is_told_too(studio, ready):
 
 
 @pytest.mark.parametrize(("unused", "told"), [(("long_prompt",), True), (("prompt", "long_prompt"), False)])
+@pytest.mark.slow_but_first
 def test_a_model_that_cannot_read_it_whole_makes_no_offer(studio, ready, unused, told):
     studio.models.specs["pocket-inpaint"] = replace(studio.models.specs["pocket-inpaint"], unused=unused)
 

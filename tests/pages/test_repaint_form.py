@@ -32,6 +32,7 @@ def test_a_mode_sets_its_parameters_and_says_what_to_write(studio, ready, dispat
     assert draft(studio, ready).params["mode"] == mode
 
 
+@pytest.mark.slow
 def test_going_back_to_replace_leaves_nothing_of_another_mode(studio, ready, dispatcher):
     widget(ready, "segmented_control", "mode").set_value("remove").run()
     widget(ready, "segmented_control", "mode").set_value("replace").run()
@@ -84,6 +85,7 @@ def test_with_a_variation_the_seed_stays_and_chance_decides_the_way(studio, read
     assert params.variation_seed != 0
 
 
+@pytest.mark.slow
 def test_a_fill_that_has_no_effect_is_said_to_have_none(ready):
     widget(ready, "selectbox", "fill").set_value("blur").run()
     widget(ready, "slider", "strength").set_value(1.0).run()
@@ -91,6 +93,7 @@ def test_a_fill_that_has_no_effect_is_said_to_have_none(ready):
     assert "no effect at strength 1" in words_on(ready)
 
 
+@pytest.mark.slow
 def test_variations_of_a_result_share_its_seed_and_differ_in_theirs(studio, ready, dispatcher):
     generation = made(studio, ready, dispatcher)
     ready.run()
@@ -130,6 +133,7 @@ def test_a_model_without_chance_makes_one_image_and_offers_no_other_seed(studio,
     assert not {f"{action}-{generation.id}" for action in ("again", "vary", "seed")} & {b.key for b in ready.button}
 
 
+@pytest.mark.slow
 def test_a_model_that_takes_a_seed_but_no_variation_offers_the_one_alone(studio, ready, dispatcher):
     specs = studio.models.specs
     specs["pocket-inpaint"] = replace(specs["pocket-inpaint"], unused=("variation_strength",))
@@ -141,6 +145,7 @@ def test_a_model_that_takes_a_seed_but_no_variation_offers_the_one_alone(studio,
     assert offered == {f"again-{generation.id}", f"seed-{generation.id}"}
 
 
+@pytest.mark.slow
 def test_a_model_without_chance_makes_no_sheet_over_seeds(studio, ready):
     studio.models.specs["pocket-inpaint"] = replace(studio.models.specs["pocket-inpaint"], unused=("seed",))
 

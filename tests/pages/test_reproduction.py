@@ -129,6 +129,7 @@ def test_verdicts_reasons_pictures_and_history_are_shown(opened, studio):
     assert "Show all in the gallery" in [link.label for link in page.get("page_link")]
 
 
+@pytest.mark.slow
 def test_why_some_could_not_be_verified_is_shown(opened, studio):
     from core.domain.errors import ModelNotDownloaded
 

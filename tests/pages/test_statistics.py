@@ -109,6 +109,7 @@ def test_what_still_waits_has_no_times_and_no_share(statistics, studio):
     assert "No finished runs yet" in words_on(page)
 
 
+@pytest.mark.slow
 def test_the_share_that_succeeded_is_the_same_above_and_below_while_others_wait(
     statistics, studio, dispatcher, inpainter
 ):

@@ -47,6 +47,7 @@ def test_one_that_is_not_there_or_came_from_elsewhere_has_not_been_waited_for():
     assert waited(replace(took(0, 9, runtime_s=4), started_at=None)) is None
 
 
+@pytest.mark.slow
 def test_the_result_tells_the_whole_time(ready, studio, dispatcher, clock):
     generate(ready)
     clock.wait(seconds=40)
@@ -93,6 +94,7 @@ def test_verify_answers_beside_its_button_with_progress_and_a_way_to_end_it(gall
     assert studio.reproductions.get(verification.id).started_at is not None
 
 
+@pytest.mark.slow
 def test_a_verification_is_cancelled_where_it_was_asked_for(gallery, studio, dispatcher):  # noqa: F811
     [id] = painted(studio, dispatcher)
     page = gallery(generation=id)

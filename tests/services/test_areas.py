@@ -40,6 +40,7 @@ CHOICES = [
 
 
 @pytest.mark.parametrize("params", CHOICES)
+@pytest.mark.slow_but_first
 def test_both_parts_are_repainted_and_nothing_else(params):
     request = a_request(**params)
 

@@ -273,6 +273,7 @@ def test_a_copy_of_an_older_version_is_brought_to_todays_tables(studio, again, s
 
 
 @pytest.mark.parametrize("what", ["damaged", "cut", "of a newer version", "of another program"])
+@pytest.mark.slow_but_first
 def test_a_copy_that_cannot_be_used_changes_nothing(studio, again, what):
     id = painted(studio)
     made = studio.backups.make()

@@ -127,6 +127,7 @@ def test_what_has_no_result_is_not_exported(studio):
 
 
 @pytest.mark.parametrize("limit", ["MAX_GENERATIONS", "MAX_INDEX_BYTES"])
+@pytest.mark.slow_but_first
 def test_no_bundle_is_written_that_could_not_be_read_again(studio, elsewhere, made, monkeypatch, limit):
     whole = exported(studio, made)
     monkeypatch.setattr(f"core.services.bundle_index.{limit}", 2)
@@ -300,6 +301,7 @@ def test_a_generation_takes_its_sheet_along(studio, elsewhere, sheet):
     assert elsewhere.sheets.picture(there).tobytes() == studio.sheets.picture(studio.sheets.get(sheet.id)).tobytes()
 
 
+@pytest.mark.slow
 def test_a_sheet_that_comes_in_parts_is_put_together_and_stands_there_once(studio, elsewhere, sheet):
     ids = [generation.id for generation in sheet.generations]
     elsewhere.bundles.import_(exported(studio, ids[:1]))
@@ -312,6 +314,7 @@ def test_a_sheet_that_comes_in_parts_is_put_together_and_stands_there_once(studi
     assert ids_of(there) == ids_of(sheet)
 
 
+@pytest.mark.slow
 def test_where_an_id_is_taken_the_sheet_holds_the_new_one(studio, elsewhere, sheet):
     bundle = exported(studio, [generation.id for generation in sheet.generations])
     elsewhere.sheets.submit(a_request(prompt="another"), sheet.sheet)

@@ -158,6 +158,7 @@ DELETIONS = [delete_for_good_at_once, delete_for_good_and_collect, delete_for_go
 
 
 @pytest.mark.parametrize("delete", DELETIONS)
+@pytest.mark.slow_but_first
 def test_an_original_deleted_between_storing_and_recording_takes_nothing_of_its_rerun(
     studio, clock, monkeypatch, delete
 ):
@@ -186,6 +187,7 @@ def test_an_original_deleted_between_storing_and_recording_takes_nothing_of_its_
 
 
 @pytest.mark.parametrize("delete", DELETIONS)
+@pytest.mark.slow_but_first
 def test_a_trash_emptied_while_a_picture_is_submitted_takes_nothing_of_it(studio, clock, monkeypatch, delete):
     first = painted(studio)
     clock.wait(days=1)
@@ -309,6 +311,7 @@ def test_a_lost_database_that_was_made_anew_is_told_and_repairs_nothing(studio, 
 
 
 @pytest.mark.parametrize("lost_by", ["both", "folder", "database"])
+@pytest.mark.slow_but_first
 def test_an_installation_of_before_gets_its_id_at_the_next_start(studio, settings, clock, lost_by):
     painted(studio)
     if lost_by != "database":

@@ -41,6 +41,7 @@ def test_a_generation_can_be_loaded_with_its_picture_mask_and_params(studio, dis
 
 
 @pytest.mark.parametrize("prompt", ["a \\{cat|dog\\}", "smile \\}", "a {b|c} \\{", "{{x}}"])
+@pytest.mark.slow_but_first
 def test_brackets_that_were_text_are_text_when_a_generation_is_loaded_to_try_again(studio, dispatcher, prompt):
     [id] = studio.generations.submit(a_request(prompt=prompt, negative_prompt=prompt))
     dispatcher.drain()

@@ -54,6 +54,7 @@ def work_off(studio) -> None:
 # Families ------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_one_that_another_process_deletes_while_its_family_is_looked_up_is_not_found(studio, chain, monkeypatch):
     def deleted_meanwhile(session, id):
         studio.gallery.trash([id])
@@ -88,6 +89,7 @@ def test_the_tree_holds_ancestors_and_descendants_each_below_its_parent(studio, 
     assert not any(node.hidden for node in tree)
 
 
+@pytest.mark.slow
 def test_a_rerun_is_no_step_of_a_chain_but_what_was_painted_on_it_follows_it(studio, dispatcher, chain):
     again = studio.generations.rerun(chain[1])
     dispatcher.drain()
@@ -97,6 +99,7 @@ def test_a_rerun_is_no_step_of_a_chain_but_what_was_painted_on_it_follows_it(stu
     assert [member.id for member in studio.families.of(on_top).chain] == [chain[0], again, on_top]
 
 
+@pytest.mark.slow
 def test_of_hundreds_of_children_the_newest_are_shown_and_the_one_that_leads_on(studio, dispatcher, chain):
     studio.generations.submit(a_request(), count=40, origin=Origin(chain[0], Relation.VARIATION))
 
@@ -170,6 +173,7 @@ def wide(studio, chain) -> list[str]:
     return [*chain[:2], third, continued(studio, third, 1)]
 
 
+@pytest.mark.slow
 def test_an_outpainted_picture_goes_on_with_the_chain(studio, wide):
     family = studio.families.of(wide[3])
 
@@ -190,6 +194,7 @@ def test_a_chain_over_an_extended_canvas_is_replayed_exactly(studio, wide):
     assert [member.id for member in studio.families.of(new[-1]).chain] == new
 
 
+@pytest.mark.slow
 def test_what_comes_out_otherwise_is_extended_as_it_came_out(studio, wide):
     studio.worker.load_inpainter.inpainters["pocket-inpaint", "cpu"].shift = 40
 
@@ -203,6 +208,7 @@ def test_what_comes_out_otherwise_is_extended_as_it_came_out(studio, wide):
     assert extended.crop(kept).tobytes() == studio.gallery.image(before.again.output).tobytes()
 
 
+@pytest.mark.slow
 def test_a_variation_and_a_rerun_of_an_outpainted_picture_know_where_it_came_from(studio, wide):
     again = studio.generations.rerun(wide[2])
     varied = studio.drafts.from_generation(studio.gallery.get(wide[2]))
@@ -212,6 +218,7 @@ def test_a_variation_and_a_rerun_of_an_outpainted_picture_know_where_it_came_fro
     assert varied.extended == studio.gallery.get(wide[2]).extended
 
 
+@pytest.mark.slow
 def test_a_picture_that_was_changed_outside_still_begins_a_new_chain(studio, chain):
     result = studio.gallery.image(studio.gallery.get(chain[1]).output)
     elsewhere = InpaintRequest(result.rotate(180), a_mask(), InpaintParams(size=64, num_inference_steps=2))
@@ -222,6 +229,7 @@ def test_a_picture_that_was_changed_outside_still_begins_a_new_chain(studio, cha
     assert [member.id for member in studio.families.of(id).chain] == [id]
 
 
+@pytest.mark.slow
 def test_a_step_that_cannot_be_extended_again_ends_the_replay(studio, wide):
     replay_id = studio.replays.start(wide[3])
     with studio.families.repo._engine.begin() as connection:
@@ -309,6 +317,7 @@ def test_a_step_whose_worker_died_is_queued_again_by_itself(studio, chain, clock
     assert replay.steps[0].again.id == running
 
 
+@pytest.mark.slow
 def test_a_step_that_kills_its_worker_again_and_again_ends_the_replay(studio, chain, clock):
     replay_id = studio.replays.start(chain[1])
     running = studio.replays.get(replay_id).steps[0].again.id
@@ -322,6 +331,7 @@ def test_a_step_that_kills_its_worker_again_and_again_ends_the_replay(studio, ch
     assert studio.replays.get(replay_id).ended_at is not None
 
 
+@pytest.mark.slow
 def test_a_step_that_earlier_versions_left_interrupted_again_and_again_waits_for_a_word(studio, chain):
     replay_id = studio.replays.start(chain[1])
     running = studio.replays.get(replay_id).steps[0].again.id
@@ -361,6 +371,7 @@ def test_of_two_processes_that_saw_the_same_steps_only_one_moves_the_replay_on(s
     assert len(studio.replays.advance()) == 1
 
 
+@pytest.mark.slow
 def test_a_step_that_is_deleted_between_two_looks_is_found_out_at_the_next_look(studio, chain, monkeypatch):
     replay_id = studio.replays.start(chain[1])
     studio.worker.run_next()
@@ -404,6 +415,7 @@ def test_a_replay_that_is_stopped_paints_nothing_more(studio, chain):
     assert replay.steps[1].again.status is Status.CANCELLED
 
 
+@pytest.mark.slow
 def test_a_step_that_was_deleted_for_good_meanwhile_ends_the_replay(studio, chain):
     replay_id = studio.replays.start(chain[3])
     studio.gallery.trash([chain[2]])
@@ -432,6 +444,7 @@ def test_what_has_no_result_has_no_chain_to_replay(studio):
         studio.replays.start(id)
 
 
+@pytest.mark.slow
 def test_another_machine_that_paints_otherwise_is_told_to(studio, chain):
     studio.worker.load_inpainter.inpainters["pocket-inpaint", "cpu"] = other = FakeInpainter()
     other.shift = 1

@@ -116,6 +116,7 @@ def test_what_is_made_from_it_says_it_too(studio, generation):
     says_all(studio.exports.file(wider), tuple(Size(wider.width, wider.height)))
 
 
+@pytest.mark.slow
 def test_a_replayed_chain_says_it_too(studio, generation):
     further = painted(studio, studio.drafts.continued_from(generation))
     replay = studio.replays.start(further.id)

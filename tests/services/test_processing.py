@@ -121,6 +121,7 @@ def test_what_the_shift_map_filled_verifies_exact_for_ever(real):
     assert {real.gallery.get(id).params.processing for id in ids} == {2}
 
 
+@pytest.mark.slow
 def test_what_patches_fill_verifies_exact_and_another_seed_fills_it_otherwise(real):
     picture = a_picture()
     params = InpaintParams(model="content-fill", size=256, mask_feather_px=0)

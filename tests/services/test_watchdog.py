@@ -177,6 +177,7 @@ def test_a_cancel_counts_from_when_it_was_asked_for(process):
 
 
 @pytest.mark.parametrize("phase", [Phase.LOADING, Phase.PREPARING, Phase.DENOISING, Phase.STORING])
+@pytest.mark.slow_but_first
 def test_what_hangs_fails_in_words_and_its_process_leaves(studio, worker, inpainter, process, phase):
     [id] = studio.generations.submit(a_request())
     told = []

@@ -223,6 +223,7 @@ def test_a_row_whose_worker_died_waits_again_wherever_the_clock_has_gone_since(s
 
 
 @pytest.mark.parametrize("jump", [timedelta(hours=2), timedelta(hours=-2)])
+@pytest.mark.slow_but_first
 def test_a_verification_whose_worker_died_is_done_wherever_the_clock_has_gone(studio, dispatcher, worker, clock, jump):
     [id] = studio.generations.submit(a_request())
     dispatcher.drain()

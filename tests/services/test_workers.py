@@ -190,6 +190,7 @@ def test_rows_of_workers_that_ended_long_ago_are_cleared_away(studio, worker, cl
         (REPLACE, "hung and was replaced"),
     ],
 )
+@pytest.mark.slow_but_first
 def test_what_a_worker_held_that_has_died_waits_again_at_once_and_says_why(dashboard, worker, clock, code, reason):
     worker.tell()
     painted, waiting = dashboard.generations.submit(a_request(), count=2)
