@@ -54,6 +54,7 @@ from core.services.reproduction import Reproductions
 from core.services.sheets import Sheets
 from core.services.statistics import Statistics
 from core.services.upscales import Upscales
+from core.services.vaes import Vaes
 from core.services.worker import Worker
 from core.services.workers import Presence, Workers
 from core.settings import Settings
@@ -126,6 +127,7 @@ class Studio:
     loras: Loras
     controlnets: ControlNets
     embeddings: Embeddings
+    vaes: Vaes
     machine: Machine
     workers: Workers
     worker: Worker
@@ -188,9 +190,10 @@ def build_studio(
     loras = Loras(make_file_library(settings, FileKind.LORA, library.about), models)
     control_files = make_file_library(settings, FileKind.CONTROLNET, library.about)
     controlnets = ControlNets(control_files, models, images, draw_hint)
+    vaes = Vaes(make_file_library(settings, FileKind.VAE, library.about), models)
     embeddings = Embeddings(make_file_library(settings, FileKind.EMBEDDING, library.about), models)
     prompts = Prompts(
-        (WILDCARDS, settings.wildcards), lambda params: _check(params, loras, controlnets), embeddings.resolved
+        (WILDCARDS, settings.wildcards), lambda params: _check(params, loras, vaes, controlnets), embeddings.resolved
     )
     generations = Generations(repo, images, dispatching, machine.resolve, now, new_id, random_seed, prompts)
     sheets = SheetRepo(database)
@@ -250,6 +253,7 @@ def build_studio(
         loras=loras,
         controlnets=controlnets,
         embeddings=embeddings,
+        vaes=vaes,
         machine=machine,
         workers=workers,
         worker=worker,
@@ -354,10 +358,10 @@ def host_name() -> str:
     return socket.gethostname()[:40]
 
 
-def _check(params: InpaintParams, loras: Loras, controlnets: ControlNets) -> None:
+def _check(params: InpaintParams, *further: Loras | ControlNets | Vaes) -> None:
     check_weights(params)
-    loras.check(params)
-    controlnets.check(params)
+    for files in further:
+        files.check(params)
 
 
 def _worker_name() -> str:

@@ -42,7 +42,7 @@ def fake_devices() -> Sequence[Device]:
 def colour_of(params: InpaintParams) -> tuple[int, int, int]:
     """The colour that FakeInpainter paints with for these params: those of stored bundles as when they were made."""
     values = {**params.to_dict(), "schema": 5}
-    for name in ("loras", "instruction", "controlnet", "embeddings", "clip_skip"):
+    for name in ("loras", "instruction", "controlnet", "embeddings", "clip_skip", "vae"):
         if getattr(params, name) == PARAMETERS[name].default:
             del values[name]
     red, green, blue = hashlib.sha256(canonical_json(values).encode()).digest()[:3]

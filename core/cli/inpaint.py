@@ -165,6 +165,8 @@ def _params(studio: Studio, mode: str | None, chosen: Mapping[str, Any]) -> Inpa
     values = studio.recommendations.for_request(chosen.get("model"), mode, others)
     if "loras" in values:
         values["loras"] = [in_any_folder(values_of(text)) for text in values["loras"]]
+    if values.get("vae") and (path := Path(values["vae"]).expanduser()).is_file():
+        values["vae"] = str(path.absolute())
     if "seed" not in values:
         values["seed"] = studio.generations.random_seed()
     return InpaintParams(**values)

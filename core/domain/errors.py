@@ -49,6 +49,10 @@ class InvalidEmbedding(InvalidParams):
     """This embedding cannot be used. Choose another one, or take its name out of the prompt."""
 
 
+class InvalidVae(InvalidParams):
+    """This VAE cannot be used. Choose another one, or the model's own."""
+
+
 class InvalidSettings(InvalidInput):
     """A setting in the environment or in .env is wrong. Correct it and start again."""
 

@@ -27,14 +27,14 @@ from core.domain.control import MAX_CONTROLNETS, Control, control_values
 from core.domain.embedding import MAX_EMBEDDINGS
 from core.domain.errors import InvalidParams
 from core.domain.geometry import MULTIPLE
-from core.domain.lora import MAX_LORAS, Lora, is_name, tagged, values_of, without_tags
+from core.domain.lora import MAX_LORAS, MAX_NAME, Lora, is_name, tagged, values_of, without_tags
 from core.domain.modes import CONTENT_FILL
 from core.domain.upscale import Upscale, upscale_of
 
-SCHEMA = 11
+SCHEMA = 12
 """2: with fill and all that follows it. 3: with keep_threshold. 4: with long_prompt. 5: with processing, and
 with parts painted separately. 6: with loras. 7: of which each may have another weight for the text encoder.
-8: with instruction. 9: with controlnet. 10: with embeddings. 11: with clip_skip.
+8: with instruction. 9: with controlnet. 10: with embeddings. 11: with clip_skip. 12: with vae.
 
 A key that an older record has not means: not used, and for processing: the first rules.
 """
@@ -341,6 +341,13 @@ PARAMETERS: dict[str, Parameter] = {
         high=12,
         step=1,
     ),
+    "vae": Text(
+        "VAE",
+        "A file in the place of the model's own VAE, which turns pictures into latents and back, and decides colours "
+        "and fine detail. It must have been made for the same kind of model. Some checkpoints come without one.",
+        default="",
+        high=MAX_NAME,
+    ),
     "crop_padding_px": Number(
         "Context",
         "How many pixels around the mask the model sees (never less than an eighth of the mask's size). More helps "
@@ -380,8 +387,9 @@ class InpaintParams(BaseModel):
 
     strength: 0..1. seed: 0..2**32-1, always concrete. size: px, a multiple of 8. mask_grow_px, mask_feather_px and
     crop_padding_px count pixels of the picture. model: a key of the model table, a hub id, a folder or a file.
-    embeddings: which words of the prompts are names of embeddings: found when a generation is asked for; all others
-    are read as words, also where a file of such a name comes later.
+    vae: the name of a file, or a path; empty: the model's own. embeddings: which words of the prompts are names of
+    embeddings: found when a generation is asked for; all others are read as words, also where a file of such a name
+    comes later.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, validate_default=True)
@@ -413,6 +421,7 @@ class InpaintParams(BaseModel):
     controlnet: tuple[Control, ...] = PARAMETERS["controlnet"].default
     embeddings: tuple[str, ...] = PARAMETERS["embeddings"].default
     clip_skip: int = PARAMETERS["clip_skip"].default
+    vae: str = PARAMETERS["vae"].default
     _processing: int = PrivateAttr(PROCESSING)
 
     def __init__(self, **values: Any) -> None:

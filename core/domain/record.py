@@ -101,6 +101,7 @@ class InpainterRun(_WithRaw):
     loras: list[RanFile] = []
     controlnet: list[RanFile] = []
     embeddings: list[RanFile] = []
+    vae: list[RanFile] = []
 
     def part(self, nth: int) -> Mapping[str, Any]:
         """What it did for one part of the mask, counted from 0; empty if it does not tell."""

@@ -13,14 +13,21 @@ import numpy as np
 from PIL import Image
 
 from core.domain.environment import Device
-from core.domain.errors import InvalidControlNet, InvalidEmbedding, InvalidLora, InvalidParams, ResultWithheld
+from core.domain.errors import (
+    InvalidControlNet,
+    InvalidEmbedding,
+    InvalidLora,
+    InvalidParams,
+    InvalidVae,
+    ResultWithheld,
+)
 from core.domain.generation import Phase
 from core.domain.model import LoadedModel, ModelSpec
 from core.domain.model_file import FileKind
 from core.domain.params import MODEL_DEFAULT, SCHEDULERS
 from core.domain.request import WorkingRequest
 from core.engine import device as devices
-from core.engine import embeddings, families, memory, pipelines
+from core.engine import embeddings, families, memory, pipelines, vae
 from core.engine.control import guiding
 from core.engine.control.guiding import Guided, Guiding
 from core.engine.embeddings import Embedding, Reading
@@ -29,6 +36,7 @@ from core.engine.lora import chosen
 from core.engine.lora.added import Added, Addition
 from core.engine.models import fingerprint
 from core.engine.models.catalogue import Catalogue, native_size
+from core.engine.models.hashed_files import hashed_file
 from core.engine.models.integrity import read_index
 from core.engine.models.named_files import NamedFiles
 from core.engine.models.weights import SAFETY_CHECKER
@@ -37,6 +45,7 @@ from core.engine.quiet import quiet_libraries
 from core.engine.run import filling, prompts
 from core.engine.run.pipeline_run import Run
 from core.engine.run.preview import Colours, colours_of
+from core.engine.vae import ChosenVae, Swapped
 from core.ports import FileLibrary, OnStep, Repainted, StepReport
 from core.settings import Settings
 
@@ -91,7 +100,16 @@ def load(
         },
     )
     library = partial(NamedFiles.watched, settings)
-    return DiffusersInpainter(pipe, family, loaded, where, threads=threads, preview=settings.preview, library=library)
+    return DiffusersInpainter(
+        pipe,
+        family,
+        loaded,
+        where,
+        threads=threads,
+        preview=settings.preview,
+        library=library,
+        lacks_vae=spec.lacks_vae,
+    )
 
 
 def _revision(spec: ModelSpec, folder: Path, hashes: Mapping[str, str]) -> str:
@@ -114,6 +132,7 @@ class DiffusersInpainter:
         threads: int,
         preview: bool = True,
         library: Callable[[FileKind], FileLibrary] = NamedFiles,
+        lacks_vae: bool = False,
     ) -> None:
         self.model = model
         self.environment = devices.environment(device)
@@ -126,6 +145,8 @@ class DiffusersInpainter:
         self._colours: Colours | None = None
         self._loras = library(FileKind.LORA)
         self._embeddings = library(FileKind.EMBEDDING)
+        self._vaes = library(FileKind.VAE)
+        self._swapped: Any = Swapped(getattr(pipe, "vae", None), is_missing=lacks_vae)
         self._controlnets = library(FileKind.CONTROLNET)
         self._added: Any = Added(pipe, family.title)
         self._reading: Any = Reading()
@@ -140,7 +161,8 @@ class DiffusersInpainter:
         self._one_caller.close()
 
     def _release(self) -> None:
-        self._pipe = self._own_scheduler = self._added = self._reading = self._guided = self._colours = None
+        self._pipe = self._own_scheduler = self._colours = None
+        self._swapped = self._added = self._reading = self._guided = None
         memory.empty_cache(self._device)
 
     def _inpaint(self, request: WorkingRequest, on_step: OnStep) -> Repainted:
@@ -148,6 +170,7 @@ class DiffusersInpainter:
         self._check(request)
         # Other code in this process may have changed it, and it decides the last bits.
         threads = devices.set_threads(devices.recorded_threads(request.recorded) or self._threads)
+        vaes = self._swap_vae(request)
         run = Run(self._pipe, self._family, self._own_scheduler, request, on_step, colours=self._known_colours())
         on_step(StepReport(Phase.PREPARING, 0, run.total))
         memory.reset_peak(self._device)
@@ -162,7 +185,8 @@ class DiffusersInpainter:
             if withheld:
                 raise ResultWithheld
             read = prompts.record(pipe, self._family, params, signs)
-        files: Mapping[str, Sequence[Addition | Embedding | Guiding]] = {
+        files: Mapping[str, Sequence[Addition | Embedding | Guiding | ChosenVae]] = {
+            vae.RECORDED: vaes,
             chosen.RECORDED: additions,
             embeddings.RECORDED: named,
             guiding.RECORDED: guides,
@@ -176,6 +200,17 @@ class DiffusersInpainter:
         additions = chosen.additions(request.params.all_loras, self._loras, request.recorded)
         self._added.change_to(additions)
         return additions
+
+    def _swap_vae(self, request: WorkingRequest) -> Sequence[ChosenVae]:
+        """The one of this request is in the model afterwards."""
+        wanted = []
+        if request.params.vae:
+            then = request.recorded.get(vae.RECORDED)
+            before = then[0] if isinstance(then, list) and then else None
+            wanted = [ChosenVae(*hashed_file(request.params.vae, self._vaes, before))]
+        if self._swapped.change_to(wanted[0] if wanted else None):
+            self._colours = None
+        return wanted
 
     def _known_colours(self) -> Colours | None:
         if self._with_preview and self._colours is None:
@@ -199,6 +234,8 @@ class DiffusersInpainter:
                 f"{self._family.title} models take no LoRA yet. Leave it out, also of the prompt, or choose a Stable "
                 "Diffusion model."
             )
+        if not self._family.takes_additions and request.params.vae:
+            raise InvalidVae(f"{self._family.title} models take no other VAE. Use the model's own.")
         if self._family.controlled is None and request.params.controlnet:
             raise InvalidControlNet(
                 f"{self._family.title} models take no ControlNet yet. Leave it out, or choose a Stable Diffusion model."
@@ -223,7 +260,7 @@ class DiffusersInpainter:
         }
 
 
-def _recorded(files: Mapping[str, Sequence[Addition | Embedding | Guiding]]) -> Mapping[str, Any]:
+def _recorded(files: Mapping[str, Sequence[Addition | Embedding | Guiding | ChosenVae]]) -> Mapping[str, Any]:
     """By kind, without those of which there are none."""
     return {kind: [one.record for one in of_kind] for kind, of_kind in files.items() if of_kind}
 

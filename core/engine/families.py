@@ -80,7 +80,7 @@ class Family:
             # An edit model looks at the picture as it was filled, from whatever noise it begins.
             unused = (*unused, "strength", *(() if self.wording else ("fill",)))
         if not self.takes_additions:
-            unused = (*unused, "loras", "embeddings", "clip_skip")
+            unused = (*unused, "loras", "embeddings", "clip_skip", "vae")
         if self.controlled is None:
             unused = (*unused, "controlnet")
         return (*unused, "scheduler", "prompt_weights", "long_prompt") if self.own_scheduler_only else unused

@@ -19,6 +19,7 @@ from core.domain.embedding import MAX_EMBEDDINGS, words_in
 from core.domain.generation import Generation
 from core.domain.imported import Imported
 from core.domain.lora import shared_name
+from core.domain.model_file import ENDING
 from core.domain.record import RanFile
 from core.metadata import ours
 from core.metadata.carriers import PARAMETERS, Carried
@@ -130,6 +131,7 @@ def _pairs_of(generation: Generation) -> dict[str, Any]:
         "Mask blur": params.mask_feather_px,
         "Inpaint area": "Only masked",
         "Masked area padding": params.crop_padding_px,
+        **_vae(record.inpainter.vae),
         "Clip skip": params.clip_skip if params.clip_skip > 1 else None,
         "Lora hashes": _hashes(record.inpainter.loras, AUTOV2),
         EMBEDDING_HASHES: _hashes(record.inpainter.embeddings, OF_EMBEDDING),
@@ -138,6 +140,12 @@ def _pairs_of(generation: Generation) -> dict[str, Any]:
         "RNG": "CPU",
         "Version": version,
     }
+
+
+def _vae(chosen: Sequence[RanFile]) -> dict[str, str]:
+    if not chosen:
+        return {}
+    return {"VAE hash": chosen[0].sha256.removeprefix("sha256:")[:AUTOV2], "VAE": f"{chosen[0].name}{ENDING}"}
 
 
 def _hashes(files: Sequence[RanFile], digits: int) -> str | None:
@@ -209,6 +217,8 @@ def imported_from(text: str, carried: Carried) -> Imported:
     if found["scheduler"]:
         pairs = {key: value for key, value in pairs.items() if plain(key) not in ("sampler", *SCHEDULES)}
     found["embeddings"] = words_in(f"{parsed.prompt}\n{parsed.negative}", _embeddings(pairs)) or None
+    if pairs.get("VAE", "").endswith(ENDING):
+        found["vae"] = shared_name(pairs.pop("VAE"))
     size = size_of(pairs[names["size"]]) if "size" in names else None
     if size:
         del pairs[names["size"]]

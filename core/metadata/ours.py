@@ -52,6 +52,7 @@ def record_of(generation: Generation) -> dict[str, Any]:
             "controlnet": [
                 {**control.model_dump(), "name": shared_name(control.name)} for control in generation.params.controlnet
             ],
+            "vae": shared_name(generation.params.vae),
             "embeddings": [shared_name(name) for name in generation.params.embeddings],
         },
         "width": generation.width,

@@ -161,7 +161,9 @@ class Recommendations:
         if "model" not in params or self._is_ready(str(params["model"])):
             return params
         return {
-            name: value for name, value in params.items() if name not in ("model", "loras", "controlnet", *OF_ONE_MODEL)
+            name: value
+            for name, value in params.items()
+            if name not in ("model", "loras", "vae", "controlnet", *OF_ONE_MODEL)
         }
 
     def for_extended(self, params: Values) -> Values:

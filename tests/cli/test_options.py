@@ -10,6 +10,7 @@ from tests.conftest import a_mask, a_picture
 from tests.controlnets import write_controlnet
 from tests.embeddings import write_embedding
 from tests.loras import write_lora
+from tests.vaes import write_vae
 
 GIVEN = {
     "--prompt": ("prompt", "a cat"),
@@ -53,7 +54,17 @@ def test_every_option_sets_its_parameter(run, studio, files):
     made = json.loads(run("inpaint", *files, *options, "--json").stdout)
 
     params = studio.gallery.get(made["id"]).params
-    assert params.model_dump() == {**dict(GIVEN.values()), "loras": [], "controlnet": [], "embeddings": []}
+    assert params.model_dump() == {**dict(GIVEN.values()), "loras": [], "controlnet": [], "embeddings": [], "vae": ""}
+
+
+def test_a_vae_is_given_by_name_or_by_path(run, studio, files, tmp_path):
+    write_vae(studio.settings.models / "vae" / "ft-mse.safetensors")
+    write_vae(elsewhere := tmp_path / "other.safetensors")
+
+    made = [json.loads(run("inpaint", *files, "--vae", vae, "--json").stdout) for vae in ("ft-mse", str(elsewhere))]
+
+    assert [studio.gallery.get(one["id"]).params.vae for one in made] == ["ft-mse", str(elsewhere)]
+    assert "gone.safetensors is not on this machine" in run("inpaint", *files, "--vae", "gone", code=2).stderr
 
 
 def test_the_name_of_an_embedding_in_a_prompt_is_found_and_what_is_none_told(run, studio, files):

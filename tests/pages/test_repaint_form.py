@@ -12,6 +12,7 @@ from tests.conftest import a_request
 from tests.controlnets import write_controlnet
 from tests.loras import write_lora
 from tests.pages.test_inpaint import draft, draft_id, generate, widget, words_on
+from tests.vaes import write_vae
 
 
 def made(studio, page, dispatcher):
@@ -62,6 +63,7 @@ def test_every_choice_below_is_submitted(studio, ready, dispatcher):
 
 def test_every_parameter_has_a_field_and_its_place_in_the_draft(studio, inpaint, pictured):
     write_lora(studio.settings.models / "loras" / "oil.safetensors")
+    write_vae(studio.settings.models / "vae" / "ft-mse.safetensors")
     write_controlnet(studio.settings.models / "controlnet" / "canny.safetensors")
     draft = studio.drafts.get(pictured)
     studio.drafts.save(pictured, draft.changed(params={"area": "two-pass", "variation_strength": 0.2}))

@@ -435,13 +435,13 @@ def test_what_cannot_be_used_is_refused_in_a_sentence_and_nothing_is_copied(libr
     pickle.write_bytes(b"\x80\x02")
     folder = tmp_path / "folder"
     folder.mkdir()
-    incomplete = make.checkpoint(tmp_path / "half.safetensors", parts=("cond_stage_model",))
+    incomplete = make.checkpoint(tmp_path / "half.safetensors", parts=("first_stage_model",))
 
     for path, told in [
         (pickle, "never opened"),
         (folder, "no model_index.json"),
         (tmp_path / "gone.safetensors", "does not exist"),
-        (incomplete, "comes without its VAE"),
+        (incomplete, "comes without its text encoder"),
         (Path("\0"), "Check the path"),
     ]:
         with pytest.raises((InvalidInput, ModelUnavailable), match=told):

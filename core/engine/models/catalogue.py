@@ -259,6 +259,7 @@ class Catalogue:
             folder=layout,
             file=str(file),
             predicts=predicts,
+            lacks_vae=single_file.VAE in told.lacks,
             licence="see where the file comes from",
             **_suited(self._root / layout, single_file.native_px(told, predicts)),
         )

@@ -15,6 +15,7 @@ from core.domain.errors import (
     InvalidEmbedding,
     InvalidLora,
     InvalidParams,
+    InvalidVae,
     UnsafeWeights,
 )
 from core.domain.model_file import ENDING, FileKind, ModelFile, NamedFile
@@ -32,11 +33,13 @@ ERRORS: Mapping[FileKind, type[InvalidParams]] = {
     FileKind.LORA: InvalidLora,
     FileKind.EMBEDDING: InvalidEmbedding,
     FileKind.CONTROLNET: InvalidControlNet,
+    FileKind.VAE: InvalidVae,
 }
 NOUNS: Mapping[FileKind, str] = {
     FileKind.LORA: "a LoRA",
     FileKind.EMBEDDING: "an embedding",
     FileKind.CONTROLNET: "a ControlNet",
+    FileKind.VAE: "a VAE",
 }
 
 OF_A_FOLDER = "diffusion_pytorch_model"

@@ -32,6 +32,7 @@ UNUSED = (
     "embeddings",
     "controlnet",
     "clip_skip",
+    "vae",
     "variation_strength",
     "variation_seed",
 )

@@ -27,6 +27,8 @@ FOLDER = "assets/single-file"
 LAYOUTS: Mapping[Base | None, str] = {Base.SD1: "sd1", Base.SD2: "sd2", Base.SDXL: "xl"}
 
 TOKENIZER = "tokenizer"
+VAE = "VAE"
+"""Among what a ModelFile lacks."""
 PADDING_OF_OPEN_CLIP = "!"
 """Its first word, where CLIP pads with the end of the text."""
 
@@ -62,7 +64,7 @@ def check(told: ModelFile, name: str) -> None:
             f"{name} is a {told.title}, which cannot repaint. Choose a plain or an inpainting checkpoint."
         )
     check_weights(told, name)
-    if told.lacks:
+    if set(told.lacks) - {VAE}:
         raise UnknownModel(
             f"{name} comes without its {' and '.join(told.lacks)}. Choose a version of this checkpoint that contains "
             "everything."
@@ -161,7 +163,7 @@ class SingleFile:
         index = read_index(self.layout)
         # The small ones first: while they are converted, some of their weights exist twice.
         encoders = {name: _text_encoder(name, weights, self.layout, dtype) for name in index if name in TEXT_ENCODERS}
-        vae = _vae(weights, self.layout, dtype)
+        vae = _no_vae(self.layout, dtype) if VAE in told.lacks else _vae(weights, self.layout, dtype)
         unet = _unet(weights, self.layout, dtype, in_channels=told.in_channels)
         pipeline = getattr(diffusers, self.family.pipeline)
         return pipeline(
@@ -208,6 +210,14 @@ def _vae(weights: Mapping[str, Any], layout: Path, dtype: Any) -> Any:
     about = AutoencoderKL.load_config(layout, subfolder="vae")
     model = empty(lambda: AutoencoderKL.from_config(about))
     return filled("vae", model, lambda: convert_ldm_vae_checkpoint(weights, about), dtype)
+
+
+def _no_vae(layout: Path, dtype: Any) -> Any:
+    """For weights that are put into it for each run: its own are whatever was in memory, which takes none unread."""
+    from diffusers import AutoencoderKL
+
+    about = AutoencoderKL.load_config(layout, subfolder="vae")
+    return empty(lambda: AutoencoderKL.from_config(about)).to(dtype).to_empty(device="cpu").eval()
 
 
 def _text_encoder(name: str, weights: Mapping[str, Any], layout: Path, dtype: Any) -> Any:

@@ -54,6 +54,7 @@ MODELS: tuple[ModelSpec, ...] = (
             "controlnet",
             "embeddings",
             "clip_skip",
+            "vae",
             "variation_strength",
         ),
         engine="content-fill",

@@ -153,6 +153,8 @@ def _fingerprints(generation: Generation) -> Iterable[tuple[str, str]]:
         yield f"ControlNet {escaped(one.name)}", one.sha256
     for one in generation.record.inpainter.embeddings:
         yield f"Embedding {escaped(one.name)}", one.sha256
+    for one in generation.record.inpainter.vae:
+        yield f"VAE {escaped(one.name)}", one.sha256
     if noise := generation.record.inpainter.noise_sha256:
         yield "Initial noise", noise
     if generation.environment.get("app_commit"):

@@ -96,12 +96,12 @@ def _look(form: Form, name: str) -> dict[str, Any]:
         "key": f"{form.id}.{name}",
         "help": PARAMETERS[name].help,
         "disabled": name in form.unused,
-        "on_change": _keep,
+        "on_change": keep,
         "args": (form.studio, form.id, name),
     }
 
 
-def _keep(studio: Studio, id: str, name: str) -> None:
+def keep(studio: Studio, id: str, name: str) -> None:
     """What was just said in a field is stored with the words themselves, and not only when the form is drawn again."""
     params = (studio.drafts.get(id) or Draft()).params
     # What a draft does not say is recommended for its model: a new one says nothing until its form has been drawn.

@@ -32,6 +32,7 @@ from pages.ui.inpaint.form_fields import (
 from pages.ui.inpaint.lora_field import held_loras, lora_field
 from pages.ui.inpaint.model_picker import held_model, model_facts, model_picker, model_problem
 from pages.ui.inpaint.prompt_length import prompt_length_line
+from pages.ui.inpaint.vae_field import vae_field
 from pages.ui.shell import state
 
 AT_HAND = (
@@ -40,6 +41,7 @@ AT_HAND = (
     "negative_prompt",
     "model",
     "loras",
+    "vae",
     "controlnet",
     "embeddings",
     "num_inference_steps",
@@ -107,6 +109,7 @@ def params_form(studio: Studio, id: str, draft: Draft) -> tuple[Choices, DeltaGe
     stored |= _at_hand(form)
     with st.expander("More parameters", icon=":material/tune:"):
         stored["controlnet"] = control_field(studio, id, kept["controlnet"], stored["model"])
+        stored["vae"] = vae_field(form, stored["model"])
         stored |= _more(form, stored)
     stored["device"] = chosen_device(id, draft)
     with beside:
@@ -186,7 +189,7 @@ def _checked(studio: Studio, stored: Mapping[str, Any], draft: Draft, problem: s
         values["instruction"] = studio.recommendations.instruction(stored)
         unused = studio.recommendations.unused(stored["model"])
         # Kept for the model that comes next, but not for this one.
-        values |= {name: [] for name in ("loras", "controlnet") if name in unused}
+        values |= {name: PARAMETERS[name].default for name in ("loras", "controlnet", "vae") if name in unused}
         params = InpaintParams(**values)
         studio.generations.check(params, draft.guides)
     except InvalidParams as error:

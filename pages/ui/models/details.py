@@ -20,7 +20,7 @@ from pages.ui.shell.wording import counted, when
 AUTOV2 = 10
 """Hex digits of the sha256 that CivitAI and A1111 show as a model's hash."""
 
-COUNTED = (*PAINT, KindFilter.LORA, KindFilter.EMBEDDING)
+COUNTED = (*PAINT, KindFilter.LORA, KindFilter.EMBEDDING, KindFilter.VAE)
 
 
 def details(studio: Studio, entry: ModelEntry, close: Callable[[], None]) -> None:
@@ -48,9 +48,11 @@ def _facts(studio: Studio, entry: ModelEntry) -> None:
     use = studio.library.uses([entry]).get(entry.key)
     used = f"{counted(use.count, 'generation')}, last {when(use.last_at)}" if use and use.last_at else ""
     licence = escaped(entry.licence or "")
+    about = entry.told.about
     facts = {
         "Size": gigabytes(found.size) if found.size else "",
-        "Vectors": str(about.vectors or "") if (about := entry.told.about) else "",
+        "VAE": "comes without one; choose one on the form" if about and "VAE" in about.lacks else "",
+        "Vectors": str(about.vectors or "") if about else "",
         "Memory": str(plan) if plan else "",
         "Licence": f"[{licence}]({entry.licence_url})" if licence and entry.licence_url else licence,
         "Used": used or ("never" if entry.kind in COUNTED else ""),

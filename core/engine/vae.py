@@ -1,0 +1,143 @@
+"""Another VAE in the place of a pipeline's own: other weights in the same modules, and the own ones back to the bit.
+
+Only weights change. What belongs to the latents that the denoiser was trained on, such as their scaling factor, stays
+the model's own, whatever the configuration beside another VAE says.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from core.domain.errors import DamagedModel, InvalidVae
+from core.domain.model_file import NamedFile
+from core.domain.params import PARAMETERS
+from core.engine.models.single_file import empty, filled
+from core.engine.quiet import quiet_libraries
+from core.memory import trim
+
+RECORDED = "vae"
+"""The field of an inpainter's record: a list of one."""
+
+ORIGINAL_LAYOUT = re.compile(r"(?:first_stage_model\.|vae\.)?(?:encoder\.down|decoder\.up)\.\d")
+OLD_NAMES = {"query": "to_q", "key": "to_k", "value": "to_v", "proj_attn": "to_out.0"}
+"""Of the attention in diffusers' own layout: its first versions, and today's."""
+
+
+@dataclass(frozen=True, slots=True)
+class ChosenVae:
+    """sha256: of the bytes of its file."""
+
+    file: NamedFile
+    sha256: str
+
+    @property
+    def record(self) -> Mapping[str, Any]:
+        """What decides pixels, and what finds the file again under another name."""
+        return {"name": self.file.path.stem, "sha256": self.sha256, "bytes": self.file.about.size}
+
+
+class Swapped:
+    """The VAE that is in a pipeline at this moment. is_missing: its own has no weights, so one must be chosen."""
+
+    def __init__(self, vae: Any, *, is_missing: bool) -> None:
+        self._vae = vae
+        self._is_missing = is_missing
+        self._own: dict[tuple[Any, str], Any] = {}
+        self._now: str | None = None
+
+    def change_to(self, chosen: ChosenVae | None) -> bool:
+        """From now on this one; None: the pipeline's own. Whether it is another one than before.
+
+        Raises InvalidVae; then the VAE is the pipeline's own.
+        """
+        if chosen is None and self._is_missing:
+            raise InvalidVae(
+                f"This checkpoint comes without its VAE. Choose one under {PARAMETERS['vae'].title}, among More "
+                "parameters (--vae), or a version of the checkpoint that contains it."
+            )
+        wanted = chosen.sha256 if chosen else None
+        if wanted == self._now:
+            return False
+        self._put_back()
+        if chosen is not None:
+            self._put_in(_weights(chosen.file, self._vae))
+        self._now = wanted
+        trim()
+        return True
+
+    def _put_in(self, weights: Mapping[str, Any]) -> None:
+        import torch
+
+        for name, module, key, own in list(_parameters(self._vae)):
+            # What lies on a card has no room for a second one; the same bits come back from here.
+            self._own[module, key] = own if own.device.type == "cpu" else own.detach().cpu()
+            setattr(module, key, torch.nn.Parameter(weights[name].to(own.device), requires_grad=False))
+
+    def _put_back(self) -> None:
+        import torch
+
+        for (module, key), own in self._own.items():
+            on_device = own.to(getattr(module, key).device)
+            setattr(module, key, own if on_device is own else torch.nn.Parameter(on_device, requires_grad=False))
+        self._own.clear()
+        self._now = None
+
+
+def _parameters(vae: Any) -> Iterator[tuple[str, Any, str, Any]]:
+    """Its whole name, the module that it is in, its name there, and the parameter."""
+    for path, module in vae.named_modules():
+        for key, parameter in module.named_parameters(recurse=False):
+            yield f"{path}.{key}" if path else key, module, key, parameter
+
+
+def _weights(file: NamedFile, vae: Any) -> Mapping[str, Any]:
+    """By their names in this VAE, in its type. Raises InvalidVae if they are not all that it needs."""
+    import diffusers
+    from safetensors import SafetensorError
+    from safetensors.torch import load_file
+
+    name = file.path.name
+    kind: Any = diffusers.AutoencoderKL
+    if type(vae) is not kind:
+        raise InvalidVae(f"VAE {name}: this model's own is of another kind, so it cannot take its place. Use its own.")
+    if any(parameter.is_meta for parameter in vae.parameters()):
+        raise InvalidVae(
+            "A VAE cannot be chosen for a model that is moved to the card layer by layer. Set INPAINT_STUDIO_OFFLOAD "
+            "to model, or use the model's own."
+        )
+    try:
+        with quiet_libraries():
+            tensors = load_file(file.path)
+            own = empty(lambda: kind.from_config(vae.config))
+            made = filled("VAE", own, lambda: _in_diffusers_layout(tensors, vae.config), vae.dtype)
+    except (OSError, SafetensorError) as error:
+        raise InvalidVae(f"VAE {name}: it cannot be read ({error}). Download or copy it again.") from error
+    except DamagedModel as error:
+        raise InvalidVae(
+            f"VAE {name}: it does not have the parts of this model's own ({error.args[0].partition('. ')[0]}). Choose "
+            "one that was made for this model."
+        ) from error
+    weights: Mapping[str, Any] = made.state_dict()
+    if not all(bool(tensor.isfinite().all()) for tensor in weights.values()):
+        raise InvalidVae(f"VAE {name}: it holds what is no number. Download or copy it again.")
+    return weights
+
+
+def _in_diffusers_layout(tensors: Mapping[str, Any], config: Mapping[str, Any]) -> Mapping[str, Any]:
+    from diffusers.loaders.single_file_utils import convert_ldm_vae_checkpoint
+
+    if any(ORIGINAL_LAYOUT.match(name) for name in tensors):
+        converted: Mapping[str, Any] = convert_ldm_vae_checkpoint(dict(tensors), config)
+        return converted
+    return dict(_renamed(tensors))
+
+
+def _renamed(tensors: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
+    for name, tensor in tensors.items():
+        path, _, ending = name.rpartition(".")
+        before, _, role = path.rpartition(".")
+        is_old = ".attentions." in path and role in OLD_NAMES
+        yield (f"{before}.{OLD_NAMES[role]}.{ending}" if is_old else name), tensor
