@@ -32,8 +32,10 @@ def controls_of(texts: Sequence[str], further: Mapping[str, Sequence[Any] | None
 
 
 def in_any_folder(values: dict[str, Any]) -> dict[str, Any]:
-    """With a path that leads to the file from wherever the worker runs."""
+    """With a path that leads to the file from wherever the worker runs; of a folder of diffusers to the file in it."""
     path = Path(values["name"]).expanduser()
+    if path.is_dir():
+        path /= "diffusion_pytorch_model.safetensors"
     return {**values, "name": str(path.absolute())} if path.is_file() else values
 
 

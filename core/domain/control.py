@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator, model_valida
 from core.domain.errors import InvalidControlNet
 from core.domain.guide import Guide, P, Role, picture_in
 from core.domain.lora import MAX_NAME, is_name, shared_name
+from core.domain.model_file import Base, ModelFile
 
 MAX_CONTROLNETS = 4
 MAX_SCALE = 2.0
@@ -102,6 +103,16 @@ def hint_of(name: str) -> str:
 def written(values: Iterable[Mapping[str, Any]]) -> str:
     """Of the fields of Controls, for people: "canny:0.8 (canny, 0 to 0.6), depth:1 (none)"."""
     return ", ".join(str(Control(**one)) for one in values)
+
+
+def problem_of(about: ModelFile, name: str) -> str | None:
+    """Why a file that is a ControlNet cannot be used here, by its header. name: of the file."""
+    if about.variant is None and about.quantised is None and about.base in (None, Base.SD1, Base.SD2, Base.SDXL):
+        return None
+    return (
+        f"{name} is a {about.title}, which cannot be used yet. Choose a plain ControlNet for Stable Diffusion 1, 2 or "
+        "XL, in float32, float16 or bfloat16."
+    )
 
 
 def takes_picture(hint: str) -> bool:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from PIL import Image
 
-from core.domain.control import GIVEN
+from core.domain.control import GIVEN, problem_of
 from core.domain.errors import InvalidControlNet, StudioError
 from core.domain.files.picture import Picture
 from core.domain.geometry import Size
@@ -34,7 +34,8 @@ class ControlNets:
         spec, bases = self._about(model)
         if spec is None or FIELD in spec.unused:
             return ()
-        return [file for file in self.library.listed() if file.about.variant is None and file.can_be_for(bases)]
+        usable = (file for file in self.library.listed() if problem_of(file.about, file.path.name) is None)
+        return [file for file in usable if file.can_be_for(bases)]
 
     def check(self, params: InpaintParams) -> None:
         """Raises InvalidControlNet for one that is not there or was made for other models, and for a model that takes
@@ -47,6 +48,8 @@ class ControlNets:
             raise InvalidControlNet(f"{spec.title} takes no ControlNet. Leave it out, or choose another model.")
         for control in params.controlnet:
             file = self.library.find(control.name)
+            if problem := problem_of(file.about, file.path.name):
+                raise InvalidControlNet(f"ControlNet: {problem}")
             if not file.can_be_for(bases):
                 this = next(iter(bases or ()), "another one")
                 raise InvalidControlNet(

@@ -10,7 +10,7 @@ from PIL import Image
 
 from core.bootstrap import draw_hint
 from core.domain.control import CANNY, GIVEN, INPAINT, LINEART, SOFT_EDGE, TILE, hint_of
-from core.domain.errors import InvalidControlNet, InvalidParams
+from core.domain.errors import InvalidControlNet, InvalidParams, NotAnInpaintingModel
 from core.domain.files.picture import Picture
 from core.domain.guide import Guide, Role
 from core.domain.model import ModelSpec
@@ -43,6 +43,9 @@ def test_one_for_another_family_or_of_another_kind_is_refused_by_its_header_alon
         controlnets(tmp_path, Base.SDXL).check(asked("canny"))
     with pytest.raises(InvalidControlNet, match="depth.safetensors is not on this machine. Put it into .*controlnet"):
         found.check(asked("depth"))
+    write_controlnet(tmp_path / "union.safetensors", task_embedding=(1, 4))
+    with pytest.raises(InvalidControlNet, match=r"union.safetensors is a ControlNet \(union\) .* cannot be used yet"):
+        found.check(asked("union"))
     with pytest.raises(InvalidControlNet, match="Some model takes no ControlNet"):
         controlnets(tmp_path, None, unused=("controlnet",)).check(asked("canny"))
 
@@ -113,6 +116,20 @@ def test_one_for_depth_needs_a_picture_before_it_is_queued_and_others_are_shown_
     assert studio.gallery.get(id).guides == (guides[0],)
     assert studio.gallery.image(depth).getextrema() == ((0, 0),) * 3
     studio.generations.check(params, guides)
+
+
+def test_a_folder_of_diffusers_is_added_as_a_whole_and_one_that_cannot_be_used_is_refused(studio, tmp_path):
+    write_controlnet(tmp_path / "controlnet-depth" / "diffusion_pytorch_model.safetensors")
+    (tmp_path / "controlnet-depth" / "config.json").write_text('{"_class_name": "ControlNetModel"}')
+    write_controlnet(tmp_path / "union" / "diffusion_pytorch_model.safetensors", task_embedding=(1, 4))
+
+    added = studio.library.add(tmp_path / "controlnet-depth")
+
+    assert (added.found.title, added.kind) == ("controlnet-depth", "controlnet")
+    assert (studio.settings.models / "controlnet" / "controlnet-depth" / "config.json").is_file()
+    assert studio.controlnets.library.find("controlnet-depth").path == added.found.path
+    with pytest.raises(NotAnInpaintingModel, match="cannot be used yet"):
+        studio.library.add(tmp_path / "union")
 
 
 def test_a_hint_is_drawn_to_be_looked_at(studio):

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from core.domain.control import problem_of
 from core.domain.errors import InvalidControlNet
 from core.domain.model_file import NamedFile
 from core.engine.models.integrity import read_object
@@ -32,10 +33,8 @@ def load(file: NamedFile, unet: Any, dtype: Any) -> Any:
     from safetensors.torch import load_file
 
     name = file.path.name
-    if file.about.variant or file.about.quantised:
-        raise InvalidControlNet(
-            f"ControlNet: {name} is a {file.about.title}, of a kind that cannot be used yet. Choose a plain ControlNet."
-        )
+    if problem := problem_of(file.about, name):
+        raise InvalidControlNet(f"ControlNet: {problem}")
     try:
         with quiet_libraries(), init_empty_weights():
             net = diffusers.ControlNetModel.from_config(_config(file.path, unet))

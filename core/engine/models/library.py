@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 
+from core.domain import control
 from core.domain.errors import DamagedModel, InvalidInput, ModelUnavailable, NotAnInpaintingModel, StudioError
 from core.domain.hashing import sha256_of
 from core.domain.model_file import FileKind, ModelFile
@@ -53,7 +54,7 @@ class LocalModels:
         self._settings = settings
         self._catalogue = catalogue
         self._hub = hub.Hub(offline=True, cache=cache)
-        sources = (kinds, lora_header, onnx_header, onnx_kinds, other_kinds, single_file, transformer_file)
+        sources = (control, kinds, lora_header, onnx_header, onnx_kinds, other_kinds, single_file, transformer_file)
         self.rules = sha256_of(b"".join(Path(str(source.__file__)).read_bytes() for source in sources))
 
     def found(self) -> Sequence[Found]:
@@ -111,12 +112,17 @@ class LocalModels:
             raise InvalidInput(f"{path} cannot be accessed. Check the path.") from error
         if not exists:
             raise InvalidInput(f"{path} does not exist. Check the path.")
+        weights = _only_weights(path) if is_folder else None
+        if weights is not None and kinds.of(weights).kind is FileKind.CONTROLNET:
+            # Of several files of diffusers' one name only the folder tells which it is.
+            _check(kinds.of(weights), path.name)
+            folder = placing.place(path, self._settings.models / folders.OWN[FileKind.CONTROLNET], link=link)
+            return folder / weights.name
         if is_folder:
             kind = self._kind_of_folder(path)
         else:
             about = transformer_file.as_checkpoint(kinds.of(path))
-            if problem := _problem(about, path.name):
-                raise NotAnInpaintingModel(problem)
+            _check(about, path.name)
             kind = about.kind
         return placing.place(path, self._settings.models / folders.OWN[kind], link=link)
 
@@ -190,6 +196,18 @@ class LocalModels:
         return FileKind.CHECKPOINT
 
 
+def _only_weights(folder: Path) -> Path | None:
+    """The one file of weights in a folder that is no pipeline."""
+    files = [] if (folder / INDEX).exists() else [*folder.glob("*.safetensors")]
+    return files[0] if len(files) == 1 else None
+
+
+def _check(about: ModelFile, name: str) -> None:
+    """Raises NotAnInpaintingModel for what cannot be used here."""
+    if problem := _problem(about, name):
+        raise NotAnInpaintingModel(problem)
+
+
 def _problem(about: ModelFile, name: str) -> str | None:
     """Why such a file cannot be used here."""
     if about.kind is FileKind.CHECKPOINT:
@@ -201,6 +219,8 @@ def _problem(about: ModelFile, name: str) -> str | None:
         except InvalidInput as error:
             return str(error)
         return None
+    if about.kind is FileKind.CONTROLNET:
+        return control.problem_of(about, name)
     if about.kind in USED or (about.kind is FileKind.UPSCALER and name.lower().endswith(onnx_header.ENDING)):
         return None
     article = "an" if about.title[0] in "AEIOUaeiou" else "a"
