@@ -10,6 +10,7 @@ from core.domain.enlarging import enlarged, enlarged_mask, plan_of
 from core.domain.errors import InvalidParams
 from core.domain.geometry import Size
 from core.domain.params import InpaintParams
+from core.domain.pixels.compositing import composite
 from core.domain.pixels.mask import Mask
 from core.domain.request import InpaintRequest
 from core.domain.upscale import Upscale, upscale_of
@@ -99,6 +100,24 @@ def test_transparency_is_enlarged_and_never_painted_over():
 
     assert result.getchannel("A").tobytes() == enlarged(picture, 2).getchannel("A").tobytes()
     assert set(result.convert("RGB").getdata()) == {(255, 255, 255)}
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_a_whole_picture_is_the_same_as_one_that_is_blended(mode):
+    picture = a_picture(mode)
+    if mode == "RGB":
+        picture.info["icc_profile"] = rgb_profile()
+    one = plan(picture, whole(), mask_grow_px=0, mask_feather_px=0)
+    painted = a_picture().resize(one.crop.working.sides)
+
+    blended = composite(enlarged(picture, 2), painted, one.crop.bounds, one.blend_mask, one.request.space)
+
+    result = one.finish(painted)
+    assert (
+        result.convert("RGB" if mode == "RGBA" else mode).tobytes()
+        == blended.convert("RGB" if mode == "RGBA" else mode).tobytes()
+    )
+    assert one.unchanged_outside(result)
 
 
 def test_the_model_gets_the_small_part_with_some_pixels_around_it_and_colours_under_transparency():

@@ -174,6 +174,7 @@ def test_too_large_is_told_before_and_what_has_no_picture_or_no_mask_too(studio,
         upscales.submit(before, upscales.named("mine", 2))
 
 
+@pytest.mark.slow
 def test_the_file_of_an_upscale_says_it_in_a1111s_words_and_no_path(studio, remover, settings):
     made = upscaled(studio, removed(studio, remover), "sharp", 4)
 
@@ -183,6 +184,7 @@ def test_the_file_of_an_upscale_says_it_in_a1111s_words_and_no_path(studio, remo
     assert not any(str(settings.data) in str(text) for text in written.values())
 
 
+@pytest.mark.slow_but_first
 @pytest.mark.parametrize("method", ["lanczos", "sharp"])
 def test_whoever_paints_on_or_opens_its_file_is_offered_the_words_and_no_upscaler_as_a_model(studio, remover, method):
     made = upscaled(studio, removed(studio, remover), method)
