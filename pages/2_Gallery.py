@@ -25,11 +25,10 @@ from pages.ui.shell.links import GENERATION_PARAMETER, INPAINT_PAGE
 from pages.ui.shell.messages import escaped, shown_errors
 from pages.ui.shell.page import begin_page
 from pages.ui.shell.resources import studio
+from pages.ui.shell.watching import draw_page_again
 from pages.ui.shell.wording import beginning
 
 DIALOG_TITLE = 80
-DRAWN = "gallery.drawn"
-"""Set by a run that draws the whole page."""
 """Characters of a prompt above its card, which has the whole of it."""
 
 
@@ -58,7 +57,6 @@ def gallery_page(studio: Studio) -> None:
         _compared(studio, *compared)
     elif studio.gallery.is_anything_active():
         with news:
-            st.session_state[DRAWN] = True
             _watch(studio, filter, cursor, found)
 
 
@@ -122,10 +120,8 @@ def _watch(studio: Studio, filter: GalleryFilter, cursor: Cursor | None, shown: 
     """While something is waiting, being painted or verified: how far it is, and a new page when one has ended."""
     with shown_errors():
         now = studio.gallery.states(filter, cursor)
-        # Never in the run that draws the page: where that takes long, something has always ended meanwhile.
-        is_first = st.session_state.pop(DRAWN, False)
-        if not is_first and (now != _state_of(shown) or not studio.gallery.is_anything_active()):
-            st.rerun()
+        if now != _state_of(shown) or not studio.gallery.is_anything_active():
+            draw_page_again()
         batch_progress(studio)
         for id, status, _ in now:
             if status is Status.RUNNING:

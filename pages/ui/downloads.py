@@ -15,6 +15,7 @@ from pages.ui.generation.card import worker_missing
 from pages.ui.shell.actions import action_button
 from pages.ui.shell.messages import show_error, shown_errors
 from pages.ui.shell.page import button_label
+from pages.ui.shell.watching import draw_page_again
 
 TRIES_AGAIN = {DownloadStatus.PAUSED: "Resume", DownloadStatus.FAILED: "Try again"}
 
@@ -41,7 +42,8 @@ def _followed(studio: Studio, spec: ModelSpec, key: str) -> None:
     with shown_errors():
         download = _unfinished(studio, spec)
         if download is None:
-            st.rerun()
+            draw_page_again()
+            return
         _shown(studio, spec, download, key)
 
 

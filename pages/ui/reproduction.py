@@ -21,6 +21,7 @@ from pages.ui.shell.messages import escaped, shown_errors
 from pages.ui.shell.page import button_label
 from pages.ui.shell.table import Cell, table
 from pages.ui.shell.waiting import wait_until
+from pages.ui.shell.watching import draw_page_again
 from pages.ui.shell.wording import counted
 
 SCOPES = {
@@ -128,7 +129,7 @@ def _progress(studio: Studio) -> None:
 def _going_on(studio: Studio) -> None:
     with shown_errors():
         if not batch_progress(studio):
-            st.rerun()
+            draw_page_again()
 
 
 def batch_progress(studio: Studio) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from itertools import chain, repeat
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -422,6 +423,8 @@ def test_a_queue_that_is_paused_while_one_waits_changes_the_button_by_itself(rea
     generate(ready)
     after_the_button = chain([False], repeat(True))
     monkeypatch.setattr(studio.queue.repo, "is_paused", after_the_button.__next__)
+    alone = SimpleNamespace(fragment_ids_this_run=["the one that watches"])
+    monkeypatch.setattr("pages.ui.shell.watching.get_script_run_ctx", lambda: alone)
 
     ready.run()
 

@@ -22,6 +22,7 @@ from pages.ui.shell import address, state
 from pages.ui.shell.actions import action_button, kept_by
 from pages.ui.shell.links import GALLERY_PAGE, GENERATION_PARAMETER, INPAINT_PAGE, address_of
 from pages.ui.shell.messages import escaped, shown_errors
+from pages.ui.shell.watching import draw_page_again
 from pages.ui.shell.wording import BadgeColour, duration, when
 
 TO_INPAINT = "to-inpaint"
@@ -85,7 +86,8 @@ def _live(studio: Studio, id: str) -> None:
     with shown_errors():
         progress = studio.generations.progress(id)
         if not progress.status.is_active:
-            st.rerun()
+            draw_page_again()
+            return
         st.progress(progress.fraction, text=describe_progress(progress))
         if progress.preview is not None:
             st.image(progress.preview, width=256, alt="Preview of the picture so far")

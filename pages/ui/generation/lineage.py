@@ -18,6 +18,7 @@ from pages.ui.shell.actions import action_button
 from pages.ui.shell.links import GALLERY_PAGE
 from pages.ui.shell.media import address
 from pages.ui.shell.messages import shown_errors
+from pages.ui.shell.watching import draw_page_again
 from pages.ui.shell.wording import beginning, counted, when
 
 RELATIONS = {
@@ -189,7 +190,8 @@ def _going_on(studio: Studio, replay_id: str) -> None:
     with shown_errors():
         replay = studio.replays.get(replay_id)
         if replay.ended_at is not None:
-            st.rerun()
+            draw_page_again()
+            return
         total = len(replay.steps)
         st.progress(replay.done / total, text=f"Replaying the chain: {replay.done} of {total} steps done")
         if any(step.again is not None and step.again.status is Status.INTERRUPTED for step in replay.steps):

@@ -15,6 +15,7 @@ from pages.ui.generation.actions import VERIFY
 from pages.ui.shell.actions import action_button
 from pages.ui.shell.messages import escaped, shown_errors, tried_again
 from pages.ui.shell.page import button_label, scroll_into_view
+from pages.ui.shell.watching import draw_page_again
 from pages.ui.shell.wording import BadgeColour, duration
 
 BADGES: dict[Verdict, tuple[str, str, BadgeColour]] = {
@@ -80,7 +81,8 @@ def _waiting(studio: Studio, id: str, painted_s: float | None) -> None:
     with shown_errors():
         verification = studio.reproductions.get(id)
         if not verification.status.is_active:
-            st.rerun()
+            draw_page_again()
+            return
         share = verification.step / verification.total if verification.total else 0.0
         st.progress(min(1.0, share), text=_how_far(verification, painted_s, studio.queue.is_paused()))
         tried_again(verification.error)

@@ -17,6 +17,7 @@ from pages.ui.shell import state
 from pages.ui.shell.actions import action_button
 from pages.ui.shell.messages import escaped, shown_errors, tried_again
 from pages.ui.shell.page import scroll_to_button
+from pages.ui.shell.watching import draw_page_again
 
 SMALL_PX = 76
 """Four of them, as many as there are variations, stand side by side in the column and on a phone."""
@@ -62,7 +63,8 @@ def _watch(studio: Studio, ids: tuple[str, ...], finished: int, under_way: Under
         active = {id: progress for id, progress in all_progress.items() if progress.status.is_active}
         running = next((p for p in active.values() if p.status is Status.RUNNING), None)
         if len(ids) - len(active) != finished or _is_past(studio, under_way, running):
-            st.rerun()
+            draw_page_again()
+            return
         shown = running or min(active.values(), key=lambda progress: progress.ahead)
         which = f"Image {list(all_progress.values()).index(shown) + 1} of {len(ids)} · " if len(ids) > 1 else ""
         st.progress(shown.fraction, text=which + describe_progress(shown))
