@@ -32,7 +32,12 @@ from core.ports import ModelCatalogue, ModelStore, OnDownload
 from core.services.workers import Workers
 from db.model_files import ModelFileRepo
 
-LISTED = {KindFilter.LORA: "loras", KindFilter.EMBEDDING: "embeddings", KindFilter.VAE: "vae"}
+LISTED = {
+    KindFilter.LORA: "loras",
+    KindFilter.EMBEDDING: "embeddings",
+    KindFilter.VAE: "vae",
+    KindFilter.CONTROLNET: "controlnet",
+}
 """Fields of records that list the files of a kind."""
 
 NAMED = 10

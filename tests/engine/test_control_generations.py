@@ -61,6 +61,8 @@ def test_what_was_painted_with_controlnets_verifies_exact_after_a_restart_and_be
     assert [one["name"] for one in guided.record.inpainter.raw["controlnet"]] == ["canny", "depth"]
     assert [one.verdict for one in found] == [Verdict.EXACT] * 3
     assert [one.changes for one in found] == [()] * 3
+    uses = {entry.found.title: use for entry in after.library.here() if (use := after.library.uses([entry]))}
+    assert {title: use.popitem()[1].count for title, use in uses.items()} == {"canny": 1, "depth": 1}
     elsewhere = started(settings.model_copy(update={"data": tmp_path / "elsewhere"}))
     shutil.copytree(settings.models, elsewhere.settings.models, dirs_exist_ok=True)
     bundle = io.BytesIO()

@@ -19,6 +19,7 @@ from core.engine import memory, pipelines
 from core.engine.control import hints, nets
 from core.engine.families import Family
 from core.engine.models.hashed_files import hashed_file
+from core.engine.models.named_files import title_of
 from core.engine.quiet import quiet_libraries
 from core.ports import FileLibrary
 
@@ -41,7 +42,7 @@ class Guiding:
         return {
             **self.control.model_dump(exclude={"name"}),
             **hints.record(self.control.hint),
-            "name": self.file.path.stem,
+            "name": title_of(self.file.path),
             "sha256": self.sha256,
             "bytes": self.file.about.size,
             "hint_sha256": sha256_of(np.ascontiguousarray(self.hint).tobytes()),
@@ -99,7 +100,8 @@ class Guided:
         self._nets = {sha256: net for sha256, net in self._nets.items() if sha256 in wanted}
         memory.empty_cache(self._device)
         unet = pipelines.denoiser_of(self._pipe)
-        _check_memory([file for sha256, file in wanted.items() if sha256 not in self._nets], self._device)
+        dtype = str(unet.dtype).removeprefix("torch.")
+        _check_memory([file for sha256, file in wanted.items() if sha256 not in self._nets], dtype, self._device)
         for sha256, file in wanted.items():
             if sha256 not in self._nets:
                 self._nets[sha256] = nets.load(file, unet, unet.dtype).to(self._device.key)
@@ -118,12 +120,12 @@ def arguments(guides: Sequence[Guiding]) -> Mapping[str, Any]:
     return each if len(guides) > 1 else {name: values[0] for name, values in each.items()}
 
 
-def _check_memory(files: Sequence[NamedFile], device: Device) -> None:
-    """Raises OutOfMemory if there is no room for these; what stays in its file takes none."""
+def _check_memory(files: Sequence[NamedFile], dtype: str, device: Device) -> None:
+    """Raises OutOfMemory if there is no room for these in this dtype; what stays in its file takes none."""
     needed = sum(
-        file.about.size * memory.BYTES[device.dtype] // memory.BYTES.get(file.about.dtypes[0], 4)
+        file.about.size * memory.BYTES[dtype] // memory.BYTES.get(file.about.dtypes[0], 4)
         for file in files
-        if file.about.dtypes and not (device.key == "cpu" and file.about.dtypes == (device.dtype,))
+        if file.about.dtypes and not (device.key == "cpu" and file.about.dtypes == (dtype,))
     )
     free = memory.free_on(device)
     if free is not None and needed > free:

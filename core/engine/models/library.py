@@ -31,6 +31,7 @@ from core.engine.models import (
 from core.engine.models.catalogue import ROOT, Catalogue
 from core.engine.models.integrity import read_index, read_object
 from core.engine.models.lora_header import CONTEXT
+from core.engine.models.named_files import title_of
 from core.engine.models.weights import INDEX, UNSAFE
 from core.files import why
 from core.ports import OnDownload
@@ -251,12 +252,7 @@ def _walk(folder: Path, place: Place, seen: set[Path]) -> Iterator[Found]:
             if entry.is_dir():
                 yield from _walk(path, place, seen)
             elif path.suffix.lower() in ENDINGS and path.suffix.lower() not in NO_MODELS and entry.is_file():
-                yield _file(str(path), _title(path), place, path)
-
-
-def _title(path: Path) -> str:
-    """The name of a file, or of its folder, where diffusers gives all files the same name."""
-    return path.parent.name if path.stem == "diffusion_pytorch_model" else path.stem
+                yield _file(str(path), title_of(path), place, path)
 
 
 def _file(key: str, title: str, place: Place, path: Path) -> Found:

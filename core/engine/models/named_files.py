@@ -144,6 +144,11 @@ class NamedFiles:
         return {(_last_part(long) if stems[_last_part(long)] == 1 else long): path for long, path in paths.items()}
 
 
+def title_of(path: Path) -> str:
+    """The name of a file, or of its folder, where diffusers gives all files the same name."""
+    return path.parent.name if path.stem == OF_A_FOLDER else path.stem
+
+
 def _called(path: Path) -> str:
     """path: below its folder."""
     name = path.with_suffix("").as_posix()

@@ -20,7 +20,7 @@ from pages.ui.shell.wording import counted, when
 AUTOV2 = 10
 """Hex digits of the sha256 that CivitAI and A1111 show as a model's hash."""
 
-COUNTED = (*PAINT, KindFilter.LORA, KindFilter.EMBEDDING, KindFilter.VAE)
+COUNTED = (*PAINT, KindFilter.LORA, KindFilter.EMBEDDING, KindFilter.VAE, KindFilter.CONTROLNET)
 
 
 def details(studio: Studio, entry: ModelEntry, close: Callable[[], None]) -> None:
