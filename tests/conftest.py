@@ -106,7 +106,7 @@ class Clock:
 
 @pytest.fixture(autouse=True)
 def _no_settings_of_this_machine(monkeypatch, tmp_path):
-    """Tests see neither the environment's settings nor a .env file, and no hub."""
+    """Tests see neither the environment's settings nor a .env file, no hub, and of LoRAs only those that they make."""
     import os
 
     for name in list(os.environ):
@@ -116,6 +116,7 @@ def _no_settings_of_this_machine(monkeypatch, tmp_path):
     # Where the log of what nobody foresaw is written.
     monkeypatch.setenv("INPAINT_STUDIO_DATA", str(tmp_path / "data"))
     monkeypatch.setitem(Settings.model_config, "env_file", None)
+    monkeypatch.setattr("core.engine.models.folders.BUNDLED", {})
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -11,7 +11,7 @@ import json
 import math
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -38,6 +38,7 @@ STOCK = 1200
 OTHERS = 100
 GENERATED = 150
 SAVE_EVERY_S = 60
+AVERAGED_STEPS = 300
 SEED = 1
 
 METADATA = {
@@ -47,6 +48,7 @@ METADATA = {
     "modelspec.implementation": "https://github.com/huggingface/diffusers",
     "modelspec.description": "Objects as drawings in ink on paper, for the bundled pocket model",
     "modelspec.license": "MIT",
+    "modelspec.trigger_phrase": "ink drawing",
     "modelspec.prediction_type": "v",
     "modelspec.resolution": f"{PIXELS}x{PIXELS}",
     "ss_network_module": "networks.lora",
@@ -166,11 +168,13 @@ def train(work: Path, steps: int, rate: float) -> None:
     layers = torch.nn.ModuleList(adapt(pipe.unet).values())
     learned = [parameter for parameter in layers.parameters() if parameter.requires_grad]
     optimiser = torch.optim.AdamW(learned, betas=(0.9, 0.99), weight_decay=0.01)
+    average = [parameter.detach().clone() for parameter in learned]
     done, path = 0, work / "lora.pt"
     if path.exists():
         state = torch.load(path, weights_only=True)
         done = state["steps"]
         _put(learned, state["learned"])
+        _put(average, state["average"])
         optimiser.load_state_dict(state["optimiser"])
     torch.manual_seed(SEED + done)
     drawn = batches(content, pipe.tokenizer, np.random.default_rng(SEED + done))
@@ -183,22 +187,24 @@ def train(work: Path, steps: int, rate: float) -> None:
         loss.backward()
         torch.nn.utils.clip_grad_norm_(learned, 1.0)
         optimiser.step()
+        for slow, fast in zip(average, learned, strict=True):
+            slow.lerp_(fast.detach(), max(1 / (step + 1), 1 / AVERAGED_STEPS))
         losses.append(loss.item())
         if step % 25 == 24:
             print(f"{step + 1} steps, loss {np.mean(losses[-25:]):.4f}, {time.process_time():.0f} CPU s", flush=True)
         if time.monotonic() - saved_at > SAVE_EVERY_S or step == steps - 1:
-            state = {"steps": step + 1, "learned": learned, "optimiser": optimiser.state_dict()}
+            state = {"steps": step + 1, "learned": learned, "average": average, "optimiser": optimiser.state_dict()}
             torch.save(state, path.with_suffix(".part"))
             os.replace(path.with_suffix(".part"), path)
             saved_at = time.monotonic()
 
 
 def export(work: Path, file: Path) -> None:
-    """The file as kohya's trainer names its tensors, in half precision."""
+    """The average of the steps, its tensors named as kohya's trainer does, in half precision."""
     pipe = StableDiffusionInpaintPipeline.from_pretrained(MODEL, safety_checker=None)
     adapted = adapt(pipe.unet)
     state = torch.load(work / "lora.pt", weights_only=True)
-    _put([p for p in torch.nn.ModuleList(adapted.values()).parameters() if p.requires_grad], state["learned"])
+    _put([p for p in torch.nn.ModuleList(adapted.values()).parameters() if p.requires_grad], state["average"])
     tensors = {}
     for name, layer in adapted.items():
         stem = "lora_unet_" + name.replace(".", "_")
@@ -210,7 +216,7 @@ def export(work: Path, file: Path) -> None:
 
 
 @torch.no_grad()
-def _put(parameters: list[torch.nn.Parameter], values: list[torch.Tensor]) -> None:
+def _put(parameters: Sequence[torch.Tensor], values: list[torch.Tensor]) -> None:
     for parameter, value in zip(parameters, values, strict=True):
         parameter.copy_(value)
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import core
 from core.domain.model_file import FileKind
 from core.settings import Settings
 
@@ -30,6 +31,9 @@ ELSEWHERE: Mapping[FileKind, Sequence[str]] = {
 }
 """The same in ComfyUI (folder_paths.py) and in A1111 and Forge (modules/paths.py, shared_cmd_options.py), below the
 folder of the installation or its folder models."""
+
+BUNDLED: Mapping[FileKind, Path] = {FileKind.LORA: Path(core.__file__).parent.parent / "assets" / "loras"}
+"""What comes with the program, beside the models of the table."""
 
 SIGNS_OF_INVOKEAI = ("invokeai.yaml", "databases/invokeai.db")
 OF_INVOKEAI = ("models", "autoimport")
@@ -60,8 +64,9 @@ def watched(settings: Settings) -> Sequence[Watched]:
 
 
 def watched_for(settings: Settings, kind: FileKind) -> Sequence[Path]:
-    """The folders in which files of this kind can be."""
-    return [folder.path for folder in watched(settings) if folder.kind in (kind, None)]
+    """The folders in which files of this kind can be; what is bundled comes last."""
+    found = [folder.path for folder in watched(settings) if folder.kind in (kind, None)]
+    return [*found, BUNDLED[kind]] if kind in BUNDLED else found
 
 
 def _of_installation(root: Path) -> list[Watched]:

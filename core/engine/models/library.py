@@ -147,6 +147,8 @@ class LocalModels:
                 yield Found(spec.key, spec.title, Place.BUNDLED)
             elif spec.folder:
                 yield _pipeline(spec.key, spec.title, Place.BUNDLED, ROOT / spec.folder)
+        for folder in folders.BUNDLED.values():
+            yield from _walk(folder, Place.BUNDLED, set())
 
     def _downloaded(self) -> Iterator[Found]:
         keys = {spec.repository: (spec.key, spec.title) for spec in self._catalogue.listed()}
