@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -217,7 +217,19 @@ def _embeddings(value: Any) -> list[str] | None:
         return None
 
 
-_OF_FILES = {"loras": _loras, "controlnet": _controls, "embeddings": _embeddings}
+def _vae(value: Any) -> str | None:
+    try:
+        return shared_name(InpaintParams(vae=value).vae)
+    except InvalidParams:
+        return None
+
+
+_OF_FILES: Mapping[str, Callable[[Any], Any]] = {
+    "vae": _vae,
+    "loras": _loras,
+    "controlnet": _controls,
+    "embeddings": _embeddings,
+}
 
 
 def _is_number(value: str | int | float) -> bool:

@@ -17,7 +17,10 @@ from core.engine.models.named_files import NamedFiles
 from core.engine.run import prompts
 from core.settings import Settings
 from tests.embeddings import write_embedding
+from tests.engine.test_control import a_guided_request
+from tests.engine.test_control import painted as of_control
 from tests.engine.tiny import LONGEST_PROMPT, a_working_request, save_pipeline, save_xl_pipeline
+from tests.engine.tiny_control import net_for, write
 
 OF_XL = ("clip_l", "clip_g")
 
@@ -190,3 +193,18 @@ def test_a_sign_of_the_private_area_in_a_prompt_is_no_vector_of_an_earlier_one(i
     painted(inpainter, "many", "many")
 
     assert painted(inpainter, "a oil" + chr(0xF0050), "Oil") == painted(inpainter, "a oil", "Oil")
+
+
+@pytest.mark.slow
+def test_beside_a_controlnet_and_clip_skip_it_is_read_as_well_and_nothing_stays(four, tmp_path):
+    net = write(tmp_path / "canny.safetensors", net_for(four._pipe.unet, 1))
+    oil = write_embedding(tmp_path / "oil.safetensors", 3)
+
+    def guided(**params) -> bytes:
+        return of_control(four, a_guided_request(net, prompt="a oil", clip_skip=2, **params))
+
+    as_word, as_vectors = guided(), guided(embeddings=[str(oil)])
+
+    assert as_vectors != as_word
+    assert guided() == as_word
+    assert guided(embeddings=[str(oil)]) == as_vectors

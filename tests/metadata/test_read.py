@@ -230,6 +230,15 @@ def test_a_newer_schema_of_ours_is_read_as_far_as_it_is_understood():
     assert found.record == record
 
 
+def test_a_strangers_record_names_files_of_models_by_their_names_alone():
+    files = {"vae": "/etc/ft-mse.safetensors", "embeddings": ["C:\\bad\\oil"], "loras": [{"name": "/x/ink"}]}
+    params = {"schema": 12, "prompt": "oil", **files}
+
+    found = Imported.of("inpaint-studio", params).params
+
+    assert (found["vae"], found["embeddings"], found["loras"][0]["name"]) == ("ft-mse", ["oil"], "ink")
+
+
 @pytest.mark.parametrize(
     "model", ["/etc", "../x", "~/x", "C:\\x", "a/../../etc", "a/b/c", "\\\\server\\x", "file://x", 7]
 )

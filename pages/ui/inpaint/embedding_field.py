@@ -23,9 +23,13 @@ def embedding_field(form: Form, model: str) -> None:
     if not files:
         return
     title = PARAMETERS["embeddings"].title
-    with st.popover(title, icon=":material/translate:", help=PARAMETERS["embeddings"].help):
+    with st.popover(title, icon=":material/translate:"):
         word = st.selectbox(
-            title, list(files), format_func=lambda word: _described(files[word]), key=f"{form.id}.embedding"
+            title,
+            list(files),
+            format_func=lambda word: _described(files[word]),
+            key=f"{form.id}.embedding",
+            help=PARAMETERS["embeddings"].help,
         )
         for prompt in PROMPTS:
             st.button(
