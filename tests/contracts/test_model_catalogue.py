@@ -11,6 +11,7 @@ from huggingface_hub import constants
 
 from core.domain.errors import UnknownModel
 from core.domain.model import ModelSpec
+from core.domain.model_file import Base
 from core.domain.params import InpaintParams
 from core.engine.models.catalogue import Catalogue
 from core.engine.models.table import MODELS
@@ -162,7 +163,7 @@ def test_to_download_what_is_here_changes_nothing(subject):
 
 
 def test_which_loras_can_fit_is_told_where_the_files_tell_it_and_refused_for_what_is_no_model(subject):
-    assert subject.catalogue.bases(subject.bundled) in (None, [])
+    assert subject.catalogue.bases(subject.bundled) in (None, [Base.POCKET])
     assert subject.catalogue.bases(subject.remote) is None
     with pytest.raises(UnknownModel):
         subject.catalogue.bases("no such model")
