@@ -1,21 +1,17 @@
-"""The tables. Typed columns for what is filtered or sorted; params_json and record_json for the whole truth."""
+"""Generations, and what is kept of them: verifications, tags, searches, counts, grids, replays."""
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import (
     BigInteger,
     CheckConstraint,
     ColumnElement,
-    DateTime,
-    Dialect,
     ForeignKey,
     Index,
-    Integer,
     LargeBinary,
-    MetaData,
     String,
     Text,
     UniqueConstraint,
@@ -26,38 +22,11 @@ from sqlalchemy import (
     or_,
     true,
 )
-from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
-from sqlalchemy.types import TypeDecorator
+from sqlalchemy.orm import Mapped, mapped_column
 
 from core.domain.generation import Relation, Status, Verdict
 from core.domain.params import number
-
-
-class UtcDateTime(TypeDecorator[datetime]):
-    """Aware UTC times in, aware UTC times out, on databases with and without time zones."""
-
-    impl = DateTime
-    cache_ok = True
-
-    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
-        return None if value is None else value.astimezone(UTC).replace(tzinfo=None)
-
-    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
-        return None if value is None else value.replace(tzinfo=UTC)
-
-
-class Table(DeclarativeBase):
-    # Named constraints, so that a later migration can find them on every database.
-    metadata = MetaData(
-        naming_convention={
-            "ix": "ix_%(table_name)s_%(column_0_N_name)s",
-            "ck": "ck_%(table_name)s_%(constraint_name)s",
-            "fk": "fk_%(table_name)s_%(column_0_name)s",
-            "pk": "pk_%(table_name)s",
-            "uq": "uq_%(table_name)s_%(column_0_name)s",
-        }
-    )
-    type_annotation_map = {datetime: UtcDateTime}
+from db.tables.base import Number, Table
 
 
 def _within_limits(column: str) -> CheckConstraint:
@@ -109,9 +78,6 @@ OWN_RUN = and_(
 # What can be run again: not the pictures of other tools, which are their own source.
 REPRODUCIBLE = and_(LIVE, column("status") == _constant(Status.SUCCEEDED.value), column("source") != column("output"))
 VERDICTS = "verdict IN ({})".format(", ".join(f"'{v.value}'" for v in Verdict))
-
-# SQLite makes only an INTEGER PRIMARY KEY the table's own order.
-Number = BigInteger().with_variant(Integer(), "sqlite")
 
 
 def _partial(name: str, *columns: str, where: ColumnElement[bool]) -> Index:
@@ -243,34 +209,6 @@ class ProgressRow(Table):
     preview: Mapped[bytes | None] = mapped_column(LargeBinary)
 
 
-class DraftRow(Table):
-    """What an artist has open: it survives a page switch, a browser refresh and a restart."""
-
-    __tablename__ = "drafts"
-
-    id: Mapped[str] = mapped_column(String(32), primary_key=True)
-    updated_at: Mapped[datetime] = mapped_column(index=True)
-    draft_json: Mapped[str] = mapped_column(Text)
-
-
-class ReleasedFileRow(Table):
-    """A stored file that something needed until then; what else needs it is for the collector to find out."""
-
-    __tablename__ = "released_files"
-
-    key: Mapped[str] = mapped_column(String(90), primary_key=True)
-    released_at: Mapped[datetime] = mapped_column(index=True)
-
-
-class GalleryIdRow(Table):
-    """One row: the id that the folder of the pictures carries too."""
-
-    __tablename__ = "gallery_id"
-
-    one: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
-    id: Mapped[str] = mapped_column(String(40))
-
-
 class TagRow(Table):
     """name: as it was first written. folded: the same for all spellings that count as one tag."""
 
@@ -355,25 +293,6 @@ class VerificationRow(Table):
     error: Mapped[str | None] = mapped_column(Text)
 
 
-class SwitchRow(Table):
-    """Something that is on for the whole studio, for as long as its row is there."""
-
-    __tablename__ = "switches"
-
-    name: Mapped[str] = mapped_column(String(40), primary_key=True)
-    turned_on_at: Mapped[datetime]
-
-
-class PresetRow(Table):
-    """params_json: fields of InpaintParams with values, not necessarily all."""
-
-    __tablename__ = "presets"
-
-    name: Mapped[str] = mapped_column(String(100), primary_key=True)
-    created_at: Mapped[datetime]
-    params_json: Mapped[str] = mapped_column(Text)
-
-
 class SheetRow(Table):
     """Generations that were made together, over one or two parameters. sheet_json: the axes and the ids."""
 
@@ -409,68 +328,3 @@ class ReplayStepRow(Table):
     generation_id: Mapped[str | None] = mapped_column(ForeignKey("generations.id", ondelete="SET NULL"), index=True)
     device: Mapped[str] = mapped_column(String(40))
     interruptions: Mapped[int] = mapped_column(default=0, server_default="0")
-
-
-class WorkerRow(Table):
-    """A process that paints, or that did. machine_json: its MachineFacts. close_asked_at: its model is to be closed."""
-
-    __tablename__ = "workers"
-
-    name: Mapped[str] = mapped_column(String(80), primary_key=True)
-    host: Mapped[str] = mapped_column(String(80))
-    pid: Mapped[int]
-    started_at: Mapped[datetime]
-    heartbeat_at: Mapped[datetime]
-    ended_at: Mapped[datetime | None]
-    machine_json: Mapped[str | None] = mapped_column(Text)
-    model: Mapped[str | None] = mapped_column(String(300))
-    device: Mapped[str | None] = mapped_column(String(40))
-    memory_mb: Mapped[float | None]
-    close_asked_at: Mapped[datetime | None]
-
-
-class ModelFileRow(Table):
-    """What is known of a file of weights, as long as it has this size and time. rules: by which it was told.
-
-    about_json: a ModelFile. problem: why it can be none. hashed_*: what it was like when it was hashed. verify_*: that
-    a worker is to read it, which one does, how many bytes it has read. verified_json: what that came to.
-    """
-
-    __tablename__ = "model_files"
-
-    path: Mapped[str] = mapped_column(Text, primary_key=True)
-    size: Mapped[int] = mapped_column(BigInteger)
-    mtime_ns: Mapped[int] = mapped_column(BigInteger)
-    rules: Mapped[str] = mapped_column(String(80))
-    about_json: Mapped[str | None] = mapped_column(Text)
-    problem: Mapped[str | None] = mapped_column(Text)
-    sha256: Mapped[str | None] = mapped_column(String(80))
-    hashed_size: Mapped[int | None] = mapped_column(BigInteger)
-    hashed_mtime_ns: Mapped[int | None] = mapped_column(BigInteger)
-    hashed_inode: Mapped[int | None] = mapped_column(BigInteger)
-    hashed_at: Mapped[datetime | None]
-    verify_asked_at: Mapped[datetime | None] = mapped_column(index=True)
-    verify_worker: Mapped[str | None] = mapped_column(String(80))
-    verify_beat_at: Mapped[datetime | None]
-    verify_done: Mapped[int | None] = mapped_column(BigInteger)
-    verified_json: Mapped[str | None] = mapped_column(Text)
-
-
-class DownloadRow(Table):
-    """A model that is fetched from the hub, or was. wish: what its worker is asked to do. link: beside the error."""
-
-    __tablename__ = "downloads"
-    __table_args__ = (Index("ix_downloads_status", "status", "asked_at"),)
-
-    model: Mapped[str] = mapped_column(String(300), primary_key=True)
-    status: Mapped[str] = mapped_column(String(16))
-    asked_at: Mapped[datetime]
-    started_at: Mapped[datetime | None]
-    finished_at: Mapped[datetime | None]
-    heartbeat_at: Mapped[datetime | None]
-    worker: Mapped[str | None] = mapped_column(String(80))
-    wish: Mapped[str | None] = mapped_column(String(16))
-    done_bytes: Mapped[int] = mapped_column(BigInteger, default=0)
-    total_bytes: Mapped[int] = mapped_column(BigInteger, default=0)
-    error: Mapped[str | None] = mapped_column(Text)
-    link: Mapped[str | None] = mapped_column(Text)
