@@ -41,8 +41,6 @@ class DownloadRepo(Repo):
         with self._sessions() as session:
             return bool(session.scalar(select(func.count()).where(DownloadRow.status == QUEUED)))
 
-    # What people ask ----------------------------------------------------------------------------------------------
-
     def resume(self, model: str, now: datetime) -> None:
         """What was broken off goes on. Of a running one, what was asked of it is taken back."""
         its = update(DownloadRow).where(DownloadRow.model == model)
@@ -61,8 +59,6 @@ class DownloadRepo(Repo):
                 return True
             session.execute(its.where(DownloadRow.status == RUNNING).values(wish=wish.value))
             return False
-
-    # What workers do ----------------------------------------------------------------------------------------------
 
     def claim_next(self, worker: str, now: datetime) -> Download | None:
         """The one that waits longest, for one worker only; also one whose worker gives no sign of life any more."""

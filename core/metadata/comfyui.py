@@ -127,8 +127,6 @@ class _Reading:
             raw["second pass" if number == 2 else f"pass {number}"] = self._plain(one)
         return Imported.of(TOOL, found, size=self._size(told.node), raw=raw)
 
-    # Which node ------------------------------------------------------------------------------------------------
-
     def _passes(self) -> list[_Pass]:
         """All that led to the saved picture, the first one first; what mends parts of it only where nothing else is."""
         nodes = list(self._in_order())
@@ -177,8 +175,6 @@ class _Reading:
                     inputs["noise"] = DISABLED
         own = {name: value for name, value in node.inputs.items() if inputs.get(name) is not DISABLED}
         return _Pass(node, Node(node.id, node.kind, {**inputs, **own}))
-
-    # What it says ----------------------------------------------------------------------------------------------
 
     def _value(self, settings: Node, names: tuple[str, ...]) -> str | int | float | None:
         for name in names:

@@ -29,9 +29,6 @@ CONTROLS = re.compile(rb"[\0-\x08\x0e-\x1f]")
 MARKS = (b"\xff\xfe", b"\xfe\xff")
 
 
-# Reading -------------------------------------------------------------------------------------------------------
-
-
 def texts_of(picture: Image.Image) -> dict[str, str]:
     """By "exif:UserComment" and the like; what is named inside of a tag stands under that name in small letters."""
     try:
@@ -133,8 +130,6 @@ def repaired(text: str) -> str:
         return text.encode("latin-1").decode()
     return text
 
-
-# Writing -------------------------------------------------------------------------------------------------------
 
 BYTE, TEXT, UNDEFINED = 1, 2, 7
 OF_TYPE_UNDEFINED = frozenset({0x9000, 0x9101, 0x927C, 0x9286, 0xA000, 0xA300, 0xA301, 0xA302})

@@ -101,8 +101,6 @@ def _name_of(model: Any) -> Any:
     return model
 
 
-# What each tool is known by ------------------------------------------------------------------------------------------
-
 Values = Mapping[str, Any]
 
 

@@ -73,9 +73,7 @@ def _scheduler(name: Any) -> str | None:
     return scheduler_of(name.removesuffix("_k"), "karras" if name.endswith("_k") else None)
 
 
-# Version 2: "sd-metadata" ------------------------------------------------------------------------------------------
-
-
+# Version 2: "sd-metadata".
 def _of_version_2(carried: Carried) -> Imported | None:
     for name, metadata in carried.objects:
         image = metadata.get("image")
@@ -95,8 +93,7 @@ def _joined(prompt: Any) -> str:
     return ", ".join(text for text in texts if isinstance(text, str))
 
 
-# Version 1: "Dream", the words of a command ----------------------------------------------------------------------
-
+# Version 1: "Dream", the words of a command.
 COMMAND = re.compile(r'\s*"((?:[^"\\]|\\.)*)"(.*)', re.DOTALL)
 OPTION = re.compile(r"(?:^|\s)(--[a-z_]{2,30}|-[A-Za-z])(?:[\s=]+(?=[^\s-]|-\d)|(?=\d))(\S+)")
 OPTIONS = {

@@ -7,8 +7,7 @@ import re
 from core.domain.imported import Imported
 from core.metadata.carriers import Carried
 
-# Midjourney: the prompt with its options, in a description -----------------------------------------------------------
-
+# Midjourney: the prompt with its options, in a description.
 MIDJOURNEY = "midjourney"
 DESCRIPTIONS = ("Description", "exif:ImageDescription", "xmp:description", "comment")
 SIGNS = ("xmp:DigitalImageGUID", "xmp:DigImageGUID")
@@ -31,8 +30,7 @@ def read_midjourney(carried: Carried) -> Imported | None:
     return None
 
 
-# C2PA: a signed box of binary data -------------------------------------------------------------------------------
-
+# C2PA: a signed box of binary data.
 BOX = b"c2pa\x00\x11\x00\x10\x80\x00\x00\xaa\x00\x38\x9b\x71"
 """The identifier that each store of content credentials begins with, in every file format."""
 

@@ -67,8 +67,7 @@ def _caption(prompt: Any) -> Any:
     return caption.get("base_caption") if isinstance(caption, dict) else None
 
 
-# Stealth info: 15 bytes that say which form, 4 that say how many bits, then the text -------------------------------
-
+# Stealth info: 15 bytes that say which form, 4 that say how many bits, then the text.
 SIGNATURES = {
     b"stealth_pnginfo": ((3,), False),
     b"stealth_pngcomp": ((3,), True),

@@ -39,9 +39,6 @@ EXTENSION = """<x:xmpmeta xmlns:x="adobe:ns:meta/">
 NOT_IN_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
-# Writing -------------------------------------------------------------------------------------------------------
-
-
 def packet(record_json: str | None, program: str) -> bytes:
     """record_json: our record, or None if it travels elsewhere in the file."""
     more = "" if record_json is None else _record(record_json)
@@ -68,8 +65,6 @@ def _record(record_json: str) -> str:
 def _escaped(text: str) -> str:
     return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
 
-
-# Extensions, in segments of a JPEG file --------------------------------------------------------------------------
 
 IN_JPEG = b"http://ns.adobe.com/xmp/extension/\0"
 PART = struct.Struct(">32sII")
@@ -105,9 +100,6 @@ def extension_in(segments: list[bytes], packet: str, limit: int) -> str:
 
 def _digest(extension: bytes) -> str:
     return hashlib.md5(extension, usedforsecurity=False).hexdigest().upper()
-
-
-# Reading -------------------------------------------------------------------------------------------------------
 
 
 def record_in(xmp: str) -> str | None:

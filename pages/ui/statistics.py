@@ -80,9 +80,6 @@ def _nothing_yet() -> None:
     st.page_link(INPAINT_PAGE, label="Make your first one", icon=":material/arrow_forward:")
 
 
-# What is asked for, in the address -----------------------------------------------------------------------------
-
-
 def _asked_for(studio: Studio) -> GalleryFilter:
     asked, days = GalleryFilter(), _period()
     with shown_errors():
@@ -114,9 +111,6 @@ def _ask() -> None:
         device=list(state.widget_value("statistics-device")),
         **{PERIOD: [str(days)] if days else []},
     )
-
-
-# The parts, from top to bottom ---------------------------------------------------------------------------------
 
 
 def _totals(daily: Sequence[DailyCount], run_times: Sequence[RunTimes]) -> None:
@@ -295,9 +289,6 @@ def _shares(values: Sequence[tuple[str, int, Mapping[str, str]]]) -> None:
 def _with_choices(query: Mapping[str, str]) -> dict[str, str | list[str]]:
     chosen = {key: address.get_all(key) for key in ("model", "device")}
     return {key: values for key, values in chosen.items() if values} | dict(query)
-
-
-# What they are made of -----------------------------------------------------------------------------------------
 
 
 def _summed(daily: Sequence[DailyCount], key: Callable[[DailyCount], Hashable]) -> Counter[Any]:

@@ -93,8 +93,6 @@ def facts_of(data: bytes) -> Facts:
     return Facts(format, read(data, _Counted()))
 
 
-# PNG -----------------------------------------------------------------------------------------------------------
-
 _PNG_PIXELS = {b"IDAT", b"fdAT", b"fcTL"}
 _PNG_BESIDE = {b"eXIf": "EXIF", b"iCCP": "ICC"}
 
@@ -146,8 +144,6 @@ def _unpacked(name: bytes, content: bytes) -> int:
         return 0
 
 
-# JPEG ----------------------------------------------------------------------------------------------------------
-
 _MARKER = re.compile(rb"\xff[^\x00\xff]", re.DOTALL)
 _AFTER_SCAN = re.compile(rb"\xff[^\x00\xff\xd0-\xd7]", re.DOTALL)
 _ALONE = frozenset({0xC8, *range(0xD0, 0xDA), *range(0xF0, 0xFE)})
@@ -195,8 +191,6 @@ def _jpeg_kind(marker: int, content: bytes) -> str:
     return "segments"
 
 
-# WEBP ----------------------------------------------------------------------------------------------------------
-
 _WEBP_BESIDE = {b"EXIF": "EXIF", b"ICCP": "ICC", b"XMP ": "XMP"}
 
 
@@ -226,8 +220,6 @@ def _webp_size(name: bytes, content: bytes) -> tuple[int, int] | None:
         return width & 0x3FFF, height & 0x3FFF
     return None
 
-
-# AVIF ----------------------------------------------------------------------------------------------------------
 
 MAX_META_BYTES = MAX_PROFILE_BYTES + 2**20
 """Of the box that says where everything is. The colour profile lies in it."""

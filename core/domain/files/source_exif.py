@@ -133,9 +133,6 @@ def dpi_of(exif: Image.Exif) -> tuple[float, float] | None:
     return (across * factor, down * factor) if 1 <= across * factor < 65_536 and 1 <= down * factor < 65_536 else None
 
 
-# Copying -------------------------------------------------------------------------------------------------------
-
-
 def _copied(exif: Image.Exif, *, with_place: bool) -> Image.Exif:
     made = Image.Exif()
     for tag in OUTER:
@@ -186,9 +183,6 @@ def _is_a_graph(value: bytes) -> bool:
     return value.lstrip()[:1] in (b"{", b"[") or value.partition(b":")[2].lstrip()[:1] in (b"{", b"[")
 
 
-# What is not kept ----------------------------------------------------------------------------------------------
-
-
 def _dropped(exif: Image.Exif) -> Iterator[str]:
     if Base.MakerNote in exif.get_ifd(Ifd.Exif):
         yield "maker notes"
@@ -203,8 +197,6 @@ def _packets(opened: Image.Image) -> Iterator[str]:
     if _iptc(opened):
         yield "IPTC beyond author and copyright"
 
-
-# From elsewhere ------------------------------------------------------------------------------------------------
 
 DUBLIN_CORE = "{http://purl.org/dc/elements/1.1/}"
 ITEM = "{http://www.w3.org/1999/02/22-rdf-syntax-ns#}li"

@@ -176,8 +176,6 @@ def _bare(image: Image.Image) -> Image.Image:
     return image
 
 
-# A grey profile for an RGB picture -----------------------------------------------------------------------------
-
 HEADER, ENTRY = 128, 12
 COLORANTS = {"rXYZ": (0.4361, 0.2225, 0.0139), "gXYZ": (0.3851, 0.7169, 0.0971), "bXYZ": (0.1431, 0.0606, 0.7139)}
 """sRGB's, under D50 (IEC 61966-2-1, adapted): any whose sum is white would do, as grey has equal parts of each."""

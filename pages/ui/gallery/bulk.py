@@ -153,9 +153,6 @@ def _is_marked(generation: Generation) -> bool:
     return bool(generation.favourite or generation.rating or generation.title or generation.notes or generation.tags)
 
 
-# Organise ------------------------------------------------------------------------------------------------------
-
-
 def _organise(studio: Studio, ids: Sequence[str]) -> None:
     gallery = studio.gallery
     st.caption(f"For {counted(len(ids), 'generation')}")
@@ -194,9 +191,6 @@ def _rate(studio: Studio, ids: Sequence[str]) -> None:
     if stars is not None:
         _done(f"Rated {stars + 1}", lambda: studio.gallery.rate(ids, stars + 1))
         state.set_value("rate-selected", None)
-
-
-# For good ------------------------------------------------------------------------------------------------------
 
 
 @st.dialog("Delete permanently", width="small")

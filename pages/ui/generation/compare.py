@@ -154,9 +154,6 @@ def _value(name: str, value: Any) -> str:
     return (text if len(text) <= 300 else text[:300] + "…") or "(none)"
 
 
-# The pictures of a generation ----------------------------------------------------------------------------------
-
-
 def _original(generation: Generation, title: str) -> Shown:
     size = Size(generation.width, generation.height)
     return Shown(generation.source, size, title, f"{title}: the original picture")
@@ -170,9 +167,6 @@ def _result(generation: Generation, title: str) -> Shown:
 def _title(generation: Generation) -> str:
     words = generation.title or " ".join(generation.params.prompt.split()) or "no prompt"
     return f"“{words[:80]}{'…' if len(words) > 80 else ''}”, seed {generation.params.seed}"
-
-
-# What the artist chooses ---------------------------------------------------------------------------------------
 
 
 def _controls() -> DeltaGenerator:
@@ -219,9 +213,6 @@ def _place(label: str, at: int, most: int, key: str) -> int:
     if most <= 0:
         return 0
     return st.slider(f"{label} (px)", 0, most, min(max(0, at), most), key=key, width=240)
-
-
-# The views -----------------------------------------------------------------------------------------------------
 
 
 Box = tuple[int, int, int, int]
@@ -330,9 +321,6 @@ def _two_columns(
     for column, picture in zip(st.columns(2), (left, right), strict=True):
         with column, shown_errors():
             _single_picture(picture(), part.size if part else size)
-
-
-# Pictures for the screen ---------------------------------------------------------------------------------------
 
 
 def _screen(gallery: Gallery, shown: Shown, part: Bounds | None = None) -> Picture:
