@@ -23,7 +23,7 @@ TRIES_AGAIN = {DownloadStatus.PAUSED: "Resume", DownloadStatus.FAILED: "Try agai
 def download_panel(studio: Studio, spec: ModelSpec, key: str) -> None:
     """Of a model that is not here, or not whole. key: of its button, unique on the page."""
     if _unfinished(studio, spec) is None:
-        size = f" ({spec.download_gb:g} GB)" if spec.download_gb else ""
+        size = f" ({gigabytes(round(spec.download_gb * 1e9))})" if spec.download_gb else ""
         title = button_label(f"Download{size}", spec.title)
         _button(title, studio.downloads.ask, spec.key, key=key, icon=":material/download:")
     else:

@@ -10,7 +10,7 @@ import streamlit as st
 from core.bootstrap import Studio
 from core.domain.errors import StudioError
 from core.domain.model import ModelSpec, Vocabulary
-from core.domain.model_library import PAINT
+from core.domain.model_library import PAINT, gigabytes
 from core.domain.params import PARAMETERS
 from pages.ui.downloads import download_panel
 from pages.ui.shell import state
@@ -110,7 +110,7 @@ def _model_facts(spec: ModelSpec) -> list[str]:
     if spec.url:
         facts.append(f"[{escaped(spec.repository or spec.url)}]({spec.url})")
     if spec.download_gb:
-        facts.append(f"download {spec.download_gb:g} GB")
+        facts.append(f"download {gigabytes(round(spec.download_gb * 1e9))}")
     if spec.memory_gb:
         facts.append(f"about {spec.memory_gb:g} GB of memory")
     return facts
