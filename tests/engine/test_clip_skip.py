@@ -78,6 +78,7 @@ def test_with_weights_and_long_prompts_it_is_another_picture_and_comes_again(nin
         assert sha(nine, clip_skip=2, **params) == skipped
 
 
+@pytest.mark.slow
 def test_the_record_tells_what_diffusers_calls_so_and_more_than_there_is_is_refused(nine):
     assert run(nine, clip_skip=2).record["clip_skip"] == 1
     assert "clip_skip" not in run(nine).record

@@ -66,6 +66,7 @@ def test_a_file_that_is_gone_or_another_one_now_is_told_and_a_renamed_one_is_fou
     assert verified(studio, made.id).reproduction.verdict is Verdict.EXACT
 
 
+@pytest.mark.slow
 def test_a_picture_that_is_handed_on_names_it_as_a1111_does_and_comes_back_with_it(settings, model, tmp_path):
     studio = started(settings)
     made = painted(studio, model, prompt="in oil", negative_prompt="(oil)1.2", prompt_weights=True)

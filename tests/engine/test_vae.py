@@ -82,6 +82,7 @@ def sha(inpainter, **params) -> str:
     return pixels_sha256(run(inpainter, **params).image)
 
 
+@pytest.mark.slow
 def test_each_layout_of_one_vae_paints_the_same_picture_and_the_own_one_comes_back(inpainter, model, settings):
     from safetensors.torch import save_file
 
@@ -99,17 +100,21 @@ def test_each_layout_of_one_vae_paints_the_same_picture_and_the_own_one_comes_ba
     assert sha(load(str(with_it), "cpu", Catalogue(settings), settings)) == found["one"]
 
 
-def test_the_record_tells_the_file(inpainter, settings):
-    [recorded] = run(inpainter, vae="ldm").record["vae"]
+def test_the_record_tells_the_file_and_the_next_picture_has_the_own_one(inpainter, settings):
+    before, with_it = run(inpainter), run(inpainter, vae="ldm")
+    [recorded] = with_it.record["vae"]
 
+    assert with_it.image.tobytes() != before.image.tobytes()
+    assert run(inpainter).image.tobytes() == before.image.tobytes()
     assert (recorded["name"], recorded["bytes"]) == (
         "ldm",
         (settings.models / "vae" / "ldm.safetensors").stat().st_size,
     )
     assert recorded["sha256"].startswith("sha256:")
-    assert "vae" not in run(inpainter).record
+    assert "vae" not in before.record
 
 
+@pytest.mark.slow
 def test_what_does_not_fit_is_refused_and_leaves_the_own_one(inpainter, settings):
     import torch
 
@@ -130,6 +135,7 @@ def test_what_does_not_fit_is_refused_and_leaves_the_own_one(inpainter, settings
         assert sha(inpainter) == before
 
 
+@pytest.mark.slow
 def test_a_model_with_another_kind_of_vae_or_of_another_family_takes_none(shared, transformer, settings):
     with pytest.raises(InvalidVae, match="FLUX.1 models take no other VAE"):
         transformer("FLUX.1").inpaint(a_working_request(vae="one"), lambda report: None)

@@ -38,6 +38,7 @@ def test_one_is_put_into_a_prompt_told_with_its_vectors_and_submitted(embeddings
     assert params.embeddings == ("oil", "bad-hands")
 
 
+@pytest.mark.slow
 def test_one_of_the_prompt_that_was_taken_up_is_told_when_it_is_gone(embeddings, studio, ready, inpaint, dispatcher):
     widget(ready, "text_area", "prompt").set_value("oil").run()
     generate(ready)
