@@ -7,8 +7,11 @@ from functools import partial
 from pathlib import Path
 
 import numpy as np
+from PIL import Image
 
 from core.bootstrap import Studio, build_studio
+from core.domain.draft import Draft
+from core.domain.files.encoding import encoded
 from core.domain.generation import Origin
 from core.domain.params import InpaintParams
 from core.domain.pixels.mask import Mask
@@ -44,6 +47,21 @@ def _prepare(say: Say, data: Path, count: int, seed: int) -> None:
         params = {**opened.params, **studio.recommendations.for_model(POCKET), "model": POCKET, "prompt": "clouds"}
         studio.drafts.save(id, opened.changed(base_mask=mask, params=params))
         say(artist=(f"{chance.getrandbits(64):016x}", id))
+
+
+def large_draft(data: Path, size: tuple[int, int]) -> str:
+    """The id of a draft with a photo of this size open, of which nothing is at hand."""
+    [line] = in_child(partial(_open_large, data=data, size=size))
+    return str(line["draft"])
+
+
+def _open_large(say: Say, data: Path, size: tuple[int, int]) -> None:
+    studio = open_studio(data)
+    with Image.open(PHOTO) as photo:
+        picture = studio.pictures.read(encoded(photo.resize(size), "JPEG"))
+    id = studio.drafts.start()
+    studio.drafts.save(id, studio.drafts.open_picture(studio.drafts.get(id) or Draft(), picture, "large.jpg"))
+    say(draft=id)
 
 
 def open_studio(data: Path) -> Studio:

@@ -51,6 +51,7 @@ class Session:
     artist: Artist
     visits: list[Visit] = field(default_factory=list)
     _page: str = ""
+    _query: str = ""
     _hashes: dict[str, str] = field(default_factory=dict)
     """Of the pages' scripts, by the names in their addresses, as the server has told them."""
     _wanted: asyncio.Future[None] | None = None
@@ -61,9 +62,13 @@ class Session:
     _problem: str | None = None
     _fragments: dict[str, asyncio.Task[None]] = field(default_factory=dict)
 
-    async def visit(self, page: str) -> None:
-        """Open a page, or run it again if it is open. page: the name in its address, which Home has not."""
+    async def visit(self, page: str, query: str = "") -> None:
+        """Open a page, or run it again if it is open. page: the name in its address, which Home has not.
+
+        query: what follows in the address; on Inpaint their own draft, unless something is given.
+        """
         self._page, self._run, self._problem = page, None, None
+        self._query = query or (f"draft={self.artist.draft}" if page == "Inpaint" else "")
         self._forget_fragments()
         self._wanted = asyncio.get_running_loop().create_future()
         began = time.monotonic()
@@ -141,7 +146,7 @@ class Session:
         """For a run of the page, or of one of its fragments. A page is asked for by name until its hash is known."""
         message = BackMsg()
         state = message.rerun_script
-        state.query_string = f"draft={self.artist.draft}" if self._page == "Inpaint" else ""
+        state.query_string = self._query
         state.page_script_hash = self._hashes.get(self._page, "")
         state.page_name = "" if state.page_script_hash else self._page
         state.fragment_id, state.is_auto_rerun = fragment, bool(fragment)

@@ -2,14 +2,17 @@
 
 A real dashboard on a folder of its own, and the worker that it starts, in a group with so much memory where the machine
 lets one be made (memory cgroup, version 1 or 2): what needs more is killed. Elsewhere only their memory is looked at.
-Somebody visits every page, and pictures are painted with the bundled model while the gallery is browsed.
+Several sessions visit every page, and pictures are painted with the bundled model while they browse. Then they look at
+what is there now: every generation, a comparison, the statistics, the reproduction of one; at last they open a large
+photo.
 
 own_mb: the most memory (10^6 bytes) that all of them had together at one moment, without what is read from files, such
 as the libraries: that is given back where memory runs short. charged_mb: the most that the system counted for the
 group, with the files that nobody had read before. peak_mb: with all files, each counted by the share of who else has it
 open, so that it depends on what else runs.
-dashboard_mb, worker_mb: the most that each had (RSS, which counts what is shared for each). killed: how often something
-was killed for lack of memory.
+dashboard_mb, worker_mb: the most that each had (RSS, which counts what is shared for each), before the large photo, of
+which the pixels alone have up to 100 MB while it is decoded. dashboard_after_mb: of the dashboard after it. killed:
+how often something was killed for lack of memory.
 """
 
 from __future__ import annotations
@@ -20,8 +23,8 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Iterator, Sequence
+from contextlib import AsyncExitStack, contextmanager, suppress
 from functools import partial
 from pathlib import Path
 
@@ -30,10 +33,10 @@ import psutil
 from core.domain.generation import Status
 from core.memory import CGROUP, own_group
 from tests.browser.artist import running_dashboard
-from tests.harness.artists import open_studio, prepared, submit, wait_for_all
-from tests.harness.common import Say, Tally, chances, child, keep, main, work_folder
+from tests.harness.artists import large_draft, open_studio, prepared, submit, wait_for_all
+from tests.harness.common import Child, Say, Tally, child, keep, main, work_folder
 from tests.harness.processes import Memory, all_ended
-from tests.harness.sessions import Artist, Session, session
+from tests.harness.sessions import Artist, Session, Visit, session
 
 LIMIT_MB = 690
 """What Community Cloud promises at least."""
@@ -41,9 +44,12 @@ LIMIT_MB = 690
 STUCK_S = 300.0
 """When no picture has come for so long, the rest is not waited for; the first one waits for the model."""
 
-PAGES = ("", "Inpaint", "Gallery", "Queue", "Reproduction", "Statistics")
-PAINTED = "painted"
+PAGES = ("", "Inpaint", "Gallery", "Queue", "Reproduction", "Statistics", "Models", "Models?view=download")
+LARGE_PX = (3200, 2400)
+"""Just below core.memory.LARGE_PIXELS: more is refused where dashboard and worker leave no room for it."""
+IDS, PAINTED = "ids", "painted"
 LOOK_EVERY_S = 0.1
+PAUSE_S = 0.5
 
 
 class Group:
@@ -117,15 +123,18 @@ def run(tally: Tally, options: argparse.Namespace) -> None:
     with work_folder("small") as work, limited() as (kind, group):
         tally.words["limited_by"] = kind
         data = work / "data"
-        [artist] = prepared(data, 1, options.seed)
+        artists = prepared(data, options.sessions, options.seed)
+        large = large_draft(data, LARGE_PX)
         with all_ended(data), running_dashboard(data, in_child=group and group.enter) as (address, dashboard):
             memory = Memory(psutil.Process(dashboard.pid), data)
-            with child(partial(_paint, data=data, artist=artist, count=options.count, seed=options.seed)) as painter:
-                tab = asyncio.run(_browse(address, artist, memory, lambda: painter.until(0.01), options.seed))
+            with child(
+                partial(_paint, data=data, artist=artists[0], count=options.count, seed=options.seed)
+            ) as painter:
+                visits = asyncio.run(_use(address, artists, memory, painter, large))
                 painter.end()
         tally.tried = options.count
         told = next(iter(painter.heard(PAINTED)), ["it ended before all were painted"])
-        _tell(tally, tab, told)
+        _tell(tally, visits, told)
         _measure(tally, memory, group, sum(problem is None for problem in told))
         if tally.failed:
             keep(options, data, f"small-{options.seed}")
@@ -135,28 +144,50 @@ def _paint(say: Say, data: Path, artist: Artist, count: int, seed: int) -> None:
     studio = open_studio(data)
     ids = [submit(studio, artist, seed + nth) for nth in range(count)]
     wait_for_all(studio, STUCK_S)
+    studio.reproductions.verify(ids[:1])
+    ends = time.monotonic() + STUCK_S
+    while studio.reproductions.batch().total and time.monotonic() < ends:
+        time.sleep(LOOK_EVERY_S)
     rows = [studio.gallery.get(id) for id in ids]
+    say(**{IDS: ids})
     say(**{PAINTED: [None if row.status is Status.SUCCEEDED else f"{row.status}: {row.error}" for row in rows]})
 
 
-async def _browse(address: str, artist: Artist, memory: Memory, is_over: Callable[[], bool], seed: int) -> Session:
-    """Every page once, then Inpaint and the gallery while pictures are painted."""
-    chance = chances("small", seed)
-    async with session(address, artist) as tab:
-        for page in PAGES:
-            await tab.visit(page)
-            memory.look_together()
-        while not is_over():
-            await tab.visit(chance.choice(("Inpaint", "Gallery")))
-            for _ in range(10):
-                memory.look_together()
-                await asyncio.sleep(LOOK_EVERY_S)
-    return tab
+async def _use(address: str, artists: Sequence[Artist], memory: Memory, painter: Child, large: str) -> list[Visit]:
+    """Every page, some of them while pictures are painted, then what was painted. large: a draft, opened at last."""
+    async with AsyncExitStack() as stack:
+        tabs = [await stack.enter_async_context(session(address, artist)) for artist in artists]
+        watching = asyncio.ensure_future(_watch(memory))
+        await _visit(tabs, PAGES)
+        while not painter.until(0.01):
+            await _visit(tabs, ("Inpaint", "Gallery"))
+        ids = next(iter(painter.heard(IDS)), [])
+        opened = [f"Gallery?generation={id}" for id in ids]
+        compared = [f"Gallery?compare={ids[0]}&compare={ids[-1]}"] if ids else []
+        await _visit(tabs, (*opened, *compared, "Statistics", "Reproduction", "Inpaint"))
+        watching.cancel()
+        await _visit(tabs[:1], (f"Inpaint?draft={large}", "Gallery"))
+        memory.look()
+    return [visit for tab in tabs for visit in tab.visits]
 
 
-def _tell(tally: Tally, tab: Session, told: list[str | None]) -> None:
+async def _visit(tabs: Sequence[Session], addresses: Sequence[str]) -> None:
+    """Each of them, all sessions at once."""
+    for address in addresses:
+        page, _, query = address.partition("?")
+        await asyncio.gather(*(tab.visit(page, query) for tab in tabs))
+        await asyncio.sleep(PAUSE_S)
+
+
+async def _watch(memory: Memory) -> None:
+    while True:
+        memory.look_together()
+        await asyncio.sleep(LOOK_EVERY_S)
+
+
+def _tell(tally: Tally, visits: Sequence[Visit], told: list[str | None]) -> None:
     """told: of each picture, what became of it if it was not painted."""
-    for visit in tab.visits:
+    for visit in visits:
         if visit.problem is not None:
             tally.fail("page", f"{visit.page}: {visit.problem}")
     for problem in told:
@@ -171,6 +202,7 @@ def _measure(tally: Tally, memory: Memory, group: Group | None, painted: int) ->
         "charged_mb": group and round(group.charged / 1e6),
         "peak_mb": round(memory.together / 1e6),
         "dashboard_mb": round(memory.of_dashboard / 1e6),
+        "dashboard_after_mb": round(memory.browsing[-1][0] / 1e6),
         "worker_mb": round(memory.of_workers / 1e6),
         "workers": memory.workers,
         "killed": group and group.killed,
@@ -178,8 +210,12 @@ def _measure(tally: Tally, memory: Memory, group: Group | None, painted: int) ->
     }
 
 
+def _more(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--sessions", type=int, default=3, help="who browse (default 3)")
+
+
 def start(arguments: list[str] | None = None) -> int:
-    return main("small", run, count=5, about=__doc__, arguments=arguments)
+    return main("small", run, count=5, about=__doc__, more=_more, arguments=arguments)
 
 
 if __name__ == "__main__":

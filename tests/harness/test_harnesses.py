@@ -86,9 +86,11 @@ def test_every_page_comes_and_every_generation_is_painted_while_sessions_browse(
 
 
 @pytest.mark.slow
-def test_dashboard_and_worker_paint_within_690_mb():
-    line = found("small", 3)
+def test_dashboard_and_worker_paint_within_690_mb_and_the_dashboard_needs_250_after_any_use():
+    line = found("small", 3, "--sessions", "3")
 
     assert (line["painted"], line["failed"], line["workers"]) == (3, 0, 1), line
     assert line["own_mb"] < 690, line
     assert not line["killed"], line
+    assert line["dashboard_mb"] <= 250, line
+    assert line["dashboard_after_mb"] <= 250, line

@@ -1,4 +1,4 @@
-"""Charts without what Streamlit imports to hand over their values: pandas, pyarrow and altair, 100 MB."""
+"""Charts without what Streamlit imports to hand over their values: pandas and pyarrow, 75 MB."""
 
 from __future__ import annotations
 
