@@ -14,7 +14,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import BinaryIO
 
 from core.domain.errors import (
     DamagedModel,
@@ -27,6 +27,7 @@ from core.domain.errors import (
 from core.domain.model import ModelSpec, PinnedFile
 from core.engine import families
 from core.engine.models import hub_errors
+from core.engine.models.hub_progress import Progress, Stopped, silent_bar
 from core.engine.models.integrity import git_hash, is_described, read_object
 from core.engine.models.weights import INDEX, Components, choose
 from core.files import read_regular, why
@@ -106,7 +107,7 @@ class Hub:
                 "Inpaint Studio is set to stay offline (INPAINT_STUDIO_OFFLINE). Change that, or choose a model that "
                 "is already downloaded."
             )
-        progress = _Progress(on_progress)
+        progress = Progress(on_progress)
         try:
             with self._translate_errors(spec):
                 plans = self._plans(spec, dtype, safety_checker=safety_checker)
@@ -116,7 +117,7 @@ class Hub:
                 with self._translate_errors(plan.spec):
                     self._fetch(plan, progress)
                     self._remember(plan)
-        except _Stopped as stopped:
+        except Stopped as stopped:
             raise stopped.reason from None
 
     def discard_parts(self, spec: ModelSpec) -> None:
@@ -161,23 +162,23 @@ class Hub:
             raise ModelUnavailable("The hub does not say which version of this model it has. Try again later.")
         return about.sha, {file.name: file for file in files}
 
-    def _fetch(self, plan: DownloadPlan, progress: _Progress) -> None:
+    def _fetch(self, plan: DownloadPlan, progress: Progress) -> None:
         progress.report()
         with self._download_lock(plan.spec, progress):
             self._fetch_each(plan, progress)
 
-    def _fetch_each(self, plan: DownloadPlan, progress: _Progress) -> None:
+    def _fetch_each(self, plan: DownloadPlan, progress: Progress) -> None:
         spec, commit = plan.spec, plan.commit
         # The small ones first: an unreadable repository shows before gigabytes are spent on it.
         for file in sorted(plan.files, key=lambda file: (file.sha256 is not None, file.size)):
-            with progress.file(file):
+            with progress.file(file.size):
                 self._drop_if_damaged(spec, commit, file)
                 if file.sha256 and not self._is_here(spec, commit, file):
                     self._fetch_large(spec, commit, file, progress)
                 self._fetch_small(spec, commit, file.name)
 
     @contextmanager
-    def _download_lock(self, spec: ModelSpec, progress: _Progress) -> Iterator[None]:
+    def _download_lock(self, spec: ModelSpec, progress: Progress) -> Iterator[None]:
         """One download of a model at a time, in all processes; who waits can still be stopped."""
         from filelock import Timeout
         from huggingface_hub.utils import WeakFileLock
@@ -244,10 +245,10 @@ class Hub:
             cache_dir=self.cache_folder,
             token=self._token,
             endpoint=self._endpoint,
-            tqdm_class=_silent(),
+            tqdm_class=silent_bar(),
         )
 
-    def _fetch_large(self, spec: ModelSpec, commit: str, file: RemoteFile, progress: _Progress) -> None:
+    def _fetch_large(self, spec: ModelSpec, commit: str, file: RemoteFile, progress: Progress) -> None:
         """Into the cache's store, continuing a part that is there.
 
         The library itself (2.x) starts a broken download anew in a file of another name: with weights of
@@ -280,7 +281,7 @@ class Hub:
             raise DamagedModel(f"The file {file.name} arrived damaged. Download the model again.")
         os.replace(part, stored)
 
-    def _stream(self, spec: ModelSpec, commit: str, file: RemoteFile, sink: BinaryIO, progress: _Progress) -> None:
+    def _stream(self, spec: ModelSpec, commit: str, file: RemoteFile, sink: BinaryIO, progress: Progress) -> None:
         from huggingface_hub import hf_hub_url
         from huggingface_hub.utils import build_hf_headers, hf_raise_for_status, http_stream_backoff
 
@@ -325,41 +326,6 @@ class Hub:
             yield
 
 
-class _Progress:
-    """Counts the bytes of all files; a file that was already here, or was linked, counts whole at its end."""
-
-    def __init__(self, on_progress: OnDownload) -> None:
-        self._on_progress = on_progress
-        self.total = 0
-        self._finished = 0
-        self._current = 0
-
-    @contextmanager
-    def file(self, file: RemoteFile) -> Iterator[None]:
-        self._current = 0
-        yield
-        self._finished += file.size
-        self._current = 0
-        self.report()
-
-    def advance(self, size: int) -> None:
-        self._current += size
-        self.report()
-
-    def report(self) -> None:
-        try:
-            self._on_progress(min(self._finished + self._current, self.total), self.total)
-        except Exception as error:
-            raise _Stopped(error) from error
-
-
-class _Stopped(BaseException):
-    """on_progress has raised: what that means is its caller's matter, and none of the libraries'."""
-
-    def __init__(self, reason: Exception) -> None:
-        self.reason = reason
-
-
 def _pinned(pinned: PinnedFile, files: Mapping[str, RemoteFile]) -> RemoteFile:
     """The file that was pinned. Raises DamagedModel if the hub has another one under its name, or none."""
     file = files.get(pinned.name)
@@ -375,20 +341,6 @@ def _id_of(spec: ModelSpec) -> str:
     if spec.repository is None:
         raise ValueError(f"{spec.key} is no model of the hub")
     return spec.repository
-
-
-def _silent() -> type:
-    """A progress bar that draws nothing."""
-    from tqdm import tqdm
-
-    class Silent(tqdm):  # type: ignore[type-arg]  # generic in its stub alone
-        # Else each class begins a thread that redraws its bars, for ever.
-        monitor_interval = 0
-
-        def __init__(self, *args: Any, **kwargs: Any) -> None:
-            super().__init__(*args, **{**kwargs, "disable": True})
-
-    return Silent
 
 
 def _is_whole(path: Path, file: RemoteFile) -> bool:
