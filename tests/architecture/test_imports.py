@@ -42,6 +42,14 @@ def test_fragments_that_run_again_count_in_seconds():
     assert found == []
 
 
+def test_tables_and_charts_are_those_of_the_shell():
+    """For its own Streamlit imports pandas and pyarrow, 75 MB: pages/ui/shell has some that do without."""
+    theirs = re.compile(r"st\.(table|dataframe|data_editor|\w+_chart)\(")
+    found = [file.name for file in (ROOT / "pages").rglob("*.py") if theirs.search(file.read_text())]
+
+    assert found == ["chart.py"]
+
+
 def test_imports_keep_to_the_contracts():
     pytest.importorskip("importlinter")
     run = subprocess.run(
