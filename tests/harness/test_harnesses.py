@@ -13,6 +13,8 @@ import pytest
 MEMORY = Path("/dev/shm")
 """A folder whose fsync costs nothing: a killed process does not lose what the kernel has."""
 
+TEN_MINUTES = pytest.mark.skipif(not os.environ.get("INPAINT_STUDIO_SOAK"), reason="ten minutes: INPAINT_STUDIO_SOAK=1")
+
 
 def found(harness: str, count: int, *arguments: str) -> dict:
     env = {**os.environ, "TMPDIR": str(MEMORY)} if os.access(MEMORY, os.W_OK) else None
@@ -83,6 +85,17 @@ def test_every_page_comes_and_every_generation_is_painted_while_sessions_browse(
     assert line["painted"] == line["submitted"] > 0
     assert 0 < line["page_p50_s"] <= line["page_p95_s"]
     assert line["dashboard_mb"] > 0
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seconds", [45, pytest.param(600, marks=TEN_MINUTES)])
+def test_memory_does_not_grow_while_pictures_are_painted_and_sessions_browse(seconds):
+    line = found("load", 2_000, "--sessions", "4", "--seconds", str(seconds), "--alone", "5", "--pause", "1")
+
+    assert line["failed"] == 0, line
+    assert line["painted"] == line["submitted"] > 0
+    assert line["dashboard_growth_mb"] < 20, line
+    assert line["worker_growth_mb"] < 20, line
 
 
 @pytest.mark.slow
