@@ -94,7 +94,7 @@ def test_a_checkpoint_in_a_folder_is_chosen_like_those_of_the_table_and_told_whe
     )
     monkeypatch.setattr("pages.ui.shell.resources.studio", lambda: real)
     file = make.checkpoint(settings.models / "checkpoints" / "dream.safetensors")
-    make.checkpoint(settings.models / "checkpoints" / "half.safetensors", parts=("cond_stage_model",))
+    make.checkpoint(settings.models / "checkpoints" / "half.safetensors", parts=("first_stage_model",))
 
     page = inpaint(draft=pictured)
     picker = page.selectbox(key=f"{pictured}.model")
