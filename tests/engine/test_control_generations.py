@@ -71,6 +71,7 @@ def test_what_was_painted_with_controlnets_verifies_exact_after_a_restart_and_be
     assert verified(elsewhere, guided.id).reproduction.verdict is Verdict.EXACT
 
 
+@pytest.mark.slow
 def test_a_net_that_is_gone_is_told_by_verification_and_a_renamed_one_is_found(settings, model):
     studio, canny = started(settings), settings.models / "controlnet" / "canny.safetensors"
     id = painted(studio, model, "canny").id
@@ -84,6 +85,7 @@ def test_a_net_that_is_gone_is_told_by_verification_and_a_renamed_one_is_found(s
     assert "canny.safetensors is not on this machine" in gone.error
 
 
+@pytest.mark.slow
 def test_the_picture_says_in_the_words_of_a1111_what_guided_it_and_is_read_back(settings, model):
     studio = started(settings)
     generation = painted(studio, model, *BOTH, guides=[DEPTH])
