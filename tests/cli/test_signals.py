@@ -105,12 +105,13 @@ def ended(process: subprocess.Popen[str], *numbers: int, pause_s: float = 0.3) -
     return process.returncode, err, time.monotonic() - started
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("number", "step_s", "load_s"),
     [
         pytest.param(signal.SIGINT, 0.2, 0, id="Ctrl+C between steps"),
-        pytest.param(signal.SIGTERM, 0.2, 0, id="SIGTERM between steps", marks=pytest.mark.slow),
-        pytest.param(signal.SIGINT, 0, 600, id="Ctrl+C while loading", marks=pytest.mark.slow),
+        pytest.param(signal.SIGTERM, 0.2, 0, id="SIGTERM between steps"),
+        pytest.param(signal.SIGINT, 0, 600, id="Ctrl+C while loading"),
     ],
 )
 def test_a_signal_ends_a_process_within_seconds_and_its_rows_too(place, number, step_s, load_s):
