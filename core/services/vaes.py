@@ -19,6 +19,8 @@ CHANNELS = 4
 SHARED = (Base.SD1, Base.SD2)
 """They have one space of latents."""
 
+TAKE_ONE = (*SHARED, Base.SDXL)
+
 
 @dataclass(frozen=True, slots=True)
 class Vaes:
@@ -57,6 +59,8 @@ class Vaes:
                 f"VAE: {file.path.name} has latents of {about.latent_channels} channels, and those of this model have "
                 f"{CHANNELS}. Choose one that was made for this model."
             )
+        if bases and not set(bases) & set(TAKE_ONE):
+            return f"VAE: {file.path.name} is for Stable Diffusion, and this model is {next(iter(bases))}. Use its own."
         bases = SHARED if bases and about.base in SHARED and set(bases) & set(SHARED) else bases
         if not file.can_be_for(bases):
             this = next(iter(bases or ()), "another one")

@@ -43,6 +43,14 @@ def test_those_of_other_latents_or_another_family_are_neither_offered_nor_taken(
         vaes.check(InpaintParams(model="m", vae="gone"))
 
 
+def test_the_pocket_model_with_its_tiny_autoencoder_is_offered_none(folder):
+    vaes = of(folder, Base.POCKET)
+
+    assert vaes.for_model("m") == []
+    with pytest.raises(InvalidVae, match=r"ft-mse.safetensors is for Stable Diffusion, and this model is Pocket"):
+        vaes.check(InpaintParams(model="m", vae="ft-mse"))
+
+
 def test_a_model_that_takes_none_and_one_that_needs_one_say_so(folder):
     with pytest.raises(InvalidVae, match="Some model takes no other VAE"):
         of(folder, unused=("vae",)).check(InpaintParams(model="m", vae="ft-mse"))
