@@ -7,8 +7,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from decimal import Decimal
 from typing import Any
 
 from pydantic import (
@@ -29,7 +27,36 @@ from core.domain.errors import InvalidParams
 from core.domain.geometry import MULTIPLE
 from core.domain.lora import MAX_LORAS, MAX_NAME, Lora, is_name, tagged, values_of, without_tags
 from core.domain.modes import CONTENT_FILL
+from core.domain.parameter import Number, Parameter, Text
 from core.domain.upscale import Upscale, upscale_of
+
+__all__ = [
+    "AREAS",
+    "FILLS",
+    "FIRST_LORA_TAGS",
+    "FIRST_PATCH_MATCH",
+    "FIRST_PROCESSING",
+    "MASKED",
+    "MAX_INSTRUCTION",
+    "MAX_MODEL",
+    "MAX_PROMPT",
+    "MAX_SEED",
+    "MAX_STEPS",
+    "MODEL_DEFAULT",
+    "OF_ONE_MODEL",
+    "ORIGINAL",
+    "PARAMETERS",
+    "PROCESSING",
+    "SCHEDULERS",
+    "SEPARATE",
+    "TWO_PASS",
+    "WHOLE",
+    "InpaintParams",
+    "Number",
+    "Parameter",
+    "Text",
+    "number",
+]
 
 SCHEMA = 12
 """2: with fill and all that follows it. 3: with keep_threshold. 4: with long_prompt. 5: with processing, and
@@ -103,40 +130,6 @@ FILLS: dict[str, str] = {
     "navier-stokes": "Navier-Stokes inpainting",
 }
 """Stable keys and their titles; made by core/engine/run/filling.py."""
-
-
-@dataclass(frozen=True, slots=True)
-class Parameter:
-    """One parameter as a form and a command line need it. choices: stable keys and their titles, if it has a fixed set.
-
-    default: of the field's type in InpaintParams, which checks it.
-    """
-
-    title: str
-    help: str
-    default: Any
-    unit: str = ""
-    choices: Mapping[str, str] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Text(Parameter):
-    """high: its characters at most."""
-
-    high: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Number(Parameter):
-    """low, high: the smallest and the largest value. step: between two values of a slider."""
-
-    low: float
-    high: float
-    step: float
-
-    def __contains__(self, value: float | Decimal) -> bool:
-        return self.low <= value <= self.high
-
 
 PARAMETERS: dict[str, Parameter] = {
     "prompt": Text(
