@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import argparse
 import shutil
+import sqlite3
 import subprocess
 import sys
 import threading
 import time
 from collections.abc import Sequence
+from contextlib import closing
 from functools import cache, partial
 from pathlib import Path
 
@@ -69,6 +71,7 @@ def run(tally: Tally, options: argparse.Namespace) -> None:
                 )
             )
             child.end(PAINTED_WITHIN_S * 2)
+            in_child(partial(_until_free, folder=folder))
             tally.tried += bool(each(child.said, "locked"))
             tally.facts[f"locked while {action}"] += bool(each(child.said, "locked"))
             _tell(tally, name, child.said)
@@ -122,6 +125,13 @@ def _locked(say: Say, folder: Path, span_s: float) -> None:
     if not holder.stdout.readline():
         raise SystemExit("nothing could hold the lock")
     say(locked=span_s)
+
+
+def _until_free(say: Say, folder: Path) -> None:
+    """What was done may have ended before the lock."""
+    with closing(sqlite3.connect(folder / "studio.db", timeout=30, isolation_level=None)) as database:
+        database.execute("BEGIN IMMEDIATE")
+        database.execute("ROLLBACK")
 
 
 def _tell(tally: Tally, name: str, said: Sequence[dict]) -> None:
