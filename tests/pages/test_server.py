@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -72,13 +73,16 @@ def test_a_worker_is_there_from_the_start_of_the_server_to_its_end(workers):
     assert [supervisor.pid for supervisor in supervisors] == [None]
 
 
-def test_while_it_serves_pages_are_drawn_one_after_the_other_rather_than_in_turns(workers):
-    before, during = sys.getswitchinterval(), []
+def test_while_it_serves_the_interpreter_is_set_to_draw_pages_one_after_the_other(workers):
+    def settings():
+        return sys.getswitchinterval(), *gc.get_threshold()
 
-    served(lambda: during.append(sys.getswitchinterval()))
+    before, during = settings(), []
 
-    assert during == pytest.approx([server.SWITCH_S])
-    assert sys.getswitchinterval() == before < server.SWITCH_S
+    served(lambda: during.extend(settings()))
+
+    assert during == pytest.approx([server.SWITCH_S, *server.COLLECT_AFTER])
+    assert settings() == before
 
 
 def test_however_often_browsers_clear_the_cache_there_is_one_worker(workers):

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import atexit
+import gc
 import logging
 import sys
 import threading
@@ -25,6 +26,10 @@ SWITCH_S = 0.1
 """How long a thread that computes may keep the interpreter from those that wait for it: Python's own 5 ms let all pages
 that are being drawn take turns, so that each takes as long as all of them, and wake the event loop for each element.
 With 20 sessions on two busy cores it halves the time of a page at p95 (docs/load.md)."""
+COLLECT_AFTER = (50_000, 20, 100)
+"""New objects until the youngest are looked through for cycles, and how often that until the older ones are: Python's
+own (700, 10, 10) look through all that this program has imported every few seconds, 0.1 to 0.2 s in which no page is
+drawn, and are a fifth of a page's computing time (docs/decisions/0038-pages-under-load.md)."""
 
 # Not in a cache of Streamlit's: any browser can clear those. Where its watcher of files loads this module anew, the
 # lock in the data folder still keeps the worker the only one.
@@ -59,8 +64,9 @@ atexit.register(end_workers)
 async def lifespan(app: object) -> AsyncIterator[None]:
     """Of the server: before the first visit, and after the last one."""
     keep_heaps_small()
-    before = sys.getswitchinterval()
+    before, thresholds = sys.getswitchinterval(), gc.get_threshold()
     sys.setswitchinterval(SWITCH_S)
+    gc.set_threshold(*COLLECT_AFTER)
     try:
         await asyncio.to_thread(lambda: supervise(Settings()))
     except InvalidSettings as error:
@@ -71,6 +77,7 @@ async def lifespan(app: object) -> AsyncIterator[None]:
     finally:
         await asyncio.to_thread(end_workers)
         sys.setswitchinterval(before)
+        gc.set_threshold(*thresholds)
 
 
 def _on_death(pid: int, code: int) -> None:
