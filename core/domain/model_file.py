@@ -149,3 +149,13 @@ class NamedFile:
     def can_be_for(self, bases: Collection[Base] | None) -> bool:
         """Whether it can have been made for a model of one of these architectures, as far as both are told."""
         return bases is None or self.about.base is None or self.about.base in bases
+
+    def problem_for(self, bases: Collection[Base] | None) -> str | None:
+        """Why it cannot be for such a model, in words; None where it can."""
+        if self.can_be_for(bases):
+            return None
+        this = next(iter(bases or ()), "another one")
+        return (
+            f"{self.path.name} was made for {self.about.base}, and this model is {this}. Choose one that was made for "
+            "this model."
+        )

@@ -2,40 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from PIL import Image
 
 from core.domain.control import GIVEN, problem_of
-from core.domain.errors import InvalidControlNet, StudioError
+from core.domain.errors import InvalidControlNet
 from core.domain.files.picture import Picture
 from core.domain.geometry import Size
-from core.domain.model import ModelSpec
-from core.domain.model_file import Base, NamedFile
+from core.domain.model_file import NamedFile
 from core.domain.params import InpaintParams
 from core.domain.pixels import compositing
-from core.ports import DrawHint, FileLibrary, ImageStore, ModelCatalogue
-
-FIELD = "controlnet"
+from core.ports import DrawHint, ImageStore
+from core.services.additions import Additions, Bases
 
 
 @dataclass(frozen=True, slots=True)
-class ControlNets:
+class ControlNets(Additions):
     """draw: makes the picture that a ControlNet is shown."""
 
-    library: FileLibrary
-    models: ModelCatalogue
+    FIELD = "controlnet"
+
     images: ImageStore
     draw: DrawHint
-
-    def for_model(self, model: str) -> Sequence[NamedFile]:
-        """Those in the folders that can have been made for this model, by name; none for one that takes none."""
-        spec, bases = self._about(model)
-        if spec is None or FIELD in spec.unused:
-            return ()
-        usable = (file for file in self.library.listed() if problem_of(file.about, file.path.name) is None)
-        return [file for file in usable if file.can_be_for(bases)]
 
     def check(self, params: InpaintParams) -> None:
         """Raises InvalidControlNet for one that is not there or was made for other models, and for a model that takes
@@ -43,19 +32,13 @@ class ControlNets:
         """
         if not params.controlnet:
             return
-        spec, bases = self._about(params.model)
-        if spec is not None and FIELD in spec.unused:
+        spec = self._spec(params.model)
+        if spec is not None and self.FIELD in spec.unused:
             raise InvalidControlNet(f"{spec.title} takes no ControlNet. Leave it out, or choose another model.")
+        bases = self._bases(params.model)
         for control in params.controlnet:
-            file = self.library.find(control.name)
-            if problem := problem_of(file.about, file.path.name):
+            if problem := self._problem(self.library.find(control.name), bases):
                 raise InvalidControlNet(f"ControlNet: {problem}")
-            if not file.can_be_for(bases):
-                this = next(iter(bases or ()), "another one")
-                raise InvalidControlNet(
-                    f"ControlNet: {file.path.name} was made for {file.about.base}, and this model is {this}. Choose "
-                    "one that was made for this model."
-                )
 
     def keep(self, picture: Picture) -> str:
         """Store a control picture, and return its key."""
@@ -72,12 +55,8 @@ class ControlNets:
         shown = compositing.for_screen(picture, fitted)
         return shown if kind == GIVEN else self.draw(shown, kind)
 
-    def _about(self, model: str) -> tuple[ModelSpec | None, Collection[Base] | None]:
-        """What is known of a model; nothing of one that cannot be found, which is told elsewhere."""
-        try:
-            return self.models.find(model), self.models.bases(model)
-        except StudioError:
-            return None, None
+    def _problem(self, file: NamedFile, bases: Bases) -> str | None:
+        return problem_of(file.about, file.path.name) or file.problem_for(bases)
 
 
 def control_picture(image: Image.Image) -> Image.Image:

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from core.domain.embedding import is_in_brackets, word_of, words_in
-from core.domain.errors import InvalidEmbedding, InvalidParams, StudioError
-from core.domain.model_file import Base, NamedFile
+from core.domain.errors import InvalidEmbedding, InvalidParams
+from core.domain.model_file import NamedFile
 from core.domain.params import InpaintParams
-from core.ports import FileLibrary, ModelCatalogue
-
-FIELD = "embeddings"
+from core.services.additions import Additions
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,17 +24,10 @@ class Named:
     notes: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Embeddings:
-    library: FileLibrary
-    models: ModelCatalogue
+class Embeddings(Additions):
+    __slots__ = ()
 
-    def for_model(self, model: str) -> Sequence[NamedFile]:
-        """Those in the folders that can have been made for this model, by name; none for one that takes none."""
-        if not self._takes_any(model):
-            return ()
-        bases = self._bases(model)
-        return [file for file in self.library.listed() if file.can_be_for(bases)]
+    FIELD = "embeddings"
 
     def resolved(self, params: InpaintParams) -> InpaintParams:
         """With the embeddings that its prompts name now. Raises InvalidEmbedding as named()."""
@@ -50,7 +41,8 @@ class Embeddings:
         with several models has files with names such as "oil". Raises InvalidEmbedding where no word can be meant:
         for <oil>, and for one that these params list and that is not on this machine.
         """
-        if not self._takes_any(params.model):
+        spec = self._spec(params.model)
+        if spec is None or self.FIELD in spec.unused:
             return Named()
         here, listed, unsafe = map(_by_word, (self.library.paths(), params.embeddings, self.library.unsafe()))
         text = f"{params.spoken_prompt}\n{params.negative_prompt}"
@@ -71,20 +63,7 @@ class Embeddings:
         files = [self.library.find(name) for name in names]
         if (fitting := next((file for file in files if file.can_be_for(bases)), None)) is not None:
             return fitting
-        this = next(iter(bases or ()), "another one")
-        raise InvalidEmbedding(
-            f"Embedding: {files[0].path.name} was made for {files[0].about.base}, and this model is {this}. Choose one "
-            "that was made for this model."
-        )
-
-    def _takes_any(self, model: str) -> bool:
-        try:
-            return FIELD not in self.models.find(model).unused
-        except StudioError:
-            return False  # told elsewhere
-
-    def _bases(self, model: str) -> Collection[Base] | None:
-        return self.models.bases(model)
+        raise InvalidEmbedding(f"Embedding: {files[0].problem_for(bases)}")
 
 
 def _by_word(names: Iterable[str]) -> Mapping[str, Sequence[str]]:

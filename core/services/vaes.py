@@ -2,16 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-
-from core.domain.errors import InvalidVae, StudioError
-from core.domain.model import ModelSpec
+from core.domain.errors import InvalidVae
 from core.domain.model_file import Base, NamedFile
 from core.domain.params import PARAMETERS, InpaintParams
-from core.ports import FileLibrary, ModelCatalogue
-
-FIELD = "vae"
+from core.services.additions import Additions, Bases
 
 CHANNELS = 4
 """Of the latents of Stable Diffusion 1, 2 and XL."""
@@ -22,17 +16,10 @@ SHARED = (Base.SD1, Base.SD2)
 TAKE_ONE = (*SHARED, Base.SDXL)
 
 
-@dataclass(frozen=True, slots=True)
-class Vaes:
-    library: FileLibrary
-    models: ModelCatalogue
+class Vaes(Additions):
+    __slots__ = ()
 
-    def for_model(self, model: str) -> Sequence[NamedFile]:
-        """Those in the folders that can have been made for this model, by name; none for one that takes none."""
-        spec = self._spec(model)
-        if spec is None or FIELD in spec.unused:
-            return ()
-        return [file for file in self.library.listed() if self._problem(file, model) is None]
+    FIELD = "vae"
 
     def check(self, params: InpaintParams) -> None:
         """Raises InvalidVae for one that is not there or was made for other models, for a model that takes none, and
@@ -43,35 +30,22 @@ class Vaes:
         if not params.vae:
             if spec.lacks_vae:
                 raise InvalidVae(
-                    f"{spec.title} comes without its VAE. Choose one under {PARAMETERS[FIELD].title}, among More "
+                    f"{spec.title} comes without its VAE. Choose one under {PARAMETERS[self.FIELD].title}, among More "
                     "parameters (--vae), or a version of this checkpoint that contains it."
                 )
             return
-        if FIELD in spec.unused:
+        if self.FIELD in spec.unused:
             raise InvalidVae(f"{spec.title} takes no other VAE. Use its own, or choose another model.")
-        if problem := self._problem(self.library.find(params.vae), params.model):
-            raise InvalidVae(problem)
+        if problem := self._problem(self.library.find(params.vae), self._bases(params.model)):
+            raise InvalidVae(f"VAE: {problem}")
 
-    def _problem(self, file: NamedFile, model: str) -> str | None:
-        about, bases = file.about, self.models.bases(model)
+    def _problem(self, file: NamedFile, bases: Bases) -> str | None:
+        about = file.about
         if about.latent_channels not in (None, CHANNELS):
             return (
-                f"VAE: {file.path.name} has latents of {about.latent_channels} channels, and those of this model have "
+                f"{file.path.name} has latents of {about.latent_channels} channels, and those of this model have "
                 f"{CHANNELS}. Choose one that was made for this model."
             )
         if bases and not set(bases) & set(TAKE_ONE):
-            return f"VAE: {file.path.name} is for Stable Diffusion, and this model is {next(iter(bases))}. Use its own."
-        bases = SHARED if bases and about.base in SHARED and set(bases) & set(SHARED) else bases
-        if not file.can_be_for(bases):
-            this = next(iter(bases or ()), "another one")
-            return (
-                f"VAE: {file.path.name} was made for {about.base}, and this model is {this}. Choose one that was made "
-                "for this model."
-            )
-        return None
-
-    def _spec(self, model: str) -> ModelSpec | None:
-        try:
-            return self.models.find(model)
-        except StudioError:
-            return None  # told elsewhere
+            return f"{file.path.name} is for Stable Diffusion, and this model is {next(iter(bases))}. Use its own."
+        return file.problem_for((*bases, *SHARED) if bases and set(bases) & set(SHARED) else bases)
