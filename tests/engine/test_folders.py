@@ -7,7 +7,7 @@ import os
 import pytest
 
 from core.domain.model_file import FileKind
-from core.engine.models.folders import watched, watched_for
+from core.engine.models.folders import walk, watched, watched_for
 from core.settings import Settings
 
 
@@ -100,3 +100,14 @@ def test_the_folder_of_a_user_may_be_written_with_a_tilde(named, tmp_path, monke
     folders(tmp_path / "pictures", "loras")
 
     assert watched_for(named("~/pictures"), FileKind.LORA) == [tmp_path / "pictures" / "loras"]
+
+
+def test_below_a_folder_no_more_than_so_many_files_are_looked_at_whatever_they_are(tmp_path, monkeypatch):
+    monkeypatch.setattr("core.engine.models.folders.MOST_FILES", 3)
+    for name in ("a/1.txt", "a/2.txt", "b/3.txt", "b/ink.safetensors", "c/oil.safetensors"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).touch()
+
+    looked_at = [name for _, _, names in walk(tmp_path, set()) for name in names]
+
+    assert looked_at == ["1.txt", "2.txt", "3.txt"]

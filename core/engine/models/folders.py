@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import os
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -39,6 +40,9 @@ SIGNS_OF_INVOKEAI = ("invokeai.yaml", "databases/invokeai.db")
 OF_INVOKEAI = ("models", "autoimport")
 """It sorts them in a way of its own, which changed with its versions: there all are looked at."""
 
+MOST_FILES = 10_000
+"""That are looked at below one folder, so that a wrong setting (/) does not end in a walk over a whole disk."""
+
 
 @dataclass(frozen=True, slots=True)
 class Watched:
@@ -67,6 +71,26 @@ def watched_for(settings: Settings, kind: FileKind) -> Sequence[Path]:
     """The folders in which files of this kind can be; what is bundled comes last."""
     found = [folder.path for folder in watched(settings) if folder.kind in (kind, None)]
     return [*found, BUNDLED[kind]] if kind in BUNDLED else found
+
+
+def walk(root: Path, seen: set[str]) -> Iterator[tuple[Path, list[str], list[str]]]:
+    """As os.walk: each folder, its subfolders and its files, by name and without hidden ones, MOST_FILES in all.
+
+    Links are followed, as people sort their models so, and no folder is walked that was seen. What is taken out of the
+    subfolders is left out. A folder that is not there, or cannot be read, has no files.
+    """
+    left = MOST_FILES
+    for parent, subfolders, files in os.walk(root, followlinks=True):
+        if (real := os.path.realpath(parent)) in seen:
+            subfolders.clear()
+            continue
+        seen.add(real)
+        subfolders[:] = sorted(name for name in subfolders if not name.startswith("."))
+        names = sorted(name for name in files if not name.startswith("."))[:left]
+        left -= len(names)
+        yield Path(parent), subfolders, names
+        if not left:
+            return
 
 
 def _of_installation(root: Path) -> list[Watched]:

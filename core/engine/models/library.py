@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
@@ -32,17 +31,14 @@ from core.engine.models.catalogue import ROOT, Catalogue
 from core.engine.models.integrity import read_index, read_object
 from core.engine.models.lora_header import CONTEXT
 from core.engine.models.named_files import title_of
-from core.engine.models.weights import INDEX, UNSAFE
+from core.engine.models.names import ENDINGS
+from core.engine.models.weights import INDEX
 from core.files import why
 from core.ports import OnDownload
 from core.settings import Settings
 
-ENDINGS = (".safetensors", ".gguf", onnx_header.ENDING, *UNSAFE)
 NO_MODELS = (".bin", ".pkl", ".msgpack", ".h5")
 """Endings that files of weights have, and other files as often: those without a model are no news."""
-
-MOST_FILES = 10_000
-"""That are looked at below one folder, so that a wrong setting (/) does not end in a walk over a whole disk."""
 
 USED = (FileKind.LORA, FileKind.EMBEDDING, FileKind.VAE, FileKind.CONTROLNET, FileKind.REMOVER)
 """Beside checkpoints."""
@@ -148,7 +144,7 @@ class LocalModels:
             elif spec.folder:
                 yield _pipeline(spec.key, spec.title, Place.BUNDLED, ROOT / spec.folder)
         for folder in folders.BUNDLED.values():
-            yield from _walk(folder, Place.BUNDLED, set())
+            yield from _models_in(folder, Place.BUNDLED, set())
 
     def _downloaded(self) -> Iterator[Found]:
         keys = {spec.repository: (spec.key, spec.title) for spec in self._catalogue.listed()}
@@ -165,15 +161,9 @@ class LocalModels:
                     yield _pipeline(key, title, Place.HUB, snapshot)
 
     def _watched(self) -> Iterator[Found]:
-        seen: set[Path] = set()
+        seen: set[str] = set()
         for folder in folders.watched(self._settings):
-            place = Place.OURS if folder.is_ours else Place.ELSEWHERE
-            left = MOST_FILES
-            for one in _walk(folder.path, place, seen):
-                yield one
-                left -= 1
-                if not left:
-                    break
+            yield from _models_in(folder.path, Place.OURS if folder.is_ours else Place.ELSEWHERE, seen)
 
     # What it is ---------------------------------------------------------------------------------------------------
 
@@ -213,48 +203,37 @@ def _check(about: ModelFile, name: str) -> None:
 
 def _problem(about: ModelFile, name: str) -> str | None:
     """Why such a file cannot be used here."""
-    if about.kind is FileKind.CHECKPOINT:
-        try:
-            if transformer_file.is_one(about):
-                transformer_file.family_of(about, name)
-            else:
-                single_file.check(about, name)
-        except InvalidInput as error:
-            return str(error)
-        return None
     if about.kind is FileKind.CONTROLNET:
         return control.problem_of(about, name)
     if about.kind in USED or (about.kind is FileKind.UPSCALER and name.lower().endswith(onnx_header.ENDING)):
         return None
-    article = "an" if about.title[0] in "AEIOUaeiou" else "a"
-    return f"{name} is {article} {about.title}. {about.advice}."
-
-
-def _walk(folder: Path, place: Place, seen: set[Path]) -> Iterator[Found]:
-    """Below a folder, without hidden ones, and no folder twice: links are followed, as people sort their models so."""
-    resolved = folder.resolve()
-    if resolved in seen:
-        return
-    seen.add(resolved)
     try:
-        with os.scandir(folder) as listed:
-            entries = sorted(
-                (entry for entry in listed if not entry.name.startswith(".")), key=lambda entry: entry.name
-            )
-    except OSError:
-        return  # not allowed to be looked at, or gone since
-    if any(entry.name == INDEX for entry in entries):
-        with suppress(OSError):
-            yield _pipeline(str(folder), folder.name, place, folder)
-        return
-    for entry in entries:
-        path = Path(entry.path)
-        with suppress(OSError, ValueError):
-            str(path).encode()  # what is no text can be called by nobody
-            if entry.is_dir():
-                yield from _walk(path, place, seen)
-            elif path.suffix.lower() in ENDINGS and path.suffix.lower() not in NO_MODELS and entry.is_file():
-                yield _file(str(path), title_of(path), place, path)
+        if transformer_file.is_one(about):
+            transformer_file.family_of(about, name)
+        else:
+            single_file.check(about, name)
+    except InvalidInput as error:
+        return str(error)
+    return None
+
+
+def _models_in(root: Path, place: Place, seen: set[str]) -> Iterator[Found]:
+    """Files and pipelines below a folder. seen: as of folders.walk."""
+    for folder, subfolders, names in folders.walk(root, seen):
+        if INDEX in names:
+            subfolders.clear()
+            with suppress(OSError):
+                yield _pipeline(str(folder), folder.name, place, folder)
+            continue
+        for path in (folder / name for name in names if _is_of_weights(name)):
+            with suppress(OSError, ValueError):
+                str(path).encode()  # what is no text can be called by nobody
+                if path.is_file():
+                    yield _file(str(path), title_of(path), place, path)
+
+
+def _is_of_weights(name: str) -> bool:
+    return name.lower().endswith(ENDINGS) and not name.lower().endswith(NO_MODELS)
 
 
 def _file(key: str, title: str, place: Place, path: Path) -> Found:

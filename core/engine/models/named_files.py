@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -20,12 +19,9 @@ from core.domain.errors import (
 )
 from core.domain.model_file import ENDING, FileKind, ModelFile, NamedFile
 from core.engine.models import kinds
-from core.engine.models.folders import OWN, watched_for
+from core.engine.models.folders import OWN, walk, watched_for
 from core.engine.models.weights import UNSAFE
 from core.settings import Settings
-
-MOST_FILES = 10_000
-"""That are looked at below one folder, so that a wrong setting (/) does not end in a walk over a whole disk."""
 
 SUGGESTED = 10
 
@@ -132,13 +128,13 @@ class NamedFiles:
         return {path.stem for path in self._unsafe()}
 
     def _unsafe(self) -> Iterator[Path]:
-        return (path for folder in self.folders() for path in _walk(folder, UNSAFE))
+        return (path for folder in self.folders() for path in _files(folder, UNSAFE))
 
     def paths(self) -> Mapping[str, Path]:
         """Each file by its name without ending: alone where no other file has it, else with the folders above it."""
         paths: dict[str, Path] = {}
         for folder in self.folders():
-            for path in _walk(folder, (ENDING,)):
+            for path in _files(folder, (ENDING,)):
                 paths.setdefault(_called(path.relative_to(folder)), path)
         stems = Counter(_last_part(long) for long in paths)
         return {(_last_part(long) if stems[_last_part(long)] == 1 else long): path for long, path in paths.items()}
@@ -163,21 +159,10 @@ def refused(kind: FileKind, sentence: str) -> InvalidParams:
     return ERRORS[kind](f"{noun[:1].upper()}{noun[1:]}: {sentence}")
 
 
-def _walk(folder: Path, endings: tuple[str, ...]) -> Iterator[Path]:
-    """Files below a folder, without hidden ones. A folder that is not there, or cannot be read, has none."""
-    return (path for path in islice(_files(folder), MOST_FILES) if path.name.lower().endswith(endings))
-
-
-def _files(folder: Path) -> Iterator[Path]:
-    seen: set[str] = set()
-    # Links are followed, as people sort their models so.
-    for parent, folders, names in os.walk(folder, followlinks=True):
-        if (real := os.path.realpath(parent)) in seen:
-            folders.clear()
-            continue
-        seen.add(real)
-        folders[:] = sorted(name for name in folders if not name.startswith("."))
-        yield from (Path(parent) / name for name in sorted(names) if not name.startswith("."))
+def _files(folder: Path, endings: tuple[str, ...]) -> Iterator[Path]:
+    """Those below a folder whose names end so."""
+    for parent, _, names in walk(folder, set()):
+        yield from (parent / name for name in names if name.lower().endswith(endings))
 
 
 def _given_path(name: str) -> Path | None:

@@ -7,14 +7,15 @@ from pathlib import Path
 
 from core.domain import model_address
 from core.domain.errors import UnknownModel
+from core.engine.models import onnx_header
 from core.engine.models.weights import INDEX, UNSAFE
 
 HUB_ID = re.compile(r"(?P<repository>[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*)(?:@(?P<revision>[\w./-]+))?", re.ASCII)
 LONGEST_ID = 96
 """As the hub's own library checks it."""
 
-ENDINGS = "|".join(map(re.escape, (".safetensors", ".gguf", ".onnx", *UNSAFE)))
-FILE = re.compile(rf"(?P<file>.*(?i:{ENDINGS}))(?:@(?P<chosen>[^@]+))?", re.DOTALL)
+ENDINGS = (".safetensors", ".gguf", onnx_header.ENDING, *UNSAFE)
+FILE = re.compile(rf"(?P<file>.*(?i:{'|'.join(map(re.escape, ENDINGS))}))(?:@(?P<chosen>[^@]+))?", re.DOTALL)
 """A file of weights. What may stand after its name: what the model predicts, where the file does not tell; of a
 transformer alone, the model that everything else is taken from."""
 
