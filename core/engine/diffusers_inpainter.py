@@ -29,14 +29,14 @@ from core.domain.request import WorkingRequest
 from core.engine import device as devices
 from core.engine import embeddings, families, memory, pipelines, vae
 from core.engine.control import guiding
-from core.engine.control.guiding import Guided, Guiding
-from core.engine.embeddings import Embedding, Reading
+from core.engine.control.guiding import Guided
+from core.engine.embeddings import Reading
 from core.engine.families import Family
 from core.engine.lora import chosen
 from core.engine.lora.added import Added, Addition
 from core.engine.models import fingerprint
 from core.engine.models.catalogue import Catalogue, native_size
-from core.engine.models.hashed_files import hashed_file
+from core.engine.models.hashed_files import HashedFile, hashed_files
 from core.engine.models.integrity import read_index
 from core.engine.models.named_files import NamedFiles
 from core.engine.models.weights import SAFETY_CHECKER
@@ -45,7 +45,7 @@ from core.engine.quiet import quiet_libraries
 from core.engine.run import filling, prompts
 from core.engine.run.pipeline_run import Run
 from core.engine.run.preview import Colours, colours_of
-from core.engine.vae import ChosenVae, Swapped
+from core.engine.vae import Swapped
 from core.ports import FileLibrary, OnStep, Repainted, StepReport
 from core.settings import Settings
 
@@ -185,7 +185,7 @@ class DiffusersInpainter:
             if withheld:
                 raise ResultWithheld
             read = prompts.record(pipe, self._family, params, signs)
-        files: Mapping[str, Sequence[Addition | Embedding | Guiding | ChosenVae]] = {
+        files: Mapping[str, Sequence[HashedFile]] = {
             vae.RECORDED: vaes,
             chosen.RECORDED: additions,
             embeddings.RECORDED: named,
@@ -201,13 +201,10 @@ class DiffusersInpainter:
         self._added.change_to(additions)
         return additions
 
-    def _swap_vae(self, request: WorkingRequest) -> Sequence[ChosenVae]:
-        """The one of this request is in the model afterwards."""
-        wanted = []
-        if request.params.vae:
-            then = request.recorded.get(vae.RECORDED)
-            before = then[0] if isinstance(then, list) and then else None
-            wanted = [ChosenVae(*hashed_file(request.params.vae, self._vaes, before))]
+    def _swap_vae(self, request: WorkingRequest) -> Sequence[HashedFile]:
+        """The one of this request, if it names one, is in the model afterwards."""
+        names = [request.params.vae] if request.params.vae else []
+        wanted = hashed_files(names, self._vaes, request.recorded.get(vae.RECORDED))
         if self._swapped.change_to(wanted[0] if wanted else None):
             self._colours = None
         return wanted
@@ -260,7 +257,7 @@ class DiffusersInpainter:
         }
 
 
-def _recorded(files: Mapping[str, Sequence[Addition | Embedding | Guiding | ChosenVae]]) -> Mapping[str, Any]:
+def _recorded(files: Mapping[str, Sequence[HashedFile]]) -> Mapping[str, Any]:
     """By kind, without those of which there are none."""
     return {kind: [one.record for one in of_kind] for kind, of_kind in files.items() if of_kind}
 

@@ -17,7 +17,7 @@ from typing import Any
 from core.domain.errors import InvalidEmbedding
 from core.domain.model_file import NamedFile
 from core.domain.params import InpaintParams
-from core.engine.models.hashed_files import hashed_file
+from core.engine.models.hashed_files import HashedFile, hashed_files
 from core.engine.run.signs import MOST_OF_ONE, Signs
 from core.ports import FileLibrary
 
@@ -29,12 +29,10 @@ OF_XL = {"text_encoder": "clip_l", "text_encoder_2": "clip_g"}
 
 
 @dataclass(frozen=True, slots=True)
-class Embedding:
-    """vectors: (count, width) for each text encoder, by the name of the component. sha256: of the bytes of the file."""
+class Embedding(HashedFile):
+    """vectors: (count, width) for each text encoder, by the name of the component."""
 
     name: str
-    file: NamedFile
-    sha256: str
     vectors: Mapping[str, Any]
 
     @property
@@ -42,28 +40,19 @@ class Embedding:
         return len(next(iter(self.vectors.values())))
 
     @property
-    def record(self) -> Mapping[str, Any]:
-        """What decides pixels, and what finds the file again under another name."""
-        return {
-            "name": self.file.path.stem,
-            "sha256": self.sha256,
-            "bytes": self.file.about.size,
-            "vectors": self.count,
-        }
+    def details(self) -> Mapping[str, Any]:
+        return {"vectors": self.count}
 
 
 def embeddings(
     params: InpaintParams, library: FileLibrary, recorded: Mapping[str, Any], pipe: Any
 ) -> Sequence[Embedding]:
     """Those that the params list. recorded: as of lora.chosen.additions. Raises InvalidEmbedding."""
-    earlier = recorded.get(RECORDED)
-    if not isinstance(earlier, list) or len(earlier) != len(params.embeddings):
-        earlier = [None] * len(params.embeddings)
-    found = []
-    for name, then in zip(params.embeddings, earlier, strict=True):
-        file, sha256 = hashed_file(name, library, then)
-        found.append(Embedding(name, file, sha256, _vectors(file, pipe)))
-    return found
+    files = hashed_files(params.embeddings, library, recorded.get(RECORDED))
+    return [
+        Embedding(found.file, found.sha256, name, _vectors(found.file, pipe))
+        for name, found in zip(params.embeddings, files, strict=True)
+    ]
 
 
 class Reading:

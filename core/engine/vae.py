@@ -8,15 +8,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from core.domain.errors import DamagedModel, InvalidVae
 from core.domain.model_file import NamedFile
 from core.domain.params import PARAMETERS
+from core.engine.models.hashed_files import HashedFile
 from core.engine.models.single_file import empty, filled
 from core.engine.quiet import quiet_libraries
-from core.memory import trim
+from core.engine.replaced import Replaced
 
 RECORDED = "vae"
 """The field of an inpainter's record: a list of one."""
@@ -26,29 +26,16 @@ OLD_NAMES = {"query": "to_q", "key": "to_k", "value": "to_v", "proj_attn": "to_o
 """Of the attention in diffusers' own layout: its first versions, and today's."""
 
 
-@dataclass(frozen=True, slots=True)
-class ChosenVae:
-    """sha256: of the bytes of its file."""
-
-    file: NamedFile
-    sha256: str
-
-    @property
-    def record(self) -> Mapping[str, Any]:
-        """What decides pixels, and what finds the file again under another name."""
-        return {"name": self.file.path.stem, "sha256": self.sha256, "bytes": self.file.about.size}
-
-
 class Swapped:
     """The VAE that is in a pipeline at this moment. is_missing: its own has no weights, so one must be chosen."""
 
     def __init__(self, vae: Any, *, is_missing: bool) -> None:
         self._vae = vae
         self._is_missing = is_missing
-        self._own: dict[tuple[Any, str], Any] = {}
+        self._replaced = Replaced()
         self._now: str | None = None
 
-    def change_to(self, chosen: ChosenVae | None) -> bool:
+    def change_to(self, chosen: HashedFile | None) -> bool:
         """From now on this one; None: the pipeline's own. Whether it is another one than before.
 
         Raises InvalidVae; then the VAE is the pipeline's own.
@@ -61,36 +48,19 @@ class Swapped:
         wanted = chosen.sha256 if chosen else None
         if wanted == self._now:
             return False
-        self._put_back()
+        self._now = None
+        self._replaced.put_back()
         if chosen is not None:
-            self._put_in(_weights(chosen.file, self._vae))
+            self._replaced.put_in(_others(self._vae, _weights(chosen.file, self._vae)))
         self._now = wanted
-        trim()
         return True
 
-    def _put_in(self, weights: Mapping[str, Any]) -> None:
-        import torch
 
-        for name, module, key, own in list(_parameters(self._vae)):
-            # What lies on a card has no room for a second one; the same bits come back from here.
-            self._own[module, key] = own if own.device.type == "cpu" else own.detach().cpu()
-            setattr(module, key, torch.nn.Parameter(weights[name].to(own.device), requires_grad=False))
-
-    def _put_back(self) -> None:
-        import torch
-
-        for (module, key), own in self._own.items():
-            on_device = own.to(getattr(module, key).device)
-            setattr(module, key, own if on_device is own else torch.nn.Parameter(on_device, requires_grad=False))
-        self._own.clear()
-        self._now = None
-
-
-def _parameters(vae: Any) -> Iterator[tuple[str, Any, str, Any]]:
-    """Its whole name, the module that it is in, its name there, and the parameter."""
+def _others(vae: Any, weights: Mapping[str, Any]) -> Iterator[tuple[Any, str, Any]]:
+    """Each module of the VAE, the name of its parameter, and what takes its place. weights: by their whole names."""
     for path, module in vae.named_modules():
-        for key, parameter in module.named_parameters(recurse=False):
-            yield f"{path}.{key}" if path else key, module, key, parameter
+        for name, own in list(module.named_parameters(recurse=False)):
+            yield module, name, weights[f"{path}.{name}" if path else name].to(own.device)
 
 
 def _weights(file: NamedFile, vae: Any) -> Mapping[str, Any]:

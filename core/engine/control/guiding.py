@@ -18,8 +18,7 @@ from core.domain.request import WorkingRequest
 from core.engine import memory, pipelines
 from core.engine.control import hints, nets
 from core.engine.families import Family
-from core.engine.models.hashed_files import hashed_file
-from core.engine.models.named_files import title_of
+from core.engine.models.hashed_files import HashedFile, hashed_files
 from core.engine.quiet import quiet_libraries
 from core.ports import FileLibrary
 
@@ -28,38 +27,31 @@ RECORDED = "controlnet"
 
 
 @dataclass(frozen=True, slots=True)
-class Guiding:
-    """A ControlNet as it is to guide. sha256: of the bytes of its file. hint: (H, W, 3), as hints.hint makes it."""
+class Guiding(HashedFile):
+    """A ControlNet as it is to guide. hint: (H, W, 3), as hints.hint makes it."""
 
     control: Control
-    file: NamedFile
-    sha256: str
     hint: np.ndarray
 
     @property
-    def record(self) -> Mapping[str, Any]:
-        """What decides pixels, and what finds the file again under another name."""
+    def details(self) -> Mapping[str, Any]:
         return {
             **self.control.model_dump(exclude={"name"}),
             **hints.record(self.control.hint),
-            "name": title_of(self.file.path),
-            "sha256": self.sha256,
-            "bytes": self.file.about.size,
             "hint_sha256": sha256_of(np.ascontiguousarray(self.hint).tobytes()),
         }
 
 
 def of(request: WorkingRequest, library: FileLibrary) -> list[Guiding]:
     """Of the ControlNets of this request, with hints made of what it shows them. Raises InvalidControlNet."""
-    controls, earlier = request.params.controlnet, request.recorded.get(RECORDED)
-    if not isinstance(earlier, list) or len(earlier) != len(controls):
-        earlier = [None] * len(controls)
-    found = []
-    for at, (control, then) in enumerate(zip(controls, earlier, strict=True)):
-        file, sha256 = hashed_file(control.name, library, then)
+    controls = request.params.controlnet
+    files = hashed_files([control.name for control in controls], library, request.recorded.get(RECORDED))
+    guides = []
+    for at, (control, found) in enumerate(zip(controls, files, strict=True)):
         shown = picture_in(request.guides, Role.CONTROL, at) or request.image
-        found.append(Guiding(control, file, sha256, hints.hint(shown, request.mask, control.hint)))
-    return found
+        hint = hints.hint(shown, request.mask, control.hint)
+        guides.append(Guiding(found.file, found.sha256, control, hint))
+    return guides
 
 
 class Guided:

@@ -2,27 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import Any
 
 from core.domain.errors import InvalidLora, OutOfMemory
-from core.domain.model_file import NamedFile
 from core.engine.lora import names
 from core.engine.lora.file import Layer, read_layers
-from core.memory import free_memory, trim
+from core.engine.models.hashed_files import HashedFile
+from core.engine.replaced import Replaced
+from core.memory import free_memory
 
 ADDED_IN = "float32"
 """What sums are computed in, whatever the model's weights are; each is rounded once."""
 
 
 @dataclass(frozen=True, slots=True)
-class Addition:
-    """A LoRA as it is to be added. sha256: of the bytes of its file. text_encoder_weight: None if it is the same."""
+class Addition(HashedFile):
+    """A LoRA as it is to be added. text_encoder_weight: None if it is the same."""
 
-    file: NamedFile
-    sha256: str
     weight: float
     text_encoder_weight: float | None = None
 
@@ -31,12 +30,8 @@ class Addition:
         return apart if text_encoder and apart is not None else self.weight
 
     @property
-    def record(self) -> Mapping[str, Any]:
-        """What decides pixels, and what finds the file again under another name."""
+    def details(self) -> Mapping[str, Any]:
         return {
-            "name": self.file.path.stem,
-            "sha256": self.sha256,
-            "bytes": self.file.about.size,
             "weight": self.weight,
             **({} if self.text_encoder_weight is None else {"text_encoder_weight": self.text_encoder_weight}),
             "added_in": ADDED_IN,
@@ -49,7 +44,7 @@ class Added:
     def __init__(self, pipe: Any, model: str) -> None:
         self._pipe = pipe
         self._model = model
-        self._originals: dict[Any, Any] = {}
+        self._replaced = Replaced()
         self._now: tuple[Any, ...] = ()
 
     def change_to(self, additions: Sequence[Addition]) -> None:
@@ -71,72 +66,61 @@ class Added:
         modules = names.modules(self._pipe) if additions else {}
         layers = [read_layers(addition.file, modules, self._model) for addition in additions]
         _check_memory({module for of_file in layers for module in of_file})
-        try:
-            self._add(additions, layers)
-        except BaseException:
-            self.take_off()
-            raise
+        self._replaced.put_in(self._changed(additions, layers))
         self._now = wanted
-        trim()
 
     def take_off(self) -> None:
         """The very weights that were loaded."""
-        import torch
-
-        for module, original in self._originals.items():
-            on_device = original.to(module.weight.device)
-            module.weight = original if on_device is original else torch.nn.Parameter(on_device, requires_grad=False)
         self._now = ()
-        if self._originals:
-            self._originals.clear()
-            trim()
+        self._replaced.put_back()
 
-    def _add(self, additions: Sequence[Addition], layers: Sequence[Mapping[Any, Layer]]) -> None:
+    def _changed(
+        self, additions: Sequence[Addition], layers: Sequence[Mapping[Any, Layer]]
+    ) -> Iterator[tuple[Any, str, Any]]:
+        """Each module that they change, the name of its parameter, and the sum."""
         from safetensors import SafetensorError, safe_open
 
         of_text = names.of_text_encoders(self._pipe)
         with ExitStack() as opened:
             try:
                 files = [opened.enter_context(safe_open(a.file.path, framework="pt")) for a in additions]
-                # One weight after the other: of all sums at once only one is in memory twice.
                 for module in dict.fromkeys(module for of_file in layers for module in of_file):
                     weights = [addition.weight_in(text_encoder=module in of_text) for addition in additions]
-                    self._change(module, additions, weights, layers, files)
+                    yield module, "weight", _sum(module, additions, weights, layers, files)
             except (OSError, SafetensorError) as error:
                 raise InvalidLora(f"LoRA: a file cannot be read ({error}). Download or copy it again.") from error
 
-    def _change(
-        self,
-        module: Any,
-        additions: Sequence[Addition],
-        weights: Sequence[float],
-        layers: Sequence[Mapping[Any, Layer]],
-        files: Sequence[Any],
-    ) -> None:
-        import torch
 
-        weight = module.weight
-        if weight.is_meta:
-            raise InvalidLora(
-                "A LoRA cannot be added to a model that is moved to the card layer by layer. Set "
-                "INPAINT_STUDIO_OFFLOAD to model, or paint without it."
-            )
-        total = weight.detach().float()
-        for weight_of_file, of_file, file in zip(weights, layers, files, strict=True):
-            if module in of_file and weight_of_file:
-                # Into the new tensor: of a model in float32 the other is still the weight itself, perhaps in its file.
-                total = of_file[module].delta(_reader(file, weight.device), weight_of_file).add_(total)
-        changed = total.to(weight.dtype)
-        # A sum of all is a number only if each of them is.
-        if not bool(torch.isfinite(changed.sum(dtype=torch.float32))):
-            files_named = ", ".join(addition.file.path.name for addition in additions)
-            raise InvalidLora(
-                f"LoRA {files_named}: it adds what is no number, or too large. Choose a smaller weight, or download it "
-                "again."
-            )
-        # What lies on a card has no room for a second one; the same bits come back from here.
-        self._originals[module] = weight if weight.device.type == "cpu" else weight.detach().cpu()
-        module.weight = torch.nn.Parameter(changed, requires_grad=False)
+def _sum(
+    module: Any,
+    additions: Sequence[Addition],
+    weights: Sequence[float],
+    layers: Sequence[Mapping[Any, Layer]],
+    files: Sequence[Any],
+) -> Any:
+    """The weight of this module with what all files add to it. weights: of the files."""
+    import torch
+
+    weight = module.weight
+    if weight.is_meta:
+        raise InvalidLora(
+            "A LoRA cannot be added to a model that is moved to the card layer by layer. Set "
+            "INPAINT_STUDIO_OFFLOAD to model, or paint without it."
+        )
+    total = weight.detach().float()
+    for weight_of_file, of_file, file in zip(weights, layers, files, strict=True):
+        if module in of_file and weight_of_file:
+            # Into the new tensor: of a model in float32 the other is still the weight itself, perhaps in its file.
+            total = of_file[module].delta(_reader(file, weight.device), weight_of_file).add_(total)
+    changed = total.to(weight.dtype)
+    # A sum of all is a number only if each of them is.
+    if not bool(torch.isfinite(changed.sum(dtype=torch.float32))):
+        files_named = ", ".join(addition.file.path.name for addition in additions)
+        raise InvalidLora(
+            f"LoRA {files_named}: it adds what is no number, or too large. Choose a smaller weight, or download it "
+            "again."
+        )
+    return changed
 
 
 def _check_memory(modules: Collection[Any]) -> None:
