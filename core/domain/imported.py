@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from pydantic import ValidationError
-
 from core.domain.errors import InvalidParams
-from core.domain.lora import Lora, shared_name
 from core.domain.params import MAX_PROMPT, MAX_STEPS, PARAMETERS, InpaintParams
+from core.domain.shared_files import OF_FILES, shared_files
 
 TOOLS = {
     "inpaint-studio": "Inpaint Studio",
@@ -172,8 +170,8 @@ def as_text(value: Any) -> str:
 
 def _valid(name: str, value: Any) -> Any:
     """The value as the field takes it, or None if it takes none such."""
-    if name in _OF_FILES:
-        return _OF_FILES[name](value)
+    if name in OF_FILES:
+        return _named_alone(name, value)
     if name in PARAMETERS and isinstance(PARAMETERS[name].default, bool):
         return value if isinstance(value, bool) else None
     if name not in PARAMETERS or isinstance(value, bool) or not isinstance(value, str | int | float):
@@ -188,48 +186,15 @@ def _valid(name: str, value: Any) -> Any:
         return None
 
 
-def _loras(value: Any) -> list[dict[str, Any]] | None:
+def _named_alone(name: str, value: Any) -> Any:
     """A stranger's file names no path of this machine."""
-    if not isinstance(value, list):
-        return None
     try:
-        listed = InpaintParams(loras=value).loras
-        return [Lora(name=shared_name(lora.name), weight=lora.weight).model_dump() for lora in listed]
-    except (InvalidParams, ValidationError):
-        return None
-
-
-def _controls(value: Any) -> list[dict[str, Any]] | None:
-    """Likewise."""
-    if not isinstance(value, list):
-        return None
-    try:
-        listed = InpaintParams(controlnet=value).controlnet
-        return [{**control.model_dump(), "name": shared_name(control.name)} for control in listed]
+        shared = shared_files(InpaintParams(**{name: value}))[name]
+        # Of a path that ends with a slash no name is left.
+        InpaintParams(**{name: shared})
     except InvalidParams:
         return None
-
-
-def _embeddings(value: Any) -> list[str] | None:
-    try:
-        return [shared_name(name) for name in InpaintParams(embeddings=value).embeddings]
-    except InvalidParams:
-        return None
-
-
-def _vae(value: Any) -> str | None:
-    try:
-        return shared_name(InpaintParams(vae=value).vae)
-    except InvalidParams:
-        return None
-
-
-_OF_FILES: Mapping[str, Callable[[Any], Any]] = {
-    "vae": _vae,
-    "loras": _loras,
-    "controlnet": _controls,
-    "embeddings": _embeddings,
-}
+    return shared
 
 
 def _is_number(value: str | int | float) -> bool:

@@ -81,8 +81,8 @@ MODULES = {
 """What its preprocessors are called; of a soft edge it has several, each by a model of its own."""
 HASHES = "Hashes"
 EMBEDDING_HASHES = "TI hashes"
-AUTOV2, OF_EMBEDDING = 10, 12
-"""Digits of a sha256: what Civitai finds a file by, and what A1111 writes of an embedding."""
+AUTOV2, OF_EMBEDDING, OF_CONTROLNET = 10, 12, 8
+"""Digits of a sha256: what Civitai finds a file by, and what A1111 and its extension write of other files."""
 
 LORAS = ("lora", "locon", "lycoris", "dora")
 
@@ -93,7 +93,8 @@ LORAS = ("lora", "locon", "lycoris", "dora")
 def text_of(generation: Generation, *, longest: int | None = None) -> str:
     """longest: characters of each prompt, of which the rest is left out; None: all."""
     # A1111 knows no other way to name a LoRA.
-    tags = "".join(f" {lora.tag}" for lora in ours.shared_loras(generation.params.loras))
+    loras = (lora.model_copy(update={"name": shared_name(lora.name)}) for lora in generation.params.loras)
+    tags = "".join(f" {lora.tag}" for lora in loras)
     prompt, negative = (
         _cut(text, longest) for text in (generation.params.full_prompt, generation.params.negative_prompt)
     )
@@ -145,23 +146,27 @@ def _pairs_of(generation: Generation) -> dict[str, Any]:
 def _vae(chosen: Sequence[RanFile]) -> dict[str, str]:
     if not chosen:
         return {}
-    return {"VAE hash": chosen[0].sha256.removeprefix("sha256:")[:AUTOV2], "VAE": f"{chosen[0].name}{ENDING}"}
+    return {"VAE hash": _hash(chosen[0], AUTOV2), "VAE": f"{chosen[0].name}{ENDING}"}
 
 
 def _hashes(files: Sequence[RanFile], digits: int) -> str | None:
-    """As A1111 writes them: of the bytes of each file, cut to so many digits."""
-    return ", ".join(f"{one.name}: {one.sha256.removeprefix('sha256:')[:digits]}" for one in files) or None
+    return ", ".join(f"{one.name}: {_hash(one, digits)}" for one in files) or None
+
+
+def _hash(file: RanFile, digits: int) -> str:
+    """As A1111 writes it: of the bytes of the file, cut to so many digits."""
+    return file.sha256.removeprefix("sha256:")[:digits]
 
 
 def _controls(generation: Generation) -> dict[str, str]:
     """As the extension sd-webui-controlnet writes them (internal_controlnet/args.py), in its words."""
-    hashes = [one.sha256.removeprefix("sha256:") for one in generation.record.inpainter.controlnet]
+    ran = generation.record.inpainter.controlnet
     written = {}
     for at, control in enumerate(generation.params.controlnet):
-        name, hash = shared_name(control.name), hashes[at][:8] if at < len(hashes) else None
+        name = shared_name(control.name)
         facts = {
             "Module": MODULES[control.hint],
-            "Model": f"{name} [{hash}]" if hash else name,
+            "Model": f"{name} [{_hash(ran[at], OF_CONTROLNET)}]" if at < len(ran) else name,
             "Weight": _number(control.controlnet_conditioning_scale),
             "Resize Mode": "Crop and Resize",
             "Guidance Start": _number(control.control_guidance_start),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -12,7 +12,7 @@ from core import __version__
 from core.domain.generation import Generation
 from core.domain.hashing import canonical_json
 from core.domain.imported import Imported, as_text
-from core.domain.lora import Lora, shared_name
+from core.domain.shared_files import shared_files
 from core.domain.upscale import LANCZOS, PREFIX
 from core.metadata.carriers import Carried
 from core.metadata.json_text import json_object
@@ -48,12 +48,7 @@ def record_of(generation: Generation) -> dict[str, Any]:
         "params": {
             **generation.params.to_dict(),
             "model": shared_model(generation),
-            "loras": [lora.model_dump() for lora in shared_loras(generation.params.loras)],
-            "controlnet": [
-                {**control.model_dump(), "name": shared_name(control.name)} for control in generation.params.controlnet
-            ],
-            "vae": shared_name(generation.params.vae),
-            "embeddings": [shared_name(name) for name in generation.params.embeddings],
+            **shared_files(generation.params),
         },
         "width": generation.width,
         "height": generation.height,
@@ -86,11 +81,6 @@ def shared_model(generation: Generation) -> str:
     if is_local and "/" in key:
         return _last_part(key) or "local folder"
     return model_name(key) or "local folder"
-
-
-def shared_loras(loras: Iterable[Lora]) -> list[Lora]:
-    """By the names of their files alone."""
-    return [lora.model_copy(update={"name": shared_name(lora.name)}) for lora in loras]
 
 
 def model_name(text: str) -> str:

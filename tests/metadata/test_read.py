@@ -231,12 +231,21 @@ def test_a_newer_schema_of_ours_is_read_as_far_as_it_is_understood():
 
 
 def test_a_strangers_record_names_files_of_models_by_their_names_alone():
-    files = {"vae": "/etc/ft-mse.safetensors", "embeddings": ["C:\\bad\\oil"], "loras": [{"name": "/x/ink"}]}
+    lora = {"name": "/x/ink", "weight": 0.8, "text_encoder_weight": 0.5}
+    files = {"vae": "/etc/ft-mse.safetensors", "embeddings": ["C:\\bad\\oil"], "loras": [lora]}
     params = {"schema": 12, "prompt": "oil", **files}
 
     found = Imported.of("inpaint-studio", params).params
 
-    assert (found["vae"], found["embeddings"], found["loras"][0]["name"]) == ("ft-mse", ["oil"], "ink")
+    assert (found["vae"], found["embeddings"], found["loras"]) == ("ft-mse", ["oil"], [{**lora, "name": "ink"}])
+
+
+@pytest.mark.parametrize("files", [{"embeddings": ["/x/"]}, {"loras": ["/x/"]}, {"controlnet": ["/x/"]}])
+def test_a_path_without_a_name_is_left_out_of_a_strangers_params(files):
+    found = Imported.of("inpaint-studio", {"prompt": "oil", **files})
+
+    assert found.params == {"prompt": "oil"}
+    assert found.raw.keys() == files.keys()
 
 
 @pytest.mark.parametrize(
