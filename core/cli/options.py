@@ -21,8 +21,11 @@ SHORTER = {
 }
 """Options that are not named as their parameter."""
 
-LISTS = {"loras": list[str], "controlnet": list[str]}
-"""Options that can be given several times, with what InpaintParams reads of them."""
+LISTS = {
+    "loras": "NAME_OR_PATH:WEIGHT, or NAME_OR_PATH:te=WEIGHT:unet=WEIGHT",
+    "controlnet": "NAME_OR_PATH:WEIGHT",
+}
+"""Options that can be given several times, and how each is written."""
 
 IN_PROMPTS = ("embeddings",)
 """Without an option: what they are is found in the prompts."""
@@ -57,8 +60,8 @@ def takes_parameters(command: Callable[..., None]) -> Callable[..., None]:
 def _options() -> Iterator[inspect.Parameter]:
     for name in _names():
         flag = "--" + SHORTER.get(name, name).replace("_", "-")
-        kind: Any = LISTS.get(name, InpaintParams.model_fields[name].annotation)
-        option = typer.Option(flag, help=_help(PARAMETERS[name]))
+        kind: Any = list[str] if name in LISTS else InpaintParams.model_fields[name].annotation
+        option = typer.Option(flag, help=_help(name, PARAMETERS[name]))
         yield inspect.Parameter(
             name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=Annotated[kind | None, option]
         )
@@ -68,15 +71,11 @@ def _names() -> list[str]:
     return [name for name in InpaintParams.model_fields if name not in IN_PROMPTS]
 
 
-def _help(parameter: Parameter) -> str:
+def _help(name: str, parameter: Parameter) -> str:
     if parameter.choices:
         return f"{parameter.help} [{', '.join(parameter.choices)}]"
-    if parameter is PARAMETERS["controlnet"]:
-        return f"{parameter.help} [NAME_OR_PATH:WEIGHT; can be given several times]"
-    if parameter is PARAMETERS["loras"]:
-        return (
-            f"{parameter.help} [NAME_OR_PATH:WEIGHT, or NAME_OR_PATH:te=WEIGHT:unet=WEIGHT; can be given several times]"
-        )
+    if name in LISTS:
+        return f"{parameter.help} [{LISTS[name]}; can be given several times]"
     if isinstance(parameter, Number):
         limits = f"{parameter.low:g} to {parameter.high:.10g} {parameter.unit}".strip()
         return f"{parameter.help} [{limits}; default: recommended for the model]"

@@ -26,7 +26,7 @@ HINTS: Mapping[str, str] = {
     TILE: "The picture itself",
     GIVEN: "A hint made elsewhere: depth, pose, ...",
 }
-"""Stable keys, and what a ControlNet is then shown; made by core/engine/hints.py."""
+"""Stable keys, and what a ControlNet is then shown; made by core/engine/control/hints.py."""
 
 TOLD_BY_NAME: Sequence[tuple[str, str]] = (
     ("inpaint", INPAINT),

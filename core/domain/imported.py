@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from core.domain import instructions
 from core.domain.errors import InvalidParams
 from core.domain.params import MAX_PROMPT, MAX_STEPS, PARAMETERS, InpaintParams
 from core.domain.shared_files import OF_FILES, shared_files
@@ -93,6 +94,8 @@ class Imported:
         """With what only another text of the same file states."""
         stated = {name for name, value in self.params.items() if value != ""} | self.raw.keys()
         more = {name: value for name, value in other.params.items() if name not in stated}
+        if _is_too_long_together({**self.params, **more}):
+            more = {name: value for name, value in more.items() if name not in ("prompt", "instruction")}
         if not _leaves_a_step({**self.params, **more}):
             more.pop("strength", None)
         if not _leaves_a_step({**self.params, **more}):
@@ -126,6 +129,8 @@ class Imported:
         found = {"size": max(painted) if painted else None, **found}
         valid = {name: _valid(name, value) for name, value in found.items()}
         params = {name: value for name, value in valid.items() if value is not None}
+        if _is_too_long_together(params):
+            del params["instruction"]
         if not _leaves_a_step(params):
             del params["strength" if "strength" in params else "num_inference_steps"]
         refused = {k: v for k, v in found.items() if v is not None and v != "" and k not in params}
@@ -150,6 +155,11 @@ def describe_too_long(name: str) -> str:
 
 def _is_too_long(name: str, value: Any) -> bool:
     return isinstance(value, str) and len(value) > MAX_PROMPT
+
+
+def _is_too_long_together(params: Mapping[str, Any]) -> bool:
+    """Whether an instruction is too long with the prompt in it, each of which is not."""
+    return instructions.length(params.get("instruction", ""), params.get("prompt", "")) > MAX_PROMPT
 
 
 def kept_raw(raw: Mapping[str, str]) -> dict[str, str]:

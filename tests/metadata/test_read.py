@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from core.domain.imported import Imported
-from core.domain.params import InpaintParams
+from core.domain.params import MAX_PROMPT, InpaintParams
 from core.metadata.carriers import Carried, carried_by, open_picture
 from core.metadata.read import read, read_text, understood
 from core.metadata.write import embedded
@@ -238,6 +238,16 @@ def test_a_strangers_record_names_files_of_models_by_their_names_alone():
     found = Imported.of("inpaint-studio", params).params
 
     assert (found["vae"], found["embeddings"], found["loras"]) == ("ft-mse", ["oil"], [{**lora, "name": "ink"}])
+
+
+def test_an_instruction_too_long_for_its_prompt_is_left_out_of_a_strangers_params():
+    prompt, instruction = {"prompt": "x" * MAX_PROMPT}, {"instruction": "add {prompt} now"}
+
+    found = Imported.of("inpaint-studio", {**prompt, **instruction})
+    filled = Imported.of("inpaint-studio", instruction).filled_by(Imported.of("a1111", prompt))
+
+    assert (found.params, found.raw) == (prompt, instruction)
+    assert filled.params == instruction
 
 
 @pytest.mark.parametrize("files", [{"embeddings": ["/x/"]}, {"loras": ["/x/"]}, {"controlnet": ["/x/"]}])
