@@ -48,7 +48,9 @@ PAGES = ("", "Inpaint", "Gallery", "Queue", "Reproduction", "Statistics", "Model
 LARGE_PX = (3200, 2400)
 """Just below core.memory.LARGE_PIXELS: more is refused where dashboard and worker leave no room for it."""
 IDS, PAINTED = "ids", "painted"
-LOOK_EVERY_S = 0.1
+LOOK_EVERY_S = 0.3
+"""To ask what a process shares with others, the system goes through all its pages."""
+
 PAUSE_S = 0.5
 
 

@@ -13,6 +13,7 @@ from core.domain.files.picture import Picture
 from core.domain.pixels.mask import Mask
 from pages.ui.shell import prepared
 from tests.conftest import a_mask, a_picture
+from tests.pages.conftest import ROOM_PX
 from tests.profiles import rgb_profile
 
 
@@ -98,6 +99,14 @@ def test_two_small_parts_far_apart_are_told_with_their_pixels_and_painted_separa
     assert page.selectbox(key=f"{id}.area").value == "separate"
     assert studio.drafts.get(id).params["area"] == "separate"
     assert "far apart" not in captions(page)
+
+
+@pytest.mark.slow
+def test_what_is_drawn_over_a_mask_on_the_simple_canvas_counts_too(far_apart, hand):
+    page, _ = far_apart
+    hand.paint(0, 0, ROOM_PX, ROOM_PX)
+
+    assert "far apart" not in captions(page.run())
 
 
 def test_a_mask_with_enough_pixels_is_not_talked_about(ready):

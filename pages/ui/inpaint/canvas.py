@@ -19,7 +19,6 @@ from core.domain.files.painted_mask import painted_size
 from core.domain.geometry import Size
 from core.domain.pixels.drawing import ERASE, LASSO, PAINT, Drawing, canvas_size
 from core.domain.pixels.mask import Mask
-from core.domain.pixels.soft_mask import has_grey_parts
 from pages.ui.inpaint.mask_numbers import mask_by_numbers
 from pages.ui.inpaint.mask_parts import few_pixels_offer
 from pages.ui.inpaint.mask_tools import drawing_of, mask_notes, mask_of, mask_tools, replace_mask, uploaded_mask
@@ -83,9 +82,8 @@ def _painter(opened: OpenDraft) -> None:
         opened = replace_mask(opened, mask_of(opened.studio, opened.draft))
     painter(opened)
     opened = opened.read_again()
-    mask = _small_mask(opened, painted_size(opened.picture))
-    _soft_mask_offer(opened, mask)
-    few_pixels_offer(opened, mask)
+    _soft_mask_offer(opened)
+    few_pixels_offer(opened, lambda: _small_mask(opened, painted_size(opened.picture)))
     with st.container(horizontal=True, gap="small", vertical_alignment="center"):
         mask_tools(opened)
         mask_by_numbers(opened)
@@ -98,8 +96,9 @@ def _small_mask(opened: OpenDraft, size: Size) -> Mask | None:
     return prepared.small_mask(opened.studio, key, size.sides) if key else None
 
 
-def _soft_mask_offer(opened: OpenDraft, mask: Mask | None) -> None:
+def _soft_mask_offer(opened: OpenDraft) -> None:
     """Who paints in grey means it, and the parameter that makes it count stands far away."""
+    mask, size = opened.draft.base_mask, painted_size(opened.picture)
     key = f"{opened.id}.soft_mask"
     if state.pop_flash(key):
         # In a run of the whole page, before its form is drawn: what a fragment says of a field outside is forgotten.
@@ -107,7 +106,7 @@ def _soft_mask_offer(opened: OpenDraft, mask: Mask | None) -> None:
     is_on = state.widget_value(key)
     if mask is None or (opened.draft.params.get("soft_mask") if is_on is None else is_on):
         return
-    if not has_grey_parts(mask):
+    if not prepared.has_grey_parts(opened.studio, mask, size.sides):
         return
     with st.container(horizontal=True, gap="small", vertical_alignment="center"):
         st.caption("Parts of the mask are grey: new and old pixels are blended there.", width="content")
@@ -160,7 +159,8 @@ def _simple_canvas(opened: OpenDraft) -> None:
         text = None if drawing.is_empty else drawing.to_json()
         opened = opened.changed(drawing=text, canvas_width=size.width)
     _simple_tools(opened)
-    few_pixels_offer(opened, _outcome(opened, drawing, size))
+    mask = _outcome(opened, drawing, size)
+    few_pixels_offer(opened, lambda: mask)
 
 
 def _simple_tools(opened: OpenDraft) -> None:

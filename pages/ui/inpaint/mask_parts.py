@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import streamlit as st
 
 from core.domain.draft import Draft
@@ -18,17 +20,18 @@ DECIDE = ("area", "size", "crop_padding_px", "mask_grow_px")
 """Parameters that decide how many pixels a mask gets."""
 
 
-def few_pixels_offer(opened: OpenDraft, mask: Mask | None) -> None:
-    """mask: the draft's own, at any size; None if it has none."""
+def few_pixels_offer(opened: OpenDraft, mask: Callable[[], Mask | None]) -> None:
+    """mask: the draft's own, at any size; asked for only if it was not looked at before."""
     key = f"{opened.id}.area"
     if (chosen := state.pop_flash(key)) is not None:
         # In a run of the whole page, before its form is drawn, as the field stands outside of this fragment.
         state.set_value(key, chosen)
-    params = _params(opened.id, opened.draft)
+    draft = opened.draft
+    params = _params(opened.id, draft)
     said = None
-    if params and mask is not None and opened.draft.base_mask is not None:
+    if params and draft.base_mask is not None:
         decided = tuple(getattr(params, name) for name in DECIDE)
-        said = _advice(mask, params, opened.draft.base_mask, opened.picture.sides, decided)
+        said = _advice(mask, params, (draft.base_mask, draft.drawing), opened.picture.sides, decided)
     if said is None:
         return
     with st.container(horizontal=True, gap="small", vertical_alignment="center"):
@@ -59,7 +62,12 @@ def _params(id: str, draft: Draft) -> InpaintParams | None:
 
 @st.cache_data(max_entries=256, show_spinner=False)
 def _advice(
-    _mask: Mask, _params: InpaintParams, key: str, picture: tuple[int, int], decided: tuple[object, ...]
+    _mask: Callable[[], Mask | None],
+    _params: InpaintParams,
+    key: tuple[str, str | None],
+    picture: tuple[int, int],
+    decided: tuple[object, ...],
 ) -> Advice | None:
-    """key: of the mask. Its parts are looked for once, not in each run of the page."""
-    return advice(shares(_mask, Size(*picture), _params), _params)
+    """key: of the mask, and what is drawn over it. Its parts are looked for once, not in each run of the page."""
+    mask = _mask()
+    return None if mask is None else advice(shares(mask, Size(*picture), _params), _params)

@@ -12,7 +12,7 @@ from core.bootstrap import Studio
 from core.domain.files.encoding import encoded
 from core.domain.files.painted_mask import painted_size
 from core.domain.geometry import Size
-from core.domain.pixels import compositing
+from core.domain.pixels import compositing, soft_mask
 from core.domain.pixels.mask import Mask, has_transparency
 
 HINT_PX = 768
@@ -104,6 +104,12 @@ def canvas_picture(_studio: Studio, key: str, base_mask: str | None, size: tuple
 @st.cache_data(max_entries=8, show_spinner=False)
 def small_mask(_studio: Studio, key: str, size: tuple[int, int]) -> Mask:
     return _mask(painter_mask(_studio, key, size))
+
+
+@st.cache_data(max_entries=MANY, show_spinner=False)
+def has_grey_parts(_studio: Studio, key: str, size: tuple[int, int]) -> bool:
+    """Whether the mask of this key is grey somewhere, at this size. Asked in every run; the mask has up to 4 MB."""
+    return soft_mask.has_grey_parts(small_mask(_studio, key, size))
 
 
 def preview(studio: Studio, key: str, mask: Mask) -> bytes:
