@@ -21,7 +21,7 @@ from core.dispatch.regularly import Regularly
 from core.domain.environment import AUTOMATIC, Device, Environment
 from core.domain.errors import StudioError
 from core.domain.model_file import FileKind, ModelFile
-from core.domain.params import MAX_SEED, InpaintParams
+from core.domain.params import AUTO_DTYPE, MAX_SEED, InpaintParams
 from core.memory import free_memory, own_memory_mb
 from core.ports import Dispatcher, FileLibrary, Inpainter, KeptHashes, LoadInpainter, ModelCatalogue, ModelStore
 from core.services.backups import Backups
@@ -305,11 +305,11 @@ def _keep_hashes(kept: KeptHashes) -> None:
 def make_loader(settings: Settings) -> LoadInpainter:
     """Loads a model each time it is called; put a ModelCache around it."""
 
-    def load(model: str, device: str, *, smaller: bool = False) -> Inpainter:
+    def load(model: str, device: str, *, dtype: str = AUTO_DTYPE, smaller: bool = False) -> Inpainter:
         from core.engine.loading import load as load_model
         from core.engine.models.catalogue import Catalogue
 
-        return load_model(model, device, Catalogue(settings), settings, smaller=smaller)
+        return load_model(model, device, Catalogue(settings), settings, dtype=dtype, smaller=smaller)
 
     return load
 

@@ -19,7 +19,7 @@ from core.domain.geometry import Size
 from core.domain.model import LoadedModel, ModelSpec, Vocabulary
 from core.domain.model_file import Base, ModelFile, NamedFile
 from core.domain.model_library import FileState, Found, Told
-from core.domain.params import InpaintParams
+from core.domain.params import AUTO_DTYPE, InpaintParams
 from core.domain.prompt_length import PromptLength
 from core.domain.request import WorkingRequest
 
@@ -71,8 +71,9 @@ CheckParams = Callable[[InpaintParams], None]
 class LoadInpainter(Protocol):
     """What is kept loaded is up to it: see services/model_cache.py."""
 
-    def __call__(self, model: str, device: str, *, smaller: bool = False) -> Inpainter:
-        """smaller: in less memory than usual, where there is a way to, though it may be slower and make other pixels.
+    def __call__(self, model: str, device: str, *, dtype: str = AUTO_DTYPE, smaller: bool = False) -> Inpainter:
+        """dtype: a key of DTYPES. smaller: if that is for this machine to choose, in less memory than usual, where
+        there is a way to, though it may be slower and make other pixels.
 
         Raises what the engine raises.
         """

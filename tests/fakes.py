@@ -42,7 +42,7 @@ def fake_devices() -> Sequence[Device]:
 def colour_of(params: InpaintParams) -> tuple[int, int, int]:
     """The colour that FakeInpainter paints with for these params: those of stored bundles as when they were made."""
     values = {**params.to_dict(), "schema": 5}
-    for name in ("loras", "instruction", "controlnet", "embeddings", "clip_skip", "vae"):
+    for name in ("loras", "instruction", "controlnet", "embeddings", "clip_skip", "vae", "dtype"):
         if getattr(params, name) == PARAMETERS[name].default:
             del values[name]
     red, green, blue = hashlib.sha256(canonical_json(values).encode()).digest()[:3]
@@ -151,7 +151,7 @@ class FakeLoader:
         self.error: BaseException | None = None
         """Raised by every load while it is set."""
 
-    def __call__(self, model: str, device: str, *, smaller: bool = False) -> FakeInpainter:
+    def __call__(self, model: str, device: str, *, dtype: str = "auto", smaller: bool = False) -> FakeInpainter:
         self.loads.append((model, device))
         if self.error is not None:
             raise self.error

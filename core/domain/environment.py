@@ -22,13 +22,14 @@ ROOM_ON_CARD = 1.2
 class Device:
     """key: "cpu", "cuda:0", "mps", "xpu:0". title: what a person calls it, with its memory where known.
 
-    memory: bytes of a card; None of what has none of its own.
+    memory: bytes of a card; None of what has none of its own. takes_bfloat16: whether it computes in it at full speed.
     """
 
     key: str
     title: str
     dtype: str
     memory: int | None = None
+    takes_bfloat16: bool = False
 
 
 def named(wish: str, devices: Sequence[Device]) -> Device:

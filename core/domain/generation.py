@@ -11,7 +11,7 @@ from core.domain.environment import IN_OWN_MEMORY
 from core.domain.errors import InvalidMove
 from core.domain.geometry import Bounds, Size
 from core.domain.guide import Guide
-from core.domain.params import InpaintParams
+from core.domain.params import AUTO_DTYPE, BFLOAT16, InpaintParams
 from core.domain.pixels.outpaint import ExtensionHistory
 from core.domain.record import NO_RECORD, Record
 from core.domain.request import StoredRequest
@@ -264,7 +264,7 @@ class Generation:
     @property
     def was_made_smaller(self) -> bool:
         """Whether its model was loaded in less memory than usual: see ports.LoadInpainter."""
-        return self.device in IN_OWN_MEMORY and self.dtype == "bfloat16"
+        return self.device in IN_OWN_MEMORY and self.dtype == BFLOAT16 and self.params.dtype == AUTO_DTYPE
 
     @property
     def painted_part(self) -> Bounds | None:

@@ -39,6 +39,15 @@ SCHEDULERS: dict[str, str] = {
 }
 """Stable keys and their titles; the classes behind them are named in core/engine/run/schedulers.py."""
 
+AUTO_DTYPE, FLOAT32, BFLOAT16 = "auto", "float32", "bfloat16"
+
+DTYPES: dict[str, str] = {
+    AUTO_DTYPE: "Automatic",
+    FLOAT32: "Full (float32)",
+    BFLOAT16: "Half (bfloat16)",
+}
+"""What a model's weights are kept and multiplied in; the keys are the names of torch."""
+
 ORIGINAL = "original"
 
 MASKED, WHOLE, TWO_PASS, SEPARATE = "masked", "whole", "two-pass", "separate"
@@ -270,6 +279,14 @@ PARAMETERS: dict[str, Parameter] = {
         "and fine detail. It must have been made for the same kind of model. Some checkpoints come without one.",
         default="",
         high=MAX_NAME,
+    ),
+    "dtype": Parameter(
+        "Precision",
+        "What the model computes in. Automatic is float32 on a processor, and half precision on a graphics card. "
+        "bfloat16 takes half of the memory and, on processors made for it (AVX-512 BF16, AMX), about half of the time; "
+        "the picture is another one than that of float32, by a little.",
+        default=AUTO_DTYPE,
+        choices=DTYPES,
     ),
     "crop_padding_px": Number(
         "Context",

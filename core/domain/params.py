@@ -27,6 +27,9 @@ from core.domain.modes import CONTENT_FILL
 from core.domain.parameter import Number, Parameter, Text
 from core.domain.parameter_table import (
     AREAS,
+    AUTO_DTYPE,
+    BFLOAT16,
+    DTYPES,
     FILLS,
     MASKED,
     MAX_INSTRUCTION,
@@ -48,6 +51,9 @@ from core.domain.upscale import Upscale, upscale_of
 
 __all__ = [
     "AREAS",
+    "AUTO_DTYPE",
+    "BFLOAT16",
+    "DTYPES",
     "FILLS",
     "FIRST_LORA_TAGS",
     "FIRST_PATCH_MATCH",
@@ -74,10 +80,11 @@ __all__ = [
     "number",
 ]
 
-SCHEMA = 12
+SCHEMA = 13
 """2: with fill and all that follows it. 3: with keep_threshold. 4: with long_prompt. 5: with processing, and
 with parts painted separately. 6: with loras. 7: of which each may have another weight for the text encoder.
 8: with instruction. 9: with controlnet. 10: with embeddings. 11: with clip_skip. 12: with vae.
+13: with dtype.
 
 A key that an older record has not means: not used, and for processing: the first rules.
 """
@@ -136,6 +143,7 @@ class InpaintParams(BaseModel):
     embeddings: tuple[str, ...] = PARAMETERS["embeddings"].default
     clip_skip: int = PARAMETERS["clip_skip"].default
     vae: str = PARAMETERS["vae"].default
+    dtype: str = PARAMETERS["dtype"].default
     _processing: int = PrivateAttr(PROCESSING)
 
     def __init__(self, **values: Any) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -61,7 +61,7 @@ class MachineFacts:
 
     def to_dict(self) -> dict[str, Any]:
         return {
-            "devices": [[device.key, device.title, device.dtype, device.memory] for device in self.devices],
+            "devices": [list(astuple(device)) for device in self.devices],
             "environments": [dict(environment.facts) for environment in self.environments],
             "automatic": self.automatic,
             "problem": self.problem,

@@ -24,7 +24,7 @@ from core.domain.errors import (
 from core.domain.generation import Phase
 from core.domain.model import LoadedModel, ModelSpec
 from core.domain.model_file import FileKind
-from core.domain.params import MODEL_DEFAULT, SCHEDULERS
+from core.domain.params import AUTO_DTYPE, MODEL_DEFAULT, SCHEDULERS
 from core.domain.request import WorkingRequest
 from core.engine import device as devices
 from core.engine import embeddings, families, memory, pipelines, vae
@@ -54,13 +54,20 @@ CALL_VERSION = 2
 
 
 def load(
-    model: str, device: str, catalogue: Catalogue, settings: Settings, *, smaller: bool = False
+    model: str,
+    device: str,
+    catalogue: Catalogue,
+    settings: Settings,
+    *,
+    dtype: str = AUTO_DTYPE,
+    smaller: bool = False,
 ) -> DiffusersInpainter:
     """Load a model that is on this machine; nothing is ever downloaded here.
 
     model: key of the table, file, folder or hub id. device: "auto", or the key of a device.
-    smaller: see memory.fitting_dtype.
-    Raises ModelNotDownloaded, UnsafeWeights, NotAnInpaintingModel, DamagedModel, DeviceUnavailable or OutOfMemory.
+    dtype: a key of DTYPES. smaller: see memory.fitting_dtype.
+    Raises ModelNotDownloaded, UnsafeWeights, NotAnInpaintingModel, DamagedModel, DeviceUnavailable, InvalidParams or
+    OutOfMemory.
     """
     started = time.perf_counter()
     spec, folder = catalogue.find(model), catalogue.locate(model)
@@ -69,12 +76,15 @@ def load(
     threads = devices.set_threads(settings.threads)
     family = families.of(read_index(folder))
     family.check()
-    where = replace(where, dtype=family.dtype(where.dtype))
+    where = replace(where, dtype=devices.checked_dtype(where, dtype) or family.dtype(where.dtype))
     sources = pipelines.sources(spec, folder, catalogue, where.dtype)
     files = {name: file for source in sources for name, file in source.files.items()}
     parts = {name: size for source in sources for name, size in source.parts(where.dtype).items()}
     free = memory.free_on(where)
-    where = replace(where, dtype=memory.fitting_dtype(parts, where, family.half, free, smaller=smaller))
+    where = replace(
+        where,
+        dtype=memory.fitting_dtype(parts, where, family.half if dtype == AUTO_DTYPE else None, free, smaller=smaller),
+    )
     with memory.translate_errors(where):
         pipe = pipelines.load(sources, where, safety_checker=settings.safety_checker)
         placement = pipelines.place(pipe, where, parts, settings.offload)

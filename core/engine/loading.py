@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 
+from core.domain.params import AUTO_DTYPE
 from core.engine.libraries import import_libraries
 from core.engine.models import removers, upscalers
 from core.engine.models.catalogue import Catalogue
@@ -29,7 +30,15 @@ def warm_up() -> None:
             log.exception("the engine's libraries cannot be imported")
 
 
-def load(model: str, device: str, catalogue: Catalogue, settings: Settings, *, smaller: bool = False) -> Inpainter:
+def load(
+    model: str,
+    device: str,
+    catalogue: Catalogue,
+    settings: Settings,
+    *,
+    dtype: str = AUTO_DTYPE,
+    smaller: bool = False,
+) -> Inpainter:
     """Load a model that is on this machine; nothing is ever downloaded here. Raises what the engine raises."""
     spec = catalogue.find(model)
     if spec.engine == "content-fill":
@@ -47,4 +56,4 @@ def load(model: str, device: str, catalogue: Catalogue, settings: Settings, *, s
     from core.engine import diffusers_inpainter
 
     with _importing:
-        return diffusers_inpainter.load(model, device, catalogue, settings, smaller=smaller)
+        return diffusers_inpainter.load(model, device, catalogue, settings, dtype=dtype, smaller=smaller)

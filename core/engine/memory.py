@@ -43,10 +43,10 @@ def of_parts(files: Mapping[str, Path], dtype: str) -> Mapping[str, int]:
 
 
 def fitting_dtype(
-    parts: Mapping[str, int], device: Device, half: str, free: int | None, *, smaller: bool = False
+    parts: Mapping[str, int], device: Device, half: str | None, free: int | None, *, smaller: bool = False
 ) -> str:
     """The dtype to load in. Where models lie in the machine's own memory, the whole precision if that fits, else the
-    half that the family bears.
+    half that the family bears. half: None if it may only be the device's.
 
     parts: their bytes in the device's dtype. free: bytes of memory, None where it cannot be told. smaller: the half
     also where the whole seems to fit. To leave more of a model off a card would not help then: what lies there takes
@@ -61,7 +61,7 @@ def fitting_dtype(
     if bears_half:
         needed //= 2
         if needed <= room:
-            return half
+            return "bfloat16"
     raise OutOfMemory(
         f"This model needs about {needed / 1e9:.1f} GB of memory, and {room / 1e9:.1f} GB are free. "
         "Choose a smaller model, or close other programs."

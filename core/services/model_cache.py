@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 
+from core.domain.params import AUTO_DTYPE
 from core.ports import Inpainter, LoadInpainter
 
 
@@ -17,16 +18,16 @@ class ModelCache:
         self._load = load
         self._loading = threading.Lock()
         self._key: tuple[str, str] | None = None
-        self._smaller = False
+        self._how: tuple[str, bool] = AUTO_DTYPE, False
         self._inpainter: Inpainter | None = None
 
-    def __call__(self, model: str, device: str, *, smaller: bool = False) -> Inpainter:
+    def __call__(self, model: str, device: str, *, dtype: str = AUTO_DTYPE, smaller: bool = False) -> Inpainter:
         with self._loading:
-            if self._inpainter is None or (self._key, self._smaller) != ((model, device), smaller):
+            if self._inpainter is None or (self._key, self._how) != ((model, device), (dtype, smaller)):
                 self._put_away()
-                self._key, self._smaller = (model, device), smaller
+                self._key, self._how = (model, device), (dtype, smaller)
                 try:
-                    self._inpainter = self._load(model, device, smaller=smaller)
+                    self._inpainter = self._load(model, device, dtype=dtype, smaller=smaller)
                 finally:
                     if self._inpainter is None:
                         self._key = None

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from functools import partial
 from typing import TypeVar
 
 from PIL import Image
@@ -255,15 +256,21 @@ class Worker:
 
     def _at_its_revision(self, generation: Generation, inpainter: Inpainter) -> Inpainter:
         """The model at the revision on record, if that one is on this machine; else as it is today."""
-        then, smaller = generation.record.model, generation.was_made_smaller
+        then = generation.record.model
+        load = partial(
+            self.load_inpainter,
+            device=generation.device,
+            dtype=generation.params.dtype,
+            smaller=generation.was_made_smaller,
+        )
         if not then.repository or then.revision in (None, inpainter.model.revision):
             return inpainter
         try:
-            return self.load_inpainter(f"{then.repository}@{then.revision}", generation.device, smaller=smaller)
+            return load(f"{then.repository}@{then.revision}")
         except StudioError as error:
             log.info("revision %s of %s cannot be loaded: %s", then.revision, then.repository, error)
             # The host may have put the other one away to make room.
-            return self.load_inpainter(generation.params.model, generation.device, smaller=smaller)
+            return load(generation.params.model)
 
     def _placed(self, generation: Generation) -> Generation:
         """On a device of this machine: who asked for it may not have known any."""
@@ -283,7 +290,8 @@ class Worker:
             tuple(guide.showing(self.images.get(guide.picture)) for guide in generation.guides),
         )
         asked_at = time.perf_counter()
-        inpainter = self.load_inpainter(generation.params.model, generation.device, smaller=smaller)
+        params, device = generation.params, generation.device
+        inpainter = self.load_inpainter(params.model, device, dtype=params.dtype, smaller=smaller)
         load_s = time.perf_counter() - asked_at
         plan = plan_of(request, inpainter.model.cell)
         watch.paints(max(crop.working.pixels for crop in (plan.crop, *plan.part_crops)), inpainter.model.native_px)

@@ -37,6 +37,7 @@ GIVEN = {
     "--prompt-weights": ("prompt_weights", True),
     "--long-prompt": ("long_prompt", True),
     "--clip-skip": ("clip_skip", 2),
+    "--dtype": ("dtype", "float32"),
 }
 """Options keep their names for ever. None of the values is a default."""
 

@@ -215,6 +215,12 @@ def test_the_schema_with_a_vae_loads_for_ever():
     assert (chosen.vae, chosen.prompt) == ("vae-ft-mse", "ein roter Ballon")
 
 
+def test_the_schema_with_a_precision_loads_for_ever():
+    chosen = InpaintParams.from_dict(json.loads((DATA / "params-schema-13.json").read_text(encoding="utf-8")))
+
+    assert (chosen.dtype, chosen.prompt) == ("bfloat16", "ein roter Ballon")
+
+
 @pytest.mark.parametrize("names", ["oil", 7, [""], ["a\x00"], ["x" * 501], ["x"] * 101, [1]])
 def test_what_can_be_no_names_of_embeddings_is_refused(names):
     with pytest.raises(InvalidParams, match="Embeddings: "):

@@ -19,7 +19,7 @@ class Loader:
         self.loaded: list[FakeInpainter] = []
         self.loads: list[tuple[str, str, int]] = []
 
-    def __call__(self, model: str, device: str, *, smaller: bool = False) -> FakeInpainter:
+    def __call__(self, model: str, device: str, *, dtype: str = "auto", smaller: bool = False) -> FakeInpainter:
         self.loads.append((model, device, sum(not inpainter.closed for inpainter in self.loaded)))
         self.loaded.append(FakeInpainter(model, device))
         return self.loaded[-1]
@@ -74,7 +74,7 @@ def test_two_threads_that_ask_at_the_same_time_get_the_same_model():
 
 def test_it_tells_what_it_holds_from_the_moment_that_it_is_loaded():
     seen = []
-    models = ModelCache(lambda *key, smaller: seen.append(models.loaded == key) or FakeInpainter(*key))
+    models = ModelCache(lambda *key, **how: seen.append(models.loaded == key) or FakeInpainter(*key))
     before = models.loaded
 
     models("a", "cpu")
@@ -85,7 +85,7 @@ def test_it_tells_what_it_holds_from_the_moment_that_it_is_loaded():
 def test_after_a_model_that_cannot_be_loaded_nothing_is_held_and_the_next_one_is_loaded():
     answers = iter([ModelNotDownloaded(), FakeInpainter("a")])
 
-    def load(model: str, device: str, *, smaller: bool) -> FakeInpainter:
+    def load(model: str, device: str, *, dtype: str, smaller: bool) -> FakeInpainter:
         answer = next(answers)
         if isinstance(answer, ModelNotDownloaded):
             raise answer

@@ -52,7 +52,7 @@ def hanging_in(phase: Phase, worker: Worker, inpainter, process: HungProcess) ->
     """The worker, with a hang in this phase of its first run."""
     if phase is Phase.LOADING:
 
-        def load(*key, smaller: bool):
+        def load(*key, **how):
             process.hang()
             return inpainter
 
@@ -194,7 +194,7 @@ def test_what_hangs_fails_in_words_and_its_process_leaves(studio, worker, inpain
 def test_a_cancel_ends_what_hangs_while_it_is_loaded(studio, worker, inpainter, process):
     [id] = studio.generations.submit(a_request())
 
-    def load(*key, smaller: bool):
+    def load(*key, **how):
         studio.generations.cancel(id)
         process.hang()
         return inpainter

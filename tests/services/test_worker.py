@@ -66,9 +66,9 @@ def lock(settings):
 def loading(worker: Worker, during: Callable[[], object]) -> Worker:
     """The worker, with something that happens while it loads a model."""
 
-    def load(model: str, device: str, *, smaller: bool):
+    def load(model: str, device: str, **how):
         during()
-        return worker.load_inpainter(model, device, smaller=smaller)
+        return worker.load_inpainter(model, device, **how)
 
     return replace(worker, load_inpainter=load)
 

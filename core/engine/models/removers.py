@@ -32,6 +32,7 @@ UNUSED = (
     "embeddings",
     "controlnet",
     "clip_skip",
+    "dtype",
     "vae",
     "variation_strength",
     "variation_seed",

@@ -54,6 +54,7 @@ MODELS: tuple[ModelSpec, ...] = (
             "controlnet",
             "embeddings",
             "clip_skip",
+            "dtype",
             "vae",
             "variation_strength",
         ),

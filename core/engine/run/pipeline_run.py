@@ -15,11 +15,11 @@ import numpy as np
 
 from core.domain.errors import BrokenResult
 from core.domain.generation import Phase
-from core.domain.params import InpaintParams
+from core.domain.params import AUTO_DTYPE, InpaintParams
 from core.domain.request import WorkingRequest
 from core.engine.families import Family
 from core.engine.quiet import quiet_libraries
-from core.engine.run import filling, prompts, schedulers, variation
+from core.engine.run import filling, noise, prompts, schedulers, variation
 from core.engine.run.latents import Layout
 from core.engine.run.preview import Colours, Preview
 from core.engine.run.soft import SoftMask
@@ -142,6 +142,8 @@ class Run:
             "prepare_mask_latents": self._look_at_clock,
         }
         with ExitStack() as watches:
+            if self._request.params.dtype != AUTO_DTYPE:
+                watches.enter_context(noise.drawn_in_float32(pipe, self._scheduler))
             for name, after in methods.items():
                 if hasattr(pipe, name):
                     watches.enter_context(_watch(pipe, name, after))
@@ -154,10 +156,10 @@ class Run:
         self.total = schedulers.steps_of(len(self._timesteps), self._scheduler.order)
         return result
 
-    def _after_noise(self, noise: Any, arguments: Mapping[str, Any]) -> Any:
+    def _after_noise(self, drawn: Any, arguments: Mapping[str, Any]) -> Any:
         if arguments.get("generator") is not self._generator:
-            return noise
-        self._noise = variation.blend_noise(noise, self._request.params)
+            return drawn
+        self._noise = variation.blend_noise(drawn, self._request.params)
         self._noise_sha256 = _values_sha256(self._noise)
         return self._noise
 

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from core.domain.params import InpaintParams
+from core.domain.params import AUTO_DTYPE, InpaintParams
 
 Noise = NDArray[np.floating[Any]]
 
@@ -19,7 +19,8 @@ def blend_noise(noise: Any, params: InpaintParams) -> Any:
     import torch
 
     generator = torch.Generator("cpu").manual_seed(params.variation_seed)
-    other = torch.randn(noise.shape, generator=generator, dtype=noise.dtype)
+    drawn = noise.dtype if params.dtype == AUTO_DTYPE else torch.float32
+    other = torch.randn(noise.shape, generator=generator, dtype=drawn)
     # In numpy, which adds up in one fixed order: the same bits on every device and with any number of threads.
     between = slerp(noise.detach().cpu().double().numpy(), other.double().numpy(), params.variation_strength)
     return torch.from_numpy(between).to(device=noise.device, dtype=noise.dtype)

@@ -63,6 +63,7 @@ IN_ORDER = (
     "prompt_weights",
     "long_prompt",
     "clip_skip",
+    "dtype",
     "variation_strength",
     "variation_seed",
     "scheduler",
