@@ -81,7 +81,7 @@ def test_where_the_precision_cannot_be_had_again_the_verification_says_so(studio
     load = make_loader(settings)
     made = painted_after_a_kill(studio_with(load), z_image)
 
-    found = verified(studio_with(lambda model, device, *, smaller: load(model, device)), made)
+    found = verified(studio_with(lambda model, device, **how: load(model, device)), made)
 
     assert found.verdict != "EXACT"
     assert "dtype: bfloat16 then, float32 now" in [str(change) for change in found.changes]
