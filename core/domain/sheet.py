@@ -9,6 +9,7 @@ from datetime import datetime
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
+from core.domain.control import MAX_SCALE, control_values
 from core.domain.errors import InvalidInput, InvalidParams
 from core.domain.lora import MAX_WEIGHT, Lora, retagged, values_of
 from core.domain.params import MAX_PROMPT, PARAMETERS, SCHEDULERS, InpaintParams, Number
@@ -24,12 +25,32 @@ WORDS = "prompt"
 LORAS = "loras"
 """Each value on this axis is a LoRA with the weight that it gets, as text: "oil:0.5"."""
 
-AXES = ("prompt", "seed", "num_inference_steps", "guidance_scale", "strength", "scheduler", "clip_skip", LORAS, "model")
+CONTROLNETS = "controlnet"
+"""Each value on this axis is a ControlNet with the weight that it gets, as text: "canny:0.5"."""
+
+AXES = (
+    "prompt",
+    "seed",
+    "num_inference_steps",
+    "guidance_scale",
+    "strength",
+    "scheduler",
+    "clip_skip",
+    LORAS,
+    CONTROLNETS,
+    "model",
+)
+
+SCALE = "controlnet_conditioning_scale"
 
 RANGE = re.compile(r"(-?[0-9.]+)\s*-\s*(-?[0-9.]+)(?:\s*\(\s*\+?\s*([0-9.]+)\s*\))?")
-OF_A_LORA = re.compile(rf"(?:(?P<name>.*\S)\s*[\s:]\s*)??(?P<weights>{RANGE.pattern}|[-+]?[0-9.]+)", re.DOTALL)
+OF_A_FILE = re.compile(rf"(?:(?P<name>.*\S)\s*[\s:]\s*)??(?P<weights>{RANGE.pattern}|[-+]?[0-9.]+)", re.DOTALL)
 
-WEIGHT = Number(PARAMETERS[LORAS].title, "", default=1.0, low=-MAX_WEIGHT, high=MAX_WEIGHT, step=0.25)
+WEIGHTS = {
+    LORAS: Number(PARAMETERS[LORAS].title, "", default=1.0, low=-MAX_WEIGHT, high=MAX_WEIGHT, step=0.25),
+    CONTROLNETS: Number(PARAMETERS[CONTROLNETS].title, "", default=1.0, low=0.0, high=MAX_SCALE, step=0.25),
+}
+"""Of what is a file with a weight."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,8 +87,8 @@ class Axis:
         if name == WORDS:
             return cls(name, tuple(parts) if text.strip() else ())
         parts = [part for part in parts if part]
-        if name == LORAS:
-            return cls(name, tuple(_parse_loras(parts)))
+        if name in WEIGHTS:
+            return cls(name, tuple(_parse_weights(WEIGHTS[name], parts)))
         parameter = PARAMETERS.get(name)
         return cls(name, tuple(_parse_numbers(parameter, parts) if isinstance(parameter, Number) else parts))
 
@@ -75,6 +96,8 @@ class Axis:
         """Raises InvalidParams if the value, or the part of the prompt, does not fit."""
         if self.name == LORAS:
             return _with_lora(params, Lora(**values_of(value)))
+        if self.name == CONTROLNETS:
+            return _with_control(params, value)
         if self.name != WORDS:
             return params.changed(**{self.name: value})
         part, by = str(self.values[0]), str(value)
@@ -142,7 +165,7 @@ def _fits(name: str, value: Any) -> bool:
         return isinstance(value, int | float) and not isinstance(value, bool) and value in parameter
     if not isinstance(value, str) or len(value) > MAX_PROMPT:
         return False
-    return name != LORAS or bool(InpaintParams(loras=[value]))
+    return name not in WEIGHTS or bool(InpaintParams(**{name: [value]}))
 
 
 def _with_lora(params: InpaintParams, lora: Lora) -> InpaintParams:
@@ -154,16 +177,28 @@ def _with_lora(params: InpaintParams, lora: Lora) -> InpaintParams:
     return params.changed(prompt=prompt, loras=[one.model_dump() for one in chosen])
 
 
-def _parse_loras(parts: Sequence[str]) -> Iterable[str]:
+def _with_control(params: InpaintParams, value: str) -> InpaintParams:
+    """With this weight where it is asked for, which leaves all else of it as it is; if nowhere, after the others."""
+    new = control_values(value)
+    weight = {SCALE: new[SCALE]}
+    chosen = [{**one.model_dump(), **(weight if one.name == new["name"] else {})} for one in params.controlnet]
+    if new["name"] not in (one.name for one in params.controlnet):
+        chosen.append(new)
+    return params.changed(controlnet=chosen)
+
+
+def _parse_weights(weight: Number, parts: Sequence[str]) -> Iterable[str]:
     """Of "oil 0", "0.5", "0.6-1 (+0.2)": a name counts until the next one."""
     name = None
     for part in parts:
-        found = OF_A_LORA.fullmatch(part)
+        found = OF_A_FILE.fullmatch(part)
         name = (found["name"] or name) if found else None
         if found is None or name is None:
-            raise InvalidInput(f"LoRA: “{part[:MAX_TOLD]}” cannot be read. Write a name, then weights: oil 0, 0.5, 1.")
-        for weight in _parse_numbers(WEIGHT, [found["weights"]]):
-            yield str(Lora(name=name, weight=weight))
+            raise InvalidInput(
+                f"{weight.title}: “{part[:MAX_TOLD]}” cannot be read. Write a name, then weights: oil 0, 0.5, 1."
+            )
+        for number in _parse_numbers(weight, [found["weights"]]):
+            yield str(Lora(name=name, weight=number))
 
 
 def _axis(values: Mapping[str, Any]) -> Axis:

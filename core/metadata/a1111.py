@@ -14,14 +14,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from core.domain.control import CANNY, GIVEN, INPAINT, LINEART, SOFT_EDGE, TILE
 from core.domain.embedding import MAX_EMBEDDINGS, words_in
 from core.domain.generation import Generation
 from core.domain.imported import Imported
 from core.domain.lora import shared_name
 from core.domain.model_file import ENDING
 from core.domain.record import RanFile
-from core.metadata import ours
+from core.metadata import a1111_controls, ours
 from core.metadata.carriers import PARAMETERS, Carried
 from core.metadata.flat import plain, size_of
 from core.metadata.json_text import MAX_TEXT, json_object
@@ -70,19 +69,10 @@ PASSES = ("hires", "firstpass", "secondpass")
 
 RAW_PROMPTS = {"Raw prompt": "prompt", "Raw negative prompt": "negative_prompt"}
 RESOURCES = "Civitai resources"
-MODULES = {
-    INPAINT: "inpaint_only",
-    CANNY: "canny",
-    LINEART: "lineart_standard (from white bg & black line)",
-    SOFT_EDGE: "softedge",
-    TILE: "none",
-    GIVEN: "none",
-}
-"""What its preprocessors are called; of a soft edge it has several, each by a model of its own."""
 HASHES = "Hashes"
 EMBEDDING_HASHES = "TI hashes"
-AUTOV2, OF_EMBEDDING, OF_CONTROLNET = 10, 12, 8
-"""Digits of a sha256: what Civitai finds a file by, and what A1111 and its extension write of other files."""
+AUTOV2, OF_EMBEDDING = 10, 12
+"""Digits of a sha256: what Civitai finds a file by, and what A1111 writes of an embedding."""
 
 LORAS = ("lora", "locon", "lycoris", "dora")
 
@@ -136,7 +126,7 @@ def _pairs_of(generation: Generation) -> dict[str, Any]:
         "Clip skip": params.clip_skip if params.clip_skip > 1 else None,
         "Lora hashes": _hashes(record.inpainter.loras, AUTOV2),
         EMBEDDING_HASHES: _hashes(record.inpainter.embeddings, OF_EMBEDDING),
-        **_controls(generation),
+        **a1111_controls.written(params, record.inpainter.controlnet),
         # Without it A1111 assumes the noise of a graphics card.
         "RNG": "CPU",
         "Version": version,
@@ -156,26 +146,6 @@ def _hashes(files: Sequence[RanFile], digits: int) -> str | None:
 def _hash(file: RanFile, digits: int) -> str:
     """As A1111 writes it: of the bytes of the file, cut to so many digits."""
     return file.sha256.removeprefix("sha256:")[:digits]
-
-
-def _controls(generation: Generation) -> dict[str, str]:
-    """As the extension sd-webui-controlnet writes them (internal_controlnet/args.py), in its words."""
-    ran = generation.record.inpainter.controlnet
-    written = {}
-    for at, control in enumerate(generation.params.controlnet):
-        name = shared_name(control.name)
-        facts = {
-            "Module": MODULES[control.hint],
-            "Model": f"{name} [{_hash(ran[at], OF_CONTROLNET)}]" if at < len(ran) else name,
-            "Weight": _number(control.controlnet_conditioning_scale),
-            "Resize Mode": "Crop and Resize",
-            "Guidance Start": _number(control.control_guidance_start),
-            "Guidance End": _number(control.control_guidance_end),
-            "Pixel Perfect": True,
-            "Control Mode": "Balanced",
-        }
-        written[f"ControlNet {at}"] = ", ".join(f"{key}: {value}" for key, value in facts.items())
-    return written
 
 
 def _line(pairs: Mapping[str, Any]) -> str:
@@ -222,6 +192,8 @@ def imported_from(text: str, carried: Carried) -> Imported:
     if found["scheduler"]:
         pairs = {key: value for key, value in pairs.items() if plain(key) not in ("sampler", *SCHEDULES)}
     found["embeddings"] = words_in(f"{parsed.prompt}\n{parsed.negative}", _embeddings(pairs)) or None
+    # The lines themselves stay beside it: they also hold a hash, and settings of preprocessors.
+    found["controlnet"] = a1111_controls.read(pairs) or None
     if pairs.get("VAE", "").endswith(ENDING):
         found["vae"] = shared_name(pairs.pop("VAE"))
     size = size_of(pairs[names["size"]]) if "size" in names else None

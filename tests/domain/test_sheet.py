@@ -72,6 +72,8 @@ def test_values_are_read_as_artists_write_them(name, text, values):
         ("seed", "9" * 5000, "from 0 to 4294967295"),
         ("guidance_scale", "nan", "not a number"),
         ("guidance_scale", "1-inf", "not a number"),
+        ("controlnet", "canny 3", "from 0 to 2"),
+        ("controlnet", "canny", "“canny” cannot be read. Write a name"),
         ("loras", "0, 0.5", "“0” cannot be read. Write a name"),
         ("loras", "oil", "“oil” cannot be read. Write a name"),
         ("loras", "oil 0, 1, 1.0", "twice"),
@@ -82,6 +84,21 @@ def test_values_are_read_as_artists_write_them(name, text, values):
 def test_what_cannot_be_read_is_reported_with_a_message(name, text, words):
     with pytest.raises(InvalidInput, match=words):
         Axis.parse(name, text)
+
+
+def test_a_controlnet_gets_each_weight_and_keeps_its_hint_or_comes_behind_the_others():
+    sheet = Sheet(Axis.parse("controlnet", "edges 0, 0.5"))
+    edges = {"name": "edges", "hint": "canny", "control_guidance_end": 0.7}
+
+    [chosen] = sheet.all_params(InpaintParams(controlnet=[edges, "depth"]))
+    [new] = sheet.all_params(InpaintParams(controlnet=["depth"]))
+
+    assert [str(params.controlnet[0]) for params in chosen] == [
+        "edges:0 (canny, 0 to 0.7)",
+        "edges:0.5 (canny, 0 to 0.7)",
+    ]
+    assert [str(params.controlnet[1]) for params in chosen] == ["depth:1 (none)"] * 2
+    assert [[one.name for one in params.controlnet] for params in new] == [["depth", "edges"]] * 2
 
 
 def test_a_lora_gets_each_weight_where_it_stands_or_else_behind_the_others():

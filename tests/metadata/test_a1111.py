@@ -165,3 +165,58 @@ def test_a_line_made_to_take_for_ever_is_read_at_once():
         a1111.parse(hostile)
 
         assert time.process_time() - started < 1
+
+
+CONTROLS = (
+    'ControlNet 0: "Module: canny, Model: control_v11p_sd15_canny [d14c016b], Weight: 0.8, Resize Mode: Crop and '
+    "Resize, Processor Res: 512, Threshold A: 100.0, Threshold B: 200.0, Guidance Start: 0.1, Guidance End: 0.75, "
+    'Pixel Perfect: True, Control Mode: Balanced", '
+    'ControlNet 1: "preprocessor: depth_midas, model: control_v11f1p_sd15_depth [cfd03158], weight: 1, '
+    "starting/ending: (0, 0.5), resize mode: Crop and Resize, pixel perfect: False, control mode: Balanced, "
+    'preprocessor params: (512, -1, -1)", '
+    'ControlNet 2: "Module: none, Model: control_v11f1e_sd15_tile [a371b31b], Weight: 1", '
+    'ControlNet 3: "Module: reference_only, Model: None, Weight: 1.0"'
+)
+
+
+def test_what_strangers_say_of_controlnets_becomes_ours_and_stays_as_it_was_written():
+    text = f"a cat\nSteps: 20, Sampler: Euler, CFG scale: 7, Seed: 1, Size: 512x512, {CONTROLS}, Version: v1.10.1"
+
+    found = a1111.read(Carried({"parameters": text}))
+
+    assert [tuple(one.values()) for one in found.params["controlnet"]] == [
+        ("control_v11p_sd15_canny", "canny", 0.8, 0.1, 0.75),
+        ("control_v11f1p_sd15_depth", "none", 1.0, 0.0, 0.5),
+        ("control_v11f1e_sd15_tile", "tile", 1.0, 0.0, 1.0),
+    ]
+    assert "[d14c016b]" in found.raw["ControlNet 0"]
+    assert "reference_only" in found.raw["ControlNet 3"]
+
+
+@pytest.mark.parametrize(
+    "unit",
+    [
+        "Module: canny, Model: /, Weight: 1",
+        "Module: canny, Model: x, Weight: 999",
+        "Module: canny",
+        "",
+        "(((((",
+        "a, b",
+    ],
+)
+def test_a_line_of_a_controlnet_that_cannot_be_read_stays_text(unit):
+    text = f'a cat\nSteps: 20, Sampler: Euler, Seed: 1, ControlNet 0: "{unit}", Version: v1'
+
+    assert "controlnet" not in a1111.read(Carried({"parameters": text})).params
+
+
+def test_our_own_lines_of_controlnets_come_back():
+    controls = [
+        {"name": "edges", "hint": "canny", "controlnet_conditioning_scale": 0.65, "control_guidance_end": 0.8},
+        {"name": "depth-map"},
+        {"name": "control_v11p_sd15_inpaint", "hint": "inpaint"},
+        {"name": "my tile", "hint": "tile"},
+    ]
+    generation = a_generation(controlnet=controls)
+
+    assert parsed(generation).params["controlnet"] == [one.model_dump() for one in generation.params.controlnet]

@@ -10,7 +10,7 @@ import streamlit as st
 from core.bootstrap import Studio
 from core.domain.errors import InvalidInput, StudioError
 from core.domain.params import PARAMETERS, SCHEDULERS, InpaintParams
-from core.domain.sheet import AXES, LORAS, WORDS, Axis, Sheet
+from core.domain.sheet import AXES, CONTROLNETS, LORAS, WORDS, Axis, Sheet
 from pages.ui.shell import state
 from pages.ui.shell.messages import escaped
 from pages.ui.shell.wording import duration
@@ -24,10 +24,12 @@ EXAMPLES = {
     "strength": "0.4-1 (+0.2)",
     "clip_skip": "1, 2",
     LORAS: "oil 0, 0.5, 1",
+    CONTROLNETS: "canny 0, 0.5, 1",
 }
 HELP = {
     WORDS: "The first must occur in your prompt; the others replace it (prompt S/R).",
     LORAS: "The name of a LoRA and the weights that it gets, also as a range: oil 0-1 (+0.25).",
+    CONTROLNETS: "The name of a ControlNet and the weights that it gets, also as a range: canny 0-1 (+0.25).",
 }
 NUMBERS = "Numbers separated by commas, or ranges such as 10-50 (+10)."
 
@@ -106,6 +108,8 @@ def _values(studio: Studio, key: str, name: str, params: InpaintParams | None) -
 def _suggested(name: str, params: InpaintParams | None) -> str:
     if name == LORAS:
         return f"{params.all_loras[0].name} 0, 0.5, 1" if params is not None and params.all_loras else ""
+    if name == CONTROLNETS:
+        return f"{params.controlnet[0].name} 0, 0.5, 1" if params is not None and params.controlnet else ""
     return "" if name == WORDS else EXAMPLES[name]
 
 
