@@ -35,7 +35,7 @@ class SlowInpainter(FakeInpainter):
         return super().inpaint(request, slow_step)
 
 
-def load(model: str, device: str, *, smaller: bool = False) -> FakeInpainter:
+def load(model: str, device: str, **how: object) -> FakeInpainter:
     time.sleep(float(os.environ.get("PAINTING_LOAD_S", "0")))
     return FakeLoader(SlowInpainter())(model, device)
 

@@ -359,9 +359,9 @@ def test_a_command_works_by_itself_as_soon_as_the_worker_gives_no_sign_of_life(
 
 
 def slowly(load):
-    def load_slowly(*key, smaller: bool):
+    def load_slowly(*key, **how):
         time.sleep(0.3)
-        return load(*key, smaller=smaller)
+        return load(*key, **how)
 
     return load_slowly
 

@@ -359,7 +359,7 @@ def studio_with(checkpoint: Checkpoint, settings: Settings, clock) -> Any:
     catalogue = Catalogue(settings, root=checkpoint.root)
     return build_studio(
         settings,
-        ModelCache(lambda model, device, *, smaller=False: load(model, device, catalogue, settings, smaller=smaller)),
+        ModelCache(lambda model, device, **how: load(model, device, catalogue, settings, **how)),
         catalogue=catalogue,
         dispatcher=lambda worker: WaitingDispatcher(worker.run),
         resolve_device=lambda wish: "cpu",

@@ -294,7 +294,7 @@ def hub_with(*revisions: FakeInpainter):
     """A loader that gives the newest one by its name, and each by its revision."""
     by_revision = {i.model.revision: i for i in revisions}
 
-    def load(model: str, device: str, *, smaller: bool) -> FakeInpainter:
+    def load(model: str, device: str, **how) -> FakeInpainter:
         _, at, revision = model.partition("@")
         if at and revision not in by_revision:
             raise ModelNotDownloaded
