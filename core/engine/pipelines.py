@@ -17,9 +17,13 @@ from core.engine.libraries import without_extras
 from core.engine.models import transformer_file
 from core.engine.models.catalogue import Catalogue
 from core.engine.models.integrity import read_index, read_object
-from core.engine.models.single_file import SingleFile
+from core.engine.models.single_file import SingleFile, empty, filled
 from core.engine.models.weights import SAFETY_CHECKER, WITHOUT_WEIGHTS, Choice
 from core.engine.quiet import quiet_libraries
+from core.engine.storage.reader import stored
+
+UNET = "unet"
+"""Of the denoisers the one whose layers can be kept as int8."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,21 +79,22 @@ def sources(spec: ModelSpec, folder: Path, catalogue: Catalogue, dtype: str) -> 
     return [own, Folder.of(companion, catalogue, dtype, prefix="prior/")] if companion else [own]
 
 
-def load(sources: Sequence[Source], device: Device, *, safety_checker: bool) -> Any:
-    pipe, *prior = (_loaded(source, device, safety_checker=safety_checker) for source in sources)
+def load(sources: Sequence[Source], device: Device, *, safety_checker: bool, as_int8: bool = False) -> Any:
+    """as_int8: what the weights of a U-Net are kept as."""
+    pipe, *prior = (_loaded(source, device, safety_checker=safety_checker, as_int8=as_int8) for source in sources)
     return Kandinsky(pipe, *prior) if prior else pipe
 
 
-def _loaded(source: Source, device: Device, *, safety_checker: bool) -> Any:
+def _loaded(source: Source, device: Device, *, safety_checker: bool, as_int8: bool) -> Any:
     import torch
 
     dtype = getattr(torch, device.dtype)
     try:
         with quiet_libraries(), without_extras():
             if isinstance(source, SingleFile):
-                pipe = source.load(dtype)
+                pipe = source.load(dtype, as_int8=as_int8)
             else:
-                pipe = _of_folder(source, dtype, safety_checker=safety_checker)
+                pipe = _of_folder(source, dtype, safety_checker=safety_checker, as_int8=as_int8)
             _check_words(pipe, source.family)
     except StudioError:
         raise
@@ -104,7 +109,7 @@ def _loaded(source: Source, device: Device, *, safety_checker: bool) -> Any:
     return pipe
 
 
-def _of_folder(source: Folder, dtype: Any, *, safety_checker: bool) -> Any:
+def _of_folder(source: Folder, dtype: Any, *, safety_checker: bool, as_int8: bool) -> Any:
     import diffusers
 
     index = read_index(source.folder)
@@ -114,10 +119,22 @@ def _of_folder(source: Folder, dtype: Any, *, safety_checker: bool) -> Any:
     saved = {"use_safetensors": True, "local_files_only": True, "dtype": dtype, "variant": source.choice.variant}
     _check_scheduler(source.folder, index)
     given = dict(_encoders(source.folder, {k: v for k, v in index.items() if k not in without}, saved))
+    if as_int8 and source.family.denoiser == UNET:
+        given[UNET] = _unet_as_int8(source, str(index[UNET][1]), dtype)
     if source.denoiser is not None:
         name = source.family.denoiser
         given[name] = transformer_file.load(source.denoiser, source.folder, name, dtype)
     return getattr(diffusers, source.family.pipeline).from_pretrained(str(source.folder), **saved, **given, **without)
+
+
+def _unet_as_int8(source: Folder, kind: str, dtype: Any) -> Any:
+    import diffusers
+
+    of_kind = getattr(diffusers, kind)
+    about = of_kind.load_config(str(source.folder), subfolder=UNET)
+    files = (source.folder / name for name in source.choice.files if name.startswith(f"{UNET}/"))
+    weights = {name: one for file in files if file.suffix == ".safetensors" for name, one in stored(file).items()}
+    return filled(UNET, empty(lambda: of_kind.from_config(about)), lambda: weights, dtype, as_int8=True)
 
 
 def _encoders(folder: Path, index: Mapping[str, Any], saved: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -86,7 +86,9 @@ class Added:
                 files = [opened.enter_context(safe_open(a.file.path, framework="pt")) for a in additions]
                 for module in dict.fromkeys(module for of_file in layers for module in of_file):
                     weights = [addition.weight_in(text_encoder=module in of_text) for addition in additions]
-                    yield module, "weight", _sum(module, additions, weights, layers, files)
+                    total = _sum(module, additions, weights, layers, files)
+                    for name, values in _parameters(module, total, additions).items():
+                        yield module, name, values
             except (OSError, SafetensorError) as error:
                 raise InvalidLora(f"LoRA: a file cannot be read ({error}). Download or copy it again.") from error
 
@@ -98,29 +100,50 @@ def _sum(
     layers: Sequence[Mapping[Any, Layer]],
     files: Sequence[Any],
 ) -> Any:
-    """The weight of this module with what all files add to it. weights: of the files."""
-    import torch
-
+    """The weight of this module with what all files add to it, in float32. weights: of the files."""
     weight = module.weight
     if weight.is_meta:
         raise InvalidLora(
             "A LoRA cannot be added to a model that is moved to the card layer by layer. Set "
             "INPAINT_STUDIO_OFFLOAD to model, or paint without it."
         )
-    total = weight.detach().float()
+    total = _loaded(module).detach().float()
     for weight_of_file, of_file, file in zip(weights, layers, files, strict=True):
         if module in of_file and weight_of_file:
             # Into the new tensor: of a model in float32 the other is still the weight itself, perhaps in its file.
             total = of_file[module].delta(_reader(file, weight.device), weight_of_file).add_(total)
-    changed = total.to(weight.dtype)
-    # A sum of all is a number only if each of them is.
-    if not bool(torch.isfinite(changed.sum(dtype=torch.float32))):
+    return total
+
+
+def _loaded(module: Any) -> Any:
+    """The weight that was loaded, before it was made int8, where it was."""
+    from core.engine.storage.int8 import Int8
+
+    return module.original.read().to(module.weight.device) if isinstance(module, Int8) else module.weight
+
+
+def _parameters(module: Any, weight: Any, additions: Sequence[Addition]) -> Mapping[str, Any]:
+    """The module's own by their names, with this weight. Raises InvalidLora."""
+    from core.engine.storage.int8 import Int8
+
+    if isinstance(module, Int8):
+        _check_numbers(weight, additions)
+        return module.changed(weight)
+    rounded = weight.to(module.weight.dtype)
+    _check_numbers(rounded, additions)
+    return {"weight": rounded}
+
+
+def _check_numbers(weight: Any, additions: Sequence[Addition]) -> None:
+    """Raises InvalidLora. A sum of all is a number only if each of them is."""
+    import torch
+
+    if not bool(torch.isfinite(weight.sum(dtype=torch.float32))):
         files_named = ", ".join(addition.file.path.name for addition in additions)
         raise InvalidLora(
             f"LoRA {files_named}: it adds what is no number, or too large. Choose a smaller weight, or download it "
             "again."
         )
-    return changed
 
 
 def _check_memory(modules: Collection[Any]) -> None:

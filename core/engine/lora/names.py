@@ -69,9 +69,11 @@ def plain(name: str) -> str:
 def _layers(component: Any) -> Iterator[tuple[str, Any]]:
     import torch
 
+    from core.engine.storage.int8 import Int8
+
     if component is not None:
         for name, module in component.named_modules():
-            if isinstance(module, torch.nn.Linear | torch.nn.Conv2d):
+            if isinstance(module, torch.nn.Linear | torch.nn.Conv2d | Int8):
                 yield name, module
 
 

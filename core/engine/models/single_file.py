@@ -20,6 +20,7 @@ from core.engine import memory
 from core.engine.families import Family
 from core.engine.models import fingerprint, header, kinds
 from core.engine.models.integrity import read_index, read_object
+from core.engine.storage.reader import stored
 
 FOLDER = "assets/single-file"
 """Of the configurations, relative to the repository; its subfolders are what diffusers saves, without weights."""
@@ -149,11 +150,11 @@ class SingleFile:
             for part, begins in PREFIXES.items()
         }
 
-    def load(self, dtype: Any) -> Any:
+    def load(self, dtype: Any, *, as_int8: bool = False) -> Any:
         """The pipeline on the CPU. dtype: of torch. Raises DamagedModel; what libraries raise comes through.
 
         Needs no more memory than the model itself: where the file has this dtype, its weights stay in the file and
-        are mapped; else they are converted one by one.
+        are mapped; else they are converted one by one. as_int8: what the U-Net's are kept as.
         """
         import diffusers
         from safetensors.torch import load_file
@@ -164,7 +165,8 @@ class SingleFile:
         # The small ones first: while they are converted, some of their weights exist twice.
         encoders = {name: _text_encoder(name, weights, self.layout, dtype) for name in index if name in TEXT_ENCODERS}
         vae = _no_vae(self.layout, dtype) if VAE in told.lacks else _vae(weights, self.layout, dtype)
-        unet = _unet(weights, self.layout, dtype, in_channels=told.in_channels)
+        of_unet = stored(self.file) if as_int8 else weights
+        unet = _unet(of_unet, self.layout, dtype, in_channels=told.in_channels, as_int8=as_int8)
         pipeline = getattr(diffusers, self.family.pipeline)
         return pipeline(
             vae=vae,
@@ -194,13 +196,15 @@ def _without_what_is_not_there(pipeline: Any) -> Mapping[str, Any]:
     return {"safety_checker": None, "feature_extractor": None, "requires_safety_checker": False}
 
 
-def _unet(weights: Mapping[str, Any], layout: Path, dtype: Any, *, in_channels: int | None) -> Any:
+def _unet(
+    weights: Mapping[str, Any], layout: Path, dtype: Any, *, in_channels: int | None, as_int8: bool = False
+) -> Any:
     from diffusers import UNet2DConditionModel
     from diffusers.loaders.single_file_utils import convert_ldm_unet_checkpoint
 
     about = {**UNet2DConditionModel.load_config(layout, subfolder="unet"), "in_channels": in_channels}
     model = empty(lambda: UNet2DConditionModel.from_config(about))
-    return filled("unet", model, lambda: convert_ldm_unet_checkpoint(weights, about), dtype)
+    return filled("unet", model, lambda: convert_ldm_unet_checkpoint(weights, about), dtype, as_int8=as_int8)
 
 
 def _vae(weights: Mapping[str, Any], layout: Path, dtype: Any) -> Any:
@@ -256,11 +260,13 @@ def empty(make: Callable[[], Any]) -> Any:
         return make()
 
 
-def filled(part: str, model: Any, convert: Callable[[], Mapping[str, Any]], dtype: Any) -> Any:
+def filled(
+    part: str, model: Any, convert: Callable[[], Mapping[str, Any]], dtype: Any, *, as_int8: bool = False
+) -> Any:
     """The model with all of its weights. Raises DamagedModel if one is missing or of another shape.
 
     convert: gives the weights by their names in the model, where transformers has had text_model. before some, and
-    files of early tools have not.
+    files of early tools have not. as_int8: they are kept so, and given as storage.reader.Stored.
     """
     try:
         found = {name.removeprefix(WRAPPER): tensor for name, tensor in convert().items()}
@@ -276,6 +282,11 @@ def filled(part: str, model: Any, convert: Callable[[], Mapping[str, Any]], dtyp
                 f"The {part} of this checkpoint is of another architecture than the rest of it: {name} is "
                 f"{tuple(tensor.shape)} instead of {tuple(empty.shape)}. Choose another version of it."
             )
+    if as_int8:
+        from core.engine.storage import int8
+
+        int8.fill(model, found, dtype)
+        return model
     # Each is let go of when it is converted: all that is ever needed twice is one tensor.
     state = {name: found.pop(name.removeprefix(WRAPPER)).to(dtype) for name in wanted}
     model.load_state_dict(state, assign=True)
