@@ -27,15 +27,18 @@ MODEL_DEFAULT = "model-default"
 SCHEDULERS: dict[str, str] = {
     MODEL_DEFAULT: "The model's own",
     "ddim": "DDIM",
+    "ddim-trailing": "DDIM trailing (few steps, for Hyper-SD)",
     "unipc": "UniPC",
     "dpmpp-2m": "DPM++ 2M",
     "dpmpp-2m-karras": "DPM++ 2M Karras",
     "euler": "Euler",
+    "euler-trailing": "Euler trailing (few steps, for Lightning and Turbo)",
     "euler-ancestral": "Euler ancestral",
     "heun": "Heun",
     "lms": "LMS",
     "pndm": "PNDM",
     "lcm": "LCM (few steps, for models made for it)",
+    "tcd": "TCD (few steps, for models made for it)",
 }
 """Stable keys and their titles; the classes behind them are named in core/engine/run/schedulers.py."""
 

@@ -156,7 +156,7 @@ class DiffusersInpainter:
         self._loras = library(FileKind.LORA)
         self._embeddings = library(FileKind.EMBEDDING)
         self._vaes = library(FileKind.VAE)
-        self._swapped: Any = Swapped(getattr(pipe, "vae", None), is_missing=lacks_vae)
+        self._swapped: Any = Swapped(pipe, is_missing=lacks_vae)
         self._controlnets = library(FileKind.CONTROLNET)
         self._added: Any = Added(pipe, family.title)
         self._reading: Any = Reading()

@@ -20,6 +20,9 @@ SAMPLERS: Mapping[str, str] = {
     "plms": "pndm",
     "pndm": "pndm",
     "lcm": "lcm",
+    "tcd": "tcd",
+    "ddimtrailing": "ddim-trailing",
+    "eulertrailing": "euler-trailing",
 }
 """Names without their spelling: of A1111, SD.Next, ComfyUI, Fooocus, InvokeAI, NovelAI, and diffusers' classes."""
 
@@ -40,6 +43,10 @@ A1111_NAMES: Mapping[str, tuple[str, str | None]] = {
     "lms": ("LMS", None),
     "pndm": ("PLMS", None),
     "lcm": ("LCM", None),
+    "tcd": ("TCD", None),
+    # Its own SGM Uniform is a timestep off.
+    "ddim-trailing": ("DDIM trailing", None),
+    "euler-trailing": ("Euler trailing", None),
 }
 
 CLASSES: Mapping[str, str] = {
@@ -52,6 +59,7 @@ CLASSES: Mapping[str, str] = {
     "LMSDiscreteScheduler": "lms",
     "PNDMScheduler": "pndm",
     "LCMScheduler": "lcm",
+    "TCDScheduler": "tcd",
 }
 
 

@@ -138,3 +138,32 @@ def test_a_scheduler_whose_library_is_missing_is_refused_with_a_message(monkeypa
 
     with pytest.raises(InvalidParams, match="scipy"):
         schedulers.fresh("lms", own())
+
+
+@pytest.mark.parametrize(
+    ("key", "wanted"),
+    [
+        ("ddim-trailing", [999, 749, 499, 249]),
+        ("euler-trailing", [999, 749, 499, 249]),
+        ("lcm", [999, 759, 499, 259]),
+        ("tcd", [999, 759, 499, 259]),
+    ],
+)
+def test_schedulers_of_few_steps_begin_at_pure_noise(key, wanted):
+    timesteps = schedulers.planned(schedulers.fresh(key, own()), num_inference_steps=4, strength=1.0)
+
+    assert [round(t) for t in timesteps] == wanted
+
+
+def test_without_guidance_the_model_is_called_for_one_picture_only_and_tcd_is_told_its_eta(shared):
+    inpainter, sizes = shared(in_channels=9), []
+    hook = inpainter._pipe.unet.register_forward_pre_hook(lambda module, args: sizes.append(len(args[0])))
+    try:
+        for guidance in (1.0, 1.01):
+            request = a_working_request(scheduler="tcd", num_inference_steps=4, guidance_scale=guidance)
+            record = inpainter.inpaint(request, lambda report: None).record
+    finally:
+        hook.remove()
+
+    assert sizes == [1] * 4 + [2] * 4
+    assert record["eta"] == 0.3

@@ -14,6 +14,7 @@ from core.domain.errors import InvalidVae
 from core.domain.generation import Status, Verdict
 from core.domain.hashing import pixels_sha256
 from core.domain.model_file import Base
+from core.engine import device
 from core.engine.diffusers_inpainter import load
 from core.engine.models.catalogue import Catalogue
 from core.metadata.read import read
@@ -181,3 +182,56 @@ def test_it_verifies_exact_after_a_restart_is_told_when_gone_and_written_as_a111
     assert f"VAE hash: {recorded['sha256'][7:17]}, VAE: ft-mse.safetensors" in text
     assert read(studio.exports.file(made), models=[]).params["vae"] == "ft-mse"
     assert (gone.status, "VAE: ft-mse.safetensors is not on this machine" in gone.error) == (Status.FAILED, True)
+
+
+@pytest.fixture(scope="module")
+def with_tiny(inpainter, settings):
+    """A model beside two tiny autoencoders, and the decoder of one."""
+    import torch
+    from diffusers import AutoencoderTiny
+
+    for name, seed in (("taesd", 3), ("other-taesd", 4)):
+        with torch.random.fork_rng():
+            torch.manual_seed(seed)
+            tiny = AutoencoderTiny(latent_channels=4).state_dict()
+        save(settings.models / "vae" / f"{name}.safetensors", tiny)
+    halves = {n.removeprefix("decoder.layers."): t for n, t in tiny.items() if n.startswith("decoder.")}
+    save(settings.models / "vae" / "taesd_decoder.safetensors", halves)
+    return inpainter
+
+
+def test_a_tiny_autoencoder_works_both_ways_and_the_own_one_comes_back(with_tiny):
+    own = with_tiny._pipe.vae
+    before = sha(with_tiny)
+
+    made = run(with_tiny, vae="taesd")
+
+    assert type(with_tiny._pipe.vae).__name__ == "AutoencoderTiny"
+    assert made.record["vae"][0]["name"] == "taesd"
+    assert sha(with_tiny, vae="taesd") == pixels_sha256(made.image) != before
+    assert sha(with_tiny, vae="other-taesd") not in (before, pixels_sha256(made.image))
+    assert (sha(with_tiny), with_tiny._pipe.vae) == (before, own)
+
+
+def test_a_half_of_one_is_refused_in_words_and_leaves_the_own_one(with_tiny):
+    before = sha(with_tiny)
+
+    with pytest.raises(InvalidVae, match="it does not have the parts|only one half of a tiny autoencoder"):
+        sha(with_tiny, vae="taesd_decoder")
+
+    assert sha(with_tiny) == before
+
+
+@pytest.mark.slow
+def test_a_picture_of_a_tiny_autoencoder_in_bfloat16_verifies_exact_after_a_restart(model, tmp_path, monkeypatch):
+    from diffusers import AutoencoderTiny
+
+    monkeypatch.setattr(device, "_bfloat16_units", lambda: "avx512_bf16")
+    settings = Settings(_env_file=None, data=tmp_path / "data", device="cpu", threads=1, HF_TOKEN=None)
+    save(settings.models / "vae" / "taesd.safetensors", AutoencoderTiny(latent_channels=4).state_dict())
+    few = {"scheduler": "lcm", "guidance_scale": 1.0, "vae": "taesd", "dtype": "bfloat16"}
+
+    made = painted(started(settings), model, prompt="a red ball", **few)
+    found = verified(started(settings), made.id)
+
+    assert (made.status, found.reproduction.verdict) == (Status.SUCCEEDED, Verdict.EXACT)

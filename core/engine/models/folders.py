@@ -26,7 +26,7 @@ ELSEWHERE: Mapping[FileKind, Sequence[str]] = {
     FileKind.CHECKPOINT: ("checkpoints", "Stable-diffusion", "diffusion_models", "unet"),
     FileKind.LORA: ("loras", "Lora", "LyCORIS"),
     FileKind.EMBEDDING: ("embeddings",),
-    FileKind.VAE: ("vae", "VAE"),
+    FileKind.VAE: ("vae", "VAE", "vae_approx", "VAE-approx"),
     FileKind.CONTROLNET: ("controlnet", "ControlNet", "extensions/sd-webui-controlnet/models"),
     FileKind.UPSCALER: ("upscale_models", "ESRGAN", "RealESRGAN"),
 }

@@ -38,6 +38,9 @@ NOUNS: Mapping[FileKind, str] = {
     FileKind.VAE: "a VAE",
 }
 
+ALSO: Mapping[FileKind, tuple[FileKind, ...]] = {FileKind.VAE: (FileKind.TINY_VAE,)}
+"""Other kinds of files that can be chosen in the place of one."""
+
 OF_A_FOLDER = "diffusion_pytorch_model"
 """What diffusers calls the file in each of its folders: there the folder's name is the model's."""
 
@@ -66,18 +69,21 @@ class NamedFiles:
         found = []
         for name, path in sorted(self.paths().items()):
             about = self._about_or_none(path)
-            if about is not None and about.kind is self.kind:
+            if about is not None and self._takes(about):
                 found.append(NamedFile(name, path, about))
         return found
 
     def find(self, name: str) -> NamedFile:
         path = self._path_of(name)
         about = self._about(path)
-        if about.kind is not self.kind:
+        if not self._takes(about):
             raise refused(
                 self.kind, f"{path.name} is not {NOUNS[self.kind]} but another file: {about.title}. Choose another one."
             )
         return NamedFile(name, path, about)
+
+    def _takes(self, about: ModelFile) -> bool:
+        return about.kind in (self.kind, *ALSO.get(self.kind, ()))
 
     def _about_or_none(self, path: Path) -> ModelFile | None:
         try:

@@ -83,6 +83,7 @@ class Run:
             with _one_at_a_time, self._watched(pipe), quiet_libraries():
                 result = pipe(
                     **self._family.arguments(prompts.arguments(pipe, self._family, params), params),
+                    **schedulers.ARGUMENTS.get(self._request.params.scheduler, {}),
                     **further,
                     image=self._start,
                     **{name: value for name, value in places.items() if name not in self._family.without},
@@ -103,6 +104,7 @@ class Run:
     def record(self) -> dict[str, Any]:
         return {
             "scheduler": schedulers.configuration(self._scheduler),
+            **schedulers.ARGUMENTS.get(self._request.params.scheduler, {}),
             "timesteps": self._timesteps,
             "model_calls": len(self._timesteps),
             "effective_steps": self.total,

@@ -16,20 +16,29 @@ PLAIN_SIGMAS = {"use_karras_sigmas": False, "use_exponential_sigmas": False, "us
 # Latents are not pixels in -1..1: clipping them there, the default of some classes, spoils the picture.
 UNCLIPPED = {"clip_sample": False}
 
+# From pure noise on, as models of few steps were distilled; the usual spacing begins below it (SGM Uniform in A1111).
+TRAILING = {"timestep_spacing": "trailing"}
+
 DPMPP_2M = {**PLAIN_SIGMAS, "algorithm_type": "dpmsolver++", "solver_order": 2, "use_lu_lambdas": False}
 
 CLASSES: Mapping[str, tuple[str, Mapping[str, Any]]] = {
     "ddim": ("DDIMScheduler", UNCLIPPED),
+    "ddim-trailing": ("DDIMScheduler", {**UNCLIPPED, **TRAILING}),
     "unipc": ("UniPCMultistepScheduler", PLAIN_SIGMAS),
     "dpmpp-2m": ("DPMSolverMultistepScheduler", DPMPP_2M),
     "dpmpp-2m-karras": ("DPMSolverMultistepScheduler", {**DPMPP_2M, "use_karras_sigmas": True}),
     "euler": ("EulerDiscreteScheduler", {**PLAIN_SIGMAS, "timestep_type": "discrete"}),
+    "euler-trailing": ("EulerDiscreteScheduler", {**PLAIN_SIGMAS, **TRAILING, "timestep_type": "discrete"}),
     "euler-ancestral": ("EulerAncestralDiscreteScheduler", {}),
     "heun": ("HeunDiscreteScheduler", {**PLAIN_SIGMAS, **UNCLIPPED}),
     "lms": ("LMSDiscreteScheduler", PLAIN_SIGMAS),
     "pndm": ("PNDMScheduler", {"skip_prk_steps": True}),
     "lcm": ("LCMScheduler", UNCLIPPED),
+    "tcd": ("TCDScheduler", UNCLIPPED),
 }
+
+ARGUMENTS: Mapping[str, Mapping[str, Any]] = {"tcd": {"eta": 0.3}}
+"""Of the pipeline's call. eta: how much new noise each step adds; the value of TCD's authors (h1t/TCD-SD15-LoRA)."""
 
 WITHOUT_ZERO_SNR = {"heun", "lms", "pndm"}
 """These classes do not know rescale_betas_zero_snr and would denoise along another schedule than the model's."""
