@@ -55,7 +55,7 @@ def _examine(studio: Studio) -> dict[str, Any]:
         "generations": studio.gallery.count(),
         "worker": _worker(studio),
         "device": chosen,
-        "devices": {d.key: f"{d.title}, {d.dtype}" for d in studio.machine.devices()},
+        "devices": {d.key: f"{d.title}, {d.dtypes}" for d in studio.machine.devices()},
         "token": "set" if settings.token else "not set",
         "models": {
             s.key: "ready" if studio.models.is_ready(s.key) else "not downloaded" for s in studio.models.listed()

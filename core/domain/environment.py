@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from core.domain.errors import DeviceUnavailable
+from core.domain.errors import DeviceUnavailable, InvalidParams
 from core.domain.hashing import canonical_json, sha256_of
+from core.domain.parameter_table import AUTO_DTYPE, BFLOAT16
 
 AUTOMATIC = "auto"
 """Said in the place of a device: the best one of this machine, or that of the settings."""
@@ -30,6 +31,22 @@ class Device:
     dtype: str
     memory: int | None = None
     takes_bfloat16: bool = False
+
+    @property
+    def dtypes(self) -> str:
+        """What it computes in: by itself, and at full speed if it is asked to."""
+        return ", ".join(dict.fromkeys([self.dtype, *([BFLOAT16] if self.takes_bfloat16 else [])]))
+
+    def checked_dtype(self, wish: str) -> str | None:
+        """The dtype of torch that a key of DTYPES means here; None: the device's own. Raises InvalidParams."""
+        if wish == AUTO_DTYPE:
+            return None
+        if wish == BFLOAT16 and not self.takes_bfloat16:
+            raise InvalidParams(
+                f"{self.title} does not compute in bfloat16: it would take many times as long. Choose another "
+                "precision."
+            )
+        return wish
 
 
 def named(wish: str, devices: Sequence[Device]) -> Device:

@@ -36,6 +36,7 @@ AXES = (
     "strength",
     "scheduler",
     "clip_skip",
+    "dtype",
     LORAS,
     CONTROLNETS,
     "model",

@@ -14,8 +14,7 @@ from typing import Any
 
 import core
 from core.domain.environment import AUTOMATIC, Device, Environment, named
-from core.domain.errors import InvalidParams
-from core.domain.params import AUTO_DTYPE, BFLOAT16
+from core.domain.params import BFLOAT16
 
 PACKAGES = (
     "torch",
@@ -47,17 +46,6 @@ def resolve(setting: str) -> Device:
     """The device that a setting means: "auto" is the best one. Raises DeviceUnavailable."""
     here = devices()
     return here[0] if setting == AUTOMATIC else named(setting, here)
-
-
-def checked_dtype(device: Device, wish: str) -> str | None:
-    """The dtype of torch that a key of DTYPES means; None: the device's own. Raises InvalidParams."""
-    if wish == AUTO_DTYPE:
-        return None
-    if wish == BFLOAT16 and not device.takes_bfloat16:
-        raise InvalidParams(
-            f"{device.title} does not compute in bfloat16: it would take many times as long. Choose another precision."
-        )
-    return wish
 
 
 def set_threads(count: int | None) -> int:

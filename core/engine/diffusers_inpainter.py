@@ -76,7 +76,7 @@ def load(
     threads = devices.set_threads(settings.threads)
     family = families.of(read_index(folder))
     family.check()
-    where = replace(where, dtype=devices.checked_dtype(where, dtype) or family.dtype(where.dtype))
+    where = replace(where, dtype=where.checked_dtype(dtype) or family.dtype(where.dtype))
     sources = pipelines.sources(spec, folder, catalogue, where.dtype)
     files = {name: file for source in sources for name, file in source.files.items()}
     parts = {name: size for source in sources for name, size in source.parts(where.dtype).items()}

@@ -20,6 +20,7 @@ from core.domain.environment import AUTOMATIC
 from core.domain.errors import GenerationCancelled, StudioError
 from core.domain.generation import Generation, Outcome, Phase, Status
 from core.domain.hashing import picture_and_pixels_sha256
+from core.domain.params import DTYPES
 from core.domain.pixels.mask import Mask
 from core.domain.record import Record
 from core.domain.reproduction import Verification
@@ -228,7 +229,7 @@ class Worker:
         original = self.images.get(generation.result)
         plan, inpainter, _ = self._prepare(generation, watch, smaller=generation.was_made_smaller)
         watch.loading()
-        inpainter = self._at_its_revision(generation, inpainter)
+        inpainter = self._in_its_dtype(generation, self._at_its_revision(generation, inpainter))
         go_on = self._go_on(lambda: not self.verifications.is_claimed(verification.id, self.name))
         forgiving, reported_at = Forgiving(self.patience.pause_s), float("-inf")
 
@@ -271,6 +272,17 @@ class Worker:
             log.info("revision %s of %s cannot be loaded: %s", then.revision, then.repository, error)
             # The host may have put the other one away to make room.
             return load(generation.params.model)
+
+    def _in_its_dtype(self, generation: Generation, inpainter: Inpainter) -> Inpainter:
+        """The model in the dtype on record, if this machine can load it so; else as it would be painted today."""
+        if generation.dtype not in DTYPES or generation.dtype == inpainter.model.dtype:
+            return inpainter
+        load = partial(self.load_inpainter, inpainter.model.key, generation.device)
+        try:
+            return load(dtype=generation.dtype)
+        except StudioError as error:
+            log.info("%s cannot be loaded in %s: %s", inpainter.model.key, generation.dtype, error)
+            return load(dtype=generation.params.dtype, smaller=generation.was_made_smaller)
 
     def _placed(self, generation: Generation) -> Generation:
         """On a device of this machine: who asked for it may not have known any."""

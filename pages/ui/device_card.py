@@ -25,7 +25,7 @@ def device_card(studio: Studio) -> None:
 def _device(studio: Studio) -> None:
     in_use, devices = studio.machine.device(), {device.key: device for device in studio.machine.devices()}
     device = devices.get(in_use)
-    title = f"{device.title} ({device.key}, {device.dtype})" if device else in_use
+    title = f"{device.title} ({device.key}, {device.dtypes})" if device else in_use
     st.markdown(f":material/memory: {escaped(title)}")
     others = [device.title for key, device in devices.items() if key != in_use]
     if others:

@@ -46,6 +46,7 @@ def test_words_that_are_not_in_the_prompt_are_refused():
         ("num_inference_steps", "10-30 (+10), 50", (10, 20, 30, 50)),
         ("num_inference_steps", "4,8 ,20", (4, 8, 20)),
         ("scheduler", "ddim, euler", ("ddim", "euler")),
+        ("dtype", "float32, bfloat16", ("float32", "bfloat16")),
         ("seed", "1-4", (1, 2, 3, 4)),
         ("strength", "0.1-0.5 (+0.1)", (0.1, 0.2, 0.3, 0.4, 0.5)),
         ("loras", "oil 0, 0.5, 1", ("oil:0", "oil:0.5", "oil:1")),

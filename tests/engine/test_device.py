@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import subprocess
+from dataclasses import replace
 
 import pytest
 
@@ -39,6 +40,21 @@ def test_a_machine_without_a_card_uses_its_processor_in_full_precision(no_cards)
     assert (only.key, only.dtype) == ("cpu", "float32")
     assert only.title
     assert device.resolve("auto") == device.resolve("cpu") == only
+
+
+@pytest.mark.parametrize(
+    ("amx", "avx", "dtypes"),
+    [(False, False, "float32"), (False, True, "float32, bfloat16"), (True, True, "float32, bfloat16")],
+)
+def test_a_processor_offers_bfloat16_where_it_has_units_for_it(no_cards, monkeypatch, torch, amx, avx, dtypes):
+    monkeypatch.setattr(torch.cpu, "_is_amx_tile_supported", lambda: amx)
+    monkeypatch.setattr(torch.cpu, "_is_avx512_bf16_supported", lambda: avx)
+
+    (only,) = device.devices()
+
+    assert only.dtypes == dtypes
+    facts = device.environment(replace(only, dtype="bfloat16")).facts
+    assert facts["cpu_bfloat16"] == ("amx" if amx else "avx512_bf16" if avx else "none")
 
 
 def test_cards_come_first_and_compute_in_half_precision(no_cards, two_cards):

@@ -12,7 +12,7 @@ from core.domain.generation import Status, Verdict
 from core.domain.reproduction import Batch, Reason, Stage, Verification, VerifyScope
 from core.domain.worker import DEAD_AFTER
 from tests.conftest import a_picture, a_request
-from tests.fakes import CUDA, FakeInpainter, fake_environment
+from tests.fakes import CPU, CUDA, FakeInpainter, fake_environment
 
 
 @pytest.fixture
@@ -301,6 +301,34 @@ def hub_with(*revisions: FakeInpainter):
         return by_revision[revision] if at else revisions[-1]
 
     return load
+
+
+def choosing_half(*, has_room: bool):
+    """A loader that by itself takes less memory than float32 does."""
+
+    def load(model: str, device: str, *, dtype: str = "auto", smaller: bool = False) -> FakeInpainter:
+        if dtype == "float32" and not has_room:
+            raise OutOfMemory
+        chosen = FakeInpainter(device=replace(CPU, dtype="bfloat16" if dtype == "auto" else dtype))
+        chosen.shift = 90 if dtype == "auto" else 0
+        return chosen
+
+    return load
+
+
+def test_what_the_machine_chose_then_is_loaded_again_though_it_would_choose_otherwise_now(studio, painted):
+    verification = verified_by(studio, painted, choosing_half(has_room=True))
+
+    assert verification.reproduction.verdict is Verdict.EXACT
+    assert verification.reproduction.changes == ()
+    assert "dtype" in verification.restored
+
+
+def test_a_precision_that_does_not_fit_any_more_is_told_as_the_reason(studio, painted):
+    verification = verified_by(studio, painted, choosing_half(has_room=False))
+
+    assert verification.reproduction.verdict is Verdict.DIFFERENT
+    assert [str(change) for change in verification.not_restored] == ["dtype: float32 then, bfloat16 now"]
 
 
 def made_with(studio, inpainter: FakeInpainter) -> str:

@@ -9,7 +9,8 @@ import streamlit as st
 from core.bootstrap import Studio
 from core.domain.draft import Draft
 from core.domain.environment import AUTOMATIC, Device
-from core.domain.errors import StudioError
+from core.domain.errors import InvalidParams, StudioError
+from core.domain.params import AUTO_DTYPE
 from pages.ui.shell import state
 from pages.ui.shell.messages import show_error
 from pages.ui.shell.waiting import wait_until
@@ -29,6 +30,23 @@ def resolved_device(studio: Studio, id: str, draft: Draft) -> str | None:
     except StudioError:
         return None
     return None if device == AUTOMATIC else device
+
+
+def dtype_problem(studio: Studio, device: str, dtype: str) -> str | None:
+    """Why this precision cannot be had on the device that is meant, as far as a worker has told of its devices."""
+    if dtype == AUTO_DTYPE:
+        return None
+    try:
+        here, key = studio.machine.devices(), studio.machine.device(device)
+        for known in here:
+            if known.key == key:
+                known.checked_dtype(dtype)
+    except InvalidParams as error:
+        return str(error)
+    except StudioError:
+        # Told beside the device.
+        return None
+    return None
 
 
 def device_field(studio: Studio, id: str, kept: str) -> None:

@@ -15,7 +15,7 @@ from core.domain.draft import Draft
 from core.domain.errors import InvalidParams
 from core.domain.params import PARAMETERS, TWO_PASS, InpaintParams
 from pages.ui.inpaint.control_field import control_field, held_controls
-from pages.ui.inpaint.device_field import chosen_device, device_field
+from pages.ui.inpaint.device_field import chosen_device, device_field, dtype_problem
 from pages.ui.inpaint.embedding_field import embedding_field, embedding_lines
 from pages.ui.inpaint.form_advice import advice, fill_line, prompt_line, steps_line
 from pages.ui.inpaint.form_fields import (
@@ -195,4 +195,4 @@ def _checked(studio: Studio, stored: Mapping[str, Any], draft: Draft, problem: s
         studio.generations.check(params, draft.guides)
     except InvalidParams as error:
         return Choices(None, is_random, count, problem or str(error))
-    return Choices(params, is_random, count, problem)
+    return Choices(params, is_random, count, problem or dtype_problem(studio, stored["device"], params.dtype))

@@ -9,7 +9,7 @@ import streamlit as st
 
 from core.bootstrap import Studio
 from core.domain.errors import InvalidInput, StudioError
-from core.domain.params import PARAMETERS, SCHEDULERS, InpaintParams
+from core.domain.params import PARAMETERS, InpaintParams
 from core.domain.sheet import AXES, CONTROLNETS, LORAS, WORDS, Axis, Sheet
 from pages.ui.shell import state
 from pages.ui.shell.messages import escaped
@@ -94,8 +94,8 @@ def _axis(studio: Studio, id: str, side: str, names: list[str], params: InpaintP
 
 
 def _values(studio: Studio, key: str, name: str, params: InpaintParams | None) -> Axis:
-    if name == "scheduler":
-        chosen = st.multiselect("Schedulers", list(SCHEDULERS), key=key, format_func=SCHEDULERS.__getitem__)
+    if choices := PARAMETERS[name].choices:
+        chosen = st.multiselect(f"{PARAMETERS[name].title}s", list(choices), key=key, format_func=choices.__getitem__)
         return Axis(name, tuple(chosen))
     if name == "model":
         ready = [spec.key for spec in studio.models.listed() if studio.models.is_ready(spec.key)]
