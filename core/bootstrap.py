@@ -49,6 +49,7 @@ from core.services.presets import Presets
 from core.services.prompts import Prompts
 from core.services.queue import Queue
 from core.services.recommendations import Recommendations
+from core.services.references import References
 from core.services.replays import Replays, ReplaySteps
 from core.services.reproduction import Reproductions
 from core.services.sheets import Sheets
@@ -128,6 +129,7 @@ class Studio:
     controlnets: ControlNets
     embeddings: Embeddings
     vaes: Vaes
+    references: References
     machine: Machine
     workers: Workers
     worker: Worker
@@ -191,11 +193,17 @@ def build_studio(
     control_files = make_file_library(settings, FileKind.CONTROLNET, library.about)
     controlnets = ControlNets(control_files, models, images, draw_hint)
     vaes = Vaes(make_file_library(settings, FileKind.VAE, library.about), models)
+    adapter_files, encoder_files = (
+        make_file_library(settings, kind, library.about) for kind in (FileKind.IP_ADAPTER, FileKind.IMAGE_ENCODER)
+    )
+    references = References(adapter_files, models, images, encoder_files)
     embeddings = Embeddings(make_file_library(settings, FileKind.EMBEDDING, library.about), models)
     prompts = Prompts(
-        (WILDCARDS, settings.wildcards), lambda params: _check(params, loras, vaes, controlnets), embeddings.resolved
+        (WILDCARDS, settings.wildcards),
+        lambda params: _check(params, loras, vaes, controlnets, references),
+        embeddings.resolved,
     )
-    generations = Generations(repo, images, dispatching, machine.resolve, now, new_id, random_seed, prompts)
+    generations = Generations(repo, images, dispatching, machine.resolve, now, new_id, random_seed, prompts, references)
     sheets = SheetRepo(database)
     recommendations = Recommendations(models, settings.model)
     pictures = Pictures(images, settings.max_pixels)
@@ -254,6 +262,7 @@ def build_studio(
         controlnets=controlnets,
         embeddings=embeddings,
         vaes=vaes,
+        references=references,
         machine=machine,
         workers=workers,
         worker=worker,
@@ -358,7 +367,7 @@ def host_name() -> str:
     return socket.gethostname()[:40]
 
 
-def _check(params: InpaintParams, *further: Loras | ControlNets | Vaes) -> None:
+def _check(params: InpaintParams, *further: Loras | ControlNets | Vaes | References) -> None:
     check_weights(params)
     for files in further:
         files.check(params)

@@ -16,6 +16,7 @@ from core.cli.exits import complain, exit_codes
 from core.cli.options import takes_parameters
 from core.cli.output import FORCE, GPS, OUTPUT, STRIP, Output, place_of, write_result
 from core.cli.pictures import mask_of, picture_and_mask, read_picture
+from core.cli.reference import reference_pictures, with_adapter
 from core.cli.running import Running, running, work_on
 from core.domain.control import HINTS
 from core.domain.errors import StudioError
@@ -91,6 +92,14 @@ def inpaint(
         list[float] | None,
         typer.Option("--control-guidance-end", help="The share of the steps where it ends. [0 to 1; one for each]"),
     ] = None,
+    reference: Annotated[
+        list[Path] | None,
+        typer.Option(
+            "--reference",
+            help="A picture to look at: by an IP-Adapter with Stable Diffusion 1 and XL, by FLUX.2 klein and FLUX.1 "
+            "Kontext themselves. [can be given several times]",
+        ),
+    ] = None,
     device: Annotated[
         str, typer.Option("--device", help="The device to paint on: auto, cpu, cuda, cuda:1, mps or xpu.")
     ] = "auto",
@@ -111,13 +120,15 @@ def inpaint(
                 "control_guidance_end": control_guidance_end,
             }
             chosen["controlnet"] = controls_of(chosen["controlnet"], further)
-        params = _params(studio, mode, chosen)
+        references = reference_pictures(reference or ())
+        params = _params(studio, mode, chosen, references)
         given = None if mask is None and extend else mask_of(mask, picture.image)
         guides = control_pictures(control_image or (), picture.image, extend, most=len(params.controlnet))
+        guides = (*guides, *references)
         request = InpaintRequest(*picture_and_mask(picture, given, extend, overlap), params, guides)
         place = None
         if output is not None:
-            sources = [source, *([mask] if mask else []), *(control_image or ())]
+            sources = [source, *([mask] if mask else []), *(control_image or ()), *(reference or ())]
             place = place_of(studio, output, Size(*request.image.size), several=count > 1, force=force, keep=sources)
         for note in (
             *picture.notes,
@@ -158,7 +169,7 @@ def rerun(
             work_off(studio, run, ids, place, as_json, strip, gps)
 
 
-def _params(studio: Studio, mode: str | None, chosen: Mapping[str, Any]) -> InpaintParams:
+def _params(studio: Studio, mode: str | None, chosen: Mapping[str, Any], references: Sequence[Any]) -> InpaintParams:
     """What was given, then what suits the mode and the model, then the defaults; a seed by chance if none was given."""
     # The model as the catalogue names it, however it was given.
     others = {name: value for name, value in chosen.items() if name != "model"}
@@ -167,6 +178,7 @@ def _params(studio: Studio, mode: str | None, chosen: Mapping[str, Any]) -> Inpa
         values["loras"] = [in_any_folder(values_of(text)) for text in values["loras"]]
     if values.get("vae") and (path := Path(values["vae"]).expanduser()).is_file():
         values["vae"] = str(path.absolute())
+    values = with_adapter(studio, values, values["model"], references)
     if "seed" not in values:
         values["seed"] = studio.generations.random_seed()
     return InpaintParams(**values)

@@ -18,6 +18,7 @@ SHORTER = {
     "crop_padding_px": "padding",
     "keep_threshold": "keep",
     "loras": "lora",
+    "ip_adapter_scale": "reference-scale",
 }
 """Options that are not named as their parameter."""
 

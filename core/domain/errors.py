@@ -45,6 +45,10 @@ class InvalidControlNet(InvalidParams):
     """This ControlNet cannot be used. Choose another one, or paint without it."""
 
 
+class InvalidReference(InvalidParams):
+    """This reference picture, or what is to read it, cannot be used. Choose another one, or paint without it."""
+
+
 class InvalidEmbedding(InvalidParams):
     """This embedding cannot be used. Choose another one, or take its name out of the prompt."""
 

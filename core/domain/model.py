@@ -27,7 +27,8 @@ class ModelSpec:
     file of a repository that is all of it. predicts: what the model of a checkpoint in one file predicts, as diffusers'
     schedulers name it. recommended: values of InpaintParams that suit it. unused: names of InpaintParams that have no
     effect with it. wording: of the instructions that it takes, a key of instructions.TEMPLATES; None for one that is
-    told what is to be seen. lacks_vae: whether one must be chosen for it.
+    told what is to be seen. references: pictures that it takes as references without an IP-Adapter.
+    lacks_vae: whether one must be chosen for it.
     engine: what runs it, a key of core.engine.loading.
     """
 
@@ -49,6 +50,7 @@ class ModelSpec:
     recommended: Mapping[str, Any] = field(default_factory=dict)
     unused: tuple[str, ...] = ()
     wording: str | None = None
+    references: int = 0
     lacks_vae: bool = False
     engine: str = "diffusers"
 

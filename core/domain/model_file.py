@@ -102,7 +102,8 @@ class ModelFile:
     the file does not contain. has_ema: whether it also contains averaged weights. latent_channels: of a VAE.
     network: of a LoRA, such as "LoCon". naming: of its tensors: "kohya", "PEFT" or "diffusers". rank: the largest.
     parts: the components that it changes. trigger_words: what its metadata say to put into the prompt. vectors: tokens
-    that an embedding takes.
+    that an embedding takes. image_embeds: width of the vector for a whole picture, that an image encoder gives or an
+    IP-Adapter reads; image_states: of those for its patches.
     """
 
     kind: FileKind
@@ -123,6 +124,8 @@ class ModelFile:
     parts: tuple[str, ...] = ()
     trigger_words: tuple[str, ...] = ()
     vectors: int | None = None
+    image_embeds: int | None = None
+    image_states: int | None = None
 
     @property
     def title(self) -> str:

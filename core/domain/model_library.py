@@ -30,6 +30,8 @@ class KindFilter(StrEnum):
     EMBEDDING = "embedding"
     VAE = "vae"
     CONTROLNET = "controlnet"
+    IP_ADAPTER = "ip-adapter"
+    IMAGE_ENCODER = "image-encoder"
     REMOVER = "remover"
     CONTENT_FILL = "content-fill"
     UPSCALER = "upscaler"
@@ -46,6 +48,8 @@ _FILTERS = {
     FileKind.EMBEDDING: KindFilter.EMBEDDING,
     FileKind.VAE: KindFilter.VAE,
     FileKind.CONTROLNET: KindFilter.CONTROLNET,
+    FileKind.IP_ADAPTER: KindFilter.IP_ADAPTER,
+    FileKind.IMAGE_ENCODER: KindFilter.IMAGE_ENCODER,
     FileKind.REMOVER: KindFilter.REMOVER,
     FileKind.CONTENT_FILL: KindFilter.CONTENT_FILL,
     FileKind.UPSCALER: KindFilter.UPSCALER,

@@ -291,6 +291,22 @@ PARAMETERS: dict[str, Parameter] = {
         default=AUTO_DTYPE,
         choices=DTYPES,
     ),
+    "ip_adapter": Text(
+        "IP-Adapter",
+        "A file that lets a Stable Diffusion model look at reference pictures, and take their style and things over. "
+        "It needs an image encoder beside it. Only the middle square of a reference is seen.",
+        default="",
+        high=MAX_NAME,
+    ),
+    "ip_adapter_scale": Number(
+        "Reference scale",
+        "How strongly the IP-Adapter looks at the reference pictures: 0 is off, 1 as much as at the prompt. Most suits "
+        "between 0.4 and 0.8.",
+        default=0.6,
+        low=0.0,
+        high=2.0,
+        step=0.05,
+    ),
     "crop_padding_px": Number(
         "Context",
         "How many pixels around the mask the model sees (never less than an eighth of the mask's size). More helps "

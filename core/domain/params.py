@@ -80,11 +80,11 @@ __all__ = [
     "number",
 ]
 
-SCHEMA = 13
+SCHEMA = 14
 """2: with fill and all that follows it. 3: with keep_threshold. 4: with long_prompt. 5: with processing, and
 with parts painted separately. 6: with loras. 7: of which each may have another weight for the text encoder.
 8: with instruction. 9: with controlnet. 10: with embeddings. 11: with clip_skip. 12: with vae.
-13: with dtype.
+13: with dtype. 14: with ip_adapter and ip_adapter_scale.
 
 A key that an older record has not means: not used, and for processing: the first rules.
 """
@@ -108,7 +108,8 @@ class InpaintParams(BaseModel):
 
     strength: 0..1. seed: 0..2**32-1, always concrete. size: px, a multiple of 8. mask_grow_px, mask_feather_px and
     crop_padding_px count pixels of the picture. model: a key of the model table, a hub id, a folder or a file.
-    vae: the name of a file, or a path; empty: the model's own. embeddings: which words of the prompts are names of
+    vae: the name of a file, or a path; empty: the model's own. ip_adapter: the same; empty: none.
+    embeddings: which words of the prompts are names of
     embeddings: found when a generation is asked for; all others are read as words, also where a file of such a name
     comes later.
     """
@@ -144,6 +145,8 @@ class InpaintParams(BaseModel):
     clip_skip: int = PARAMETERS["clip_skip"].default
     vae: str = PARAMETERS["vae"].default
     dtype: str = PARAMETERS["dtype"].default
+    ip_adapter: str = PARAMETERS["ip_adapter"].default
+    ip_adapter_scale: float = PARAMETERS["ip_adapter_scale"].default
     _processing: int = PrivateAttr(PROCESSING)
 
     def __init__(self, **values: Any) -> None:

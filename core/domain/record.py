@@ -102,6 +102,8 @@ class InpainterRun(_WithRaw):
     controlnet: list[RanFile] = []
     embeddings: list[RanFile] = []
     vae: list[RanFile] = []
+    ip_adapter: list[RanFile] = []
+    image_encoder: list[RanFile] = []
 
     def part(self, nth: int) -> Mapping[str, Any]:
         """What it did for one part of the mask, counted from 0; empty if it does not tell."""

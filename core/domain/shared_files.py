@@ -7,7 +7,7 @@ from typing import Any
 from core.domain.lora import shared_name
 from core.domain.params import InpaintParams
 
-OF_FILES = ("loras", "controlnet", "embeddings", "vae")
+OF_FILES = ("loras", "controlnet", "embeddings", "vae", "ip_adapter")
 """Fields of InpaintParams that name such files."""
 
 
@@ -18,4 +18,5 @@ def shared_files(params: InpaintParams) -> dict[str, Any]:
         "controlnet": [{**control.model_dump(), "name": shared_name(control.name)} for control in params.controlnet],
         "embeddings": [shared_name(name) for name in params.embeddings],
         "vae": shared_name(params.vae),
+        "ip_adapter": shared_name(params.ip_adapter),
     }

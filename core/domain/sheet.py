@@ -39,6 +39,7 @@ AXES = (
     "dtype",
     LORAS,
     CONTROLNETS,
+    "ip_adapter_scale",
     "model",
 )
 

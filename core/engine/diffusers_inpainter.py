@@ -18,6 +18,7 @@ from core.domain.errors import (
     InvalidEmbedding,
     InvalidLora,
     InvalidParams,
+    InvalidReference,
     InvalidVae,
     ResultWithheld,
 )
@@ -42,6 +43,8 @@ from core.engine.models.named_files import NamedFiles
 from core.engine.models.weights import SAFETY_CHECKER
 from core.engine.one_caller import OneCaller
 from core.engine.quiet import quiet_libraries
+from core.engine.reference import chosen as references
+from core.engine.reference.chosen import Looking
 from core.engine.run import filling, prompts
 from core.engine.run.pipeline_run import Run
 from core.engine.run.preview import Colours, colours_of
@@ -161,6 +164,7 @@ class DiffusersInpainter:
         self._added: Any = Added(pipe, family.title)
         self._reading: Any = Reading()
         self._guided: Any = Guided(pipe, family, device)
+        self._looking: Any = Looking(pipe, device, library(FileKind.IP_ADAPTER), library(FileKind.IMAGE_ENCODER))
         self._one_caller = OneCaller(self._release)
 
     def inpaint(self, request: WorkingRequest, on_step: OnStep) -> Repainted:
@@ -172,7 +176,7 @@ class DiffusersInpainter:
 
     def _release(self) -> None:
         self._pipe = self._own_scheduler = self._colours = None
-        self._swapped = self._added = self._reading = self._guided = None
+        self._swapped = self._added = self._reading = self._guided = self._looking = None
         memory.empty_cache(self._device)
 
     def _inpaint(self, request: WorkingRequest, on_step: OnStep) -> Repainted:
@@ -190,8 +194,12 @@ class DiffusersInpainter:
         # One that adds nothing is not even loaded: the picture is the same to the bit without it.
         working = [guide for guide in guides if guide.control.controlnet_conditioning_scale]
         pipe = self._guided.pipe(working)
-        with self._reading.of(pipe, named, request.params) as (params, signs):
-            pixels, withheld = run.start(pipe, params, guiding.arguments(working))
+        own = references.by_itself(self._family, request)
+        with (
+            self._looking.at(request) as (shown, adapters),
+            self._reading.of(pipe, named, request.params) as (params, signs),
+        ):
+            pixels, withheld = run.start(pipe, params, {**guiding.arguments(working), **own, **shown})
             if withheld:
                 raise ResultWithheld
             read = prompts.record(pipe, self._family, params, signs)
@@ -200,6 +208,7 @@ class DiffusersInpainter:
             chosen.RECORDED: additions,
             embeddings.RECORDED: named,
             guiding.RECORDED: guides,
+            **adapters,
         }
         record = {**self._record(request, run, threads), **read, **_recorded(files), **memory.peak(self._device)}
         return Repainted(_to_image(pixels, request.image.size), record)
@@ -247,6 +256,9 @@ class DiffusersInpainter:
             raise InvalidControlNet(
                 f"{self._family.title} models take no ControlNet yet. Leave it out, or choose a Stable Diffusion model."
             )
+
+        if not self._family.takes_adapters and request.params.ip_adapter:
+            raise InvalidReference(f"{self._family.title} models take no IP-Adapter. Leave it out.")
 
     def _record(self, request: WorkingRequest, run: Run, threads: int) -> Mapping[str, Any]:
         return {

@@ -14,6 +14,7 @@ from typing import Any
 from core.domain import instructions
 from core.domain.errors import ModelUnavailable, NotAnInpaintingModel
 from core.domain.params import InpaintParams
+from core.domain.reference import MAX_REFERENCES
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +23,8 @@ class Family:
 
     denoiser, autoencoder, text_encoder: names of these components. guidance: the argument that guidance_scale goes to.
     takes_negative_prompt: whether it has any effect. takes_strength: or it always begins with pure noise.
-    controlled: the same pipeline as `pipeline` beside ControlNets, if there is one.
+    takes_adapters: whether an IP-Adapter can be put into it. references: pictures that its pipeline takes as references
+    by itself. controlled: the same pipeline as `pipeline` beside ControlNets, if there is one.
     takes_additions: whether its modules are those that files of LoRAs and embeddings are matched with.
     is_told_by_chat: its prompts are put into the template of a chat. wording: see ModelSpec.
     own_scheduler_only: it runs with no other than the one it came with. patch: latents a side that its sizes are
@@ -47,6 +49,8 @@ class Family:
     takes_negative_prompt: bool = True
     takes_strength: bool = True
     takes_additions: bool = False
+    takes_adapters: bool = False
+    references: int = 0
     controlled: str | None = None
     is_told_by_chat: bool = False
     wording: str | None = None
@@ -83,6 +87,8 @@ class Family:
             unused = (*unused, "loras", "embeddings", "clip_skip", "vae")
         if self.controlled is None:
             unused = (*unused, "controlnet")
+        if not self.takes_adapters:
+            unused = (*unused, "ip_adapter", "ip_adapter_scale")
         return (*unused, "scheduler", "prompt_weights", "long_prompt") if self.own_scheduler_only else unused
 
     def recommended(self, index: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -139,6 +145,7 @@ def _unet(title: str, stem: str, *others: str, **more: Any) -> Family:
         (*kinds, *others),
         denoiser="unet",
         takes_additions=True,
+        takes_adapters=True,
         controlled=f"{stem}ControlNetInpaintPipeline",
         own_scheduler_only=False,
         patch=1,
@@ -201,6 +208,7 @@ FAMILIES: tuple[Family, ...] = (
         ("FluxKontextPipeline",),
         takes_negative_prompt=False,
         wording=instructions.SENTENCES,
+        references=1,
         steps=28,
         guidance_scale=3.5,
         # The picture comes at the size that the artist chose.
@@ -213,6 +221,7 @@ FAMILIES: tuple[Family, ...] = (
         takes_negative_prompt=False,
         is_told_by_chat=True,
         wording=instructions.SENTENCES,
+        references=MAX_REFERENCES,
         guidance_scale=8.0,
         strength=0.8,
         distilled={"num_inference_steps": 4, "guidance_scale": 1.0},

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import math
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
 from core.domain.environment import IN_OWN_MEMORY, ROOM_ON_CARD, Device
 from core.domain.errors import DamagedModel, OutOfMemory
+from core.domain.model_file import NamedFile
 from core.memory import free_memory, trim
 
 BYTES = {"float32": 4, "bfloat16": 2, "float16": 2}
@@ -84,6 +85,24 @@ def free_on(device: Device) -> int | None:
         free: int = getattr(torch, kind).mem_get_info(int(number or 0))[0]
         return free
     return free_memory()
+
+
+def check_room(files: Sequence[NamedFile], dtype: str, device: Device, what: str) -> None:
+    """Raises OutOfMemory if there is no room for these in this dtype; what stays in its file takes none.
+
+    what: they are, such as "These ControlNets".
+    """
+    needed = sum(
+        file.about.size * BYTES[dtype] // BYTES.get(file.about.dtypes[0], 4)
+        for file in files
+        if file.about.dtypes and not (device.key == "cpu" and file.about.dtypes == (dtype,))
+    )
+    free = free_on(device)
+    if free is not None and needed > free:
+        raise OutOfMemory(
+            f"{what}: {needed / 1e9:.1f} GB of memory are needed, and {free / 1e9:.1f} GB are free. Use a smaller one, "
+            "or close other programs."
+        )
 
 
 @contextmanager

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from PIL import Image
 
@@ -19,6 +20,7 @@ from core.domain.sheet import StoredSheet
 from core.ports import Dispatcher, ImageStore
 from core.services.collector import store_again
 from core.services.prompts import Prompts
+from core.services.references import References
 from db.generations import GenerationRepo
 
 MAX_COUNT = 64
@@ -40,6 +42,7 @@ class Generations:
     new_id: Callable[[], str]
     random_seed: Callable[[], int]
     prompts: Prompts
+    references: References
 
     def stored(
         self, source: str, mask: Mask | str, params: InpaintParams, guides: Sequence[Guide[str]] = ()
@@ -90,7 +93,7 @@ class Generations:
         """
         all_params = [self.prompts.expand(params) for params in all_params]
         for params in all_params:
-            check_pictures(params.controlnet, request.guides)
+            self._check_pictures(params, request.guides)
         device = self.resolve_device(device)
         stored, pixels = (request, {}) if isinstance(request, StoredRequest) else self._store(request)
         generations = [
@@ -120,7 +123,11 @@ class Generations:
     def check(self, params: InpaintParams, guides: Sequence[Guide[str]] = ()) -> None:
         """Raises InvalidParams for what submit would refuse."""
         self.prompts.expand(params)
+        self._check_pictures(params, guides)
+
+    def _check_pictures(self, params: InpaintParams, guides: Sequence[Guide[Any]]) -> None:
         check_pictures(params.controlnet, guides)
+        self.references.check_pictures(params, guides)
 
     def rerun(self, id: str, *, device: str | None = None, session: str | None = None) -> str:
         """Queue the same request again: same picture, mask, parameters and seed.

@@ -37,6 +37,8 @@ LISTED = {
     KindFilter.EMBEDDING: "embeddings",
     KindFilter.VAE: "vae",
     KindFilter.CONTROLNET: "controlnet",
+    KindFilter.IP_ADAPTER: "ip_adapter",
+    KindFilter.IMAGE_ENCODER: "image_encoder",
 }
 """Fields of records that list the files of a kind."""
 

@@ -26,6 +26,7 @@ OF_ONE_PICTURE = frozenset(
         "instruction",
         "negative_prompt",
         "controlnet",
+        "ip_adapter",
         "embeddings",
         "seed",
         "random_seed",
@@ -163,7 +164,7 @@ class Recommendations:
         return {
             name: value
             for name, value in params.items()
-            if name not in ("model", "loras", "vae", "controlnet", *OF_ONE_MODEL)
+            if name not in ("model", "loras", "vae", "controlnet", "ip_adapter", *OF_ONE_MODEL)
         }
 
     def for_extended(self, params: Values) -> Values:

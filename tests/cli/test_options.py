@@ -9,6 +9,7 @@ import pytest
 from tests.conftest import a_mask, a_picture
 from tests.controlnets import write_controlnet
 from tests.embeddings import write_embedding
+from tests.ipadapters import write_image_encoder, write_ip_adapter
 from tests.loras import write_lora
 from tests.vaes import write_vae
 
@@ -38,6 +39,7 @@ GIVEN = {
     "--long-prompt": ("long_prompt", True),
     "--clip-skip": ("clip_skip", 2),
     "--dtype": ("dtype", "float32"),
+    "--reference-scale": ("ip_adapter_scale", 0.45),
 }
 """Options keep their names for ever. None of the values is a default."""
 
@@ -55,7 +57,13 @@ def test_every_option_sets_its_parameter(run, studio, files):
     made = json.loads(run("inpaint", *files, *options, "--json").stdout)
 
     params = studio.gallery.get(made["id"]).params
-    assert params.model_dump() == {**dict(GIVEN.values()), "loras": [], "controlnet": [], "embeddings": [], "vae": ""}
+    assert params.model_dump() == {
+        **dict(GIVEN.values()),
+        "loras": [],
+        "controlnet": [],
+        "embeddings": [],
+        **dict.fromkeys(("vae", "ip_adapter"), ""),
+    }
 
 
 def test_a_vae_is_given_by_name_or_by_path(run, studio, files, tmp_path):
@@ -163,3 +171,21 @@ def test_the_help_names_every_option_with_its_limits_or_choices(run):
     assert all(flag in shown for flag in GIVEN)
     assert "[0.01 to 1;" in shown
     assert "[original, blur," in shown
+
+
+def test_a_reference_is_given_with_the_only_adapter_and_its_scale(run, studio, files, tmp_path):
+    models = studio.settings.models
+    write_ip_adapter(models / "ipadapter" / "look.safetensors")
+    write_image_encoder(models / "clip_vision" / "vit-h.safetensors")
+    a_picture(30, 50).save(tmp_path / "style.png")
+
+    made = run("inpaint", *files, "--reference", tmp_path / "style.png", "--reference-scale", "0.4", "--json")
+
+    generation = studio.gallery.get(json.loads(made.stdout)["id"])
+    assert (generation.params.ip_adapter, generation.params.ip_adapter_scale) == ("look", 0.4)
+    assert [guide.title for guide in generation.guides] == ["Reference picture"]
+    assert studio.gallery.image(generation.guides[0].picture).size == (30, 50)
+    write_ip_adapter(models / "ipadapter" / "other.safetensors")
+    assert "Choose one (--ip-adapter)" in " ".join(
+        run("inpaint", *files, "--reference", tmp_path / "style.png", code=2).stderr.split()
+    )

@@ -321,3 +321,11 @@ def test_prompts_of_up_to_20000_characters_are_taken_and_longer_ones_refused_wit
         InvalidParams, match=f"^{PARAMETERS[name].title}: has 20001 characters; at most 20000 are taken"
     ):
         InpaintParams(**{name: longest + "x"})
+
+
+def test_a_record_of_schema_14_names_an_ip_adapter_and_older_ones_have_none():
+    chosen = InpaintParams.from_dict(json.loads((DATA / "params-schema-14.json").read_text(encoding="utf-8")))
+    before = InpaintParams.from_dict(json.loads((DATA / "params-schema-13.json").read_text(encoding="utf-8")))
+
+    assert (chosen.ip_adapter, chosen.ip_adapter_scale) == ("ip-adapter_sd15", 0.45)
+    assert before.ip_adapter == ""

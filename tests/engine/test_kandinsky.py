@@ -56,7 +56,7 @@ def test_strength_has_no_effect_and_a_negative_prompt_none_without_guidance(kand
     assert plain.record["effective_steps"] == weak.record["effective_steps"] == 4
     assert unguided.image.tobytes() == negative.image.tobytes() != plain.image.tobytes()
     unused = families.named("Kandinsky 2.2").unused
-    files = {"loras", "embeddings", "vae", "controlnet"}
+    files = {"loras", "embeddings", "vae", "controlnet", "ip_adapter", "ip_adapter_scale"}
     assert set(unused) == {"strength", "fill", "scheduler", "prompt_weights", "long_prompt", "clip_skip"} | files
 
 

@@ -23,6 +23,7 @@ from core.services.collector import GRACE
 from core.settings import Settings
 from tests.conftest import a_mask, a_picture, a_request, make_studio
 from tests.controlnets import write_controlnet
+from tests.ipadapters import write_image_encoder, write_ip_adapter
 from tests.services.test_bundle import changed, exported, index_of
 
 CONTROL = Image.new("RGB", (48, 32), (200, 10, 30))
@@ -31,12 +32,14 @@ REFERENCE = Image.new("RGB", (20, 50), (5, 90, 30))
 
 def guided():
     guides = (Guide(Role.CONTROL, 0, CONTROL), Guide(Role.REFERENCE, 1, REFERENCE))
-    return replace(a_request(controlnet=["depth"]), guides=guides)
+    return replace(a_request(controlnet=["depth"], ip_adapter="look"), guides=guides)
 
 
 @pytest.fixture
 def id(studio, dispatcher) -> str:
     write_controlnet(studio.settings.models / "controlnet" / "depth.safetensors")
+    write_ip_adapter(studio.settings.models / "ipadapter" / "look.safetensors")
+    write_image_encoder(studio.settings.models / "clip_vision" / "vit.safetensors")
     [id] = studio.generations.submit(guided())
     dispatcher.drain()
     return id

@@ -10,7 +10,6 @@ import numpy as np
 
 from core.domain.control import Control
 from core.domain.environment import Device
-from core.domain.errors import OutOfMemory
 from core.domain.guide import Role, picture_in
 from core.domain.hashing import sha256_of
 from core.domain.model_file import NamedFile
@@ -93,7 +92,8 @@ class Guided:
         memory.empty_cache(self._device)
         unet = pipelines.denoiser_of(self._pipe)
         dtype = str(unet.dtype).removeprefix("torch.")
-        _check_memory([file for sha256, file in wanted.items() if sha256 not in self._nets], dtype, self._device)
+        new = [file for sha256, file in wanted.items() if sha256 not in self._nets]
+        memory.check_room(new, dtype, self._device, "These ControlNets")
         for sha256, file in wanted.items():
             if sha256 not in self._nets:
                 self._nets[sha256] = nets.load(file, unet, unet.dtype).to(self._device.key)
@@ -110,18 +110,3 @@ def arguments(guides: Sequence[Guiding]) -> Mapping[str, Any]:
     for name in ("controlnet_conditioning_scale", "control_guidance_start", "control_guidance_end"):
         each[name] = [getattr(guide.control, name) for guide in guides]
     return each if len(guides) > 1 else {name: values[0] for name, values in each.items()}
-
-
-def _check_memory(files: Sequence[NamedFile], dtype: str, device: Device) -> None:
-    """Raises OutOfMemory if there is no room for these in this dtype; what stays in its file takes none."""
-    needed = sum(
-        file.about.size * memory.BYTES[dtype] // memory.BYTES.get(file.about.dtypes[0], 4)
-        for file in files
-        if file.about.dtypes and not (device.key == "cpu" and file.about.dtypes == (dtype,))
-    )
-    free = memory.free_on(device)
-    if free is not None and needed > free:
-        raise OutOfMemory(
-            f"These ControlNets need {needed / 1e9:.1f} GB of memory, and {free / 1e9:.1f} GB are free. Use fewer or "
-            "smaller ones, or close other programs."
-        )

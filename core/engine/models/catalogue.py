@@ -362,4 +362,10 @@ def _suited(folder: Path, native_px: int) -> dict[str, Any]:
     if family is None:
         return {"native_px": native_px, "recommended": {"size": native_px}}
     recommended = {**family.recommended(read_index(folder)), "size": native_px}
-    return {"native_px": native_px, "recommended": recommended, "unused": family.unused, "wording": family.wording}
+    return {
+        "native_px": native_px,
+        "recommended": recommended,
+        "unused": family.unused,
+        "wording": family.wording,
+        "references": family.references,
+    }

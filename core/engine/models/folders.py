@@ -17,6 +17,8 @@ OWN: Mapping[FileKind, str] = {
     FileKind.EMBEDDING: "embeddings",
     FileKind.VAE: "vae",
     FileKind.CONTROLNET: "controlnet",
+    FileKind.IP_ADAPTER: "ipadapter",
+    FileKind.IMAGE_ENCODER: "clip_vision",
     FileKind.REMOVER: "removers",
     FileKind.UPSCALER: "upscale_models",
 }
@@ -28,6 +30,8 @@ ELSEWHERE: Mapping[FileKind, Sequence[str]] = {
     FileKind.EMBEDDING: ("embeddings",),
     FileKind.VAE: ("vae", "VAE", "vae_approx", "VAE-approx"),
     FileKind.CONTROLNET: ("controlnet", "ControlNet", "extensions/sd-webui-controlnet/models"),
+    FileKind.IP_ADAPTER: ("ipadapter",),
+    FileKind.IMAGE_ENCODER: ("clip_vision",),
     FileKind.UPSCALER: ("upscale_models", "ESRGAN", "RealESRGAN"),
 }
 """The same in ComfyUI (folder_paths.py) and in A1111 and Forge (modules/paths.py, shared_cmd_options.py), below the
@@ -35,6 +39,9 @@ folder of the installation or its folder models."""
 
 BUNDLED: Mapping[FileKind, Path] = {FileKind.LORA: Path(core.__file__).parent.parent / "assets" / "loras"}
 """What comes with the program, beside the models of the table."""
+
+BESIDE: Mapping[FileKind, Sequence[FileKind]] = {FileKind.IMAGE_ENCODER: (FileKind.IP_ADAPTER,)}
+"""Of which kinds the folders can also hold files of this one: an encoder often comes with its adapter."""
 
 SIGNS_OF_INVOKEAI = ("invokeai.yaml", "databases/invokeai.db")
 OF_INVOKEAI = ("models", "autoimport")
@@ -69,7 +76,7 @@ def watched(settings: Settings) -> Sequence[Watched]:
 
 def watched_for(settings: Settings, kind: FileKind) -> Sequence[Path]:
     """The folders in which files of this kind can be; what is bundled comes last."""
-    found = [folder.path for folder in watched(settings) if folder.kind in (kind, None)]
+    found = [folder.path for folder in watched(settings) if folder.kind in (kind, None, *BESIDE.get(kind, ()))]
     return [*found, BUNDLED[kind]] if kind in BUNDLED else found
 
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 
-from core.domain import control
+from core.domain import control, reference
 from core.domain.errors import DamagedModel, InvalidInput, ModelUnavailable, NotAnInpaintingModel, StudioError
 from core.domain.hashing import sha256_of
 from core.domain.model_file import FileKind, ModelFile
@@ -40,7 +40,15 @@ from core.settings import Settings
 NO_MODELS = (".bin", ".pkl", ".msgpack", ".h5")
 """Endings that files of weights have, and other files as often: those without a model are no news."""
 
-USED = (FileKind.LORA, FileKind.EMBEDDING, FileKind.VAE, FileKind.CONTROLNET, FileKind.REMOVER)
+USED = (
+    FileKind.LORA,
+    FileKind.EMBEDDING,
+    FileKind.VAE,
+    FileKind.CONTROLNET,
+    FileKind.IP_ADAPTER,
+    FileKind.IMAGE_ENCODER,
+    FileKind.REMOVER,
+)
 """Beside checkpoints."""
 
 
@@ -51,7 +59,17 @@ class LocalModels:
         self._settings = settings
         self._catalogue = catalogue
         self._hub = hub.Hub(offline=True, cache=cache)
-        sources = (control, kinds, lora_header, onnx_header, onnx_kinds, other_kinds, single_file, transformer_file)
+        sources = (
+            control,
+            kinds,
+            lora_header,
+            onnx_header,
+            onnx_kinds,
+            other_kinds,
+            reference,
+            single_file,
+            transformer_file,
+        )
         self.rules = sha256_of(b"".join(Path(str(source.__file__)).read_bytes() for source in sources))
 
     def found(self) -> Sequence[Found]:
@@ -205,6 +223,8 @@ def _problem(about: ModelFile, name: str) -> str | None:
     """Why such a file cannot be used here."""
     if about.kind is FileKind.CONTROLNET:
         return control.problem_of(about, name)
+    if about.kind is FileKind.IP_ADAPTER:
+        return reference.problem_of(about, name)
     if about.kind in USED or (about.kind is FileKind.UPSCALER and name.lower().endswith(onnx_header.ENDING)):
         return None
     try:

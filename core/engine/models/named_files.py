@@ -14,6 +14,7 @@ from core.domain.errors import (
     InvalidEmbedding,
     InvalidLora,
     InvalidParams,
+    InvalidReference,
     InvalidVae,
     UnsafeWeights,
 )
@@ -30,12 +31,16 @@ ERRORS: Mapping[FileKind, type[InvalidParams]] = {
     FileKind.EMBEDDING: InvalidEmbedding,
     FileKind.CONTROLNET: InvalidControlNet,
     FileKind.VAE: InvalidVae,
+    FileKind.IP_ADAPTER: InvalidReference,
+    FileKind.IMAGE_ENCODER: InvalidReference,
 }
 NOUNS: Mapping[FileKind, str] = {
     FileKind.LORA: "a LoRA",
     FileKind.EMBEDDING: "an embedding",
     FileKind.CONTROLNET: "a ControlNet",
     FileKind.VAE: "a VAE",
+    FileKind.IP_ADAPTER: "an IP-Adapter",
+    FileKind.IMAGE_ENCODER: "an image encoder",
 }
 
 ALSO: Mapping[FileKind, tuple[FileKind, ...]] = {FileKind.VAE: (FileKind.TINY_VAE,)}
@@ -161,7 +166,7 @@ def _called(path: Path) -> str:
 
 def refused(kind: FileKind, sentence: str) -> InvalidParams:
     """The error that says it of a file of this kind."""
-    noun = NOUNS[kind].split()[-1]
+    noun = NOUNS[kind].split(maxsplit=1)[-1]
     return ERRORS[kind](f"{noun[:1].upper()}{noun[1:]}: {sentence}")
 
 

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from core.domain.model_file import Base, FileKind
+from core.domain.reference import FACE_ID, FULL, PLUS
 from core.engine.models.lora_header import CONTEXT, Shapes, said_base
 
 CROSS_ATTENTION = re.compile(r"attn2\.to_k\.weight$")
@@ -37,7 +38,7 @@ LANGUAGE_MODELS = (
 def guide(shapes: Shapes) -> dict[str, Any] | None:
     """Fields of the ModelFile of a ControlNet or an adapter; None of any other."""
     if any(key.startswith(("ip_adapter.", "image_proj.", "ip_adapter_proj_model.")) for key in shapes):
-        return {"kind": FileKind.IP_ADAPTER, "base": _base_by(shapes, IP_KEYS)}
+        return {"kind": FileKind.IP_ADAPTER, "base": _base_by(shapes, IP_KEYS), **_reads(shapes)}
     if any("processor.ip_adapter" in key for key in shapes):
         return {"kind": FileKind.IP_ADAPTER, "base": Base.FLUX1}
     return _controlnet(shapes) or _t2i_adapter(shapes)
@@ -51,6 +52,18 @@ def part(shapes: Shapes, metadata: Mapping[str, str]) -> dict[str, Any] | None:
 def _base_by(shapes: Shapes, key: re.Pattern[str]) -> Base | None:
     widths = {shape[-1] for name, shape in shapes.items() if len(shape) == 2 and key.search(name)}
     return next((CONTEXT[width] for width in CONTEXT if width in widths), None)
+
+
+def _reads(shapes: Shapes) -> dict[str, Any]:
+    """What an IP-Adapter is told of a picture, by the names of its projection (diffusers' loaders/unet.py)."""
+    is_of_faces = any("_lora." in key or key.startswith("image_proj.perceiver_resampler.") for key in shapes)
+    if whole := shapes.get("image_proj.proj.weight"):
+        return {"variant": FACE_ID if is_of_faces else None, "image_embeds": whole[-1]}
+    if patches := shapes.get("image_proj.proj_in.weight"):
+        return {"variant": FACE_ID if is_of_faces else PLUS, "image_states": patches[-1]}
+    if "image_proj.proj.3.weight" in shapes and (full := shapes.get("image_proj.proj.0.weight")):
+        return {"variant": FULL, "image_states": full[-1]}
+    return {"variant": FACE_ID} if is_of_faces or "image_proj.norm.weight" in shapes else {}
 
 
 def _controlnet(shapes: Shapes) -> dict[str, Any] | None:
@@ -141,7 +154,13 @@ def _encoder(shapes: Shapes) -> dict[str, Any] | None:
         key.endswith(("token_embedding.weight", "embed_tokens.weight", "shared.weight")) for key in shapes
     )
     if not reads_words and any(key.startswith(("vision_model.", "visual.")) or SEES.search(key) for key in shapes):
-        return {"kind": FileKind.IMAGE_ENCODER}
+        states = shapes.get("vision_model.embeddings.class_embedding")
+        projected = shapes.get("visual_projection.weight")
+        return {
+            "kind": FileKind.IMAGE_ENCODER,
+            "image_states": states[0] if states else None,
+            "image_embeds": projected[0] if projected else None,
+        }
     for sign, name in LANGUAGE_MODELS:
         if any(sign.fullmatch(key) for key in shapes):
             return {"kind": FileKind.TEXT_ENCODER, "variant": name}

@@ -31,6 +31,8 @@ UNUSED = (
     "loras",
     "embeddings",
     "controlnet",
+    "ip_adapter",
+    "ip_adapter_scale",
     "clip_skip",
     "dtype",
     "vae",

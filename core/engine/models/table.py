@@ -56,6 +56,8 @@ MODELS: tuple[ModelSpec, ...] = (
             "clip_skip",
             "dtype",
             "vae",
+            "ip_adapter",
+            "ip_adapter_scale",
             "variation_strength",
         ),
         engine="content-fill",
@@ -163,6 +165,7 @@ MODELS: tuple[ModelSpec, ...] = (
         recommended={"num_inference_steps": 4, "guidance_scale": 1.0, **instructions.SUITED, "size": 1024},
         unused=families.named("FLUX.2 klein").unused,
         wording=families.named("FLUX.2 klein").wording,
+        references=families.named("FLUX.2 klein").references,
     ),
     ModelSpec(
         key="flux1-kontext",
@@ -181,6 +184,7 @@ MODELS: tuple[ModelSpec, ...] = (
         recommended={"num_inference_steps": 28, "guidance_scale": 2.5, **instructions.SUITED, "size": 1024},
         unused=families.named("FLUX.1 Kontext").unused,
         wording=families.named("FLUX.1 Kontext").wording,
+        references=families.named("FLUX.1 Kontext").references,
     ),
     ModelSpec(
         key="qwen-image-edit",

@@ -155,6 +155,10 @@ def _fingerprints(generation: Generation) -> Iterable[tuple[str, str]]:
         yield f"Embedding {escaped(one.name)}", one.sha256
     for one in generation.record.inpainter.vae:
         yield f"VAE {escaped(one.name)}", one.sha256
+    for one in generation.record.inpainter.ip_adapter:
+        yield f"IP-Adapter {escaped(one.name)}", one.sha256
+    for one in generation.record.inpainter.image_encoder:
+        yield f"Image encoder {escaped(one.name)}", one.sha256
     if noise := generation.record.inpainter.noise_sha256:
         yield "Initial noise", noise
     if generation.environment.get("app_commit"):

@@ -163,7 +163,8 @@ def _asked(studio: Studio, id: str, draft: Draft, choices: Choices) -> tuple[Sto
     if choices.params is None or choices.problem is not None:
         raise InvalidParams(choices.problem or "These parameters cannot be used together.")
     params = choices.params.reseeded(studio.generations.random_seed()) if choices.is_random else choices.params
-    request = studio.generations.stored(draft.picture, mask_of(studio, draft), params, draft.guides)
+    guides = studio.references.used(params.model, draft.guides)
+    request = studio.generations.stored(draft.picture, mask_of(studio, draft), params, guides)
     if (device := resolved_device(studio, id, draft)) is not None:
         pipeline(studio, params.model, device)
     return request, Origin(

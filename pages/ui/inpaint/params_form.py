@@ -32,6 +32,7 @@ from pages.ui.inpaint.form_fields import (
 from pages.ui.inpaint.lora_field import held_loras, lora_field
 from pages.ui.inpaint.model_picker import held_model, model_facts, model_picker, model_problem
 from pages.ui.inpaint.prompt_length import prompt_length_line
+from pages.ui.inpaint.reference_field import reference_field
 from pages.ui.inpaint.vae_field import vae_field
 from pages.ui.shell import state
 
@@ -43,6 +44,8 @@ AT_HAND = (
     "loras",
     "vae",
     "controlnet",
+    "ip_adapter",
+    "ip_adapter_scale",
     "embeddings",
     "num_inference_steps",
     "strength",
@@ -110,6 +113,7 @@ def params_form(studio: Studio, id: str, draft: Draft) -> tuple[Choices, DeltaGe
     stored |= _at_hand(form)
     with st.expander("More parameters", icon=":material/tune:"):
         stored["controlnet"] = control_field(studio, id, kept["controlnet"], stored["model"])
+        stored |= reference_field(form, stored["model"])
         stored["vae"] = vae_field(form, stored["model"])
         stored |= _more(form, stored)
     stored["device"] = chosen_device(id, draft)
@@ -190,9 +194,10 @@ def _checked(studio: Studio, stored: Mapping[str, Any], draft: Draft, problem: s
         values["instruction"] = studio.recommendations.instruction(stored)
         unused = studio.recommendations.unused(stored["model"])
         # Kept for the model that comes next, but not for this one.
-        values |= {name: PARAMETERS[name].default for name in ("loras", "controlnet", "vae") if name in unused}
+        files = {"loras", "controlnet", "ip_adapter", "vae"}.intersection(unused)
+        values |= {name: PARAMETERS[name].default for name in files}
         params = InpaintParams(**values)
-        studio.generations.check(params, draft.guides)
+        studio.generations.check(params, studio.references.used(params.model, draft.guides))
     except InvalidParams as error:
         return Choices(None, is_random, count, problem or str(error))
     return Choices(params, is_random, count, problem or dtype_problem(studio, stored["device"], params.dtype))

@@ -25,6 +25,7 @@ EXAMPLES = {
     "clip_skip": "1, 2",
     LORAS: "oil 0, 0.5, 1",
     CONTROLNETS: "canny 0, 0.5, 1",
+    "ip_adapter_scale": "0-0.9 (+0.3)",
 }
 HELP = {
     WORDS: "The first must occur in your prompt; the others replace it (prompt S/R).",

@@ -9,6 +9,7 @@ import streamlit as st
 
 from core.bootstrap import Studio
 from core.domain.model_library import PAINT, KindFilter, ModelEntry, Verifying, gigabytes
+from core.services.models import LISTED
 from pages.ui.generation.card import worker_missing
 from pages.ui.models.words import title_of
 from pages.ui.shell import state
@@ -20,7 +21,7 @@ from pages.ui.shell.wording import counted, when
 AUTOV2 = 10
 """Hex digits of the sha256 that CivitAI and A1111 show as a model's hash."""
 
-COUNTED = (*PAINT, KindFilter.LORA, KindFilter.EMBEDDING, KindFilter.VAE, KindFilter.CONTROLNET)
+COUNTED = (*PAINT, *LISTED)
 
 
 def details(studio: Studio, entry: ModelEntry, close: Callable[[], None]) -> None:

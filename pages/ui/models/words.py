@@ -10,6 +10,8 @@ KINDS = {
     KindFilter.EMBEDDING: "Embedding",
     KindFilter.VAE: "VAE",
     KindFilter.CONTROLNET: "ControlNet",
+    KindFilter.IP_ADAPTER: "IP-Adapter",
+    KindFilter.IMAGE_ENCODER: "Image encoder",
     KindFilter.REMOVER: "Remover",
     KindFilter.CONTENT_FILL: "Content fill",
     KindFilter.UPSCALER: "Upscaler",

@@ -1,0 +1,92 @@
+"""Reference pictures through the real services with tiny real pipelines: recorded, painted again to the bit."""
+
+from __future__ import annotations
+
+import io
+import json
+import shutil
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from core.domain.generation import Status, Verdict
+from core.domain.guide import Guide, Role
+from core.settings import Settings
+from tests.conftest import a_request
+from tests.engine.test_lora_generations import started, verified
+from tests.engine.tiny import save_pipeline
+from tests.engine.tiny_reference import write_adapter, write_encoder
+
+RED, BLUE = Image.new("RGB", (40, 64), "red"), Image.new("RGB", (64, 40), "blue")
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory) -> Path:
+    return save_pipeline(tmp_path_factory.mktemp("model"), in_channels=4)
+
+
+@pytest.fixture
+def settings(tmp_path, four) -> Settings:
+    found = Settings(_env_file=None, data=tmp_path / "data", device="cpu", threads=1, preview=False, HF_TOKEN=None)
+    write_adapter(found.models / "ipadapter" / "look.safetensors", four._pipe.unet)
+    write_encoder(found.models / "clip_vision" / "vit")
+    return found
+
+
+def painted(studio, model: Path, *pictures, **params):
+    request = a_request(model=str(model), size=64, num_inference_steps=2, **params)
+    guides = tuple(Guide(Role.REFERENCE, at, picture) for at, picture in enumerate(pictures))
+    [id] = studio.generations.submit(replace(request, guides=guides))
+    studio.dispatcher.drain()
+    return studio.gallery.get(id)
+
+
+def test_what_was_painted_with_references_verifies_exact_after_a_restart_and_elsewhere(settings, model, tmp_path):
+    studio = started(settings)
+    looked = painted(studio, model, RED, BLUE, ip_adapter="look", ip_adapter_scale=0.8)
+    plain = painted(studio, model)
+
+    after = started(settings)
+    found = [verified(after, one.id).reproduction for one in (looked, plain, looked)]
+
+    assert looked.status is Status.SUCCEEDED, looked.error
+    assert looked.pixels_sha256 != plain.pixels_sha256
+    assert [guide.title for guide in looked.guides] == ["Reference picture", "Reference picture 2"]
+    assert [one.name for one in looked.record.inpainter.image_encoder] == ["vit"]
+    assert [(one.verdict, one.changes) for one in found] == [(Verdict.EXACT, ())] * 3
+    elsewhere = started(settings.model_copy(update={"data": tmp_path / "elsewhere"}))
+    shutil.copytree(settings.models, elsewhere.settings.models, dirs_exist_ok=True)
+    bundle = io.BytesIO()
+    after.bundles.export([looked.id], bundle)
+    elsewhere.bundles.import_(bundle)
+    assert verified(elsewhere, looked.id).reproduction.verdict is Verdict.EXACT
+
+
+@pytest.mark.slow
+def test_what_is_gone_is_told_by_verification_and_what_was_renamed_is_found(settings, model):
+    studio = started(settings)
+    id = painted(studio, model, RED, ip_adapter="look").id
+    adapter, encoder = settings.models / "ipadapter" / "look.safetensors", settings.models / "clip_vision" / "vit"
+
+    renamed = adapter.rename(adapter.with_name("style.safetensors"))
+    assert verified(studio, id).reproduction.verdict is Verdict.EXACT
+    encoder.rename(encoder.with_name("clip"))
+    assert verified(studio, id).reproduction.verdict is Verdict.EXACT
+    (encoder.with_name("clip") / "model.safetensors").unlink()
+    assert "Put one into the folder models/clip_vision" in verified(started(settings), id).error
+    renamed.unlink()
+    assert "look.safetensors is not on this machine" in verified(started(settings), id).error
+
+
+@pytest.mark.slow
+def test_the_picture_names_its_references_by_their_hashes(settings, model):
+    studio = started(settings)
+    generation = painted(studio, model, RED, ip_adapter="look")
+
+    picture = Image.open(io.BytesIO(studio.exports.file(generation)))
+
+    own = json.loads(picture.text["inpaint_studio"])
+    assert own["guides"] == [{"role": "reference", "position": 0, "picture": generation.guides[0].picture}]
+    assert own["params"]["ip_adapter"] == "look"
