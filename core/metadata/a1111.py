@@ -126,7 +126,7 @@ def _pairs_of(generation: Generation) -> dict[str, Any]:
         "Clip skip": params.clip_skip if params.clip_skip > 1 else None,
         "Lora hashes": _hashes(record.inpainter.loras, AUTOV2),
         EMBEDDING_HASHES: _hashes(record.inpainter.embeddings, OF_EMBEDDING),
-        **a1111_controls.written(params, record.inpainter.controlnet),
+        **a1111_controls.written(params, record.inpainter.controlnet, record.inpainter.ip_adapter),
         # Without it A1111 assumes the noise of a graphics card.
         "RNG": "CPU",
         "Version": version,
@@ -193,7 +193,7 @@ def imported_from(text: str, carried: Carried) -> Imported:
         pairs = {key: value for key, value in pairs.items() if plain(key) not in ("sampler", *SCHEDULES)}
     found["embeddings"] = words_in(f"{parsed.prompt}\n{parsed.negative}", _embeddings(pairs)) or None
     # The lines themselves stay beside it: they also hold a hash, and settings of preprocessors.
-    found["controlnet"] = a1111_controls.read(pairs) or None
+    found |= a1111_controls.read(pairs)
     if pairs.get("VAE", "").endswith(ENDING):
         found["vae"] = shared_name(pairs.pop("VAE"))
     size = size_of(pairs[names["size"]]) if "size" in names else None

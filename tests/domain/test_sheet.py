@@ -49,6 +49,7 @@ def test_words_that_are_not_in_the_prompt_are_refused():
         ("dtype", "float32, bfloat16", ("float32", "bfloat16")),
         ("seed", "1-4", (1, 2, 3, 4)),
         ("strength", "0.1-0.5 (+0.1)", (0.1, 0.2, 0.3, 0.4, 0.5)),
+        ("ip_adapter_scale", "0-0.9 (+0.3)", (0.0, 0.3, 0.6, 0.9)),
         ("loras", "oil 0, 0.5, 1", ("oil:0", "oil:0.5", "oil:1")),
         ("loras", "Ink Wash:0-1 (+0.5), style 2 -0.5", ("Ink Wash:0", "Ink Wash:0.5", "Ink Wash:1", "style 2:-0.5")),
     ],

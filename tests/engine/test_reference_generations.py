@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
+from core.domain.errors import InvalidReference
 from core.domain.generation import Status, Verdict
 from core.domain.guide import Guide, Role
 from core.settings import Settings
@@ -18,6 +19,7 @@ from tests.conftest import a_request
 from tests.engine.test_lora_generations import started, verified
 from tests.engine.tiny import save_pipeline
 from tests.engine.tiny_reference import write_adapter, write_encoder
+from tests.engine.tiny_transformers import save as save_transformer
 
 RED, BLUE = Image.new("RGB", (40, 64), "red"), Image.new("RGB", (64, 40), "blue")
 
@@ -90,3 +92,27 @@ def test_the_picture_names_its_references_by_their_hashes(settings, model):
     own = json.loads(picture.text["inpaint_studio"])
     assert own["guides"] == [{"role": "reference", "position": 0, "picture": generation.guides[0].picture}]
     assert own["params"]["ip_adapter"] == "look"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("family", "pictures"), [("FLUX.2 klein", (RED, BLUE)), ("FLUX.1 Kontext", (RED,))])
+def test_an_edit_model_looks_by_itself_and_verifies_exact(settings, tmp_path, family, pictures):
+    folder = save_transformer(family, tmp_path / "model")
+    studio = started(settings)
+    plain, looked, turned = (painted(studio, folder, *some) for some in ((), pictures, pictures[::-1]))
+
+    after = started(settings)
+    found = [verified(after, one.id).reproduction for one in (looked, plain)]
+
+    assert looked.status is Status.SUCCEEDED, looked.error
+    assert looked.pixels_sha256 != plain.pixels_sha256
+    assert (looked.pixels_sha256 == turned.pixels_sha256) is (len(pictures) == 1)
+    assert [(one.verdict, one.changes) for one in found] == [(Verdict.EXACT, ())] * 2
+
+
+@pytest.mark.slow
+def test_an_edit_model_refuses_more_references_than_its_pipeline_takes(settings, tmp_path):
+    folder = save_transformer("FLUX.1 Kontext", tmp_path / "model")
+
+    with pytest.raises(InvalidReference, match="takes at most 1 reference picture"):
+        painted(started(settings), folder, RED, BLUE)

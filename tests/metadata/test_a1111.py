@@ -210,6 +210,20 @@ def test_a_line_of_a_controlnet_that_cannot_be_read_stays_text(unit):
     assert "controlnet" not in a1111.read(Carried({"parameters": text})).params
 
 
+def test_an_ip_adapter_is_a_unit_of_controlnet_there():
+    unit = '"Module: ip-adapter_clip_sd15, Model: ip-adapter-plus_sd15 [836b5c2e], Weight: 0.7, Control Mode: Balanced"'
+    text = f"a cat\nSteps: 20, Sampler: Euler, CFG scale: 7, Seed: 1, ControlNet 0: {unit}, Version: v1.10.1"
+    ours = a_generation(ip_adapter="/models/look.safetensors", ip_adapter_scale=0.35, controlnet=["depth"])
+
+    found, again = a1111.read(Carried({"parameters": text})).params, parsed(ours).params
+
+    assert (found["ip_adapter"], found["ip_adapter_scale"]) == ("ip-adapter-plus_sd15", 0.7)
+    assert "controlnet" not in found
+    assert (again["ip_adapter"], again["ip_adapter_scale"]) == ("look", 0.35)
+    assert [one["name"] for one in again["controlnet"]] == ["depth"]
+    assert 'ControlNet 1: "Module: ip-adapter-auto, Model: look, Weight: 0.35' in a1111.text_of(ours)
+
+
 def test_our_own_lines_of_controlnets_come_back():
     controls = [
         {"name": "edges", "hint": "canny", "controlnet_conditioning_scale": 0.65, "control_guidance_end": 0.8},
