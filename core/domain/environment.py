@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from core.domain.errors import DeviceUnavailable, InvalidParams
 from core.domain.hashing import canonical_json, sha256_of
-from core.domain.parameter_table import AUTO_DTYPE, BFLOAT16
+from core.domain.parameter_table import AUTO_DTYPE, BFLOAT16, as_int8, computed_in
 
 AUTOMATIC = "auto"
 """Said in the place of a device: the best one of this machine, or that of the settings."""
@@ -38,14 +38,16 @@ class Device:
         return ", ".join(dict.fromkeys([self.dtype, *([BFLOAT16] if self.takes_bfloat16 else [])]))
 
     def checked_dtype(self, wish: str) -> str | None:
-        """The dtype of torch that a key of DTYPES means here; None: the device's own. Raises InvalidParams."""
+        """A key of DTYPES, if this device can load a model so; None: its own choice. Raises InvalidParams."""
         if wish == AUTO_DTYPE:
             return None
-        if wish == BFLOAT16 and not self.takes_bfloat16:
+        if computed_in(wish) == BFLOAT16 and not self.takes_bfloat16:
             raise InvalidParams(
                 f"{self.title} does not compute in bfloat16: it would take many times as long. Choose another "
                 "precision."
             )
+        if as_int8(wish) and self.key not in IN_OWN_MEMORY:
+            raise InvalidParams(f"On {self.title} weights are not kept as int8. Choose another precision or device.")
         return wish
 
 

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
 
 from core.domain.environment import IN_OWN_MEMORY, ROOM_ON_CARD, Device
-from core.domain.model_file import FileKind, ModelFile
+from core.domain.model_file import Base, FileKind, ModelFile
 
 
 class Place(StrEnum):
@@ -59,6 +59,9 @@ PAINT = (KindFilter.CHECKPOINT, KindFilter.REMOVER, KindFilter.CONTENT_FILL)
 """Kinds that can be chosen as the model."""
 
 FLOAT32 = 4
+UNET_VALUES: Mapping[Base | None, int] = {Base.SD1: 859_520_964, Base.SD2: 865_910_724, Base.SDXL: 2_567_463_684}
+"""How many weights the U-Net of a checkpoint has, with four channels."""
+
 BYTES = {"float64": 8, "float32": FLOAT32, "float16": 2, "bfloat16": 2, "float8_e4m3fn": 1, "float8_e5m2": 1}
 """Of one number, by the names that a ModelFile has for its dtypes."""
 
@@ -119,7 +122,8 @@ class Told:
     """What was found out about a model. family: the architecture that it has, or was made for; None: not told.
 
     about: what the header of a single file says. problem: why it cannot be used. needs: bytes of its weights once they
-    are loaded in numbers of four bytes. bears_half: whether a processor may load them in bfloat16.
+    are loaded in numbers of four bytes, of_unet: of those that can be kept as int8. bears_half: whether a processor may
+    load them in bfloat16.
     """
 
     kind: FileKind = FileKind.UNKNOWN
@@ -127,15 +131,17 @@ class Told:
     about: ModelFile | None = None
     problem: str | None = None
     needs: int | None = None
+    of_unet: int = 0
     bears_half: bool = False
 
     @classmethod
     def of(cls, about: ModelFile, problem: str | None) -> Told:
         """Of a single file."""
-        needs = None
+        needs, of_unet = None, 0
         if about.kind is FileKind.CHECKPOINT and about.dtypes:
             needs = about.size * FLOAT32 // BYTES[about.dtypes[0]]
-        return cls(about.kind, about.base.value if about.base else None, about, problem, needs)
+            of_unet = min(needs, UNET_VALUES.get(about.base, 0) * FLOAT32)
+        return cls(about.kind, about.base.value if about.base else None, about, problem, needs, of_unet)
 
 
 @dataclass(frozen=True, slots=True)
@@ -224,6 +230,7 @@ class Fit(StrEnum):
 
     WHOLE = "fits"
     HALF = "fits in bfloat16"
+    INT8 = "fits in int8"
     IN_PARTS = "fits in parts, which is slower"
     NOT = "does not fit"
 
@@ -239,16 +246,24 @@ class MemoryPlan:
 
     @classmethod
     def of(
-        cls, needs: int, device: Device | None, free: int, *, bears_half: bool = False, offloads: bool = True
+        cls,
+        needs: int,
+        device: Device | None,
+        free: int,
+        *,
+        bears_half: bool = False,
+        of_unet: int = 0,
+        offloads: bool = True,
     ) -> MemoryPlan:
-        """By the rules that it is loaded by. needs: bytes of its weights in float32. device: None if none is known, and
-        then a processor. free: bytes of the machine's memory. offloads: whether a card may hold a model in parts.
+        """By the rules that it is loaded by (core/engine/plan.py). needs: bytes of its weights in float32, of_unet: of
+        those of its U-Net. device: None if none is known, and then a processor. free: bytes of the machine's memory.
+        offloads: whether a card may hold a model in parts.
         """
         if device is None or device.key in IN_OWN_MEMORY:
             if needs <= free:
                 return cls(Fit.WHOLE, needs, free)
-            needed = needs // 2 if bears_half else needs
-            return cls(Fit.HALF if needed <= free else Fit.NOT, needed, free)
+            needed, fit = (needs // 2, Fit.HALF) if bears_half else (needs - of_unet * 3 // 4, Fit.INT8)
+            return cls(fit if needed <= free else Fit.NOT, needed, free)
         half, card = needs // 2, device.memory
         needed = int(half * ROOM_ON_CARD)
         if card is None or needed <= card:

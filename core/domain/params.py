@@ -31,6 +31,8 @@ from core.domain.parameter_table import (
     BFLOAT16,
     DTYPES,
     FILLS,
+    INT8_BFLOAT16,
+    INT8_FLOAT32,
     MASKED,
     MAX_INSTRUCTION,
     MAX_MODEL,
@@ -45,6 +47,8 @@ from core.domain.parameter_table import (
     SEPARATE,
     TWO_PASS,
     WHOLE,
+    as_int8,
+    computed_in,
     number,
 )
 from core.domain.upscale import Upscale, upscale_of
@@ -73,11 +77,15 @@ __all__ = [
     "SEPARATE",
     "TWO_PASS",
     "WHOLE",
+    "INT8_BFLOAT16",
+    "INT8_FLOAT32",
     "InpaintParams",
     "Number",
     "Parameter",
     "Text",
     "number",
+    "as_int8",
+    "computed_in",
 ]
 
 SCHEMA = 14

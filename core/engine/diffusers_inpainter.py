@@ -25,10 +25,11 @@ from core.domain.errors import (
 from core.domain.generation import Phase
 from core.domain.model import LoadedModel, ModelSpec
 from core.domain.model_file import FileKind
-from core.domain.params import AUTO_DTYPE, MODEL_DEFAULT, SCHEDULERS
+from core.domain.params import AUTO_DTYPE, MODEL_DEFAULT, SCHEDULERS, computed_in
 from core.domain.request import WorkingRequest
 from core.engine import device as devices
 from core.engine import embeddings, families, memory, pipelines, vae
+from core.engine import plan as plans
 from core.engine.control import guiding
 from core.engine.control.guiding import Guided
 from core.engine.embeddings import Reading
@@ -42,6 +43,8 @@ from core.engine.models.integrity import read_index
 from core.engine.models.named_files import NamedFiles
 from core.engine.models.weights import SAFETY_CHECKER
 from core.engine.one_caller import OneCaller
+from core.engine.pipelines import Source
+from core.engine.plan import Plan
 from core.engine.quiet import quiet_libraries
 from core.engine.reference import chosen as references
 from core.engine.reference.chosen import Looking
@@ -68,7 +71,7 @@ def load(
     """Load a model that is on this machine; nothing is ever downloaded here.
 
     model: key of the table, file, folder or hub id. device: "auto", or the key of a device.
-    dtype: a key of DTYPES. smaller: see memory.fitting_dtype.
+    dtype: a key of DTYPES. smaller: see plan.plan.
     Raises ModelNotDownloaded, UnsafeWeights, NotAnInpaintingModel, DamagedModel, DeviceUnavailable, InvalidParams or
     OutOfMemory.
     """
@@ -79,17 +82,14 @@ def load(
     threads = devices.set_threads(settings.threads)
     family = families.of(read_index(folder))
     family.check()
-    where = replace(where, dtype=where.checked_dtype(dtype) or family.dtype(where.dtype))
-    sources = pipelines.sources(spec, folder, catalogue, where.dtype)
+    where = replace(where, dtype=family.dtype(where.dtype))
+    sources = pipelines.sources(spec, folder, catalogue, where.dtype if dtype == AUTO_DTYPE else computed_in(dtype))
     files = {name: file for source in sources for name, file in source.files.items()}
+    plan = _plan(sources, where, family, dtype, smaller=smaller)
+    where = replace(where, dtype=plan.computed_in)
     parts = {name: size for source in sources for name, size in source.parts(where.dtype).items()}
-    free = memory.free_on(where)
-    where = replace(
-        where,
-        dtype=memory.fitting_dtype(parts, where, family.half if dtype == AUTO_DTYPE else None, free, smaller=smaller),
-    )
     with memory.translate_errors(where):
-        pipe = pipelines.load(sources, where, safety_checker=settings.safety_checker)
+        pipe = pipelines.load(sources, where, safety_checker=settings.safety_checker, as_int8=plan.as_int8)
         placement = pipelines.place(pipe, where, parts, settings.offload)
     hashes = fingerprint.of_files(files)
     loaded = LoadedModel(
@@ -97,7 +97,7 @@ def load(
         repository=spec.repository,
         revision=_revision(spec, folder, hashes),
         device=where.key,
-        dtype=where.dtype,
+        dtype=plan.dtype,
         cell=pipe.vae_scale_factor * family.patch,
         native_px=spec.native_px if spec.file else native_size(folder),
         load_s=round(time.perf_counter() - started, 3),
@@ -106,6 +106,7 @@ def load(
             "in_channels": pipelines.denoiser_of(pipe).config.in_channels,
             **sources[0].details,
             "placement": placement,
+            "memory_plan": plan.reason,
             "weights": {name: sha for name, sha in hashes.items() if name.endswith(".safetensors")},
             "safety_checker": getattr(pipe, SAFETY_CHECKER, None) is not None,
             "scheduler": type(pipe.scheduler).__name__,
@@ -123,6 +124,12 @@ def load(
         library=library,
         lacks_vae=spec.lacks_vae,
     )
+
+
+def _plan(sources: Sequence[Source], where: Device, family: Family, wish: str, *, smaller: bool) -> Plan:
+    parts = {name: size for source in sources for name, size in source.parts("float32").items()}
+    free = memory.free_on(where)
+    return plans.plan(parts, where, half=family.half, free=free, wish=wish, smaller=smaller)
 
 
 def _revision(spec: ModelSpec, folder: Path, hashes: Mapping[str, str]) -> str:

@@ -8,16 +8,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from core.domain.environment import IN_OWN_MEMORY, ROOM_ON_CARD, Device
+from core.domain.environment import Device
 from core.domain.errors import DamagedModel, OutOfMemory
 from core.domain.model_file import NamedFile
 from core.memory import free_memory, trim
 
 BYTES = {"float32": 4, "bfloat16": 2, "float16": 2}
-
-WHOLE, BY_PART, BY_LAYER = "whole", "model", "sequential"
-"""How a pipeline lies on a card: all of it, the part at work, or the layer at work; the names are those of diffusers'
-enable_model_cpu_offload and enable_sequential_cpu_offload."""
 
 OUT_OF_MEMORY = ("out of memory", "not enough memory", "can't allocate memory", "cannot allocate memory")
 
@@ -41,39 +37,6 @@ def of_parts(files: Mapping[str, Path], dtype: str) -> Mapping[str, int]:
             raise DamagedModel from error
         parts[part] = parts.get(part, 0) + values * BYTES[dtype]
     return parts
-
-
-def fitting_dtype(
-    parts: Mapping[str, int], device: Device, half: str | None, free: int | None, *, smaller: bool = False
-) -> str:
-    """The dtype to load in. Where models lie in the machine's own memory, the whole precision if that fits, else the
-    half that the family bears. half: None if it may only be the device's.
-
-    parts: their bytes in the device's dtype. free: bytes of memory, None where it cannot be told. smaller: the half
-    also where the whole seems to fit. To leave more of a model off a card would not help then: what lies there takes
-    none of the machine's memory, and what is brought there as it is needed lies in it whole. Raises OutOfMemory.
-    """
-    if device.key not in IN_OWN_MEMORY:
-        return device.dtype
-    needed, bears_half = sum(parts.values()), half == "bfloat16"
-    room = math.inf if free is None else free
-    if needed <= room and not (smaller and bears_half):
-        return device.dtype
-    if bears_half:
-        needed //= 2
-        if needed <= room:
-            return "bfloat16"
-    raise OutOfMemory(
-        f"This model needs about {needed / 1e9:.1f} GB of memory, and {room / 1e9:.1f} GB are free. "
-        "Choose a smaller model, or close other programs."
-    )
-
-
-def placement(parts: Mapping[str, int], free: int | None) -> str:
-    """WHOLE, BY_PART or BY_LAYER: the fastest that fits a card. free: its free bytes, None where it cannot be told."""
-    if free is None or sum(parts.values()) * ROOM_ON_CARD <= free:
-        return WHOLE
-    return BY_PART if max(parts.values()) * ROOM_ON_CARD <= free else BY_LAYER
 
 
 def free_on(device: Device) -> int | None:

@@ -11,6 +11,7 @@ from core.domain.environment import Device
 from core.domain.errors import DamagedModel, NotAnInpaintingModel, StudioError
 from core.domain.model import ModelSpec
 from core.engine import families, memory
+from core.engine import plan as plans
 from core.engine.families import Family
 from core.engine.kandinsky import Kandinsky
 from core.engine.libraries import without_extras
@@ -19,11 +20,9 @@ from core.engine.models.catalogue import Catalogue
 from core.engine.models.integrity import read_index, read_object
 from core.engine.models.single_file import SingleFile, empty, filled
 from core.engine.models.weights import SAFETY_CHECKER, WITHOUT_WEIGHTS, Choice
+from core.engine.plan import UNET
 from core.engine.quiet import quiet_libraries
 from core.engine.storage.reader import stored
-
-UNET = "unet"
-"""Of the denoisers the one whose layers can be kept as int8."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,12 +196,12 @@ def _check_words(pipe: Any, family: Family) -> None:
 def place(pipe: Any, device: Device, parts: Mapping[str, int], wish: str) -> str:
     """Bring it to its device, as a whole or as it is needed. wish: a placement, or "auto"."""
     if device.key == "cpu":
-        return memory.WHOLE
+        return plans.WHOLE
     is_card = device.key.startswith(("cuda", "xpu"))
-    placement = wish if wish != "auto" else memory.placement(parts, memory.free_on(device) if is_card else None)
-    if placement == memory.BY_PART:
+    placement = wish if wish != "auto" else plans.placement(parts, memory.free_on(device) if is_card else None)
+    if placement == plans.BY_PART:
         pipe.enable_model_cpu_offload(device=device.key)
-    elif placement == memory.BY_LAYER:
+    elif placement == plans.BY_LAYER:
         pipe.enable_sequential_cpu_offload(device=device.key)
     else:
         pipe.to(device.key)

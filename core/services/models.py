@@ -116,7 +116,7 @@ class Models:
     def plan(self, entry: ModelEntry) -> MemoryPlan | None:
         """Whether its weights fit on the automatic device; None for what is not loaded alone, or not told."""
         told = entry.told
-        return None if told.needs is None else self._plan(told.needs, bears_half=told.bears_half)
+        return None if told.needs is None else self._plan(told.needs, bears_half=told.bears_half, of_unet=told.of_unet)
 
     def plan_for(self, spec: ModelSpec) -> MemoryPlan | None:
         """The same of a model that is not here yet, as far as the table says what it needs."""
@@ -211,10 +211,12 @@ class Models:
         given_back = worker.memory_mb if worker and worker.model and worker.memory_mb else 0
         return self.free_memory() + int(given_back * 1e6)
 
-    def _plan(self, needs: int, *, bears_half: bool) -> MemoryPlan:
+    def _plan(self, needs: int, *, bears_half: bool, of_unet: int = 0) -> MemoryPlan:
         machine = self.workers.machine()
         device = next((one for one in machine.devices if one.key == machine.automatic), None) if machine else None
-        return MemoryPlan.of(needs, device, self._free(), bears_half=bears_half, offloads=self.offloads)
+        return MemoryPlan.of(
+            needs, device, self._free(), bears_half=bears_half, of_unet=of_unet, offloads=self.offloads
+        )
 
 
 def _seen(found: Found) -> tuple[str, int, int]:

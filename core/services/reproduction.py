@@ -161,8 +161,9 @@ def _reasons(environment: Mapping[str, str], record: Record, dtype: str | None, 
         for name, value in record.raw.items()
         if name not in ("inpainter", "outside_mask_unchanged", "model")
     }
-    # Content fill's method once stood there; it follows from the rules of processing.
-    model = {name: value for name, value in record.model.raw.items() if name != "method"}
+    # Content fill's method once stood there; it follows from the rules of processing. Of the memory plan its dtype is
+    # looked at, and not how much was free.
+    model = {name: value for name, value in record.model.raw.items() if name not in ("method", "memory_plan")}
     return {**facts, **rest, "model": model, **inpainter, "dtype": dtype, "device": device}
 
 

@@ -8,15 +8,16 @@ import pytest
 from core.domain.environment import Device
 from core.domain.errors import InvalidParams, OutOfMemory
 from core.domain.generation import Status, Verdict
-from core.engine import device, memory
+from core.engine import device
 from core.engine.diffusers_inpainter import load
 from core.engine.models.catalogue import Catalogue
+from core.engine.plan import plan
 from core.services.model_cache import ModelCache
 from tests.engine.test_lora_generations import painted, started, verified
 from tests.engine.tiny import a_working_request, save_pipeline, save_xl_pipeline
 from tests.fakes import FakeInpainter
 
-CPU = Device("cpu", "A processor", "float32")
+CPU = Device("cpu", "A processor", "float32", takes_bfloat16=True)
 
 
 @pytest.fixture(autouse=True)
@@ -90,9 +91,9 @@ def test_a_processor_without_units_for_it_refuses_in_words(models, settings, mon
 
 def test_what_was_chosen_and_does_not_fit_is_not_exchanged_for_less():
     with pytest.raises(OutOfMemory):
-        memory.fitting_dtype({"unet": 100}, CPU, None, 60)
-    assert memory.fitting_dtype({"unet": 100}, CPU, "bfloat16", 60) == "bfloat16"
-    assert memory.fitting_dtype({"unet": 100}, CPU, None, 200, smaller=True) == "float32"
+        plan({"unet": 100}, CPU, half="bfloat16", free=60, wish="float32")
+    assert plan({"unet": 100}, CPU, half="bfloat16", free=60).dtype == "bfloat16"
+    assert plan({"unet": 100}, CPU, half="bfloat16", free=200, wish="float32", smaller=True).dtype == "float32"
 
 
 def test_the_cache_loads_a_model_again_in_another_precision():
@@ -103,6 +104,17 @@ def test_the_cache_loads_a_model_again_in_another_precision():
         models("a", "cpu", dtype=dtype)
 
     assert seen == ["auto", "bfloat16", "float32"]
+
+
+@pytest.mark.parametrize("dtype", ["int8+float32", "int8+bfloat16"])
+def test_what_is_kept_as_int8_is_recorded_and_verifies_exact_after_a_restart(settings, models, dtype):
+    made = painted(started(settings), models(in_channels=9), prompt="a red ball", dtype=dtype)
+    found = verified(started(settings), made.id)
+
+    assert (made.status, made.dtype, made.record.inpainter.raw["dtype"]) == (Status.SUCCEEDED, dtype, dtype)
+    assert made.record.model.raw["memory_plan"].startswith(f"{dtype}: ")
+    assert found.reproduction.verdict is Verdict.EXACT
+    assert found.reproduction.changes == ()
 
 
 @pytest.mark.slow

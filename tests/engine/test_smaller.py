@@ -87,8 +87,9 @@ def test_where_the_precision_cannot_be_had_again_the_verification_says_so(studio
     assert "dtype: bfloat16 then, float32 now" in [str(change) for change in found.changes]
 
 
-@pytest.mark.slow
-def test_a_family_that_does_not_bear_it_is_painted_as_before(studio_with, settings, models):
+def test_a_unet_is_painted_with_int8_weights_recorded_so_and_verifies_exact(studio_with, settings, models):
     made = painted_after_a_kill(studio_with(make_loader(settings)), models(in_channels=9))
 
-    assert made.dtype == "float32"
+    assert (made.dtype, made.params.dtype) == ("int8+float32", "auto")
+    assert "memory ran out" in made.record.model.raw["memory_plan"]
+    assert verified(studio_with(ModelCache(make_loader(settings))), made).verdict == "EXACT"

@@ -186,15 +186,16 @@ class LocalModels:
     # What it is ---------------------------------------------------------------------------------------------------
 
     def _tell_of_pipeline(self, found: Found, folder: Path) -> Told:
-        family, problem, needs, bears_half = _family_or_none(folder), None, None, False
+        family, problem, needs, of_unet, bears_half = _family_or_none(folder), None, None, 0, False
         try:
             self._catalogue.locate(found.key)
             files = self._catalogue.choice(folder, "float32").files
-            needs = sum(_needs(folder / name) for name in files if name.endswith(".safetensors"))
+            parts = {name: _needs(folder / name) for name in files if name.endswith(".safetensors")}
+            needs, of_unet = sum(parts.values()), sum(n for name, n in parts.items() if name.startswith("unet/"))
             bears_half = families.of(read_index(folder)).half == "bfloat16"
         except StudioError as error:
             problem = str(error)
-        return Told(FileKind.CHECKPOINT, family, problem=problem, needs=needs, bears_half=bears_half)
+        return Told(FileKind.CHECKPOINT, family, problem=problem, needs=needs, of_unet=of_unet, bears_half=bears_half)
 
     def _kind_of_folder(self, path: Path) -> FileKind:
         if not (path / INDEX).is_file():

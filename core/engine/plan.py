@@ -1,0 +1,130 @@
+"""The memory plan: what a model is kept and computed in, and why, before any of it is loaded.
+
+A pure function of the model, the memory that is free, the device and what the artist asked for. What changes pixels
+of it goes into the record, and a verification asks for just that.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from core.domain.environment import IN_OWN_MEMORY, ROOM_ON_CARD, Device
+from core.domain.errors import InvalidParams, OutOfMemory
+from core.domain.params import AUTO_DTYPE, BFLOAT16, DTYPES, INT8_FLOAT32, as_int8, computed_in
+from core.engine.memory import BYTES
+
+WHOLE, BY_PART, BY_LAYER = "whole", "model", "sequential"
+"""How a pipeline lies on a card: all of it, the part at work, or the layer at work; the names are those of diffusers'
+enable_model_cpu_offload and enable_sequential_cpu_offload."""
+
+UNET = "unet"
+"""The denoiser whose weights can be kept as int8, and the name of its component."""
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """dtype: a key of DTYPES, or of torch for a card. needed: bytes of the weights. reason: a sentence."""
+
+    dtype: str
+    needed: int
+    reason: str
+
+    @property
+    def computed_in(self) -> str:
+        """A type of torch."""
+        return computed_in(self.dtype)
+
+    @property
+    def as_int8(self) -> bool:
+        """Whether the weights of the U-Net are kept so."""
+        return as_int8(self.dtype)
+
+
+def plan(
+    parts: Mapping[str, int],
+    device: Device,
+    *,
+    half: str,
+    free: int | None,
+    wish: str = AUTO_DTYPE,
+    smaller: bool = False,
+) -> Plan:
+    """What to load in: what was asked for; else on a card its own type, and in the machine's memory the first that fits
+    of float32, of bfloat16 where the family bears it, and of int8 where its denoiser is a U-Net.
+
+    parts: bytes of the components in float32, by name. device: its dtype is what the family computes in there. half:
+    the half precision that the family bears. free: bytes of memory, None where it cannot be told. wish: a key of
+    DTYPES. smaller: after memory ran out, without the first of them, if there is a next. To leave more of a model off
+    a card would not help then: what lies there takes none of the machine's memory, and what is brought there as it is
+    needed lies in it whole. Raises OutOfMemory, InvalidParams.
+    """
+    _check(wish, parts, device)
+    if device.key not in IN_OWN_MEMORY:
+        dtype = device.dtype if wish == AUTO_DTYPE else wish
+        return Plan(dtype, needed_in(dtype, parts), f"{dtype}: {_why(wish, 'what the card computes in')}")
+    choices = [wish] if wish != AUTO_DTYPE else _ladder(parts, device, half)
+    tried = choices[1:] if smaller and len(choices) > 1 else choices
+    for dtype in tried:
+        needed = needed_in(dtype, parts)
+        if free is None or needed <= free:
+            return Plan(dtype, needed, _reason(dtype, needed, choices, parts, free, wish))
+    least = min(needed_in(dtype, parts) for dtype in tried)
+    raise OutOfMemory(
+        f"This model needs about {_gb(least)} of memory, and {_gb(free or 0)} are free. {_advice(wish, parts)}, or "
+        "close other programs."
+    )
+
+
+def needed_in(dtype: str, parts: Mapping[str, int]) -> int:
+    """Bytes of all components once they are loaded so. parts: their bytes in float32."""
+    of_one = BYTES[computed_in(dtype)]
+    return sum(size // 4 if as_int8(dtype) and name == UNET else size * of_one // 4 for name, size in parts.items())
+
+
+def placement(parts: Mapping[str, int], free: int | None) -> str:
+    """WHOLE, BY_PART or BY_LAYER: the fastest that fits a card. free: its free bytes, None where it cannot be told."""
+    if free is None or sum(parts.values()) * ROOM_ON_CARD <= free:
+        return WHOLE
+    return BY_PART if max(parts.values()) * ROOM_ON_CARD <= free else BY_LAYER
+
+
+def _check(wish: str, parts: Mapping[str, int], device: Device) -> None:
+    device.checked_dtype(wish)
+    if as_int8(wish) and UNET not in parts:
+        raise InvalidParams("Only a U-Net's weights can be kept as int8, and this model has none. Choose bfloat16.")
+
+
+def _ladder(parts: Mapping[str, int], device: Device, half: str) -> Sequence[str]:
+    """Of the automatic choice, the largest first."""
+    bears_half, has_unet = half == BFLOAT16, UNET in parts
+    return [device.dtype, *([BFLOAT16] if bears_half else []), *([INT8_FLOAT32] if has_unet and not bears_half else [])]
+
+
+def _reason(
+    dtype: str, needed: int, choices: Sequence[str], parts: Mapping[str, int], free: int | None, wish: str
+) -> str:
+    fits = f"{dtype}: its weights take {_gb(needed)}"
+    if wish != AUTO_DTYPE:
+        return f"{fits}, as chosen"
+    if dtype == choices[0]:
+        return fits if free is None else f"{fits}, and {_gb(free)} are free"
+    first = needed_in(choices[0], parts)
+    if free is None or first <= free:
+        return f"{fits}; in {choices[0]}, which takes {_gb(first)}, memory ran out"
+    return f"{fits}; in {choices[0]} they would take {_gb(first)}, and {_gb(free)} are free"
+
+
+def _why(wish: str, otherwise: str) -> str:
+    return otherwise if wish == AUTO_DTYPE else "as chosen"
+
+
+def _advice(wish: str, parts: Mapping[str, int]) -> str:
+    """The beginning of a sentence: what else could be loaded."""
+    if UNET in parts and not as_int8(wish):
+        return f"Choose the precision {DTYPES[INT8_FLOAT32]!r} or a smaller model"
+    return "Choose a smaller model"
+
+
+def _gb(size: int) -> str:
+    return f"{size / 1e9:.1f} GB"

@@ -1,0 +1,141 @@
+"""The memory plan: it never plans what does not fit, more memory never makes it smaller, and it says why."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from core.domain.environment import Device
+from core.domain.errors import InvalidParams, OutOfMemory
+from core.domain.model_library import MemoryPlan
+from core.domain.params import DTYPES
+from core.engine.plan import needed_in, placement, plan
+
+CPU = Device("cpu", "a processor", "float32", takes_bfloat16=True)
+APPLE, CARD = Device("mps", "graphics", "float32"), Device("cuda:0", "a card", "bfloat16", takes_bfloat16=True)
+TRANSFORMER = {"text_encoder": 4_000, "transformer": 10_000, "vae": 1_000}
+UNET = {"text_encoder": 4_000, "unet": 10_000, "vae": 1_000}
+
+SIZES = st.integers(1, 10**11)
+PARTS = st.fixed_dictionaries({"text_encoder": SIZES, "vae": SIZES}, optional={"unet": SIZES, "transformer": SIZES})
+HALVES = st.sampled_from(["bfloat16", "float16"])
+
+
+def planned(parts, device=CPU, half="bfloat16", free=None, **more):
+    return plan(parts, device, half=half, free=free, **more)
+
+
+@given(PARTS, HALVES, SIZES, st.sampled_from(sorted(DTYPES)), st.booleans())
+def test_what_is_planned_fits_is_what_was_asked_for_and_has_a_reason_with_its_size(parts, half, free, wish, smaller):
+    try:
+        found = planned(parts, half=half, free=free, wish=wish, smaller=smaller)
+    except OutOfMemory as error:
+        assert f"{free / 1e9:.1f} GB are free" in str(error)
+        return
+    except InvalidParams:
+        assert "int8" in wish
+        assert "unet" not in parts
+        return
+
+    assert found.needed == needed_in(found.dtype, parts) <= free
+    assert wish in ("auto", found.dtype)
+    assert found.reason.startswith(f"{found.dtype}: ")
+    assert f"{found.needed / 1e9:.1f} GB" in found.reason
+
+
+@given(PARTS, HALVES, SIZES, SIZES)
+def test_more_memory_never_gives_a_smaller_model_and_where_less_is_enough_so_is_more(parts, half, free, more):
+    def needed(free):
+        try:
+            return planned(parts, half=half, free=free).needed
+        except OutOfMemory:
+            return 0
+
+    assert needed(free) <= needed(free + more)
+
+
+@given(PARTS, HALVES, SIZES)
+def test_after_memory_ran_out_nothing_larger_is_planned_and_something_smaller_if_there_is_any(parts, half, free):
+    try:
+        usual = planned(parts, half=half, free=free)
+        less = planned(parts, half=half, free=free, smaller=True)
+    except OutOfMemory:
+        return
+
+    there_is_less = half == "bfloat16" or "unet" in parts
+    assert (less.dtype != "float32") == there_is_less
+    assert less.needed <= usual.needed
+
+
+@given(PARTS, HALVES, SIZES)
+def test_the_page_of_models_says_what_would_be_planned(parts, half, free):
+    told = MemoryPlan.of(sum(parts.values()), CPU, free, bears_half=half == "bfloat16", of_unet=parts.get("unet", 0))
+
+    try:
+        found = planned(parts, half=half, free=free)
+    except OutOfMemory:
+        # Each part is rounded for itself.
+        assert not told.fits or told.needed + len(parts) > free
+        return
+    assert (str(told.fit).removeprefix("fits").removeprefix(" in ") or "float32") == found.dtype.partition("+")[0]
+    assert abs(told.needed - found.needed) <= len(parts)
+
+
+@pytest.mark.parametrize(
+    ("free", "dtype"), [(None, "float32"), (15_000, "float32"), (14_999, "bfloat16"), (7_500, "bfloat16")]
+)
+def test_a_processor_computes_in_half_precision_only_what_would_not_fit_otherwise(free, dtype):
+    assert planned(TRANSFORMER, free=free).dtype == dtype
+    assert planned(TRANSFORMER, APPLE, free=free).dtype == dtype
+    assert planned(TRANSFORMER, CARD, free=free).dtype == "bfloat16"
+
+
+@pytest.mark.parametrize(
+    ("free", "dtype"), [(None, "float32"), (15_000, "float32"), (14_999, "int8+float32"), (7_500, "int8+float32")]
+)
+def test_a_unet_is_kept_as_int8_only_where_it_would_not_fit_otherwise(free, dtype):
+    assert planned(UNET, half="float16", free=free).dtype == dtype
+
+
+@pytest.mark.parametrize("free", [None, 10**6])
+def test_what_is_to_take_less_memory_does_where_it_lies_in_the_machine(free):
+    for device in (CPU, APPLE):
+        assert planned(TRANSFORMER, device, free=free, smaller=True).dtype == "bfloat16"
+        assert planned(UNET, device, half="float16", free=free, smaller=True).dtype == "int8+float32"
+    assert planned(TRANSFORMER, CARD, free=free, smaller=True).dtype == CARD.dtype
+
+
+@pytest.mark.parametrize(("half", "free"), [("bfloat16", 7_499), ("float16", 14_999)])
+def test_what_does_not_fit_at_all_is_refused_with_both_numbers(half, free):
+    parts = {name: size * 10**6 for name, size in TRANSFORMER.items()}
+    needed = r"7\.5 GB" if half == "bfloat16" else r"15\.0 GB"
+
+    with pytest.raises(OutOfMemory, match=rf"{needed} of memory, and {free / 1000:.1f} GB are free"):
+        planned(parts, half=half, free=free * 10**6)
+
+
+def test_a_precision_by_choice_that_does_not_fit_is_refused_and_the_one_that_takes_least_named():
+    with pytest.raises(OutOfMemory, match="Choose the precision 'Kept in eight bits"):
+        planned(UNET, half="float16", free=14_999, wish="float32")
+
+
+@pytest.mark.parametrize(
+    ("parts", "device", "wish", "words"),
+    [
+        (TRANSFORMER, CPU, "int8+float32", "this model has none"),
+        (UNET, CARD, "int8+float32", "On a card"),
+        (UNET, APPLE, "int8+bfloat16", "graphics does not compute in bfloat16"),
+    ],
+)
+def test_what_cannot_be_had_is_refused_in_words(parts, device, wish, words):
+    with pytest.raises(InvalidParams, match=words):
+        planned(parts, device, wish=wish)
+
+
+@pytest.mark.parametrize(
+    ("free", "expected"),
+    [(None, "whole"), (20_000, "whole"), (17_000, "model"), (12_100, "model"), (11_000, "sequential")],
+)
+def test_on_a_card_lies_as_much_as_fits_with_room_to_compute(free, expected):
+    assert placement(TRANSFORMER, free) == expected
