@@ -40,10 +40,14 @@ def fake_devices() -> Sequence[Device]:
 
 
 def colour_of(params: InpaintParams) -> tuple[int, int, int]:
-    """The colour that FakeInpainter paints with for these params: those of stored bundles as when they were made."""
+    """The colour that FakeInpainter paints with for these params: those of stored bundles as when they were made.
+
+    The precision changes nothing: FakeInpainter is as exact in each.
+    """
     values = {**params.to_dict(), "schema": 5}
+    del values["dtype"]
     files = ("loras", "controlnet", "embeddings", "vae", "ip_adapter")
-    for name in (*files, "instruction", "clip_skip", "dtype", "ip_adapter_scale"):
+    for name in (*files, "instruction", "clip_skip", "ip_adapter_scale"):
         if getattr(params, name) == PARAMETERS[name].default:
             del values[name]
     red, green, blue = hashlib.sha256(canonical_json(values).encode()).digest()[:3]

@@ -11,7 +11,7 @@ from core.domain.environment import IN_OWN_MEMORY
 from core.domain.errors import InvalidMove
 from core.domain.geometry import Bounds, Size
 from core.domain.guide import Guide
-from core.domain.params import AUTO_DTYPE, BFLOAT16, InpaintParams
+from core.domain.params import AUTO_DTYPE, BFLOAT16, DTYPES, FLOAT32, InpaintParams
 from core.domain.pixels.outpaint import ExtensionHistory
 from core.domain.record import NO_RECORD, Record
 from core.domain.request import StoredRequest
@@ -265,6 +265,15 @@ class Generation:
     def was_made_smaller(self) -> bool:
         """Whether its model was loaded in less memory than usual: see ports.LoadInpainter."""
         return self.device in IN_OWN_MEMORY and self.dtype == BFLOAT16 and self.params.dtype == AUTO_DTYPE
+
+    @property
+    def params_as_painted(self) -> InpaintParams:
+        """The params with the precision that Automatic came to, where to ask for it gives the same bits: not so in half
+        precision, for which other noise is drawn where it was chosen (docs/decisions/0039-precision.md)."""
+        is_told = self.params.dtype == AUTO_DTYPE and "dtype" in self.record.inpainter.raw
+        if is_told and self.dtype in DTYPES and self.dtype.endswith(FLOAT32):
+            return self.params.changed(dtype=self.dtype)
+        return self.params
 
     @property
     def painted_part(self) -> Bounds | None:

@@ -125,6 +125,7 @@ class ReplaySteps:
         """
         original = self.generations.get(step.original_id)
         again = original.again(self.new_id(), self.now(), step.device, session)
+        again = replace(again, params=original.params_as_painted)
         if step.source is None:
             return again
         relation = Relation.UPSCALE if original.relation is Relation.UPSCALE else Relation.CONTINUATION

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
+import pytest
+
 from core.domain.generation import MOVES, Generation, Origin, Phase, Progress, Relation, Status, Verdict
 from core.domain.geometry import Size
 from core.domain.params import InpaintParams
@@ -35,6 +37,28 @@ PAINTED = replace(
     environment={"torch": "2"},
     record=Record.of({"crop": [0, 0, 64, 48]}),
 )
+
+
+@pytest.mark.parametrize(
+    ("chosen", "dtype", "recorded", "expected"),
+    [
+        ("auto", "float32", {"dtype": "float32"}, "float32"),
+        ("auto", "int8+float32", {"dtype": "int8+float32"}, "int8+float32"),
+        ("auto", "bfloat16", {"dtype": "bfloat16"}, "auto"),
+        ("auto", "float16", {"dtype": "float16"}, "auto"),
+        ("auto", "uint8", {}, "auto"),
+        ("auto", "float32", {}, "auto"),
+        ("auto", None, {}, "auto"),
+        ("bfloat16", "bfloat16", {"dtype": "bfloat16"}, "bfloat16"),
+    ],
+)
+def test_the_precision_that_automatic_came_to_is_asked_for_where_that_gives_the_same_bits(
+    chosen, dtype, recorded, expected
+):
+    record = Record.of({"inpainter": recorded})
+    made = replace(PAINTED, params=InpaintParams(seed=7, dtype=chosen), dtype=dtype, record=record)
+
+    assert made.params_as_painted == InpaintParams(seed=7, dtype=expected)
 
 
 def test_every_state_can_be_reached_from_the_queue():

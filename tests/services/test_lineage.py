@@ -261,6 +261,16 @@ def test_a_replayed_chain_comes_out_exactly_and_its_steps_are_linked(studio, cha
     assert [member.id for member in studio.families.of(new[-1].id).chain] == [member.id for member in new]
 
 
+def test_a_replay_asks_for_the_precision_that_automatic_came_to(studio, chain):
+    replay_id = studio.replays.start(chain[1])
+    work_off(studio)
+
+    steps = studio.replays.get(replay_id).steps
+    assert {studio.gallery.get(step.original.id).params.dtype for step in steps} == {"auto"}
+    assert {studio.gallery.get(step.again.id).params.dtype for step in steps} == {"float32"}
+    assert [step.is_exact for step in steps] == [True, True]
+
+
 def test_each_step_is_painted_on_the_new_result_of_the_one_before(studio, chain):
     studio.worker.load_inpainter.inpainters["pocket-inpaint", "cpu"].shift = 1
 
