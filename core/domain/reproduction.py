@@ -197,8 +197,9 @@ class Reason:
         return sum(self.verdicts.values())
 
 
-IGNORED_FACTS = frozenset({"app_commit", "threads"})
-"""Of an environment: the number of threads is restored from the record, and our own commit makes no pixels."""
+IGNORED_FACTS = frozenset({"app_commit", "threads", "dtype", "cpu_bfloat16"})
+"""Of an environment: the number of threads and the dtype are restored from the record, the units for bfloat16 are those
+of the processor, whose name counts, and our own commit makes no pixels."""
 
 
 def overview_of(groups: Sequence[EnvironmentGroup], here: Sequence[Mapping[str, str]]) -> Overview:

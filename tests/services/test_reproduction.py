@@ -222,6 +222,15 @@ def test_what_was_made_under_another_environment_is_found_with_what_changed(stud
     assert len(studio.reproductions.verify_all(VerifyScope.OTHER_ENVIRONMENT, UPGRADED)) == 1
 
 
+def test_a_precision_that_was_chosen_makes_no_other_environment(studio):
+    in_half = fake_environment(dtype="bfloat16", cpu_bfloat16="avx512_bf16")
+    made_with(studio, FakeInpainter(device=replace(CPU, dtype="bfloat16"), environment=in_half))
+    here = [fake_environment(dtype="float32").facts]
+
+    assert studio.reproductions.overview(here).other_environments == ()
+    assert len(studio.reproductions.overview([{**here[0], "cpu": "another"}]).other_environments) == 1
+
+
 def test_threads_and_our_own_commit_make_no_other_environment(studio, painted):
     here = [dict(fake_environment(threads="64", app_commit="fffffff").facts)]
 
