@@ -53,6 +53,7 @@ from core.services.references import References
 from core.services.replays import Replays, ReplaySteps
 from core.services.reproduction import Reproductions
 from core.services.sheets import Sheets
+from core.services.speeds import Speeds
 from core.services.statistics import Statistics
 from core.services.upscales import Upscales
 from core.services.vaes import Vaes
@@ -121,6 +122,7 @@ class Studio:
     pictures: Pictures
     drafts: Drafts
     recommendations: Recommendations
+    speeds: Speeds
     models: ModelCatalogue
     library: Models
     model_checks: ModelChecks
@@ -206,6 +208,7 @@ def build_studio(
     generations = Generations(repo, images, dispatching, machine.resolve, now, new_id, random_seed, prompts, references)
     sheets = SheetRepo(database)
     recommendations = Recommendations(models, settings.model)
+    speeds = Speeds(recommendations, models, loras.library, vaes.library, machine.devices)
     pictures = Pictures(images, settings.max_pixels)
     collector = Collector(files, images, now, new_id)
     bundles = Bundles(repo, files, sheets, images, now, new_id)
@@ -254,6 +257,7 @@ def build_studio(
         upscales=Upscales(generations, library, models, settings.max_pixels),
         drafts=Drafts(DraftRepo(database), images, pictures, recommendations, now, new_id),
         recommendations=recommendations,
+        speeds=speeds,
         models=models,
         downloads=Downloads(DownloadRepo(database), models, worker.name, now, patience),
         library=library,

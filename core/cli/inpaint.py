@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -28,6 +29,8 @@ from core.domain.params import PARAMETERS, InpaintParams
 from core.domain.pixels.areas import advice, shares
 from core.domain.pixels.outpaint import OVERLAP_PX
 from core.domain.request import InpaintRequest
+from core.domain.speed import BALANCED, DRAFT, SPEEDS
+from core.domain.working_size import sized_by_mask
 from core.services.generations import MAX_COUNT
 
 app = typer.Typer()
@@ -63,6 +66,17 @@ def inpaint(
     overlap: Annotated[
         int, typer.Option("--overlap", help="With --extend: how far the mask overlaps the picture. [px]", min=0)
     ] = OVERLAP_PX,
+    speed: Annotated[
+        str | None,
+        typer.Option("--speed", help=f"Sets what costs time; options of your own win. [{', '.join(SPEEDS)}]"),
+    ] = None,
+    auto_size: Annotated[
+        bool,
+        typer.Option(
+            "--auto-size",
+            help="Let --size be the most: less for small masks, down to half. On with --speed draft and balanced.",
+        ),
+    ] = False,
     count: Annotated[
         int,
         typer.Option(
@@ -121,11 +135,14 @@ def inpaint(
             }
             chosen["controlnet"] = controls_of(chosen["controlnet"], further)
         references = reference_pictures(reference or ())
-        params = _params(studio, mode, chosen, references)
+        params = _params(studio, mode, chosen, references, _of_speed(studio, speed, device, chosen))
         given = None if mask is None and extend else mask_of(mask, picture.image)
         guides = control_pictures(control_image or (), picture.image, extend, most=len(params.controlnet))
         guides = (*guides, *references)
         request = InpaintRequest(*picture_and_mask(picture, given, extend, overlap), params, guides)
+        if auto_size or (speed in (DRAFT, BALANCED) and "size" not in chosen):
+            params = sized_by_mask(params, request.painted, Size(*request.image.size))
+            request = replace(request, params=params)
         place = None
         if output is not None:
             sources = [source, *([mask] if mask else []), *(control_image or ()), *(reference or ())]
@@ -169,13 +186,32 @@ def rerun(
             work_off(studio, run, ids, place, as_json, strip, gps)
 
 
-def _params(studio: Studio, mode: str | None, chosen: Mapping[str, Any], references: Sequence[Any]) -> InpaintParams:
-    """What was given, then what suits the mode and the model, then the defaults; a seed by chance if none was given."""
+def _of_speed(studio: Studio, speed: str | None, device: str, chosen: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The parameters that a speed sets. Raises InvalidInput for one that there is not."""
+    if speed is None:
+        return {}
+    model = str(studio.recommendations.for_request(chosen.get("model"), None, {})["model"])
+    values = studio.speeds.values(speed, model, studio.machine.device(device), ())
+    return {name: value for name, value in values.items() if name in PARAMETERS}
+
+
+def _params(
+    studio: Studio,
+    mode: str | None,
+    chosen: Mapping[str, Any],
+    references: Sequence[Any],
+    of_speed: Mapping[str, Any],
+) -> InpaintParams:
+    """What was given, then the speed, the mode, the model, the defaults; a seed by chance if none was given."""
     # The model as the catalogue names it, however it was given.
     others = {name: value for name, value in chosen.items() if name != "model"}
     values = studio.recommendations.for_request(chosen.get("model"), mode, others)
     if "loras" in values:
         values["loras"] = [in_any_folder(values_of(text)) for text in values["loras"]]
+    loras = [*values.get("loras", ()), *of_speed.get("loras", ())]
+    values |= {name: value for name, value in of_speed.items() if name not in others}
+    if loras:
+        values["loras"] = loras
     if values.get("vae") and (path := Path(values["vae"]).expanduser()).is_file():
         values["vae"] = str(path.absolute())
     values = with_adapter(studio, values, values["model"], references)

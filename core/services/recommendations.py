@@ -18,7 +18,8 @@ from core.domain.params import OF_ONE_MODEL, ORIGINAL, PARAMETERS
 from core.ports import ModelCatalogue
 
 Values = Mapping[str, Any]
-"""By names of InpaintParams; those of a form also by "mode", "random_seed", "count" and "device"."""
+"""By names of InpaintParams; those of a form also by "mode", "random_seed", "auto_size", "count"
+and "device"."""
 
 OF_ONE_PICTURE = frozenset(
     {
@@ -119,6 +120,7 @@ class Recommendations:
             "model": model,
             # A seed without a word on chance comes from a generation that is to be tried again: it is kept.
             "random_seed": "seed" not in known,
+            "auto_size": False,
             "count": 1,
             "device": AUTOMATIC,
             **known,

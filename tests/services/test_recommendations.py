@@ -108,7 +108,7 @@ def test_a_form_begins_with_what_its_draft_says_and_what_suits_it_for_the_rest(s
     values = suits.for_form(params)
 
     assert (values["mode"], shown(values)) == (mode, expected)
-    assert set(values) == {*PARAMETERS, "mode", "random_seed", "count", "device"}
+    assert set(values) == {*PARAMETERS, "mode", "random_seed", "auto_size", "count", "device"}
 
 
 @pytest.mark.parametrize(

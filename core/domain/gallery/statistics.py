@@ -10,7 +10,7 @@ from datetime import date
 from statistics import median
 
 from core.domain.generation import Status, Verdict
-from core.domain.params import InpaintParams
+from core.domain.params import AUTO_DTYPE, InpaintParams
 
 BINS_PER_E = 50
 """Durations are counted in bins of 2 % each: any median is right to 1 %, and bins of any groups can be added up."""
@@ -20,6 +20,9 @@ NEAREST = 5
 
 OTHER_SCHEDULER = 0.5
 """How far apart another scheduler puts two runs, on the scale of a factor of e: Heun takes twice as long."""
+
+OTHER_DTYPE = 0.7
+"""The same of another precision: a factor of two, where a processor has units for bfloat16."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,16 +93,19 @@ class Workload:
     calls: int
     pixels: float
     scheduler: str
+    dtype: str = AUTO_DTYPE
 
     @classmethod
     def of(cls, params: InpaintParams, pixels: float) -> Workload:
-        return cls(params.effective_steps, 2 if params.guidance_scale > 1 else 1, pixels, params.scheduler)
+        calls = 2 if params.guidance_scale > 1 else 1
+        return cls(params.effective_steps, calls, pixels, params.scheduler, params.dtype)
 
     def distance(self, other: Workload) -> float:
         """0 for equal work; sums the logarithms of the ratios, as a factor errs the same way at any size."""
         ratios = ((self.steps, other.steps), (self.calls, other.calls), (self.pixels, other.pixels))
         apart = sum(abs(math.log(mine / theirs)) for mine, theirs in ratios)
-        return apart + (OTHER_SCHEDULER if self.scheduler != other.scheduler else 0.0)
+        apart += OTHER_SCHEDULER if self.scheduler != other.scheduler else 0.0
+        return apart + (OTHER_DTYPE if self.dtype != other.dtype else 0.0)
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,6 +13,7 @@ from core.domain.errors import InvalidParams, StudioError
 from core.domain.generation import Generation, Origin
 from core.domain.queue import QueueView
 from core.domain.request import StoredRequest
+from core.domain.working_size import sized_by_mask
 from pages.ui.inpaint.canvas import store_drawn
 from pages.ui.inpaint.device_field import resolved_device
 from pages.ui.inpaint.live_panel import UnderWay
@@ -20,7 +21,7 @@ from pages.ui.inpaint.mask_tools import mask_of
 from pages.ui.inpaint.painter import store_painted
 from pages.ui.inpaint.params_form import Choices, form_now
 from pages.ui.inpaint.sheet_form import sheet_now
-from pages.ui.shell import state
+from pages.ui.shell import prepared, state
 from pages.ui.shell.actions import action_button
 from pages.ui.shell.links import QUEUE_PAGE
 from pages.ui.shell.messages import escaped, show_error, shown_errors
@@ -164,7 +165,10 @@ def _asked(studio: Studio, id: str, draft: Draft, choices: Choices) -> tuple[Sto
         raise InvalidParams(choices.problem or "These parameters cannot be used together.")
     params = choices.params.reseeded(studio.generations.random_seed()) if choices.is_random else choices.params
     guides = studio.references.used(params.model, draft.guides)
-    request = studio.generations.stored(draft.picture, mask_of(studio, draft), params, guides)
+    mask = mask_of(studio, draft)
+    if choices.is_sized_by_mask:
+        params = sized_by_mask(params, mask, prepared.picture_size(studio, draft.picture))
+    request = studio.generations.stored(draft.picture, mask, params, guides)
     if (device := resolved_device(studio, id, draft)) is not None:
         pipeline(studio, params.model, device)
     return request, Origin(

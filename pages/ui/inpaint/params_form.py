@@ -15,7 +15,7 @@ from core.domain.draft import Draft
 from core.domain.errors import InvalidParams
 from core.domain.params import PARAMETERS, TWO_PASS, InpaintParams
 from pages.ui.inpaint.control_field import control_field, held_controls
-from pages.ui.inpaint.device_field import chosen_device, device_field, dtype_problem
+from pages.ui.inpaint.device_field import chosen_device, device_field, dtype_problem, resolved_device
 from pages.ui.inpaint.embedding_field import embedding_field, embedding_lines
 from pages.ui.inpaint.form_advice import advice, fill_line, prompt_line, steps_line
 from pages.ui.inpaint.form_fields import (
@@ -33,6 +33,7 @@ from pages.ui.inpaint.lora_field import held_loras, lora_field
 from pages.ui.inpaint.model_picker import held_model, model_facts, model_picker, model_problem
 from pages.ui.inpaint.prompt_length import prompt_length_line
 from pages.ui.inpaint.reference_field import reference_field
+from pages.ui.inpaint.speed_field import auto_size_field, speed_field
 from pages.ui.inpaint.vae_field import vae_field
 from pages.ui.shell import state
 
@@ -83,11 +84,13 @@ COUNTS_WHEN: Mapping[str, Callable[[Mapping[str, Any]], bool]] = {
 
 @dataclass(frozen=True, slots=True)
 class Choices:
-    """params: as they stand, with the seed of the form. problem: why nothing can be generated now, if so."""
+    """params: as they stand, with the seed of the form. is_sized_by_mask: whether their size is the
+    most. problem: why nothing can be generated now, if so."""
 
     params: InpaintParams | None
     is_random: bool
     count: int
+    is_sized_by_mask: bool
     problem: str | None
 
 
@@ -110,6 +113,7 @@ def params_form(studio: Studio, id: str, draft: Draft) -> tuple[Choices, DeltaGe
     embedding_field(form, stored["model"])
     # Those of the prompt that these values were taken from; what counts is found in the prompt.
     stored["embeddings"] = list(state.widget_value(f"{id}.embeddings") or kept["embeddings"])
+    speeds = st.container()
     stored |= _at_hand(form)
     with st.expander("More parameters", icon=":material/tune:"):
         stored["controlnet"] = control_field(studio, id, kept["controlnet"], stored["model"])
@@ -117,6 +121,8 @@ def params_form(studio: Studio, id: str, draft: Draft) -> tuple[Choices, DeltaGe
         stored["vae"] = vae_field(form, stored["model"])
         stored |= _more(form, stored)
     stored["device"] = chosen_device(id, draft)
+    with speeds:
+        speed_field(form, stored, resolved_device(studio, id, draft))
     with beside:
         advice(form, stored)
         choices = _checked(studio, stored, draft, problem)
@@ -142,6 +148,7 @@ def form_now(studio: Studio, id: str, draft: Draft, session: Mapping[str, Any]) 
     stored["loras"] = held_loras(id, kept["loras"], session)
     stored["controlnet"] = held_controls(id, kept["controlnet"], session)
     stored["random_seed"] = bool(session.get(f"{id}.random", kept["random_seed"]))
+    stored["auto_size"] = bool(session.get(f"{id}.auto_size", kept["auto_size"]))
     return _checked(studio, stored, draft, model_problem(studio, stored["model"])), stored
 
 
@@ -171,6 +178,8 @@ def _more(form: Form, above: Mapping[str, Any]) -> dict[str, Any]:
     for name in MORE:
         counts = name not in COUNTS_WHEN or COUNTS_WHEN[name](values)
         values[name] = field(form, name) if counts else form.kept[name]
+        if name == "size":
+            values["auto_size"] = auto_size_field(form)
     st.button(
         "Reset to recommended",
         icon=":material/restart_alt:",
@@ -188,7 +197,7 @@ def _apply_recommended(studio: Studio, id: str, model: str) -> None:
 
 def _checked(studio: Studio, stored: Mapping[str, Any], draft: Draft, problem: str | None) -> Choices:
     """Without params if the choices, or the weights in a prompt, cannot be read."""
-    is_random, count = stored["random_seed"], stored["count"]
+    asked = stored["random_seed"], stored["count"], bool(stored["auto_size"])
     try:
         values = {name: stored[name] for name in PARAMETERS}
         values["instruction"] = studio.recommendations.instruction(stored)
@@ -199,5 +208,5 @@ def _checked(studio: Studio, stored: Mapping[str, Any], draft: Draft, problem: s
         params = InpaintParams(**values)
         studio.generations.check(params, studio.references.used(params.model, draft.guides))
     except InvalidParams as error:
-        return Choices(None, is_random, count, problem or str(error))
-    return Choices(params, is_random, count, problem or dtype_problem(studio, stored["device"], params.dtype))
+        return Choices(None, *asked, problem or str(error))
+    return Choices(params, *asked, problem or dtype_problem(studio, stored["device"], params.dtype))

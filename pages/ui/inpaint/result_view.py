@@ -10,7 +10,10 @@ from typing import Any
 import streamlit as st
 
 from core.bootstrap import Studio
+from core.domain import speed
 from core.domain.generation import Generation, Origin, Status
+from core.domain.params import PARAMETERS
+from core.domain.speed import BEST
 from core.services.prompts import for_resubmission
 from pages.ui.generation.actions import CONTINUE, TRASH, Action
 from pages.ui.generation.card import outside_badge
@@ -128,6 +131,14 @@ def _actions_in(studio: Studio, id: str) -> tuple[Action, ...]:
             lambda generation: _reads(studio, generation, "seed"),
         ),
         Action(
+            "finish",
+            "Finish",
+            ":material/auto_fix_high:",
+            "The same picture, mask, prompt and seed with the steps, the size and the precision of Best",
+            partial(_finish, id),
+            lambda generation: _finished(studio, generation) is not None,
+        ),
+        Action(
             "vary",
             "Variations",
             ":material/linked_services:",
@@ -181,6 +192,21 @@ def _continue(id: str, studio: Studio, generations: Sequence[Generation], *, kee
 
 def _another_seed(id: str, studio: Studio, generations: Sequence[Generation]) -> None:
     _try_again(studio, id, generations[0], [{"seed": studio.generations.random_seed()}])
+
+
+def _finished(studio: Studio, generation: Generation) -> Mapping[str, Any] | None:
+    """What Best changes of a draft; None for a generation that is none."""
+    values, around = generation.params.model_dump(), studio.speeds.around(generation.params.model, generation.device)
+    if around is None or not speed.can_be_finished(values, around):
+        return None
+    best = speed.values(BEST, around, values["loras"])
+    return {name: value for name, value in best.items() if name in PARAMETERS}
+
+
+def _finish(id: str, studio: Studio, generations: Sequence[Generation]) -> None:
+    [generation] = generations
+    if changes := _finished(studio, generation):
+        _try_again(studio, id, generation, [changes])
 
 
 def _variations(id: str, studio: Studio, generations: Sequence[Generation]) -> None:

@@ -1,0 +1,168 @@
+"""Draft, Balanced, Best: three sets of ordinary parameters by what they cost. The one table of them.
+
+A speed is a choice of the form and the command line, not of the record: it sets parameters, and those are recorded.
+The figures behind it: docs/decisions/0042-three-speeds.md.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from core.domain.geometry import MULTIPLE
+from core.domain.model_file import Base
+from core.domain.params import AUTO_DTYPE, BFLOAT16
+
+DRAFT, BALANCED, BEST = "draft", "balanced", "best"
+"""The keys of SPEEDS."""
+
+SPEEDS: Mapping[str, tuple[str, str]] = {
+    DRAFT: (
+        "Draft",
+        "A few steps in a smaller crop, to find a seed and a composition. Stable Diffusion needs an LCM-LoRA for it, "
+        "and is faster still with TAESD.",
+    ),
+    BALANCED: (
+        "Balanced",
+        "A third of the steps with a scheduler made for few, and only as many pixels as the mask needs: close to Best.",
+    ),
+    BEST: ("Best", "The model's own number of steps at its own size, in full precision: nothing is left out."),
+}
+"""Titles and explanations, in order."""
+
+SOLVER = "dpmpp-2m"
+BALANCED_SHARE = 1 / 3
+DRAFT_SHARE = 1 / 5
+LEAST_STEPS = 4
+MOST_DRAFT_STEPS = 8
+DRAFT_SIZE_SHARE = 3 / 4
+SMALL_PX = 256
+"""A model trained at so little has nothing to spare."""
+
+
+@dataclass(frozen=True, slots=True)
+class FewSteps:
+    """What draws in few steps, by the names that its files have. steps: what its authors recommend."""
+
+    loras: Sequence[str]
+    vaes: Sequence[str]
+    scheduler: str = "lcm"
+    steps: int = 4
+
+
+FEW_STEPS: Mapping[Base, FewSteps] = {
+    Base.SD1: FewSteps(("lcm-lora-sdv1-5", "lcm_lora_sd15", "lcm-lora-sd15"), ("taesd",)),
+    Base.SDXL: FewSteps(("lcm-lora-sdxl", "lcm_lora_sdxl"), ("taesdxl",)),
+}
+"""LCM-LoRA: Luo et al., 2023; its repositories say 4 to 8 steps without guidance. TAESD: madebyollin/taesd."""
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What there is for a model. recommended: for each parameter that depends on it. unused: parameters without any
+    effect. bases: its architectures. loras, vaes: names of files. takes_bfloat16: whether its device computes in it
+    at full speed."""
+
+    recommended: Mapping[str, Any]
+    unused: Collection[str] = ()
+    bases: Collection[Base] = ()
+    loras: Collection[str] = ()
+    vaes: Collection[str] = ()
+    takes_bfloat16: bool = False
+
+    @property
+    def few_steps(self) -> FewSteps | None:
+        """None of a model that can be several, of which each needs others."""
+        found = [FEW_STEPS[base] for base in self.bases if base in FEW_STEPS]
+        return found[0] if len(found) == 1 == len(self.bases) else None
+
+    @property
+    def lora(self) -> str | None:
+        return _first(self.few_steps.loras, self.loras) if self.few_steps else None
+
+    @property
+    def vae(self) -> str | None:
+        return _first(self.few_steps.vaes, self.vaes) if self.few_steps else None
+
+    @property
+    def draft_size(self) -> int:
+        """Pixels along the longer side, at most."""
+        size = int(self.recommended["size"])
+        return size if size <= SMALL_PX else int(size * DRAFT_SIZE_SHARE) // MULTIPLE * MULTIPLE
+
+    @property
+    def missing(self) -> tuple[str, ...]:
+        """Names of files that would make a draft faster."""
+        few = self.few_steps
+        if few is None:
+            return ()
+        wanted = (("loras", self.lora, few.loras), ("vae", self.vae, few.vaes))
+        return tuple(f"{folder}/{names[0]}.safetensors" for folder, found, names in wanted if found is None)
+
+
+def values(speed: str, around: Surroundings, loras: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
+    """The parameters of a speed, and of the form whether the mask decides the size (auto_size).
+
+    loras: those that are chosen; the artist's own stay.
+    """
+    best = around.recommended
+    steps = int(best["num_inference_steps"])
+    own = [one for one in loras if not _is_of_few_steps(str(one["name"]))]
+    found: dict[str, Any] = {
+        **{name: best[name] for name in ("num_inference_steps", "guidance_scale", "scheduler", "size")},
+        "dtype": AUTO_DTYPE,
+        "vae": "",
+        "loras": own,
+        "auto_size": False,
+    }
+    if speed != BEST:
+        found["auto_size"] = True
+        found["dtype"] = BFLOAT16 if around.takes_bfloat16 else AUTO_DTYPE
+        found["scheduler"] = SOLVER
+        found["num_inference_steps"] = _fewer(steps, BALANCED_SHARE, steps)
+    if speed == DRAFT:
+        found["num_inference_steps"] = _fewer(steps, DRAFT_SHARE, MOST_DRAFT_STEPS)
+        found["size"] = around.draft_size
+        if (lora := around.lora) is not None and around.few_steps is not None:
+            found |= {
+                "loras": [*own, {"name": lora, "weight": 1.0}],
+                "scheduler": around.few_steps.scheduler,
+                "num_inference_steps": around.few_steps.steps,
+                "guidance_scale": 1.0,
+            }
+        if (vae := around.vae) is not None:
+            found["vae"] = vae
+    return {name: value for name, value in found.items() if name not in around.unused}
+
+
+def chosen(form: Mapping[str, Any], around: Surroundings) -> str | None:
+    """The speed that these values of a form come to; the slowest of several, None for values of none."""
+    return next((speed for speed in (BEST, BALANCED, DRAFT) if _is_of(speed, form, around)), None)
+
+
+def can_be_finished(params: Mapping[str, Any], around: Surroundings) -> bool:
+    """Whether a generation with these parameters was made as Draft or Balanced, at whatever size its mask needed."""
+    at_most = {speed: values(speed, around, ()).get("size") for speed in (BALANCED, DRAFT)}
+    as_form = [(speed, {**params, "size": size, "auto_size": True}) for speed, size in at_most.items()]
+    is_best = _is_of(BEST, {**params, "auto_size": False}, around)
+    return not is_best and any(_is_of(speed, form, around) for speed, form in as_form)
+
+
+def _is_of(speed: str, form: Mapping[str, Any], around: Surroundings) -> bool:
+    return all(form.get(name) == value for name, value in values(speed, around, form["loras"]).items())
+
+
+def _fewer(steps: int, share: float, most: int) -> int:
+    return min(steps, most, max(LEAST_STEPS, round(steps * share)))
+
+
+def _first(wanted: Sequence[str], there: Collection[str]) -> str | None:
+    """The name of the first of these files that is there, in whatever folder."""
+    by_stem = {name.rpartition("/")[2].casefold(): name for name in there}
+    return next((by_stem[name] for name in wanted if name in by_stem), None)
+
+
+def _is_of_few_steps(name: str) -> bool:
+    stem = name.rpartition("/")[2].casefold()
+    return any(stem in few.loras for few in FEW_STEPS.values())

@@ -1,0 +1,48 @@
+"""Draft, Balanced and Best for a model on a device of this machine."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from core.domain import speed as speeds
+from core.domain.environment import Device
+from core.domain.errors import InvalidInput, StudioError
+from core.domain.speed import SPEEDS, Surroundings
+from core.ports import FileLibrary, ModelCatalogue
+from core.services.recommendations import Recommendations
+
+
+@dataclass(frozen=True, slots=True)
+class Speeds:
+    recommendations: Recommendations
+    models: ModelCatalogue
+    loras: FileLibrary
+    vaes: FileLibrary
+    devices: Callable[[], Sequence[Device]]
+
+    def around(self, model: str, device: str | None) -> Surroundings | None:
+        """device: a key; None where it is not known yet. None for a model that cannot be found."""
+        recommended = self.recommendations.for_model(model)
+        if not recommended:
+            return None
+        try:
+            bases = self.models.bases(model) or ()
+        except StudioError:
+            bases = ()
+        return Surroundings(
+            recommended,
+            self.recommendations.unused(model),
+            bases,
+            self.loras.paths(),
+            self.vaes.paths(),
+            any(one.key == device and one.takes_bfloat16 and one.key == "cpu" for one in self.devices()),
+        )
+
+    def values(self, speed: str, model: str, device: str | None, loras: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+        """Values of a form. Raises InvalidInput for an unknown speed."""
+        if speed not in SPEEDS:
+            raise InvalidInput(f"There is no speed {speed!r}. Choose one of {', '.join(SPEEDS)}.")
+        around = self.around(model, device)
+        return speeds.values(speed, around, loras) if around else {}

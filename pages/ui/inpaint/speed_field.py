@@ -1,0 +1,95 @@
+"""Draft, Balanced or Best: each sets parameters, whose values tell afterwards which one it is, if any."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import streamlit as st
+
+from core.bootstrap import Studio
+from core.domain import speed as speeds
+from core.domain.draft import Draft
+from core.domain.errors import StudioError
+from core.domain.params import PARAMETERS, InpaintParams
+from core.domain.speed import SPEEDS, Surroundings
+from pages.ui.inpaint.device_field import resolved_device
+from pages.ui.inpaint.form_fields import Form, fill_form
+from pages.ui.inpaint.lora_field import held_loras
+from pages.ui.inpaint.model_picker import held_model
+from pages.ui.shell import state
+from pages.ui.shell.messages import escaped
+from pages.ui.shell.wording import duration
+
+
+def speed_field(form: Form, stored: Mapping[str, Any], device: str | None) -> None:
+    """stored: what the form says now. device: the key of the one that is meant; None if it is not known yet."""
+    if "num_inference_steps" in form.unused:
+        return
+    around = form.studio.speeds.around(stored["model"], device)
+    if around is None:
+        return
+    key = f"{form.id}.speed"
+    state.set_value(key, speeds.chosen(stored, around))
+    st.segmented_control(
+        "Speed",
+        list(SPEEDS),
+        key=key,
+        format_func=lambda speed: SPEEDS[speed][0],
+        width="stretch",
+        help="\n\n".join(f"**{title}**: {help}" for title, help in SPEEDS.values()),
+        on_change=_apply_speed,
+        args=(form.studio, form.id),
+    )
+    lines = [_costs(form.studio, stored, around, device), _missing(around)]
+    if said := "  \n".join(line for line in lines if line):
+        st.caption(said)
+
+
+def auto_size_field(form: Form) -> bool:
+    key = f"{form.id}.auto_size"
+    state.set_default(key, bool(form.kept["auto_size"]) and "size" not in form.unused)
+    return st.toggle(
+        "Smaller for small masks",
+        key=key,
+        disabled="size" in form.unused,
+        help="The processing resolution is then the most: down to half of it where the masked part has no more pixels "
+        "of its own. Faster, without loss of detail. What it came to is in the record.",
+    )
+
+
+def _costs(studio: Studio, stored: Mapping[str, Any], around: Surroundings, device: str | None) -> str:
+    """Seconds of each speed, from what earlier runs of this model took; empty where there were none."""
+    if device is None:
+        return ""
+    # Only what decides the time: whatever is wrong in another field is told elsewhere.
+    now = {name: stored[name] for name in ("model", "strength")}
+    found = []
+    for speed, (title, _) in SPEEDS.items():
+        values = speeds.values(speed, around, ())
+        try:
+            params = InpaintParams(**now, **{name: value for name, value in values.items() if name in PARAMETERS})
+            seconds = studio.statistics.estimate_s(params, device)
+        except StudioError:
+            return ""
+        if seconds is None:
+            return ""
+        found.append(f"{title} {duration(seconds)}")
+    return f"At most about: {' · '.join(found)}"
+
+
+def _missing(around: Surroundings) -> str:
+    if not around.missing:
+        return ""
+    return f"Draft is faster with {escaped(' and '.join(around.missing))} in the folder models."
+
+
+def _apply_speed(studio: Studio, id: str) -> None:
+    speed = state.widget_value(f"{id}.speed")
+    if speed is None:
+        return
+    draft = studio.drafts.get(id) or Draft()
+    kept = studio.recommendations.for_form(draft.params)
+    model = held_model(id) or kept["model"]
+    loras = held_loras(id, kept["loras"])
+    fill_form(studio, id, studio.speeds.values(speed, model, resolved_device(studio, id, draft), loras))

@@ -1,0 +1,45 @@
+"""The field of speeds: it sets parameters, and tells which speed they come to; and Finish."""
+
+from __future__ import annotations
+
+from tests.pages.test_inpaint import draft, widget
+from tests.pages.test_repaint_form import made
+
+
+def speed_of(page):
+    return widget(page, "segmented_control", "speed")
+
+
+def test_draft_sets_few_steps_and_smaller_crops_and_the_record_says_what_it_came_to(studio, ready, dispatcher):
+    before = speed_of(ready).value
+
+    speed_of(ready).set_value("draft").run()
+
+    params = made(studio, ready, dispatcher).params
+    assert before == "best"
+    assert (params.num_inference_steps, params.scheduler) == (4, "dpmpp-2m")
+    assert params.size <= 64
+
+
+def test_a_change_of_ones_own_is_none_of_the_three(ready):
+    widget(ready, "slider", "num_inference_steps").set_value(11).run()
+
+    assert not speed_of(ready).value
+
+
+def test_finish_paints_a_draft_again_as_best_with_the_same_seed(studio, ready, dispatcher):
+    speed_of(ready).set_value("draft").run()
+    drafted = made(studio, ready, dispatcher)
+    ready.run()
+
+    ready.button(key=f"finish-{drafted.id}").click().run()
+    dispatcher.drain()
+
+    [id] = draft(studio, ready).generations
+    finished = studio.gallery.get(id)
+    assert finished.params.seed == drafted.params.seed
+    assert finished.parent_id == drafted.id
+    assert (
+        finished.params.num_inference_steps
+        == studio.recommendations.for_model(drafted.params.model)["num_inference_steps"]
+    )
