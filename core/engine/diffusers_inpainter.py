@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -51,6 +52,7 @@ from core.engine.reference.chosen import Looking
 from core.engine.run import filling, prompts
 from core.engine.run.pipeline_run import Run
 from core.engine.run.preview import Colours, colours_of
+from core.engine.storage.unloaded import Unloaded
 from core.engine.vae import Swapped
 from core.ports import FileLibrary, OnStep, Repainted, StepReport
 from core.settings import Settings
@@ -123,6 +125,7 @@ def load(
         preview=settings.preview,
         library=library,
         lacks_vae=spec.lacks_vae,
+        read_again=partial(pipelines.text_encoders, sources[0], where.dtype) if plan.as_int8 else None,
     )
 
 
@@ -153,6 +156,7 @@ class DiffusersInpainter:
         preview: bool = True,
         library: Callable[[FileKind], FileLibrary] = NamedFiles,
         lacks_vae: bool = False,
+        read_again: Callable[[], Mapping[str, Any]] | None = None,
     ) -> None:
         self.model = model
         self.environment = devices.environment(device)
@@ -172,6 +176,8 @@ class DiffusersInpainter:
         self._reading: Any = Reading()
         self._guided: Any = Guided(pipe, family, device)
         self._looking: Any = Looking(pipe, device, library(FileKind.IP_ADAPTER), library(FileKind.IMAGE_ENCODER))
+        encoders = {name: one for name, one in pipe.components.items() if name.startswith("text_encoder") and one}
+        self._text: Any = Unloaded(encoders, read_again)
         self._one_caller = OneCaller(self._release)
 
     def inpaint(self, request: WorkingRequest, on_step: OnStep) -> Repainted:
@@ -183,12 +189,13 @@ class DiffusersInpainter:
 
     def _release(self) -> None:
         self._pipe = self._own_scheduler = self._colours = None
-        self._swapped = self._added = self._reading = self._guided = self._looking = None
+        self._text = self._swapped = self._added = self._reading = self._guided = self._looking = None
         memory.empty_cache(self._device)
 
     def _inpaint(self, request: WorkingRequest, on_step: OnStep) -> Repainted:
         request = replace(request, params=self._family.seen(request.params))
         self._check(request)
+        self._text.bring_back()
         # Other code in this process may have changed it, and it decides the last bits.
         threads = devices.set_threads(devices.recorded_threads(request.recorded) or self._threads)
         vaes = self._swap_vae(request)
@@ -205,6 +212,8 @@ class DiffusersInpainter:
         with (
             self._looking.at(request) as (shown, adapters),
             self._reading.of(pipe, named, request.params) as (params, signs),
+            # What is added to them would not be in what is read again.
+            nullcontext() if additions or named else self._text.after_reading(pipe),
         ):
             pixels, withheld = run.start(pipe, params, {**guiding.arguments(working), **own, **shown})
             if withheld:

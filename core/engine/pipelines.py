@@ -115,7 +115,7 @@ def _of_folder(source: Folder, dtype: Any, *, safety_checker: bool, as_int8: boo
     without: dict[str, Any] = {}
     if not safety_checker and SAFETY_CHECKER in index:
         without = {SAFETY_CHECKER: None, "requires_safety_checker": False}
-    saved = {"use_safetensors": True, "local_files_only": True, "dtype": dtype, "variant": source.choice.variant}
+    saved = _saved(source, dtype)
     _check_scheduler(source.folder, index)
     given = dict(_encoders(source.folder, {k: v for k, v in index.items() if k not in without}, saved))
     if as_int8 and source.family.denoiser == UNET:
@@ -134,6 +134,23 @@ def _unet_as_int8(source: Folder, kind: str, dtype: Any) -> Any:
     files = (source.folder / name for name in source.choice.files if name.startswith(f"{UNET}/"))
     weights = {name: one for file in files if file.suffix == ".safetensors" for name, one in stored(file).items()}
     return filled(UNET, empty(lambda: of_kind.from_config(about)), lambda: weights, dtype, as_int8=True)
+
+
+def text_encoders(source: Source, dtype: str) -> Mapping[str, Any]:
+    """Those of a pipeline, read again from their files, by name. dtype: as torch calls it. Raises DamagedModel."""
+    import torch
+
+    of_torch = getattr(torch, dtype)
+    with quiet_libraries(), without_extras():
+        if isinstance(source, SingleFile):
+            return source.text_encoders(of_torch)
+        index = {k: v for k, v in read_index(source.folder).items() if k.startswith("text_encoder")}
+        return _encoders(source.folder, index, _saved(source, of_torch))
+
+
+def _saved(source: Folder, dtype: Any) -> Mapping[str, Any]:
+    """Arguments for what is loaded from a folder. dtype: of torch."""
+    return {"use_safetensors": True, "local_files_only": True, "dtype": dtype, "variant": source.choice.variant}
 
 
 def _encoders(folder: Path, index: Mapping[str, Any], saved: Mapping[str, Any]) -> Mapping[str, Any]:

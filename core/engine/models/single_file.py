@@ -163,7 +163,7 @@ class SingleFile:
         told = kinds.of(self.file)
         index = read_index(self.layout)
         # The small ones first: while they are converted, some of their weights exist twice.
-        encoders = {name: _text_encoder(name, weights, self.layout, dtype) for name in index if name in TEXT_ENCODERS}
+        encoders = self.text_encoders(dtype)
         vae = _no_vae(self.layout, dtype) if VAE in told.lacks else _vae(weights, self.layout, dtype)
         of_unet = stored(self.file) if as_int8 else weights
         unet = _unet(of_unet, self.layout, dtype, in_channels=told.in_channels, as_int8=as_int8)
@@ -176,6 +176,13 @@ class SingleFile:
             **{name: _tokenizer(name, self.layout) for name in index if name.startswith(TOKENIZER)},
             **_without_what_is_not_there(pipeline),
         )
+
+    def text_encoders(self, dtype: Any) -> Mapping[str, Any]:
+        """By name, on the CPU. Raises DamagedModel; what libraries raise comes through."""
+        from safetensors.torch import load_file
+
+        weights, index = load_file(self.file), read_index(self.layout)
+        return {name: _text_encoder(name, weights, self.layout, dtype) for name in index if name in TEXT_ENCODERS}
 
     def _scheduler(self, told: ModelFile) -> Any:
         import diffusers

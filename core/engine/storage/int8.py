@@ -64,6 +64,11 @@ class Int8(nn.Module):
 
 
 class Int8Linear(Int8):
+    def __init__(self, *given: Any) -> None:
+        super().__init__(*given)
+        # Pipelines ask for them.
+        self.out_features, self.in_features = self.weight.shape
+
     def forward(self, values: torch.Tensor) -> torch.Tensor:
         return self._scaled(functional.linear(values, self._scratch.expanded(self.weight, values.dtype)))
 
