@@ -29,7 +29,7 @@ def problem_of(about: ModelFile, name: str) -> str | None:
             f"{name} is a FaceID adapter, which is told a face by a recogniser whose licence forbids most uses. Choose "
             "a plain IP-Adapter, or one named Plus."
         )
-    if about.quantised is None and about.base in (None, Base.SD1, Base.SDXL):
+    if about.quantised is None and about.base in (None, Base.POCKET, Base.SD1, Base.SDXL):
         return None
     return f"{name} is an {about.title}, which cannot be used. Choose one for Stable Diffusion 1 or XL."
 
