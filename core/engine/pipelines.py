@@ -23,6 +23,7 @@ from core.engine.models.weights import SAFETY_CHECKER, WITHOUT_WEIGHTS, Choice
 from core.engine.plan import UNET
 from core.engine.quiet import quiet_libraries
 from core.engine.storage.reader import stored
+from core.memory import trim
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,13 +88,13 @@ def load(sources: Sequence[Source], device: Device, *, safety_checker: bool, as_
 def _loaded(source: Source, device: Device, *, safety_checker: bool, as_int8: bool) -> Any:
     import torch
 
-    dtype = getattr(torch, device.dtype)
+    dtype, is_unet = getattr(torch, device.dtype), source.family.denoiser == UNET
     try:
         with quiet_libraries(), without_extras():
             if isinstance(source, SingleFile):
                 pipe = source.load(dtype, as_int8=as_int8)
             else:
-                pipe = _of_folder(source, dtype, safety_checker=safety_checker, as_int8=as_int8)
+                pipe = _of_folder(source, dtype, safety_checker=safety_checker, as_int8=as_int8 and is_unet)
             _check_words(pipe, source.family)
     except StudioError:
         raise
@@ -118,22 +119,31 @@ def _of_folder(source: Folder, dtype: Any, *, safety_checker: bool, as_int8: boo
     saved = _saved(source, dtype)
     _check_scheduler(source.folder, index)
     given = dict(_encoders(source.folder, {k: v for k, v in index.items() if k not in without}, saved))
-    if as_int8 and source.family.denoiser == UNET:
-        given[UNET] = _unet_as_int8(source, str(index[UNET][1]), dtype)
+    if as_int8:
+        given[UNET] = _empty_unet(source.folder, str(index[UNET][1]))
     if source.denoiser is not None:
         name = source.family.denoiser
         given[name] = transformer_file.load(source.denoiser, source.folder, name, dtype)
-    return getattr(diffusers, source.family.pipeline).from_pretrained(str(source.folder), **saved, **given, **without)
+    pipe = getattr(diffusers, source.family.pipeline).from_pretrained(str(source.folder), **saved, **given, **without)
+    if as_int8:
+        _fill_unet(pipe.unet, source, dtype)
+    return pipe
 
 
-def _unet_as_int8(source: Folder, kind: str, dtype: Any) -> Any:
+def _empty_unet(folder: Path, kind: str) -> Any:
     import diffusers
 
     of_kind = getattr(diffusers, kind)
-    about = of_kind.load_config(str(source.folder), subfolder=UNET)
+    about = of_kind.load_config(str(folder), subfolder=UNET)
+    return empty(lambda: of_kind.from_config(about))
+
+
+def _fill_unet(unet: Any, source: Folder, dtype: Any) -> None:
+    """With int8. Last: while the other parts are read, their files are mapped besides."""
     files = (source.folder / name for name in source.choice.files if name.startswith(f"{UNET}/"))
     weights = {name: one for file in files if file.suffix == ".safetensors" for name, one in stored(file).items()}
-    return filled(UNET, empty(lambda: of_kind.from_config(about)), lambda: weights, dtype, as_int8=True)
+    trim()
+    filled(UNET, unet, lambda: weights, dtype, as_int8=True)
 
 
 def text_encoders(source: Source, dtype: str) -> Mapping[str, Any]:
