@@ -8,6 +8,7 @@ from contextlib import nullcontext
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -125,7 +126,7 @@ def load(
         preview=settings.preview,
         library=library,
         lacks_vae=spec.lacks_vae,
-        read_again=partial(pipelines.text_encoders, sources[0], where.dtype) if plan.as_int8 else None,
+        reread=_reread(sources[0], where.dtype) if plan.as_int8 else {},
     )
 
 
@@ -133,6 +134,10 @@ def _plan(sources: Sequence[Source], where: Device, family: Family, wish: str, *
     parts = {name: size for source in sources for name, size in source.parts("float32").items()}
     free = memory.free_on(where)
     return plans.plan(parts, where, half=family.half, free=free, wish=wish, smaller=smaller)
+
+
+def _reread(source: Source, dtype: str) -> Mapping[str, Callable[[], Mapping[str, Any]]]:
+    return {"text": partial(pipelines.text_encoders, source, dtype), "vae": partial(pipelines.vae, source, dtype)}
 
 
 def _revision(spec: ModelSpec, folder: Path, hashes: Mapping[str, str]) -> str:
@@ -143,7 +148,10 @@ def _revision(spec: ModelSpec, folder: Path, hashes: Mapping[str, str]) -> str:
 
 
 class DiffusersInpainter:
-    """A ports.Inpainter. Made by load(). library: of the files of a kind on this machine; default: there are none."""
+    """A ports.Inpainter. Made by load(). library: of the files of a kind on this machine; default: there are none.
+
+    reread: how the parts that need not stay in memory are read again: "text", "vae"; the others stay.
+    """
 
     def __init__(
         self,
@@ -156,7 +164,7 @@ class DiffusersInpainter:
         preview: bool = True,
         library: Callable[[FileKind], FileLibrary] = NamedFiles,
         lacks_vae: bool = False,
-        read_again: Callable[[], Mapping[str, Any]] | None = None,
+        reread: Mapping[str, Callable[[], Mapping[str, Any]]] = MappingProxyType({}),
     ) -> None:
         self.model = model
         self.environment = devices.environment(device)
@@ -170,14 +178,14 @@ class DiffusersInpainter:
         self._loras = library(FileKind.LORA)
         self._embeddings = library(FileKind.EMBEDDING)
         self._vaes = library(FileKind.VAE)
-        self._swapped: Any = Swapped(pipe, is_missing=lacks_vae)
+        self._swapped: Any = Swapped(pipe, is_missing=lacks_vae, read_again=reread.get("vae"))
         self._controlnets = library(FileKind.CONTROLNET)
         self._added: Any = Added(pipe, family.title)
         self._reading: Any = Reading()
         self._guided: Any = Guided(pipe, family, device)
         self._looking: Any = Looking(pipe, device, library(FileKind.IP_ADAPTER), library(FileKind.IMAGE_ENCODER))
         encoders = {name: one for name, one in pipe.components.items() if name.startswith("text_encoder") and one}
-        self._text: Any = Unloaded(encoders, read_again)
+        self._text: Any = Unloaded(encoders, reread.get("text"))
         self._one_caller = OneCaller(self._release)
 
     def inpaint(self, request: WorkingRequest, on_step: OnStep) -> Repainted:

@@ -158,6 +158,19 @@ def text_encoders(source: Source, dtype: str) -> Mapping[str, Any]:
         return _encoders(source.folder, index, _saved(source, of_torch))
 
 
+def vae(source: Source, dtype: str) -> Mapping[str, Any]:
+    """As text_encoders, of the autoencoder."""
+    import diffusers
+    import torch
+
+    of_torch = getattr(torch, dtype)
+    with quiet_libraries(), without_extras():
+        if isinstance(source, SingleFile):
+            return {"vae": source.vae(of_torch)}
+        kind = getattr(diffusers, str(read_index(source.folder)["vae"][1]))
+        return {"vae": kind.from_pretrained(str(source.folder / "vae"), **_saved(source, of_torch))}
+
+
 def _saved(source: Folder, dtype: Any) -> Mapping[str, Any]:
     """Arguments for what is loaded from a folder. dtype: of torch."""
     return {"use_safetensors": True, "local_files_only": True, "dtype": dtype, "variant": source.choice.variant}

@@ -8,7 +8,7 @@ another network: it takes the place of the module, and its latents are scaled al
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
@@ -19,6 +19,7 @@ from core.engine.models.hashed_files import HashedFile
 from core.engine.models.single_file import empty, filled
 from core.engine.quiet import quiet_libraries
 from core.engine.replaced import Replaced
+from core.engine.storage.unloaded import Unloaded
 
 RECORDED = "vae"
 """The field of an inpainter's record: a list of one."""
@@ -29,11 +30,17 @@ OLD_NAMES = {"query": "to_q", "key": "to_k", "value": "to_v", "proj_attn": "to_o
 
 
 class Swapped:
-    """The VAE that is in a pipeline at this moment. is_missing: its own has no weights, so one must be chosen."""
+    """The VAE that is in a pipeline at this moment. is_missing: its own has no weights, so one must be chosen.
 
-    def __init__(self, pipe: Any, *, is_missing: bool) -> None:
+    read_again: see Unloaded; of its own, which leaves the memory while a tiny one is in its place.
+    """
+
+    def __init__(
+        self, pipe: Any, *, is_missing: bool, read_again: Callable[[], Mapping[str, Any]] | None = None
+    ) -> None:
         self._pipe = pipe
         self._vae = getattr(pipe, "vae", None)
+        self._own = Unloaded({"vae": self._vae}, None if is_missing else read_again)
         self._is_missing = is_missing
         self._replaced = Replaced()
         self._now: str | None = None
@@ -52,11 +59,13 @@ class Swapped:
         if wanted == self._now:
             return False
         self._now = None
+        self._own.bring_back()
         self._replaced.put_back()
         if self._vae is not None and self._pipe.vae is not self._vae:
             self._pipe.vae = self._vae
         if chosen is not None and chosen.file.about.kind is FileKind.TINY_VAE:
             self._pipe.vae = _tiny(chosen.file, self._pipe, self._vae)
+            self._own.take_out()
         elif chosen is not None:
             self._replaced.put_in(_others(self._vae, _weights(chosen.file, self._vae)))
         self._now = wanted

@@ -7,6 +7,7 @@ import pytest
 from core.domain.generation import Phase
 from core.engine.diffusers_inpainter import load
 from core.engine.models.catalogue import Catalogue
+from tests.benchmarks.full_size import save_tiny_autoencoder
 from tests.engine.tiny import a_working_request, save_xl_pipeline
 from tests.loras import write_lora
 
@@ -63,6 +64,19 @@ def test_both_of_an_xl_model_leave_and_come_back(tmp_path, kept_in_int8):
 
     assert all(values.is_meta for values in inpainter._pipe.text_encoder_2.parameters())
     assert painted(inpainter) == first
+
+
+def test_its_own_vae_is_not_there_while_a_tiny_one_is_and_comes_back_to_the_bit(models, kept_in_int8, settings):
+    save_tiny_autoencoder(settings.models / "vae" / "taesd.safetensors")
+    inpainter = kept_in_int8(models(in_channels=9))
+    own = inpainter._pipe.vae
+    plain = painted(inpainter)
+
+    drafted = painted(inpainter, vae="taesd")
+
+    assert all(values.is_meta for values in own.parameters())
+    assert painted(inpainter, vae="taesd") == drafted != plain
+    assert painted(inpainter) == plain
 
 
 def test_a_model_that_is_kept_whole_keeps_its_text_encoder(nine):

@@ -184,6 +184,12 @@ class SingleFile:
         weights, index = load_file(self.file), read_index(self.layout)
         return {name: _text_encoder(name, weights, self.layout, dtype) for name in index if name in TEXT_ENCODERS}
 
+    def vae(self, dtype: Any) -> Any:
+        """On the CPU, as text_encoders."""
+        from safetensors.torch import load_file
+
+        return _vae(load_file(self.file), self.layout, dtype)
+
     def _scheduler(self, told: ModelFile) -> Any:
         import diffusers
 

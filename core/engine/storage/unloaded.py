@@ -1,4 +1,4 @@
-"""Text encoders that are in memory only while they read a prompt."""
+"""Components of a pipeline that are in memory only while they are used, such as text encoders."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from core.memory import trim
 
 
 class Unloaded:
-    """The text encoders of a pipeline, by name. load: reads the same ones again from their files; None: they stay."""
+    """load: reads the same components again from their files, by their names; None: they stay."""
 
-    def __init__(self, encoders: Mapping[str, Any], load: Callable[[], Mapping[str, Any]] | None) -> None:
-        self._encoders = encoders
+    def __init__(self, components: Mapping[str, Any], load: Callable[[], Mapping[str, Any]] | None = None) -> None:
+        self._components = components
         self._load = load
         self._is_out = False
 
@@ -22,7 +22,7 @@ class Unloaded:
         if not self._is_out or self._load is None:
             return
         for name, again in self._load().items():
-            self._encoders[name].load_state_dict(again.state_dict(), assign=True)
+            self._components[name].load_state_dict(again.state_dict(), assign=True)
         self._is_out = False
 
     @contextmanager
@@ -35,7 +35,7 @@ class Unloaded:
 
         def encode_prompt(*args: Any, **kwargs: Any) -> Any:
             read_so = read(*args, **kwargs)
-            self._take_out()
+            self.take_out()
             return read_so
 
         pipe.encode_prompt = encode_prompt
@@ -44,12 +44,15 @@ class Unloaded:
         finally:
             del pipe.encode_prompt
 
-    def _take_out(self) -> None:
+    def take_out(self) -> None:
+        """Give their memory back, until bring_back."""
         import torch
 
+        if self._load is None:
+            return
         self._is_out = True
-        for encoder in self._encoders.values():
-            for module in encoder.modules():
+        for component in self._components.values():
+            for module in component.modules():
                 for name, values in list(module.named_parameters(recurse=False)):
                     setattr(module, name, torch.nn.Parameter(values.to("meta"), requires_grad=False))
         trim()
