@@ -126,7 +126,7 @@ def load(
         preview=settings.preview,
         library=library,
         lacks_vae=spec.lacks_vae,
-        reread=_reread(sources[0], where.dtype) if plan.as_int8 else {},
+        reread=_reread(sources[0], where.dtype) if plan.as_int8 and family.takes_additions else {},
     )
 
 
@@ -184,7 +184,8 @@ class DiffusersInpainter:
         self._reading: Any = Reading()
         self._guided: Any = Guided(pipe, family, device)
         self._looking: Any = Looking(pipe, device, library(FileKind.IP_ADAPTER), library(FileKind.IMAGE_ENCODER))
-        encoders = {name: one for name, one in pipe.components.items() if name.startswith("text_encoder") and one}
+        names = ("text_encoder", "text_encoder_2")
+        encoders = {name: one for name in names if (one := getattr(pipe, name, None)) is not None}
         self._text: Any = Unloaded(encoders, reread.get("text"))
         self._one_caller = OneCaller(self._release)
 

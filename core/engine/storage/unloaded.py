@@ -27,8 +27,11 @@ class Unloaded:
 
     @contextmanager
     def after_reading(self, pipe: Any) -> Iterator[None]:
-        """Around a call of this pipeline: as soon as it has read its prompts, their memory is given back."""
-        if self._load is None:
+        """Around a call of this pipeline: as soon as it has read its prompts, their memory is given back.
+
+        Not of the few pipelines that have no method for it.
+        """
+        if self._load is None or not hasattr(pipe, "encode_prompt"):
             yield
             return
         read = pipe.encode_prompt
