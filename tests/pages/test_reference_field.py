@@ -68,3 +68,10 @@ def test_an_adapter_without_a_picture_asks_for_one(adapter, ready):
     widget(ready, "selectbox", "ip_adapter").set_value("look").run()
 
     assert "look has no reference picture to look at. Add one" in words_on(ready)
+
+
+def test_a_name_with_signs_of_markdown_is_shown_as_it_is(adapter, studio, ready):
+    write_ip_adapter(studio.settings.models / "ipadapter" / "ip-adapter_sd15*.safetensors")
+    ready.run()
+
+    assert list(widget(ready, "selectbox", "ip_adapter").options) == ["None", "ip-adapter_sd15*", "look"]

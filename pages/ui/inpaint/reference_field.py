@@ -15,7 +15,7 @@ from core.domain.params import PARAMETERS
 from core.domain.reference import references_in, without_references
 from pages.ui.inpaint.form_fields import Form, field, keep
 from pages.ui.shell import prepared, state
-from pages.ui.shell.messages import escaped, shown_errors
+from pages.ui.shell.messages import shown_errors
 
 ADAPTER, SCALE = "ip_adapter", "ip_adapter_scale"
 NONE = ""
@@ -94,7 +94,7 @@ def _adapter(form: Form, names: Sequence[str], kept: str) -> str:
         PARAMETERS[ADAPTER].title,
         [NONE, *names, *([kept] if kept not in (NONE, *names) else [])],
         key=key,
-        format_func=lambda name: escaped(name) or "None",
+        format_func=lambda name: name or "None",
         help=PARAMETERS[ADAPTER].help,
         on_change=keep,
         args=(form.studio, form.id, ADAPTER),

@@ -7,7 +7,6 @@ import streamlit as st
 from core.domain.params import PARAMETERS
 from pages.ui.inpaint.form_fields import Form, keep
 from pages.ui.shell import state
-from pages.ui.shell.messages import escaped
 
 OWN = ""
 
@@ -24,7 +23,7 @@ def vae_field(form: Form, model: str) -> str:
         PARAMETERS["vae"].title,
         [OWN, *names, *([kept] if kept not in (OWN, *names) else [])],
         key=key,
-        format_func=lambda name: escaped(name) or "The model's own",
+        format_func=lambda name: name or "The model's own",
         help=PARAMETERS["vae"].help,
         on_change=keep,
         args=(form.studio, form.id, "vae"),
