@@ -34,8 +34,8 @@ SPEEDS: Mapping[str, tuple[str, str]] = {
 SOLVER = "dpmpp-2m"
 BALANCED_SHARE = 1 / 3
 DRAFT_SHARE = 1 / 5
-LEAST_STEPS = 4
-MOST_DRAFT_STEPS = 8
+LEAST_BALANCED_STEPS = 6
+DRAFT_STEPS = 4, 8
 DRAFT_SIZE_SHARE = 3 / 4
 SMALL_PX = 256
 """A model trained at so little has nothing to spare."""
@@ -120,9 +120,9 @@ def values(speed: str, around: Surroundings, loras: Iterable[Mapping[str, Any]])
         found["auto_size"] = True
         found["dtype"] = BFLOAT16 if around.takes_bfloat16 else AUTO_DTYPE
         found["scheduler"] = SOLVER
-        found["num_inference_steps"] = _fewer(steps, BALANCED_SHARE, steps)
+        found["num_inference_steps"] = _fewer(steps, BALANCED_SHARE, (LEAST_BALANCED_STEPS, steps))
     if speed == DRAFT:
-        found["num_inference_steps"] = _fewer(steps, DRAFT_SHARE, MOST_DRAFT_STEPS)
+        found["num_inference_steps"] = _fewer(steps, DRAFT_SHARE, DRAFT_STEPS)
         found["size"] = around.draft_size
         if (lora := around.lora) is not None and around.few_steps is not None:
             found |= {
@@ -153,8 +153,9 @@ def _is_of(speed: str, form: Mapping[str, Any], around: Surroundings) -> bool:
     return all(form.get(name) == value for name, value in values(speed, around, form["loras"]).items())
 
 
-def _fewer(steps: int, share: float, most: int) -> int:
-    return min(steps, most, max(LEAST_STEPS, round(steps * share)))
+def _fewer(steps: int, share: float, limits: tuple[int, int]) -> int:
+    least, most = limits
+    return min(steps, most, max(least, round(steps * share)))
 
 
 def _first(wanted: Sequence[str], there: Collection[str]) -> str | None:
