@@ -47,7 +47,7 @@ def colour_of(params: InpaintParams) -> tuple[int, int, int]:
     values = {**params.to_dict(), "schema": 5}
     del values["dtype"]
     files = ("loras", "controlnet", "embeddings", "vae", "ip_adapter")
-    for name in (*files, "instruction", "clip_skip", "ip_adapter_scale"):
+    for name in (*files, "instruction", "clip_skip", "cache_interval", "ip_adapter_scale"):
         if getattr(params, name) == PARAMETERS[name].default:
             del values[name]
     red, green, blue = hashlib.sha256(canonical_json(values).encode()).digest()[:3]

@@ -306,6 +306,16 @@ PARAMETERS: dict[str, Parameter] = {
         default=AUTO_DTYPE,
         choices=DTYPES,
     ),
+    "cache_interval": Number(
+        "Cache interval",
+        "Keeps the deep features of the U-Net over steps (TaylorSeer), and computes them anew at each step of this "
+        "interval only: 2 or 3 saves about a third of the time of a run of many steps, and the picture is another one "
+        "by a little. 1 is off. The first steps are always computed, so it saves little of a run of few steps.",
+        default=1,
+        low=1,
+        high=4,
+        step=1,
+    ),
     "ip_adapter": Text(
         "IP-Adapter",
         "A file that lets a Stable Diffusion model look at reference pictures, and take their style and things over. "

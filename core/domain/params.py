@@ -90,11 +90,12 @@ __all__ = [
     "computed_in",
 ]
 
-SCHEMA = 14
+SCHEMA = 15
 """2: with fill and all that follows it. 3: with keep_threshold. 4: with long_prompt. 5: with processing, and
 with parts painted separately. 6: with loras. 7: of which each may have another weight for the text encoder.
 8: with instruction. 9: with controlnet. 10: with embeddings. 11: with clip_skip. 12: with vae.
 13: with dtype. 14: with ip_adapter and ip_adapter_scale.
+15: with cache_interval.
 
 A key that an older record has not means: not used, and for processing: the first rules.
 """
@@ -155,6 +156,7 @@ class InpaintParams(BaseModel):
     clip_skip: int = PARAMETERS["clip_skip"].default
     vae: str = PARAMETERS["vae"].default
     dtype: str = PARAMETERS["dtype"].default
+    cache_interval: int = PARAMETERS["cache_interval"].default
     ip_adapter: str = PARAMETERS["ip_adapter"].default
     ip_adapter_scale: float = PARAMETERS["ip_adapter_scale"].default
     _processing: int = PrivateAttr(PROCESSING)

@@ -37,6 +37,7 @@ AXES = (
     "scheduler",
     "clip_skip",
     "dtype",
+    "cache_interval",
     LORAS,
     CONTROLNETS,
     "ip_adapter_scale",

@@ -27,7 +27,7 @@ from core.domain.errors import (
 from core.domain.generation import Phase
 from core.domain.model import LoadedModel, ModelSpec
 from core.domain.model_file import FileKind
-from core.domain.params import AUTO_DTYPE, MODEL_DEFAULT, SCHEDULERS, computed_in
+from core.domain.params import AUTO_DTYPE, MODEL_DEFAULT, PARAMETERS, SCHEDULERS, computed_in
 from core.domain.request import WorkingRequest
 from core.engine import device as devices
 from core.engine import embeddings, families, memory, pipelines, vae
@@ -50,7 +50,7 @@ from core.engine.plan import Plan
 from core.engine.quiet import quiet_libraries
 from core.engine.reference import chosen as references
 from core.engine.reference.chosen import Looking
-from core.engine.run import filling, prompts
+from core.engine.run import filling, kept_features, prompts
 from core.engine.run.pipeline_run import Run
 from core.engine.run.preview import Colours, colours_of
 from core.engine.storage.unloaded import Unloaded
@@ -223,6 +223,7 @@ class DiffusersInpainter:
             self._reading.of(pipe, named, request.params) as (params, signs),
             # What is added to them would not be in what is read again.
             nullcontext() if additions or named else self._text.after_reading(pipe),
+            kept_features.kept(pipelines.denoiser_of(self._pipe), request.params),
         ):
             pixels, withheld = run.start(pipe, params, {**guiding.arguments(working), **own, **shown})
             if withheld:
@@ -265,6 +266,11 @@ class DiffusersInpainter:
             raise InvalidParams(
                 f"{self._family.title} models run with their own scheduler only. Choose {SCHEDULERS[MODEL_DEFAULT]!r}."
             )
+        if self._family.denoiser != "unet" and request.params.cache_interval > 1:
+            raise InvalidParams(
+                f"{self._family.title} models have no U-Net whose features could be kept. Set "
+                f"{PARAMETERS['cache_interval'].title} to 1."
+            )
         if not self._family.takes_additions and request.params.embeddings:
             raise InvalidEmbedding(
                 f"{self._family.title} models read no embeddings. Take their names out of the prompts, or choose a "
@@ -299,6 +305,7 @@ class DiffusersInpainter:
             "height": request.image.height,
             "model_revision": self.model.revision,
             "safety_checker": getattr(self._pipe, SAFETY_CHECKER, None) is not None,
+            **kept_features.record(pipelines.denoiser_of(self._pipe), request.params),
             **run.record(),
             **filling.record(request.params),
         }

@@ -85,6 +85,8 @@ class Family:
             unused = (*unused, "strength", *(() if self.wording else ("fill",)))
         if not self.takes_additions:
             unused = (*unused, "loras", "embeddings", "clip_skip", "vae")
+        if self.denoiser != "unet":
+            unused = (*unused, "cache_interval")
         if self.controlled is None:
             unused = (*unused, "controlnet")
         if not self.takes_adapters:

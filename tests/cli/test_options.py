@@ -39,6 +39,7 @@ GIVEN = {
     "--long-prompt": ("long_prompt", True),
     "--clip-skip": ("clip_skip", 2),
     "--dtype": ("dtype", "float32"),
+    "--cache-interval": ("cache_interval", 3),
     "--reference-scale": ("ip_adapter_scale", 0.45),
 }
 """Options keep their names for ever. None of the values is a default."""

@@ -329,3 +329,10 @@ def test_a_record_of_schema_14_names_an_ip_adapter_and_older_ones_have_none():
 
     assert (chosen.ip_adapter, chosen.ip_adapter_scale) == ("ip-adapter_sd15", 0.45)
     assert before.ip_adapter == ""
+
+
+def test_a_record_of_schema_15_names_a_cache_interval_and_older_ones_have_none():
+    chosen = InpaintParams.from_dict(json.loads((DATA / "params-schema-15.json").read_text(encoding="utf-8")))
+    before = InpaintParams.from_dict(json.loads((DATA / "params-schema-14.json").read_text(encoding="utf-8")))
+
+    assert (chosen.cache_interval, before.cache_interval) == (3, 1)

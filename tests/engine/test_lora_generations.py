@@ -43,7 +43,7 @@ def started(settings: Settings) -> Studio:
 
 
 def painted(studio: Studio, model: Path, **params):
-    request = a_request(model=str(model), size=64, num_inference_steps=2, **params)
+    request = a_request(**{"model": str(model), "size": 64, "num_inference_steps": 2, **params})
     [id] = studio.generations.submit(request)
     studio.dispatcher.drain()
     return studio.gallery.get(id)

@@ -35,6 +35,7 @@ UNUSED = (
     "ip_adapter_scale",
     "clip_skip",
     "dtype",
+    "cache_interval",
     "vae",
     "variation_strength",
     "variation_seed",

@@ -55,6 +55,7 @@ MODELS: tuple[ModelSpec, ...] = (
             "embeddings",
             "clip_skip",
             "dtype",
+            "cache_interval",
             "vae",
             "ip_adapter",
             "ip_adapter_scale",

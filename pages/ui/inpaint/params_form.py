@@ -68,6 +68,7 @@ IN_ORDER = (
     "long_prompt",
     "clip_skip",
     "dtype",
+    "cache_interval",
     "variation_strength",
     "variation_seed",
     "scheduler",

@@ -23,6 +23,7 @@ EXAMPLES = {
     "guidance_scale": "1-7 (+2)",
     "strength": "0.4-1 (+0.2)",
     "clip_skip": "1, 2",
+    "cache_interval": "1-3",
     LORAS: "oil 0, 0.5, 1",
     CONTROLNETS: "canny 0, 0.5, 1",
     "ip_adapter_scale": "0-0.9 (+0.3)",
