@@ -12,6 +12,7 @@ from core.domain.generation import Phase
 from core.domain.guide import Guide, Role
 from core.domain.model_file import Base, FileKind
 from core.domain.params import InpaintParams
+from core.domain.pixels.mask import Mask
 from core.engine.models import kinds
 from core.engine.reference import encoder
 from tests.engine import tiny
@@ -102,6 +103,7 @@ def test_a_plus_adapter_looks_at_patches(ip, settings, guidance):
     assert same(plain, painted(ip, asked(adapter="", guidance_scale=guidance)))
 
 
+@pytest.mark.slow
 def test_it_works_beside_a_controlnet_and_a_cancelled_run_leaves_nothing(ip, settings):
     write(settings.models / "controlnet" / "canny.safetensors", net_for(ip._pipe.unet))
     both = asked(RED, controlnet=[{"name": "canny", "hint": "canny"}])
@@ -119,6 +121,19 @@ def test_it_works_beside_a_controlnet_and_a_cancelled_run_leaves_nothing(ip, set
     assert same(plain, painted(ip, asked(adapter="")))
 
 
+@pytest.mark.slow
+def test_it_works_with_a_soft_mask(ip):
+    half = Mask(tiny.a_working_request().mask.pixels // 2)
+    soft, plain = replace(asked(RED), degree=half), replace(asked(adapter=""), degree=half)
+
+    looked = painted(ip, soft)
+
+    assert same(looked, painted(ip, soft))
+    assert not same(looked, painted(ip, asked(RED)))
+    assert not same(looked, painted(ip, plain))
+
+
+@pytest.mark.slow
 def test_the_encoder_of_the_record_is_taken_again_also_where_another_suits_too(ip, settings):
     first = painted(ip, asked(RED))
     write_encoder(settings.models / "clip_vision" / "a-newer-one", seed=9)
@@ -147,6 +162,7 @@ def test_an_adapter_without_an_encoder_for_it_or_for_another_model_is_refused_in
         painted(ip, asked(RED, adapter="gone"))
 
 
+@pytest.mark.slow
 def test_xl_and_nine_channels_look_too(settings, loaded, models):
     for model in (loaded(models(in_channels=9)), loaded(tiny.save_xl_pipeline(settings.data / "xl"))):
         write_adapter(settings.models / "ipadapter" / "look.safetensors", model._pipe.unet)

@@ -14,10 +14,13 @@ from PIL import Image
 from core.domain.errors import InvalidReference
 from core.domain.generation import Status, Verdict
 from core.domain.guide import Guide, Role
+from core.engine import device
 from core.settings import Settings
 from tests.conftest import a_request
 from tests.engine.test_lora_generations import started, verified
 from tests.engine.tiny import save_pipeline
+from tests.engine.tiny_lora import of_unet
+from tests.engine.tiny_lora import save as save_lora
 from tests.engine.tiny_reference import write_adapter, write_encoder
 from tests.engine.tiny_transformers import save as save_transformer
 
@@ -116,3 +119,21 @@ def test_an_edit_model_refuses_more_references_than_its_pipeline_takes(settings,
 
     with pytest.raises(InvalidReference, match="takes at most 1 reference picture"):
         painted(started(settings), folder, RED, BLUE)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("dtype", ["int8+float32", "bfloat16"])
+def test_references_are_looked_at_in_each_precision_beside_a_lora(settings, model, four, dtype, monkeypatch):
+    monkeypatch.setattr(device, "_bfloat16_units", lambda: "avx512_bf16")
+    (settings.models / "loras").mkdir()
+    save_lora(settings.models / "loras" / "ink.safetensors", of_unet(four._pipe), unet=four._pipe.unet)
+    studio = started(settings)
+    beside = {"dtype": dtype, "loras": ["ink:0.7"]}
+    plain = painted(studio, model, **beside)
+    looked = painted(studio, model, RED, ip_adapter="look", **beside)
+
+    after = started(settings)
+
+    assert looked.status is Status.SUCCEEDED, looked.error
+    assert looked.pixels_sha256 != plain.pixels_sha256
+    assert [verified(after, one.id).reproduction.verdict for one in (looked, plain)] == [Verdict.EXACT] * 2
