@@ -34,7 +34,8 @@ def open_regular(path: Path) -> BinaryIO:
 def read_regular(path: Path, max_bytes: int) -> bytes:
     """The whole file. Raises OSError as open_regular does, and if it has more bytes than that."""
     with open_regular(path) as file:
-        data = file.read(max_bytes + 1)
+        # What is asked for is set aside at once: no more than there is.
+        data = file.read(min(max_bytes, os.fstat(file.fileno()).st_size or max_bytes) + 1)
     if len(data) > max_bytes:
         raise OSError(errno.EFBIG, f"it is larger than {_format_bytes(max_bytes)}")
     return data
