@@ -309,7 +309,7 @@ PARAMETERS: dict[str, Parameter] = {
     "cache_interval": Number(
         "Cache interval",
         "Keeps the deep features of the U-Net over steps (TaylorSeer), and computes them anew at each step of this "
-        "interval only: 2 or 3 saves about a third of the time of a run of many steps, and the picture is another one "
+        "interval only: 2 or 3 saves some of the time of a run of many steps, and the picture is another one "
         "by a little. 1 is off. The first steps are always computed, so it saves little of a run of few steps.",
         default=1,
         low=1,
