@@ -10,6 +10,7 @@ from core.domain.modes import MODES
 from core.domain.params import PARAMETERS
 from tests.conftest import a_request
 from tests.controlnets import write_controlnet
+from tests.ipadapters import write_image_encoder, write_ip_adapter
 from tests.loras import write_lora
 from tests.pages.test_inpaint import draft, draft_id, generate, widget, words_on
 from tests.vaes import write_vae
@@ -65,6 +66,8 @@ def test_every_parameter_has_a_field_and_its_place_in_the_draft(studio, inpaint,
     write_lora(studio.settings.models / "loras" / "oil.safetensors")
     write_vae(studio.settings.models / "vae" / "ft-mse.safetensors")
     write_controlnet(studio.settings.models / "controlnet" / "canny.safetensors")
+    write_ip_adapter(studio.settings.models / "ipadapter" / "look.safetensors")
+    write_image_encoder(studio.settings.models / "clip_vision" / "vit-h.safetensors")
     draft = studio.drafts.get(pictured)
     studio.drafts.save(pictured, draft.changed(params={"area": "two-pass", "variation_strength": 0.2}))
 
