@@ -112,6 +112,7 @@ def values(speed: str, around: Surroundings, loras: Iterable[Mapping[str, Any]])
     found: dict[str, Any] = {
         **{name: best[name] for name in ("num_inference_steps", "guidance_scale", "scheduler", "size")},
         "dtype": AUTO_DTYPE,
+        "cache_interval": 1,
         "vae": "",
         "loras": own,
         "auto_size": False,

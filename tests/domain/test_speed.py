@@ -27,7 +27,14 @@ def form(speed: str, around: Surroundings, **changes):
 
 
 def test_best_is_what_the_model_recommends():
-    assert values(BEST, WHOLE, OWN) == {**SD, "dtype": "auto", "vae": "", "loras": OWN, "auto_size": False}
+    assert values(BEST, WHOLE, OWN) == {
+        **SD,
+        "dtype": "auto",
+        "cache_interval": 1,
+        "vae": "",
+        "loras": OWN,
+        "auto_size": False,
+    }
 
 
 def test_balanced_takes_a_third_of_the_steps_in_the_precision_that_the_processor_has():
