@@ -32,9 +32,12 @@ from typing import Any
 import numpy as np
 from PIL import Image, ImageDraw
 
-from core.domain.params import InpaintParams
+from core.domain.model_file import Base
+from core.domain.params import PARAMETERS, InpaintParams
 from core.domain.pixels.mask import Mask
 from core.domain.request import InpaintRequest, Plan
+from core.domain.speed import BALANCED, BEST, DRAFT, FEW_STEPS, Surroundings
+from core.domain.speed import values as values_of
 from core.engine.device import cpu_name
 from core.settings import Settings
 from tests.benchmarks import full_size
@@ -57,18 +60,33 @@ class Case:
     needs_bfloat16: bool = False
 
 
-FEW = {"scheduler": "lcm", "guidance_scale": 1.0, "vae": TAESD}
-BALANCED = {"scheduler": "dpmpp-2m-karras"}
+AROUND = Surroundings(
+    {"num_inference_steps": PLAIN_STEPS, "guidance_scale": 7.5, "scheduler": "model-default", "size": 512},
+    bases=(Base.SD1,),
+    loras=FEW_STEPS[Base.SD1].loras[:1],
+    vaes=(TAESD,),
+)
 HALF = {"dtype": "bfloat16"}
+
+
+def of_speed(speed: str, **changes: Any) -> Case:
+    """The parameters of a speed in float32, without its LoRA: once it is in the weights it costs nothing."""
+    values = {**values_of(speed, AROUND, ()), "loras": (), "dtype": "auto", **changes}
+    return Case(
+        values["num_inference_steps"],
+        {name: value for name, value in values.items() if name in PARAMETERS and name != "num_inference_steps"},
+        needs_bfloat16=values["dtype"] == "bfloat16",
+    )
+
 
 CASES: Mapping[str, Case] = {
     PLAIN: Case(PLAIN_STEPS),
-    "best": Case(PLAIN_STEPS),
-    "best-bf16": Case(PLAIN_STEPS, HALF, needs_bfloat16=True),
-    "balanced": Case(16, BALANCED),
-    "balanced-bf16": Case(16, {**BALANCED, **HALF}, needs_bfloat16=True),
-    **{f"draft-{size}": Case(4, {**FEW, "size": size}) for size in (512, 384, 256)},
-    **{f"draft-{size}-bf16": Case(4, {**FEW, **HALF, "size": size}, needs_bfloat16=True) for size in (512, 384, 256)},
+    "best": of_speed(BEST),
+    "best-bf16": of_speed(BEST, **HALF),
+    "balanced": of_speed(BALANCED),
+    "balanced-bf16": of_speed(BALANCED, **HALF),
+    **{f"draft-{size}": of_speed(DRAFT, size=size) for size in (512, 384, 256)},
+    **{f"draft-{size}-bf16": of_speed(DRAFT, size=size, **HALF) for size in (512, 384, 256)},
 }
 
 
