@@ -135,7 +135,7 @@ def inpaint(
             }
             chosen["controlnet"] = controls_of(chosen["controlnet"], further)
         references = reference_pictures(reference or ())
-        params = _params(studio, mode, chosen, references, _of_speed(studio, speed, device, chosen))
+        params = _params(studio, mode, chosen, references, _of_speed(studio, speed, device, chosen, mode))
         given = None if mask is None and extend else mask_of(mask, picture.image)
         guides = control_pictures(control_image or (), picture.image, extend, most=len(params.controlnet))
         guides = (*guides, *references)
@@ -186,11 +186,13 @@ def rerun(
             work_off(studio, run, ids, place, as_json, strip, gps)
 
 
-def _of_speed(studio: Studio, speed: str | None, device: str, chosen: Mapping[str, Any]) -> Mapping[str, Any]:
+def _of_speed(
+    studio: Studio, speed: str | None, device: str, chosen: Mapping[str, Any], mode: str | None
+) -> Mapping[str, Any]:
     """The parameters that a speed sets. Raises InvalidInput for one that there is not."""
     if speed is None:
         return {}
-    model = str(studio.recommendations.for_request(chosen.get("model"), None, {})["model"])
+    model = str(studio.recommendations.for_request(chosen.get("model"), mode, {})["model"])
     values = studio.speeds.values(speed, model, studio.machine.device(device), ())
     return {name: value for name, value in values.items() if name in PARAMETERS}
 

@@ -104,8 +104,10 @@ class Surroundings:
 def values(speed: str, around: Surroundings, loras: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
     """The parameters of a speed, and of the form whether the mask decides the size (auto_size).
 
-    loras: those that are chosen; the artist's own stay.
+    Nothing for a model without steps. loras: those that are chosen; the artist's own stay.
     """
+    if "num_inference_steps" in around.unused:
+        return {}
     best = around.recommended
     steps = int(best["num_inference_steps"])
     own = [one for one in loras if not _is_of_few_steps(str(one["name"]))]

@@ -6,6 +6,8 @@ import json
 
 import pytest
 
+from core.domain.model import ModelSpec
+from core.domain.modes import CONTENT_FILL
 from tests.conftest import a_mask, a_picture
 from tests.controlnets import write_controlnet
 from tests.embeddings import write_embedding
@@ -190,3 +192,15 @@ def test_a_reference_is_given_with_the_only_adapter_and_its_scale(run, studio, f
     assert "Choose one (--ip-adapter)" in " ".join(
         run("inpaint", *files, "--reference", tmp_path / "style.png", code=2).stderr.split()
     )
+
+
+def test_a_speed_is_that_of_the_model_that_the_mode_chooses(run, studio, files):
+    studio.models.specs[CONTENT_FILL] = ModelSpec(
+        CONTENT_FILL, "Content fill", "A made-up filler.", 64, unused=("prompt",), recommended={"size": 1536}
+    )
+    studio.models.ready.add(CONTENT_FILL)
+
+    made = json.loads(run("inpaint", *files, "--mode", "remove", "--speed", "balanced", "--json").stdout)
+
+    params = studio.gallery.get(made["id"]).params
+    assert (params.model, params.size) == (CONTENT_FILL, 1536)
