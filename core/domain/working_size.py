@@ -17,7 +17,7 @@ def sized_by_mask(params: InpaintParams, mask: Mask, picture: Size) -> InpaintPa
 
     Of one crop only: of several, and of the whole picture, the size stays. An empty mask leaves it, too.
     """
-    bounds = mask.grown(params.mask_grow_px).bounds
+    bounds = mask.visible.grown(params.mask_grow_px).bounds
     if bounds is None or params.area != MASKED or params.is_at_own_resolution or params.upscale is not None:
         return params
     step = max(MULTIPLE, params.size // STEPS // MULTIPLE * MULTIPLE)

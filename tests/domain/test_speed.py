@@ -92,6 +92,13 @@ def test_the_speeds_of_a_model_of_few_steps_differ_by_little_and_what_has_no_eff
     assert not {"scheduler", "loras", "vae"} & values(DRAFT, around, ()).keys()
 
 
+@pytest.mark.parametrize("speed", SPEEDS)
+def test_a_model_without_steps_has_no_speeds(speed):
+    around = Surroundings(SD, unused=("num_inference_steps", "scheduler"), takes_bfloat16=True)
+
+    assert values(speed, around, OWN) == {}
+
+
 def mask(picture: Size, left: int, top: int, width: int, height: int) -> Mask:
     pixels = np.zeros((picture.height, picture.width), np.uint8)
     pixels[top : top + height, left : left + width] = 255
@@ -124,6 +131,14 @@ def test_a_mask_whose_crop_has_331_pixels_is_not_worked_at_512():
     assert sized_by_mask(params, mask(picture, 500, 500, 203, 180), picture).size == 384
     assert sized_by_mask(params, mask(picture, 500, 500, 20, 20), picture).size == 256
     assert sized_by_mask(params, mask(picture, 100, 100, 1200, 900), picture).size == 512
+
+
+def test_what_of_a_mask_does_not_count_makes_no_larger_size():
+    picture = Size(1000, 1000)
+    drawn = mask(picture, 500, 500, 100, 100)
+    faint = Mask(np.where(drawn.pixels, drawn.pixels, 1).astype(np.uint8))
+
+    assert sized_by_mask(InpaintParams(), faint, picture) == sized_by_mask(InpaintParams(), drawn, picture)
 
 
 @pytest.mark.parametrize("area", ["whole", "two-pass", "separate"])

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from core.domain.params import InpaintParams
 from tests.pages.test_inpaint import draft, widget
+from tests.pages.test_inpaint_session import opened, press
 from tests.pages.test_repaint_form import made
 
 
@@ -43,3 +45,22 @@ def test_finish_paints_a_draft_again_as_best_with_the_same_seed(studio, ready, d
         finished.params.num_inference_steps
         == studio.recommendations.for_model(drafted.params.model)["num_inference_steps"]
     )
+
+
+def test_a_size_that_is_filled_in_is_a_number_and_no_longer_decided_by_the_mask(studio, ready, dispatcher):
+    studio.presets.save("Large", InpaintParams(size=64))
+    speed_of(ready).set_value("draft").run()
+    opened(ready, "presets")
+
+    press(ready, "preset-use-0")
+
+    assert not widget(ready, "toggle", "auto_size").value
+    assert made(studio, ready, dispatcher).params.size == 64
+
+
+def test_the_recommended_size_is_a_number_again(ready):
+    speed_of(ready).set_value("draft").run()
+
+    next(button for button in ready.button if button.label == "Reset to recommended").click().run()
+
+    assert not widget(ready, "toggle", "auto_size").value

@@ -213,7 +213,8 @@ def fill_form(studio: Studio, id: str, values: Mapping[str, Any]) -> None:
             fill_controls(studio, id, value or ())
         elif name in PARAMETERS and value is not None:
             state.set_value(f"{id}.{name}", type(PARAMETERS[name].default)(value))
-    if "auto_size" in values:
-        state.set_value(f"{id}.auto_size", bool(values["auto_size"]))
+    if "size" in values or "auto_size" in values:
+        # A size by itself, such as that of a preset, is meant as it is.
+        state.set_value(f"{id}.auto_size", bool(values.get("auto_size")))
     if "seed" in values:
         state.set_value(f"{id}.random", False)
