@@ -47,6 +47,7 @@ _FILTERS = {
     FileKind.LORA: KindFilter.LORA,
     FileKind.EMBEDDING: KindFilter.EMBEDDING,
     FileKind.VAE: KindFilter.VAE,
+    FileKind.TINY_VAE: KindFilter.VAE,
     FileKind.CONTROLNET: KindFilter.CONTROLNET,
     FileKind.IP_ADAPTER: KindFilter.IP_ADAPTER,
     FileKind.IMAGE_ENCODER: KindFilter.IMAGE_ENCODER,

@@ -16,6 +16,7 @@ OWN: Mapping[FileKind, str] = {
     FileKind.LORA: "loras",
     FileKind.EMBEDDING: "embeddings",
     FileKind.VAE: "vae",
+    FileKind.TINY_VAE: "vae",
     FileKind.CONTROLNET: "controlnet",
     FileKind.IP_ADAPTER: "ipadapter",
     FileKind.IMAGE_ENCODER: "clip_vision",

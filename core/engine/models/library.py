@@ -44,6 +44,7 @@ USED = (
     FileKind.LORA,
     FileKind.EMBEDDING,
     FileKind.VAE,
+    FileKind.TINY_VAE,
     FileKind.CONTROLNET,
     FileKind.IP_ADAPTER,
     FileKind.IMAGE_ENCODER,
