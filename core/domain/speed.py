@@ -7,7 +7,7 @@ The figures behind it: docs/decisions/0042-three-speeds.md.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from core.domain.geometry import MULTIPLE
@@ -119,13 +119,18 @@ def values(speed: str, around: Surroundings, loras: Iterable[Mapping[str, Any]])
         "loras": own,
         "auto_size": False,
     }
+    # One that needs no guidance was distilled to its number of steps.
+    is_distilled = best["guidance_scale"] <= 1
     if speed != BEST:
         found["auto_size"] = True
         found["dtype"] = BFLOAT16 if around.takes_bfloat16 else AUTO_DTYPE
+    if speed != BEST and not is_distilled:
         found["scheduler"] = SOLVER
-        found["num_inference_steps"] = _fewer(steps, BALANCED_SHARE, (LEAST_BALANCED_STEPS, steps))
+        share, limits = (
+            (BALANCED_SHARE, (LEAST_BALANCED_STEPS, steps)) if speed == BALANCED else (DRAFT_SHARE, DRAFT_STEPS)
+        )
+        found["num_inference_steps"] = _fewer(steps, share, limits)
     if speed == DRAFT:
-        found["num_inference_steps"] = _fewer(steps, DRAFT_SHARE, DRAFT_STEPS)
         found["size"] = around.draft_size
         if (lora := around.lora) is not None and around.few_steps is not None:
             found |= {
@@ -146,14 +151,25 @@ def chosen(form: Mapping[str, Any], around: Surroundings) -> str | None:
 
 def can_be_finished(params: Mapping[str, Any], around: Surroundings) -> bool:
     """Whether a generation with these parameters was made as Draft or Balanced, at whatever size its mask needed."""
-    at_most = {speed: values(speed, around, ()).get("size") for speed in (BALANCED, DRAFT)}
-    as_form = [(speed, {**params, "size": size, "auto_size": True}) for speed, size in at_most.items()]
-    is_best = _is_of(BEST, {**params, "auto_size": False}, around)
-    return not is_best and any(_is_of(speed, form, around) for speed, form in as_form)
+    if _is_of(BEST, {**params, "auto_size": False}, around):
+        return False
+    # Also where the files of few steps came or went since.
+    with_files = [replace(around, loras=loras, vaes=vaes) for loras in (around.loras, ()) for vaes in (around.vaes, ())]
+    return any(
+        _is_of(speed, {**params, "size": values(speed, then, ()).get("size"), "auto_size": True}, then)
+        for then in with_files
+        for speed in (BALANCED, DRAFT)
+    )
 
 
 def _is_of(speed: str, form: Mapping[str, Any], around: Surroundings) -> bool:
-    return all(form.get(name) == value for name, value in values(speed, around, form["loras"]).items())
+    """The order of LoRAs is the artist's affair."""
+    wanted = values(speed, around, form["loras"])
+    return all(_unordered(form.get(name)) == _unordered(value) for name, value in wanted.items())
+
+
+def _unordered(value: Any) -> Any:
+    return sorted(map(str, value)) if isinstance(value, list) else value
 
 
 def _fewer(steps: int, share: float, limits: tuple[int, int]) -> int:

@@ -27,8 +27,10 @@ class Speeds:
         recommended = self.recommendations.for_model(model)
         if not recommended:
             return None
+        # The LoRAs of few steps were not made for models that are told what to do.
+        is_told = self.recommendations.takes_instructions(model)
         try:
-            bases = self.models.bases(model) or ()
+            bases = () if is_told else self.models.bases(model) or ()
         except StudioError:
             bases = ()
         return Surroundings(

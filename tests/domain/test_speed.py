@@ -68,7 +68,7 @@ def test_going_back_to_best_takes_the_lora_of_few_steps_out_again():
 
 @pytest.mark.parametrize("speed", SPEEDS)
 def test_a_form_with_the_values_of_a_speed_is_of_that_speed(speed):
-    assert chosen(form(speed, WHOLE, loras=OWN), WHOLE) == (speed if speed != DRAFT else None)
+    assert chosen(form(speed, WHOLE, loras=OWN), WHOLE) == speed
     assert chosen(form(speed, WHOLE), WHOLE) == speed
 
 
@@ -81,14 +81,15 @@ def test_a_draft_can_be_finished_at_whatever_size_its_mask_needed_and_best_canno
     for speed in SPEEDS:
         params = {name: value for name, value in form(speed, WHOLE).items() if name != "auto_size"}
         assert can_be_finished({**params, "size": 256}, WHOLE) is (speed != BEST)
+    assert can_be_finished({**form(DRAFT, ALONE), "size": 256}, WHOLE), "the LoRA came later"
     assert not can_be_finished({**form(BEST, WHOLE), "num_inference_steps": 3}, WHOLE)
 
 
-def test_the_speeds_of_a_model_of_few_steps_differ_by_little_and_what_has_no_effect_is_not_set():
+def test_a_distilled_model_keeps_its_steps_and_what_has_no_effect_is_not_set():
     around = Surroundings(FEW, unused=("scheduler", "loras", "vae"))
 
-    assert values(BALANCED, around, ())["num_inference_steps"] == 6
-    assert values(DRAFT, around, ())["num_inference_steps"] == 4
+    assert values(BALANCED, around, ())["num_inference_steps"] == 8
+    assert values(DRAFT, around, ())["num_inference_steps"] == 8
     assert not {"scheduler", "loras", "vae"} & values(DRAFT, around, ()).keys()
 
 

@@ -21,9 +21,6 @@ NEAREST = 5
 OTHER_SCHEDULER = 0.5
 """How far apart another scheduler puts two runs, on the scale of a factor of e: Heun takes twice as long."""
 
-OTHER_DTYPE = 0.7
-"""The same of another precision: a factor of two, where a processor has units for bfloat16."""
-
 
 @dataclass(frozen=True, slots=True)
 class Durations:
@@ -104,8 +101,7 @@ class Workload:
         """0 for equal work; sums the logarithms of the ratios, as a factor errs the same way at any size."""
         ratios = ((self.steps, other.steps), (self.calls, other.calls), (self.pixels, other.pixels))
         apart = sum(abs(math.log(mine / theirs)) for mine, theirs in ratios)
-        apart += OTHER_SCHEDULER if self.scheduler != other.scheduler else 0.0
-        return apart + (OTHER_DTYPE if self.dtype != other.dtype else 0.0)
+        return apart + (OTHER_SCHEDULER if self.scheduler != other.scheduler else 0.0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,12 +129,16 @@ class PastRun:
 
 
 def estimate_s(runs: Sequence[PastRun], params: InpaintParams) -> float | None:
-    """Seconds of painting to expect, from runs of the same model on the same device, newest first. None without any.
+    """Seconds of painting to expect, from runs of the same model, device and precision, newest first.
+
+    None without any.
 
     The median of the runs that are nearest in what they had to do, each scaled to what is asked for. Nearest, as
     the proportions hold between like sizes only: a quarter of the pixels takes more than a quarter of the time.
     How much of the square a crop fills is not known before there is a mask: as much as in the median run.
     """
+    # Of another precision the pace is another one, by as much as the processor has it.
+    runs = [run for run in runs if run.work.dtype == params.dtype]
     if not runs:
         return None
     filled = median(run.work.pixels / run.side_px**2 for run in runs)

@@ -59,7 +59,7 @@ def auto_size_field(form: Form) -> bool:
 
 
 def _costs(studio: Studio, stored: Mapping[str, Any], around: Surroundings, device: str | None) -> str:
-    """Seconds of each speed, from what earlier runs of this model took; empty where there were none."""
+    """Seconds of each speed, from what earlier runs of this model took; only of those that can be told."""
     if device is None:
         return ""
     # Only what decides the time: whatever is wrong in another field is told elsewhere.
@@ -72,10 +72,9 @@ def _costs(studio: Studio, stored: Mapping[str, Any], around: Surroundings, devi
             seconds = studio.statistics.estimate_s(params, device)
         except StudioError:
             return ""
-        if seconds is None:
-            return ""
-        found.append(f"{title} {duration(seconds)}")
-    return f"At most about: {' · '.join(found)}"
+        if seconds is not None:
+            found.append(f"{title} {duration(seconds)}")
+    return f"At most about: {' · '.join(found)}" if found else ""
 
 
 def _missing(around: Surroundings) -> str:
