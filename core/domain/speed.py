@@ -126,9 +126,8 @@ def values(speed: str, around: Surroundings, loras: Iterable[Mapping[str, Any]])
         found["dtype"] = BFLOAT16 if around.takes_bfloat16 else AUTO_DTYPE
     if speed != BEST and not is_distilled:
         found["scheduler"] = SOLVER
-        share, limits = (
-            (BALANCED_SHARE, (LEAST_BALANCED_STEPS, steps)) if speed == BALANCED else (DRAFT_SHARE, DRAFT_STEPS)
-        )
+        of_balanced = BALANCED_SHARE, (LEAST_BALANCED_STEPS, steps)
+        share, limits = of_balanced if speed == BALANCED else (DRAFT_SHARE, DRAFT_STEPS)
         found["num_inference_steps"] = _fewer(steps, share, limits)
     if speed == DRAFT:
         found["size"] = around.draft_size

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -68,8 +70,14 @@ def test_going_back_to_best_takes_the_lora_of_few_steps_out_again():
 
 @pytest.mark.parametrize("speed", SPEEDS)
 def test_a_form_with_the_values_of_a_speed_is_of_that_speed(speed):
-    assert chosen(form(speed, WHOLE, loras=OWN), WHOLE) == speed
+    assert chosen(form(speed, WHOLE, loras=OWN), WHOLE) == (speed if speed != DRAFT else None)
     assert chosen(form(speed, WHOLE), WHOLE) == speed
+
+
+def test_the_artists_own_lora_may_stand_before_or_behind_that_of_few_steps():
+    loras = values(DRAFT, WHOLE, OWN)["loras"]
+
+    assert {chosen(form(DRAFT, WHOLE) | {"loras": order}, WHOLE) for order in (loras, loras[::-1])} == {DRAFT}
 
 
 @pytest.mark.parametrize("change", [{"num_inference_steps": 13}, {"size": 448}, {"vae": "mine"}, {"auto_size": None}])
@@ -81,7 +89,8 @@ def test_a_draft_can_be_finished_at_whatever_size_its_mask_needed_and_best_canno
     for speed in SPEEDS:
         params = {name: value for name, value in form(speed, WHOLE).items() if name != "auto_size"}
         assert can_be_finished({**params, "size": 256}, WHOLE) is (speed != BEST)
-    assert can_be_finished({**form(DRAFT, ALONE), "size": 256}, WHOLE), "the LoRA came later"
+    before = replace(WHOLE, loras=(), vaes=())
+    assert can_be_finished({**form(DRAFT, before), "size": 256}, WHOLE), "the LoRA came later"
     assert not can_be_finished({**form(BEST, WHOLE), "num_inference_steps": 3}, WHOLE)
 
 
