@@ -45,6 +45,7 @@ from tests.benchmarks import full_size
 PLAIN = "plain"
 PLAIN_STEPS = 50
 QUICK_STEPS = (1, 3)
+FEW_STEPS_ANYWAY = 8
 SIDE = 768
 PROMPT = "a red balloon"
 TAESD = "taesd"
@@ -237,7 +238,7 @@ def _peak_mb() -> float:
 
 def measured(name: str, case: Case, chosen: argparse.Namespace) -> Mapping[str, Any]:
     """One run in a process of its own; of two if it is extrapolated."""
-    if not chosen.quick or case.steps <= max(QUICK_STEPS):
+    if not chosen.quick or case.steps <= FEW_STEPS_ANYWAY:
         return {**_in_process(name, case.steps, chosen), "extrapolated": False}
     # The first run of a process also makes what later ones find: it is a part of both, and falls out of the difference.
     few, more = (_in_process(name, steps, chosen) for steps in QUICK_STEPS)
@@ -340,6 +341,8 @@ def main() -> None:
     for _ in range(chosen.rounds):
         for name, rows in rounds.items():
             rows.append(measured(name, CASES[name], chosen))
+            # It takes long: what was measured is told at once.
+            print(f"{name}: {rows[-1]['cpu_s']:.1f} CPU seconds", file=sys.stderr, flush=True)
     told: Callable[[Mapping[str, Any]], None] = _tell_json if chosen.json else _tell
     told({"name": "machine", "cpu": cpu_name(), "flags": " ".join(cpu_flags()), "threads": chosen.threads})
     by_name = {name: medians(rows) for name, rows in rounds.items()}
