@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from datetime import UTC, date, datetime, time, timedelta
-from functools import lru_cache
+from functools import cache, lru_cache
 from typing import Any
 
 from sqlalchemy import Select, select
@@ -28,8 +28,12 @@ _CHANGED = ("status", "params", "relation", "extended", "guides", "verdict", "en
 _SAME = tuple(name for name in Generation.__dataclass_fields__ if name not in _CHANGED)
 
 
+@cache
 def whole_rows() -> Select[*tuple[Any, ...]]:
-    """Every column of a generation, with its guides and the facts of its environment."""
+    """Every column of a generation, with its guides and the facts of its environment.
+
+    Made once: what is added to it makes another one, and to put it together takes as long as to read a row with it.
+    """
     columns = GenerationRow.__table__.columns
     return select(*columns, guides.of_generation(), EnvironmentRow.facts_json).outerjoin(
         EnvironmentRow, GenerationRow.environment_id == EnvironmentRow.id

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import StrEnum
 
 from core.domain.generation import Generation, Progress
@@ -57,14 +57,12 @@ class QueueEntry:
 
 @dataclass(frozen=True, slots=True)
 class QueueView:
-    """The queue as it stands, in the order of work. waiting: the first of waiting_count. verifying: how many wait."""
+    """The queue as it stands, in the order of work. waiting: the first of waiting_count."""
 
     running: tuple[QueueEntry, ...] = ()
     waiting: tuple[QueueEntry, ...] = ()
     waiting_count: int = 0
-    verifying: int = 0
     is_paused: bool = False
-    unfinished: tuple[Generation, ...] = field(default=())
 
 
 def in_turn(waiting: Sequence[Waiting], served: Mapping[str | None, int]) -> list[Waiting]:

@@ -34,8 +34,13 @@ class Queue:
 
     def view(self, limit: int = SHOWN) -> QueueView:
         ids = [waiting.id for waiting in self.repo.waiting()]
-        running, waiting = self.repo.generations(self.repo.running()), self.repo.generations(ids[:limit])
-        takes = self.estimates_s([(generation.params, generation.device) for generation in (*running, *waiting)])
+        being_painted = self.repo.running()
+        # One of them may have waited a moment ago, when the others were listed.
+        in_line_ids = [id for id in ids[:limit] if id not in being_painted]
+        found = self.repo.generations((*being_painted, *in_line_ids))
+        takes = self.estimates_s([(generation.params, generation.device) for generation in found])
+        count = sum(generation.id in being_painted for generation in found)
+        running, waiting = found[:count], found[count:]
         at_work = [self._of_running(*pair) for pair in zip(running, takes, strict=False)]
         ahead_s: float | None = 0.0
         for entry in at_work:
@@ -48,10 +53,16 @@ class Queue:
             tuple(at_work),
             tuple(in_line),
             len(ids),
-            self.repo.verifications_waiting(),
             self.repo.is_paused(),
-            tuple(self.repo.unfinished(UNFINISHED_SHOWN)),
         )
+
+    def verifying(self) -> int:
+        """How many verifications wait; they come after all generations."""
+        return self.repo.verifications_waiting()
+
+    def unfinished(self) -> Sequence[Generation]:
+        """The newest that were interrupted and wait for a word."""
+        return self.repo.unfinished(UNFINISHED_SHOWN)
 
     def move(self, id: str, move: Move) -> None:
         """Nothing happens to one that no longer waits."""

@@ -36,9 +36,9 @@ def queue_view(studio: Studio) -> None:
             _waiting(studio, nth, entry, is_last=nth == view.waiting_count - 1, is_paused=view.is_paused)
         if view.waiting_count > len(view.waiting):
             st.caption(f"and {view.waiting_count - len(view.waiting):,} more after these")
-        if view.verifying:
-            st.caption(f":material/fact_check: {view.verifying:,} to be verified, after all generations.")
-        _unfinished(studio, view)
+        if verifying := studio.queue.verifying():
+            st.caption(f":material/fact_check: {verifying:,} to be verified, after all generations.")
+        _unfinished(studio)
 
 
 def queue_words(view: QueueView) -> str:
@@ -129,15 +129,16 @@ def _waiting(studio: Studio, nth: int, entry: QueueEntry, *, is_last: bool, is_p
         _button(button_label("Cancel", name), ":material/close:", f"queue-cancel-{id}", studio.generations.cancel, id)
 
 
-def _unfinished(studio: Studio, view: QueueView) -> None:
-    if not view.unfinished:
+def _unfinished(studio: Studio) -> None:
+    unfinished = studio.queue.unfinished()
+    if not unfinished:
         return
     st.header("Interrupted")
     st.caption("These were interrupted. Nothing is lost.")
-    ids = [generation.id for generation in view.unfinished]
+    ids = [generation.id for generation in unfinished]
     if len(ids) > 1:
         _button("Continue all", ":material/play_arrow:", "queue-continue-all", _continue, studio, ids)
-    for generation in view.unfinished:
+    for generation in unfinished:
         with st.container(border=True, horizontal=True, vertical_alignment="center"):
             _thumbnail(studio, generation)
             with st.container(width="stretch"):

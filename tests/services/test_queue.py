@@ -63,7 +63,7 @@ def test_verifications_are_paused_too(studio):
     studio.reproductions.verify([id])
 
     assert not studio.worker.run_next()
-    assert studio.queue.view().verifying == 1
+    assert studio.queue.verifying() == 1
 
 
 def test_the_order_is_kept_over_a_restart(settings, inpainter, clock, studio):
