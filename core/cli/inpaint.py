@@ -29,7 +29,7 @@ from core.domain.params import PARAMETERS, InpaintParams
 from core.domain.pixels.areas import advice, shares
 from core.domain.pixels.outpaint import OVERLAP_PX
 from core.domain.request import InpaintRequest
-from core.domain.speed import BALANCED, DRAFT, SPEEDS
+from core.domain.speed import BALANCED, DRAFT, NOTHING, SPEEDS
 from core.domain.working_size import sized_by_mask
 from core.services.generations import MAX_COUNT
 
@@ -193,7 +193,7 @@ def _of_speed(
     if speed is None:
         return {}
     model = str(studio.recommendations.for_request(chosen.get("model"), mode, {})["model"])
-    values = studio.speeds.values(speed, model, studio.machine.device(device), ())
+    values = studio.speeds.values(speed, model, studio.machine.device(device), NOTHING)
     return {name: value for name, value in values.items() if name in PARAMETERS}
 
 

@@ -6,7 +6,7 @@ The figures behind it: docs/decisions/0042-three-speeds.md.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -58,6 +58,10 @@ FEW_STEPS: Mapping[Base, FewSteps] = {
 """LCM-LoRA: Luo et al., 2023; its repositories say 4 to 8 steps without guidance. TAESD: madebyollin/taesd."""
 
 
+NOTHING: Mapping[str, Any] = {"loras": (), "vae": ""}
+"""Of a form, where no files are chosen."""
+
+
 @dataclass(frozen=True, slots=True)
 class Surroundings:
     """What there is for a model. recommended: for each parameter that depends on it. unused: parameters without any
@@ -101,21 +105,22 @@ class Surroundings:
         return tuple(f"{folder}/{names[0]}.safetensors" for folder, found, names in wanted if found is None)
 
 
-def values(speed: str, around: Surroundings, loras: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
+def values(speed: str, around: Surroundings, form: Mapping[str, Any] = NOTHING) -> dict[str, Any]:
     """The parameters of a speed, and of the form whether the mask decides the size (auto_size).
 
-    Nothing for a model without steps. loras: those that are chosen; the artist's own stay.
+    Nothing for a model without steps. form: what is chosen; the artist's own LoRAs and VAE stay.
     """
     if "num_inference_steps" in around.unused:
         return {}
     best = around.recommended
     steps = int(best["num_inference_steps"])
-    own = [one for one in loras if not _is_of_few_steps(str(one["name"]))]
+    own = [one for one in form["loras"] if not _is_of_few_steps(str(one["name"]))]
+    vae = str(form["vae"])
     found: dict[str, Any] = {
         **{name: best[name] for name in ("num_inference_steps", "guidance_scale", "scheduler", "size")},
         "dtype": AUTO_DTYPE,
         "cache_interval": 1,
-        "vae": "",
+        "vae": "" if _is_of_few_steps(vae) else vae,
         "loras": own,
         "auto_size": False,
     }
@@ -138,8 +143,8 @@ def values(speed: str, around: Surroundings, loras: Iterable[Mapping[str, Any]])
                 "num_inference_steps": around.few_steps.steps,
                 "guidance_scale": 1.0,
             }
-        if (vae := around.vae) is not None:
-            found["vae"] = vae
+        if not found["vae"] and around.vae is not None:
+            found["vae"] = around.vae
     return {name: value for name, value in found.items() if name not in around.unused}
 
 
@@ -155,7 +160,7 @@ def can_be_finished(params: Mapping[str, Any], around: Surroundings) -> bool:
     # Also where the files of few steps came or went since.
     with_files = [replace(around, loras=loras, vaes=vaes) for loras in (around.loras, ()) for vaes in (around.vaes, ())]
     return any(
-        _is_of(speed, {**params, "size": values(speed, then, ()).get("size"), "auto_size": True}, then)
+        _is_of(speed, {**params, "size": values(speed, then).get("size"), "auto_size": True}, then)
         for then in with_files
         for speed in (BALANCED, DRAFT)
     )
@@ -163,7 +168,7 @@ def can_be_finished(params: Mapping[str, Any], around: Surroundings) -> bool:
 
 def _is_of(speed: str, form: Mapping[str, Any], around: Surroundings) -> bool:
     """The order of LoRAs is the artist's affair."""
-    wanted = values(speed, around, form["loras"])
+    wanted = values(speed, around, form)
     return all(_unordered(form.get(name)) == _unordered(value) for name, value in wanted.items())
 
 
@@ -184,4 +189,4 @@ def _first(wanted: Sequence[str], there: Collection[str]) -> str | None:
 
 def _is_of_few_steps(name: str) -> bool:
     stem = name.rpartition("/")[2].casefold()
-    return any(stem in few.loras for few in FEW_STEPS.values())
+    return any(stem in (*few.loras, *few.vaes) for few in FEW_STEPS.values())

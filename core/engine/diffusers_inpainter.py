@@ -287,7 +287,6 @@ class DiffusersInpainter:
             raise InvalidControlNet(
                 f"{self._family.title} models take no ControlNet yet. Leave it out, or choose a Stable Diffusion model."
             )
-
         if not self._family.takes_adapters and request.params.ip_adapter:
             raise InvalidReference(f"{self._family.title} models take no IP-Adapter. Leave it out.")
 

@@ -9,7 +9,7 @@ from typing import Any
 from core.domain import speed as speeds
 from core.domain.environment import Device
 from core.domain.errors import InvalidInput, StudioError
-from core.domain.speed import SPEEDS, Surroundings
+from core.domain.speed import FEW_STEPS, SPEEDS, Surroundings
 from core.ports import FileLibrary, ModelCatalogue
 from core.services.recommendations import Recommendations
 
@@ -33,18 +33,20 @@ class Speeds:
             bases = () if is_told else self.models.bases(model) or ()
         except StudioError:
             bases = ()
+        # Only then are the folders looked through: each run of the page asks.
+        has_few = not FEW_STEPS.keys().isdisjoint(bases)
         return Surroundings(
             recommended,
             self.recommendations.unused(model),
             bases,
-            self.loras.paths(),
-            self.vaes.paths(),
+            self.loras.paths() if has_few else (),
+            self.vaes.paths() if has_few else (),
             any(one.key == device and one.takes_bfloat16 and one.key == "cpu" for one in self.devices()),
         )
 
-    def values(self, speed: str, model: str, device: str | None, loras: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-        """Values of a form. Raises InvalidInput for an unknown speed."""
+    def values(self, speed: str, model: str, device: str | None, form: Mapping[str, Any]) -> dict[str, Any]:
+        """Values of a form. form: its files, as speed.values takes them. Raises InvalidInput for an unknown speed."""
         if speed not in SPEEDS:
             raise InvalidInput(f"There is no speed {speed!r}. Choose one of {', '.join(SPEEDS)}.")
         around = self.around(model, device)
-        return speeds.values(speed, around, loras) if around else {}
+        return speeds.values(speed, around, form) if around else {}

@@ -29,12 +29,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from PIL import Image, ImageDraw
 
 from core.domain.model_file import Base
 from core.domain.params import PARAMETERS, InpaintParams
 from core.domain.pixels.mask import Mask
+from core.domain.reproduction import compare
 from core.domain.request import InpaintRequest, Plan
 from core.domain.speed import BALANCED, BEST, DRAFT, FEW_STEPS, Surroundings
 from core.domain.speed import values as values_of
@@ -47,6 +47,7 @@ PLAIN_STEPS = 50
 QUICK_STEPS = (1, 3)
 FEW_STEPS_ANYWAY = 8
 SIDE = 768
+EQUAL_DB = 99.0
 PROMPT = "a red balloon"
 TAESD = "taesd"
 SAMPLES = Path(__file__).parents[2] / "assets" / "samples"
@@ -72,7 +73,7 @@ HALF = {"dtype": "bfloat16"}
 
 def of_speed(speed: str, **changes: Any) -> Case:
     """The parameters of a speed in float32, without its LoRA: once it is in the weights it costs nothing."""
-    values = {**values_of(speed, AROUND, ()), "loras": (), "dtype": "auto", **changes}
+    values = {**values_of(speed, AROUND), "loras": (), "dtype": "auto", **changes}
     return Case(
         values["num_inference_steps"],
         {name: value for name, value in values.items() if name in PARAMETERS and name != "num_inference_steps"},
@@ -277,7 +278,8 @@ def likeness(threads: int) -> Iterator[Mapping[str, Any]]:
         full, full_s = _pocket(image, Mask.from_image(mask), inpainter, {})
         for name, values in LIKENESS.items():
             other, cpu_s = _pocket(image, Mask.from_image(mask), inpainter, values)
-            found.setdefault(name, []).append((_psnr(full, other, np.asarray(mask) > 0), full_s / cpu_s))
+            psnr = compare(full, other, Mask.from_image(mask)).psnr
+            found.setdefault(name, []).append((EQUAL_DB if psnr is None else psnr, full_s / cpu_s))
     for name, pairs in found.items():
         psnr, ratio = (statistics.median(values) for values in zip(*pairs, strict=True))
         yield {"name": f"pocket-{name}", "psnr_db": round(psnr, 1), "ratio": round(ratio, 2)}
@@ -301,13 +303,6 @@ def _pocket(image: Image.Image, mask: Mask, inpainter: Any, values: Mapping[str,
     started = time.process_time()
     result = paint(_plan(image, mask, params, inpainter), inpainter, lambda report: None).result
     return result, time.process_time() - started
-
-
-def _psnr(one: Image.Image, other: Image.Image, where: np.ndarray) -> float:
-    """In dB, of the pixels there; 99 for equal ones."""
-    difference = np.asarray(one, float)[where] - np.asarray(other, float)[where]
-    error = float((difference**2).mean())
-    return 99.0 if error == 0 else 10 * float(np.log10(255**2 / error))
 
 
 def cpu_flags() -> list[str]:

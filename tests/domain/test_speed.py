@@ -14,22 +14,23 @@ from core.domain.geometry import Size
 from core.domain.model_file import Base
 from core.domain.params import InpaintParams
 from core.domain.pixels.mask import Mask
-from core.domain.speed import BALANCED, BEST, DRAFT, SPEEDS, Surroundings, can_be_finished, chosen, values
+from core.domain.speed import BALANCED, BEST, DRAFT, NOTHING, SPEEDS, Surroundings, can_be_finished, chosen, values
 from core.domain.working_size import sized_by_mask
 
 SD = {"num_inference_steps": 50, "guidance_scale": 7.5, "scheduler": "model-default", "size": 512}
 FEW = {"num_inference_steps": 8, "guidance_scale": 0.0, "scheduler": "model-default", "size": 1024}
 OWN = [{"name": "oil", "weight": 0.8}]
+MINE = {"loras": OWN, "vae": ""}
 ALONE = Surroundings(SD, bases=(Base.SD1,))
 WHOLE = Surroundings(SD, bases=(Base.SD1,), loras=("speed/LCM-LoRA-SDv1-5",), vaes=("taesd",), takes_bfloat16=True)
 
 
 def form(speed: str, around: Surroundings, **changes):
-    return {**SD, **values(speed, around, changes.get("loras", ())), **changes}
+    return {**SD, **values(speed, around, {**NOTHING, **changes}), **changes}
 
 
 def test_best_is_what_the_model_recommends():
-    assert values(BEST, WHOLE, OWN) == {
+    assert values(BEST, WHOLE, MINE) == {
         **SD,
         "dtype": "auto",
         "cache_interval": 1,
@@ -40,15 +41,15 @@ def test_best_is_what_the_model_recommends():
 
 
 def test_balanced_takes_a_third_of_the_steps_in_the_precision_that_the_processor_has():
-    found = values(BALANCED, WHOLE, OWN)
+    found = values(BALANCED, WHOLE, MINE)
 
     assert (found["num_inference_steps"], found["scheduler"], found["dtype"]) == (17, "dpmpp-2m", "bfloat16")
     assert (found["guidance_scale"], found["size"], found["auto_size"], found["vae"]) == (7.5, 512, True, "")
-    assert values(BALANCED, ALONE, ())["dtype"] == "auto"
+    assert values(BALANCED, ALONE)["dtype"] == "auto"
 
 
 def test_a_draft_takes_the_lora_and_the_tiny_autoencoder_that_are_there_and_keeps_the_artists_own():
-    found = values(DRAFT, WHOLE, OWN)
+    found = values(DRAFT, WHOLE, MINE)
 
     assert found["loras"] == [*OWN, {"name": "speed/LCM-LoRA-SDv1-5", "weight": 1.0}]
     assert (found["scheduler"], found["num_inference_steps"], found["guidance_scale"]) == ("lcm", 4, 1.0)
@@ -57,15 +58,23 @@ def test_a_draft_takes_the_lora_and_the_tiny_autoencoder_that_are_there_and_keep
 
 
 def test_without_them_a_draft_says_what_is_missing_and_takes_few_steps_all_the_same():
-    found = values(DRAFT, ALONE, ())
+    found = values(DRAFT, ALONE)
 
     assert ALONE.missing == ("loras/lcm-lora-sdv1-5.safetensors", "vae/taesd.safetensors")
     assert (found["num_inference_steps"], found["guidance_scale"], found["scheduler"]) == (8, 7.5, "dpmpp-2m")
     assert (found["loras"], found["vae"]) == ([], "")
 
 
+@pytest.mark.parametrize("speed", SPEEDS)
+def test_the_artists_own_vae_stays_as_a_checkpoint_may_come_without_one(speed):
+    mine = {"loras": (), "vae": "ft-mse"}
+
+    assert values(speed, WHOLE, mine)["vae"] == "ft-mse"
+    assert values(BEST, WHOLE, {"loras": (), "vae": "taesd"})["vae"] == ""
+
+
 def test_going_back_to_best_takes_the_lora_of_few_steps_out_again():
-    assert values(BEST, WHOLE, values(DRAFT, WHOLE, OWN)["loras"])["loras"] == OWN
+    assert values(BEST, WHOLE, values(DRAFT, WHOLE, MINE))["loras"] == OWN
 
 
 @pytest.mark.parametrize("speed", SPEEDS)
@@ -75,12 +84,12 @@ def test_a_form_with_the_values_of_a_speed_is_of_that_speed(speed):
 
 
 def test_the_artists_own_lora_may_stand_before_or_behind_that_of_few_steps():
-    loras = values(DRAFT, WHOLE, OWN)["loras"]
+    loras = values(DRAFT, WHOLE, MINE)["loras"]
 
     assert {chosen(form(DRAFT, WHOLE) | {"loras": order}, WHOLE) for order in (loras, loras[::-1])} == {DRAFT}
 
 
-@pytest.mark.parametrize("change", [{"num_inference_steps": 13}, {"size": 448}, {"vae": "mine"}, {"auto_size": None}])
+@pytest.mark.parametrize("change", [{"num_inference_steps": 13}, {"size": 448}, {"auto_size": None}])
 def test_a_form_in_which_something_was_changed_is_of_none(change):
     assert chosen(form(BALANCED, WHOLE, **change), WHOLE) is None
 
@@ -97,16 +106,16 @@ def test_a_draft_can_be_finished_at_whatever_size_its_mask_needed_and_best_canno
 def test_a_distilled_model_keeps_its_steps_and_what_has_no_effect_is_not_set():
     around = Surroundings(FEW, unused=("scheduler", "loras", "vae"))
 
-    assert values(BALANCED, around, ())["num_inference_steps"] == 8
-    assert values(DRAFT, around, ())["num_inference_steps"] == 8
-    assert not {"scheduler", "loras", "vae"} & values(DRAFT, around, ()).keys()
+    assert values(BALANCED, around)["num_inference_steps"] == 8
+    assert values(DRAFT, around)["num_inference_steps"] == 8
+    assert not {"scheduler", "loras", "vae"} & values(DRAFT, around).keys()
 
 
 @pytest.mark.parametrize("speed", SPEEDS)
 def test_a_model_without_steps_has_no_speeds(speed):
     around = Surroundings(SD, unused=("num_inference_steps", "scheduler"), takes_bfloat16=True)
 
-    assert values(speed, around, OWN) == {}
+    assert values(speed, around, MINE) == {}
 
 
 def mask(picture: Size, left: int, top: int, width: int, height: int) -> Mask:

@@ -64,3 +64,4 @@ def test_the_recommended_size_is_a_number_again(ready):
     next(button for button in ready.button if button.label == "Reset to recommended").click().run()
 
     assert not widget(ready, "toggle", "auto_size").value
+    assert speed_of(ready).value == "best"

@@ -15,7 +15,7 @@ from core.domain.errors import InvalidLora
 from core.domain.model_file import NamedFile
 from core.engine.lora import deltas, names
 from core.engine.models import header
-from core.engine.models.header import Damaged, Header
+from core.engine.models.header import DTYPES, Damaged, Header
 
 FACTOR = re.compile(
     r"(?P<module>.+?)(?:\.lora_|[._]lora\.|\.lora_linear_layer\.)(?P<role>down|up|mid|A|B)(?:\.default)?\.weight"
@@ -25,9 +25,6 @@ ROLES = {"A": "down", "B": "up"}
 
 METHODS = {"dora_scale": "DoRA", "lora_magnitude_vector": "DoRA", "oft_": "OFT", ".on_input": "IA3", ".a1.": "GLoRA"}
 """Signs in the names of tensors of methods that do not add to the weights, or not by a product of factors."""
-
-DTYPES = ("F64", "F32", "F16", "BF16", "F8_E4M3", "F8_E5M2")
-"""What safetensors calls the types that a factor can be stored in."""
 
 ANOTHER = "Choose a LoRA that was made for this model"
 

@@ -48,6 +48,16 @@ BITS = {
 }
 """Of one number, by the name of its type in a safetensors file."""
 
+DTYPES: Mapping[str, str] = {
+    "F64": "float64",
+    "F32": "float32",
+    "F16": "float16",
+    "BF16": "bfloat16",
+    "F8_E4M3": "float8_e4m3fn",
+    "F8_E5M2": "float8_e5m2",
+}
+"""Types of weights, by torch's names; other types hold counts, or weights in a method's own way."""
+
 
 class Damaged(Exception):
     """What is wrong with a file, to follow its name."""

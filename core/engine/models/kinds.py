@@ -17,7 +17,7 @@ from typing import Any
 from core.domain.errors import DamagedModel, UnsafeWeights
 from core.domain.model_file import Base, FileKind, ModelFile
 from core.engine.models import header, lora_header, onnx_header, onnx_kinds, other_kinds
-from core.engine.models.header import Damaged, Header
+from core.engine.models.header import DTYPES, Damaged, Header
 from core.engine.models.lora_header import CONTEXT, Shapes
 from core.engine.models.weights import UNSAFE
 from core.files import open_regular, why
@@ -28,16 +28,6 @@ LDM = "model.diffusion_model."
 FIRST_LAYER = "input_blocks.0.0.weight"
 VAES = ("first_stage_model.", "vae.")
 TEXT_ENCODERS = ("cond_stage_model.", "conditioner.embedders.", "text_encoders.")
-
-DTYPES = {
-    "F64": "float64",
-    "F32": "float32",
-    "F16": "float16",
-    "BF16": "bfloat16",
-    "F8_E4M3": "float8_e4m3fn",
-    "F8_E5M2": "float8_e5m2",
-}
-"""Of weights, by torch's names; other types hold counts, or weights in a method's own way."""
 
 QUANTISED = (
     (("scaled_fp8", ".scale_weight", ".weight_scale", ".comfy_quant"), "scaled float8"),

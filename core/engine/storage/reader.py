@@ -13,17 +13,8 @@ from typing import Any
 
 from core.domain.errors import DamagedModel
 from core.engine.models import header
+from core.engine.models.header import DTYPES
 from core.files import open_regular, why
-
-DTYPES: Mapping[str, str] = {
-    "F64": "float64",
-    "F32": "float32",
-    "F16": "float16",
-    "BF16": "bfloat16",
-    "F8_E4M3": "float8_e4m3fn",
-    "F8_E5M2": "float8_e5m2",
-}
-"""Types that weights are stored in: what safetensors calls them, and torch."""
 
 
 @dataclass(frozen=True, slots=True)

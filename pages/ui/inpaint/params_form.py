@@ -14,6 +14,7 @@ from core.bootstrap import Studio
 from core.domain.draft import Draft
 from core.domain.errors import InvalidParams
 from core.domain.params import PARAMETERS, TWO_PASS, InpaintParams
+from core.domain.speed import BEST
 from pages.ui.inpaint.control_field import control_field, held_controls
 from pages.ui.inpaint.device_field import chosen_device, device_field, dtype_problem, resolved_device
 from pages.ui.inpaint.embedding_field import embedding_field, embedding_lines
@@ -33,7 +34,7 @@ from pages.ui.inpaint.lora_field import held_loras, lora_field
 from pages.ui.inpaint.model_picker import held_model, model_facts, model_picker, model_problem
 from pages.ui.inpaint.prompt_length import prompt_length_line
 from pages.ui.inpaint.reference_field import reference_field
-from pages.ui.inpaint.speed_field import auto_size_field, speed_field
+from pages.ui.inpaint.speed_field import auto_size_field, speed_field, speed_values
 from pages.ui.inpaint.vae_field import vae_field
 from pages.ui.shell import state
 
@@ -193,7 +194,8 @@ def _more(form: Form, above: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _apply_recommended(studio: Studio, id: str, model: str) -> None:
-    fill_form(studio, id, studio.recommendations.for_model(model))
+    # Also back from what a faster speed had chosen.
+    fill_form(studio, id, {**studio.recommendations.for_model(model), **speed_values(studio, id, BEST, model)})
 
 
 def _checked(studio: Studio, stored: Mapping[str, Any], draft: Draft, problem: str | None) -> Choices:

@@ -199,7 +199,7 @@ def _finished(studio: Studio, generation: Generation) -> Mapping[str, Any] | Non
     values, around = generation.params.model_dump(), studio.speeds.around(generation.params.model, generation.device)
     if around is None or not speed.can_be_finished(values, around):
         return None
-    best = speed.values(BEST, around, values["loras"])
+    best = speed.values(BEST, around, values)
     return {name: value for name, value in best.items() if name in PARAMETERS}
 
 

@@ -64,16 +64,13 @@ def _costs(studio: Studio, stored: Mapping[str, Any], around: Surroundings, devi
         return ""
     # Only what decides the time: whatever is wrong in another field is told elsewhere.
     now = {name: stored[name] for name in ("model", "strength")}
-    found = []
-    for speed, (title, _) in SPEEDS.items():
-        values = speeds.values(speed, around, ())
-        try:
-            params = InpaintParams(**now, **{name: value for name, value in values.items() if name in PARAMETERS})
-            seconds = studio.statistics.estimate_s(params, device)
-        except StudioError:
-            return ""
-        if seconds is not None:
-            found.append(f"{title} {duration(seconds)}")
+    values = {speed: speeds.values(speed, around) for speed in SPEEDS}
+    try:
+        asked = [InpaintParams(**now, **{n: v for n, v in one.items() if n in PARAMETERS}) for one in values.values()]
+        takes = studio.statistics.estimates_s([(params, device) for params in asked])
+    except StudioError:
+        return ""
+    found = [f"{SPEEDS[speed][0]} {duration(s)}" for speed, s in zip(SPEEDS, takes, strict=True) if s is not None]
     return f"At most about: {' · '.join(found)}" if found else ""
 
 
@@ -84,11 +81,15 @@ def _missing(around: Surroundings) -> str:
 
 
 def _apply_speed(studio: Studio, id: str) -> None:
-    speed = state.widget_value(f"{id}.speed")
-    if speed is None:
-        return
     draft = studio.drafts.get(id) or Draft()
-    kept = studio.recommendations.for_form(draft.params)
-    model = held_model(id) or kept["model"]
-    loras = held_loras(id, kept["loras"])
-    fill_form(studio, id, studio.speeds.values(speed, model, resolved_device(studio, id, draft), loras))
+    model = held_model(id) or studio.recommendations.for_form(draft.params)["model"]
+    if speed := state.widget_value(f"{id}.speed"):
+        fill_form(studio, id, speed_values(studio, id, speed, model))
+
+
+def speed_values(studio: Studio, id: str, speed: str, model: str) -> dict[str, Any]:
+    """For a callback: what the form of this draft takes for this model, with the files that the artist chose."""
+    draft = studio.drafts.get(id) or Draft()
+    kept, held = studio.recommendations.for_form(draft.params), state.widget_value(f"{id}.vae")
+    files = {"loras": held_loras(id, kept["loras"]), "vae": kept["vae"] if held is None else held}
+    return studio.speeds.values(speed, model, resolved_device(studio, id, draft), files)
