@@ -3,11 +3,14 @@
 import os
 import sys
 
+from core.interrupts import send_again_what_is_dropped
+
 # Read when torch loads OpenMP. Its threads would spin while they wait for each other, and where somebody else needs a
 # core that costs both: a picture took 14 s instead of 1.2 s beside three busy programs.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 if __name__ == "__main__":
+    send_again_what_is_dropped()
     try:
         from core.cli import app
 

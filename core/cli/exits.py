@@ -13,6 +13,7 @@ import typer
 from core import last_resort
 from core.cli.common import errors
 from core.domain.errors import InvalidInput, StudioError
+from core.interrupts import Ended
 
 SIGNALS = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP", "SIGBREAK") if hasattr(signal, name)]
 
@@ -25,7 +26,7 @@ def exit_codes() -> Iterator[None]:
             yield from _told()
         except KeyboardInterrupt:
             raise typer.Exit(exit_code(signal.SIGINT)) from None
-        except _Ended as ended:
+        except Ended as ended:
             # Also while an error is told.
             raise typer.Exit(exit_code(ended.number)) from None
 
@@ -57,15 +58,8 @@ def say(sentence: str) -> None:
         errors.print(sentence, markup=False, soft_wrap=True, highlight=False)
 
 
-class _Ended(BaseException):
-    """A signal, where it may end the command at once."""
-
-    def __init__(self, number: int) -> None:
-        self.number = number
-
-
 def _end(number: int, frame: FrameType | None) -> None:
-    raise _Ended(number)
+    raise Ended(number)
 
 
 def exit_code(number: int) -> int:

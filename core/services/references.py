@@ -84,7 +84,8 @@ class References(Additions):
             )
         if count > most:
             takes = f"at most {most} reference picture{'' if most == 1 else 's'}" if most else "no reference picture"
-            raise InvalidReference(f"{title} takes {takes}. Take the others away, or choose another model.")
+            advice = "Take the others away" if most else "Leave it out"
+            raise InvalidReference(f"{title} takes {takes}. {advice}, or choose another model.")
         if count and not params.ip_adapter and self.needs_adapter(params.model):
             raise InvalidReference(
                 f"{title} looks at a reference picture by an IP-Adapter. Choose one (--ip-adapter), from the folder "

@@ -15,6 +15,7 @@ from PIL import Image
 from core.engine import device
 from core.engine.diffusers_inpainter import DiffusersInpainter, load
 from core.engine.models.catalogue import Catalogue
+from core.engine.run import preview
 from core.settings import Settings
 from tests.embeddings import write_embedding
 from tests.engine.test_vae import a_vae
@@ -38,6 +39,9 @@ def _units():
     """Tiny models take no time without them either."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(device, "_bfloat16_units", lambda: "avx512_bf16")
+        # A preview at each step: the last ones are of the same step, however long one took.
+        patch.setattr(preview, "EVERY_S", 0)
+        patch.setattr(preview, "SHARE", float("inf"))
         yield
 
 
