@@ -35,7 +35,7 @@ def send_again_what_is_dropped() -> None:
             # To the main thread itself, so that it also wakes up from what it waits for.
             signal.pthread_kill(threading.main_thread().ident or 0, number)
         else:
-            _thread.interrupt_main(number)
+            _thread.interrupt_main(signal.Signals(number))
 
     def hook(dropped: Any) -> None:
         number = _number(dropped.exc_value)
