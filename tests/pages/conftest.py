@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import SimpleNamespace
@@ -16,7 +16,7 @@ from streamlit.testing.v1 import AppTest
 
 from core.domain.files.picture import Picture
 from core.domain.pixels.drawing import ERASE, PAINT
-from pages.ui.inpaint import canvas
+from pages.ui.inpaint import canvas, mask_numbers, mask_tools, outpaint, sheet_form
 from pages.ui.shell import state
 from pages.ui.shell.messages import NOT_FORESEEN
 from tests.conftest import a_picture
@@ -25,6 +25,7 @@ from tests.fakes import fake_devices
 ROOT = Path(__file__).parents[2]
 ROOM_PX = 480
 COMPILED_PAGES = ScriptCache()
+PANELS = (outpaint.PANEL, mask_numbers.PANEL, mask_tools.ADJUST, sheet_form.PANEL)
 
 
 @dataclass
@@ -121,13 +122,15 @@ def hand(monkeypatch) -> Hand:
 
 @pytest.fixture
 def inpaint(studio, hand, monkeypatch) -> Callable[..., AppTest]:
-    """Open the Inpaint page in a new browser session, at an address."""
+    """Open the Inpaint page in a new browser session, at an address, with these of its panels open: all of them."""
     monkeypatch.setattr("pages.ui.shell.resources.studio", lambda: studio)
     monkeypatch.setattr("pages.ui.components.gallery_grid._component", lambda **_: {})
     st.cache_resource.clear()
 
-    def open_page(**query: str) -> AppTest:
+    def open_page(panels: Collection[str] = PANELS, **query: str) -> AppTest:
         page = AppTest.from_file(ROOT / "Home.py", default_timeout=30)
+        for panel in panels:
+            page.session_state[panel] = True
         page.switch_page("pages/1_Inpaint.py")
         page.query_params.update(query)
         page.run()

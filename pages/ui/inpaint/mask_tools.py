@@ -25,6 +25,7 @@ from pages.ui.inpaint.painter import take_painted
 from pages.ui.shell import prepared, state
 from pages.ui.shell.messages import escaped, shown_errors
 from pages.ui.shell.page import button_label
+from pages.ui.shell.panel import is_drawn
 from pages.ui.shell.wording import beginning
 
 SAME_SHAPE = 0.02
@@ -33,6 +34,7 @@ SAME_SHAPE = 0.02
 LOOKED_THROUGH = 60
 OFFERED = 8
 THUMBNAIL = Size(120, 120)
+ADJUST, PX = "mask-adjust", "canvas-px"
 
 
 def mask_of(studio: Studio, draft: Draft) -> Mask:
@@ -69,8 +71,11 @@ def mask_tools(opened: OpenDraft) -> None:
         args=(opened, lambda mask: mask.inverted),
         key="canvas-invert",
     )
-    with st.popover("Adjust", icon=":material/tune:", disabled=opened.has_no_mask):
-        _changes(opened)
+    adjust = st.popover("Adjust", icon=":material/tune:", disabled=opened.has_no_mask, key=ADJUST, on_change="rerun")
+    if is_drawn(adjust, [PX]):
+        with adjust:
+            _changes(opened)
+    # Always drawn: the file that was chosen stays in its field.
     with st.popover("Mask from", icon=":material/draft:"):
         _sources(opened)
 
@@ -91,9 +96,9 @@ def uploaded_mask(opened: OpenDraft) -> OpenDraft:
 
 def _changes(opened: OpenDraft) -> None:
     picture = opened.picture
-    px = st.number_input(
-        "Pixels of the picture", 1, 256, 8, key="canvas-px", help="How far to expand or contract the mask on every side"
-    )
+    state.set_default(PX, 8)
+    help = "How far to expand or contract the mask on every side"
+    px = st.number_input("Pixels of the picture", 1, 256, key=PX, help=help)
     tools: dict[str, tuple[str, str, Callable[[Mask], Mask]]] = {
         "Grow": ("zoom_out_map", "Expand the mask on every side", lambda mask: mask.grown(_at(mask, picture, px))),
         "Shrink": ("zoom_in_map", "Contract the mask on every side", lambda mask: mask.shrunk(_at(mask, picture, px))),

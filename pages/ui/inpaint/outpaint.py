@@ -12,12 +12,15 @@ from core.domain.pixels.outpaint import MAX_PX, OVERLAP_PX, CanvasExtension
 from pages.ui.shell import state
 from pages.ui.shell.actions import action_button
 from pages.ui.shell.messages import shown_errors
+from pages.ui.shell.panel import is_drawn
 from pages.ui.shell.prepared import picture_size
 
 SHAPES = ("1:1", "4:3", "3:2", "16:9", "21:9", "3:4", "2:3", "9:16")
 SIDES = ("left", "right", "top", "bottom")
 STEP_PX = 64
-TO_A_SHAPE = "To an aspect ratio"
+BY_PIXELS, TO_A_SHAPE = "Pixels", "To an aspect ratio"
+PANEL = "extend-canvas"
+FIELDS = ("overlap", "extend-by", "extend-shape", *(f"extend-{side}" for side in SIDES))
 
 
 def outpaint_panel(studio: Studio, id: str, draft: Draft) -> None:
@@ -33,14 +36,17 @@ def outpaint_panel(studio: Studio, id: str, draft: Draft) -> None:
             args=(draft.before,),
             help="With its mask and its results",
         )
-    with st.expander("Extend the canvas", icon=":material/aspect_ratio:"), shown_errors():
+    panel = st.expander("Extend the canvas", icon=":material/aspect_ratio:", key=PANEL, on_change="rerun")
+    if not is_drawn(panel, (f"{id}.{field}" for field in FIELDS)):
+        return
+    with panel, shown_errors():
         size = picture_size(studio, draft.source)
         extension, reason = _chosen(id, size)
+        state.set_default(f"{id}.overlap", OVERLAP_PX)
         st.slider(
             "Overlap (px)",
             0,
             256,
-            OVERLAP_PX,
             step=8,
             key=f"{id}.overlap",
             help="How far the mask reaches into the picture, so that the model can continue lines and light.",
@@ -63,7 +69,8 @@ def _extend(studio: Studio, id: str, size: Size) -> None:
 
 def _chosen(id: str, size: Size) -> tuple[CanvasExtension | None, str]:
     """What is to be added, or why nothing can be."""
-    by = st.segmented_control("Add", ["Pixels", TO_A_SHAPE], default="Pixels", required=True, key=f"{id}.extend-by")
+    state.set_default(f"{id}.extend-by", BY_PIXELS)
+    by = st.segmented_control("Add", [BY_PIXELS, TO_A_SHAPE], required=True, key=f"{id}.extend-by")
     try:
         return (_to_shape(id, size) if by == TO_A_SHAPE else _by_pixels(id)), ""
     except InvalidInput as error:
@@ -74,9 +81,8 @@ def _by_pixels(id: str) -> CanvasExtension:
     chosen = {}
     for column, side in zip(st.columns(4), SIDES, strict=True):
         with column:
-            chosen[side] = st.number_input(
-                f"{side.capitalize()} (px)", 0, MAX_PX, 0, step=STEP_PX, key=f"{id}.extend-{side}"
-            )
+            key = f"{id}.extend-{side}"
+            chosen[side] = st.number_input(f"{side.capitalize()} (px)", 0, MAX_PX, step=STEP_PX, key=key)
     return CanvasExtension(**chosen)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from typing import Any
 
 import streamlit as st
@@ -13,8 +13,10 @@ from core.domain.params import PARAMETERS, InpaintParams
 from core.domain.sheet import AXES, CONTROLNETS, LORAS, WORDS, Axis, Sheet
 from pages.ui.shell import state
 from pages.ui.shell.messages import escaped
+from pages.ui.shell.panel import is_drawn
 from pages.ui.shell.wording import duration
 
+PANEL = "vary"
 NOTHING = "nothing"
 EXAMPLES = {
     WORDS: "red, blue, green",
@@ -40,7 +42,11 @@ def sheet_panel(
     studio: Studio, id: str, params: InpaintParams | None, device: str | None, button: Callable[[str], None]
 ) -> None:
     """The choice of what to vary. button: draws the one that makes the sheet, under this title."""
-    with st.expander("X/Y grid: vary one or two parameters", icon=":material/grid_on:"):
+    title, icon = "X/Y grid: vary one or two parameters", ":material/grid_on:"
+    panel = st.expander(title, icon=icon, key=PANEL, on_change="rerun")
+    if not is_drawn(panel, _keys(id)):
+        return
+    with panel:
         columns, rows = st.columns(2)
         with columns:
             across = _axis(studio, id, "columns", list(AXES), params)
@@ -53,6 +59,14 @@ def sheet_panel(
             st.caption(escaped(problem))
         elif sheet is not None and params is not None:
             st.caption(_cost(studio, sheet, params, device))
+
+
+def _keys(id: str) -> Iterator[str]:
+    """Of the fields that hold something now."""
+    for side in ("columns", "rows"):
+        key = f"{id}.sheet.{side}"
+        yield key
+        yield f"{key}.{state.widget_value(key)}"
 
 
 def sheet_now(studio: Studio, id: str, params: InpaintParams, session: Mapping[str, Any]) -> Sheet:
@@ -80,17 +94,13 @@ def _axis_now(session: Mapping[str, Any], key: str) -> Axis | str | None:
 
 def _axis(studio: Studio, id: str, side: str, names: list[str], params: InpaintParams | None) -> Axis | str | None:
     """An axis, words on what is wrong with it, or None for no axis at all."""
-    name = st.selectbox(
-        "Columns" if side == "columns" else "Rows",
-        names,
-        key=f"{id}.sheet.{side}",
-        format_func=_title,
-        index=names.index("guidance_scale") if side == "columns" else 0,
-    )
+    key, title = f"{id}.sheet.{side}", side.capitalize()
+    state.set_default(key, "guidance_scale" if side == "columns" else NOTHING)
+    name = st.selectbox(title, names, key=key, format_func=_title)
     if name == NOTHING:
         return None
     try:
-        return _values(studio, f"{id}.sheet.{side}.{name}", name, params)
+        return _values(studio, f"{key}.{name}", name, params)
     except StudioError as error:
         return str(error)
 

@@ -26,6 +26,7 @@ _SEEN = "studio.seen"
 _FLASH = "studio.flash"
 _PRESSES = "studio.presses"
 _REFUSED = "studio.refused"
+_PUT_BY = "studio.put-by"
 PERSON_COOKIE = "inpaint_studio_person"
 DRAFT_PARAMETER = "draft"
 """In the page's address: a refresh makes a new session, and the address is all that is left of the old one."""
@@ -210,6 +211,20 @@ def set_default(key: str, value: object) -> None:
 def set_value(key: str, value: object) -> None:
     """What the widget of this key shall show when it is drawn next, in this run."""
     st.session_state[key] = value
+
+
+def put_by(key: str) -> None:
+    """What the widget of this key holds is kept, though it is not drawn in this run. Not of buttons and uploads."""
+    if (held := widget_value(key)) is not None:
+        st.session_state[f"{_PUT_BY}.{key}"] = held
+
+
+def take_back(key: str) -> None:
+    """The widget of this key, which is drawn next, shows what was put by."""
+    if (kept := st.session_state.get(f"{_PUT_BY}.{key}")) is not None:
+        # Said anew in the run that draws it: the browser is told no value that was said earlier.
+        set_value(key, kept)
+        del st.session_state[f"{_PUT_BY}.{key}"]
 
 
 def widget_value(key: str) -> Any:
