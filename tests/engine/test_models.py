@@ -12,6 +12,7 @@ from core.domain.model import ModelSpec
 from core.domain.params import InpaintParams
 from core.engine.models import catalogue as table
 from core.engine.models.catalogue import Catalogue
+from core.engine.models.integrity import read_index
 from core.engine.models.table import MODELS
 from core.ports import ModelCatalogue
 
@@ -197,6 +198,19 @@ def test_a_pocket_models_words_and_settings_are_read_from_its_folder(settings, t
     assert words.knows("Two kittens? No: one KITTEN")
     assert spec.recommended == {"num_inference_steps": 12, "guidance_scale": 2.5, "size": 128}
     assert spec in catalogue.listed()
+
+
+def test_what_a_folder_says_is_read_again_once_it_has_changed(settings, tmp_path):
+    folder = with_words(tmp_path / "assets" / "models" / "pocket-inpaint", WORDS)
+    catalogue = Catalogue(settings, root=tmp_path)
+    before = catalogue.find("pocket-inpaint"), read_index(folder)
+
+    (folder / "vocabulary.json").write_text(json.dumps({"recommended": {"num_inference_steps": 7}}))
+    (folder / "model_index.json").write_text('{"_class_name": "Another"}')
+
+    assert before[0].recommended["num_inference_steps"] == 12
+    assert catalogue.find("pocket-inpaint").recommended["num_inference_steps"] == 7
+    assert (before[1], read_index(folder)) == ({}, {"_class_name": "Another"})
 
 
 @pytest.mark.parametrize("words", ["{", "[1]", '"cat"'])

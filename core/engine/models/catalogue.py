@@ -65,6 +65,7 @@ class Catalogue:
         self._root = root
         self._hub = hub.Hub(token=settings.token, offline=settings.offline, cache=cache, endpoint=endpoint)
         self._dtype = dtype
+        self._with_words: dict[str, tuple[ModelSpec, Words, ModelSpec]] = {}
 
     def listed(self) -> Sequence[ModelSpec]:
         return tuple(self._completed(spec) for spec in self._models.values())
@@ -223,11 +224,18 @@ class Catalogue:
 
     def _completed(self, spec: ModelSpec) -> ModelSpec:
         """With what the model's own folder says about it."""
+        if not spec.folder:
+            return spec
         try:
-            recommended = Words.of(self._folder(spec)).values if spec.folder else {}
+            words = Words.of(self._folder(spec))
         except DamagedModel:
             return spec  # it is told where its words are needed: one damaged model must not hide the others
-        return replace(spec, recommended={**spec.recommended, **recommended}) if recommended else spec
+        row, read, completed = self._with_words.get(spec.key, (None, None, spec))
+        # Words are the same object for as long as their file stays as it is.
+        if row is not spec or read is not words:
+            completed = replace(spec, recommended={**spec.recommended, **words.values})
+            self._with_words[spec.key] = spec, words, completed
+        return completed
 
     def _of_folder(self, key: str, folder: Path) -> ModelSpec:
         spec = ModelSpec(

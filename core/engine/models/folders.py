@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
 import core
@@ -66,11 +67,11 @@ class Watched:
 
 def watched(settings: Settings) -> Sequence[Watched]:
     """Ours first, then those named by the setting, in its order; those that are not there are left out."""
-    own = [Watched(settings.models / name, kind, is_ours=True) for kind, name in OWN.items()]
+    own = _own(settings.models)
     further = [folder for root in settings.model_folders for folder in _of_installation(root.expanduser())]
     folders: dict[Path, Watched] = {}
     for folder in (*own, *further):
-        if folder.path.is_dir():
+        if os.path.isdir(folder.path):
             folders.setdefault(folder.path.resolve(), folder)
     return tuple(folders.values())
 
@@ -99,6 +100,11 @@ def walk(root: Path, seen: set[str]) -> Iterator[tuple[Path, list[str], list[str
         yield Path(parent), subfolders, names
         if not left:
             return
+
+
+@lru_cache(maxsize=8)
+def _own(models: Path) -> Sequence[Watched]:
+    return tuple(Watched(models / name, kind, is_ours=True) for kind, name in OWN.items())
 
 
 def _of_installation(root: Path) -> list[Watched]:

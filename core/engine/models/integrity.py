@@ -26,6 +26,9 @@ from core.files import read_regular, why
 MAX_TEXT = 256 * 2**20
 """The vocabularies of the largest text encoders take 40 MB."""
 
+MAX_REMEMBERED = 2**16
+"""Bytes. The largest configuration of a pipeline's part has 4 KB."""
+
 STORED_BY_HASH = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
 
 BLOCK = re.compile(r"\{%-?\s*(for|if|macro|endfor|endif|endmacro)\b")
@@ -43,6 +46,20 @@ def check(folder: Path, choice: Choice) -> None:
 
 def read_object(path: Path) -> dict[str, Any] | None:
     """The JSON object in this file; None if there is no such file. Raises DamagedModel."""
+    state = state_of(path)
+    if isinstance(state, str) or state[0] > MAX_REMEMBERED:
+        return _read_object(path)
+    # A dict of their own for each who asks: what is in it nobody changes.
+    return dict(_remembered_object(path, state) or {})
+
+
+@functools.lru_cache(maxsize=64)
+def _remembered_object(path: Path, state: tuple[int, ...]) -> dict[str, Any] | None:
+    """Only once for each state of the file: a run of Inpaint asks twelve times."""
+    return _read_object(path)
+
+
+def _read_object(path: Path) -> dict[str, Any] | None:
     if not os.path.lexists(path):
         return None
     try:
