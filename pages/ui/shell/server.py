@@ -19,6 +19,7 @@ from core.dispatch.process import Supervisor
 from core.domain.errors import InvalidSettings
 from core.memory import keep_heaps_small
 from core.settings import Settings
+from pages.ui.shell.turns import runs_take_turns
 
 log = logging.getLogger(__name__)
 
@@ -73,7 +74,8 @@ async def lifespan(app: object) -> AsyncIterator[None]:
         # The pages say so too, and a visit after they were put right starts the worker.
         log.error("%s", error)
     try:
-        yield
+        with runs_take_turns():
+            yield
     finally:
         await asyncio.to_thread(end_workers)
         sys.setswitchinterval(before)
