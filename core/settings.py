@@ -40,9 +40,16 @@ class Settings(BaseSettings):
     device: str = Field(
         "auto", description="auto, cpu, cuda, cuda:1, mps or xpu.", pattern=r"^(auto|cpu|mps|(cuda|xpu)(:\d+)?)$"
     )
-    offload: Literal["auto", "whole", "model", "sequential"] = Field(
+    offload: Literal["auto", "whole", "model", "sequential", "group"] = Field(
         "auto",
-        description="What of a model lies on a card: auto, whole, model (the part at work) or sequential (the layer).",
+        description=(
+            "What of a model lies on a card: auto, whole, model (the part at work), sequential (the layer) or group "
+            "(the layer and the next one, of a transformer)."
+        ),
+    )
+    compile: bool = Field(
+        False,
+        description="Compile models that lie on a card as a whole: a minute at the first picture of each size.",
     )
     threads: int | None = Field(None, ge=1, le=256, description="CPU threads of the model; default: one per core.")
     model: str = Field(

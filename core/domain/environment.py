@@ -41,7 +41,8 @@ class Device:
         """A key of DTYPES, if this device can load a model so; None: its own choice. Raises InvalidParams."""
         if wish == AUTO_DTYPE:
             return None
-        if computed_in(wish) == BFLOAT16 and not self.takes_bfloat16:
+        # A card without units for it computes it as fast as float32.
+        if computed_in(wish) == BFLOAT16 and not self.takes_bfloat16 and self.key in IN_OWN_MEMORY:
             raise InvalidParams(
                 f"{self.title} does not compute in bfloat16: it would take many times as long. Choose another "
                 "precision."

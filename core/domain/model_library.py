@@ -265,7 +265,7 @@ class MemoryPlan:
                 return cls(Fit.WHOLE, needs, free)
             needed, fit = (needs // 2, Fit.HALF) if bears_half else (needs - of_unet * 3 // 4, Fit.INT8)
             return cls(fit if needed <= free else Fit.NOT, needed, free)
-        half, card = needs // 2, device.memory
+        half, card = needs if device.dtype == "float32" and not bears_half else needs // 2, device.memory
         needed = int(half * ROOM_ON_CARD)
         if card is None or needed <= card:
             return cls(Fit.WHOLE, needed, card or needed, is_card=True)

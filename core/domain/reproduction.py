@@ -29,7 +29,10 @@ CLOSE_MIN_PSNR = 48.0
 
 BAND_PIXELS = 2**20
 
-CONDITIONS = ("threads", "scheduler", "dtype", "attention", "slicing", "tiling", "device", "model.")
+CONDITIONS = (
+    *("threads", "scheduler", "dtype", "attention", "slicing", "tiling", "device", "model."),
+    *("channels_last", "compiled"),
+)
 """Beginnings of the fields of a record that say under which conditions it was run."""
 
 

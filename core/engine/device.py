@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import importlib.metadata
+import importlib.util
 import os
 import platform
 import subprocess
@@ -15,6 +16,7 @@ from typing import Any
 import core
 from core.domain.environment import AUTOMATIC, Device, Environment, named
 from core.domain.params import BFLOAT16
+from core.engine.card import AMPERE, Card
 
 PACKAGES = (
     "torch",
@@ -160,10 +162,35 @@ def _cards(kind: str) -> list[Device]:
     for number in range(backend.device_count()):
         about = backend.get_device_properties(number)
         title = f"{about.name}, {about.total_memory / 2**30:.0f} GB"
-        cards.append(
-            Device(f"{kind}:{number}", title, "float16", about.total_memory, takes_bfloat16=backend.is_bf16_supported())
-        )
+        half, takes_bfloat16 = _card(kind, about).half, _takes_bfloat16(kind, about)
+        cards.append(Device(f"{kind}:{number}", title, half, about.total_memory, takes_bfloat16=takes_bfloat16))
     return cards
+
+
+def card(device: Device) -> Card | None:
+    """What decides how it is used; None for a device that is no graphics card with a memory of its own."""
+    import torch
+
+    kind = device.key.partition(":")[0]
+    return _card(kind, getattr(torch, kind).get_device_properties(device.key)) if kind in ("cuda", "xpu") else None
+
+
+def _card(kind: str, about: Any) -> Card:
+    """about: what torch tells of it."""
+    import torch
+
+    # AMD's cards go by the name of CUDA, too.
+    is_nvidias = kind == "cuda" and torch.version.hip is None
+    capability = (int(about.major), int(about.minor)) if is_nvidias else None
+    return Card(str(about.name), capability, has_compiler=importlib.util.find_spec("triton") is not None)
+
+
+def _takes_bfloat16(kind: str, about: Any) -> bool:
+    """Not of a card where torch computes it in float32, which on NVIDIA's earlier ones it does without a word."""
+    import torch
+
+    capability = _card(kind, about).capability
+    return bool(getattr(torch, kind).is_bf16_supported()) and (capability is None or capability >= AMPERE)
 
 
 def _mps() -> list[Device]:

@@ -29,8 +29,8 @@ from core.domain.model import LoadedModel, ModelSpec
 from core.domain.model_file import FileKind
 from core.domain.params import AUTO_DTYPE, MODEL_DEFAULT, PARAMETERS, SCHEDULERS, computed_in
 from core.domain.request import WorkingRequest
+from core.engine import card, embeddings, families, memory, pipelines, vae
 from core.engine import device as devices
-from core.engine import embeddings, families, memory, pipelines, vae
 from core.engine import plan as plans
 from core.engine.control import guiding
 from core.engine.control.guiding import Guided
@@ -46,11 +46,12 @@ from core.engine.models.named_files import NamedFiles
 from core.engine.models.weights import SAFETY_CHECKER
 from core.engine.one_caller import OneCaller
 from core.engine.pipelines import Source
-from core.engine.plan import Plan
+from core.engine.plan import UNET, Plan
 from core.engine.quiet import quiet_libraries
 from core.engine.reference import chosen as references
 from core.engine.reference.chosen import Looking
 from core.engine.run import filling, kept_features, prompts
+from core.engine.run.kernels import Running
 from core.engine.run.pipeline_run import Run
 from core.engine.run.preview import Colours, colours_of
 from core.engine.storage.unloaded import Unloaded
@@ -85,7 +86,7 @@ def load(
     threads = devices.set_threads(settings.threads)
     family = families.of(read_index(folder))
     family.check()
-    where = replace(where, dtype=family.dtype(where.dtype))
+    where = replace(where, dtype=family.dtype(where))
     sources = pipelines.sources(spec, folder, catalogue, where.dtype if dtype == AUTO_DTYPE else computed_in(dtype))
     files = {name: file for source in sources for name, file in source.files.items()}
     plan = _plan(sources, where, family, dtype, smaller=smaller)
@@ -94,6 +95,7 @@ def load(
     with memory.translate_errors(where):
         pipe = pipelines.load(sources, where, safety_checker=settings.safety_checker, as_int8=plan.as_int8)
         placement = pipelines.place(pipe, where, parts, settings.offload)
+    kernels = partial(card.kernels, devices.card(where), where.dtype, placement, of_unet=UNET in parts)
     hashes = fingerprint.of_files(files)
     loaded = LoadedModel(
         key=model,
@@ -126,6 +128,9 @@ def load(
         preview=settings.preview,
         library=library,
         lacks_vae=spec.lacks_vae,
+        running=Running(
+            pipelines.denoiser_of(pipe), kernels(compiles=settings.compile), can_compile=kernels(compiles=True).compiled
+        ),
         reread=_reread(sources[0], where.dtype) if plan.as_int8 and family.takes_additions else {},
     )
 
@@ -150,6 +155,7 @@ def _revision(spec: ModelSpec, folder: Path, hashes: Mapping[str, str]) -> str:
 class DiffusersInpainter:
     """A ports.Inpainter. Made by load(). library: of the files of a kind on this machine; default: there are none.
 
+    running: its denoiser in the kernels that suit its device; default: in those that torch takes.
     reread: how the parts that need not stay in memory are read again: "text", "vae"; the others stay.
     """
 
@@ -164,6 +170,7 @@ class DiffusersInpainter:
         preview: bool = True,
         library: Callable[[FileKind], FileLibrary] = NamedFiles,
         lacks_vae: bool = False,
+        running: Running | None = None,
         reread: Mapping[str, Callable[[], Mapping[str, Any]]] = MappingProxyType({}),
     ) -> None:
         self.model = model
@@ -171,6 +178,7 @@ class DiffusersInpainter:
         self._pipe = pipe
         self._family = family
         self._own_scheduler = pipe.scheduler
+        self._running: Any = running or Running(pipelines.denoiser_of(pipe))
         self._device = device
         self._threads = threads
         self._with_preview = preview
@@ -199,6 +207,7 @@ class DiffusersInpainter:
     def _release(self) -> None:
         self._pipe = self._own_scheduler = self._colours = None
         self._text = self._swapped = self._added = self._reading = self._guided = self._looking = None
+        self._running = None
         memory.empty_cache(self._device)
 
     def _inpaint(self, request: WorkingRequest, on_step: OnStep) -> Repainted:
@@ -223,6 +232,7 @@ class DiffusersInpainter:
             self._reading.of(pipe, named, request.params) as (params, signs),
             # What is added to them would not be in what is read again.
             nullcontext() if additions or named else self._text.after_reading(pipe),
+            self._running.at(request.recorded) as kernels,
             kept_features.kept(pipelines.denoiser_of(self._pipe), request.params),
         ):
             pixels, withheld = run.start(pipe, params, {**guiding.arguments(working), **own, **shown})
@@ -236,8 +246,8 @@ class DiffusersInpainter:
             guiding.RECORDED: guides,
             **adapters,
         }
-        record = {**self._record(request, run, threads), **read, **_recorded(files), **memory.peak(self._device)}
-        return Repainted(_to_image(pixels, request.image.size), record)
+        record = {**self._record(request, run, threads), **kernels.record, **read, **_recorded(files)}
+        return Repainted(_to_image(pixels, request.image.size), {**record, **memory.peak(self._device)})
 
     def _add_loras(self, request: WorkingRequest) -> Sequence[Addition]:
         """Exactly those of this request are in the model afterwards; of the next one nothing is to be done if it has

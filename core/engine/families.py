@@ -12,8 +12,9 @@ from importlib.util import find_spec
 from typing import Any
 
 from core.domain import instructions
+from core.domain.environment import IN_OWN_MEMORY, Device
 from core.domain.errors import ModelUnavailable, NotAnInpaintingModel
-from core.domain.params import InpaintParams
+from core.domain.params import BFLOAT16, InpaintParams
 from core.domain.reference import MAX_REFERENCES
 
 
@@ -121,8 +122,10 @@ class Family:
                 "belongs to your PyTorch, and start again."
             )
 
-    def dtype(self, of_device: str) -> str:
-        return self.half if of_device == "float16" else of_device
+    def dtype(self, device: Device) -> str:
+        """What it computes in there, if nothing else was asked for."""
+        on_card = device.key not in IN_OWN_MEMORY
+        return self.half if on_card and self.half == BFLOAT16 else device.dtype
 
     def arguments(self, prompts: Mapping[str, Any], params: InpaintParams) -> Mapping[str, Any]:
         """Prompts, guidance and strength as this pipeline calls them. prompts: with a negative one."""

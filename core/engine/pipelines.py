@@ -10,8 +10,7 @@ from typing import Any
 from core.domain.environment import Device
 from core.domain.errors import DamagedModel, NotAnInpaintingModel, StudioError
 from core.domain.model import ModelSpec
-from core.engine import families, memory
-from core.engine import plan as plans
+from core.engine import card, families, memory
 from core.engine.families import Family
 from core.engine.kandinsky import Kandinsky
 from core.engine.libraries import without_extras
@@ -23,7 +22,7 @@ from core.engine.models.weights import SAFETY_CHECKER, WITHOUT_WEIGHTS, Choice
 from core.engine.plan import UNET
 from core.engine.quiet import quiet_libraries
 from core.engine.storage.reader import stored
-from core.memory import trim
+from core.memory import free_memory, trim
 
 
 @dataclass(frozen=True, slots=True)
@@ -236,16 +235,41 @@ def _check_words(pipe: Any, family: Family) -> None:
 def place(pipe: Any, device: Device, parts: Mapping[str, int], wish: str) -> str:
     """Bring it to its device, as a whole or as it is needed. wish: a placement, or "auto"."""
     if device.key == "cpu":
-        return plans.WHOLE
+        return card.WHOLE
     is_card = device.key.startswith(("cuda", "xpu"))
-    placement = wish if wish != "auto" else plans.placement(parts, memory.free_on(device) if is_card else None)
-    if placement == plans.BY_PART:
+    by_group = card.takes_groups(device, of_unet=UNET in parts)
+    placement = wish
+    if wish == "auto":
+        placement = card.placement(parts, memory.free_on(device) if is_card else None, by_group=by_group)
+    elif wish == card.BY_GROUP and not by_group:
+        placement = card.BY_LAYER
+    if placement == card.BY_PART:
         pipe.enable_model_cpu_offload(device=device.key)
-    elif placement == plans.BY_LAYER:
+    elif placement == card.BY_LAYER:
         pipe.enable_sequential_cpu_offload(device=device.key)
+    elif placement == card.BY_GROUP:
+        place_by_group(pipe, device.key, pins_ahead=card.pins_ahead(parts, free_memory()))
     else:
         pipe.to(device.key)
     return placement
+
+
+def place_by_group(pipe: Any, device: str, *, pins_ahead: bool) -> None:
+    """The denoiser's layers come one after the other, on a card the next while one is at work; those of the text
+    encoders, which work once for a picture, as they are needed; the autoencoder, which is small, lies there."""
+    import torch
+    from diffusers.hooks.group_offloading import apply_group_offloading
+
+    where, denoiser = torch.device(device), denoiser_of(pipe)
+    layers: dict[str, Any] = {"onload_device": where, "offload_type": "leaf_level"}
+    ahead: dict[str, Any] = {"use_stream": where.type == "cuda", "low_cpu_mem_usage": not pins_ahead}
+    for name, part in pipe.components.items():
+        if part is denoiser:
+            apply_group_offloading(part, **layers, **ahead)
+        elif name.startswith("text_encoder") and part is not None:
+            apply_group_offloading(part, **layers)
+        elif isinstance(part, torch.nn.Module):
+            part.to(where)
 
 
 def _check_pipeline(pipe: Any, family: Family) -> None:

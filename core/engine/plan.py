@@ -9,14 +9,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from core.domain.environment import IN_OWN_MEMORY, ROOM_ON_CARD, Device
+from core.domain.environment import IN_OWN_MEMORY, Device
 from core.domain.errors import InvalidParams, OutOfMemory
 from core.domain.params import AUTO_DTYPE, BFLOAT16, DTYPES, INT8_FLOAT32, as_int8, computed_in
+from core.engine import card
 from core.engine.memory import BYTES
-
-WHOLE, BY_PART, BY_LAYER = "whole", "model", "sequential"
-"""How a pipeline lies on a card: all of it, the part at work, or the layer at work; the names are those of diffusers'
-enable_model_cpu_offload and enable_sequential_cpu_offload."""
 
 UNET = "unet"
 """The denoiser whose weights can be kept as int8, and the name of its component."""
@@ -61,8 +58,8 @@ def plan(
     """
     _check(wish, parts, device)
     if device.key not in IN_OWN_MEMORY:
-        dtype = device.dtype if wish == AUTO_DTYPE else wish
-        return Plan(dtype, needed_in(dtype, parts), f"{dtype}: {_why(wish, 'what the card computes in')}")
+        dtype, why = card.dtype(device, parts, free) if wish == AUTO_DTYPE else (wish, "as chosen")
+        return Plan(dtype, needed_in(dtype, parts), f"{dtype}: {why}")
     choices = [wish] if wish != AUTO_DTYPE else _ladder(parts, device, half)
     tried = choices[1:] if smaller and len(choices) > 1 else choices
     for dtype in tried:
@@ -80,13 +77,6 @@ def needed_in(dtype: str, parts: Mapping[str, int]) -> int:
     """Bytes of all components once they are loaded so. parts: their bytes in float32."""
     of_one = BYTES[computed_in(dtype)]
     return sum(size // 4 if as_int8(dtype) and name == UNET else size * of_one // 4 for name, size in parts.items())
-
-
-def placement(parts: Mapping[str, int], free: int | None) -> str:
-    """WHOLE, BY_PART or BY_LAYER: the fastest that fits a card. free: its free bytes, None where it cannot be told."""
-    if free is None or sum(parts.values()) * ROOM_ON_CARD <= free:
-        return WHOLE
-    return BY_PART if max(parts.values()) * ROOM_ON_CARD <= free else BY_LAYER
 
 
 def _check(wish: str, parts: Mapping[str, int], device: Device) -> None:
@@ -113,10 +103,6 @@ def _reason(
     if free is None or first <= free:
         return f"{fits}; in {choices[0]}, which takes {_gb(first)}, memory ran out"
     return f"{fits}; in {choices[0]} they would take {_gb(first)}, and {_gb(free)} are free"
-
-
-def _why(wish: str, otherwise: str) -> str:
-    return otherwise if wish == AUTO_DTYPE else "as chosen"
 
 
 def _advice(wish: str, parts: Mapping[str, int]) -> str:

@@ -33,7 +33,9 @@ from db.verifications import VerificationRepo
 EFFECTS = frozenset({"noise_sha256", "latents_sha256", "decoded_sha256", "peak_process_mb", "peak_device_mb"})
 """Fields of the inpainter's record that follow from a run; all others may be reasons."""
 
-RESTORABLE = ("threads", "scheduler", "dtype", "attention", "model_revision")
+KERNELS = ("attention", "attention_kernels", "channels_last", "compiled")
+
+RESTORABLE = ("threads", "scheduler", "dtype", *KERNELS, "model_revision")
 """Conditions of a run that an inpainter takes from the record, or has anyway."""
 
 

@@ -19,12 +19,13 @@ def torch():
 @pytest.fixture
 def two_cards(monkeypatch, torch):
     class About:
-        name, total_memory = "A fine card", 8 * 2**30
+        name, total_memory, major, minor = "A fine card", 8 * 2**30, 8, 6
 
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
     monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda: True)
     monkeypatch.setattr(torch.cuda, "get_device_properties", lambda number: About)
+    return About
 
 
 @pytest.fixture
@@ -66,6 +67,36 @@ def test_cards_come_first_and_compute_in_half_precision(no_cards, two_cards):
     assert device.devices()[0].title == "A fine card, 8 GB"
     assert device.resolve("auto").key == device.resolve("cuda").key == "cuda:0"
     assert device.resolve("cuda:1").key == "cuda:1"
+
+
+@pytest.mark.parametrize(
+    ("name", "capability", "half", "takes_bfloat16"),
+    [
+        ("NVIDIA GeForce RTX 3060", (8, 6), "float16", True),
+        ("Tesla T4", (7, 5), "float16", False),
+        ("NVIDIA GeForce GTX 1660 Ti", (7, 5), "float32", False),
+        ("NVIDIA T1200 Laptop GPU", (7, 5), "float32", False),
+        ("NVIDIA GeForce GTX 1080", (6, 1), "float16", False),
+    ],
+)
+def test_a_card_computes_in_what_it_has_units_for(no_cards, two_cards, name, capability, half, takes_bfloat16):
+    """torch tells of each that it takes bfloat16: it would compute it in float32."""
+    two_cards.name, (two_cards.major, two_cards.minor) = name, capability
+
+    found = device.devices()[0]
+
+    assert (found.dtype, found.takes_bfloat16) == (half, takes_bfloat16)
+    assert device.card(found).capability == capability
+    assert device.card(device.devices()[-1]) is None
+
+
+def test_a_card_of_amd_is_none_of_nvidias(no_cards, two_cards, monkeypatch, torch):
+    monkeypatch.setattr(torch.version, "hip", "7.0")
+
+    found = device.devices()[0]
+
+    assert found.takes_bfloat16
+    assert device.card(found).capability is None
 
 
 def test_apples_graphics_compute_in_full_precision(no_cards, monkeypatch, torch):

@@ -280,9 +280,11 @@ def test_half_precision_takes_soft_masks_near_seeds_and_previews_and_says_nothin
 
 
 def test_on_a_card_the_transformers_compute_in_bfloat16():
-    dtypes = {family.title: family.dtype("float16") for family in families.FAMILIES}
+    card, old_card = Device("cuda:0", "a card", "float16"), Device("cuda:1", "a card", "float32")
+    dtypes = {family.title: family.dtype(card) for family in families.FAMILIES}
 
     with_unet = [dtypes.pop(title) for title in ("Stable Diffusion", "Stable Diffusion XL", INSTRUCT, KANDINSKY)]
     assert with_unet == ["float16"] * 4
     assert set(dtypes.values()) == {"bfloat16"}
-    assert {family.dtype("float32") for family in families.FAMILIES} == {"float32"}
+    assert {family.dtype(Device("cpu", "a processor", "float32")) for family in families.FAMILIES} == {"float32"}
+    assert {family.dtype(old_card) for family in families.FAMILIES} == {"bfloat16", "float32"}

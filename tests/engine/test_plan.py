@@ -10,7 +10,7 @@ from core.domain.environment import Device
 from core.domain.errors import InvalidParams, OutOfMemory
 from core.domain.model_library import MemoryPlan
 from core.domain.params import DTYPES
-from core.engine.plan import needed_in, placement, plan
+from core.engine.plan import needed_in, plan
 
 CPU = Device("cpu", "a processor", "float32", takes_bfloat16=True)
 APPLE, CARD = Device("mps", "graphics", "float32"), Device("cuda:0", "a card", "bfloat16", takes_bfloat16=True)
@@ -131,11 +131,3 @@ def test_a_precision_by_choice_that_does_not_fit_is_refused_and_the_one_that_tak
 def test_what_cannot_be_had_is_refused_in_words(parts, device, wish, words):
     with pytest.raises(InvalidParams, match=words):
         planned(parts, device, wish=wish)
-
-
-@pytest.mark.parametrize(
-    ("free", "expected"),
-    [(None, "whole"), (20_000, "whole"), (17_000, "model"), (12_100, "model"), (11_000, "sequential")],
-)
-def test_on_a_card_lies_as_much_as_fits_with_room_to_compute(free, expected):
-    assert placement(TRANSFORMER, free) == expected
