@@ -8,7 +8,6 @@ from contextlib import nullcontext
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -54,7 +53,7 @@ from core.engine.run import filling, kept_features, prompts
 from core.engine.run.kernels import Running
 from core.engine.run.pipeline_run import Run
 from core.engine.run.preview import Colours, colours_of
-from core.engine.storage.unloaded import Unloaded
+from core.engine.storage.unloaded import ReadAgain, Unloaded
 from core.engine.vae import Swapped
 from core.ports import FileLibrary, OnStep, Repainted, StepReport
 from core.settings import Settings
@@ -131,7 +130,7 @@ def load(
         running=Running(
             pipelines.denoiser_of(pipe), kernels(compiles=settings.compile), can_compile=kernels(compiles=True).compiled
         ),
-        reread=_reread(sources[0], where.dtype) if plan.as_int8 and family.takes_additions else {},
+        read_again=partial(pipelines.read_again, sources[0], where.dtype) if plan.as_int8 else None,
     )
 
 
@@ -139,10 +138,6 @@ def _plan(sources: Sequence[Source], where: Device, family: Family, wish: str, *
     parts = {name: size for source in sources for name, size in source.parts("float32").items()}
     free = memory.free_on(where)
     return plans.plan(parts, where, half=family.half, free=free, wish=wish, smaller=smaller)
-
-
-def _reread(source: Source, dtype: str) -> Mapping[str, Callable[[], Mapping[str, Any]]]:
-    return {"text": partial(pipelines.text_encoders, source, dtype), "vae": partial(pipelines.vae, source, dtype)}
 
 
 def _revision(spec: ModelSpec, folder: Path, hashes: Mapping[str, str]) -> str:
@@ -156,7 +151,7 @@ class DiffusersInpainter:
     """A ports.Inpainter. Made by load(). library: of the files of a kind on this machine; default: there are none.
 
     running: its denoiser in the kernels that suit its device; default: in those that torch takes.
-    reread: how the parts that need not stay in memory are read again: "text", "vae"; the others stay.
+    read_again: of components that come without their weights, see Unloaded.
     """
 
     def __init__(
@@ -171,7 +166,7 @@ class DiffusersInpainter:
         library: Callable[[FileKind], FileLibrary] = NamedFiles,
         lacks_vae: bool = False,
         running: Running | None = None,
-        reread: Mapping[str, Callable[[], Mapping[str, Any]]] = MappingProxyType({}),
+        read_again: ReadAgain | None = None,
     ) -> None:
         self.model = model
         self.environment = devices.environment(device)
@@ -186,7 +181,7 @@ class DiffusersInpainter:
         self._loras = library(FileKind.LORA)
         self._embeddings = library(FileKind.EMBEDDING)
         self._vaes = library(FileKind.VAE)
-        self._swapped: Any = Swapped(pipe, is_missing=lacks_vae, read_again=reread.get("vae"))
+        self._swapped: Any = Swapped(pipe, is_missing=lacks_vae, read_again=read_again)
         self._controlnets = library(FileKind.CONTROLNET)
         self._added: Any = Added(pipe, family.title)
         self._reading: Any = Reading()
@@ -194,7 +189,7 @@ class DiffusersInpainter:
         self._looking: Any = Looking(pipe, device, library(FileKind.IP_ADAPTER), library(FileKind.IMAGE_ENCODER))
         names = ("text_encoder", "text_encoder_2")
         encoders = {name: one for name in names if (one := getattr(pipe, name, None)) is not None}
-        self._text: Any = Unloaded(encoders, reread.get("text"))
+        self._text: Any = Unloaded(encoders, read_again)
         self._one_caller = OneCaller(self._release)
 
     def inpaint(self, request: WorkingRequest, on_step: OnStep) -> Repainted:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,7 +10,7 @@ from typing import Any
 from core.domain.environment import Device
 from core.domain.errors import DamagedModel, NotAnInpaintingModel, StudioError
 from core.domain.model import ModelSpec
-from core.engine import card, families, memory
+from core.engine import card, families, memory, vae
 from core.engine.families import Family
 from core.engine.kandinsky import Kandinsky
 from core.engine.libraries import without_extras
@@ -22,7 +22,8 @@ from core.engine.models.weights import SAFETY_CHECKER, WITHOUT_WEIGHTS, Choice
 from core.engine.plan import UNET
 from core.engine.quiet import quiet_libraries
 from core.engine.storage.reader import stored
-from core.memory import free_memory, trim
+from core.engine.storage.unloaded import take_out
+from core.memory import free_memory
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,8 +65,22 @@ class Folder:
         """Bytes of each component once loaded in this dtype."""
         return memory.of_parts(self.files, dtype)
 
+    def weights(self, part: str, module: Any) -> Mapping[str, Any]:
+        """Of one component, by their names in this module of it; they are read when they are needed."""
+        files = (self.folder / name for name in self.choice.files if name.startswith(f"{part}/"))
+        found = {name: one for file in files if file.suffix == ".safetensors" for name, one in stored(file).items()}
+        return dict(vae.in_todays_names(found)) if part == "vae" else found
+
 
 Source = Folder | SingleFile
+
+READ_AGAIN = {
+    "text_encoder": "CLIPTextModel",
+    "text_encoder_2": "CLIPTextModelWithProjection",
+    "vae": "AutoencoderKL",
+}
+"""Components whose weights can leave the memory, and the class that each has to be of: of that the names of weights in
+files are known."""
 
 
 def sources(spec: ModelSpec, folder: Path, catalogue: Catalogue, dtype: str) -> Sequence[Source]:
@@ -87,28 +102,30 @@ def load(sources: Sequence[Source], device: Device, *, safety_checker: bool, as_
 def _loaded(source: Source, device: Device, *, safety_checker: bool, as_int8: bool) -> Any:
     import torch
 
-    dtype, is_unet = getattr(torch, device.dtype), source.family.denoiser == UNET
+    dtype, as_int8 = getattr(torch, device.dtype), as_int8 and source.family.denoiser == UNET
     try:
         with quiet_libraries(), without_extras():
             if isinstance(source, SingleFile):
-                pipe = source.load(dtype, as_int8=as_int8)
+                pipe = source.load(dtype, without_unet=as_int8)
             else:
-                pipe = _of_folder(source, dtype, safety_checker=safety_checker, as_int8=as_int8 and is_unet)
+                pipe = _of_folder(source, dtype, safety_checker=safety_checker, without_unet=as_int8)
             _check_words(pipe, source.family)
+            _check_pipeline(pipe, source.family, without_unet=as_int8)
+            if as_int8:
+                _fill_unet(pipe, source, dtype)
     except StudioError:
         raise
     except Exception as error:  # whatever the libraries raise over files that are not what they take
         if memory.is_lack_of_memory(error):
             raise
         raise DamagedModel(f"This model cannot be loaded: {_first_line(error)} Download or copy it again.") from error
-    _check_pipeline(pipe, source.family)
     denoiser = getattr(pipe, source.family.denoiser)
     denoiser.register_to_config(**{k: v for k, v in source.family.missing.items() if k not in denoiser.config})
     pipe.set_progress_bar_config(disable=True)
     return pipe
 
 
-def _of_folder(source: Folder, dtype: Any, *, safety_checker: bool, as_int8: bool) -> Any:
+def _of_folder(source: Folder, dtype: Any, *, safety_checker: bool, without_unet: bool) -> Any:
     import diffusers
 
     index = read_index(source.folder)
@@ -118,15 +135,12 @@ def _of_folder(source: Folder, dtype: Any, *, safety_checker: bool, as_int8: boo
     saved = _saved(source, dtype)
     _check_scheduler(source.folder, index)
     given = dict(_encoders(source.folder, {k: v for k, v in index.items() if k not in without}, saved))
-    if as_int8:
+    if without_unet:
         given[UNET] = _empty_unet(source.folder, str(index[UNET][1]))
     if source.denoiser is not None:
         name = source.family.denoiser
         given[name] = transformer_file.load(source.denoiser, source.folder, name, dtype)
-    pipe = getattr(diffusers, source.family.pipeline).from_pretrained(str(source.folder), **saved, **given, **without)
-    if as_int8:
-        _fill_unet(pipe.unet, source, dtype)
-    return pipe
+    return getattr(diffusers, source.family.pipeline).from_pretrained(str(source.folder), **saved, **given, **without)
 
 
 def _empty_unet(folder: Path, kind: str) -> Any:
@@ -137,37 +151,28 @@ def _empty_unet(folder: Path, kind: str) -> Any:
     return empty(lambda: of_kind.from_config(about))
 
 
-def _fill_unet(unet: Any, source: Folder, dtype: Any) -> None:
-    """With int8. Last: while the other parts are read, their files are mapped besides."""
-    files = (source.folder / name for name in source.choice.files if name.startswith(f"{UNET}/"))
-    weights = {name: one for file in files if file.suffix == ".safetensors" for name, one in stored(file).items()}
-    trim()
-    filled(UNET, unet, lambda: weights, dtype, as_int8=True)
+def _fill_unet(pipe: Any, source: Source, dtype: Any) -> None:
+    """With int8. Last, and with what is read again when it is needed out of the memory: two of them never meet in it
+    while one is read.
+    """
+    take_out(getattr(pipe, name) for name in read_again_of(pipe, source))
+    filled(UNET, pipe.unet, lambda: source.weights(UNET, pipe.unet), dtype, as_int8=True)
 
 
-def text_encoders(source: Source, dtype: str) -> Mapping[str, Any]:
-    """Those of a pipeline, read again from their files, by name. dtype: as torch calls it. Raises DamagedModel."""
+def read_again_of(pipe: Any, source: Source) -> Collection[str]:
+    """The components that leave the memory while they are not used, where the U-Net is kept as int8."""
+    if not source.family.takes_additions:
+        return ()
+    lacks_vae = isinstance(source, SingleFile) and source.lacks_vae
+    kinds = {name: type(getattr(pipe, name, None)).__name__ for name in READ_AGAIN}
+    return [name for name, kind in kinds.items() if kind == READ_AGAIN[name] and not (name == "vae" and lacks_vae)]
+
+
+def read_again(source: Source, dtype: str, name: str, component: Any) -> None:
+    """Give a component its weights, as they are in its files. dtype: as torch calls it. Raises DamagedModel."""
     import torch
 
-    of_torch = getattr(torch, dtype)
-    with quiet_libraries(), without_extras():
-        if isinstance(source, SingleFile):
-            return source.text_encoders(of_torch)
-        index = {k: v for k, v in read_index(source.folder).items() if k.startswith("text_encoder")}
-        return _encoders(source.folder, index, _saved(source, of_torch))
-
-
-def vae(source: Source, dtype: str) -> Mapping[str, Any]:
-    """As text_encoders, of the autoencoder."""
-    import diffusers
-    import torch
-
-    of_torch = getattr(torch, dtype)
-    with quiet_libraries(), without_extras():
-        if isinstance(source, SingleFile):
-            return {"vae": source.vae(of_torch)}
-        kind = getattr(diffusers, str(read_index(source.folder)["vae"][1]))
-        return {"vae": kind.from_pretrained(str(source.folder / "vae"), **_saved(source, of_torch))}
+    filled(name, component, lambda: source.weights(name, component), getattr(torch, dtype))
 
 
 def _saved(source: Folder, dtype: Any) -> Mapping[str, Any]:
@@ -272,12 +277,14 @@ def place_by_group(pipe: Any, device: str, *, pins_ahead: bool) -> None:
             part.to(where)
 
 
-def _check_pipeline(pipe: Any, family: Family) -> None:
+def _check_pipeline(pipe: Any, family: Family, *, without_unet: bool) -> None:
     unet = getattr(pipe, "unet", None)
     if unet is not None and unet.config.in_channels not in family.in_channels:
         raise NotAnInpaintingModel
     for name, component in pipe.components.items():
         parameters = getattr(component, "parameters", None)
+        if without_unet and name == UNET:
+            continue
         # Left without values when the file lacks them.
         if parameters is not None and any(parameter.is_meta for parameter in parameters()):
             raise DamagedModel(f"The {name} of this model lacks some of its weights. Download or copy it again.")

@@ -8,7 +8,7 @@ another network: it takes the place of the module, and its latents are scaled al
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
@@ -19,7 +19,7 @@ from core.engine.models.hashed_files import HashedFile
 from core.engine.models.single_file import empty, filled
 from core.engine.quiet import quiet_libraries
 from core.engine.replaced import Replaced
-from core.engine.storage.unloaded import Unloaded
+from core.engine.storage.unloaded import ReadAgain, Unloaded
 
 RECORDED = "vae"
 """The field of an inpainter's record: a list of one."""
@@ -32,15 +32,13 @@ OLD_NAMES = {"query": "to_q", "key": "to_k", "value": "to_v", "proj_attn": "to_o
 class Swapped:
     """The VAE that is in a pipeline at this moment. is_missing: its own has no weights, so one must be chosen.
 
-    read_again: see Unloaded; of its own, which leaves the memory while a tiny one is in its place.
+    read_again: see Unloaded; of its own, which is not in memory while a tiny one is in its place.
     """
 
-    def __init__(
-        self, pipe: Any, *, is_missing: bool, read_again: Callable[[], Mapping[str, Any]] | None = None
-    ) -> None:
+    def __init__(self, pipe: Any, *, is_missing: bool, read_again: ReadAgain | None = None) -> None:
         self._pipe = pipe
         self._vae = getattr(pipe, "vae", None)
-        self._own = Unloaded({"vae": self._vae}, None if is_missing else read_again)
+        self._own = Unloaded({"vae": self._vae}, read_again)
         self._is_missing = is_missing
         self._replaced = Replaced()
         self._now: str | None = None
@@ -55,15 +53,17 @@ class Swapped:
                 f"This checkpoint comes without its VAE. Choose one under {PARAMETERS['vae'].title}, among More "
                 "parameters (--vae), or a version of the checkpoint that contains it."
             )
+        is_tiny = chosen is not None and chosen.file.about.kind is FileKind.TINY_VAE
+        if not is_tiny:
+            self._own.bring_back()
         wanted = chosen.sha256 if chosen else None
         if wanted == self._now:
             return False
         self._now = None
-        self._own.bring_back()
         self._replaced.put_back()
         if self._vae is not None and self._pipe.vae is not self._vae:
             self._pipe.vae = self._vae
-        if chosen is not None and chosen.file.about.kind is FileKind.TINY_VAE:
+        if chosen is not None and is_tiny:
             self._pipe.vae = _tiny(chosen.file, self._pipe, self._vae)
             self._own.take_out()
         elif chosen is not None:
@@ -160,10 +160,11 @@ def _in_diffusers_layout(tensors: Mapping[str, Any], config: Mapping[str, Any]) 
     if any(ORIGINAL_LAYOUT.match(name) for name in tensors):
         converted: Mapping[str, Any] = convert_ldm_vae_checkpoint(dict(tensors), config)
         return converted
-    return dict(_renamed(tensors))
+    return dict(in_todays_names(tensors))
 
 
-def _renamed(tensors: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
+def in_todays_names(tensors: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
+    """Of weights in diffusers' own layout."""
     for name, tensor in tensors.items():
         path, _, ending = name.rpartition(".")
         before, _, role = path.rpartition(".")

@@ -20,6 +20,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import core.__main__  # noqa: F401 - sets what libraries read when they are loaded, as it does for a worker
 from tests.benchmarks import full_size, speed
 from tests.benchmarks.speed import TAESD, Case
 

@@ -297,15 +297,7 @@ def test_a_file_of_the_real_size_fills_each_component_of_the_bundled_configurati
     if base == Base.SDXL:
         weights |= ldm.open_clip(parts["text_encoder_2"], "conditioner.embedders.1.model.")
 
-    filled = {
-        "unet": single_file._unet(weights, layout, torch.float16, in_channels=4),
-        "vae": single_file._vae(weights, layout, torch.float16),
-        **{
-            name: single_file._text_encoder(name, weights, layout, torch.float16)
-            for name in PUBLISHED[base]
-            if name.startswith("text_encoder")
-        },
-    }
+    filled = {name: single_file._part(name, weights, layout, torch.float16, 4) for name in PUBLISHED[base]}
 
     assert {name: sum(p.numel() for p in model.parameters()) for name, model in filled.items()} == PUBLISHED[base]
 

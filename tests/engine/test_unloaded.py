@@ -31,12 +31,12 @@ def painted(inpainter, on_step=lambda report: None, **params):
 @pytest.mark.parametrize("params", [{}, {"prompt": "a (red)1.3 ball", "prompt_weights": True}, {"clip_skip": 2}])
 def test_it_is_not_there_while_steps_are_made_and_the_next_run_gives_the_same_picture(models, kept_in_int8, params):
     inpainter = kept_in_int8(models(in_channels=9))
-    before = is_in_memory(inpainter)
     seen = []
 
     first = painted(inpainter, lambda report: seen.append((report.phase, is_in_memory(inpainter))), **params)
 
-    assert before
+    assert not is_in_memory(inpainter)
+    assert seen
     assert not any(there for phase, there in seen if phase is Phase.DENOISING)
     assert painted(inpainter, **params) == first
     assert painted(inpainter, **{**params, "prompt": "a cat"}) != first

@@ -150,23 +150,34 @@ class SingleFile:
             for part, begins in PREFIXES.items()
         }
 
-    def load(self, dtype: Any, *, as_int8: bool = False) -> Any:
+    @property
+    def lacks_vae(self) -> bool:
+        return VAE in kinds.of(self.file).lacks
+
+    def load(self, dtype: Any, *, without_unet: bool = False) -> Any:
         """The pipeline on the CPU. dtype: of torch. Raises DamagedModel; what libraries raise comes through.
 
         Needs no more memory than the model itself: where the file has this dtype, its weights stay in the file and
-        are mapped; else they are converted one by one. as_int8: what the U-Net's are kept as.
+        are mapped; else they are converted one by one. without_unet: its U-Net has no weights yet, and of the others
+        nothing is mapped.
         """
         import diffusers
         from safetensors.torch import load_file
 
-        weights = load_file(self.file)
+        all_weights = {} if without_unet else load_file(self.file)
         told = kinds.of(self.file)
         index = read_index(self.layout)
+
+        def of_part(name: str) -> Any:
+            return _part(name, self._read(name) if without_unet else all_weights, self.layout, dtype)
+
         # The small ones first: while they are converted, some of their weights exist twice.
-        encoders = self.text_encoders(dtype)
-        vae = _no_vae(self.layout, dtype) if VAE in told.lacks else _vae(weights, self.layout, dtype)
-        of_unet = stored(self.file) if as_int8 else weights
-        unet = _unet(of_unet, self.layout, dtype, in_channels=told.in_channels, as_int8=as_int8)
+        encoders = {name: of_part(name) for name in index if name in TEXT_ENCODERS}
+        vae = _no_vae(self.layout, dtype) if VAE in told.lacks else of_part("vae")
+        if without_unet:
+            unet = _empty("unet", self.layout, told.in_channels)
+        else:
+            unet = _part("unet", all_weights, self.layout, dtype, told.in_channels)
         pipeline = getattr(diffusers, self.family.pipeline)
         return pipeline(
             vae=vae,
@@ -177,18 +188,18 @@ class SingleFile:
             **_without_what_is_not_there(pipeline),
         )
 
-    def text_encoders(self, dtype: Any) -> Mapping[str, Any]:
-        """By name, on the CPU. Raises DamagedModel; what libraries raise comes through."""
-        from safetensors.torch import load_file
+    def weights(self, part: str, module: Any) -> Mapping[str, Any]:
+        """Of one component, by their names in this module of it. Raises DamagedModel.
 
-        weights, index = load_file(self.file), read_index(self.layout)
-        return {name: _text_encoder(name, weights, self.layout, dtype) for name in index if name in TEXT_ENCODERS}
+        Of the U-Net they are read when they are needed; of the others, which are small, at once.
+        """
+        in_file = stored(self.file) if part == "unet" else self._read(part)
+        found: Mapping[str, Any] = _converted(part, module, in_file, self.layout)
+        return found
 
-    def vae(self, dtype: Any) -> Any:
-        """On the CPU, as text_encoders."""
-        from safetensors.torch import load_file
-
-        return _vae(load_file(self.file), self.layout, dtype)
+    def _read(self, part: str) -> Mapping[str, Any]:
+        begins = PREFIXES[part]
+        return {name: one.read() for name, one in stored(self.file).items() if name.startswith(begins)}
 
     def _scheduler(self, told: ModelFile) -> Any:
         import diffusers
@@ -209,45 +220,43 @@ def _without_what_is_not_there(pipeline: Any) -> Mapping[str, Any]:
     return {"safety_checker": None, "feature_extractor": None, "requires_safety_checker": False}
 
 
-def _unet(
-    weights: Mapping[str, Any], layout: Path, dtype: Any, *, in_channels: int | None, as_int8: bool = False
-) -> Any:
-    from diffusers import UNet2DConditionModel
-    from diffusers.loaders.single_file_utils import convert_ldm_unet_checkpoint
-
-    about = {**UNet2DConditionModel.load_config(layout, subfolder="unet"), "in_channels": in_channels}
-    model = empty(lambda: UNet2DConditionModel.from_config(about))
-    return filled("unet", model, lambda: convert_ldm_unet_checkpoint(weights, about), dtype, as_int8=as_int8)
+def _part(name: str, weights: Mapping[str, Any], layout: Path, dtype: Any, in_channels: int | None = None) -> Any:
+    """A component with its weights. weights: by their names in the file, also of other components."""
+    module = _empty(name, layout, in_channels)
+    return filled(name, module, lambda: _converted(name, module, weights, layout), dtype)
 
 
-def _vae(weights: Mapping[str, Any], layout: Path, dtype: Any) -> Any:
-    from diffusers import AutoencoderKL
-    from diffusers.loaders.single_file_utils import convert_ldm_vae_checkpoint
+def _empty(name: str, layout: Path, in_channels: int | None = None) -> Any:
+    """A component without weights. in_channels: of the U-Net, of which files differ from the configuration."""
+    import diffusers
+    import transformers
 
-    about = AutoencoderKL.load_config(layout, subfolder="vae")
-    model = empty(lambda: AutoencoderKL.from_config(about))
-    return filled("vae", model, lambda: convert_ldm_vae_checkpoint(weights, about), dtype)
+    if name in TEXT_ENCODERS:
+        of_text = transformers.CLIPTextConfig.from_pretrained(layout / name, local_files_only=True)
+        kind = getattr(transformers, read_index(layout)[name][1])
+        return empty(lambda: kind(of_text))
+    of_images: Any = diffusers.UNet2DConditionModel if name == "unet" else diffusers.AutoencoderKL
+    changed = {"in_channels": in_channels} if name == "unet" else {}
+    about = {**of_images.load_config(layout, subfolder=name), **changed}
+    return empty(lambda: of_images.from_config(about))
+
+
+def _converted(name: str, module: Any, weights: Mapping[str, Any], layout: Path) -> Any:
+    """By their names in this module. weights: by those in the file, also of other components."""
+    from diffusers.loaders import single_file_utils as conversions
+
+    if name == "unet":
+        return conversions.convert_ldm_unet_checkpoint(weights, module.config)
+    if name == "vae":
+        return conversions.convert_ldm_vae_checkpoint(weights, module.config)
+    if _is_open_clip(layout, name):
+        return conversions.convert_open_clip_checkpoint(module, weights, f"{PREFIXES[name][0]}model.")
+    return conversions.convert_ldm_clip_checkpoint(weights)
 
 
 def _no_vae(layout: Path, dtype: Any) -> Any:
     """For weights that are put into it for each run: its own are whatever was in memory, which takes none unread."""
-    from diffusers import AutoencoderKL
-
-    about = AutoencoderKL.load_config(layout, subfolder="vae")
-    return empty(lambda: AutoencoderKL.from_config(about)).to(dtype).to_empty(device="cpu").eval()
-
-
-def _text_encoder(name: str, weights: Mapping[str, Any], layout: Path, dtype: Any) -> Any:
-    import transformers
-    from diffusers.loaders.single_file_utils import convert_ldm_clip_checkpoint, convert_open_clip_checkpoint
-
-    kind = getattr(transformers, read_index(layout)[name][1])
-    about = transformers.CLIPTextConfig.from_pretrained(layout / name, local_files_only=True)
-    model = empty(lambda: kind(about))
-    if _is_open_clip(layout, name):
-        prefix = f"{PREFIXES[name][0]}model."
-        return filled(name, model, lambda: convert_open_clip_checkpoint(model, weights, prefix), dtype)
-    return filled(name, model, lambda: convert_ldm_clip_checkpoint(weights), dtype)
+    return _empty("vae", layout).to(dtype).to_empty(device="cpu").eval()
 
 
 def _tokenizer(name: str, layout: Path) -> Any:

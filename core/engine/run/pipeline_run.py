@@ -23,6 +23,7 @@ from core.engine.run import filling, noise, prompts, schedulers, variation
 from core.engine.run.latents import Layout
 from core.engine.run.preview import Colours, Preview
 from core.engine.run.soft import SoftMask
+from core.memory import trim
 from core.ports import OnStep, StepReport
 
 _one_at_a_time = threading.Lock()
@@ -128,6 +129,8 @@ class Run:
         preview = self._preview.of(latents) if self._preview else None
         self._on_step(StepReport(Phase.DENOISING, step, self.total, preview))
         if is_last:
+            # What the steps have let go of lies between what stays, where the decoder's large pictures find no room.
+            trim()
             self._latents_sha256 = _values_sha256(latents)
             self._denoised = time.perf_counter()
             self._on_step(StepReport(Phase.DECODING, self.total, self.total, preview))

@@ -38,6 +38,10 @@ class Stored:
         of_row = self.size // self.shape[0]
         return self._read(self.start + first * of_row, (last - first) * of_row, (last - first, *self.shape[1:]))
 
+    def to(self, dtype: Any) -> Any:
+        """As of a tensor: a copy in this type of torch. Raises as read does."""
+        return self.read().to(dtype)
+
     def _read(self, start: int, size: int, shape: tuple[int, ...]) -> Any:
         import torch
 

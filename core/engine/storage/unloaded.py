@@ -2,27 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
 from core.memory import trim
 
+ReadAgain = Callable[[str, Any], None]
+"""(name of a component, the component)"""
+
 
 class Unloaded:
-    """load: reads the same components again from their files, by their names; None: they stay."""
+    """Those of these components that have no weights yet. read: gives one its weights; None: all stay as they are."""
 
-    def __init__(self, components: Mapping[str, Any], load: Callable[[], Mapping[str, Any]] | None = None) -> None:
-        self._components = components
-        self._load = load
-        self._is_out = False
+    def __init__(self, components: Mapping[str, Any], read: ReadAgain | None = None) -> None:
+        self._read = read
+        self._components = {name: one for name, one in components.items() if read and one is not None and is_out(one)}
+        self._is_out = True
 
     def bring_back(self) -> None:
-        """Into the very modules that others know, to the bit what they were."""
-        if not self._is_out or self._load is None:
+        """Into the very modules that others know."""
+        if not self._is_out or self._read is None:
             return
-        for name, again in self._load().items():
-            self._components[name].load_state_dict(again.state_dict(), assign=True)
+        for name, component in self._components.items():
+            self._read(name, component)
         self._is_out = False
 
     @contextmanager
@@ -31,7 +34,7 @@ class Unloaded:
 
         Not of the few pipelines that have no method for it.
         """
-        if self._load is None or not hasattr(pipe, "encode_prompt"):
+        if not self._components or not hasattr(pipe, "encode_prompt"):
             yield
             return
         read = pipe.encode_prompt
@@ -49,13 +52,22 @@ class Unloaded:
 
     def take_out(self) -> None:
         """Give their memory back, until bring_back."""
-        import torch
+        if self._components:
+            self._is_out = True
+            take_out(self._components.values())
 
-        if self._load is None:
-            return
-        self._is_out = True
-        for component in self._components.values():
-            for module in component.modules():
-                for name, values in list(module.named_parameters(recurse=False)):
-                    setattr(module, name, torch.nn.Parameter(values.to("meta"), requires_grad=False))
-        trim()
+
+def take_out(components: Iterable[Any]) -> None:
+    """Give the memory of their weights back."""
+    import torch
+
+    for component in components:
+        for module in component.modules():
+            for name, values in list(module.named_parameters(recurse=False)):
+                setattr(module, name, torch.nn.Parameter(values.to("meta"), requires_grad=False))
+    trim()
+
+
+def is_out(component: Any) -> bool:
+    """Whether it has no weights at this moment."""
+    return any(parameter.is_meta for parameter in component.parameters())
