@@ -29,6 +29,7 @@ from core.services.bundle import Bundles
 from core.services.collector import Collector
 from core.services.controlnets import ControlNets
 from core.services.downloads import Downloads
+from core.services.draft_files import DraftFiles
 from core.services.drafts import Drafts
 from core.services.embeddings import Embeddings
 from core.services.exports import Exports
@@ -121,6 +122,7 @@ class Studio:
     upscales: Upscales
     pictures: Pictures
     drafts: Drafts
+    draft_files: DraftFiles
     recommendations: Recommendations
     speeds: Speeds
     models: ModelCatalogue
@@ -210,6 +212,7 @@ def build_studio(
     recommendations = Recommendations(models, settings.model)
     speeds = Speeds(recommendations, models, loras.library, vaes.library, machine.devices)
     pictures = Pictures(images, settings.max_pixels)
+    drafts = Drafts(DraftRepo(database), images, pictures, recommendations, now, new_id)
     collector = Collector(files, images, now, new_id)
     bundles = Bundles(repo, files, sheets, images, now, new_id)
     gallery = Gallery(GalleryRepo(database), repo, files, images, collector, reserve, now)
@@ -255,7 +258,8 @@ def build_studio(
             new_id=new_id,
         ),
         upscales=Upscales(generations, library, models, settings.max_pixels),
-        drafts=Drafts(DraftRepo(database), images, pictures, recommendations, now, new_id),
+        drafts=drafts,
+        draft_files=DraftFiles(drafts, repo, files, settings.max_pixels),
         recommendations=recommendations,
         speeds=speeds,
         models=models,

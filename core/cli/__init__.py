@@ -10,6 +10,7 @@ from __future__ import annotations
 import typer
 
 from core.cli import (
+    drafts,
     edit,
     files,
     gallery,
@@ -43,5 +44,6 @@ for commands in (gallery, edit, files, storage):
 
 app.add_typer(gallery_app, name="gallery", help="Browse and manage the gallery.")
 app.add_typer(models.app, name="models", help="List, add, verify and remove models.")
+app.add_typer(drafts.app, name="drafts", help="Manage drafts (unfinished work).")
 app.add_typer(presets.app, name="presets", help="Manage presets (saved parameters).")
 app.add_typer(queue.app, name="queue", help="View and manage the queue, shared with a dashboard on the same data.")

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
+from datetime import datetime
 from typing import Any
 
 from core.domain.errors import InvalidInput
@@ -15,8 +16,8 @@ from core.domain.pixels.outpaint import ExtensionHistory
 
 @dataclass(frozen=True, slots=True)
 class Draft:
-    """source: key of the picture in the image store; source_exif: of what its file says about it. drawing: the canvas's
-    own JSON, as text, at canvas_width px.
+    """source: key of the picture in the image store; source_exif: of what its file says about it; thumbnail: of a small
+    WEBP of it. drawing: the canvas's own JSON, as text, at canvas_width px.
 
     base_mask: key of a mask that lies under the drawing (uploaded, inverted, or taken from a generation), or, with
     the painter, the whole mask; of the picture's shape, at any size. mask_notes: what was understood of it beyond
@@ -32,6 +33,7 @@ class Draft:
     source: str | None = None
     source_exif: str | None = None
     source_name: str | None = None
+    thumbnail: str | None = None
     notes: tuple[str, ...] = ()
     drawing: str | None = None
     canvas_width: int | None = None
@@ -58,7 +60,7 @@ class Draft:
     @property
     def files(self) -> tuple[str, ...]:
         """Keys of the image store."""
-        own = (self.source, self.source_exif, self.base_mask, *(guide.picture for guide in self.guides))
+        own = (self.source, self.source_exif, self.thumbnail, self.base_mask, *(guide.picture for guide in self.guides))
         return tuple(key for key in own if key)
 
     def changed(self, **changes: Any) -> Draft:
@@ -78,6 +80,34 @@ class Draft:
         values["extended"] = _extended(values.get("extended"))
         values["guides"] = guides_of(values.get("guides", ()))
         return cls(**values)
+
+
+@dataclass(frozen=True, slots=True)
+class KeptDraft:
+    """A draft as a row. title: what the artist calls it, or "". Times are UTC; deleted_at: it lies in the trash."""
+
+    id: str
+    draft: Draft
+    title: str
+    updated_at: datetime
+    deleted_at: datetime | None = None
+
+    @property
+    def name(self) -> str:
+        return self.title or self.draft.source_name or "Picture"
+
+    def goes_on_from(self, other: KeptDraft) -> bool:
+        """Whether it is the next step of the other, which nobody has touched since: a result of it that is painted on,
+        or its picture with more canvas."""
+        mine = self.draft
+        is_result = mine.relation is Relation.CONTINUATION and mine.parent_id in other.draft.generations
+        is_larger = mine.extended is not None and mine.before == other.id
+        return self.id != other.id and self.updated_at >= other.updated_at and (is_result or is_larger)
+
+
+def latest_steps(drafts: Sequence[KeptDraft]) -> list[KeptDraft]:
+    """Without those from which another one of them goes on."""
+    return [one for one in drafts if not any(other.goes_on_from(one) for other in drafts)]
 
 
 def _extended(value: Mapping[str, Any] | str | None) -> ExtensionHistory | None:

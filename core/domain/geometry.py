@@ -158,8 +158,22 @@ def crop_of(bounds: Bounds, *, native_px: int, cell: int = MULTIPLE) -> Crop:
     return Crop(bounds, Size(*(max(step, round(side * scale / step) * step) for side in bounds.size)))
 
 
+def frame_around(box: Bounds, picture: Size, shape: Size, *, context: float = 0, least: float = 0) -> Bounds:
+    """The part of a picture that is shown in a tile of this shape: centred on the box, as far as the picture goes.
+
+    context: room on each side of the box, as a share of the box. least: how much of the largest such part there must be
+    in each direction, from 0 to 1; 1 is all that fits.
+    """
+    largest = min(picture.width / shape.width, picture.height / shape.height)
+    needed = max(box.size.width / shape.width, box.size.height / shape.height) * (1 + 2 * context)
+    scale = min(largest, max(needed, least * largest))
+    left, right = _widened(box.left, box.right, max(1, round(shape.width * scale)), picture.width)
+    top, bottom = _widened(box.top, box.bottom, max(1, round(shape.height * scale)), picture.height)
+    return Bounds(left, top, right, bottom)
+
+
 def _widened(low: int, high: int, length: int, limit: int) -> tuple[int, int]:
-    """Widen low..high to the length, evenly, shifted back where it would leave 0..limit."""
+    """Widen (or narrow) low..high to the length, evenly, shifted back where it would leave 0..limit."""
     length = min(length, limit)
     start = low - (length - (high - low)) // 2
     start = min(max(0, start), limit - length)

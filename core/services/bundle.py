@@ -1,53 +1,42 @@
 """Bundles: generations as one zip file, to be read and verified by another installation.
 
-    bundle.json                 what is in it, in our own words: generations, and the sheets they belong to
-    images/<sha256>.png         source, mask, result and other pictures, each named by the hash of its pixels
-    exif/<sha256>.exif          what the photo's file says about it, without where it was taken
-
-No weights, no thumbnails, nothing of the machine but what the record says.
+Beside the pictures (picture_zip.py), which are source, mask, result and others, it holds bundle.json: generations, and
+the sheets they belong to, in our own words. No weights, no thumbnails, nothing of the machine but what the record says.
 """
 
 from __future__ import annotations
 
-import io
 import zipfile
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
-from functools import partial
 from typing import BinaryIO
 
-from PIL import Image
+from PIL.Image import Image
 
 from core.domain.environment import Environment
 from core.domain.errors import (
     DatabaseConflict,
     GenerationNotFound,
-    InvalidImage,
     InvalidMove,
     StoredImageDamaged,
     StoredImageMissing,
 )
-from core.domain.files.picture import MAX_PIXELS
-from core.domain.files.picture_file import facts_of
-from core.domain.files.source_exif import MAX_BYTES, without_place
+from core.domain.files.source_exif import without_place
 from core.domain.generation import Generation, Relation
-from core.domain.hashing import is_named, pixels_sha256, sha256_of
+from core.domain.hashing import pixels_sha256, sha256_of
 from core.domain.sheet import StoredSheet
-from core.memory import decoding
 from core.ports import ImageStore
 from core.services import bundle_index
-from core.services.bundle_index import InvalidBundle, check_count, translate_errors
+from core.services.bundle_index import InvalidBundle, check_count
+from core.services.picture_zip import EXIF_ENDING, PictureZip, decoded, exif_name_of, name_of
 from core.services.thumbnails import thumbnail
 from db.files import FileRepo
 from db.generations import GenerationRepo
 from db.sheets import SheetRepo
 
 INDEX = "bundle.json"
-EXIF_ENDING = ".exif"
-MAX_IMAGE_BYTES = 8 * MAX_PIXELS
-"""An uncompressed RGBA picture of the largest size, twice: no PNG that we wrote is larger."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,10 +71,10 @@ class Bundles:
         with zipfile.ZipFile(file, "w", zipfile.ZIP_STORED) as bundle:
             bundle.writestr(INDEX, text, zipfile.ZIP_DEFLATED)
             for key in _keys(generations):
-                bundle.writestr(_name_in_zip(key), self._checked(key, generations))
+                bundle.writestr(name_of(key), self._checked(key, generations))
             for name, block in dict(exif.values()).items():
                 if name is not None:
-                    bundle.writestr(_exif_name(name), block)
+                    bundle.writestr(exif_name_of(name), block)
 
     def _exif_of(self, generations: Sequence[Generation]) -> Mapping[str, tuple[str | None, bytes]]:
         """By its key here: key and block of what is handed on, which never says where a photo was taken."""
@@ -102,7 +91,7 @@ class Bundles:
         """The stored file, if it holds what its name says: a bundle that nobody can read is no backup."""
         try:
             data = self.images.read_file(key)
-            _decoded(data, key)
+            decoded(data, key, InvalidBundle)
         except (InvalidBundle, StoredImageMissing) as error:
             [id, *_] = [g.id for g in generations if key in g.pictures]
             what = "missing" if isinstance(error, StoredImageMissing) else "damaged"
@@ -117,31 +106,23 @@ class Bundles:
 
         Every picture is checked against its hash before any row is written. Raises InvalidBundle.
         """
-        with _opened(file) as bundle:
-            with translate_errors():
-                text = _read(bundle, INDEX, bundle_index.MAX_INDEX_BYTES)
-            generations, sheets = bundle_index.read(text)
-            found = {key: _size_and_hash(_read_picture(bundle, key)) for key in _keys(generations)}
+        with PictureZip.opened(file, InvalidBundle) as bundle:
+            generations, sheets = bundle_index.read(bundle.read(INDEX, bundle_index.MAX_INDEX_BYTES))
+            found = {key: _size_and_hash(bundle.picture(key)) for key in _keys(generations)}
             for generation in generations:
                 if any(found[key][0] != size.sides for key, size in generation.sizes):
                     raise InvalidBundle("The pictures of a generation in this bundle have different sizes.")
                 if found[generation.result][1] != generation.pixels_sha256:
                     raise InvalidBundle
             for key in _exif_keys(generations):
-                _read_exif(bundle, key)
-            pictures, exif = partial(_read_picture, bundle), partial(_read_exif, bundle)
-            keep = partial(self._keep, generations, sheets, pictures, exif)
+                bundle.exif(key)
             # Another process may read the same bundle: what it has written is known at the next look.
             with suppress(DatabaseConflict):
-                return keep()
-            return keep()
+                return self._keep(generations, sheets, bundle)
+            return self._keep(generations, sheets, bundle)
 
     def _keep(
-        self,
-        generations: Sequence[Generation],
-        sheets: Sequence[StoredSheet],
-        read: Callable[[str], Image.Image],
-        read_exif: Callable[[str], bytes],
+        self, generations: Sequence[Generation], sheets: Sequence[StoredSheet], bundle: PictureZip
     ) -> ImportedBundle:
         # One look at each, so that it stays the same answer: what another process adds meanwhile is a conflict.
         here = {generation.id: self._pixels_here(generation.id) for generation in generations}
@@ -151,11 +132,11 @@ class Bundles:
         # Said before they are there: should this end half way, the collector finds them.
         self.files.release([*_keys(new), *_exif_keys(new)], self.now())
         for key in _exif_keys(new):
-            self.images.put_file(read_exif(key), EXIF_ENDING)
+            self.images.put_file(bundle.exif(key), EXIF_ENDING)
         thumbnails = {}
         # One picture at a time: a bundle may hold more than the memory does.
         for key in _keys(new):
-            image = read(key)
+            image = bundle.picture(key)
             self.images.put(image, key)
             if any(g.output == key for g in new):
                 thumbnails[key] = self.images.put_file(thumbnail(image), ".webp")
@@ -174,10 +155,10 @@ class Bundles:
         self.repo.add_made(made, self._new_sheets(sheets, ids | {g.id: g.id for g in known}))
         for key in _keys(new):
             if not self.images.has(key):
-                self.images.put(read(key), key)
+                self.images.put(bundle.picture(key), key)
         for key in _exif_keys(new):
             if not self.images.has(key):
-                self.images.put_file(read_exif(key), EXIF_ENDING)
+                self.images.put_file(bundle.exif(key), EXIF_ENDING)
         return ImportedBundle(tuple(row.id for row in rows), tuple(g.id for g in known))
 
     def _new_sheets(self, sheets: Sequence[StoredSheet], ids: Mapping[str, str]) -> list[StoredSheet]:
@@ -209,15 +190,6 @@ class Bundles:
             return None
 
 
-@contextmanager
-def _opened(file: BinaryIO) -> Iterator[zipfile.ZipFile]:
-    """Raises InvalidBundle for what is no zip."""
-    with translate_errors():
-        bundle = zipfile.ZipFile(file)
-    with bundle:
-        yield bundle
-
-
 def _keys(generations: Sequence[Generation]) -> list[str]:
     return list(dict.fromkeys(key for g in generations for key in g.pictures))
 
@@ -239,54 +211,6 @@ def _parents_first(rows: Sequence[Generation]) -> list[Generation]:
     return ordered
 
 
-def _read_picture(bundle: zipfile.ZipFile, key: str) -> Image.Image:
-    with translate_errors():
-        return _decoded(_read(bundle, _name_in_zip(key), MAX_IMAGE_BYTES), key)
-
-
-def _size_and_hash(image: Image.Image) -> tuple[tuple[int, int], str]:
+def _size_and_hash(image: Image) -> tuple[tuple[int, int], str]:
     """Size, and the hash of the pixels alone."""
     return image.size, pixels_sha256(image)
-
-
-def _decoded(data: bytes, key: str) -> Image.Image:
-    """Raises InvalidBundle unless these bytes are the picture of this key."""
-    with translate_errors():
-        try:
-            facts_of(data)
-        except InvalidImage as error:
-            raise InvalidBundle(f"A picture in this bundle cannot be read. {error}") from error
-        image = Image.open(io.BytesIO(data), formats=("PNG",))
-        if image.width * image.height > MAX_PIXELS:
-            raise InvalidBundle
-        with decoding(image.width * image.height):
-            image.load()
-        if not is_named(key, image):
-            raise InvalidBundle("A picture in this bundle is not the one that was recorded. Export it again.")
-        return image
-
-
-def _read_exif(bundle: zipfile.ZipFile, key: str) -> bytes:
-    with translate_errors():
-        block = _read(bundle, _exif_name(key), MAX_BYTES)
-        if sha256_of(block) + EXIF_ENDING != key:
-            raise InvalidBundle
-        return block
-
-
-def _read(bundle: zipfile.ZipFile, name: str, limit: int) -> bytes:
-    """One file, never more than the limit, whatever its header says."""
-    with bundle.open(name) as file:
-        data = file.read(limit + 1)
-    if len(data) > limit:
-        raise InvalidBundle
-    return data
-
-
-def _exif_name(key: str) -> str:
-    return f"exif/{key.removeprefix('sha256:')}"
-
-
-def _name_in_zip(key: str) -> str:
-    """Only names of this form are ever opened, so a path in a bundle leads nowhere."""
-    return f"images/{key.removeprefix('sha256:')}.png"

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Annotated, Any
 
 from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, Strict
 
-from core.domain.errors import InvalidInput, StudioError
+from core.domain.errors import InvalidInput
 from core.domain.generation import Generation, Status
 from core.domain.guide import guides_of
 from core.domain.hashing import canonical_json
@@ -19,6 +18,7 @@ from core.domain.params import InpaintParams
 from core.domain.pixels.outpaint import ExtensionHistory
 from core.domain.record import MAX_DEVICE, MAX_DTYPE, MAX_REVISION, Record
 from core.domain.sheet import Sheet, StoredSheet
+from core.services.picture_zip import translate_errors
 
 SCHEMA = 1
 MAX_INDEX_BYTES = 64 * 2**20
@@ -27,17 +27,6 @@ MAX_GENERATIONS = 10_000
 
 class InvalidBundle(InvalidInput):
     """This file is not a bundle of Inpaint Studio, or it was damaged or changed. Export it again."""
-
-
-@contextmanager
-def translate_errors() -> Iterator[None]:
-    """The border: zipfile, zlib, json, Pillow and pydantic each have errors of their own for what strangers send."""
-    try:
-        yield
-    except StudioError:
-        raise
-    except Exception as error:
-        raise InvalidBundle from error
 
 
 def check_count(count: int) -> None:
@@ -84,7 +73,7 @@ def _sheet_to_dict(kept: StoredSheet) -> dict[str, Any]:
 
 def read(text: bytes) -> tuple[list[Generation], list[StoredSheet]]:
     """Raises InvalidBundle."""
-    with translate_errors():
+    with translate_errors(InvalidBundle):
         values = json.loads(text)
         # Raises ValueError for what no database takes: halves of characters, and numbers that are none.
         canonical_json(values).encode()

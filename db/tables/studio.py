@@ -11,13 +11,20 @@ from db.tables.base import Table
 
 
 class DraftRow(Table):
-    """What an artist has open: it survives a page switch, a browser refresh and a restart."""
+    """What an artist has open: it survives a page switch, a browser refresh and a restart.
+
+    person: whose it is; nobody's until somebody opens it in a browser. title: kept for good if it has one.
+    """
 
     __tablename__ = "drafts"
+    __table_args__ = (Index("ix_drafts_person", "person", "updated_at"),)
 
     id: Mapped[str] = mapped_column(String(32), primary_key=True)
     updated_at: Mapped[datetime] = mapped_column(index=True)
     draft_json: Mapped[str] = mapped_column(Text)
+    person: Mapped[str | None] = mapped_column(String(32))
+    title: Mapped[str] = mapped_column(String(200), default="", server_default="")
+    deleted_at: Mapped[datetime | None]
 
 
 class ReleasedFileRow(Table):

@@ -9,6 +9,7 @@ from core.domain.gallery.filter import GalleryFilter
 from core.domain.generation import Status
 from pages.ui.components.gallery_grid import gallery_grid
 from pages.ui.device_card import device_card
+from pages.ui.drafts.shelf import drafts_shelf
 from pages.ui.shell import resources
 from pages.ui.shell.links import GALLERY_PAGE, INPAINT_PAGE, address_of
 from pages.ui.shell.messages import shown_errors
@@ -35,6 +36,7 @@ def _show(studio: Studio) -> None:
         _first_steps()
     with machine.container(border=True):
         device_card(studio)
+    drafts_shelf(studio)
     _latest(studio)
 
 

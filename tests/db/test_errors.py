@@ -148,7 +148,7 @@ def test_a_full_disk_is_told_as_such(engine):
         connection.execute(text(f"PRAGMA max_page_count = {pages}"))
         long = {"at": str(AT), "text": "x" * 10**6}
         with pytest.raises(StorageFull):
-            connection.execute(text("INSERT INTO drafts VALUES ('d', :at, :text)"), long)
+            connection.execute(text("INSERT INTO drafts (id, updated_at, draft_json) VALUES ('d', :at, :text)"), long)
 
 
 def test_what_may_only_be_read_is_told_so(engine):

@@ -159,3 +159,23 @@ def ready(pictured, hand, inpaint) -> AppTest:
     """The page with that picture and a mask: its pixels 20 to 50 across and 10 to 40 down."""
     hand.paint(100, 50, 250, 200)
     return inpaint(draft=pictured)
+
+
+@pytest.fixture
+def home(studio, monkeypatch):
+    """Open the first page; given an error, the studio cannot be built."""
+    monkeypatch.setattr("core.engine.device.devices", fake_devices)
+    st.cache_resource.clear()
+
+    def open_page(error: Exception | None = None) -> AppTest:
+        def resource():
+            if error is not None:
+                raise error
+            return studio
+
+        monkeypatch.setattr("pages.ui.shell.resources.studio", resource)
+        page = AppTest.from_file(ROOT / "Home.py", default_timeout=30).run()
+        assert not page.exception
+        return page
+
+    return open_page

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 import streamlit as st
 from streamlit.testing.v1 import AppTest
@@ -11,28 +9,6 @@ from streamlit.testing.v1 import AppTest
 from core.domain.errors import DatabaseUnusable, DeviceUnavailable, InvalidSettings
 from tests.conftest import a_request
 from tests.fakes import CUDA, fake_devices
-
-ROOT = Path(__file__).parents[2]
-
-
-@pytest.fixture
-def home(studio, monkeypatch):
-    """Open the first page; given an error, the studio cannot be built."""
-    monkeypatch.setattr("core.engine.device.devices", fake_devices)
-    st.cache_resource.clear()
-
-    def open_page(error: Exception | None = None) -> AppTest:
-        def resource():
-            if error is not None:
-                raise error
-            return studio
-
-        monkeypatch.setattr("pages.ui.shell.resources.studio", resource)
-        page = AppTest.from_file(ROOT / "Home.py", default_timeout=30).run()
-        assert not page.exception
-        return page
-
-    return open_page
 
 
 @pytest.fixture

@@ -262,7 +262,7 @@ def test_a_record_that_no_page_could_show_is_refused_and_leaves_no_row(studio, e
 
 
 def test_a_bomb_is_not_unpacked(studio, elsewhere, made, monkeypatch):
-    monkeypatch.setattr("core.services.bundle.MAX_IMAGE_BYTES", 1_000_000)
+    monkeypatch.setattr("core.services.picture_zip.MAX_IMAGE_BYTES", 1_000_000)
     file = exported(studio, made)
     name = f"images/{index_of(file)['generations'][0]['output'].removeprefix('sha256:')}.png"
     bomb = io.BytesIO()

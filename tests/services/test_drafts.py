@@ -24,7 +24,9 @@ def test_another_picture_drops_the_mask_and_the_lineage_of_the_old_one_and_keeps
 
     new = studio.drafts.open_picture(old, Picture(a_picture(), ("a note",)), "photo.png")
 
-    assert new == Draft(source=new.source, source_name="photo.png", notes=("a note",), params={"seed": 3})
+    assert new == Draft(
+        source=new.source, source_name="photo.png", thumbnail=new.thumbnail, notes=("a note",), params={"seed": 3}
+    )
     assert studio.gallery.image(new.source).tobytes() == a_picture().tobytes()
 
 

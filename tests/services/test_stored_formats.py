@@ -9,6 +9,7 @@ import pytest
 
 from core.domain.draft import Draft
 from core.domain.generation import Relation
+from core.domain.guide import Guide, Role
 from core.domain.pixels.outpaint import CanvasExtension, ExtensionHistory
 from core.domain.reproduction import Verdict
 from core.domain.sheet import Axis, Sheet
@@ -20,12 +21,16 @@ EXTENDED = ExtensionHistory("sha256:" + "ab" * 32, (CanvasExtension(left=8), Can
 SHEET = Sheet(Axis("seed", (1, 2)), Axis("prompt", ("red", "“blue”")))
 
 
-@pytest.mark.parametrize("name", ["draft-1.json", "draft-2.json"])
-def test_a_draft_of_any_version_opens_with_everything_in_it(name):
+NEW_IN_3 = {"thumbnail": f"sha256:{'04' * 32}.webp", "guides": (Guide(Role.CONTROL, 0, "sha256:" + "05" * 32),)}
+
+
+@pytest.mark.parametrize(("name", "new"), [("draft-1.json", {}), ("draft-2.json", {}), ("draft-3.json", NEW_IN_3)])
+def test_a_draft_of_any_version_opens_with_everything_in_it(name, new):
     """Until version 2 a draft held how its picture was extended as JSON text inside of its own."""
     draft = Draft.from_dict(json.loads((DATA / name).read_text(encoding="utf-8")))
 
     assert draft == Draft(
+        **new,
         source="sha256:" + "01" * 32,
         source_exif="sha256:" + "02" * 32 + ".exif",
         source_name="Küste.jpg",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -12,15 +11,12 @@ import streamlit as st
 from core.bootstrap import Studio
 from core.domain.generation import Generation, Status
 from core.services.collector import TRASH_TTL
-from pages.ui.shell import state
+from pages.ui.shell import state, undo
 from pages.ui.shell.actions import action_button
 from pages.ui.shell.wording import counted
 
 TRASHED = "trashed"
-"""The news of what was moved to the trash: its ids, and when, on the clock of time.monotonic()."""
-
-UNDO_S = 10.0
-"""For so long Undo is offered, as page.css has it; a page that looks for news is drawn anew meanwhile."""
+"""The news of what was moved to the trash: its ids."""
 
 Then = Callable[[Any], object]
 """Called with what the action returned, after it was done."""
@@ -76,26 +72,12 @@ def ids_of(generations: Sequence[Generation]) -> list[str]:
 
 def move_to_trash(studio: Studio, generations: Sequence[Generation]) -> None:
     studio.gallery.trash(ids_of(generations))
-    state.flash(TRASHED, (ids_of(generations), time.monotonic()))
+    undo.offer(TRASHED, ids_of(generations))
 
 
 def trash_toast(studio: Studio) -> None:
-    """What was just moved to the trash, with Undo.
-
-    Streamlit's own toast has no button: this is a container that page.css lays where that one would be.
-    """
-    ids, at = state.pop_flash(TRASHED) or ((), 0.0)
-    if not ids or time.monotonic() - at > UNDO_S:
-        return
-    state.flash(TRASHED, (ids, at))
-    with st.container(key="trash-toast", horizontal=True, vertical_alignment="center", gap="small"):
-        st.markdown(f":material/delete: {counted(len(ids), 'generation')} moved to the trash.", width="content")
-        action_button("Undo", _undo, studio, ids, key="undo-trash", icon=":material/undo:")
-
-
-def _undo(studio: Studio, ids: Sequence[str]) -> None:
-    studio.gallery.restore(ids)
-    state.pop_flash(TRASHED)
+    """What was just moved to the trash, with Undo."""
+    undo.toast(TRASHED, lambda ids: f"{counted(len(ids), 'generation')} moved to the trash.", studio.gallery.restore)
 
 
 def _resume(studio: Studio, generations: Sequence[Generation]) -> None:

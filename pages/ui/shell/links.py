@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pages.ui.shell import address, state
 
+HOME_PAGE = "Home.py"
 INPAINT_PAGE = "pages/1_Inpaint.py"
 GALLERY_PAGE = "pages/2_Gallery.py"
 QUEUE_PAGE = "pages/3_Queue.py"

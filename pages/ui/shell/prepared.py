@@ -9,10 +9,12 @@ import streamlit as st
 from PIL import Image
 
 from core.bootstrap import Studio
+from core.domain.draft import KeptDraft
 from core.domain.files.encoding import encoded
 from core.domain.files.painted_mask import painted_size
-from core.domain.geometry import Size
+from core.domain.geometry import Bounds, Size, frame_around
 from core.domain.pixels import compositing, soft_mask
+from core.domain.pixels.drawing import Drawing, canvas_size
 from core.domain.pixels.mask import Mask, has_transparency
 
 HINT_PX = 768
@@ -115,6 +117,30 @@ def has_grey_parts(_studio: Studio, key: str, size: tuple[int, int]) -> bool:
 def preview(studio: Studio, key: str, mask: Mask) -> bytes:
     """The picture at the mask's size: what is kept as it is, what is repainted in colour."""
     return _jpeg(tinted(Image.open(io.BytesIO(canvas_picture(studio, key, None, mask.size.sides))), mask))
+
+
+def draft_picture(studio: Studio, kept: KeptDraft, size: tuple[int, int]) -> bytes:
+    """A JPEG of this size of what a draft is about: its picture around the mask, which is laid over it in colour."""
+    draft = kept.draft
+    return _draft_picture(studio, kept, size, draft.picture, draft.base_mask, draft.drawing)
+
+
+@st.cache_data(max_entries=MANY, show_spinner=False)
+def _draft_picture(
+    _studio: Studio, _kept: KeptDraft, size: tuple[int, int], source: str, base_mask: str | None, drawing: str | None
+) -> bytes:
+    """Of the thumbnail and the painter's mask: the picture itself is not decoded."""
+    image = Image.open(io.BytesIO(_studio.drafts.thumbnail(_kept))).convert("RGB")
+    small = Size(*image.size)
+    mask = Mask.from_image(_studio.gallery.image(base_mask)).resized(small) if base_mask else None
+    if drawing is not None:
+        strokes = Drawing.from_json(drawing, canvas_size(small, _kept.draft.canvas_width or small.width))
+        mask = strokes.mask(small, mask)
+    box = mask.bounds if mask is not None else None
+    if mask is not None and box is not None:
+        image = tinted(image, mask)
+    frame = frame_around(box or Bounds(0, 0, *small), small, Size(*size), least=1)
+    return _jpeg(image.resize(size, Image.Resampling.LANCZOS, box=frame.box))
 
 
 def tinted(image: Image.Image, mask: Mask) -> Image.Image:

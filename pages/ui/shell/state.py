@@ -86,8 +86,10 @@ def draft(studio: Studio) -> tuple[str, Draft]:
     id = named if is_news else st.session_state.get(_DRAFT)
     found = studio.drafts.get(id) if id else None
     if id is None or found is None:
-        id = studio.drafts.start()
+        id = studio.drafts.start(person())
         found = studio.drafts.get(id) or Draft()
+    elif id != st.session_state.get(_DRAFT):
+        studio.drafts.adopt(id, person())
     st.session_state[_DRAFT] = st.session_state[_ADDRESS] = id
     address.put(**{DRAFT_PARAMETER: id})
     return id, found
@@ -95,9 +97,18 @@ def draft(studio: Studio) -> tuple[str, Draft]:
 
 def open_draft(studio: Studio, draft: Draft) -> None:
     """Make this the open draft, as a new one: the one open before can still be reached by its address."""
-    id = studio.drafts.start()
+    id = studio.drafts.start(person())
     studio.drafts.save(id, draft)
     st.session_state[_DRAFT] = id
+
+
+def leave_draft(id: str) -> bool:
+    """If this one is open, a new one takes its place. Returns whether it was."""
+    was_open = bool(st.session_state.get(_DRAFT) == id)
+    if was_open:
+        # What the address names is no news: it is what was left.
+        st.session_state[_DRAFT], st.session_state[_ADDRESS] = None, id
+    return was_open
 
 
 def return_to_draft(id: str) -> None:
