@@ -49,6 +49,7 @@ DEPTH = Guide(Role.CONTROL, 1, a_picture(40, 30).resize((48, 32)))
 BOTH = ({"name": "canny", "hint": "canny", "control_guidance_end": 0.8}, "depth:0.7")
 
 
+@pytest.mark.slow
 def test_what_was_painted_with_controlnets_verifies_exact_after_a_restart_and_between_others(settings, model, tmp_path):
     studio = started(settings)
     guided, plain = painted(studio, model, *BOTH, guides=[DEPTH]), painted(studio, model)

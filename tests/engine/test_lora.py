@@ -138,6 +138,7 @@ def test_a_weight_of_nothing_leaves_the_picture_as_it_is(inpainter, files):
     assert painted(inpainter, "oil:0") == painted(inpainter)
 
 
+@pytest.mark.slow
 @given(
     st.lists(
         st.tuples(st.sampled_from(["oil", "ink", "chalk"]), st.floats(-4, 4, allow_subnormal=False)),

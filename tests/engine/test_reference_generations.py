@@ -48,6 +48,7 @@ def painted(studio, model: Path, *pictures, **params):
     return studio.gallery.get(id)
 
 
+@pytest.mark.slow
 def test_what_was_painted_with_references_verifies_exact_after_a_restart_and_elsewhere(settings, model, tmp_path):
     studio = started(settings)
     looked = painted(studio, model, RED, BLUE, ip_adapter="look", ip_adapter_scale=0.8)

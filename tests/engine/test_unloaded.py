@@ -57,6 +57,7 @@ def test_with_a_lora_of_its_own_it_stays_and_without_it_is_what_it_was(models, k
     assert painted(kept_in_int8(models(in_channels=9)), loras=["ink:1"]) == with_lora
 
 
+@pytest.mark.slow
 def test_both_of_an_xl_model_leave_and_come_back(tmp_path, kept_in_int8):
     inpainter = kept_in_int8(save_xl_pipeline(tmp_path / "model"))
 
@@ -66,6 +67,7 @@ def test_both_of_an_xl_model_leave_and_come_back(tmp_path, kept_in_int8):
     assert painted(inpainter) == first
 
 
+@pytest.mark.slow
 def test_its_own_vae_is_not_there_while_a_tiny_one_is_and_comes_back_to_the_bit(models, kept_in_int8, settings):
     save_tiny_autoencoder(settings.models / "vae" / "taesd.safetensors")
     inpainter = kept_in_int8(models(in_channels=9))
