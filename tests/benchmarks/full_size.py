@@ -28,9 +28,9 @@ def save(folder: Path) -> Path:
     from transformers import CLIPTextConfig, CLIPTextModel
 
     layout = ASSETS / "sd1"
-    _save(folder / "unet", lambda: UNet2DConditionModel(**_config(layout / "unet", in_channels=9)))
-    _save(folder / "vae", lambda: AutoencoderKL(**_config(layout / "vae")))
-    _save(folder / "text_encoder", lambda: CLIPTextModel(CLIPTextConfig(**_config(layout / "text_encoder"))))
+    _save(folder / "unet", lambda: UNet2DConditionModel(**config(layout / "unet", in_channels=9)))
+    _save(folder / "vae", lambda: AutoencoderKL(**config(layout / "vae")))
+    _save(folder / "text_encoder", lambda: CLIPTextModel(CLIPTextConfig(**config(layout / "text_encoder"))))
     shutil.copytree(layout / "scheduler", folder / "scheduler", dirs_exist_ok=True)
     shutil.copytree(ASSETS / "tokenizer", folder / "tokenizer", dirs_exist_ok=True)
     index = json.loads((layout / "model_index.json").read_text("utf-8"))
@@ -47,26 +47,26 @@ def save_tiny_autoencoder(file: Path) -> Path:
 
     if not file.exists():
         file.parent.mkdir(parents=True, exist_ok=True)
-        save_file(_filled(lambda: AutoencoderTiny(latent_channels=4)).state_dict(), file)
+        save_file(filled(lambda: AutoencoderTiny(latent_channels=4)).state_dict(), file)
     return file
 
 
-def _config(folder: Path, **changes: Any) -> dict[str, Any]:
+def config(folder: Path, **changes: Any) -> dict[str, Any]:
     return {**json.loads((folder / "config.json").read_text("utf-8")), **changes}
 
 
 def _save(folder: Path, make: Callable[[], Any]) -> None:
-    _filled(make).save_pretrained(folder)
+    filled(make).save_pretrained(folder)
 
 
-def _filled(make: Callable[[], Any]) -> Any:
+def filled(make: Callable[[], Any], dtype: str = "float32", device: str = "cpu") -> Any:
     """Values of about the size that a new model has, so that nothing overflows on its way through."""
     import torch
 
     with torch.random.fork_rng(), torch.device("meta"):
-        module = make()
-    module = module.to_empty(device="cpu")
-    generator = torch.Generator().manual_seed(0)
+        module = make().to(getattr(torch, dtype))
+    module = module.to_empty(device=device)
+    generator = torch.Generator(device).manual_seed(0)
     with torch.no_grad():
         for name, values in module.named_parameters():
             if values.dim() > 1:
@@ -77,4 +77,6 @@ def _filled(make: Callable[[], Any]) -> Any:
         for name, values in module.named_buffers():
             if name.endswith("position_ids"):
                 values.copy_(torch.arange(values.shape[-1]).expand(values.shape))
+            elif values.is_floating_point():
+                values.uniform_(-1, 1, generator=generator)
     return module.eval().requires_grad_(False)

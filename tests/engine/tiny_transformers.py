@@ -39,7 +39,7 @@ def _flux(kind: str = "FluxPipeline", in_channels: int = WIDTH, *, guidance_embe
         text_encoder=_text_encoder(len(tokenizer)),
         tokenizer=tokenizer,
         text_encoder_2=_t5(),
-        tokenizer_2=_t5_tokenizer(),
+        tokenizer_2=t5_tokenizer(),
         transformer=diffusers.FluxTransformer2DModel(
             in_channels=in_channels,
             out_channels=WIDTH,
@@ -104,7 +104,7 @@ def _sd3() -> Any:
         text_encoder_2=_text_encoder(len(tokenizer), projected=True),
         tokenizer_2=_tokenizer(),
         text_encoder_3=_t5(2 * WIDTH),
-        tokenizer_3=_t5_tokenizer(),
+        tokenizer_3=t5_tokenizer(),
     )
 
 
@@ -115,7 +115,7 @@ def _chroma() -> Any:
         scheduler=_shifted(),
         vae=_vae(shift_factor=0.1, scaling_factor=0.4),
         text_encoder=_t5(),
-        tokenizer=_t5_tokenizer(),
+        tokenizer=t5_tokenizer(),
         transformer=ChromaTransformer2DModel(
             in_channels=WIDTH,
             num_layers=1,
@@ -245,13 +245,13 @@ def _shifted() -> Any:
 def _t5(width: int = WIDTH) -> Any:
     from transformers import T5Config, T5EncoderModel
 
-    words = len(_t5_tokenizer())
+    words = len(t5_tokenizer())
     return T5EncoderModel(
         T5Config(vocab_size=words, d_model=width, d_kv=8, d_ff=WIDTH, num_layers=1, num_heads=2)
     ).eval()
 
 
-def _t5_tokenizer() -> Any:
+def t5_tokenizer() -> Any:
     """One token for each letter."""
     from transformers import T5TokenizerFast
 

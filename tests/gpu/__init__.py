@@ -1,0 +1,1 @@
+"""python -m tests.gpu: what only a card can show."""
