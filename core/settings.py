@@ -122,6 +122,11 @@ class Settings(BaseSettings):
         return self.data / "models"
 
     @property
+    def prepared(self) -> Path:
+        """Weights of models as they are kept in memory: what was made of their files, and can be made again."""
+        return self.data / "prepared"
+
+    @property
     def backup_folder(self) -> Path:
         return self.data / "backups"
 

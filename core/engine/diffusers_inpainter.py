@@ -92,7 +92,13 @@ def load(
     where = replace(where, dtype=plan.computed_in)
     parts = {name: size for source in sources for name, size in source.parts(where.dtype).items()}
     with memory.translate_errors(where):
-        pipe = pipelines.load(sources, where, safety_checker=settings.safety_checker, as_int8=plan.as_int8)
+        pipe = pipelines.load(
+            sources,
+            where,
+            safety_checker=settings.safety_checker,
+            as_int8=plan.as_int8,
+            prepared=settings.prepared,
+        )
         placement = pipelines.place(pipe, where, parts, settings.offload)
     kernels = partial(card.kernels, devices.card(where), where.dtype, placement, of_unet=UNET in parts)
     hashes = fingerprint.of_files(files)

@@ -14,13 +14,14 @@ from core.engine import card, families, memory, vae
 from core.engine.families import Family
 from core.engine.kandinsky import Kandinsky
 from core.engine.libraries import without_extras
-from core.engine.models import transformer_file
+from core.engine.models import fingerprint, transformer_file
 from core.engine.models.catalogue import Catalogue
 from core.engine.models.integrity import read_index, read_object
-from core.engine.models.single_file import SingleFile, empty, filled
+from core.engine.models.single_file import SingleFile, empty, filled, matching
 from core.engine.models.weights import SAFETY_CHECKER, WITHOUT_WEIGHTS, Choice
 from core.engine.plan import UNET
 from core.engine.quiet import quiet_libraries
+from core.engine.storage.prepared import ENDING
 from core.engine.storage.reader import stored
 from core.engine.storage.unloaded import take_out
 from core.memory import free_memory
@@ -93,13 +94,21 @@ def sources(spec: ModelSpec, folder: Path, catalogue: Catalogue, dtype: str) -> 
     return [own, Folder.of(companion, catalogue, dtype, prefix="prior/")] if companion else [own]
 
 
-def load(sources: Sequence[Source], device: Device, *, safety_checker: bool, as_int8: bool = False) -> Any:
-    """as_int8: what the weights of a U-Net are kept as."""
-    pipe, *prior = (_loaded(source, device, safety_checker=safety_checker, as_int8=as_int8) for source in sources)
+def load(
+    sources: Sequence[Source],
+    device: Device,
+    *,
+    safety_checker: bool,
+    as_int8: bool = False,
+    prepared: Path | None = None,
+) -> Any:
+    """as_int8: what the weights of a U-Net are kept as. prepared: the folder for what was made so, see its module."""
+    how: dict[str, Any] = {"safety_checker": safety_checker, "as_int8": as_int8, "prepared": prepared}
+    pipe, *prior = (_loaded(source, device, **how) for source in sources)
     return Kandinsky(pipe, *prior) if prior else pipe
 
 
-def _loaded(source: Source, device: Device, *, safety_checker: bool, as_int8: bool) -> Any:
+def _loaded(source: Source, device: Device, *, safety_checker: bool, as_int8: bool, prepared: Path | None) -> Any:
     import torch
 
     dtype, as_int8 = getattr(torch, device.dtype), as_int8 and source.family.denoiser == UNET
@@ -112,7 +121,7 @@ def _loaded(source: Source, device: Device, *, safety_checker: bool, as_int8: bo
             _check_words(pipe, source.family)
             _check_pipeline(pipe, source.family, without_unet=as_int8)
             if as_int8:
-                _fill_unet(pipe, source, dtype)
+                _fill_unet(pipe, source, dtype, prepared)
     except StudioError:
         raise
     except Exception as error:  # whatever the libraries raise over files that are not what they take
@@ -151,12 +160,26 @@ def _empty_unet(folder: Path, kind: str) -> Any:
     return empty(lambda: of_kind.from_config(about))
 
 
-def _fill_unet(pipe: Any, source: Source, dtype: Any) -> None:
+def _fill_unet(pipe: Any, source: Source, dtype: Any, prepared: Path | None) -> None:
     """With int8. Last, and with what is read again when it is needed out of the memory: two of them never meet in it
     while one is read.
     """
+    from core.engine.storage import int8
+
     take_out(getattr(pipe, name) for name in read_again_of(pipe, source))
-    filled(UNET, pipe.unet, lambda: source.weights(UNET, pipe.unet), dtype, as_int8=True)
+    weights = matching(UNET, pipe.unet, lambda: source.weights(UNET, pipe.unet))
+    kept = None
+    if prepared is not None:
+        made_from = {name: fingerprint.of_file(path) for name, path in source.files.items() if _is_of_unet(name)}
+        key = fingerprint.of_all({**made_from, "int8": str(int8.VERSION)})
+        kept = prepared / f"{key.removeprefix('sha256:')}{ENDING}"
+    int8.fill(pipe.unet, weights, dtype, kept)
+
+
+def _is_of_unet(name: str) -> bool:
+    """Of a file of a model, by its name in it: those of folders, and checkpoints, which hold everything."""
+    folder, _, file = name.rpartition("/")
+    return file.endswith(".safetensors") and folder.rpartition("/")[2] in ("", UNET)
 
 
 def read_again_of(pipe: Any, source: Source) -> Collection[str]:

@@ -282,13 +282,20 @@ def empty(make: Callable[[], Any]) -> Any:
         return make()
 
 
-def filled(
-    part: str, model: Any, convert: Callable[[], Mapping[str, Any]], dtype: Any, *, as_int8: bool = False
-) -> Any:
-    """The model with all of its weights. Raises DamagedModel if one is missing or of another shape.
+def filled(part: str, model: Any, convert: Callable[[], Mapping[str, Any]], dtype: Any) -> Any:
+    """The model with all of its weights. Raises DamagedModel as matching does."""
+    found = matching(part, model, convert)
+    # Each is let go of when it is converted: all that is ever needed twice is one tensor.
+    state = {name: found.pop(name).to(dtype) for name in list(found)}
+    model.load_state_dict(state, assign=True)
+    return model.eval()
 
-    convert: gives the weights by their names in the model, where transformers has had text_model. before some, and
-    files of early tools have not. as_int8: they are kept so, and given as storage.reader.Stored.
+
+def matching(part: str, model: Any, convert: Callable[[], Mapping[str, Any]]) -> dict[str, Any]:
+    """All weights of the model, by their names in it. Raises DamagedModel if one is missing or of another shape.
+
+    convert: gives them by their names in the model, where transformers has had text_model. before some, and files of
+    early tools have not; as tensors, or as storage.reader.Stored.
     """
     try:
         found = {name.removeprefix(WRAPPER): tensor for name, tensor in convert().items()}
@@ -304,15 +311,7 @@ def filled(
                 f"The {part} of this checkpoint is of another architecture than the rest of it: {name} is "
                 f"{tuple(tensor.shape)} instead of {tuple(empty.shape)}. Choose another version of it."
             )
-    if as_int8:
-        from core.engine.storage import int8
-
-        int8.fill(model, found, dtype)
-        return model
-    # Each is let go of when it is converted: all that is ever needed twice is one tensor.
-    state = {name: found.pop(name.removeprefix(WRAPPER)).to(dtype) for name in wanted}
-    model.load_state_dict(state, assign=True)
-    return model.eval()
+    return {name: found[name.removeprefix(WRAPPER)] for name in wanted}
 
 
 def _lacking(part: str, name: str) -> DamagedModel:

@@ -7,6 +7,8 @@ is computed in. Sums are of the expanded numbers, and scaled afterwards: exact i
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from functools import partial
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -14,7 +16,12 @@ from torch import nn
 from torch.nn import functional
 
 from core.domain.errors import DamagedModel
+from core.engine.storage import prepared
+from core.engine.storage.prepared import Layout
 from core.engine.storage.reader import Stored
+
+VERSION = 1
+"""Of the numbers that weights become. Raised when they change: those that are kept on the disk are others then."""
 
 LARGEST = 127
 AT_ONCE = 2**19
@@ -38,19 +45,26 @@ class Scratch:
 class Int8(nn.Module):
     """A layer whose weight is int8. scale: of each output channel, in the type that is computed in.
 
-    original: the weight as it is in its file.
+    original: the weight as it is in its file. kept: its weight and scale.
     """
 
     weight: nn.Parameter
     scale: nn.Parameter
     bias: nn.Parameter | None
 
-    def __init__(self, original: Stored, bias: torch.Tensor | None, dtype: torch.dtype, scratch: Scratch) -> None:
+    def __init__(
+        self,
+        original: Stored,
+        kept: Mapping[str, torch.Tensor],
+        bias: torch.Tensor | None,
+        dtype: torch.dtype,
+        scratch: Scratch,
+    ) -> None:
         super().__init__()
         self.original = original
         self._scratch = scratch
-        for name, values in quantised(original.rows, original.shape, dtype).items():
-            setattr(self, name, nn.Parameter(values, requires_grad=False))
+        self.weight = nn.Parameter(kept["weight"], requires_grad=False)
+        self.scale = nn.Parameter(kept["scale"].to(dtype), requires_grad=False)
         self.bias = None if bias is None else nn.Parameter(bias.to(dtype), requires_grad=False)
 
     def _scaled(self, sums: torch.Tensor, *behind: int) -> torch.Tensor:
@@ -60,7 +74,8 @@ class Int8(nn.Module):
 
     def changed(self, weight: torch.Tensor) -> Mapping[str, torch.Tensor]:
         """Another weight in the place of its own: its parameters by their names. weight: of any floating type."""
-        return quantised(lambda first, last: weight[first:last], tuple(weight.shape), self.scale.dtype)
+        changed = quantised(lambda first, last: weight[first:last], tuple(weight.shape))
+        return {**changed, "scale": changed["scale"].to(self.scale.dtype)}
 
 
 class Int8Linear(Int8):
@@ -83,15 +98,13 @@ class Int8Conv2d(Int8):
         return self._scaled(functional.conv2d(values, weight, **self._how), 1, 1)
 
 
-def quantised(
-    rows: Callable[[int, int], torch.Tensor], shape: tuple[int, ...], dtype: torch.dtype
-) -> Mapping[str, torch.Tensor]:
-    """ "weight" as int8, and "scale" in this type. rows: a part of the values, from one row to before another.
+def quantised(rows: Callable[[int, int], torch.Tensor], shape: tuple[int, ...]) -> Mapping[str, torch.Tensor]:
+    """ "weight" as int8, and "scale" in bfloat16. rows: a part of the values, from one row to before another.
 
     Raises DamagedModel for what is no number, of which eight bits would tell nothing.
     """
     weight = torch.empty(shape, dtype=torch.int8)
-    scale = torch.empty(shape[0], dtype=dtype)
+    scale = torch.empty(shape[0], dtype=torch.bfloat16)
     count = max(1, AT_ONCE * shape[0] // weight.numel())
     for first in range(0, shape[0], count):
         part = rows(first, min(first + count, shape[0])).float().flatten(1)
@@ -106,16 +119,24 @@ def quantised(
     return {"weight": weight, "scale": scale}
 
 
-def fill(model: nn.Module, weights: Mapping[str, Stored], dtype: torch.dtype) -> None:
+def fill(model: nn.Module, weights: Mapping[str, Stored], dtype: torch.dtype, kept: Path | None = None) -> None:
     """Give a model without memory its weights, those of the layers inside of its blocks as int8, all else in this type.
 
     The layers at its ends, which are small and see what no other sees, stay whole.
-    weights: by their names in the model, all of them and of its shapes.
+    weights: by their names in the model, all of them and of its shapes. kept: a file to keep what is int8 in.
     """
+    layers = {path: module for path, module in model.named_modules() if _is_inside(path, module)}
+    originals = {path: weights[f"{path}.weight"] for path in layers}
+    numbers = prepared.tensors(_layout(originals), partial(_all_quantised, originals), kept)
     scratch = Scratch()
-    for path, module in list(model.named_modules()):
-        if (made := _int8(path, module, weights, dtype, scratch)) is not None:
-            model.set_submodule(path, made)
+    for path, module in layers.items():
+        of_layer = {name: numbers[f"{path}.{name}"] for name in ("weight", "scale")}
+        bias = weights[f"{path}.bias"].read() if module.bias is not None else None
+        given = (originals[path], of_layer, bias, dtype, scratch)
+        is_linear = isinstance(module, nn.Linear)
+        model.set_submodule(path, Int8Linear(*given) if is_linear else Int8Conv2d(module, *given))
+    for path, module in model.named_modules():
+        if isinstance(module, Int8):
             continue
         for name, where, _ in _own(module):
             values = weights[f"{path}.{name}" if path else name].read().to(dtype)
@@ -123,16 +144,21 @@ def fill(model: nn.Module, weights: Mapping[str, Stored], dtype: torch.dtype) ->
     model.eval()
 
 
-def _int8(
-    path: str, module: nn.Module, weights: Mapping[str, Stored], dtype: torch.dtype, scratch: Scratch
-) -> Int8 | None:
-    if "." not in path or not isinstance(module, nn.Linear | nn.Conv2d):
-        return None
-    original = weights[f"{path}.weight"]
-    bias = weights[f"{path}.bias"].read() if module.bias is not None else None
-    if isinstance(module, nn.Linear):
-        return Int8Linear(original, bias, dtype, scratch)
-    return Int8Conv2d(module, original, bias, dtype, scratch) if module.padding_mode == "zeros" else None
+def _is_inside(path: str, module: nn.Module) -> bool:
+    if "." not in path:
+        return False
+    return isinstance(module, nn.Linear) or (isinstance(module, nn.Conv2d) and module.padding_mode == "zeros")
+
+
+def _layout(originals: Mapping[str, Stored]) -> Layout:
+    scales = {f"{path}.scale": ("BF16", original.shape[:1]) for path, original in originals.items()}
+    return {**scales, **{f"{path}.weight": ("I8", original.shape) for path, original in originals.items()}}
+
+
+def _all_quantised(originals: Mapping[str, Stored]) -> Iterator[tuple[str, torch.Tensor]]:
+    for path, original in originals.items():
+        for name, values in quantised(original.rows, original.shape).items():
+            yield f"{path}.{name}", values
 
 
 def _own(module: nn.Module) -> Iterator[tuple[str, dict[str, Any], Any]]:
