@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 import streamlit as st
+from PIL import Image
 from streamlit.testing.v1 import AppTest
 
-from core.domain.errors import DatabaseUnusable, DeviceUnavailable, InvalidSettings
-from tests.conftest import a_request
+from core.domain.draft import Draft
+from core.domain.errors import DatabaseUnusable, DeviceUnavailable, InvalidSettings, OutOfMemory
+from core.domain.files.picture import Picture
+from tests.conftest import a_picture, a_request
 from tests.fakes import CUDA, fake_devices
 
 
@@ -100,15 +104,53 @@ def test_the_latest_generations_are_shown_newest_first_and_counted(home, studio,
     assert "All 12 generations in the gallery" in [link.label for link in page.get("page_link")]
 
 
-def test_a_batch_that_was_cancelled_is_not_all_that_is_shown(home, studio, dispatcher, tiles):
+def test_what_was_cancelled_or_failed_is_not_among_the_latest(home, studio, dispatcher, inpainter, tiles):
     [made] = studio.generations.submit(a_request())
     dispatcher.drain()
     for id in studio.generations.submit(a_request(), count=12):
         studio.generations.cancel(id)
+    inpainter.fail_with(OutOfMemory())
+    studio.generations.submit(a_request())
+    dispatcher.drain()
 
     home()
 
     assert [tile["id"] for tile in tiles] == [made]
+
+
+def test_what_is_in_work_is_told_and_nothing_if_nothing_is(home, studio):
+    assert "In work" not in words_on(home())
+
+    studio.generations.submit(a_request(prompt="a green bird"), count=2)
+
+    words = words_on(home())
+    assert "In work" in words
+    assert "0 being painted, 2 waiting." in words
+
+
+def test_on_a_phone_drafts_come_before_the_example(home, studio, monkeypatch):
+    monkeypatch.setattr("pages.ui.shell.state.is_phone", lambda: True)
+    first_visit = [link.label for link in home().get("page_link")]
+    id = studio.drafts.start()
+    studio.drafts.save(id, studio.drafts.open_picture(Draft(), Picture(a_picture()), "coast.png"))
+
+    later = [link.label for link in home().get("page_link")]
+
+    assert first_visit == ["Open a picture", "Open the gallery"]
+    assert later == ["coast\\.png", "Open a picture", "Open the gallery"]
+
+
+@pytest.mark.slow
+def test_the_example_is_what_content_fill_makes_of_the_sample(tmp_path):
+    from assets.example.make import HERE, make
+
+    make(tmp_path)
+
+    for name in ("before.webp", "after.webp"):
+        made, shown = (np.asarray(Image.open(folder / name), np.float32) for folder in (tmp_path, HERE))
+        assert np.abs(made - shown).mean() < 1, "another release of libwebp may round differently"
+    before, after = (np.asarray(Image.open(HERE / name), np.float32) for name in ("before.webp", "after.webp"))
+    assert np.abs(before - after).max() > 100, "the rocks are white, and gone"
 
 
 def test_clicking_one_of_the_latest_opens_it_in_the_gallery(home, studio, dispatcher, monkeypatch):
