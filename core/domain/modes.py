@@ -92,7 +92,7 @@ MODES: dict[str, Mode] = {
             "colour_match": 1.0,
             "keep_threshold": 0.0,
         },
-        painting="Use Extend the canvas, below the picture, to add space.",
+        painting="Use Extend, above the picture, to add space.",
         instead=CONTENT_FILL,
     ),
 }

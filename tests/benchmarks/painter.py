@@ -134,7 +134,7 @@ class Painter:
 
     @property
     def window(self) -> dict[str, float]:
-        return self.mia.stage.bounding_box()
+        return self.mia.picture_box
 
     def take_brush(self, px: int) -> None:
         _, _, zoom = self.transform
@@ -154,7 +154,7 @@ class Painter:
         return left, top, zoom
 
     def in_picture(self, points: Points) -> Points:
-        box, (left, top, zoom) = self.window, self.transform
+        box, (left, top, zoom) = self.mia.stage.bounding_box(), self.transform
         scale = self.larger / zoom
         return [((x - box["x"] - left) * scale, (y - box["y"] - top) * scale) for x, y in points]
 

@@ -143,6 +143,13 @@ class Artist:
         self.page.locator(".painter[data-stored=true]").wait_for()
         self.see_rest()
 
+    def go_to(self, page: str) -> None:
+        """By the sidebar, which is folded where there is no room for it."""
+        link = self.page.get_by_test_id("stSidebar").get_by_role("link", name=page, exact=True)
+        if self.page.get_by_test_id("stSidebar").get_attribute("data-collapsed") == "true":
+            self.page.get_by_test_id("stExpandSidebarButton").click()
+        link.click()
+
     def see_rest(self) -> None:
         """Until the page has run, and nothing moves any more."""
         self.page.locator("[data-testid=stApp][data-test-script-state=notRunning]").wait_for()
@@ -151,6 +158,15 @@ class Artist:
     def stage(self) -> Any:
         """The window of the painter."""
         return self.page.locator(".painter .stage")
+
+    @property
+    def picture_box(self) -> dict[str, float]:
+        """Where the picture is seen on the screen, as far as it is: not zoomed, that is all of it."""
+        stage, picture = self.stage.bounding_box(), self.page.locator(".painter .picture").bounding_box()
+        left, top = max(stage["x"], picture["x"]), max(stage["y"], picture["y"])
+        right = min(stage["x"] + stage["width"], picture["x"] + picture["width"])
+        bottom = min(stage["y"] + stage["height"], picture["y"] + picture["height"])
+        return {"x": left, "y": top, "width": right - left, "height": bottom - top}
 
     @property
     def canvas(self) -> Any:

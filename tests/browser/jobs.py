@@ -60,7 +60,7 @@ class Job:
     def brush(self, *points: tuple[float, float]) -> None:
         """A stroke over points given as shares of the picture."""
         self.mia.stage.scroll_into_view_if_needed()
-        box = self.mia.stage.bounding_box()
+        box = self.mia.picture_box
         places = [(box["x"] + x * box["width"], box["y"] + y * box["height"]) for x, y in points]
         self.mia.page.mouse.move(*places[0])
         self.mia.page.mouse.down()
@@ -131,13 +131,13 @@ def add(job: Job) -> None:
 def extend(job: Job) -> None:
     page = job.mia.page
     job.mia.open_photo(SAMPLES / "mountain-meadow.jpg")
-    page.get_by_text("Extend the canvas").click()
+    page.get_by_role("button", name="Extend", exact=True).click()
     page.get_by_role("spinbutton", name="Left (px)").fill("256")
     page.get_by_role("spinbutton", name="Left (px)").press("Tab")
     page.get_by_text("From 1280 x 852 to").wait_for()
     job.shoot("choice")
     before = page.url
-    page.get_by_role("button", name="Extend", exact=True).click()
+    page.get_by_role("button", name="Extend the canvas", exact=True).click()
     page.wait_for_url(lambda url: url != before)
     job.mia.see_painter()
     job.shoot("masked")

@@ -177,6 +177,8 @@ def test_a_page_fetches_nothing_from_another_host_and_its_sidebar_is_narrow(visi
     fetched = page.evaluate("performance.getEntriesByType('resource').map(entry => entry.name)")
     assert [url for url in icons + fetched if not url.startswith((filled.address, "data:", "blob:"))] == []
     sidebar = page.get_by_test_id("stSidebar")
+    if place.startswith("inpaint"):
+        page.get_by_test_id("stExpandSidebarButton").click()
     wait_until(lambda: sidebar.bounding_box()["width"] == SIDEBAR_PX, "the sidebar has its width")
 
 

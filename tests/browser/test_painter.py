@@ -20,9 +20,9 @@ pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
 
 def places(mia: Artist, *points: tuple[float, float]) -> list[tuple[float, float]]:
-    """Where points of the window are on the screen, given as shares of it. Not zoomed, that is the whole picture."""
+    """Where points of what is seen of the picture are on the screen, as shares of it: not zoomed, that is all of it."""
     mia.stage.scroll_into_view_if_needed()
-    box = mia.stage.bounding_box()
+    box = mia.picture_box
     return [(box["x"] + x * box["width"], box["y"] + y * box["height"]) for x, y in points]
 
 
@@ -199,10 +199,10 @@ def test_less_change_paints_a_soft_mask_and_the_eraser_takes_all_of_it(mia):
 def test_painting_while_zoomed_in_hits_the_pixels_under_the_brush(mia):
     mia.stage.focus()
     [(x, y)] = places(mia, (0.25, 0.25))
+    fitted = zoom(mia)
     mia.page.mouse.move(x, y)
     for _ in range(5):
         mia.page.mouse.wheel(0, -120)
-    fitted = mia.stage.bounding_box()["width"] / WIDTH
     wait_until(lambda: zoom(mia) > fitted * 4, "the picture is larger")
 
     paint(mia, (0.2, 0.25), (0.4, 0.3))
@@ -213,8 +213,8 @@ def test_painting_while_zoomed_in_hits_the_pixels_under_the_brush(mia):
     ideal = a_line(brush_px(mia), *[(x / larger / WIDTH, y / larger / HEIGHT) for x, y in under])
     assert likeness(stored(mia), ideal) > 0.98
     # The wheel kept the place under the mouse where it was.
-    assert (box["width"] * 0.25 - left) / larger == pytest.approx(WIDTH * 0.25, abs=3)
-    assert (box["height"] * 0.25 - top) / larger == pytest.approx(HEIGHT * 0.25, abs=3)
+    assert (x - box["x"] - left) / larger == pytest.approx(WIDTH * 0.25, abs=3)
+    assert (y - box["y"] - top) / larger == pytest.approx(HEIGHT * 0.25, abs=3)
 
 
 def transform(mia: Artist) -> tuple[float, float, float]:
@@ -236,9 +236,9 @@ def test_a_refresh_and_another_page_keep_the_mask(mia):
     mia.see_painter()
     assert "3 % of the picture will be repainted" in share(mia)
     paint(mia, (0.1, 0.8), (0.3, 0.8))
-    mia.page.get_by_role("link", name="Gallery").first.click()
+    mia.go_to("Gallery")
     mia.page.get_by_role("heading", name="Gallery").wait_for()
-    mia.page.get_by_role("link", name="Inpaint", exact=True).first.click()
+    mia.go_to("Inpaint")
     mia.see_painter()
 
     ideal = before | a_line(brush_px(mia), (0.1, 0.8), (0.3, 0.8))
@@ -472,7 +472,7 @@ def test_a_dab_and_a_stroke_are_painted_and_erased_by_keys_alone(mia):
     press(mia, "Shift+ArrowRight", 4)
     keys.up("Space")
 
-    box = mia.stage.bounding_box()
+    box = mia.picture_box
     y = 0.5 - 2 * 48 / box["height"]
     left, right = 0.5 - 80 / box["width"], 0.5 + (4 * 48 - 80) / box["width"]
     assert likeness(dab, a_line(brush_px(mia), (0.5, y), (0.5001, y))) > 0.95
@@ -493,7 +493,7 @@ def test_a_polygon_and_similar_colours_are_chosen_by_keys_alone(mia):
     mia.page.keyboard.press("Enter")
     wait_until(lambda: stored(mia).sum() > triangle.sum(), "similar colours are in the mask")
 
-    box = mia.stage.bounding_box()
+    box = mia.picture_box
     x, y = 96 / box["width"], 96 / box["height"]
     assert likeness(triangle, the_polygon((0.5 - x, 0.5), (0.5 - x, 0.5 - y), (0.5, 0.5 - y))) > 0.95
 
@@ -535,9 +535,9 @@ def test_undo_and_redo_survive_a_page_switch_and_a_reload(mia):
     paint(mia, (0.1, 0.8), (0.3, 0.8))
     both = stored(mia)
 
-    mia.page.get_by_role("link", name="Gallery").first.click()
+    mia.go_to("Gallery")
     mia.page.get_by_role("heading", name="Gallery").wait_for()
-    mia.page.get_by_role("link", name="Inpaint", exact=True).first.click()
+    mia.go_to("Inpaint")
     mia.see_painter()
     choose(mia, "Undo")
     undone = stored(mia)
@@ -571,15 +571,15 @@ def test_the_list_of_keys_closes_by_esc_and_by_painting_and_lets_the_stroke_thro
     keys = mia.page.locator(".painter .keys")
     choose(mia, "Keyboard shortcuts")
     keys.wait_for()
-    box, stage = keys.bounding_box(), mia.stage.bounding_box()
+    box, picture = keys.bounding_box(), mia.picture_box
     mia.page.keyboard.press("Escape")
     keys.wait_for(state="hidden")
 
     choose(mia, "Keyboard shortcuts")
     keys.wait_for()
-    # Right below the list.
-    x = (box["x"] + box["width"] / 2 - stage["x"]) / stage["width"]
-    y = (box["y"] + box["height"] / 2 - stage["y"]) / stage["height"]
+    # Right below the list, where it lies over the picture.
+    x = (box["x"] + box["width"] / 2 - picture["x"]) / picture["width"]
+    y = (box["y"] + box["height"] - 9 - picture["y"]) / picture["height"]
     paint(mia, (x, y), (x - 0.1, y))
 
     keys.wait_for(state="hidden")

@@ -86,9 +86,9 @@ def test_a_refresh_and_another_page_keep_the_picture_the_drawing_and_the_paramet
     assert mia.page.get_by_text("mountain-meadow.jpg").is_visible()
     assert mia.page.get_by_role("textbox", name="Prompt", exact=True).input_value() == "a green tree"
 
-    mia.page.get_by_role("link", name="Gallery").first.click()
+    mia.go_to("Gallery")
     mia.page.get_by_role("heading", name="Gallery").wait_for()
-    mia.page.get_by_role("link", name="Inpaint", exact=True).first.click()
+    mia.go_to("Inpaint")
     mia.canvas.wait_for()
     mia.page.get_by_text("will be repainted").wait_for()
     mia.paint((0.2, 0.9), (0.4, 0.9))

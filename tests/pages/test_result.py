@@ -14,8 +14,6 @@ def test_results_keep_their_numbers_when_one_before_them_was_cancelled(studio, r
 
     page = finished(ready, dispatcher)
 
-    small = [image.proto.imgs[0].caption for image in page.get("image")]
-    large = page.segmented_control(key=f"result-{ids[0]}").options
-    assert small == ["1", "3", "4"]
-    assert [title.split(" · ")[0] for title in large] == ["1", "3", "4"]
+    titles = page.segmented_control(key=f"result-{ids[0]}").options
+    assert [title.split(" · ")[0] for title in titles] == ["1", "3", "4"]
     assert "Image 2: Cancelled." in page.info[0].value

@@ -24,6 +24,7 @@ from pages.ui.inpaint.mask_parts import few_pixels_offer
 from pages.ui.inpaint.mask_tools import drawing_of, mask_notes, mask_of, mask_tools, replace_mask, uploaded_mask
 from pages.ui.inpaint.open_draft import OpenDraft
 from pages.ui.inpaint.painter import painter
+from pages.ui.inpaint.workspace import MASK_NOTES, MASK_TOOLS, SIMPLE_CANVAS
 from pages.ui.shell import prepared, state
 from pages.ui.shell.component import script
 from pages.ui.shell.messages import shown_errors
@@ -73,7 +74,6 @@ def mask_canvas(studio: Studio, id: str) -> None:
             _simple_canvas(opened)
         else:
             _painter(opened)
-        mask_notes(opened.read_again().draft)
 
 
 def _painter(opened: OpenDraft) -> None:
@@ -82,12 +82,13 @@ def _painter(opened: OpenDraft) -> None:
         opened = replace_mask(opened, mask_of(opened.studio, opened.draft))
     painter(opened)
     opened = opened.read_again()
-    _soft_mask_offer(opened)
-    few_pixels_offer(opened, lambda: _small_mask(opened, painted_size(opened.picture)))
-    with st.container(horizontal=True, gap="small", vertical_alignment="center"):
+    with st.container(key=MASK_TOOLS, horizontal=True, gap=None):
         mask_tools(opened)
         mask_by_numbers(opened)
-        _choice_of_canvas(opened)
+    with st.container(key=MASK_NOTES, gap=None):
+        _soft_mask_offer(opened)
+        few_pixels_offer(opened, lambda: _small_mask(opened, painted_size(opened.picture)))
+        mask_notes(opened.draft)
 
 
 def _small_mask(opened: OpenDraft, size: Size) -> Mask | None:
@@ -120,13 +121,13 @@ def _soft_mask_offer(opened: OpenDraft) -> None:
             st.rerun()
 
 
-def _choice_of_canvas(opened: OpenDraft) -> None:
+def choice_of_canvas(studio: Studio, id: str, draft: Draft) -> None:
     st.toggle(
         "Simple canvas",
-        opened.draft.has_simple_canvas,
-        key=f"{opened.id}.simple-canvas",
+        draft.has_simple_canvas,
+        key=f"{id}.simple-canvas",
         on_change=_change_canvas,
-        args=(opened.studio, opened.id),
+        args=(studio, id),
         help=(
             "A fallback without zoom, pressure and shortcuts, in case the painter does not work in your browser. "
             "Your mask is kept."
@@ -143,6 +144,11 @@ def _change_canvas(studio: Studio, id: str) -> None:
 
 
 def _simple_canvas(opened: OpenDraft) -> None:
+    with st.container(key=SIMPLE_CANVAS):
+        _canvas_and_tools(opened)
+
+
+def _canvas_and_tools(opened: OpenDraft) -> None:
     if not state.is_on_screen("canvas-tool"):
         # The canvas has gone away with its page, and what it held is only in the draft.
         state.invalidate_canvas()
@@ -161,6 +167,7 @@ def _simple_canvas(opened: OpenDraft) -> None:
     _simple_tools(opened)
     mask = _outcome(opened, drawing, size)
     few_pixels_offer(opened, lambda: mask)
+    mask_notes(opened.read_again().draft)
 
 
 def _simple_tools(opened: OpenDraft) -> None:
@@ -186,7 +193,6 @@ def _simple_tools(opened: OpenDraft) -> None:
         mask_tools(opened)
         mask_by_numbers(opened)
         st.toggle("Show the mask", key="canvas-preview", help="The picture with the mask in red")
-        _choice_of_canvas(opened)
 
 
 def _clear(opened: OpenDraft) -> None:

@@ -12,7 +12,7 @@ from core.bootstrap import Studio
 from core.domain import instructions
 from core.domain.errors import StudioError
 from core.domain.lora import without_tags
-from core.domain.modes import MODES, REMOVE, asks_to_remove
+from core.domain.modes import MODES, REMOVE, Mode, asks_to_remove
 from core.domain.params import MAX_PROMPT, ORIGINAL, PARAMETERS
 from pages.ui.inpaint.form_fields import Form, choose_mode, fill_form
 from pages.ui.inpaint.model_picker import vocabulary_advice
@@ -35,6 +35,7 @@ TOLD_SHOWN = 300
 
 def advice(form: Form, values: Mapping[str, Any]) -> None:
     """The lines that come and go with the values."""
+    _about_mode(form, MODES[values["mode"]])
     _unused_fields(form.studio, values["model"])
     vocabulary_advice(form.studio.recommendations.vocabulary(values["model"]), without_tags(values["prompt"]))
     _instruction(form, values)
@@ -56,6 +57,11 @@ def steps_line(form: Form, steps: int, strength: float) -> None:
 def fill_line(fill: str, strength: float) -> None:
     if fill != ORIGINAL and strength == 1:
         st.caption("This has no effect at strength 1. Lower the strength to use it.")
+
+
+def _about_mode(form: Form, mode: Mode) -> None:
+    about_prompt = (form.edits and mode.told) or mode.advice
+    st.caption(f"{'' if 'prompt' in form.unused else about_prompt} {mode.painting}".strip())
 
 
 def _unused_fields(studio: Studio, model: str) -> None:

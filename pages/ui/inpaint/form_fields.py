@@ -134,9 +134,6 @@ def mode_field(form: Form) -> str:
         on_change=_apply_mode,
         args=(form.studio, form.id),
     )
-    mode = MODES[chosen or REPLACE]
-    advice = (form.edits and mode.told) or mode.advice
-    st.caption(f"{'' if 'prompt' in form.unused else advice} {mode.painting}".strip())
     return chosen or REPLACE
 
 

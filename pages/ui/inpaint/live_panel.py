@@ -12,15 +12,11 @@ from core.domain.generation import Generation, Progress, Status
 from core.domain.queue import QueueView
 from pages.ui.generation.actions import RERUN, RESUME
 from pages.ui.generation.card import describe_progress, worker_missing
-from pages.ui.inpaint.result_view import numbered_results
 from pages.ui.shell import state
 from pages.ui.shell.actions import action_button
 from pages.ui.shell.messages import escaped, shown_errors, tried_again
-from pages.ui.shell.page import scroll_to_button
 from pages.ui.shell.watching import draw_page_again
 
-SMALL_PX = 76
-"""Four of them, as many as there are variations, stand side by side in the column and on a phone."""
 UNFINISHED = (Status.FAILED, Status.CANCELLED, Status.INTERRUPTED)
 
 
@@ -43,11 +39,8 @@ def live_panel(studio: Studio, id: str, generations: Sequence[Generation], under
 
     under_way: what the page says of them above; when it is no longer true, the page is drawn again.
     """
-    _thumbnails(studio, generations)
     _ended(studio, id, generations)
     if under_way is not None:
-        # On a phone the buttons that ask for more of a result stand far below: seen from there, nothing would happen.
-        scroll_to_button("generate", generations[-1].id)
         _watch(studio, tuple(generation.id for generation in generations), _finished(generations), under_way)
 
 
@@ -96,20 +89,6 @@ def _is_past(studio: Studio, under_way: UnderWay, running: Progress | None) -> b
     if running is not None:
         return under_way is not UnderWay.PAINTING
     return (under_way is UnderWay.PAUSED) != studio.queue.is_paused()
-
-
-def _thumbnails(studio: Studio, generations: Sequence[Generation]) -> None:
-    """Beside the button that was pressed; the large ones stand where there is room."""
-    done = numbered_results(generations)
-    if not done:
-        return
-    with st.container(horizontal=True, gap="small"):
-        for nth, generation in done.items():
-            if generation.thumbnail:
-                with shown_errors(), st.container(width=220 if len(done) == 1 else SMALL_PX):
-                    caption = "Done" if len(generations) == 1 else str(nth)
-                    small = studio.gallery.thumbnail(generation.id, generation.thumbnail)
-                    st.image(small, caption=caption, alt=f"Result {nth}, small")
 
 
 def _ended(studio: Studio, id: str, generations: Sequence[Generation]) -> None:

@@ -62,7 +62,7 @@ def mask_notes(draft: Draft) -> None:
 
 
 def mask_tools(opened: OpenDraft) -> None:
-    """The buttons, in the row that stands open."""
+    """The buttons, in the container that stands open."""
     st.button(
         "Invert",
         icon=":material/invert_colors:",

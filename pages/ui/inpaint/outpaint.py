@@ -23,20 +23,17 @@ PANEL = "extend-canvas"
 FIELDS = ("overlap", "extend-by", "extend-shape", *(f"extend-{side}" for side in SIDES))
 
 
-def outpaint_panel(studio: Studio, id: str, draft: Draft) -> None:
+def outpaint_popover(studio: Studio, id: str, draft: Draft) -> None:
     """Extending makes a draft of its own: to take it back is to go back to the one before."""
     if draft.source is None:
         return
-    if draft.before is not None and studio.drafts.get(draft.before) is not None:
-        st.button(
-            "Back to the previous picture",
-            icon=":material/undo:",
-            key=f"{id}.before",
-            on_click=state.return_to_draft,
-            args=(draft.before,),
-            help="With its mask and its results",
-        )
-    panel = st.expander("Extend the canvas", icon=":material/aspect_ratio:", key=PANEL, on_change="rerun")
+    panel = st.popover(
+        "Extend",
+        icon=":material/aspect_ratio:",
+        key=PANEL,
+        on_change="rerun",
+        help="Extend the canvas: add space on any side",
+    )
     if not is_drawn(panel, (f"{id}.{field}" for field in FIELDS)):
         return
     with panel, shown_errors():
@@ -52,7 +49,9 @@ def outpaint_panel(studio: Studio, id: str, draft: Draft) -> None:
             help="How far the mask reaches into the picture, so that the model can continue lines and light.",
         )
         # Never off: the number that makes it possible may be in the very field that is left for the button.
-        action_button("Extend", _extend, studio, id, size, key=f"{id}.extend", icon=":material/open_in_full:")
+        action_button(
+            "Extend the canvas", _extend, studio, id, size, key=f"{id}.extend", icon=":material/open_in_full:"
+        )
         st.caption(reason if extension is None else f"From {size} to {extension.of(size)} pixels.")
 
 

@@ -96,19 +96,29 @@ class Choices:
     problem: str | None
 
 
-def params_form(studio: Studio, id: str, draft: Draft) -> tuple[Choices, DeltaGenerator, DeltaGenerator]:
+def params_form(studio: Studio, id: str, draft: Draft, in_sight: DeltaGenerator, below: DeltaGenerator) -> Choices:
     """Show the form of this draft, and store every change in it.
 
-    The second result is the place below the prompts: what is pressed most belongs where it is seen without scrolling.
-    Whatever comes and goes with the words stands below it: a line that appears when a field is left must not move the
-    button that is just being pressed. The third is the place below those lines.
+    in_sight: the place of the mode and the prompt, above Generate. below: of all others. There stands too whatever
+    comes and goes with the words: a line that appears when a field is left must not move the button that is just
+    being pressed.
     """
     kept = studio.recommendations.for_form(draft.params)
     suits, model = studio.recommendations, held_model(id) or kept["model"]
     form = Form(studio, id, {**kept, "model": model}, suits.unused(model), suits.takes_instructions(model))
-    mode = mode_field(form)
-    stored = {"mode": mode, **_prompts(form, mode)}
-    below_prompts, beside, at_work = st.container(), st.container(), st.container()
+    with in_sight:
+        mode = mode_field(form)
+        stored = {"mode": mode, "prompt": _prompt(form)}
+    with below:
+        return _fields(form, draft, stored)
+
+
+def _fields(form: Form, draft: Draft, stored: dict[str, Any]) -> Choices:
+    """stored: what stands above."""
+    studio, id, kept = form.studio, form.id, form.kept
+    beside = st.container()
+    stored["instruction"] = instruction_field(form, stored["mode"], stored["prompt"])
+    stored |= fields(form, "negative_prompt")
     stored["model"] = model_picker(studio, id, kept["model"], partial(_apply_recommended, studio, id))
     problem = model_facts(studio, stored["model"])
     stored["loras"] = lora_field(studio, id, kept["loras"], stored["model"])
@@ -136,7 +146,7 @@ def params_form(studio: Studio, id: str, draft: Draft) -> tuple[Choices, DeltaGe
             prompt_length_line(studio, params, form.unused, use_whole, key=f"{id}.whole-prompt")
     if stored != dict(draft.params):
         state.change_draft(studio, id, params=stored)
-    return choices, below_prompts, at_work
+    return choices
 
 
 def form_now(studio: Studio, id: str, draft: Draft, session: Mapping[str, Any]) -> tuple[Choices, dict[str, Any]]:
@@ -154,12 +164,11 @@ def form_now(studio: Studio, id: str, draft: Draft, session: Mapping[str, Any]) 
     return _checked(studio, stored, draft, model_problem(studio, stored["model"])), stored
 
 
-def _prompts(form: Form, mode: str) -> dict[str, Any]:
+def _prompt(form: Form) -> str:
     with st.container(gap=None):
         prompt = text(form, "prompt", height=84)
         prompt_line(prompt)
-    instruction = instruction_field(form, mode, prompt)
-    return {"prompt": prompt, "instruction": instruction, **fields(form, "negative_prompt")}
+    return prompt
 
 
 def _at_hand(form: Form) -> dict[str, Any]:

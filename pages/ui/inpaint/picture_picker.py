@@ -21,22 +21,23 @@ from pages.ui.inpaint.form_fields import fill_form
 from pages.ui.shell import state
 from pages.ui.shell.actions import action_button
 from pages.ui.shell.messages import escaped, shown_errors
-from pages.ui.shell.prepared import picture_size, prepare
+from pages.ui.shell.prepared import prepare
 
 SAMPLES = Path(__file__).parents[3] / "assets" / "samples"
 WORDS_SHOWN = 120
 
 
-def picture_picker(studio: Studio, id: str, draft: Draft) -> None:
-    """What is open, and how to open another one: that starts the page anew."""
-    if draft.source is None:
-        _own_picture(studio, id)
-        _samples(studio, id)
-        return
-    _headline(studio, id, draft)
+def picture_picker(studio: Studio, id: str) -> None:
+    """Opens the first picture."""
+    _own_picture(studio, id)
+    _samples(studio, id)
+
+
+def open_popover(studio: Studio, id: str) -> None:
+    """Opens another one, which starts the page anew."""
     # By its key it is closed again when another one has been opened.
-    with st.expander(
-        "Open another picture", icon=":material/image:", key=f"{id}.another", on_change="rerun"
+    with st.popover(
+        "Open", icon=":material/image:", key=f"{id}.another", on_change="rerun", help="Open another picture"
     ) as another:
         _own_picture(studio, id)
         # Their pictures take a tenth of each run of the page.
@@ -44,11 +45,8 @@ def picture_picker(studio: Studio, id: str, draft: Draft) -> None:
             _samples(studio, id)
 
 
-def _headline(studio: Studio, id: str, draft: Draft) -> None:
-    width, height = picture_size(studio, draft.picture)
-    name = escaped(draft.source_name or "Picture")
-    megapixels = f" · {width * height / 1e6:.1f} megapixels" if width * height >= 100_000 else ""
-    st.markdown(f"**{name}** · {width:,} x {height:,} pixels{megapixels}")
+def picture_notes(studio: Studio, id: str, draft: Draft) -> None:
+    """What was understood of the file of the open picture."""
     for note in draft.notes:
         st.caption(f":material/info: {escaped(note)}")
     if draft.said:

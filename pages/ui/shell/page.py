@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Literal
 
 import streamlit as st
 
@@ -29,15 +30,6 @@ def scroll_up_for(what: str) -> None:
     st.html(scroll, unsafe_allow_javascript=True)
 
 
-def scroll_to_button(key: str, what: str) -> None:
-    """Bring the button of this key into view, unless it is, whenever this is another word than in the run before."""
-    scroll = f"""<script data-for='{what}'>{{
-        const button = document.querySelector('.st-key-{key}'), box = button?.getBoundingClientRect();
-        if (box && (box.top < 0 || box.bottom > innerHeight)) button.scrollIntoView({{block: 'center'}});
-    }}</script>"""
-    st.html(scroll, unsafe_allow_javascript=True)
-
-
 def scroll_into_view(key: str, what: str) -> None:
     """As little as it takes to see the container of this key, whenever this is another word than in the run before."""
     find = f"document.querySelector('.st-key-{key}')"
@@ -45,13 +37,17 @@ def scroll_into_view(key: str, what: str) -> None:
     st.html(scroll, unsafe_allow_javascript=True)
 
 
-def begin_page(title: str, icon: str) -> None:
-    """icon: of the browser's tab, an emoji: the other icons of Streamlit are fetched from a host of Google's."""
+def begin_page(title: str, icon: str, *, is_sidebar_folded: bool = False) -> None:
+    """icon: of the browser's tab, an emoji: the other icons of Streamlit are fetched from a host of Google's.
+
+    is_sidebar_folded: until somebody opens it.
+    """
     tab = title if title == STUDIO else f"{title} · {STUDIO}"
     callbacks.install()
     session.install()
     address.begin(title)
-    st.set_page_config(page_title=tab, page_icon=icon, layout="wide", initial_sidebar_state=SIDEBAR_PX)
+    sidebar: Literal["collapsed"] | int = "collapsed" if is_sidebar_folded else SIDEBAR_PX
+    st.set_page_config(page_title=tab, page_icon=icon, layout="wide", initial_sidebar_state=sidebar)
     st.html(_STYLE)
     st.title(title)
     person.greet()

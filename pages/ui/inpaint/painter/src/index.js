@@ -74,6 +74,7 @@ class Painter {
     picture.src = data.picture
     picture.style.width = `${data.width}px`
     picture.style.height = `${data.height}px`
+    this.element.style.setProperty("--tall", data.height / data.width)
     const mask = new Mask(data.width, data.height)
     if (data.mask) mask.load(await valuesOf(data.mask, data.width, data.height))
     if (data.key !== this.key) return
@@ -248,19 +249,15 @@ class Painter {
   watch() {
     this.watcher ??= new ResizeObserver(() => this.fill())
     this.watcher.disconnect()
-    this.width = 0
+    this.filled = ""
     this.watcher.observe(this.stage)
     this.fill()
   }
 
   fill() {
-    const width = Math.floor(this.stage.clientWidth)
-    if (!this.mask || width < 50 || width === this.width) return
-    this.width = width
-    // Lower under a finger, which needs room beside the picture to scroll on: upon it, it paints.
-    const highest = matchMedia("(pointer: coarse)").matches ? Math.min(440, innerHeight * 0.6) : innerHeight * 0.7
-    const height = Math.round(Math.max(180, Math.min((width * this.mask.height) / this.mask.width, highest)))
-    this.stage.style.height = `${height}px`
+    const { clientWidth: width, clientHeight: height } = this.stage
+    if (!this.mask || width < 50 || height < 50 || `${width} ${height}` === this.filled) return
+    this.filled = `${width} ${height}`
     this.viewport.resize(width, height)
     this.takeUp()
   }

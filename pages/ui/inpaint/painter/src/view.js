@@ -53,18 +53,27 @@ const KEYS = [
 
 export const HTML = `
 <div class="painter">
-  <div class="bar" role="toolbar" aria-label="Painting tools">
-    <span class="group">${Object.entries(TOOLS)
+  <div class="bar tools" role="toolbar" aria-label="Painting tools">
+    ${Object.entries(TOOLS)
       .map(([name, [title, key]]) => button(name, title, key, "tool"))
-      .join("")}</span>
+      .join("")}
+  </div>
+  <div class="bar steps" role="toolbar" aria-label="Undo and zoom">
     <span class="group">
       ${button("undo", "Undo", "Control+Z")}${button("redo", "Redo", "Control+Shift+Z")}
       ${button("clear", "Clear the mask", "Delete")}
     </span>
-    <span class="group zooms">
+    <span class="group">
       ${button("minus", "Zoom out", "-")}<output class="zoom" title="Zoom">100 %</output>${button("plus", "Zoom in", "+")}
       ${button("fit", "Fit to window", "0")}${button("keys", "Keyboard shortcuts", "?")}
     </span>
+  </div>
+  <div class="stage" tabindex="0" role="application"
+    aria-label="The picture, to paint the mask on. Arrow keys move the brush, with Shift further. Space or Enter paints there, and a stroke while it is held. Keys: B brush, E eraser, brackets for the size, Control and Z to undo.">
+    <img class="picture" alt="" draggable="false">
+    <canvas></canvas>
+    <div class="ring" hidden></div>
+    <dl class="keys" hidden>${KEYS.map(([key, does]) => `<div><dt>${key}</dt><dd>${does}</dd></div>`).join("")}</dl>
   </div>
   <div class="bar options">
     <label data-for="brush eraser">Size <input type="range" name="size" min="0" max="1000" step="1" aria-label="Brush size">
@@ -78,14 +87,7 @@ export const HTML = `
     <label data-for="brush eraser" class="pen" hidden><input type="checkbox" name="pressure" checked> Pen pressure</label>
     <label class="veil">Overlay <input type="range" name="opacity" min="10" max="100" step="1"
       aria-label="Mask overlay opacity"></label>
+    <p class="words" role="status"></p>
   </div>
-  <div class="stage" tabindex="0" role="application"
-    aria-label="The picture, to paint the mask on. Arrow keys move the brush, with Shift further. Space or Enter paints there, and a stroke while it is held. Keys: B brush, E eraser, brackets for the size, Control and Z to undo.">
-    <img class="picture" alt="" draggable="false">
-    <canvas></canvas>
-    <div class="ring" hidden></div>
-    <dl class="keys" hidden>${KEYS.map(([key, does]) => `<div><dt>${key}</dt><dd>${does}</dd></div>`).join("")}</dl>
-  </div>
-  <p class="words" role="status"></p>
   <p class="said" aria-live="polite"></p>
 </div>`

@@ -58,9 +58,11 @@ export class Viewport {
   }
 
   set(zoom, x, y) {
-    // Never out of sight: centred where there is room to spare, else without a gap.
-    const placed = (at, room, length) =>
-      length <= room ? (room - length) / 2 : Math.min(0, Math.max(room - length, at))
+    // Never out of sight: beside it there is never more room than beside the whole picture, which stands in the middle.
+    const placed = (at, room, length) => {
+      const spare = (room - (length * this.fitting) / zoom) / 2
+      return Math.min(spare, Math.max(room - length - spare, at))
+    }
     const left = placed(x, this.canvas.width, this.size.width * zoom)
     const top = placed(y, this.canvas.height, this.size.height * zoom)
     this.canvas.setViewportTransform([zoom, 0, 0, zoom, left, top])
