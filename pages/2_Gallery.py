@@ -13,7 +13,7 @@ from core.domain.gallery.filter import GalleryFilter
 from core.domain.gallery.paging import Cursor, Sort
 from core.domain.generation import Status, Verdict
 from pages.ui.components.gallery_grid import NO_PROMPT, gallery_grid
-from pages.ui.gallery.asked import AFTER, clear
+from pages.ui.gallery.asked import AFTER, WITHOUT_PICTURE, clear, with_pictures
 from pages.ui.gallery.bulk import COMPARE, bulk_bar, offer_to_tidy
 from pages.ui.gallery.search_bar import filter_bar
 from pages.ui.generation.actions import trash_toast
@@ -36,17 +36,18 @@ def gallery_page(studio: Studio) -> None:
     if problem := studio.collector.problem():
         st.warning(escaped(problem), icon=":material/folder_off:")
     trash_toast(studio)
-    filter = filter_bar(studio)
+    asked = filter_bar(studio)
+    filter = with_pictures(asked)
     cursor = _cursor(filter)
     found = studio.gallery.browse(filter, cursor)
     toolbar, news = st.container(), st.container()
     if not found.generations:
-        _nothing_found(studio, filter)
+        _nothing_found(studio, asked)
     if not filter.in_trash:
         offer_to_tidy(studio, found.generations)
     answer = gallery_grid(studio.gallery, found.generations, key="gallery")
     with toolbar:
-        bulk_bar(studio, filter, [g for g in found.generations if g.id in answer.selected])
+        bulk_bar(studio, asked, [g for g in found.generations if g.id in answer.selected])
     _pager(studio, filter, cursor, found)
     opened = answer.opened or address.get(GENERATION_PARAMETER)
     compared = address.get_all(COMPARE)
@@ -86,6 +87,8 @@ def _nothing_found(studio: Studio, filter: GalleryFilter) -> None:
         where = "in the trash " if filter.in_trash else ""
         st.info(f"No generation {where}matches.", icon=":material/search_off:")
         st.button("Clear search and filters", icon=":material/filter_list_off:", key="clear-search", on_click=clear)
+    elif studio.gallery.count(GalleryFilter(statuses=WITHOUT_PICTURE)):
+        st.info("No picture yet: what was begun failed or was cancelled.", icon=":material/brush:")
     else:
         st.info(
             "Nothing here yet. Open a picture, paint over what should change, describe what should be there, and "

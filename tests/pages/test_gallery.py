@@ -165,7 +165,7 @@ def test_a_tile_says_when_it_failed_and_why(gallery, studio, dispatcher, inpaint
     inpainter.fail_with(OutOfMemory())
     painted(studio, dispatcher)
 
-    gallery()
+    gallery(status="failed")
 
     assert grid.tiles[0]["badge"] == "Failed"
     assert "not enough memory" in grid.tiles[0]["problem"]
@@ -244,13 +244,13 @@ def test_the_empty_tiles_of_a_cancelled_batch_go_to_the_trash_with_one_click(gal
     studio.gallery.set_favourite([marked])
     for id in (marked, *batch):
         studio.generations.cancel(id)
-    page = gallery()
+    page = gallery(status="cancelled")
     assert "4 cancelled without a result" in words_on(page)
 
     page.button(key="trash-cancelled").click().run()
 
-    assert grid.ids == [marked, done]
-    assert "without a picture" not in words_on(page)
+    assert grid.ids == [marked]
+    assert "without a result" not in words_on(page)
     gallery(trash="true")
     assert sorted(grid.ids) == sorted(batch)
 
@@ -259,10 +259,39 @@ def test_one_or_two_cancelled_ones_are_left_alone(gallery, studio, grid):
     for id in studio.generations.submit(a_request(), count=2):
         studio.generations.cancel(id)
 
-    page = gallery()
+    page = gallery(status="cancelled")
 
     assert len(grid.ids) == 2
-    assert "without a picture" not in words_on(page)
+    assert "without a result" not in words_on(page)
+
+
+def test_what_failed_or_was_cancelled_is_not_among_the_pictures_but_one_click_away(
+    gallery, studio, dispatcher, inpainter, grid
+):
+    [done] = painted(studio, dispatcher)
+    inpainter.fail_with(OutOfMemory())
+    [failed] = painted(studio, dispatcher)
+    cancelled, waiting = studio.generations.submit(a_request(), count=2)
+    studio.generations.cancel(cancelled)
+
+    page = gallery()
+    assert grid.ids == [waiting, done]
+    assert "2 generations" in words_on(page)
+    assert page.button(key="without-picture").label == "2 failed or cancelled"
+
+    page.button(key="without-picture").click().run()
+    assert grid.ids == [cancelled, failed]
+    assert sorted(page.query_params["status"]) == ["cancelled", "failed"]
+
+    page.button(key="clear-filters").click().run()
+    assert grid.ids == [waiting, done]
+
+
+def test_where_nothing_came_of_anything_it_says_so(gallery, studio):
+    [id] = studio.generations.submit(a_request())
+    studio.generations.cancel(id)
+
+    assert "No picture yet" in gallery().info[0].value
 
 
 def test_nothing_can_be_done_to_several_before_any_is_chosen(gallery, studio, dispatcher):

@@ -11,6 +11,7 @@ from dataclasses import replace
 from typing import Any
 
 from core.domain.gallery.filter import FILTERS, GalleryFilter
+from core.domain.generation import Status
 from pages.ui.shell import address, state
 from pages.ui.shell.messages import shown_errors
 
@@ -18,11 +19,21 @@ AFTER = "after"
 """In the address: the cursor of the page shown. Absent on the first page."""
 
 
+WITHOUT_PICTURE = (Status.FAILED, Status.CANCELLED)
+
+
 def asked_for() -> GalleryFilter:
     """The filter of the address; all, with a sentence, if it is wrong."""
     with shown_errors():
         return GalleryFilter.from_query(address.as_dict())
     return GalleryFilter()
+
+
+def with_pictures(asked: GalleryFilter) -> GalleryFilter:
+    """What is shown of it: who asks for no status sees pictures and what becomes one, not what failed."""
+    if asked.statuses or asked.in_trash:
+        return asked
+    return replace(asked, statuses=tuple(status for status in Status if status not in WITHOUT_PICTURE))
 
 
 def ask(filter: GalleryFilter) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any
 
 import streamlit as st
@@ -13,6 +14,7 @@ from core.domain.gallery.answers import PurgeResult
 from core.domain.gallery.filter import GalleryFilter
 from core.domain.generation import Generation, Status
 from core.services.collector import TRASH_TTL
+from pages.ui.gallery.asked import WITHOUT_PICTURE, change, with_pictures
 from pages.ui.generation.actions import RERUN, RESTORE, TRASH, VERIFY, ids_of
 from pages.ui.shell import address, state
 from pages.ui.shell.actions import action_button
@@ -29,12 +31,16 @@ MANY_CANCELLED = 3
 """So many tiles without a picture on one page are in the way."""
 
 
-def bulk_bar(studio: Studio, filter: GalleryFilter, selected: Sequence[Generation]) -> None:
+def bulk_bar(studio: Studio, asked: GalleryFilter, selected: Sequence[Generation]) -> None:
+    filter = with_pictures(asked)
     count = studio.gallery.count(filter)
     if message := state.pop_flash(EMPTIED):
         st.toast(str(message), icon=":material/delete_forever:")
     with st.container(horizontal=True, vertical_alignment="center", gap="small"), shown_errors():
-        st.markdown(counted(count, "generation"), width="stretch")
+        with st.container(horizontal=True, vertical_alignment="center", gap="small", width="stretch"):
+            st.markdown(counted(count, "generation"), width="content")
+            if filter != asked:
+                _without_picture(studio, asked)
         if filter.in_trash:
             _trash_actions(studio, selected, bool(count))
         elif state.is_phone():
@@ -42,6 +48,19 @@ def bulk_bar(studio: Studio, filter: GalleryFilter, selected: Sequence[Generatio
         else:
             _organise_popover(studio, ids_of(selected))
             _actions(studio, selected)
+
+
+def _without_picture(studio: Studio, asked: GalleryFilter) -> None:
+    """The way to those that failed or were cancelled, if there are any."""
+    if count := studio.gallery.count(replace(asked, statuses=WITHOUT_PICTURE)):
+        st.button(
+            f"{count:,} failed or cancelled",
+            icon=":material/filter_list:",
+            type="tertiary",
+            key="without-picture",
+            on_click=change,
+            kwargs={"statuses": WITHOUT_PICTURE},
+        )
 
 
 def _folded_actions(studio: Studio, selected: Sequence[Generation]) -> None:

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from core.domain.errors import StudioError
 from core.domain.generation import Generation, Status, Verdict
+from core.domain.geometry import Size, frame_around
 from core.services.gallery import Gallery
 from pages.ui.shell.component import component
 from pages.ui.shell.media import address
@@ -23,10 +24,15 @@ STATUS_TITLES = {status: status.capitalize() for status in Status}
 NO_PROMPT = "(no prompt)"
 TITLE_SHOWN = 300
 
+SQUARE = Size(1, 1)
+LEAST_SEEN = 0.6
+"""Of what fits into a tile: less would enlarge a thumbnail of 384 px beyond the pixels that it has."""
+
 
 @dataclass(frozen=True, slots=True)
 class Tile:
-    """picture: address of the thumbnail. title: the prompt. badge: a word on what is special, with its tone.
+    """picture: address of the thumbnail. view: which part of it is seen, as left, top, width and height in shares of
+    the picture; None: its middle. title: the prompt. badge: a word on what is special, with its tone.
 
     sign: of the newest verdict; said: what it means, for those who cannot see it.
     """
@@ -34,6 +40,7 @@ class Tile:
     id: str
     title: str
     picture: str | None = None
+    view: tuple[float, float, float, float] | None = None
     badge: str | None = None
     tone: str = "neutral"
     problem: str | None = None
@@ -91,12 +98,24 @@ def tile_of(gallery: Gallery, generation: Generation, coordinates: str) -> Tile:
         id=generation.id,
         title=beginning(generation.params.prompt, TITLE_SHOWN) or NO_PROMPT,
         picture=picture,
+        view=_view(generation),
         badge=None if succeeded else STATUS_TITLES[generation.status],
         tone=_TONES.get(generation.status, "neutral"),
         problem=problem,
         sign=_SIGNS[verdict] if verdict else None,
         said=f"Reproduction: {verdict}" if verdict else None,
     )
+
+
+def _view(generation: Generation) -> tuple[float, float, float, float] | None:
+    """The painted part with its surroundings; None where it is not known."""
+    part = generation.painted_part
+    if part is None:
+        return None
+    picture = Size(generation.width, generation.height)
+    frame = frame_around(part, picture, SQUARE, least=LEAST_SEEN)
+    width, height = picture
+    return frame.left / width, frame.top / height, frame.size.width / width, frame.size.height / height
 
 
 _SIGNS = {Verdict.EXACT: "=", Verdict.CLOSE: "≈", Verdict.DIFFERENT: "≠"}

@@ -98,12 +98,16 @@ function makeGrid(root) {
       image.decoding = "async"
       image.draggable = false
       image.alt = tile.title
+      if (tile.view) showPart(image, tile.view)
+      const frame = document.createElement("div")
+      frame.className = "frame"
+      frame.append(image)
       image.onerror = () => {
-        image.remove()
+        frame.remove()
         element.append(words("plain", tile.title, "This thumbnail cannot be shown. Reload the page."))
       }
       image.src = tile.picture
-      element.append(image, words("words", tile.title))
+      element.append(frame, words("words", tile.title))
     } else {
       element.append(words("plain", tile.title, tile.problem))
     }
@@ -126,6 +130,14 @@ function makeGrid(root) {
       pick.className = "pick"
       element.append(pick)
     }
+  }
+
+  function showPart(image, [left, top, width, height]) {
+    image.className = "part"
+    image.style.width = 100 / width + "%"
+    image.style.height = 100 / height + "%"
+    image.style.left = (-100 * left) / width + "%"
+    image.style.top = (-100 * top) / height + "%"
   }
 
   function words(kind, title, problem) {
