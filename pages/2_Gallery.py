@@ -20,7 +20,7 @@ from pages.ui.generation.actions import trash_toast
 from pages.ui.generation.card import describe_progress, generation_card, headline
 from pages.ui.generation.compare import comparison
 from pages.ui.reproduction import batch_progress
-from pages.ui.shell import address, state
+from pages.ui.shell import address
 from pages.ui.shell.links import GENERATION_PARAMETER, INPAINT_PAGE
 from pages.ui.shell.messages import escaped, shown_errors
 from pages.ui.shell.page import begin_page
@@ -167,12 +167,13 @@ def _detail(studio: Studio, id: str, page: list[str]) -> None:
 def _card(studio: Studio, id: str, page: list[str]) -> None:
     with shown_errors():
         generation = studio.gallery.get(id)
-        # Beside each other on a phone, the words of the badges would be cut off.
-        with st.container(horizontal=not state.is_phone(), vertical_alignment="center"):
-            headline(studio, generation)
+
+        def heading() -> None:
             if id in page:
                 _neighbours(page, page.index(id))
-        generation_card(studio, generation)
+            headline(studio, generation)
+
+        generation_card(studio, generation, heading)
 
 
 def _neighbours(page: list[str], at: int) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 
 import streamlit as st
 
@@ -14,7 +14,7 @@ from pages.ui.generation.actions import CONTINUE, LOAD, RERUN, RESTORE, RESUME, 
 from pages.ui.generation.compare import before_after
 from pages.ui.generation.downloads import downloads
 from pages.ui.generation.lineage import lineage_panel
-from pages.ui.generation.record import record_panel
+from pages.ui.generation.record import parameters_panel, prompts_panel, record_panel
 from pages.ui.generation.sheets import sheets_of
 from pages.ui.generation.upscale import upscale_button
 from pages.ui.generation.verdict import verdict_badge, verdict_line, verdict_panel, verify_button
@@ -28,15 +28,27 @@ from pages.ui.shell.wording import BadgeColour, duration, when
 TO_INPAINT = "to-inpaint"
 
 
-def generation_card(studio: Studio, generation: Generation) -> None:
-    _trouble(generation)
-    if generation.status.is_active:
-        _live(studio, generation.id)
-    before_after(studio, generation, generation.id)
-    _actions(studio, generation)
-    verdict_line(studio, generation)
-    _organise(studio, generation)
-    verdict_panel(studio, generation)
+def generation_card(studio: Studio, generation: Generation, heading: Callable[[], object]) -> None:
+    """The picture, which stays in sight, and beside it all that is known of it; on a phone below it.
+
+    heading: draws what stands first beside it.
+    """
+    # page.css makes the dialog wide for it, and lets it stay.
+    wide = min(2.0, max(1.0, 1.4 * generation.width / generation.height))
+    picture, words = st.columns([wide, 1], gap="medium")
+    with picture, st.container(key="card-picture"):
+        _trouble(generation)
+        if generation.status.is_active:
+            _live(studio, generation.id)
+        before_after(studio, generation, generation.id)
+    with words:
+        heading()
+        prompts_panel(generation)
+        _actions(studio, generation)
+        verdict_line(studio, generation)
+        verdict_panel(studio, generation)
+        parameters_panel(generation)
+        _organise(studio, generation)
     _family(studio, generation)
     sheets_of(studio, generation)
     record_panel(generation)
@@ -136,24 +148,21 @@ def _organise(studio: Studio, generation: Generation) -> None:
     """Favourite, rating, title, tags and notes: each is kept as soon as it is changed."""
     id, gallery = generation.id, studio.gallery
     with st.expander("Favourite, rating, title, tags, notes", icon=":material/label:"), shown_errors():
-        left, right = st.columns(2)
-        with left:
-            kept = kept_by(f"favourite-{id}", lambda value: gallery.set_favourite([id], bool(value)))
-            st.toggle("Favourite", generation.favourite, **kept)
-            st.caption("Rating")
-            given = None if generation.rating is None else generation.rating - 1
-            kept = kept_by(f"rating-{id}", lambda stars: gallery.rate([id], None if stars is None else stars + 1))
-            st.feedback("stars", default=given, **kept)
-            st.text_input("Title", generation.title, **kept_by(f"title-{id}", lambda text: gallery.rename([id], text)))
-        with right:
-            st.multiselect(
-                "Tags",
-                sorted({*gallery.tags(), *generation.tags}),
-                list(generation.tags),
-                accept_new_options=True,
-                **kept_by(f"tags-{id}", lambda tags: _tag(studio, id, tags)),
-            )
-            st.text_area("Notes", generation.notes, **kept_by(f"notes-{id}", lambda text: gallery.note([id], text)))
+        kept = kept_by(f"favourite-{id}", lambda value: gallery.set_favourite([id], bool(value)))
+        st.toggle("Favourite", generation.favourite, **kept)
+        st.caption("Rating")
+        given = None if generation.rating is None else generation.rating - 1
+        kept = kept_by(f"rating-{id}", lambda stars: gallery.rate([id], None if stars is None else stars + 1))
+        st.feedback("stars", default=given, **kept)
+        st.text_input("Title", generation.title, **kept_by(f"title-{id}", lambda text: gallery.rename([id], text)))
+        st.multiselect(
+            "Tags",
+            sorted({*gallery.tags(), *generation.tags}),
+            list(generation.tags),
+            accept_new_options=True,
+            **kept_by(f"tags-{id}", lambda tags: _tag(studio, id, tags)),
+        )
+        st.text_area("Notes", generation.notes, **kept_by(f"notes-{id}", lambda text: gallery.note([id], text)))
 
 
 def _tag(studio: Studio, id: str, tags: Collection[str]) -> None:

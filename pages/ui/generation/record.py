@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from functools import cache
 from typing import Any
 
 import streamlit as st
 
 from core.domain.generation import Generation
 from core.domain.in_words import LISTS, in_words
-from core.domain.params import PARAMETERS
+from core.domain.params import PARAMETERS, InpaintParams
 from core.domain.record import Stated
 from pages.ui.components.gallery_grid import STATUS_TITLES
 from pages.ui.shell.messages import escaped
@@ -19,25 +20,43 @@ from pages.ui.shell.wording import duration, when
 LONGEST = 20_000
 """Characters of one text on the screen; all of it stands in the record."""
 
+ALWAYS = frozenset(
+    PARAMETERS[name].title
+    for name in ("model", "seed", "num_inference_steps", "guidance_scale", "strength", "scheduler", "size")
+)
+"""Titles of the parameters that are shown beside the picture, whatever they are."""
+
 LONG_WORDS = 1_000
 """Characters of a prompt that is scrolled in its place."""
 
 
-def record_panel(generation: Generation) -> None:
+def prompts_panel(generation: Generation) -> None:
     params = generation.params
-    left, right = st.columns(2)
-    with left:
-        _heading(PARAMETERS["prompt"].title)
-        _words(params.prompt)
-        if params.instruction:
-            _heading(PARAMETERS["instruction"].title)
-            _words(params.full_prompt)
-        if params.negative_prompt:
-            _heading(PARAMETERS["negative_prompt"].title)
-            _words(params.negative_prompt)
-        _facts("Parameters", parameter_facts(generation))
-    with right:
-        _facts("Run details", _run_facts(generation))
+    _heading(PARAMETERS["prompt"].title)
+    _words(params.prompt)
+    if params.instruction:
+        _heading(PARAMETERS["instruction"].title)
+        _words(params.full_prompt)
+    if params.negative_prompt:
+        _heading(PARAMETERS["negative_prompt"].title)
+        _words(params.negative_prompt)
+
+
+def parameters_panel(generation: Generation) -> None:
+    """Those that are always asked for, and those that are not at their defaults."""
+    facts = parameter_facts(generation)
+    usual = _usual_facts()
+    _facts("Parameters", [(title, value) for title, value in facts if title in ALWAYS or usual.get(title) != value])
+
+
+def record_panel(generation: Generation) -> None:
+    """All parameters, and how it was made."""
+    with st.expander("All parameters and run details", icon=":material/tune:"):
+        left, right = st.columns(2)
+        with left:
+            _facts("All parameters", parameter_facts(generation))
+        with right:
+            _facts("Run details", _run_facts(generation))
     with st.expander("Environment and hashes", icon=":material/fingerprint:"):
         left, right = st.columns(2)
         with left:
@@ -65,17 +84,26 @@ def _foreign_words(imported: Stated) -> None:
                 _words(text if len(text) <= LONGEST else text[:LONGEST] + " …")
 
 
+@cache
+def _usual_facts() -> Mapping[str, str]:
+    """Titles of parameters, and their defaults in words."""
+    return dict(_parameters_in_words(InpaintParams().model_dump()))
+
+
 def parameter_facts(generation: Generation) -> list[tuple[str, str]]:
     """Every parameter but the prompts, which have a place of their own; of an imported picture what it states."""
     values = generation.params.model_dump()
     if (imported := generation.record.imported) is not None:
         values = {name: value for name, value in values.items() if name in imported.stated}
-    facts = [
+    return _parameters_in_words(values) or [("", "Not recorded")]
+
+
+def _parameters_in_words(values: Mapping[str, Any]) -> list[tuple[str, str]]:
+    return [
         (parameter.title, _in_unit(name, values[name], parameter.unit))
         for name, parameter in PARAMETERS.items()
         if name in values and name not in ("prompt", "instruction", "negative_prompt")
     ]
-    return facts or [("", "Not recorded")]
 
 
 def _in_unit(name: str, value: Any, unit: str) -> str:

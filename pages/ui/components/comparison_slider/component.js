@@ -20,7 +20,7 @@ function makeSlider(root) {
   function show(data) {
     frame.style.aspectRatio = data.width + " / " + data.height
     // No taller than a screen leaves room for.
-    frame.style.maxWidth = "calc(62vh * " + data.width / data.height + ")"
+    frame.style.maxWidth = "calc(var(--tallest, 62vh) * " + data.width / data.height + ")"
     for (const [side, layer] of [
       ["left", data.layers[0]],
       ["right", data.layers[1]],
