@@ -38,7 +38,9 @@ class Settings(BaseSettings):
         7, ge=0, le=365, description="Copies of the database are kept of so many days, in data/backups; 0: none."
     )
     device: str = Field(
-        "auto", description="auto, cpu, cuda, cuda:1, mps or xpu.", pattern=r"^(auto|cpu|mps|(cuda|xpu)(:\d+)?)$"
+        "auto",
+        description="auto, cpu, cuda, cuda:1, mps, xpu or openvino.",
+        pattern=r"^(auto|cpu|mps|openvino|(cuda|xpu)(:\d+)?)$",
     )
     offload: Literal["auto", "whole", "model", "sequential", "group"] = Field(
         "auto",

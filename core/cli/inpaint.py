@@ -115,7 +115,7 @@ def inpaint(
         ),
     ] = None,
     device: Annotated[
-        str, typer.Option("--device", help="The device to paint on: auto, cpu, cuda, cuda:1, mps or xpu.")
+        str, typer.Option("--device", help="The device to paint on: auto, cpu, cuda, cuda:1, mps, xpu or openvino.")
     ] = "auto",
     output: OUTPUT = None,
     force: FORCE = False,

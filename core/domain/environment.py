@@ -12,7 +12,10 @@ from core.domain.parameter_table import AUTO_DTYPE, BFLOAT16, as_int8, computed_
 AUTOMATIC = "auto"
 """Said in the place of a device: the best one of this machine, or that of the settings."""
 
-IN_OWN_MEMORY = ("cpu", "mps")
+OPENVINO = "openvino"
+"""The processor, by a library that is installed apart."""
+
+IN_OWN_MEMORY = ("cpu", "mps", OPENVINO)
 """Devices whose models lie in the machine's own memory."""
 
 ROOM_ON_CARD = 1.2
@@ -21,7 +24,7 @@ ROOM_ON_CARD = 1.2
 
 @dataclass(frozen=True, slots=True)
 class Device:
-    """key: "cpu", "cuda:0", "mps", "xpu:0". title: what a person calls it, with its memory where known.
+    """key: "cpu", "cuda:0", "mps", "xpu:0", "openvino". title: what a person calls it, with its memory where known.
 
     memory: bytes of a card; None of what has none of its own. takes_bfloat16: whether it computes in it at full speed.
     """
@@ -37,6 +40,16 @@ class Device:
         """What it computes in: by itself, and at full speed if it is asked to."""
         return ", ".join(dict.fromkeys([self.dtype, *([BFLOAT16] if self.takes_bfloat16 else [])]))
 
+    @property
+    def is_processor(self) -> bool:
+        """Whether torch calls it "cpu"."""
+        return self.key in ("cpu", OPENVINO)
+
+    @property
+    def keeps_int8(self) -> bool:
+        """Whether weights can be kept as int8."""
+        return self.key in ("cpu", "mps")
+
     def checked_dtype(self, wish: str) -> str | None:
         """A key of DTYPES, if this device can load a model so; None: its own choice. Raises InvalidParams."""
         if wish == AUTO_DTYPE:
@@ -47,7 +60,7 @@ class Device:
                 f"{self.title} does not compute in bfloat16: it would take many times as long. Choose another "
                 "precision."
             )
-        if as_int8(wish) and self.key not in IN_OWN_MEMORY:
+        if as_int8(wish) and not self.keeps_int8:
             raise InvalidParams(f"On {self.title} weights are not kept as int8. Choose another precision or device.")
         return wish
 
@@ -59,6 +72,11 @@ def named(wish: str, devices: Sequence[Device]) -> Device:
         if device.key == wanted:
             return device
     names = ", ".join(device.key for device in devices)
+    if wanted == OPENVINO:
+        raise DeviceUnavailable(
+            "OpenVINO is not installed here: pip install -r requirements-openvino.txt, and start again. Or choose one "
+            f"of: {names}."
+        )
     raise DeviceUnavailable(
         f"The device {wish!r} is not available on this machine. Choose one of: {names}, or {AUTOMATIC}."
     )

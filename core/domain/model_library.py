@@ -263,7 +263,8 @@ class MemoryPlan:
         if device is None or device.key in IN_OWN_MEMORY:
             if needs <= free:
                 return cls(Fit.WHOLE, needs, free)
-            needed, fit = (needs // 2, Fit.HALF) if bears_half else (needs - of_unet * 3 // 4, Fit.INT8)
+            as_int8 = of_unet if device is None or device.keeps_int8 else 0
+            needed, fit = (needs // 2, Fit.HALF) if bears_half else (needs - as_int8 * 3 // 4, Fit.INT8)
             return cls(fit if needed <= free else Fit.NOT, needed, free)
         half, card = needs if device.dtype == "float32" and not bears_half else needs // 2, device.memory
         needed = int(half * ROOM_ON_CARD)

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import core
-from core.domain.environment import AUTOMATIC, Device, Environment, named
+from core.domain.environment import AUTOMATIC, OPENVINO, Device, Environment, named
 from core.domain.params import BFLOAT16
 from core.engine.card import AMPERE, Card
 
@@ -35,12 +35,13 @@ MAX_THREADS = 256
 
 
 def devices() -> Sequence[Device]:
-    """Best first: CUDA, MPS, XPU, CPU."""
+    """Best first: CUDA, MPS, XPU, CPU; then what is only used where it is chosen."""
     return (
         *_cards("cuda"),
         *_mps(),
         *_cards("xpu"),
         Device("cpu", cpu_name(), "float32", takes_bfloat16=bool(_bfloat16_units())),
+        *_openvino(),
     )
 
 
@@ -67,7 +68,7 @@ def recorded_threads(recorded: Mapping[str, Any]) -> int | None:
 
 def prefer_exact(device: Device) -> None:
     """On a card, ask for the same bits each time at a small loss of speed. The CPU gives them anyway."""
-    if device.key == "cpu":
+    if device.is_processor:
         return
     import torch
 
@@ -96,8 +97,10 @@ def environment(device: Device) -> Environment:
         "deterministic_algorithms": str(torch.are_deterministic_algorithms_enabled()),
         "tf32": str(torch.backends.cuda.matmul.allow_tf32),
     }
-    if device.key == "cpu" and device.dtype == BFLOAT16:
+    if device.is_processor and device.dtype == BFLOAT16:
         facts["cpu_bfloat16"] = _bfloat16_units() or "none"
+    if device.key == OPENVINO:
+        facts[OPENVINO] = _version(OPENVINO) or "unknown"
     if device.key.startswith(("cuda", "xpu")):
         facts |= _card_facts(device)
     if commit := app_commit():
@@ -198,6 +201,13 @@ def _mps() -> list[Device]:
 
     # float32: half precision gives black pictures with several models on Apple's devices.
     return [Device("mps", f"{cpu_name()}, graphics", "float32")] if torch.backends.mps.is_available() else []
+
+
+def _openvino() -> list[Device]:
+    if importlib.util.find_spec(OPENVINO) is None:
+        return []
+    title = f"{cpu_name()}, by OpenVINO"
+    return [Device(OPENVINO, title, "float32", takes_bfloat16=bool(_bfloat16_units()))]
 
 
 def _card_facts(device: Device) -> dict[str, str]:

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from core.domain.environment import Device
+from core.domain.environment import OPENVINO, Device
 from core.domain.errors import (
     InvalidControlNet,
     InvalidEmbedding,
@@ -26,9 +26,9 @@ from core.domain.errors import (
 from core.domain.generation import Phase
 from core.domain.model import LoadedModel, ModelSpec
 from core.domain.model_file import FileKind
-from core.domain.params import AUTO_DTYPE, MODEL_DEFAULT, PARAMETERS, SCHEDULERS, computed_in
+from core.domain.params import AUTO_DTYPE, FLOAT32, MODEL_DEFAULT, PARAMETERS, SCHEDULERS, computed_in
 from core.domain.request import WorkingRequest
-from core.engine import card, embeddings, families, memory, pipelines, vae
+from core.engine import card, embeddings, families, memory, openvino, pipelines, vae
 from core.engine import device as devices
 from core.engine import plan as plans
 from core.engine.control import guiding
@@ -86,7 +86,11 @@ def load(
     family = families.of(read_index(folder))
     family.check()
     where = replace(where, dtype=family.dtype(where))
-    sources = pipelines.sources(spec, folder, catalogue, where.dtype if dtype == AUTO_DTYPE else computed_in(dtype))
+    by_openvino = where.key == OPENVINO
+    if by_openvino:
+        openvino.check(family)
+    wanted = FLOAT32 if by_openvino else where.dtype if dtype == AUTO_DTYPE else computed_in(dtype)
+    sources = pipelines.sources(spec, folder, catalogue, wanted)
     files = {name: file for source in sources for name, file in source.files.items()}
     plan = _plan(sources, where, family, dtype, smaller=smaller)
     where = replace(where, dtype=plan.computed_in)
@@ -94,11 +98,13 @@ def load(
     with memory.translate_errors(where):
         pipe = pipelines.load(
             sources,
-            where,
+            replace(where, dtype=FLOAT32) if by_openvino else where,
             safety_checker=settings.safety_checker,
             as_int8=plan.as_int8,
             prepared=settings.prepared,
         )
+        if by_openvino:
+            openvino.take_over(pipe, plan.computed_in)
         placement = pipelines.place(pipe, where, parts, settings.offload)
     kernels = partial(card.kernels, devices.card(where), where.dtype, placement, of_unet=UNET in parts)
     hashes = fingerprint.of_files(files)
@@ -142,6 +148,8 @@ def load(
 
 def _plan(sources: Sequence[Source], where: Device, family: Family, wish: str, *, smaller: bool) -> Plan:
     parts = {name: size for source in sources for name, size in source.parts("float32").items()}
+    if where.key == OPENVINO:
+        parts = {**parts, UNET: parts[UNET] * openvino.COPIES[FLOAT32 if wish == AUTO_DTYPE else computed_in(wish)]}
     free = memory.free_on(where)
     return plans.plan(parts, where, half=family.half, free=free, wish=wish, smaller=smaller)
 
@@ -273,6 +281,8 @@ class DiffusersInpainter:
 
     def _check(self, request: WorkingRequest) -> None:
         request.check_cells(self.model.cell)
+        if self._device.key == OPENVINO:
+            openvino.check_params(request.params)
         if self._family.own_scheduler_only and request.params.scheduler != MODEL_DEFAULT:
             raise InvalidParams(
                 f"{self._family.title} models run with their own scheduler only. Choose {SCHEDULERS[MODEL_DEFAULT]!r}."

@@ -58,7 +58,7 @@ def check_room(files: Sequence[NamedFile], dtype: str, device: Device, what: str
     needed = sum(
         file.about.size * BYTES[dtype] // BYTES.get(file.about.dtypes[0], 4)
         for file in files
-        if file.about.dtypes and not (device.key == "cpu" and file.about.dtypes == (dtype,))
+        if file.about.dtypes and not (device.is_processor and file.about.dtypes == (dtype,))
     )
     free = free_on(device)
     if free is not None and needed > free:
@@ -95,9 +95,8 @@ def empty_cache(device: Device) -> None:
 
     gc.collect()
     trim()
-    kind = device.key.partition(":")[0]
-    if kind != "cpu":
-        getattr(torch, kind).empty_cache()
+    if not device.is_processor:
+        getattr(torch, device.key.partition(":")[0]).empty_cache()
 
 
 def reset_peak(device: Device) -> None:

@@ -262,7 +262,7 @@ def _check_words(pipe: Any, family: Family) -> None:
 
 def place(pipe: Any, device: Device, parts: Mapping[str, int], wish: str) -> str:
     """Bring it to its device, as a whole or as it is needed. wish: a placement, or "auto"."""
-    if device.key == "cpu":
+    if device.is_processor:
         return card.WHOLE
     is_card = device.key.startswith(("cuda", "xpu"))
     by_group = card.takes_groups(device, of_unet=UNET in parts)

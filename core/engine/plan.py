@@ -68,8 +68,8 @@ def plan(
             return Plan(dtype, needed, _reason(dtype, needed, choices, parts, free, wish))
     least = min(needed_in(dtype, parts) for dtype in tried)
     raise OutOfMemory(
-        f"This model needs about {_gb(least)} of memory, and {_gb(free or 0)} are free. {_advice(wish, parts)}, or "
-        "close other programs."
+        f"This model needs about {_gb(least)} of memory, and {_gb(free or 0)} are free. "
+        f"{_advice(wish, parts, device)}, or close other programs."
     )
 
 
@@ -87,7 +87,7 @@ def _check(wish: str, parts: Mapping[str, int], device: Device) -> None:
 
 def _ladder(parts: Mapping[str, int], device: Device, half: str) -> Sequence[str]:
     """Of the automatic choice, the largest first."""
-    bears_half, has_unet = half == BFLOAT16, UNET in parts
+    bears_half, has_unet = half == BFLOAT16, UNET in parts and device.keeps_int8
     return [device.dtype, *([BFLOAT16] if bears_half else []), *([INT8_FLOAT32] if has_unet and not bears_half else [])]
 
 
@@ -105,9 +105,9 @@ def _reason(
     return f"{fits}; in {choices[0]} they would take {_gb(first)}, and {_gb(free)} are free"
 
 
-def _advice(wish: str, parts: Mapping[str, int]) -> str:
+def _advice(wish: str, parts: Mapping[str, int], device: Device) -> str:
     """The beginning of a sentence: what else could be loaded."""
-    if UNET in parts and not as_int8(wish):
+    if UNET in parts and device.keeps_int8 and not as_int8(wish):
         return f"Choose the precision {DTYPES[INT8_FLOAT32]!r} or a smaller model"
     return "Choose a smaller model"
 

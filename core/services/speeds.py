@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from core.domain import speed as speeds
-from core.domain.environment import Device
+from core.domain.environment import OPENVINO, Device
 from core.domain.errors import InvalidInput, StudioError
 from core.domain.speed import FEW_STEPS, SPEEDS, Surroundings
 from core.ports import FileLibrary, ModelCatalogue
@@ -39,9 +39,9 @@ class Speeds:
             recommended,
             self.recommendations.unused(model),
             bases,
-            self.loras.paths() if has_few else (),
+            self.loras.paths() if has_few and device != OPENVINO else (),
             self.vaes.paths() if has_few else (),
-            any(one.key == device and one.takes_bfloat16 and one.key == "cpu" for one in self.devices()),
+            any(one.key == device and one.takes_bfloat16 and one.is_processor for one in self.devices()),
         )
 
     def values(self, speed: str, model: str, device: str | None, form: Mapping[str, Any]) -> dict[str, Any]:
