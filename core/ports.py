@@ -193,6 +193,12 @@ class ModelCatalogue(Protocol):
     def find(self, key: str) -> ModelSpec:
         """A row of the table, a local file or folder, or a hub id. Raises UnknownModel."""
 
+    def additions(self) -> Sequence[ModelSpec]:
+        """What can be downloaded and added to models: LoRAs, small autoencoders."""
+
+    def on_hub(self, key: str) -> ModelSpec:
+        """What a download goes by: a model, or one of the additions. Raises UnknownModel."""
+
     def is_ready(self, key: str) -> bool:
         """Whether it can be loaded without any download."""
 

@@ -202,6 +202,7 @@ class FakeCatalogue:
     def __init__(self, *specs: ModelSpec, ready: Sequence[str] = (POCKET.key,)) -> None:
         self.specs = {spec.key: spec for spec in specs or (POCKET, REMOTE)}
         self.ready = set(ready)
+        self.added: Sequence[ModelSpec] = ()
         self.downloads: list[str] = []
         self.discarded: list[str] = []
         self.tokens = 75
@@ -219,12 +220,18 @@ class FakeCatalogue:
             raise UnknownModel
         return ModelSpec(key, id["repository"], "A made-up model of a hub.", 512, repository=id["repository"])
 
+    def additions(self) -> Sequence[ModelSpec]:
+        return self.added
+
+    def on_hub(self, key: str) -> ModelSpec:
+        return next((spec for spec in self.added if spec.key == key), None) or self.find(key)
+
     def is_ready(self, key: str) -> bool:
-        self.find(key)
+        self.on_hub(key)
         return key in self.ready
 
     def download(self, key: str, on_progress: OnDownload) -> None:
-        self.find(key)
+        self.on_hub(key)
         self.downloads.append(key)
         for done in (0, 50, 100):
             if done == 50 and self.error is not None:

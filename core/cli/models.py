@@ -78,7 +78,7 @@ def download(
         if pause and cancel:
             raise InvalidInput("Give --pause or --cancel, not both.")
         studio = make_studio(context)
-        key = studio.models.find(model).key
+        key = studio.models.on_hub(model).key
         if pause or cancel:
             (studio.downloads.cancel if cancel else studio.downloads.pause)(key)
         elif not studio.models.is_ready(key):

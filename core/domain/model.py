@@ -9,11 +9,12 @@ from typing import Any
 
 @dataclass(frozen=True, slots=True)
 class PinnedFile:
-    """The one file that a model of the hub consists of. sha256: what it must be, whatever the hub has. size: bytes."""
+    """The one file that a model of the hub consists of. sha256: what it must be, whatever the hub has; None: what the
+    hub says that it is. size: bytes; None where not known."""
 
     name: str
-    sha256: str
-    size: int
+    sha256: str | None = None
+    size: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +29,8 @@ class ModelSpec:
     schedulers name it. recommended: values of InpaintParams that suit it. unused: names of InpaintParams that have no
     effect with it. wording: of the instructions that it takes, a key of instructions.TEMPLATES; None for one that is
     told what is to be seen. references: pictures that it takes as references without an IP-Adapter.
-    lacks_vae: whether one must be chosen for it.
+    lacks_vae: whether one must be chosen for it. place: of what is added to models and paints nothing by itself, where
+    its pinned file is kept, below the folder of models.
     engine: what runs it, a key of core.engine.loading.
     """
 
@@ -52,6 +54,7 @@ class ModelSpec:
     wording: str | None = None
     references: int = 0
     lacks_vae: bool = False
+    place: str | None = None
     engine: str = "diffusers"
 
     @property

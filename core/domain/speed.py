@@ -31,6 +31,12 @@ SPEEDS: Mapping[str, tuple[str, str]] = {
 }
 """Titles and explanations, in order."""
 
+LIKENESS: Mapping[str, Mapping[str, float]] = {"pocket-inpaint": {BALANCED: 37.0, DRAFT: 31.1}}
+"""By model, how near each comes to Best: PSNR in dB inside the mask, where ANOTHER_SEED has 18.7; six photographs, in
+float32 (docs/decisions/0042-three-speeds.md). Of models with weights that were not at hand nothing is known."""
+
+ANOTHER_SEED = 18.7
+
 SOLVER = "dpmpp-2m"
 BALANCED_SHARE = 1 / 3
 DRAFT_SHARE = 1 / 5
@@ -43,19 +49,32 @@ SMALL_PX = 256
 
 @dataclass(frozen=True, slots=True)
 class FewSteps:
-    """What draws in few steps, by the names that its files have. steps: what its authors recommend."""
+    """A LoRA that draws in few steps, by the names that its file has. steps: what its authors recommend."""
 
-    loras: Sequence[str]
-    vaes: Sequence[str]
-    scheduler: str = "lcm"
-    steps: int = 4
+    names: Sequence[str]
+    scheduler: str
+    steps: int
 
 
-FEW_STEPS: Mapping[Base, FewSteps] = {
-    Base.SD1: FewSteps(("lcm-lora-sdv1-5", "lcm_lora_sd15", "lcm-lora-sd15"), ("taesd",)),
-    Base.SDXL: FewSteps(("lcm-lora-sdxl", "lcm_lora_sdxl"), ("taesdxl",)),
+FEW_STEPS: Mapping[Base, Sequence[FewSteps]] = {
+    Base.SD1: (
+        FewSteps(("lcm-lora-sdv1-5", "lcm_lora_sd15", "lcm-lora-sd15"), "lcm", 4),
+        FewSteps(("tcd-sd15-lora",), "tcd", 4),
+        FewSteps(("Hyper-SD15-8steps-lora",), "ddim-trailing", 8),
+    ),
+    Base.SDXL: (
+        FewSteps(("lcm-lora-sdxl", "lcm_lora_sdxl"), "lcm", 4),
+        FewSteps(("sdxl_lightning_4step_lora",), "euler-trailing", 4),
+        FewSteps(("tcd-sdxl-lora",), "tcd", 4),
+        FewSteps(("Hyper-SDXL-8steps-lora",), "ddim-trailing", 8),
+    ),
 }
-"""LCM-LoRA: Luo et al., 2023; its repositories say 4 to 8 steps without guidance. TAESD: madebyollin/taesd."""
+"""Of those that are there the first is taken: the fastest first. LCM-LoRA: Luo et al., 2023, 4 to 8 steps without
+guidance; TCD: Zheng et al., 2024, 4 and more; SDXL-Lightning: Lin et al., 2024; Hyper-SD: Ren et al., 2024: as many as
+their names say, without guidance."""
+
+SMALL_VAES: Mapping[Base, Sequence[str]] = {Base.SD1: ("taesd",), Base.SDXL: ("taesdxl",)}
+"""By the names of their files (madebyollin/taesd)."""
 
 
 NOTHING: Mapping[str, Any] = {"loras": (), "vae": ""}
@@ -76,18 +95,21 @@ class Surroundings:
     takes_bfloat16: bool = False
 
     @property
-    def few_steps(self) -> FewSteps | None:
-        """None of a model that can be several, of which each needs others."""
-        found = [FEW_STEPS[base] for base in self.bases if base in FEW_STEPS]
+    def base(self) -> Base | None:
+        """None of a model that can be several, of which each needs others, and of one that has no LoRA of few steps."""
+        found = [base for base in self.bases if base in FEW_STEPS]
         return found[0] if len(found) == 1 == len(self.bases) else None
 
     @property
-    def lora(self) -> str | None:
-        return _first(self.few_steps.loras, self.loras) if self.few_steps else None
+    def few_steps(self) -> tuple[str, FewSteps] | None:
+        """The name of the LoRA of few steps, as it is on this machine, and what it wants; None where there is none."""
+        kinds = FEW_STEPS[self.base] if self.base else ()
+        found = ((_first(kind.names, self.loras), kind) for kind in kinds)
+        return next(((name, kind) for name, kind in found if name is not None), None)
 
     @property
     def vae(self) -> str | None:
-        return _first(self.few_steps.vaes, self.vaes) if self.few_steps else None
+        return _first(SMALL_VAES[self.base], self.vaes) if self.base else None
 
     @property
     def draft_size(self) -> int:
@@ -97,11 +119,13 @@ class Surroundings:
 
     @property
     def missing(self) -> tuple[str, ...]:
-        """Names of files that would make a draft faster."""
-        few = self.few_steps
-        if few is None:
+        """Files that would make a draft faster, by their place below the folder of models."""
+        if self.base is None:
             return ()
-        wanted = (("loras", self.lora, few.loras), ("vae", self.vae, few.vaes))
+        wanted = (
+            ("loras", self.few_steps, FEW_STEPS[self.base][0].names),
+            ("vae", self.vae, SMALL_VAES[self.base]),
+        )
         return tuple(f"{folder}/{names[0]}.safetensors" for folder, found, names in wanted if found is None)
 
 
@@ -136,11 +160,12 @@ def values(speed: str, around: Surroundings, form: Mapping[str, Any] = NOTHING) 
         found["num_inference_steps"] = _fewer(steps, share, limits)
     if speed == DRAFT:
         found["size"] = around.draft_size
-        if (lora := around.lora) is not None and around.few_steps is not None:
+        if few := around.few_steps:
+            lora, wants = few
             found |= {
                 "loras": [*own, {"name": lora, "weight": 1.0}],
-                "scheduler": around.few_steps.scheduler,
-                "num_inference_steps": around.few_steps.steps,
+                "scheduler": wants.scheduler,
+                "num_inference_steps": wants.steps,
                 "guidance_scale": 1.0,
             }
         if not found["vae"] and around.vae is not None:
@@ -184,9 +209,15 @@ def _fewer(steps: int, share: float, limits: tuple[int, int]) -> int:
 def _first(wanted: Sequence[str], there: Collection[str]) -> str | None:
     """The name of the first of these files that is there, in whatever folder."""
     by_stem = {name.rpartition("/")[2].casefold(): name for name in there}
-    return next((by_stem[name] for name in wanted if name in by_stem), None)
+    return next((by_stem[name] for name in map(str.casefold, wanted) if name in by_stem), None)
 
 
 def _is_of_few_steps(name: str) -> bool:
-    stem = name.rpartition("/")[2].casefold()
-    return any(stem in (*few.loras, *few.vaes) for few in FEW_STEPS.values())
+    return name.rpartition("/")[2].casefold() in _OF_FEW_STEPS
+
+
+_OF_FEW_STEPS = {
+    name.casefold()
+    for names in (*(few.names for kinds in FEW_STEPS.values() for few in kinds), *SMALL_VAES.values())
+    for name in names
+}

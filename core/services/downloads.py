@@ -44,7 +44,7 @@ class Downloads:
 
     def ask(self, model: str) -> Download:
         """Queue it; what was broken off goes on. Raises UnknownModel, InvalidInput for what is not on the hub."""
-        spec = self.catalogue.find(model)
+        spec = self.catalogue.on_hub(model)
         if spec.repository is None:
             raise InvalidInput(f"{spec.title} is not on the hub, so there is nothing to download.")
         self.repo.ask(spec.key, self.now())

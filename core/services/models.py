@@ -98,8 +98,9 @@ class Models:
         raise UnknownModel(f"There is no model {wanted[:200]} on this machine. See: python -m core models list")
 
     def available(self) -> Sequence[ModelSpec]:
-        """Those of the table that are not on this machine, or not whole."""
-        return [spec for spec in self.catalogue.listed() if not self.catalogue.is_ready(spec.key)]
+        """Those of the tables that are not on this machine, or not whole: models, then what is added to them."""
+        specs = (*self.catalogue.listed(), *self.catalogue.additions())
+        return [spec for spec in specs if not self.catalogue.is_ready(spec.key)]
 
     def uses(self, entries: Iterable[ModelEntry]) -> Mapping[str, ModelUse]:
         """Of those that were used, by their keys. LoRAs and embeddings by the hash of the file, or else by its name."""

@@ -65,7 +65,7 @@ class Case:
 AROUND = Surroundings(
     {"num_inference_steps": PLAIN_STEPS, "guidance_scale": 7.5, "scheduler": "model-default", "size": 512},
     bases=(Base.SD1,),
-    loras=FEW_STEPS[Base.SD1].loras[:1],
+    loras=FEW_STEPS[Base.SD1][0].names[:1],
     vaes=(TAESD,),
 )
 HALF = {"dtype": "bfloat16"}

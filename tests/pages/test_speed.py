@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from core.domain.download import DownloadStatus
+from core.domain.model import ModelSpec
+from core.domain.model_file import Base
 from core.domain.params import InpaintParams
+from pages.ui.inpaint import speed_field
 from tests.pages.test_inpaint import draft, widget
 from tests.pages.test_inpaint_session import opened, press
 from tests.pages.test_repaint_form import made
@@ -65,3 +69,18 @@ def test_the_recommended_size_is_a_number_again(ready):
 
     assert not widget(ready, "toggle", "auto_size").value
     assert speed_of(ready).value == "best"
+
+
+def test_files_for_faster_drafts_are_offered_with_their_licence_and_fetched_by_one_click(studio, ready, monkeypatch):
+    spec = ModelSpec(
+        "taesd", "TAESD", "Small.", 512, repository="somebody/taesd", licence="MIT", place="vae/taesd.safetensors"
+    )
+    monkeypatch.setattr(studio.models, "added", [spec])
+    monkeypatch.setattr(studio.models, "bases", lambda model: [Base.SD1], raising=False)
+    ready.session_state[speed_field.FILES] = True
+    ready.run()
+
+    ready.button(key="draft-file-taesd").click().run()
+
+    assert "MIT" in " ".join(one.value for one in ready.markdown)
+    assert studio.downloads.get("taesd").status is DownloadStatus.QUEUED

@@ -18,6 +18,7 @@ from core.domain.prompt_length import PromptLength
 from core.domain.upscale import Upscale, upscale_of
 from core.engine import families
 from core.engine.models import (
+    downloaded,
     folders,
     hub,
     integrity,
@@ -28,6 +29,7 @@ from core.engine.models import (
     transformer_file,
     upscalers,
 )
+from core.engine.models.additions import ADDITIONS
 from core.engine.models.integrity import read_index
 from core.engine.models.lora_header import CONTEXT
 from core.engine.models.named_files import NamedFiles
@@ -55,6 +57,7 @@ class Catalogue:
         settings: Settings,
         *,
         models: Sequence[ModelSpec] = MODELS,
+        additions: Sequence[ModelSpec] = ADDITIONS,
         root: Path = ROOT,
         cache: Path | None = None,
         endpoint: str | None = None,
@@ -62,6 +65,7 @@ class Catalogue:
     ) -> None:
         self._settings = settings
         self._models = {spec.key: spec for spec in models}
+        self._additions = {spec.key: spec for spec in additions}
         self._root = root
         self._hub = hub.Hub(token=settings.token, offline=settings.offline, cache=cache, endpoint=endpoint)
         self._dtype = dtype
@@ -69,6 +73,12 @@ class Catalogue:
 
     def listed(self) -> Sequence[ModelSpec]:
         return tuple(self._completed(spec) for spec in self._models.values())
+
+    def additions(self) -> Sequence[ModelSpec]:
+        return tuple(self._additions.values())
+
+    def on_hub(self, key: str) -> ModelSpec:
+        return self._additions.get(key.strip()) or self.find(key)
 
     def find(self, key: str) -> ModelSpec:
         """A row of the table, a checkpoint in one file, a folder with a model_index.json, a hub id or an address on it.
@@ -87,24 +97,39 @@ class Catalogue:
 
     def is_ready(self, key: str) -> bool:
         try:
-            return not self.find(key).has_files or self.locate(key).exists()
+            spec = self.on_hub(key)
+            if spec.place:
+                return self._place(spec).is_file()
+            return not spec.has_files or self.locate(key).exists()
         except ModelUnavailable:
             return False
 
     def download(self, key: str, on_progress: OnDownload) -> None:
         """Bring the files of a model here, and of what it needs beside it; what was broken off is continued."""
-        spec = self.find(key)
+        spec = self.on_hub(key)
         if not spec.has_files:
             return
         if spec.repository is None:
             self.locate(key)
             return
+        if spec.place:
+            self._download_addition(spec, on_progress)
+            return
         self._hub.download(
             spec, on_progress, dtype=self._download_dtype(), safety_checker=self._settings.safety_checker
         )
 
+    def _download_addition(self, spec: ModelSpec, on_progress: OnDownload) -> None:
+        """To its place in the folder of models; in the hub's cache it stays only if it was there before."""
+        was_there = self._is_in_cache(spec)
+        # Of no precision and no safety checker: it is one file.
+        self._hub.download(spec, on_progress, dtype="float32", safety_checker=False)
+        downloaded.take_in(self._pinned(spec), self._place(spec))
+        if not was_there:
+            self._hub.forget(spec)
+
     def discard_download(self, key: str) -> None:
-        spec = self.find(key)
+        spec = self.on_hub(key)
         if spec.repository is not None:
             self._hub.discard_parts(spec)
 
@@ -187,6 +212,15 @@ class Catalogue:
         if snapshot is None or spec.pinned is None or not (snapshot / spec.pinned.name).is_file():
             raise ModelNotDownloaded
         return snapshot / spec.pinned.name
+
+    def _is_in_cache(self, spec: ModelSpec) -> bool:
+        with suppress(ModelUnavailable):
+            self._pinned(spec)
+            return True
+        return False
+
+    def _place(self, spec: ModelSpec) -> Path:
+        return self._settings.models / (spec.place or "")
 
     def companion(self, folder: Path) -> Path | None:
         """The folder of the companion of the model in this one, if it has one. Raises ModelNotDownloaded."""

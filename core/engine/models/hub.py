@@ -131,6 +131,16 @@ class Hub:
         for part in (part for folder in repositories for part in folder.glob("blobs/*.part")):
             part.unlink(missing_ok=True)
 
+    def forget(self, spec: ModelSpec) -> None:
+        """Delete the file that was pinned from the cache: it is kept elsewhere now."""
+        snapshot = self.snapshot(spec)
+        if snapshot is None or spec.pinned is None:
+            return
+        shown = snapshot / spec.pinned.name
+        for path in (shown.resolve(), shown):
+            with suppress(OSError):
+                path.unlink(missing_ok=True)
+
     def _plans(self, spec: ModelSpec, dtype: str, *, safety_checker: bool) -> list[DownloadPlan]:
         with self._translate_errors(spec):
             commit, files = self._list(spec)
@@ -329,7 +339,7 @@ class Hub:
 def _pinned(pinned: PinnedFile, files: Mapping[str, RemoteFile]) -> RemoteFile:
     """The file that was pinned. Raises DamagedModel if the hub has another one under its name, or none."""
     file = files.get(pinned.name)
-    if file is None or f"sha256:{file.sha256}" != pinned.sha256:
+    if file is None or (pinned.sha256 and f"sha256:{file.sha256}" != pinned.sha256):
         raise DamagedModel(
             f"The hub has {'another' if file else 'no'} {pinned.name} than the one that this version was made for, so "
             "nothing was downloaded. Update Inpaint Studio, or choose another model."

@@ -13,13 +13,17 @@ from core.domain.draft import Draft
 from core.domain.errors import StudioError
 from core.domain.params import PARAMETERS, InpaintParams
 from core.domain.speed import SPEEDS, Surroundings
+from pages.ui.downloads import download_panel
 from pages.ui.inpaint.device_field import resolved_device
 from pages.ui.inpaint.form_fields import Form, fill_form
 from pages.ui.inpaint.lora_field import held_loras
 from pages.ui.inpaint.model_picker import held_model
 from pages.ui.shell import state
 from pages.ui.shell.messages import escaped
+from pages.ui.shell.panel import is_drawn
 from pages.ui.shell.wording import duration
+
+FILES = "files-for-drafts"
 
 
 def speed_field(form: Form, stored: Mapping[str, Any], device: str | None) -> None:
@@ -41,9 +45,11 @@ def speed_field(form: Form, stored: Mapping[str, Any], device: str | None) -> No
         on_change=_apply_speed,
         args=(form.studio, form.id),
     )
-    lines = [_costs(form.studio, stored, around, device), _missing(around)]
+    lines = [_costs(form.studio, stored, around, device), _likeness(stored["model"])]
     if said := "  \n".join(line for line in lines if line):
         st.caption(said)
+    if around.missing:
+        _files_for_drafts(form.studio, around)
 
 
 def auto_size_field(form: Form) -> bool:
@@ -74,10 +80,30 @@ def _costs(studio: Studio, stored: Mapping[str, Any], around: Surroundings, devi
     return f"At most about: {' · '.join(found)}" if found else ""
 
 
-def _missing(around: Surroundings) -> str:
-    if not around.missing:
+def _likeness(model: str) -> str:
+    found = speeds.LIKENESS.get(model)
+    if found is None:
         return ""
-    return f"Draft is faster with {escaped(' and '.join(around.missing))} in the folder models."
+    near = " · ".join(f"{SPEEDS[speed][0]} {found[speed]:.0f} dB" for speed in SPEEDS if speed in found)
+    return f"Likeness to Best: {near} (another seed: {speeds.ANOTHER_SEED:.0f} dB)"
+
+
+def _files_for_drafts(studio: Studio, around: Surroundings) -> None:
+    """What a draft is faster with, to be downloaded from here."""
+    panel = st.popover("Files for faster drafts", icon=":material/download:", key=FILES, on_change="rerun")
+    if not is_drawn(panel, ()):
+        return
+    by_place = {spec.place: spec for spec in studio.models.additions()}
+    with panel:
+        for place in around.missing:
+            if spec := by_place.get(place):
+                st.markdown(
+                    f"**{escaped(spec.title)}**  \n:small[{escaped(spec.description)} "
+                    f"Licence: [{escaped(spec.licence)}]({spec.licence_url})]"
+                )
+                download_panel(studio, spec, f"draft-file-{spec.key}")
+            else:
+                st.caption(f"Put {escaped(place)} into the folder models.")
 
 
 def _apply_speed(studio: Studio, id: str) -> None:

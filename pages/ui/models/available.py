@@ -20,7 +20,7 @@ def available_view(studio: Studio) -> None:
     # First those that somebody has asked for, also by their ids.
     for download in studio.downloads.unfinished():
         with shown_errors():
-            specs[download.model] = studio.models.find(download.model)
+            specs[download.model] = studio.models.on_hub(download.model)
     specs |= {spec.key: spec for spec in studio.library.available()}
     _by_id(studio, set(specs))
     for spec in specs.values():
@@ -35,7 +35,7 @@ def _by_id(studio: Studio, shown: set[str]) -> None:
     if not id:
         return
     with shown_errors():
-        spec = studio.models.find(id)
+        spec = studio.models.on_hub(id)
         if spec.repository is None or studio.models.is_ready(spec.key):
             st.caption(f"{escaped(spec.title)} is on this machine already.")
         elif spec.key in shown:
