@@ -11,6 +11,7 @@ from pathlib import Path
 
 from core.domain.environment import IN_OWN_MEMORY, ROOM_ON_CARD, Device
 from core.domain.model_file import Base, FileKind, ModelFile
+from core.domain.run_memory import LEAST_PX, Work
 
 
 class Place(StrEnum):
@@ -254,18 +255,21 @@ class MemoryPlan:
         *,
         bears_half: bool = False,
         of_unet: int = 0,
+        native_px: int | None = None,
         offloads: bool = True,
     ) -> MemoryPlan:
         """By the rules that it is loaded by (core/engine/plan.py). needs: bytes of its weights in float32, of_unet: of
         those of its U-Net. device: None if none is known, and then a processor. free: bytes of the machine's memory.
-        offloads: whether a card may hold a model in parts.
+        native_px: a side of its own size; None: by its kind. offloads: whether a card may hold a model in parts.
         """
         if device is None or device.key in IN_OWN_MEMORY:
-            if needs <= free:
-                return cls(Fit.WHOLE, needs, free)
+            side = native_px or _usual_px(of_unet, bears_half=bears_half)
             as_int8 = of_unet if device is None or device.keeps_int8 else 0
-            needed, fit = (needs // 2, Fit.HALF) if bears_half else (needs - as_int8 * 3 // 4, Fit.INT8)
-            return cls(fit if needed <= free else Fit.NOT, needed, free)
+            has_less, least = bears_half or as_int8 > 0, Work().whole(LEAST_PX**2)
+            if needs + FLOAT32 * (Work().whole(side**2) if has_less else least) <= free:
+                return cls(Fit.WHOLE, needs, free)
+            needed, fit, each = (needs // 2, Fit.HALF, 2) if bears_half else (needs - as_int8 * 3 // 4, Fit.INT8, 4)
+            return cls(fit if needed + each * least <= free else Fit.NOT, needed, free)
         half, card = needs if device.dtype == "float32" and not bears_half else needs // 2, device.memory
         needed = int(half * ROOM_ON_CARD)
         if card is None or needed <= card:
@@ -281,6 +285,11 @@ class MemoryPlan:
         needs = f"needs about {gigabytes(self.needed)}"
         has = f"the card has {gigabytes(self.free)}" if self.is_card else f"{gigabytes(self.free)} are free"
         return f"{self.fit}: {needs}, and {has}" if self.fits else f"{self.fit}, because it {needs}, and {has}"
+
+
+def _usual_px(of_unet: int, *, bears_half: bool) -> int:
+    """A side of what such a model was trained at: a large transformer, or a U-Net of so many bytes in float32."""
+    return 1024 if bears_half or of_unet >= FLOAT32 * UNET_VALUES[Base.SDXL] // 2 else 512
 
 
 def gigabytes(size: int) -> str:

@@ -49,7 +49,7 @@ from core.engine.plan import UNET, Plan
 from core.engine.quiet import quiet_libraries
 from core.engine.reference import chosen as references
 from core.engine.reference.chosen import Looking
-from core.engine.run import filling, kept_features, prompts
+from core.engine.run import filling, kept_features, prompts, room
 from core.engine.run.kernels import Running
 from core.engine.run.pipeline_run import Run
 from core.engine.run.preview import Colours, colours_of
@@ -92,7 +92,8 @@ def load(
     wanted = FLOAT32 if by_openvino else where.dtype if dtype == AUTO_DTYPE else computed_in(dtype)
     sources = pipelines.sources(spec, folder, catalogue, wanted)
     files = {name: file for source in sources for name, file in source.files.items()}
-    plan = _plan(sources, where, family, dtype, smaller=smaller)
+    native_px = spec.native_px if spec.file else native_size(folder)
+    plan = _plan(sources, where, family, native_px, dtype, smaller=smaller)
     where = replace(where, dtype=plan.computed_in)
     parts = {name: size for source in sources for name, size in source.parts(where.dtype).items()}
     with memory.translate_errors(where):
@@ -115,7 +116,7 @@ def load(
         device=where.key,
         dtype=plan.dtype,
         cell=pipe.vae_scale_factor * family.patch,
-        native_px=spec.native_px if spec.file else native_size(folder),
+        native_px=native_px,
         load_s=round(time.perf_counter() - started, 3),
         details={
             "pipeline": family.pipeline,
@@ -146,12 +147,14 @@ def load(
     )
 
 
-def _plan(sources: Sequence[Source], where: Device, family: Family, wish: str, *, smaller: bool) -> Plan:
+def _plan(
+    sources: Sequence[Source], where: Device, family: Family, native_px: int, wish: str, *, smaller: bool
+) -> Plan:
     parts = {name: size for source in sources for name, size in source.parts("float32").items()}
     if where.key == OPENVINO:
         parts = {**parts, UNET: parts[UNET] * openvino.COPIES[FLOAT32 if wish == AUTO_DTYPE else computed_in(wish)]}
     free = memory.free_on(where)
-    return plans.plan(parts, where, half=family.half, free=free, wish=wish, smaller=smaller)
+    return plans.plan(parts, where, half=family.half, free=free, native_px=native_px, wish=wish, smaller=smaller)
 
 
 def _revision(spec: ModelSpec, folder: Path, hashes: Mapping[str, str]) -> str:
@@ -222,10 +225,11 @@ class DiffusersInpainter:
     def _inpaint(self, request: WorkingRequest, on_step: OnStep) -> Repainted:
         request = replace(request, params=self._family.seen(request.params))
         self._check(request)
-        self._text.bring_back()
         # Other code in this process may have changed it, and it decides the last bits.
         threads = devices.set_threads(devices.recorded_threads(request.recorded) or self._threads)
         vaes = self._swap_vae(request)
+        tiled = room.takes_tiles(self._pipe, self._family, request, self._device)
+        self._text.bring_back()
         run = Run(self._pipe, self._family, self._own_scheduler, request, on_step, colours=self._known_colours())
         on_step(StepReport(Phase.PREPARING, 0, run.total))
         memory.reset_peak(self._device)
@@ -243,6 +247,7 @@ class DiffusersInpainter:
             nullcontext() if additions or named else self._text.after_reading(pipe),
             self._running.at(request.recorded) as kernels,
             kept_features.kept(pipelines.denoiser_of(self._pipe), request.params),
+            room.in_tiles(self._pipe.vae) if tiled else nullcontext(),
         ):
             pixels, withheld = run.start(pipe, params, {**guiding.arguments(working), **own, **shown})
             if withheld:
@@ -255,7 +260,13 @@ class DiffusersInpainter:
             guiding.RECORDED: guides,
             **adapters,
         }
-        record = {**self._record(request, run, threads), **kernels.record, **read, **_recorded(files)}
+        record = {
+            **self._record(request, run, threads),
+            **room.record(tiled),
+            **kernels.record,
+            **read,
+            **_recorded(files),
+        }
         return Repainted(_to_image(pixels, request.image.size), {**record, **memory.peak(self._device)})
 
     def _add_loras(self, request: WorkingRequest) -> Sequence[Addition]:
@@ -319,7 +330,6 @@ class DiffusersInpainter:
             "dtype": self.model.dtype,
             "attention": pipelines.attention_of(self._pipe),
             "vae_slicing": bool(getattr(self._pipe.vae, "use_slicing", False)),
-            "vae_tiling": bool(getattr(self._pipe.vae, "use_tiling", False)),
             "threads": threads,
             "width": request.image.width,
             "height": request.image.height,

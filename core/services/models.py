@@ -124,7 +124,7 @@ class Models:
         if spec.memory_gb is None:
             return None
         needs = int(spec.memory_gb * 1e9) * FLOAT32 // BYTES[spec.memory_dtype]
-        return self._plan(needs, bears_half=spec.memory_dtype != "float32")
+        return self._plan(needs, bears_half=spec.memory_dtype != "float32", native_px=spec.native_px)
 
     def free_disk(self) -> int:
         """Bytes that are free where downloads are kept."""
@@ -212,11 +212,17 @@ class Models:
         given_back = worker.memory_mb if worker and worker.model and worker.memory_mb else 0
         return self.free_memory() + int(given_back * 1e6)
 
-    def _plan(self, needs: int, *, bears_half: bool, of_unet: int = 0) -> MemoryPlan:
+    def _plan(self, needs: int, *, bears_half: bool, of_unet: int = 0, native_px: int | None = None) -> MemoryPlan:
         machine = self.workers.machine()
         device = next((one for one in machine.devices if one.key == machine.automatic), None) if machine else None
         return MemoryPlan.of(
-            needs, device, self._free(), bears_half=bears_half, of_unet=of_unet, offloads=self.offloads
+            needs,
+            device,
+            self._free(),
+            bears_half=bears_half,
+            of_unet=of_unet,
+            native_px=native_px,
+            offloads=self.offloads,
         )
 
 

@@ -18,6 +18,7 @@ from core.domain.environment import Device
 from core.domain.errors import InvalidInput, ModelUnavailable, StudioError, UnknownModel
 from core.domain.model_file import FileKind
 from core.domain.model_library import KindFilter, MemoryPlan, Place, matching
+from core.domain.run_memory import LEAST_PX, Work
 from core.domain.worker import MachineFacts
 from core.engine.models import kinds
 from core.engine.models.catalogue import Catalogue
@@ -285,9 +286,10 @@ def test_how_often_a_lora_was_used_is_told_by_its_hash_or_else_by_its_name(
 
 def test_whether_a_checkpoint_fits_is_told_by_its_bytes_in_the_numbers_it_is_loaded_in(library, ours):
     file = make.checkpoint(ours / "checkpoints" / "dream.safetensors")
-    tight = replace(library, free_memory=lambda: 2 * file.stat().st_size - 1)
-    scarce = replace(library, free_memory=lambda: file.stat().st_size // 4)
-    roomy = replace(library, free_memory=lambda: 2 * file.stat().st_size)
+    whole, room, least = 2 * file.stat().st_size, 4 * Work().whole(512**2), 4 * Work().whole(LEAST_PX**2)
+    tight = replace(library, free_memory=lambda: whole + room - 1)
+    scarce = replace(library, free_memory=lambda: whole // 8 + least)
+    roomy = replace(library, free_memory=lambda: whole + room)
 
     # In the file they take two bytes, on a processor four.
     assert roomy.plan(roomy.find("dream")).fits
