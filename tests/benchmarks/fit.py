@@ -21,14 +21,14 @@ from pathlib import Path
 from typing import Any
 
 import core.__main__  # noqa: F401 - sets what libraries read when they are loaded, as it does for a worker
-from tests.benchmarks import full_size, speed
-from tests.benchmarks.speed import TAESD, Case
+from tests.benchmarks import full_size
+from tests.benchmarks.speed_runs import TAESD, Case, run_ours
 
 DEFAULT_FOLDER = Path(tempfile.gettempdir()) / "sd15-random" / "model"
 
 CASES: Mapping[str, tuple[Case, int]] = {
     "fit-int8": (Case(2, {"dtype": "int8+float32", "vae": TAESD}), 2200),
-    "fit-int8-bf16": (Case(2, {"dtype": "int8+bfloat16", "vae": TAESD}, needs_bfloat16=True), 1900),
+    "fit-int8-bf16": (Case(2, {"dtype": "int8+bfloat16", "vae": TAESD}), 1900),
 }
 """And the limit that each is to fit in, in 10^6 bytes."""
 
@@ -57,11 +57,11 @@ def main() -> None:
     chosen = parser.parse_args()
     if chosen.run:
         case, _ = CASES[chosen.run]
-        print(json.dumps(speed.run_ours(chosen.folder, case, chosen.steps, threads=1)))
+        print(json.dumps(run_ours(chosen.folder, case, chosen.steps, threads=1)))
         return
     full_size.save(chosen.folder)
     for name in chosen.only:
-        if speed.has_bfloat16() or not CASES[name][0].needs_bfloat16:
+        if CASES[name][0].can_run:
             print(json.dumps(measured(name, chosen.folder, chosen.steps, chosen.limit or CASES[name][1])), flush=True)
 
 
