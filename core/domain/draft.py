@@ -58,6 +58,10 @@ class Draft:
         return self.source
 
     @property
+    def has_no_mask(self) -> bool:
+        return self.drawing is None and self.base_mask is None
+
+    @property
     def files(self) -> tuple[str, ...]:
         """Keys of the image store."""
         own = (self.source, self.source_exif, self.thumbnail, self.base_mask, *(guide.picture for guide in self.guides))

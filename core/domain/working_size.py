@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from core.domain.crops import crop_for
-from core.domain.geometry import MULTIPLE, Size
+from core.domain.geometry import MULTIPLE, Bounds, Size
 from core.domain.params import MASKED, InpaintParams, number
 from core.domain.pixels.mask import Mask
 
@@ -17,7 +17,11 @@ def sized_by_mask(params: InpaintParams, mask: Mask, picture: Size) -> InpaintPa
 
     Of one crop only: of several, and of the whole picture, the size stays. An empty mask leaves it, too.
     """
-    bounds = mask.visible.grown(params.mask_grow_px).bounds
+    return sized_by_bounds(params, mask.visible.grown_bounds(params.mask_grow_px), picture)
+
+
+def sized_by_bounds(params: InpaintParams, bounds: Bounds | None, picture: Size) -> InpaintParams:
+    """The same, given the bounds of the mask after it was grown."""
     if bounds is None or params.area != MASKED or params.is_at_own_resolution or params.upscale is not None:
         return params
     step = max(MULTIPLE, params.size // STEPS // MULTIPLE * MULTIPLE)

@@ -58,6 +58,11 @@ def test_growing_never_takes_anything_away(mask, px):
 
 
 @given(greys, widths)
+def test_the_bounds_of_a_grown_mask_are_known_without_growing_it(mask, px):
+    assert mask.grown_bounds(px) == mask.grown(px).bounds
+
+
+@given(greys, widths)
 def test_feathering_changes_nothing_outside_the_mask_and_keeps_every_pixel_in_it(mask, px):
     feathered = mask.feathered(px)
 

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import re
+
+import pytest
+
 from core.domain.download import DownloadStatus
+from core.domain.files.picture import Picture
 from core.domain.model import ModelSpec
 from core.domain.model_file import Base
 from core.domain.params import InpaintParams
 from pages.ui.inpaint import speed_field
-from tests.pages.test_inpaint import draft, widget
+from tests.conftest import a_picture
+from tests.pages.test_inpaint import draft, widget, words_on
 from tests.pages.test_inpaint_session import opened, press
 from tests.pages.test_repaint_form import made
 
@@ -84,3 +90,43 @@ def test_files_for_faster_drafts_are_offered_with_their_licence_and_fetched_by_o
 
     assert "MIT" in " ".join(one.value for one in ready.markdown)
     assert studio.downloads.get("taesd").status is DownloadStatus.QUEUED
+
+
+@pytest.fixture
+def large(studio, hand, inpaint):
+    """The page with a picture of 960 x 640 pixels, twice as large as its canvas, and a small mask."""
+    id = studio.drafts.start()
+    picture = Picture(a_picture().resize((960, 640)))
+    studio.drafts.save(id, studio.drafts.open_picture(studio.drafts.get(id), picture, "photo.png"))
+    hand.paint(100, 50, 120, 70)
+    return inpaint(draft=id)
+
+
+def told_size(page) -> int:
+    return int(re.search(r"For this mask: (\d+) px", words_on(page))[1])
+
+
+def test_the_size_that_the_mask_needs_is_told_before_pressing_and_is_what_is_painted(studio, hand, large, dispatcher):
+    widget(large, "slider", "size").set_value(512).run()
+    assert "For this mask" not in words_on(large), "the size is a number"
+    widget(large, "toggle", "auto_size").set_value(True).run()
+    small = told_size(large)
+    assert f"at {small} px" in words_on(large), "also below Generate"
+
+    hand.paint(100, 50, 300, 150)
+    large.run()
+    larger = told_size(large)
+
+    assert 256 <= small < larger <= 512
+    assert made(studio, large, dispatcher).params.size == larger
+
+
+def test_the_time_told_is_that_of_the_size_that_the_mask_needs(studio, large, monkeypatch):
+    asked = []
+    monkeypatch.setattr(
+        "core.services.statistics.Statistics.estimate_s", lambda _, params, device: asked.append(params)
+    )
+    widget(large, "slider", "size").set_value(512).run()
+    widget(large, "toggle", "auto_size").set_value(True).run()
+
+    assert asked[-1].size == told_size(large) < 512

@@ -154,6 +154,11 @@ class Mask:
         pixels[where] = np.where(near, np.uint8(255), pixels[where])
         return Mask(pixels)
 
+    def grown_bounds(self, px: int) -> Bounds | None:
+        """The bounds of grown(px), which is not made for it."""
+        bounds, hard = self.bounds, self.hard.bounds if px else None
+        return bounds if bounds is None or hard is None else bounds.union(hard.grown(px, within=self.size))
+
     def shrunk(self, px: int) -> Mask:
         """Narrowed by px on every side (a disc); the rest keeps its value. The picture's border is no edge."""
         bounds = self.bounds if px else None

@@ -21,6 +21,7 @@ from core.domain.pixels.drawing import ERASE, LASSO, PAINT, Drawing, canvas_size
 from core.domain.pixels.mask import Mask
 from pages.ui.inpaint.mask_numbers import mask_by_numbers
 from pages.ui.inpaint.mask_parts import few_pixels_offer
+from pages.ui.inpaint.mask_size import tell_again
 from pages.ui.inpaint.mask_tools import drawing_of, mask_notes, mask_of, mask_tools, replace_mask, uploaded_mask
 from pages.ui.inpaint.open_draft import OpenDraft
 from pages.ui.inpaint.painter import painter
@@ -74,6 +75,7 @@ def mask_canvas(studio: Studio, id: str) -> None:
             _simple_canvas(opened)
         else:
             _painter(opened)
+        tell_again(studio, id)
 
 
 def _painter(opened: OpenDraft) -> None:
@@ -188,7 +190,7 @@ def _simple_tools(opened: OpenDraft) -> None:
             on_click=_clear,
             args=(opened,),
             key="canvas-clear",
-            disabled=opened.has_no_mask,
+            disabled=opened.draft.has_no_mask,
         )
         mask_tools(opened)
         mask_by_numbers(opened)

@@ -17,6 +17,7 @@ from core.domain.working_size import sized_by_mask
 from pages.ui.inpaint.canvas import store_drawn
 from pages.ui.inpaint.device_field import resolved_device
 from pages.ui.inpaint.live_panel import UnderWay
+from pages.ui.inpaint.mask_size import sized
 from pages.ui.inpaint.mask_tools import mask_of
 from pages.ui.inpaint.painter import store_painted
 from pages.ui.inpaint.params_form import Choices, form_now
@@ -76,14 +77,19 @@ def sheet_button(studio: Studio, id: str, title: str) -> None:
 
 def _expectation(studio: Studio, id: str, choices: Choices, view: QueueView) -> None:
     """How long it will take until it is there, from what earlier ones took."""
-    device = resolved_device(studio, id, studio.drafts.get(id) or Draft())
+    draft = studio.drafts.get(id) or Draft()
+    device = resolved_device(studio, id, draft)
     if choices.params is None or device is None:
         return
     with shown_errors():
-        each_s = studio.statistics.estimate_s(choices.params, device)
+        params = sized(studio, draft, choices.params) if choices.is_sized_by_mask else choices.params
+        at = f", at {params.size} px" if choices.is_sized_by_mask and not draft.has_no_mask else ""
+        each_s = studio.statistics.estimate_s(params, device)
         if each_s is None:
+            if at:
+                st.caption(f":material/schedule: On {escaped(device)}{at}")
             return
-        model = choices.params.model
+        model = params.model
         load_s = 0.0 if studio.workers.holds(model, device) else studio.statistics.load_estimate_s(model, device) or 0.0
         ahead, ahead_s = _ahead(view)
         paint_s = each_s * choices.count
@@ -94,7 +100,7 @@ def _expectation(studio: Studio, id: str, choices: Choices, view: QueueView) -> 
             parts.insert(0, f"{ahead:,} in the queue first" + (f", {duration(ahead_s)}" if ahead_s else ""))
         whole_s = paint_s + (load_s if load_s >= WORTH_A_WORD_S else 0.0) + (ahead_s or 0.0)
         why = f": {', '.join(parts)}" if len(parts) > 1 or choices.count > 1 else ""
-        st.caption(f":material/schedule: About {duration(whole_s)} on {escaped(device)}{why}")
+        st.caption(f":material/schedule: About {duration(whole_s)} on {escaped(device)}{at}{why}")
 
 
 def _ahead(view: QueueView) -> tuple[int, float | None]:

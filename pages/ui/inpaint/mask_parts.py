@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from typing import Any
 
 import streamlit as st
 
-from core.domain.draft import Draft
 from core.domain.errors import InvalidParams
 from core.domain.geometry import Size
 from core.domain.params import AREAS, InpaintParams
@@ -27,7 +27,7 @@ def few_pixels_offer(opened: OpenDraft, mask: Callable[[], Mask | None]) -> None
         # In a run of the whole page, before its form is drawn, as the field stands outside of this fragment.
         state.set_value(key, chosen)
     draft = opened.draft
-    params = _params(opened.id, draft)
+    params = held(opened.id, draft.params)
     said = None
     if params and draft.base_mask is not None:
         decided = tuple(getattr(params, name) for name in DECIDE)
@@ -46,16 +46,15 @@ def few_pixels_offer(opened: OpenDraft, mask: Callable[[], Mask | None]) -> None
             st.rerun()
 
 
-def _params(id: str, draft: Draft) -> InpaintParams | None:
-    """As the form holds them; None before it was drawn for the first time."""
+def held(id: str, kept: Mapping[str, Any], **others: Any) -> InpaintParams | None:
+    """These parameters as the form holds them, or as they are kept; None before it was drawn for the first time."""
     values = {
-        name: draft.params.get(name) if (value := state.widget_value(f"{id}.{name}")) is None else value
-        for name in DECIDE
+        name: kept.get(name) if (value := state.widget_value(f"{id}.{name}")) is None else value for name in DECIDE
     }
     if None in values.values():
         return None
     try:
-        return InpaintParams(**values)
+        return InpaintParams(**values, **others)
     except InvalidParams:
         return None  # the form says so
 

@@ -71,7 +71,9 @@ def mask_tools(opened: OpenDraft) -> None:
         args=(opened, lambda mask: mask.inverted),
         key="canvas-invert",
     )
-    adjust = st.popover("Adjust", icon=":material/tune:", disabled=opened.has_no_mask, key=ADJUST, on_change="rerun")
+    adjust = st.popover(
+        "Adjust", icon=":material/tune:", disabled=opened.draft.has_no_mask, key=ADJUST, on_change="rerun"
+    )
     if is_drawn(adjust, [PX]):
         with adjust:
             _changes(opened)

@@ -37,7 +37,3 @@ class OpenDraft:
     def changed(self, **changes: Any) -> OpenDraft:
         """Store these changes of the draft, which do not concern its picture, over what is stored now."""
         return replace(self, draft=state.change_draft(self.studio, self.id, **changes))
-
-    @property
-    def has_no_mask(self) -> bool:
-        return self.draft.drawing is None and self.draft.base_mask is None

@@ -31,10 +31,11 @@ from pages.ui.inpaint.form_fields import (
     text,
 )
 from pages.ui.inpaint.lora_field import held_loras, lora_field
+from pages.ui.inpaint.mask_size import auto_size_field
 from pages.ui.inpaint.model_picker import held_model, model_facts, model_picker, model_problem
 from pages.ui.inpaint.prompt_length import prompt_length_line
 from pages.ui.inpaint.reference_field import reference_field
-from pages.ui.inpaint.speed_field import auto_size_field, speed_field, speed_values
+from pages.ui.inpaint.speed_field import speed_field, speed_values
 from pages.ui.inpaint.vae_field import vae_field
 from pages.ui.shell import state
 

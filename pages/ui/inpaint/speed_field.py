@@ -17,6 +17,8 @@ from pages.ui.downloads import download_panel
 from pages.ui.inpaint.device_field import resolved_device
 from pages.ui.inpaint.form_fields import Form, fill_form
 from pages.ui.inpaint.lora_field import held_loras
+from pages.ui.inpaint.mask_parts import DECIDE
+from pages.ui.inpaint.mask_size import sized
 from pages.ui.inpaint.model_picker import held_model
 from pages.ui.shell import state
 from pages.ui.shell.messages import escaped
@@ -45,39 +47,33 @@ def speed_field(form: Form, stored: Mapping[str, Any], device: str | None) -> No
         on_change=_apply_speed,
         args=(form.studio, form.id),
     )
-    lines = [_costs(form.studio, stored, around, device), _likeness(stored["model"])]
+    lines = [_costs(form, stored, around, device), _likeness(stored["model"])]
     if said := "  \n".join(line for line in lines if line):
         st.caption(said)
     if around.missing:
         _files_for_drafts(form.studio, around)
 
 
-def auto_size_field(form: Form) -> bool:
-    key = f"{form.id}.auto_size"
-    state.set_default(key, bool(form.kept["auto_size"]) and "size" not in form.unused)
-    return st.toggle(
-        "Smaller for small masks",
-        key=key,
-        disabled="size" in form.unused,
-        help="The processing resolution is then the most: down to half of it where the masked part has no more pixels "
-        "of its own. Faster, without loss of detail. What it came to is in the record.",
-    )
-
-
-def _costs(studio: Studio, stored: Mapping[str, Any], around: Surroundings, device: str | None) -> str:
+def _costs(form: Form, stored: Mapping[str, Any], around: Surroundings, device: str | None) -> str:
     """Seconds of each speed, from what earlier runs of this model took; only of those that can be told."""
     if device is None:
         return ""
+    studio, draft = form.studio, form.studio.drafts.get(form.id) or Draft()
     # Only what decides the time: whatever is wrong in another field is told elsewhere.
-    now = {name: stored[name] for name in ("model", "strength")}
-    values = {speed: speeds.values(speed, around) for speed in SPEEDS}
+    now = {name: stored[name] for name in ("model", "strength", *DECIDE)}
+    asked = []
     try:
-        asked = [InpaintParams(**now, **{n: v for n, v in one.items() if n in PARAMETERS}) for one in values.values()]
+        for speed in SPEEDS:
+            values = speeds.values(speed, around)
+            params = InpaintParams(**{**now, **{n: v for n, v in values.items() if n in PARAMETERS}})
+            asked.append(sized(studio, draft, params) if values["auto_size"] else params)
         takes = studio.statistics.estimates_s([(params, device) for params in asked])
     except StudioError:
         return ""
     found = [f"{SPEEDS[speed][0]} {duration(s)}" for speed, s in zip(SPEEDS, takes, strict=True) if s is not None]
-    return f"At most about: {' · '.join(found)}" if found else ""
+    if not found:
+        return ""
+    return f"{'At most about' if draft.has_no_mask else 'About'}: {' · '.join(found)}"
 
 
 def _likeness(model: str) -> str:
