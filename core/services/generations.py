@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -19,7 +19,7 @@ from core.domain.request import InpaintRequest, StoredRequest, check_guide
 from core.domain.sheet import StoredSheet
 from core.ports import Dispatcher, ImageStore
 from core.services.collector import store_again
-from core.services.prompts import Prompts
+from core.services.prompts import Prompts, for_resubmission
 from core.services.references import References
 from db.generations import GenerationRepo
 
@@ -141,6 +141,24 @@ class Generations:
         self._bring_back(again)
         self.dispatcher.enqueue(again.id)
         return again.id
+
+    def vary(
+        self,
+        original: Generation,
+        changes: Sequence[Mapping[str, Any]],
+        *,
+        session: str,
+        device: str | None = None,
+    ) -> list[str]:
+        """Queue its picture and mask again, once under each of these changes of its parameters; returns the new ids.
+
+        Raises InvalidMove for an imported picture, InvalidParams for changes that cannot be.
+        """
+        original.check_can_run_again()
+        all_params = [for_resubmission(original.params).changed(**change) for change in changes]
+        request = self.stored(original.source, original.mask, all_params[0], original.guides)
+        origin = Origin.variation_of(original, session)
+        return self.submit_all(request, all_params, device=device or original.device, origin=origin)
 
     def resume(self, id: str) -> None:
         """Queue an interrupted generation again, in its own row."""

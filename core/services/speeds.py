@@ -9,7 +9,9 @@ from typing import Any
 from core.domain import speed as speeds
 from core.domain.environment import OPENVINO, Device
 from core.domain.errors import InvalidInput, StudioError
-from core.domain.speed import FEW_STEPS, SPEEDS, Surroundings
+from core.domain.generation import Generation
+from core.domain.params import PARAMETERS
+from core.domain.speed import BEST, FEW_STEPS, SPEEDS, Surroundings
 from core.ports import FileLibrary, ModelCatalogue
 from core.services.recommendations import Recommendations
 
@@ -50,3 +52,17 @@ class Speeds:
             raise InvalidInput(f"There is no speed {speed!r}. Choose one of {', '.join(SPEEDS)}.")
         around = self.around(model, device)
         return speeds.values(speed, around, form) if around else {}
+
+    def of_generation(self, speed: str, generation: Generation, device: str | None = None) -> dict[str, Any]:
+        """The parameters that make it one of this speed; its own LoRAs and VAE stay. Raises InvalidInput."""
+        params = generation.params
+        values = self.values(speed, params.model, device or generation.device, params.model_dump())
+        return {name: value for name, value in values.items() if name in PARAMETERS}
+
+    def finish(self, generation: Generation) -> dict[str, Any] | None:
+        """What Best changes of a draft; None for a generation that is none."""
+        params = generation.params
+        around = self.around(params.model, generation.device)
+        if around is None or not speeds.can_be_finished(params.model_dump(), around):
+            return None
+        return self.of_generation(BEST, generation)

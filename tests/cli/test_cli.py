@@ -90,6 +90,22 @@ def test_rerun_makes_the_same_picture_under_a_new_id(run, files):
     assert again["parent_id"] == first["id"] != again["id"]
 
 
+def test_a_draft_is_finished_and_a_picture_drafted_by_rerun_with_a_speed(run, files):
+    [draft] = lines(run("inpaint", *files, "--speed", "draft", "--seed", 7, "--json"))
+
+    [best] = lines(run("rerun", draft["id"], "--speed", "best", "--json"))
+    [again] = lines(run("rerun", best["id"], "--speed", "draft", "--json"))
+
+    assert best["seed"] == draft["seed"] == 7
+    assert best["parent_id"] == draft["id"]
+    of_draft, of_best, of_again = (
+        lines(run("gallery", "show", one["id"], "--json"))[0]["params"] for one in (draft, best, again)
+    )
+    assert (of_draft["scheduler"], of_best["scheduler"]) == ("dpmpp-2m", "model-default")
+    assert of_again == of_draft
+    assert "There is no speed 'warp'" in run("rerun", draft["id"], "--speed", "warp", "--json", code=2).stderr
+
+
 def test_the_gallery_lists_shows_deletes_and_restores(run, files):
     [made] = lines(run("inpaint", *files, "--prompt", "[red]cat[/red]", "--json"))
     id = made["id"]

@@ -17,7 +17,8 @@ from streamlit.testing.v1 import AppTest
 
 from core.domain.errors import OutOfMemory
 from core.domain.generation import Origin, Relation, Status
-from core.domain.params import PARAMETERS
+from core.domain.params import PARAMETERS, InpaintParams
+from core.domain.speed import NOTHING
 from db.tables import GenerationRow
 from pages.ui.components.gallery_grid import TITLE_SHOWN
 from tests.conftest import a_picture, a_request, interrupt, make_studio
@@ -69,7 +70,7 @@ def gallery(studio, grid, monkeypatch):
 
 
 def painted(studio, dispatcher, count: int = 1, **params) -> list[str]:
-    ids = studio.generations.submit(a_request(num_inference_steps=1, **params), count=count)
+    ids = studio.generations.submit(a_request(**{"num_inference_steps": 1, **params}), count=count)
     dispatcher.drain()
     return ids
 
@@ -568,3 +569,19 @@ def test_a_long_prompt_is_cut_for_its_tile_only(gallery, studio, dispatcher, gri
 
     assert len(grid.tiles[0]["title"]) == TITLE_SHOWN
     assert studio.gallery.get(id).params.prompt == prompt
+
+
+def test_a_draft_is_finished_on_its_card_with_the_same_seed(studio, dispatcher, gallery):
+    model = InpaintParams().model
+    values = studio.speeds.values("draft", model, None, NOTHING)
+    [drafted] = painted(studio, dispatcher, **{n: v for n, v in values.items() if n in PARAMETERS} | {"seed": 7})
+    card = gallery(generation=drafted)
+
+    card.button(key=f"finish-{drafted}").click().run()
+    dispatcher.drain()
+
+    [id] = [one.id for one in studio.gallery.browse().generations if one.id != drafted]
+    finished = studio.gallery.get(id)
+    assert (finished.params.seed, finished.parent_id) == (7, drafted)
+    assert studio.speeds.finish(finished) is None
+    assert not [one for one in gallery(generation=finished.id).button if str(one.key).startswith("finish")]

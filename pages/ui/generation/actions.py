@@ -85,6 +85,24 @@ def _resume(studio: Studio, generations: Sequence[Generation]) -> None:
         studio.generations.resume(generation.id)
 
 
+def finish(studio: Studio) -> Action:
+    """Only of what was made as Draft or Balanced."""
+    return Action(
+        "finish",
+        "Finish",
+        ":material/auto_fix_high:",
+        "The same picture, mask, prompt and seed with the steps, the size and the precision of Best",
+        _finish,
+        lambda generation: not generation.is_imported_picture and studio.speeds.finish(generation) is not None,
+    )
+
+
+def _finish(studio: Studio, generations: Sequence[Generation]) -> list[str]:
+    """Returns the new ids."""
+    changes = [(generation, studio.speeds.finish(generation)) for generation in generations]
+    return [studio.generations.vary(one, [best], session=state.person())[0] for one, best in changes if best]
+
+
 def _rerun(studio: Studio, generations: Sequence[Generation]) -> list[str]:
     """Returns the new ids."""
     session = state.person()

@@ -10,7 +10,7 @@ from core.bootstrap import Studio
 from core.domain.generation import Generation, Progress, Status
 from core.domain.imported import TOOLS
 from pages.ui.components.gallery_grid import STATUS_TITLES
-from pages.ui.generation.actions import CONTINUE, LOAD, RERUN, RESTORE, RESUME, TRASH
+from pages.ui.generation.actions import CONTINUE, LOAD, RERUN, RESTORE, RESUME, TRASH, finish
 from pages.ui.generation.compare import before_after
 from pages.ui.generation.downloads import downloads
 from pages.ui.generation.lineage import lineage_panel
@@ -122,6 +122,7 @@ def _actions(studio: Studio, generation: Generation) -> None:
             action.button(studio, generation, lambda _: state.flash(TO_INPAINT, True))
         news = f"queued-{generation.id}"
         RERUN.button(studio, generation, lambda ids: state.flash(news, (ids[0], "Queued again with the same seed.")))
+        finish(studio).button(studio, generation, lambda ids: state.flash(news, (ids[0], "Queued as Best.")))
         upscale_button(studio, generation, news)
         verify_button(studio, generation)
         downloads(studio, generation, generation.id)

@@ -10,12 +10,8 @@ from typing import Any
 import streamlit as st
 
 from core.bootstrap import Studio
-from core.domain import speed
-from core.domain.generation import Generation, Origin, Status
-from core.domain.params import PARAMETERS
-from core.domain.speed import BEST
-from core.services.prompts import for_resubmission
-from pages.ui.generation.actions import CONTINUE, TRASH, Action
+from core.domain.generation import Generation, Status
+from pages.ui.generation.actions import CONTINUE, TRASH, Action, finish
 from pages.ui.generation.card import outside_badge
 from pages.ui.generation.compare import before_after
 from pages.ui.generation.downloads import downloads
@@ -130,14 +126,7 @@ def _actions_in(studio: Studio, id: str) -> tuple[Action, ...]:
             partial(_another_seed, id),
             lambda generation: _reads(studio, generation, "seed"),
         ),
-        Action(
-            "finish",
-            "Finish",
-            ":material/auto_fix_high:",
-            "The same picture, mask, prompt and seed with the steps, the size and the precision of Best",
-            partial(_finish, id),
-            lambda generation: _finished(studio, generation) is not None,
-        ),
+        replace(finish(studio), do=partial(_finish, id)),
         Action(
             "vary",
             "Variations",
@@ -194,18 +183,9 @@ def _another_seed(id: str, studio: Studio, generations: Sequence[Generation]) ->
     _try_again(studio, id, generations[0], [{"seed": studio.generations.random_seed()}])
 
 
-def _finished(studio: Studio, generation: Generation) -> Mapping[str, Any] | None:
-    """What Best changes of a draft; None for a generation that is none."""
-    values, around = generation.params.model_dump(), studio.speeds.around(generation.params.model, generation.device)
-    if around is None or not speed.can_be_finished(values, around):
-        return None
-    best = speed.values(BEST, around, values)
-    return {name: value for name, value in best.items() if name in PARAMETERS}
-
-
 def _finish(id: str, studio: Studio, generations: Sequence[Generation]) -> None:
     [generation] = generations
-    if changes := _finished(studio, generation):
+    if changes := studio.speeds.finish(generation):
         _try_again(studio, id, generation, [changes])
 
 
@@ -217,8 +197,5 @@ def _variations(id: str, studio: Studio, generations: Sequence[Generation]) -> N
 
 def _try_again(studio: Studio, id: str, generation: Generation, changes: Sequence[Mapping[str, Any]]) -> None:
     """The same picture and mask under these changes of its parameters, each a generation."""
-    all_params = [for_resubmission(generation.params).changed(**change) for change in changes]
-    request = studio.generations.stored(generation.source, generation.mask, all_params[0], generation.guides)
-    origin = Origin.variation_of(generation, state.person())
-    ids = studio.generations.submit_all(request, all_params, device=generation.device, origin=origin)
+    ids = studio.generations.vary(generation, changes, session=state.person())
     state.change_draft(studio, id, generations=tuple(ids), sheet=None)
