@@ -53,7 +53,8 @@ from core.engine.run import filling, kept_features, prompts, room
 from core.engine.run.kernels import Running
 from core.engine.run.pipeline_run import Run
 from core.engine.run.preview import Colours, colours_of
-from core.engine.storage.unloaded import ReadAgain, Unloaded
+from core.engine.storage.text_encoders import TextEncoders
+from core.engine.storage.unloaded import ReadAgain
 from core.engine.vae import Swapped
 from core.ports import FileLibrary, OnStep, Repainted, StepReport
 from core.settings import Settings
@@ -206,7 +207,7 @@ class DiffusersInpainter:
         self._looking: Any = Looking(pipe, device, library(FileKind.IP_ADAPTER), library(FileKind.IMAGE_ENCODER))
         names = ("text_encoder", "text_encoder_2")
         encoders = {name: one for name in names if (one := getattr(pipe, name, None)) is not None}
-        self._text: Any = Unloaded(encoders, read_again)
+        self._text: Any = TextEncoders(encoders, read_again)
         self._one_caller = OneCaller(self._release)
 
     def inpaint(self, request: WorkingRequest, on_step: OnStep) -> Repainted:
@@ -229,7 +230,10 @@ class DiffusersInpainter:
         threads = devices.set_threads(devices.recorded_threads(request.recorded) or self._threads)
         vaes = self._swap_vae(request)
         tiled = room.takes_tiles(self._pipe, self._family, request, self._device)
-        self._text.bring_back()
+        with_own_words = not (request.params.all_loras or request.params.embeddings)
+        if not with_own_words:
+            # What is added to them would not be in what is kept, or read again.
+            self._text.bring_back()
         run = Run(self._pipe, self._family, self._own_scheduler, request, on_step, colours=self._known_colours())
         on_step(StepReport(Phase.PREPARING, 0, run.total))
         memory.reset_peak(self._device)
@@ -243,8 +247,7 @@ class DiffusersInpainter:
         with (
             self._looking.at(request) as (shown, adapters),
             self._reading.of(pipe, named, request.params) as (params, signs),
-            # What is added to them would not be in what is read again.
-            nullcontext() if additions or named else self._text.after_reading(pipe),
+            self._text.reading(pipe) if with_own_words else nullcontext(),
             self._running.at(request.recorded) as kernels,
             kept_features.kept(pipelines.denoiser_of(self._pipe), request.params),
             room.in_tiles(self._pipe.vae) if tiled else nullcontext(),

@@ -7,6 +7,7 @@ import pytest
 from core.domain.generation import Phase
 from core.engine.diffusers_inpainter import load
 from core.engine.models.catalogue import Catalogue
+from core.engine.storage.unloaded import is_out
 from tests.benchmarks.full_size import save_tiny_autoencoder
 from tests.engine.tiny import a_working_request, save_xl_pipeline
 from tests.loras import write_lora
@@ -21,7 +22,7 @@ def kept_in_int8(settings):
 
 
 def is_in_memory(inpainter) -> bool:
-    return not any(values.is_meta for values in inpainter._pipe.text_encoder.parameters())
+    return not is_out(inpainter._pipe.text_encoder)
 
 
 def painted(inpainter, on_step=lambda report: None, **params):
@@ -63,7 +64,7 @@ def test_both_of_an_xl_model_leave_and_come_back(tmp_path, kept_in_int8):
 
     first = painted(inpainter)
 
-    assert all(values.is_meta for values in inpainter._pipe.text_encoder_2.parameters())
+    assert is_out(inpainter._pipe.text_encoder_2)
     assert painted(inpainter) == first
 
 
@@ -76,7 +77,7 @@ def test_its_own_vae_is_not_there_while_a_tiny_one_is_and_comes_back_to_the_bit(
 
     drafted = painted(inpainter, vae="taesd")
 
-    assert all(values.is_meta for values in own.parameters())
+    assert is_out(own)
     assert painted(inpainter, vae="taesd") == drafted != plain
     assert painted(inpainter) == plain
 
@@ -85,3 +86,58 @@ def test_a_model_that_is_kept_whole_keeps_its_text_encoder(nine):
     painted(nine)
 
     assert is_in_memory(nine)
+
+
+def readings(inpainter) -> list[str]:
+    """Names of the components that are read again from now on."""
+    read: list[str] = []
+    unloaded = inpainter._text._unloaded
+    again = unloaded._read
+    unloaded._read = lambda name, component: (read.append(name), again(name, component))[1]
+    return read
+
+
+@pytest.mark.parametrize("params", [{}, {"prompt": "a (red)1.3 ball", "prompt_weights": True}, {"clip_skip": 2}])
+def test_a_prompt_that_was_read_before_is_not_read_again_and_gives_the_same_picture(models, kept_in_int8, params):
+    inpainter = kept_in_int8(models(in_channels=9))
+    first = painted(inpainter, **params)
+    read = readings(inpainter)
+
+    assert painted(inpainter, **params) == first
+    assert painted(inpainter, **params, seed=8) != first
+    assert read == []
+    painted(inpainter, **{**params, "prompt": "a cat"})
+    assert read == ["text_encoder"]
+    assert painted(inpainter, **params) == first
+
+
+def test_what_is_kept_of_one_prompt_is_not_taken_for_another_way_to_read_it(models, kept_in_int8, settings):
+    import torch
+
+    write_lora(settings.models / "loras" / "ink.safetensors", seed=2, text=True)
+    folder = models(in_channels=9)
+    inpainter = kept_in_int8(folder)
+    ways = [{}, {"clip_skip": 2}, {"loras": ["ink:1"]}, {"prompt": "a (red)1.3 ball", "prompt_weights": True}, {}]
+    expected = [painted(kept_in_int8(folder), **params) for params in ways]
+
+    assert [painted(inpainter, **params) for params in ways] == expected
+    read, threads = readings(inpainter), torch.get_num_threads()
+    inpainter._threads = threads + 1
+    painted(inpainter)
+    assert read == ["text_encoder"]
+    torch.set_num_threads(threads)
+
+
+def test_of_what_is_kept_the_oldest_goes_first(models, kept_in_int8, monkeypatch):
+    from core.engine.storage import text_encoders
+
+    monkeypatch.setattr(text_encoders, "MOST_BYTES", 0)
+    inpainter = kept_in_int8(models(in_channels=9))
+    first = painted(inpainter)
+    painted(inpainter, prompt="a cat")
+
+    read = readings(inpainter)
+
+    assert len(inpainter._text._kept) == 1
+    assert painted(inpainter) == first
+    assert read == ["text_encoder"]
