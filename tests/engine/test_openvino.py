@@ -112,9 +112,9 @@ def test_it_keeps_no_weights_as_int8():
     parts = {"unet": 10_000, "vae": 1_000}
 
     with pytest.raises(InvalidParams, match="not kept as int8"):
-        plan(parts, BY_OPENVINO, half="float16", free=None, wish="int8+float32")
+        plan(parts, BY_OPENVINO, half="float16", free=None, native_px=512, wish="int8+float32")
     with pytest.raises(OutOfMemory, match="Choose a smaller model"):
-        plan(parts, BY_OPENVINO, half="float16", free=9_000)
+        plan(parts, BY_OPENVINO, half="float16", free=9_000, native_px=512)
     assert MemoryPlan.of(11_000, BY_OPENVINO, 9_000, of_unet=10_000).fit is Fit.NOT
 
 
