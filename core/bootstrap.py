@@ -210,7 +210,7 @@ def build_studio(
     generations = Generations(repo, images, dispatching, machine.resolve, now, new_id, random_seed, prompts, references)
     sheets = SheetRepo(database)
     recommendations = Recommendations(models, settings.model)
-    speeds = Speeds(recommendations, models, loras.library, vaes.library, machine.devices)
+    speeds = Speeds(recommendations, models, loras.library, vaes.library, machine.devices, images)
     pictures = Pictures(images, settings.max_pixels)
     drafts = Drafts(DraftRepo(database), images, pictures, recommendations, now, new_id)
     collector = Collector(files, images, now, new_id)
@@ -223,7 +223,7 @@ def build_studio(
     return Studio(
         settings=settings,
         generations=generations,
-        sheets=Sheets(sheets, repo, images, generations, now, new_id),
+        sheets=Sheets(sheets, repo, images, generations, speeds, now, new_id),
         presets=Presets(PresetRepo(database), now),
         queue=Queue(queue, repo, dispatching, now, statistics.estimates_s),
         gallery=gallery,

@@ -21,13 +21,12 @@ from core.cli.reference import reference_pictures, with_adapter
 from core.cli.running import Running, running, work_on
 from core.domain.control import HINTS
 from core.domain.errors import StudioError
-from core.domain.generation import Generation, Origin, Status
+from core.domain.generation import Origin, Status
 from core.domain.geometry import Size
 from core.domain.lora import values_of
 from core.domain.modes import MODES
 from core.domain.params import PARAMETERS, InpaintParams
 from core.domain.pixels.areas import advice, shares
-from core.domain.pixels.mask import Mask
 from core.domain.pixels.outpaint import OVERLAP_PX
 from core.domain.request import InpaintRequest
 from core.domain.speed import BALANCED, DRAFT, NOTHING, SPEEDS
@@ -188,24 +187,16 @@ def rerun(
         place = None
         if output is not None:
             place = place_of(studio, output, Size(original.width, original.height), force=force)
-        changes = _at_speed(studio, original, speed, device) if speed is not None else None
+        changes = None
+        if speed is not None:
+            original.check_can_run_again()
+            changes = studio.speeds.of_generation(speed, original, studio.machine.device(device) if device else None)
         with running(studio) as run:
             if changes is None:
                 ids = [studio.generations.rerun(id, device=device, session=SESSION)]
             else:
                 ids = studio.generations.vary(original, [changes], device=device, session=SESSION)
             work_off(studio, run, ids, place, as_json, strip, gps)
-
-
-def _at_speed(studio: Studio, original: Generation, speed: str, device: str | None) -> Mapping[str, Any]:
-    """The parameters of this generation that a speed changes. Raises InvalidInput for one that there is not."""
-    original.check_can_run_again()
-    changes = studio.speeds.of_generation(speed, original, studio.machine.device(device) if device else None)
-    if speed not in (DRAFT, BALANCED):
-        return changes
-    mask = Mask.stored(studio.gallery.image(original.mask))
-    sized = sized_by_mask(original.params.changed(**changes), mask, Size(original.width, original.height))
-    return {**changes, "size": sized.size}
 
 
 def _of_speed(

@@ -23,7 +23,11 @@ def sheet(
     context: typer.Context,
     id: Annotated[str, typer.Argument(help="Id of the generation whose picture, mask and parameters are used.")],
     columns: Annotated[
-        str, typer.Option(help="The parameter to vary: NAME=VALUES, such as guidance_scale=1,5,9 or prompt=red,blue.")
+        str,
+        typer.Option(
+            help="The parameter to vary: NAME=VALUES, such as guidance_scale=1,5,9, prompt=red,blue or "
+            "speed=draft,best."
+        ),
     ],
     output: Annotated[str, typer.Option(help="Output file ending in .png, .webp, .jpg or .avif; or a folder.")],
     rows: Annotated[str | None, typer.Option(help="A second parameter to vary, such as seed=1-4.")] = None,

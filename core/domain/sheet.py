@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal, InvalidOperation
@@ -13,6 +13,7 @@ from core.domain.control import MAX_SCALE, control_values
 from core.domain.errors import InvalidInput, InvalidParams
 from core.domain.lora import MAX_WEIGHT, Lora, retagged, values_of
 from core.domain.params import MAX_PROMPT, PARAMETERS, SCHEDULERS, InpaintParams, Number
+from core.domain.speed import SPEEDS
 
 MAX_CELLS = 100
 
@@ -28,8 +29,12 @@ LORAS = "loras"
 CONTROLNETS = "controlnet"
 """Each value on this axis is a ControlNet with the weight that it gets, as text: "canny:0.5"."""
 
+SPEED = "speed"
+"""Each value on this axis is a key of SPEEDS: as many parameters as that sets."""
+
 AXES = (
     "prompt",
+    SPEED,
     "seed",
     "num_inference_steps",
     "guidance_scale",
@@ -43,6 +48,12 @@ AXES = (
     "ip_adapter_scale",
     "model",
 )
+
+FIRST = ("model", SPEED)
+"""What decides values of other parameters; those on the other axis then win."""
+
+AtSpeed = Callable[[InpaintParams, str], InpaintParams]
+"""(params, key of SPEEDS): the same at that speed."""
 
 SCALE = "controlnet_conditioning_scale"
 
@@ -75,7 +86,7 @@ class Axis:
 
     @property
     def title(self) -> str:
-        return PARAMETERS[self.name].title
+        return axis_title(self.name)
 
     @property
     def labels(self) -> tuple[str, ...]:
@@ -95,8 +106,10 @@ class Axis:
         parameter = PARAMETERS.get(name)
         return cls(name, tuple(_parse_numbers(parameter, parts) if isinstance(parameter, Number) else parts))
 
-    def applied(self, params: InpaintParams, value: Any) -> InpaintParams:
+    def applied(self, params: InpaintParams, value: Any, at_speed: AtSpeed) -> InpaintParams:
         """Raises InvalidParams if the value, or the part of the prompt, does not fit."""
+        if self.name == SPEED:
+            return at_speed(params, value)
         if self.name == LORAS:
             return _with_lora(params, Lora(**values_of(value)))
         if self.name == CONTROLNETS:
@@ -131,10 +144,17 @@ class Sheet:
     def cells(self) -> int:
         return len(self.columns.values) * (len(self.rows.values) if self.rows else 1)
 
-    def all_params(self, params: InpaintParams) -> list[list[InpaintParams]]:
+    def all_params(self, params: InpaintParams, at_speed: AtSpeed) -> list[list[InpaintParams]]:
         """Row by row. Raises InvalidParams for a value that does not fit, before anything is made."""
-        lines = [self.rows.applied(params, value) for value in self.rows.values] if self.rows else [params]
-        return [[self.columns.applied(line, value) for value in self.columns.values] for line in lines]
+        rows = [(self.rows, value) for value in self.rows.values] if self.rows else [None]
+
+        def cell(*chosen: tuple[Axis, Any] | None) -> InpaintParams:
+            found = params
+            for axis, value in sorted(filter(None, chosen), key=lambda one: _rank(one[0])):
+                found = axis.applied(found, value, at_speed)
+            return found
+
+        return [[cell(row, (self.columns, value)) for value in self.columns.values] for row in rows]
 
     def to_dict(self) -> dict[str, Any]:
         """As JSON values."""
@@ -162,7 +182,22 @@ class StoredSheet:
             raise InvalidInput("This sheet does not have a picture for each of its fields.")
 
 
+def axis_title(name: str) -> str:
+    return "Speed" if name == SPEED else PARAMETERS[name].title
+
+
+def axis_choices(name: str) -> Mapping[str, str]:
+    """The values that an axis can have, with their titles; none where it has no list of them."""
+    return {speed: title for speed, (title, _) in SPEEDS.items()} if name == SPEED else PARAMETERS[name].choices
+
+
+def _rank(axis: Axis) -> int:
+    return FIRST.index(axis.name) if axis.name in FIRST else len(FIRST)
+
+
 def _fits(name: str, value: Any) -> bool:
+    if name == SPEED:
+        return value in SPEEDS
     parameter = PARAMETERS[name]
     if isinstance(parameter, Number):
         return isinstance(value, int | float) and not isinstance(value, bool) and value in parameter
@@ -215,6 +250,8 @@ def _axis_to_dict(axis: Axis) -> dict[str, Any]:
 def _shown(name: str, value: Any) -> str:
     if name == "scheduler":
         return SCHEDULERS.get(value, str(value))
+    if name == SPEED:
+        return SPEEDS[value][0]
     return f"{value:g}" if isinstance(value, float) else str(value)
 
 

@@ -11,12 +11,16 @@ from PIL import Image, ImageDraw, ImageFont
 from core.domain.errors import GenerationNotFound, StudioError
 from core.domain.generation import Generation, Origin
 from core.domain.geometry import Bounds, Size
+from core.domain.params import InpaintParams
 from core.domain.pixels import compositing
 from core.domain.pixels.colour import space_of
+from core.domain.pixels.mask import Mask
 from core.domain.request import InpaintRequest, StoredRequest
 from core.domain.sheet import Sheet, StoredSheet
+from core.domain.working_size import sized_by_mask
 from core.ports import ImageStore
 from core.services.generations import UNKNOWN_ORIGIN, Generations
+from core.services.speeds import Speeds
 from db.generations import GenerationRepo
 from db.sheets import SheetRepo
 
@@ -49,6 +53,7 @@ class Sheets:
     rows: GenerationRepo
     images: ImageStore
     generations: Generations
+    speeds: Speeds
     now: Callable[[], datetime]
     new_id: Callable[[], str]
 
@@ -64,7 +69,12 @@ class Sheets:
 
         Cells of one model are worked on one after the other: changing the model takes longer than painting.
         """
-        lines = sheet.all_params(request.params)
+        key = self.generations.resolve_device(device)
+
+        def at_speed(params: InpaintParams, speed: str) -> InpaintParams:
+            return params.changed(**self.speeds.changes(speed, params, key, lambda found: self._sized(found, request)))
+
+        lines = sheet.all_params(request.params, at_speed)
         places = [(row, column) for row, line in enumerate(lines) for column in range(len(line))]
         models = list(dict.fromkeys(params.model for line in lines for params in line))
         places.sort(key=lambda at: models.index(lines[at[0]][at[1]].model))
@@ -103,6 +113,11 @@ class Sheets:
             left + 2 * GAP_PX + len(sheet.columns.values) * (CELL.width + GAP_PX),
             LABEL_PX + 2 * GAP_PX + rows * (CELL.height + GAP_PX),
         )
+
+    def _sized(self, params: InpaintParams, request: InpaintRequest | StoredRequest) -> InpaintParams:
+        if isinstance(request, InpaintRequest):
+            return sized_by_mask(params, request.painted, Size(*request.image.size))
+        return sized_by_mask(params, Mask.from_image(self.images.get(request.mask)), request.size)
 
     def _made(self, kept: StoredSheet) -> SheetWithGenerations:
         return SheetWithGenerations(

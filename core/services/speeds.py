@@ -10,10 +10,15 @@ from core.domain import speed as speeds
 from core.domain.environment import OPENVINO, Device
 from core.domain.errors import InvalidInput, StudioError
 from core.domain.generation import Generation
-from core.domain.params import PARAMETERS
+from core.domain.geometry import Size
+from core.domain.params import PARAMETERS, InpaintParams
+from core.domain.pixels.mask import Mask
 from core.domain.speed import BEST, FEW_STEPS, SPEEDS, Surroundings
-from core.ports import FileLibrary, ModelCatalogue
+from core.domain.working_size import sized_by_mask
+from core.ports import FileLibrary, ImageStore, ModelCatalogue
 from core.services.recommendations import Recommendations
+
+Sized = Callable[[InpaintParams], InpaintParams]
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +28,7 @@ class Speeds:
     loras: FileLibrary
     vaes: FileLibrary
     devices: Callable[[], Sequence[Device]]
+    images: ImageStore
 
     def around(self, model: str, device: str | None) -> Surroundings | None:
         """device: a key; None where it is not known yet. None for a model that cannot be found."""
@@ -53,11 +59,23 @@ class Speeds:
         around = self.around(model, device)
         return speeds.values(speed, around, form) if around else {}
 
+    def changes(self, speed: str, params: InpaintParams, device: str | None, sized: Sized) -> dict[str, Any]:
+        """The parameters that make these choices ones of this speed; their own LoRAs and VAE stay.
+
+        sized: at the size that their mask needs. Raises InvalidInput for an unknown speed.
+        """
+        values = self.values(speed, params.model, device, params.model_dump())
+        found = {name: value for name, value in values.items() if name in PARAMETERS}
+        return found | {"size": sized(params.changed(**found)).size} if values.get("auto_size") else found
+
     def of_generation(self, speed: str, generation: Generation, device: str | None = None) -> dict[str, Any]:
-        """The parameters that make it one of this speed; its own LoRAs and VAE stay. Raises InvalidInput."""
-        params = generation.params
-        values = self.values(speed, params.model, device or generation.device, params.model_dump())
-        return {name: value for name, value in values.items() if name in PARAMETERS}
+        """The same of a generation. Raises what the image store raises of its mask."""
+
+        def sized(params: InpaintParams) -> InpaintParams:
+            mask = Mask.stored(self.images.get(generation.mask))
+            return sized_by_mask(params, mask, Size(generation.width, generation.height))
+
+        return self.changes(speed, generation.params, device or generation.device, sized)
 
     def finish(self, generation: Generation) -> dict[str, Any] | None:
         """What Best changes of a draft; None for a generation that is none."""

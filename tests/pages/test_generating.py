@@ -130,7 +130,7 @@ def test_generate_in_another_tab_of_a_draft_that_is_painted_already_adds_nothing
 
 def test_a_sheet_of_a_form_that_was_never_drawn_is_refused_in_a_sentence(studio):
     with pytest.raises(InvalidInput, match="Choose what varies across the columns"):
-        sheet_now(studio, "draft", InpaintParams(), {})
+        sheet_now(studio, "draft", InpaintParams(), None, {})
 
 
 def test_a_mask_without_a_picture_is_refused_in_a_sentence(studio):

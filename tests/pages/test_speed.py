@@ -130,3 +130,15 @@ def test_the_time_told_is_that_of_the_size_that_the_mask_needs(studio, large, mo
     widget(large, "toggle", "auto_size").set_value(True).run()
 
     assert asked[-1].size == told_size(large) < 512
+
+
+def test_a_grid_of_speeds_is_one_row_of_all_three(studio, large, dispatcher):
+    id = widget(large, "slider", "size").key.removesuffix(".size")
+    large.selectbox(key=f"{id}.sheet.columns").set_value("speed").run()
+    assert large.button(key=f"{id}.sheet").label == "Make 3 pictures"
+
+    large.button(key=f"{id}.sheet").click().run()
+    dispatcher.drain()
+
+    [line] = studio.sheets.get(draft(studio, large).sheet).cells
+    assert [cell.params.scheduler for cell in line] == ["dpmpp-2m", "dpmpp-2m", "model-default"]

@@ -89,10 +89,11 @@ def test_they_can_be_asked_for_again_and_varied_in_a_sheet(studio, dispatcher, l
 
 
 def test_a_sheet_that_would_make_gigabytes_of_a_prompt_is_refused_at_once():
+    sheet = Sheet(Axis("prompt", ("x", "y" * LONGEST)))
     started = time.process_time()
 
     with pytest.raises(InvalidParams, match="Prompt: would have .* characters"):
-        Axis("prompt", ("x", "y" * LONGEST)).applied(InpaintParams(prompt="x" * LONGEST), "y" * LONGEST)
+        sheet.all_params(InpaintParams(prompt="x" * LONGEST), lambda params, speed: params)
 
     assert time.process_time() - started < 0.5
 

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from core.domain.errors import InvalidInput, InvalidParams
 from core.domain.generation import Status
 from core.domain.sheet import Axis, Sheet
+from core.domain.speed import SPEEDS
 from tests.conftest import a_request, make_studio
+from tests.fakes import POCKET
 
 
 def test_a_sheet_is_found_again_after_a_restart_with_every_picture_in_its_place(
@@ -34,6 +38,21 @@ def test_cells_of_one_model_are_worked_on_one_after_the_other(studio):
 
     assert models == ["pocket-inpaint", "pocket-inpaint", "other/model", "other/model"]
     assert [[g.params.model for g in line] for line in made.cells] == [["pocket-inpaint", "other/model"]] * 2
+
+
+def test_a_row_of_speeds_paints_each_as_it_would_be_painted_alone_at_the_size_that_the_mask_needs(studio, dispatcher):
+    values = {**POCKET.recommended, "num_inference_steps": 20, "size": 512}
+    studio.models.specs[POCKET.key] = replace(POCKET, recommended=values)
+    [drafted] = studio.generations.submit(a_request(seed=7))
+    original = studio.gallery.get(drafted)
+
+    sheet = Sheet(Axis("speed", ("draft", "balanced", "best")))
+    [line] = studio.sheets.submit(a_request(seed=7), sheet).cells
+
+    found = [(g.params.num_inference_steps, g.params.size, g.params.seed) for g in line]
+    assert found == [(4, 192, 7), (7, 256, 7), (20, 512, 7)]
+    alone = [studio.generations.vary(original, [studio.speeds.of_generation(s, original)], session="a") for s in SPEEDS]
+    assert [g.params for g in line] == [studio.gallery.get(id).params for [id] in alone]
 
 
 def test_a_value_that_does_not_fit_stores_nothing(studio):

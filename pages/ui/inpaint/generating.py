@@ -160,7 +160,7 @@ def _submit(
 
 def _submit_sheet(studio: Studio, id: str, draft: Draft, choices: Choices, session: Session) -> None:
     request, origin = _asked(studio, id, draft, choices)
-    sheet = sheet_now(studio, id, request.params, session)
+    sheet = sheet_now(studio, id, request.params, resolved_device(studio, id, draft), session)
     made = studio.sheets.submit(request, sheet, device=draft.params["device"], origin=origin)
     ids = tuple(generation.id for generation in made.generations)
     state.change_draft(studio, id, generations=ids, sheet=made.id)

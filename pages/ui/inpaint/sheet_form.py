@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from typing import Any
 
 import streamlit as st
 
 from core.bootstrap import Studio
+from core.domain.draft import Draft
 from core.domain.errors import InvalidInput, StudioError
-from core.domain.params import PARAMETERS, InpaintParams
-from core.domain.sheet import AXES, CONTROLNETS, LORAS, WORDS, Axis, Sheet
+from core.domain.params import InpaintParams
+from core.domain.sheet import AXES, CONTROLNETS, LORAS, SPEED, WORDS, AtSpeed, Axis, Sheet, axis_choices, axis_title
+from pages.ui.inpaint.mask_size import sized
 from pages.ui.shell import state
 from pages.ui.shell.messages import escaped
 from pages.ui.shell.panel import is_drawn
@@ -52,13 +54,14 @@ def sheet_panel(
             across = _axis(studio, id, "columns", list(AXES), params)
         with rows:
             down = _axis(studio, id, "rows", [NOTHING, *AXES], params)
-        sheet, problem = _sheet(across, down, params, _unused(studio, params, across, down))
+        at_speed = _at_speed(studio, id, device)
+        sheet, problem = _sheet(across, down, params, _unused(studio, params, across, down), at_speed)
         # What comes and goes with the values stands below, so that it does not move the button that is being pressed.
         button(f"Make {sheet.cells} pictures" if sheet else "Make the grid")
         if problem:
             st.caption(escaped(problem))
         elif sheet is not None and params is not None:
-            st.caption(_cost(studio, sheet, params, device))
+            st.caption(_cost(studio, sheet.all_params(params, at_speed), device))
 
 
 def _keys(id: str) -> Iterator[str]:
@@ -69,13 +72,14 @@ def _keys(id: str) -> Iterator[str]:
         yield f"{key}.{state.widget_value(key)}"
 
 
-def sheet_now(studio: Studio, id: str, params: InpaintParams, session: Mapping[str, Any]) -> Sheet:
+def sheet_now(studio: Studio, id: str, params: InpaintParams, device: str | None, session: Mapping[str, Any]) -> Sheet:
     """For a callback, which runs before the panel is drawn: what it says in this snapshot of the session.
 
     Raises InvalidInput for what cannot be varied, or makes no sheet.
     """
     across, down = (_axis_now(session, f"{id}.sheet.{side}") for side in ("columns", "rows"))
-    sheet, problem = _sheet(across, down, params, _unused(studio, params, across, down))
+    unused, at_speed = _unused(studio, params, across, down), _at_speed(studio, id, device)
+    sheet, problem = _sheet(across, down, params, unused, at_speed)
     if sheet is None:
         raise InvalidInput(problem or "Choose what varies across the columns.")
     return sheet
@@ -106,8 +110,10 @@ def _axis(studio: Studio, id: str, side: str, names: list[str], params: InpaintP
 
 
 def _values(studio: Studio, key: str, name: str, params: InpaintParams | None) -> Axis:
-    if choices := PARAMETERS[name].choices:
-        chosen = st.multiselect(f"{PARAMETERS[name].title}s", list(choices), key=key, format_func=choices.__getitem__)
+    if choices := axis_choices(name):
+        if name == SPEED:
+            state.set_default(key, list(choices))
+        chosen = st.multiselect(f"{axis_title(name)}s", list(choices), key=key, format_func=choices.__getitem__)
         return Axis(name, tuple(chosen))
     if name == "model":
         ready = [spec.key for spec in studio.models.listed() if studio.models.is_ready(spec.key)]
@@ -126,35 +132,50 @@ def _suggested(name: str, params: InpaintParams | None) -> str:
 
 
 def _title(name: str) -> str:
-    return {NOTHING: "Nothing", WORDS: "Prompt S/R (search and replace)"}.get(name) or PARAMETERS[name].title
+    return {NOTHING: "Nothing", WORDS: "Prompt S/R (search and replace)"}.get(name) or axis_title(name)
 
 
 def _unused(studio: Studio, params: InpaintParams | None, *axes: Axis | str | None) -> Collection[str]:
     varies_model = any(isinstance(axis, Axis) and axis.name == "model" for axis in axes)
-    return () if params is None or varies_model else studio.recommendations.unused(params.model)
+    unused = () if params is None or varies_model else studio.recommendations.unused(params.model)
+    return (*unused, SPEED) if "num_inference_steps" in unused else unused
+
+
+def _at_speed(studio: Studio, id: str, device: str | None) -> AtSpeed:
+    """With the mask of this draft as it is now."""
+
+    def at_speed(params: InpaintParams, speed: str) -> InpaintParams:
+        draft = studio.drafts.get(id) or Draft()
+        return params.changed(**studio.speeds.changes(speed, params, device, lambda found: sized(studio, draft, found)))
+
+    return at_speed
 
 
 def _sheet(
-    across: Axis | str | None, down: Axis | str | None, params: InpaintParams | None, unused: Collection[str]
+    across: Axis | str | None,
+    down: Axis | str | None,
+    params: InpaintParams | None,
+    unused: Collection[str],
+    at_speed: AtSpeed,
 ) -> tuple[Sheet | None, str | None]:
     if isinstance(across, str) or isinstance(down, str):
         return None, next(axis for axis in (across, down) if isinstance(axis, str))
     for axis in (across, down):
         if axis is not None and axis.name in unused:
-            return None, f"{PARAMETERS[axis.name].title} has no effect with this model: all pictures would be the same."
+            return None, f"{axis.title} has no effect with this model: all pictures would be the same."
     if params is None or across is None:
         return None, None
     try:
         sheet = Sheet(across, down)
-        sheet.all_params(params)
+        sheet.all_params(params, at_speed)
     except StudioError as error:
         return None, str(error)
     return sheet, None
 
 
-def _cost(studio: Studio, sheet: Sheet, params: InpaintParams, device: str | None) -> str:
-    cells = [(cell, device) for line in sheet.all_params(params) for cell in line] if device else []
-    takes = [s for s in studio.statistics.estimates_s(cells) if s is not None]
-    if not takes or len(takes) < len(cells):
-        return f"{sheet.cells} pictures with the same picture and mask."
-    return f"{sheet.cells} pictures, about {duration(sum(takes))} in all."
+def _cost(studio: Studio, cells: Sequence[Sequence[InpaintParams]], device: str | None) -> str:
+    asked = [(cell, device) for line in cells for cell in line] if device else []
+    count, takes = sum(map(len, cells)), [s for s in studio.statistics.estimates_s(asked) if s is not None]
+    if not takes or len(takes) < len(asked):
+        return f"{count} pictures with the same picture and mask."
+    return f"{count} pictures, about {duration(sum(takes))} in all."
