@@ -252,6 +252,12 @@ class ModelStore(Protocol):
     def free_disk(self) -> int:
         """Bytes that are free where downloads are kept."""
 
+    def prepared(self) -> int:
+        """Bytes of the copies that were made of weights, to be loaded in less memory."""
+
+    def remove_prepared(self) -> int:
+        """Delete these copies; they are made again when they are needed. Returns their bytes. Raises StorageFull."""
+
     def add(self, path: Path, *, link: bool = False) -> Path:
         """Copy a file or the folder of a pipeline into the folder where its kind belongs, or link it there.
 

@@ -148,6 +148,20 @@ def remove(
         tell(about, f"{entry.found.title} is deleted, {gigabytes(entry.found.size)} are free again", as_json)
 
 
+@app.command()
+def prepared(
+    context: typer.Context,
+    delete: Annotated[bool, typer.Option("--delete", help="Delete them; they are made again when needed.")] = False,
+    as_json: JSON = False,
+) -> None:
+    """Say how much of the disk the copies take that were made of models kept in eight bits (int8)."""
+    with exit_codes():
+        library = make_studio(context).library
+        size = library.remove_prepared() if delete else library.prepared()
+        words = f"{gigabytes(size)} are free again" if delete else f"The prepared copies take {gigabytes(size)}"
+        tell({"bytes": size, "deleted": delete}, words, as_json)
+
+
 def _about(studio: Studio, entry: ModelEntry, use: ModelUse) -> dict[str, Any]:
     found, told, plan = entry.found, entry.told, studio.library.plan(entry)
     return {

@@ -130,6 +130,14 @@ class Models:
         """Bytes that are free where downloads are kept."""
         return self.store.free_disk()
 
+    def prepared(self) -> int:
+        """Bytes of the copies of weights that are kept in eight bits."""
+        return self.store.prepared()
+
+    def remove_prepared(self) -> int:
+        """Returns the bytes that are free again. Raises StorageFull."""
+        return self.store.remove_prepared()
+
     def picture(self, entry: ModelEntry) -> bytes | None:
         """A small JPEG of what it does."""
         path = entry.found.path

@@ -47,6 +47,21 @@ def test_the_list_names_each_model_with_what_it_is_and_where(models, settings):
     assert "Pocket" in output
 
 
+def test_prepared_copies_are_told_by_their_size_and_deleted(models, settings):
+    settings.prepared.mkdir()
+    for name in ("a", "b"):
+        (settings.prepared / f"{name}.safetensors").write_bytes(bytes(1_500_000))
+
+    said, _ = models("prepared")
+    _, [deleted] = models("prepared", "--delete", "--json")
+    _, [left] = models("prepared", "--json")
+
+    assert "The prepared copies take 3 MB" in said
+    assert deleted == {"bytes": 3_000_000, "deleted": True}
+    assert left == {"bytes": 0, "deleted": False}
+    assert list(settings.prepared.iterdir()) == []
+
+
 def test_the_list_is_narrowed_by_kind_and_words(models, settings):
     make.lora(settings.models / "loras" / "ink.safetensors")
     make.lora(settings.models / "loras" / "oil.safetensors")

@@ -80,6 +80,19 @@ def test_what_is_bundled_is_shown_in_the_first_minute(models, tiles):
     assert "2 of 2 models" in words(page)
 
 
+def test_prepared_copies_are_told_and_deleted(models, settings):
+    assert "Prepared copies" not in words(models())
+    settings.prepared.mkdir()
+    (settings.prepared / "a.safetensors").write_bytes(bytes(2_000_000))
+
+    page = models()
+    assert "Prepared copies of models kept in eight bits (int8): 2 MB" in words(page)
+    page.button(key="models-prepared").click().run()
+
+    assert list(settings.prepared.iterdir()) == []
+    assert "Prepared copies" not in words(page)
+
+
 def test_the_list_is_narrowed_by_words_kind_and_family_and_the_address_keeps_them(models, tiles, settings):
     make.lora(settings.models / "loras" / "ink.safetensors", "sd1")
     make.lora(settings.models / "loras" / "ink xl.safetensors", "xl")

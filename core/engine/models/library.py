@@ -8,7 +8,14 @@ from contextlib import suppress
 from pathlib import Path
 
 from core.domain import control, reference
-from core.domain.errors import DamagedModel, InvalidInput, ModelUnavailable, NotAnInpaintingModel, StudioError
+from core.domain.errors import (
+    DamagedModel,
+    InvalidInput,
+    ModelUnavailable,
+    NotAnInpaintingModel,
+    StorageFull,
+    StudioError,
+)
 from core.domain.hashing import sha256_of
 from core.domain.model_file import FileKind, ModelFile
 from core.domain.model_library import BYTES, FLOAT32, FileState, Found, Place, Told
@@ -33,6 +40,7 @@ from core.engine.models.lora_header import CONTEXT
 from core.engine.models.named_files import title_of
 from core.engine.models.names import ENDINGS
 from core.engine.models.weights import INDEX
+from core.engine.storage import prepared
 from core.files import why
 from core.ports import OnDownload
 from core.settings import Settings
@@ -119,6 +127,15 @@ class LocalModels:
         while not folder.exists():
             folder = folder.parent
         return shutil.disk_usage(folder).free
+
+    def prepared(self) -> int:
+        return sum(file.stat().st_size for file in prepared.files(self._settings.prepared))
+
+    def remove_prepared(self) -> int:
+        try:
+            return prepared.remove(self._settings.prepared)
+        except OSError as error:
+            raise StorageFull(f"A prepared copy cannot be deleted: {why(error)}. Close what uses it.") from error
 
     def add(self, path: Path, *, link: bool = False) -> Path:
         try:

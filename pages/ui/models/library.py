@@ -16,6 +16,7 @@ from pages.ui.models.available import available_view
 from pages.ui.models.details import details
 from pages.ui.models.words import KINDS, title_of
 from pages.ui.shell import address, state
+from pages.ui.shell.actions import action_button
 from pages.ui.shell.links import MODEL_PARAMETER
 from pages.ui.shell.media import address as media_address
 from pages.ui.shell.messages import escaped, shown_errors
@@ -65,6 +66,8 @@ def _library(studio: Studio) -> None:
     shown = chosen[page * SHOWN : (page + 1) * SHOWN]
     sizes = gigabytes(sum(entry.found.size for entry in chosen))
     st.caption(f"{len(chosen):,} of {len(entries):,} models, {sizes}")
+    if prepared := studio.library.prepared():
+        _prepared(studio, prepared)
     if not chosen:
         st.info("No model matches. Search for other words, or clear the filters.", icon=":material/search_off:")
     answer = tile_grid([_tile(studio, entry) for entry in shown], key="models", label="Models. Enter opens one.")
@@ -73,6 +76,18 @@ def _library(studio: Studio) -> None:
     if opened:
         address.put(**{MODEL_PARAMETER: opened})
         _opened(studio, opened)
+
+
+def _prepared(studio: Studio, size: int) -> None:
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.caption(f"Prepared copies of models kept in eight bits (int8): {gigabytes(size)}")
+        action_button(
+            "Delete copies",
+            studio.library.remove_prepared,
+            key="models-prepared",
+            icon=":material/delete:",
+            help="They are made again when such a model is loaded the next time",
+        )
 
 
 # What is asked for, in the address -------------------------------------------------------------------------------
