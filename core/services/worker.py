@@ -16,11 +16,11 @@ from PIL import Image
 
 from core import last_resort
 from core.domain.enlarging import plan_of
-from core.domain.environment import AUTOMATIC
-from core.domain.errors import GenerationCancelled, StudioError
+from core.domain.environment import AUTOMATIC, IN_OWN_MEMORY
+from core.domain.errors import GenerationCancelled, OutOfMemory, StudioError
 from core.domain.generation import Generation, Outcome, Phase, Status
 from core.domain.hashing import picture_and_pixels_sha256
-from core.domain.params import DTYPES
+from core.domain.params import AUTO_DTYPE, DTYPES
 from core.domain.pixels.mask import Mask
 from core.domain.record import Record
 from core.domain.reproduction import Verification
@@ -171,9 +171,28 @@ class Worker:
             self.images.put_file(thumbnail(result), ".webp")
 
     def _paint(self, generation: Generation, report: Reporter, watch: Watch) -> tuple[Outcome, Image.Image]:
-        on_step = watch.before(report)
+        """Once more in less memory, if it ran out and the precision was left to this machine."""
+        placed, dtype = self._placed(generation), None
         smaller = generation.error_code == MEMORY_RAN_OUT
-        plan, inpainter, load_s = self._prepare(self._placed(generation), watch, smaller=smaller)
+        try:
+            plan, inpainter, load_s = self._prepare(placed, watch, smaller=smaller)
+            dtype = inpainter.model.dtype
+            return self._painted(plan, inpainter, load_s, report, watch)
+        except OutOfMemory as error:
+            if smaller or placed.params.dtype != AUTO_DTYPE or placed.device not in IN_OWN_MEMORY:
+                raise
+            # What the run held hangs on the frames of the error.
+            ran_out = type(error)(*error.args)
+        log.info("generation %s: memory ran out in %s", generation.id, dtype)
+        plan, inpainter, load_s = self._prepare(placed, watch, smaller=True)
+        if inpainter.model.dtype == dtype:
+            raise ran_out
+        return self._painted(plan, inpainter, load_s, report, watch)
+
+    def _painted(
+        self, plan: Plan, inpainter: Inpainter, load_s: float, report: Reporter, watch: Watch
+    ) -> tuple[Outcome, Image.Image]:
+        on_step = watch.before(report)
         on_step(StepReport(Phase.PREPARING))
         record = planned(plan, inpainter.model)
         report.is_known(inpainter, load_s, Record.of(record))

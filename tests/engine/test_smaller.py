@@ -93,3 +93,49 @@ def test_a_unet_is_painted_with_int8_weights_recorded_so_and_verifies_exact(stud
     assert (made.dtype, made.params.dtype) == ("int8+float32", "auto")
     assert "memory ran out" in made.record.model.raw["memory_plan"]
     assert verified(studio_with(ModelCache(make_loader(settings))), made).verdict == "EXACT"
+
+
+def a_loader_whose_runs_run_out_of_memory(settings, *, only_in: str | None = None) -> tuple[LoadInpainter, list[str]]:
+    """And the precisions in which it was tried. only_in: in the others they do not."""
+    load, tried = make_loader(settings), list[str]()
+
+    def of_model(model, device, **how):
+        inpainter = load(model, device, **how)
+        tried.append(inpainter.model.dtype)
+        if only_in in (None, inpainter.model.dtype):
+
+            def forward(*_, **__):
+                raise MemoryError
+
+            inpainter._pipe.unet.forward = forward
+        return inpainter
+
+    return of_model, tried
+
+
+def test_a_run_that_runs_out_of_memory_is_painted_one_step_down_and_verifies_exact(studio_with, settings, models):
+    load, tried = a_loader_whose_runs_run_out_of_memory(settings, only_in="float32")
+    studio = studio_with(ModelCache(load))
+
+    [id] = studio.generations.submit(a_request(model=str(models(in_channels=9)), num_inference_steps=2))
+    studio.worker.run(id)
+
+    made = studio.gallery.get(id)
+    assert made.status is Status.SUCCEEDED, made.error
+    assert (tried, made.dtype) == (["float32", "int8+float32"], "int8+float32")
+    assert verified(studio_with(ModelCache(make_loader(settings))), made).verdict == "EXACT"
+
+
+@pytest.mark.parametrize(("dtype", "expected"), [("auto", ["float32", "int8+float32"]), ("float32", ["float32"])])
+def test_where_it_runs_out_again_or_the_precision_was_chosen_that_is_told_in_words(
+    studio_with, settings, models, dtype, expected
+):
+    load, tried = a_loader_whose_runs_run_out_of_memory(settings)
+    studio = studio_with(ModelCache(load))
+
+    [id] = studio.generations.submit(a_request(model=str(models(in_channels=9)), num_inference_steps=2, dtype=dtype))
+    studio.worker.run(id)
+
+    made = studio.gallery.get(id)
+    assert (made.status, made.error_code) == (Status.FAILED, "OutOfMemory")
+    assert tried == expected
