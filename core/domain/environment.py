@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from core.domain.errors import DeviceUnavailable, InvalidParams
 from core.domain.hashing import canonical_json, sha256_of
-from core.domain.parameter_table import AUTO_DTYPE, BFLOAT16, as_int8, computed_in
+from core.domain.params import AUTO_DTYPE, BFLOAT16, PARAMETERS, InpaintParams, as_int8, computed_in
 
 AUTOMATIC = "auto"
 """Said in the place of a device: the best one of this machine, or that of the settings."""
@@ -63,6 +63,23 @@ class Device:
         if as_int8(wish) and not self.keeps_int8:
             raise InvalidParams(f"On {self.title} weights are not kept as int8. Choose another precision or device.")
         return wish
+
+    def check(self, params: InpaintParams) -> None:
+        """Raises InvalidParams for what cannot be had on this device."""
+        self.checked_dtype(params.dtype)
+        asked = {
+            "loras": bool(params.all_loras),
+            "controlnet": bool(params.controlnet),
+            "ip_adapter": bool(params.ip_adapter),
+            "cache_interval": params.cache_interval > 1,
+        }
+        for name, is_asked in asked.items():
+            # Each of them would change the network, which is made once.
+            if is_asked and self.key == OPENVINO:
+                raise InvalidParams(
+                    f"{PARAMETERS[name].title}: OpenVINO computes a model as it is. Leave it out, or choose the device "
+                    "cpu."
+                )
 
 
 def named(wish: str, devices: Sequence[Device]) -> Device:

@@ -85,7 +85,7 @@ NOTHING: Mapping[str, Any] = {"loras": (), "vae": ""}
 class Surroundings:
     """What there is for a model. recommended: for each parameter that depends on it. unused: parameters without any
     effect. bases: its architectures. loras, vaes: names of files. takes_bfloat16: whether its device computes in it
-    at full speed."""
+    at full speed. takes_loras: whether it takes any there."""
 
     recommended: Mapping[str, Any]
     unused: Collection[str] = ()
@@ -93,6 +93,7 @@ class Surroundings:
     loras: Collection[str] = ()
     vaes: Collection[str] = ()
     takes_bfloat16: bool = False
+    takes_loras: bool = True
 
     @property
     def base(self) -> Base | None:
@@ -103,7 +104,7 @@ class Surroundings:
     @property
     def few_steps(self) -> tuple[str, FewSteps] | None:
         """The name of the LoRA of few steps, as it is on this machine, and what it wants; None where there is none."""
-        kinds = FEW_STEPS[self.base] if self.base else ()
+        kinds = FEW_STEPS[self.base] if self.base and self.takes_loras else ()
         found = ((_first(kind.names, self.loras), kind) for kind in kinds)
         return next(((name, kind) for name, kind in found if name is not None), None)
 
@@ -122,10 +123,8 @@ class Surroundings:
         """Files that would make a draft faster, by their place below the folder of models."""
         if self.base is None:
             return ()
-        wanted = (
-            ("loras", self.few_steps, FEW_STEPS[self.base][0].names),
-            ("vae", self.vae, SMALL_VAES[self.base]),
-        )
+        of_loras = [("loras", self.few_steps, FEW_STEPS[self.base][0].names)] if self.takes_loras else []
+        wanted = (*of_loras, ("vae", self.vae, SMALL_VAES[self.base]))
         return tuple(f"{folder}/{names[0]}.safetensors" for folder, found, names in wanted if found is None)
 
 

@@ -296,7 +296,7 @@ class DiffusersInpainter:
     def _check(self, request: WorkingRequest) -> None:
         request.check_cells(self.model.cell)
         if self._device.key == OPENVINO:
-            openvino.check_params(request.params)
+            self._device.check(request.params)
         if self._family.own_scheduler_only and request.params.scheduler != MODEL_DEFAULT:
             raise InvalidParams(
                 f"{self._family.title} models run with their own scheduler only. Choose {SCHEDULERS[MODEL_DEFAULT]!r}."

@@ -11,8 +11,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from core.domain.errors import DeviceUnavailable, InvalidParams
-from core.domain.params import BFLOAT16, FLOAT32, PARAMETERS, InpaintParams
+from core.domain.errors import DeviceUnavailable
+from core.domain.params import BFLOAT16, FLOAT32
 from core.engine.families import Family
 from core.engine.quiet import quiet_libraries
 
@@ -38,21 +38,6 @@ def check(family: Family) -> None:
             f"OpenVINO does not compute {family.title} models, only Stable Diffusion 1, 2 and XL. Choose the device "
             "cpu."
         )
-
-
-def check_params(params: InpaintParams) -> None:
-    """Raises InvalidParams for what would change the network, which is made once."""
-    asked = {
-        "loras": bool(params.all_loras),
-        "controlnet": bool(params.controlnet),
-        "ip_adapter": bool(params.ip_adapter),
-        "cache_interval": params.cache_interval > 1,
-    }
-    for name, is_asked in asked.items():
-        if is_asked:
-            raise InvalidParams(
-                f"{PARAMETERS[name].title}: OpenVINO computes a model as it is. Leave it out, or choose the device cpu."
-            )
 
 
 def take_over(pipe: Any, dtype: str) -> None:

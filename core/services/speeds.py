@@ -47,9 +47,10 @@ class Speeds:
             recommended,
             self.recommendations.unused(model),
             bases,
-            self.loras.paths() if has_few and device != OPENVINO else (),
+            self.loras.paths() if has_few else (),
             self.vaes.paths() if has_few else (),
             any(one.key == device and one.takes_bfloat16 and one.is_processor for one in self.devices()),
+            takes_loras=device != OPENVINO,
         )
 
     def values(self, speed: str, model: str, device: str | None, form: Mapping[str, Any]) -> dict[str, Any]:

@@ -57,6 +57,14 @@ def test_a_draft_takes_the_lora_and_the_tiny_autoencoder_that_are_there_and_keep
     assert WHOLE.missing == ()
 
 
+def test_where_no_lora_can_be_used_a_draft_takes_none_and_asks_for_none():
+    around = replace(WHOLE, vaes=(), takes_loras=False)
+
+    assert values(DRAFT, around, MINE)["loras"] == OWN
+    assert values(DRAFT, around)["num_inference_steps"] == 8
+    assert around.missing == ("vae/taesd.safetensors",)
+
+
 def test_without_them_a_draft_says_what_is_missing_and_takes_few_steps_all_the_same():
     found = values(DRAFT, ALONE)
 

@@ -80,7 +80,7 @@ def test_without_units_for_bfloat16_it_is_computed_in_only_what_would_not_fit_ot
     in_float32 = {name: 2 * size for name, size in SD3.items()}
 
     assert dtype(device, in_float32, free)[0] == expected
-    planned = plan(in_float32, device, half="bfloat16", free=free)
+    planned = plan(in_float32, device, half="bfloat16", free=free, native_px=1024)
     assert planned.dtype == expected
     assert planned.reason.startswith(f"{expected}: ")
 
@@ -89,7 +89,7 @@ def test_without_units_for_bfloat16_it_is_computed_in_only_what_would_not_fit_ot
 def test_what_was_asked_for_is_never_exchanged_for_what_suits_the_card_better(wish):
     device = Device("cuda:0", "a card", "float16", takes_bfloat16=False)
 
-    assert plan(SD15, device, half="float16", free=4 * GB, wish=wish).dtype == wish
+    assert plan(SD15, device, half="float16", free=4 * GB, native_px=512, wish=wish).dtype == wish
 
 
 def test_the_page_of_models_counts_full_precision_on_a_card_whose_half_gives_no_numbers():

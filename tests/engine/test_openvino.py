@@ -6,6 +6,7 @@ import importlib.metadata
 import importlib.util
 import math
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 import pytest
@@ -105,16 +106,19 @@ def test_families_that_it_does_not_compute_are_refused_in_words(family):
 )
 def test_what_would_change_the_network_is_refused_in_words(params, words):
     with pytest.raises(InvalidParams, match=f"{words}.*OpenVINO computes a model as it is"):
-        openvino.check_params(InpaintParams(**params))
+        BY_OPENVINO.check(InpaintParams(**params))
+    Device("cpu", "a processor", "float32").check(InpaintParams(**params))
 
 
 def test_it_keeps_no_weights_as_int8():
     parts = {"unet": 10_000, "vae": 1_000}
 
+    planned = partial(plan, parts, BY_OPENVINO, half="float16", native_px=512)
+
     with pytest.raises(InvalidParams, match="not kept as int8"):
-        plan(parts, BY_OPENVINO, half="float16", free=None, native_px=512, wish="int8+float32")
+        planned(free=None, wish="int8+float32")
     with pytest.raises(OutOfMemory, match="Choose a smaller model"):
-        plan(parts, BY_OPENVINO, half="float16", free=9_000, native_px=512)
+        planned(free=9_000)
     assert MemoryPlan.of(11_000, BY_OPENVINO, 9_000, of_unet=10_000).fit is Fit.NOT
 
 

@@ -10,7 +10,7 @@ from core.bootstrap import Studio
 from core.domain.draft import Draft
 from core.domain.environment import AUTOMATIC, Device
 from core.domain.errors import InvalidParams, StudioError
-from core.domain.params import AUTO_DTYPE
+from core.domain.params import InpaintParams
 from pages.ui.shell import state
 from pages.ui.shell.messages import show_error
 from pages.ui.shell.waiting import wait_until
@@ -32,15 +32,13 @@ def resolved_device(studio: Studio, id: str, draft: Draft) -> str | None:
     return None if device == AUTOMATIC else device
 
 
-def dtype_problem(studio: Studio, device: str, dtype: str) -> str | None:
-    """Why this precision cannot be had on the device that is meant, as far as a worker has told of its devices."""
-    if dtype == AUTO_DTYPE:
-        return None
+def device_problem(studio: Studio, device: str, params: InpaintParams) -> str | None:
+    """Why these cannot be had on the device that is meant, as far as a worker has told of its devices."""
     try:
-        here, key = studio.machine.devices(), studio.machine.device(device)
-        for known in here:
+        key = studio.machine.device() if device == AUTOMATIC else device
+        for known in studio.machine.devices():
             if known.key == key:
-                known.checked_dtype(dtype)
+                known.check(params)
     except InvalidParams as error:
         return str(error)
     except StudioError:

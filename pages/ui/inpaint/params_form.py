@@ -16,7 +16,7 @@ from core.domain.errors import InvalidParams
 from core.domain.params import PARAMETERS, TWO_PASS, InpaintParams
 from core.domain.speed import BEST
 from pages.ui.inpaint.control_field import control_field, held_controls
-from pages.ui.inpaint.device_field import chosen_device, device_field, dtype_problem, resolved_device
+from pages.ui.inpaint.device_field import chosen_device, device_field, device_problem, resolved_device
 from pages.ui.inpaint.embedding_field import embedding_field, embedding_lines
 from pages.ui.inpaint.form_advice import advice, fill_line, prompt_line, steps_line
 from pages.ui.inpaint.form_fields import (
@@ -222,4 +222,4 @@ def _checked(studio: Studio, stored: Mapping[str, Any], draft: Draft, problem: s
         studio.generations.check(params, studio.references.used(params.model, draft.guides))
     except InvalidParams as error:
         return Choices(None, *asked, problem or str(error))
-    return Choices(params, *asked, problem or dtype_problem(studio, stored["device"], params.dtype))
+    return Choices(params, *asked, problem or device_problem(studio, stored["device"], params))
