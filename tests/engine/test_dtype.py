@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import numpy as np
 import pytest
 
@@ -90,10 +92,12 @@ def test_a_processor_without_units_for_it_refuses_in_words(models, settings, mon
 
 
 def test_what_was_chosen_and_does_not_fit_is_not_exchanged_for_less():
+    planned = partial(plan, {"unet": 100 * 10**9}, CPU, half="bfloat16", native_px=512)
+
     with pytest.raises(OutOfMemory):
-        plan({"unet": 100}, CPU, half="bfloat16", free=60, wish="float32")
-    assert plan({"unet": 100}, CPU, half="bfloat16", free=60).dtype == "bfloat16"
-    assert plan({"unet": 100}, CPU, half="bfloat16", free=200, wish="float32", smaller=True).dtype == "float32"
+        planned(free=60 * 10**9, wish="float32")
+    assert planned(free=60 * 10**9).dtype == "bfloat16"
+    assert planned(free=200 * 10**9, wish="float32", smaller=True).dtype == "float32"
 
 
 def test_the_cache_loads_a_model_again_in_another_precision():
