@@ -78,11 +78,13 @@ class QueueRepo(Repo):
                     .values(queue_place=place)
                 )
 
-    def cancel_waiting(self, now: datetime) -> int:
-        """Take back all that wait. Returns how many."""
+    def cancel_waiting(self, now: datetime, session: str | None = None) -> int:
+        """Take back all that wait; session: only this one's. Returns how many."""
         waiting = update(GenerationRow).where(GenerationRow.status == Status.QUEUED)
-        with self._sessions.begin() as session:
-            return changed(session, waiting.values(cancelled_at(now)))
+        if session is not None:
+            waiting = waiting.where(GenerationRow.session == session)
+        with self._sessions.begin() as database:
+            return changed(database, waiting.values(cancelled_at(now)))
 
     @remembered
     def is_paused(self) -> bool:

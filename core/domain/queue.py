@@ -93,9 +93,32 @@ def moved(waiting: Sequence[Waiting], id: str, move: Move) -> dict[str, int]:
         return {}
     if move is Move.NEXT:
         return {id: min(0, *(w.place or 0 for w in waiting)) - 1}
-    line = sorted((w for w in waiting if w.session == mine.session), key=lambda w: w.in_line)
+    line = _line_of(waiting, mine.session)
     at = line.index(mine)
-    to = {Move.EARLIER: max(0, at - 1), Move.LATER: min(len(line) - 1, at + 1), Move.LAST: len(line) - 1}[move]
-    line.insert(to, line.pop(at))
+    return _put(line, mine, {Move.EARLIER: max(0, at - 1), Move.LATER: at + 1, Move.LAST: len(line)}[move])
+
+
+def placed(waiting: Sequence[Waiting], id: str, after: str | None) -> dict[str, int]:
+    """As moved, where somebody drops it below another one; None, or one that waits no more: at the top.
+
+    waiting: in the order of work. It goes behind those of its own session that stand above that place, so that the
+    sessions take turns as before: whoever drops his own before all others comes first among his own.
+    """
+    mine = next((w for w in waiting if w.id == id), None)
+    if mine is None or id == after:
+        return {}
+    ids = [w.id for w in waiting]
+    above = waiting[: ids.index(after) + 1] if after in ids else ()
+    return _put(_line_of(waiting, mine.session), mine, sum(w.session == mine.session and w != mine for w in above))
+
+
+def _line_of(waiting: Sequence[Waiting], session: str | None) -> list[Waiting]:
+    return sorted((w for w in waiting if w.session == session), key=lambda w: w.in_line)
+
+
+def _put(line: list[Waiting], one: Waiting, at: int) -> dict[str, int]:
+    """The places that differ once it stands there in its line."""
+    line.remove(one)
+    line.insert(at, one)
     # What stood before everything else of all sessions takes its turn again once its line is put in order.
     return {w.id: place for place, w in enumerate(line, 1) if w.place != place}

@@ -8,7 +8,7 @@ from datetime import datetime
 
 from core.domain.generation import Generation
 from core.domain.params import InpaintParams
-from core.domain.queue import Move, QueueEntry, QueueView, moved
+from core.domain.queue import Move, QueueEntry, QueueView, moved, placed
 from core.ports import Dispatcher
 from db.generations import GenerationRepo
 from db.queue import QueueRepo
@@ -68,6 +68,10 @@ class Queue:
         """Nothing happens to one that no longer waits."""
         self.repo.put(moved(self.repo.waiting(), id, move))
 
+    def place(self, id: str, after: str | None) -> None:
+        """Below this one, as far as the sessions' turns let it; None: before all others of its session."""
+        self.repo.put(placed(self.repo.waiting(), id, after))
+
     def pause(self) -> None:
         """What is being painted still ends; nothing else begins, also not after a restart."""
         self.repo.pause(self.now())
@@ -79,10 +83,19 @@ class Queue:
     def is_paused(self) -> bool:
         return self.repo.is_paused()
 
-    def cancel_all(self) -> int:
-        """Take back all that wait, and stop what is being painted at its next step. Returns how many."""
-        running = self.repo.running()
-        waiting = self.repo.cancel_waiting(self.now())
+    def count_of(self, session: str) -> int:
+        """How many of this session wait or are being painted."""
+        waiting = sum(one.session == session for one in self.repo.waiting())
+        return waiting + sum(one.session == session for one in self.repo.generations(self.repo.running()))
+
+    def cancel_all(self, session: str | None = None) -> int:
+        """Take back all that wait, and stop what is being painted at its next step. Returns how many.
+
+        session: only what this one has asked for.
+        """
+        painted = self.repo.generations(self.repo.running())
+        running = [one.id for one in painted if session is None or one.session == session]
+        waiting = self.repo.cancel_waiting(self.now(), session)
         for id in running:
             self.generations.request_cancel(id, self.now())
         return waiting + len(running)

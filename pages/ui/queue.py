@@ -1,8 +1,9 @@
-"""The queue on the screen: what is painted now, what waits and for how long, and the buttons that change it."""
+"""The queue on the screen: what is painted now, what waits and for how long, and what can be done about it."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import streamlit as st
@@ -12,17 +13,22 @@ from core.domain.errors import StudioError
 from core.domain.generation import Generation, Progress, Status
 from core.domain.geometry import Size
 from core.domain.queue import Move, QueueEntry, QueueView
+from pages.ui.components.gallery_grid import NO_PROMPT
+from pages.ui.components.work_list import Act, Row, work_list
 from pages.ui.generation.card import describe_progress, worker_missing
-from pages.ui.shell import prepared, state
-from pages.ui.shell.actions import action_button
-from pages.ui.shell.messages import escaped, shown_errors, tried_again
-from pages.ui.shell.page import button_label
+from pages.ui.generation.record import what_differs
+from pages.ui.shell import media, prepared, state
+from pages.ui.shell.actions import action_button, tell_problem
+from pages.ui.shell.messages import shown_errors
 from pages.ui.shell.wording import beginning, counted, duration
 
 SHOWN = 20
-PICTURE = Size(112, 112)
-PROMPT_SHOWN = 120
+PICTURE = Size(88, 88)
+"""Twice the CSS pixels in which it is shown."""
+
+PROMPT_SHOWN = 200
 PROMPT_HEARD = 40
+WORK, INTERRUPTED = "queue-work", "queue-interrupted"
 
 
 @st.fragment(run_every=1.0)
@@ -30,10 +36,13 @@ def queue_view(studio: Studio) -> None:
     with shown_errors():
         view = studio.queue.view(SHOWN)
         _headline(studio, view)
-        for entry in view.running:
-            _running(studio, entry)
-        for nth, entry in enumerate(view.waiting):
-            _waiting(studio, nth, entry, is_last=nth == view.waiting_count - 1, is_paused=view.is_paused)
+        entries = (*view.running, *view.waiting)
+        details = _details([entry.generation for entry in entries])
+        if entries:
+            rows = [_running(studio, entry, details) for entry in view.running]
+            for nth, entry in enumerate(view.waiting):
+                rows.append(_waiting(studio, nth, entry, details, is_paused=view.is_paused))
+            work_list(rows, key=WORK, label="Queue", on_act=partial(_act, studio, WORK))
         if view.waiting_count > len(view.waiting):
             st.caption(f"and {view.waiting_count - len(view.waiting):,} more after these")
         if verifying := studio.queue.verifying():
@@ -68,65 +77,80 @@ def _headline(studio: Studio, view: QueueView) -> None:
                     studio.queue.pause,
                     help="The current picture will finish. Nothing new starts until you resume, even after a restart",
                 )
-            _cancel_all(studio, len(view.running) + view.waiting_count)
+            _cancel_several(studio, len(view.running) + view.waiting_count)
     if view.is_paused:
         st.warning("The queue is paused: nothing new starts.", icon=":material/pause_circle:")
     elif view.waiting_count and not view.running and (why := worker_missing(studio)):
         st.caption(why)
 
 
-def _cancel_all(studio: Studio, count: int) -> None:
+def _cancel_several(studio: Studio, count: int) -> None:
     """Asks first: what is run again later has lost its place in the line."""
-    icon = ":material/cancel:"
+    icon, title = ":material/cancel:", "Cancel mine or all"
     if not count:
         # A popover that is open stays open, also when it is disabled.
-        st.button("Cancel all", icon=icon, disabled=True, key="queue-cancel-none")
+        st.button(title, icon=icon, disabled=True, key="queue-cancel-none")
         return
-    with st.popover("Cancel all", icon=icon, key="queue-cancel-asks"):
-        st.markdown("This also cancels other people's. They stay in the gallery and can be run again from there.")
-        _button(
-            f"Cancel {counted(count, 'generation')}", icon, "queue-cancel-all", studio.queue.cancel_all, type="primary"
-        )
+    with st.popover(title, icon=icon, key="queue-cancel-asks"):
+        st.markdown("What is cancelled stays in the gallery and can be run again from there.")
+        mine, person = studio.queue.count_of(state.person()), state.person()
+        if mine:
+            words = f"Cancel my {counted(mine, 'generation')}"
+            _button(words, icon, "queue-cancel-mine", studio.queue.cancel_all, person, type="primary")
+        if mine < count:
+            words = f"Cancel all {counted(count, 'generation')}, also other people's"
+            _button(words, icon, "queue-cancel-all", studio.queue.cancel_all)
 
 
-def _running(studio: Studio, entry: QueueEntry) -> None:
+def _act(studio: Studio, key: str) -> None:
+    """What was done on the list of this key."""
+    act = Act.read(state.snapshot().get(key, {}).get("act"))
+    if act is None:
+        return
+    try:
+        if act.do == "cancel":
+            studio.generations.cancel(act.id)
+        elif act.do == "resume":
+            studio.generations.resume(act.id)
+        elif act.do == "place":
+            studio.queue.place(act.id, act.after)
+        elif act.do in list(Move):
+            studio.queue.move(act.id, Move(act.do))
+    except StudioError as error:
+        tell_problem(error)
+
+
+def _running(studio: Studio, entry: QueueEntry, details: Mapping[str, str]) -> Row:
     progress = entry.progress or Progress(Status.RUNNING)
-    with st.container(border=True, horizontal=True, vertical_alignment="center"):
-        _thumbnail(studio, entry.generation)
-        with st.container(width="stretch"):
-            _details(entry.generation)
-            st.progress(progress.fraction, text=describe_progress(progress))
-        id = entry.generation.id
-        _button(
-            button_label("Cancel", _spoken_name(entry.generation)),
-            ":material/stop:",
-            f"queue-stop-{id}",
-            studio.generations.cancel,
-            id,
-            disabled=progress.cancel_requested,
-        )
+    generation = entry.generation
+    return Row(
+        id=generation.id,
+        title=_prompt(generation, PROMPT_SHOWN),
+        detail=details[generation.id],
+        when=describe_progress(progress),
+        note=generation.error or "",
+        spoken=_spoken_name(generation),
+        picture=_picture(studio, generation),
+        alt="The masked area",
+        fraction=progress.fraction,
+        buttons=(("cancel", "Cancel", progress.cancel_requested),),
+    )
 
 
-def _waiting(studio: Studio, nth: int, entry: QueueEntry, *, is_last: bool, is_paused: bool) -> None:
-    id, name = entry.generation.id, f"No. {nth + 1} in queue, {_spoken_name(entry.generation)}"
-    with st.container(border=True, horizontal=True, vertical_alignment="center"):
-        _thumbnail(studio, entry.generation)
-        with st.container(width="stretch"):
-            _details(entry.generation)
-            st.caption(f"No. {nth + 1} in queue{'' if is_paused else _when(entry)}")
-        moves = (
-            (Move.NEXT, "Do next", ":material/vertical_align_top:", nth == 0),
-            (Move.EARLIER, "Earlier", ":material/arrow_upward:", nth == 0),
-            (Move.LATER, "Later", ":material/arrow_downward:", is_last),
-            (Move.LAST, "Last", ":material/vertical_align_bottom:", is_last),
-        )
-        # Streamlit names the panel that opens by the label as it was written: no markup in it.
-        with st.popover(f"Move {nth + 1}", icon=":material/swap_vert:", key=f"queue-move-{id}"):
-            for move, title, icon, cannot in moves:
-                _button(
-                    title, icon, f"queue-{move}-{id}", studio.queue.move, id, move, disabled=cannot, width="stretch"
-                )
-        _button(button_label("Cancel", name), ":material/close:", f"queue-cancel-{id}", studio.generations.cancel, id)
+def _waiting(studio: Studio, nth: int, entry: QueueEntry, details: Mapping[str, str], *, is_paused: bool) -> Row:
+    generation = entry.generation
+    return Row(
+        id=generation.id,
+        title=_prompt(generation, PROMPT_SHOWN),
+        detail=details[generation.id],
+        when="" if is_paused else _when(entry),
+        note=generation.error or "",
+        spoken=f"No. {nth + 1} in queue, {_spoken_name(generation)}",
+        picture=_picture(studio, generation),
+        alt="The masked area",
+        buttons=(("next", "Do next", nth == 0), ("cancel", "Cancel", False)),
+        is_movable=True,
+    )
 
 
 def _unfinished(studio: Studio) -> None:
@@ -138,19 +162,20 @@ def _unfinished(studio: Studio) -> None:
     ids = [generation.id for generation in unfinished]
     if len(ids) > 1:
         _button("Continue all", ":material/play_arrow:", "queue-continue-all", _continue, studio, ids)
-    for generation in unfinished:
-        with st.container(border=True, horizontal=True, vertical_alignment="center"):
-            _thumbnail(studio, generation)
-            with st.container(width="stretch"):
-                _details(generation)
-            _button(
-                button_label("Continue", _spoken_name(generation)),
-                ":material/play_arrow:",
-                f"queue-continue-{generation.id}",
-                _continue,
-                studio,
-                [generation.id],
-            )
+    details = _details(unfinished)
+    rows = [
+        Row(
+            id=generation.id,
+            title=_prompt(generation, PROMPT_SHOWN),
+            detail=details[generation.id],
+            spoken=_spoken_name(generation),
+            picture=_picture(studio, generation),
+            alt="The masked area",
+            buttons=(("resume", "Continue", False),),
+        )
+        for generation in unfinished
+    ]
+    work_list(rows, key=INTERRUPTED, label="Interrupted", on_act=partial(_act, studio, INTERRUPTED))
 
 
 def _continue(studio: Studio, ids: Sequence[str]) -> None:
@@ -163,30 +188,35 @@ def _button(title: str, icon: str, key: str, action: Callable[..., object], *giv
     action_button(title, action, *given, key=key, icon=icon, **look)
 
 
-def _thumbnail(studio: Studio, generation: Generation) -> None:
-    """What will be repainted, small. A lost file leaves the rest of the line to be read."""
-    with st.container(width=PICTURE.width):
-        try:
-            size = prepared.picture_size(studio, generation.source).fitted(PICTURE)
-            small = prepared.canvas_picture(studio, generation.source, generation.mask, size.sides)
-        except StudioError:
-            st.caption("No picture")
-            return
-        st.image(small, alt="The masked area", width="stretch")
+def _picture(studio: Studio, generation: Generation) -> str | None:
+    """The address of what will be repainted, small. A lost file leaves the rest of the row to be read."""
+    try:
+        file = prepared.masked_tile(studio, generation.source, generation.mask, PICTURE.sides)
+    except StudioError:
+        return None
+    return media.address(file, f"queue-{generation.id}", "image/jpeg")
 
 
-def _details(generation: Generation) -> None:
-    params = generation.params
-    st.markdown(escaped(_prompt(generation, PROMPT_SHOWN)))
-    whose = "mine" if generation.session == state.person() else "someone else’s"
-    steps = f"{params.effective_steps} steps"
-    facts = (params.model, steps, f"seed {params.seed}", generation.device, whose)
-    st.caption(escaped(" · ".join(facts)))
-    tried_again(generation.error)
+def _details(generations: Sequence[Generation]) -> dict[str, str]:
+    """By id: in what it differs from others of the same picture, mask and prompt, or what it is; whose; why again."""
+    groups: dict[tuple[str, ...], list[Generation]] = {}
+    for generation in generations:
+        groups.setdefault((generation.source, generation.mask, generation.params.prompt), []).append(generation)
+    several = len({generation.session for generation in generations}) > 1
+    found = {}
+    for group in groups.values():
+        told = what_differs(group)
+        for generation, differs in zip(group, told, strict=True):
+            params = generation.params
+            facts = differs or [params.model, f"{params.effective_steps} steps", f"seed {params.seed}"]
+            is_mine = generation.session == state.person()
+            whose = ["mine" if is_mine else "someone else’s"] if several or not is_mine else []
+            found[generation.id] = " · ".join([*facts, *whose, *([generation.error] if generation.error else [])])
+    return found
 
 
 def _prompt(generation: Generation, most: int) -> str:
-    return beginning(generation.params.prompt, most) or "(no prompt)"
+    return beginning(generation.params.prompt, most) or NO_PROMPT
 
 
 def _spoken_name(generation: Generation) -> str:
@@ -196,5 +226,5 @@ def _spoken_name(generation: Generation) -> str:
 def _when(entry: QueueEntry) -> str:
     if entry.starts_in_s is None:
         return ""
-    starts = f", starts in about {duration(entry.starts_in_s)}" if entry.starts_in_s >= 1 else ", starts soon"
+    starts = f"starts in about {duration(entry.starts_in_s)}" if entry.starts_in_s >= 1 else "starts soon"
     return starts + (f", takes about {duration(entry.takes_s)}" if entry.takes_s is not None else "")

@@ -7,7 +7,7 @@ from dataclasses import replace
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.domain.queue import Move, Waiting, in_turn, moved
+from core.domain.queue import Move, Waiting, in_turn, moved, placed
 
 
 def lines(**sessions: int) -> list[Waiting]:
@@ -72,6 +72,24 @@ def test_what_is_asked_for_after_a_move_waits_behind_what_was_there():
     assert ids([*waiting, Waiting("new", "a", 2000)]) == ["a1", "a0", "new"]
 
 
+def test_what_is_dropped_goes_behind_its_own_that_stand_above():
+    waiting = in_turn(lines(a=3, b=2), {})
+    assert [w.id for w in waiting] == ["a0", "b0", "a1", "b1", "a2"]
+
+    assert ids(after(waiting, placed(waiting, "a2", None))) == ["a2", "b0", "a0", "b1", "a1"]
+    assert ids(after(waiting, placed(waiting, "a2", "b0"))) == ["a0", "b0", "a2", "b1", "a1"]
+    assert ids(after(waiting, placed(waiting, "a0", "a2"))) == ["a1", "b0", "a2", "b1", "a0"]
+    assert placed(waiting, "a2", "b1") == {"a0": 1, "a1": 2, "a2": 3}, "where it stood"
+
+
+def test_what_is_dropped_below_one_that_waits_no_more_comes_first_of_its_own():
+    waiting = in_turn(lines(a=3), {})
+
+    assert ids(after(waiting, placed(waiting, "a2", "painted meanwhile"))) == ["a2", "a0", "a1"]
+    assert placed(waiting, "gone", "a0") == {}
+    assert placed(waiting, "a0", "a0") == {}
+
+
 def test_an_id_that_no_longer_waits_moves_nothing():
     assert moved(lines(a=2), "gone", Move.NEXT) == {}
 
@@ -92,3 +110,34 @@ def test_between_two_pictures_of_one_session_every_other_that_waits_is_served(wa
         following = order[at + 1 : order.index(session, at + 1) if session in order[at + 1 :] else len(order)]
         if session in order[at + 1 :]:
             assert others <= set(following)
+
+
+WITHOUT_NEXT = st.lists(
+    st.tuples(st.integers(0, 12), st.sampled_from([move for move in Move if move is not Move.NEXT])), max_size=8
+)
+
+
+@given(WAITING, WITHOUT_NEXT, st.dictionaries(st.sampled_from("abc"), st.integers(0, 99)), st.data())
+def test_wherever_one_is_dropped_nobody_else_is_served_earlier_or_later(waiting, moves, served, data):
+    before = in_turn(shuffled_by_moves(waiting, moves), served)
+    if not before:
+        return
+    one, above = data.draw(st.sampled_from(before)), data.draw(st.sampled_from([None, *before]))
+
+    now = in_turn(after(before, placed(before, one.id, above.id if above else None)), served)
+
+    assert [w.session for w in now] == [w.session for w in before]
+    assert [w.id for w in now if w.session != one.session] == [w.id for w in before if w.session != one.session]
+    others = [w.id for w in before if w.session == one.session and w.id != one.id]
+    assert [w.id for w in now if w.session == one.session and w.id != one.id] == others
+
+
+@given(WAITING, WITHOUT_NEXT, st.dictionaries(st.sampled_from("abc"), st.integers(0, 99)), st.data())
+def test_one_that_is_dropped_where_it_is_stays_there(waiting, moves, served, data):
+    before = in_turn(shuffled_by_moves(waiting, moves), served)
+    if not before:
+        return
+    at = data.draw(st.integers(0, len(before) - 1))
+    above = before[at - 1].id if at else None
+
+    assert ids(after(before, placed(before, before[at].id, above)), served) == [w.id for w in before]

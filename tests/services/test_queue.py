@@ -91,6 +91,25 @@ def test_cancel_all_takes_back_what_waits(studio):
     assert studio.queue.view().waiting == ()
 
 
+def test_who_cancels_theirs_leaves_other_people_s(studio, inpainter):
+    mine, theirs = submit(studio, "me", 3), submit(studio, "other", 2)
+    inpainter.after_step(1, lambda: studio.queue.cancel_all("me"))
+    assert (studio.queue.count_of("me"), studio.queue.count_of("other")) == (3, 2)
+
+    studio.worker.run_next()
+
+    assert {studio.gallery.get(id).status for id in mine} == {Status.CANCELLED}
+    assert [w.id for w in studio.queue.repo.waiting()] == theirs
+
+
+def test_one_that_is_dropped_below_another_is_worked_on_there(studio):
+    first, second, third = submit(studio, "a", 3)
+
+    studio.queue.place(third, first)
+
+    assert worked_on(studio) == [first, third, second]
+
+
 def test_cancel_all_stops_what_is_being_painted_at_its_next_step(studio, inpainter):
     [id] = submit(studio, "a")
     inpainter.after_step(2, studio.queue.cancel_all)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
 from typing import Any
 
@@ -25,6 +25,8 @@ ALWAYS = frozenset(
     for name in ("model", "seed", "num_inference_steps", "guidance_scale", "strength", "scheduler", "size")
 )
 """Titles of the parameters that are shown beside the picture, whatever they are."""
+
+DIFFER_SHOWN = 4
 
 LONG_WORDS = 1_000
 """Characters of a prompt that is scrolled in its place."""
@@ -96,6 +98,13 @@ def parameter_facts(generation: Generation) -> list[tuple[str, str]]:
     if (imported := generation.record.imported) is not None:
         values = {name: value for name, value in values.items() if name in imported.stated}
     return _parameters_in_words(values) or [("", "Not recorded")]
+
+
+def what_differs(generations: Sequence[Generation]) -> list[list[str]]:
+    """For each of them the parameters, but the prompts, in which it is not as all the others, with their values."""
+    told = [dict(parameter_facts(generation)) for generation in generations]
+    differ = [title for title in told[0] if len({one.get(title) for one in told}) > 1][:DIFFER_SHOWN]
+    return [[f"{title} {one.get(title, '')}" for title in differ] for one in told]
 
 
 def _parameters_in_words(values: Mapping[str, Any]) -> list[tuple[str, str]]:

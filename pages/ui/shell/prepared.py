@@ -126,6 +126,24 @@ def draft_picture(studio: Studio, kept: KeptDraft, size: tuple[int, int]) -> byt
 
 
 @st.cache_data(max_entries=MANY, show_spinner=False)
+def masked_tile(_studio: Studio, source: str, mask: str, size: tuple[int, int]) -> bytes:
+    """A JPEG of this size of the part of a picture that is repainted, with the mask over it in colour."""
+    image = Image.open(io.BytesIO(screen_picture(_studio, source)))
+    small = Mask.from_image(_studio.gallery.image(mask)).resized(Size(*image.size))
+    return _around(image, small, size, context=0.8, least=0.2)
+
+
+def _around(image: Image.Image, mask: Mask | None, size: tuple[int, int], *, context: float, least: float) -> bytes:
+    """A tile of the image around the mask, which lies over it in colour; context, least: as frame_around has them."""
+    box = mask.bounds if mask is not None else None
+    if mask is not None and box is not None:
+        image = tinted(image, mask)
+    whole = Size(*image.size)
+    frame = frame_around(box or Bounds(0, 0, *whole), whole, Size(*size), context=context, least=least)
+    return _jpeg(image.resize(size, Image.Resampling.LANCZOS, box=frame.box))
+
+
+@st.cache_data(max_entries=MANY, show_spinner=False)
 def _draft_picture(
     _studio: Studio, _kept: KeptDraft, size: tuple[int, int], source: str, base_mask: str | None, drawing: str | None
 ) -> bytes:
@@ -136,11 +154,7 @@ def _draft_picture(
     if drawing is not None:
         strokes = Drawing.from_json(drawing, canvas_size(small, _kept.draft.canvas_width or small.width))
         mask = strokes.mask(small, mask)
-    box = mask.bounds if mask is not None else None
-    if mask is not None and box is not None:
-        image = tinted(image, mask)
-    frame = frame_around(box or Bounds(0, 0, *small), small, Size(*size), least=1)
-    return _jpeg(image.resize(size, Image.Resampling.LANCZOS, box=frame.box))
+    return _around(image, mask, size, context=0, least=1)
 
 
 def tinted(image: Image.Image, mask: Mask) -> Image.Image:
