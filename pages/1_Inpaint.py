@@ -14,14 +14,16 @@ from core.domain.generation import Generation
 from pages.ui.generation.actions import trash_toast
 from pages.ui.generation.sheets import sheet_view
 from pages.ui.inpaint.bar import bar
+from pages.ui.inpaint.candidates import act, candidates, chosen_key, told
 from pages.ui.inpaint.canvas import choice_of_canvas, mask_canvas
 from pages.ui.inpaint.device_field import resolved_device
 from pages.ui.inpaint.generating import generate_panel, sheet_button
 from pages.ui.inpaint.live_panel import live_panel
+from pages.ui.inpaint.painter import Shown
 from pages.ui.inpaint.params_form import params_form
 from pages.ui.inpaint.picture_picker import picture_notes, picture_picker
 from pages.ui.inpaint.presets import presets_popover, prompts_popover
-from pages.ui.inpaint.result_view import result_view
+from pages.ui.inpaint.result_view import result_panel, result_view
 from pages.ui.inpaint.sheet_form import sheet_panel
 from pages.ui.inpaint.workspace import workspace
 from pages.ui.shell import state
@@ -37,16 +39,23 @@ def inpaint_page(studio: Studio) -> None:
         picture_picker(studio, id)
         return
     places = workspace()
+    made = candidates(studio, draft)
+    chosen = next((one for one in made if one.id == state.widget_value(chosen_key(id))), made[0] if made else None)
     with places.bar:
         bar(studio, id, draft)
     with places.canvas:
-        mask_canvas(studio, id)
+        back = draft.before is not None and studio.drafts.get(draft.before) is not None
+        do = partial(act, studio, id)
+        mask_canvas(studio, id, Shown(told(studio, made, id), chosen.id if chosen else None, back, do))
     generations = _generations(studio, id)
     with places.fields:
         picture_notes(studio, id, draft)
         if draft.sheet is not None:
             sheet_view(studio, draft.sheet)
-        result_view(studio, id, generations)
+        if draft.has_simple_canvas:
+            result_view(studio, id, generations)
+        else:
+            result_panel(studio, id, chosen)
         saved = st.container(horizontal=True, gap="small")
     choices = params_form(studio, id, draft, places.generate, places.fields)
     with places.fields:
@@ -58,7 +67,7 @@ def inpaint_page(studio: Studio) -> None:
         prompts_popover(studio, id)
     with places.generate:
         under_way = generate_panel(studio, id, choices, generations)
-        live_panel(studio, id, generations, under_way)
+        live_panel(studio, id, generations, under_way, in_canvas=not draft.has_simple_canvas)
     # On a phone: what is gone on with begins at its picture.
     scroll_up_for(id)
 

@@ -26,7 +26,8 @@ class Draft:
     said: the generation metadata of the opened picture, as Imported.offer; empty once it was used or dismissed.
     guides: pictures in other roles. extended: how the source came about, if the canvas was extended; nothing is painted
     on the new part yet.
-    before: id of the draft from which this one was opened; to go back to. generations: ids submitted last, newest last.
+    before: id of the draft from which this one was opened; to go back to. generations: ids submitted last, newest last;
+    earlier: those before them.
     sheet: id of the sheet that they belong to.
     """
 
@@ -47,6 +48,7 @@ class Draft:
     guides: tuple[Guide[str], ...] = ()
     before: str | None = None
     generations: tuple[str, ...] = ()
+    earlier: tuple[str, ...] = ()
     sheet: str | None = None
     said: Mapping[str, Any] = field(default_factory=dict)
 
@@ -78,7 +80,7 @@ class Draft:
     def from_dict(cls, values: Mapping[str, Any]) -> Draft:
         """Read what any earlier version wrote."""
         values = {k: v for k, v in values.items() if k in cls.__dataclass_fields__}
-        for name in ("notes", "mask_notes", "generations"):
+        for name in ("notes", "mask_notes", "generations", "earlier"):
             values[name] = tuple(values.get(name, ()))
         values["relation"] = Relation(values["relation"]) if values.get("relation") else None
         values["extended"] = _extended(values.get("extended"))
@@ -104,7 +106,10 @@ class KeptDraft:
         """Whether it is the next step of the other, which nobody has touched since: a result of it that is painted on,
         or its picture with more canvas."""
         mine = self.draft
-        is_result = mine.relation is Relation.CONTINUATION and mine.parent_id in other.draft.generations
+        is_result = mine.relation is Relation.CONTINUATION and mine.parent_id in (
+            *other.draft.generations,
+            *other.draft.earlier,
+        )
         is_larger = mine.extended is not None and mine.before == other.id
         return self.id != other.id and self.updated_at >= other.updated_at and (is_result or is_larger)
 

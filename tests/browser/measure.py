@@ -127,7 +127,7 @@ def add(artist: Worker) -> None:
     remove(artist)
     artist.effort = Effort()
     before = artist.mia.page.url
-    artist.click("Continue from this result")
+    artist.click("Accept: make it the picture, with an empty mask")
     artist.mia.page.wait_for_url(lambda url: url != before)
     artist.mia.see_painter()
     artist.click("Add", "radio")

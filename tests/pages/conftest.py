@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import io
 import sys
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
@@ -11,12 +13,14 @@ from typing import Any
 
 import pytest
 import streamlit as st
+from PIL import Image
 from streamlit.runtime.scriptrunner.script_cache import ScriptCache
 from streamlit.testing.v1 import AppTest
 
 from core.domain.files.picture import Picture
 from core.domain.pixels.drawing import ERASE, PAINT
-from pages.ui.inpaint import canvas, mask_numbers, mask_tools, outpaint, sheet_form
+from core.domain.pixels.mask import Mask
+from pages.ui.inpaint import candidates, canvas, mask_numbers, mask_tools, outpaint, painter, result_view, sheet_form
 from pages.ui.shell import state
 from pages.ui.shell.messages import NOT_FORESEEN
 from tests.conftest import a_picture
@@ -25,7 +29,7 @@ from tests.fakes import fake_devices
 ROOT = Path(__file__).parents[2]
 ROOM_PX = 480
 COMPILED_PAGES = ScriptCache()
-PANELS = (outpaint.PANEL, mask_numbers.PANEL, mask_tools.ADJUST, sheet_form.PANEL)
+PANELS = (outpaint.PANEL, mask_numbers.PANEL, mask_tools.ADJUST, sheet_form.PANEL, result_view.PANEL)
 
 
 @dataclass
@@ -116,7 +120,7 @@ def hand(monkeypatch) -> Hand:
     session = state.snapshot
     monkeypatch.setattr(state, "snapshot", lambda: {**session(), **hand.held()})
     # The painter has no drawing to hand in: who paints with this hand does so on the simple canvas.
-    monkeypatch.setattr(canvas, "_painter", canvas._simple_canvas)
+    monkeypatch.setattr(canvas, "_painter", lambda opened, _: canvas._simple_canvas(opened))
     return hand
 
 
@@ -179,3 +183,60 @@ def home(studio, monkeypatch):
         return page
 
     return open_page
+
+
+PAINTER = canvas._painter
+
+
+@dataclass
+class Browser:
+    """Stands in for the painter in the browser. told: what it was told last. sent: what its widget holds.
+
+    asked: of the page, in its next run.
+    """
+
+    told: dict[str, Any] = field(default_factory=dict)
+    key: str | None = None
+    sent: dict[str, Any] | None = None
+    count: int = 0
+    asked: Any = None
+
+    def __call__(self, *, key: str, data: dict[str, Any], on_painted_change: Any, on_act_change: Any) -> None:
+        self.key, self.told = key, data
+        if self.asked is not None:
+            on_act_change()
+            self.asked = None
+
+    def paint(self, mask: Mask, **other: Any) -> None:
+        self.count += 1
+        file = io.BytesIO()
+        mask.to_image().save(file, "PNG")
+        text = base64.b64encode(file.getvalue()).decode()
+        self.sent = {"png": text, "stamp": f"b.{self.count}", "revision": self.told["revision"], **other}
+
+    @property
+    def held(self) -> dict[str, Any]:
+        return {"painted": self.sent, "act": self.asked}
+
+    @property
+    def shows(self) -> Mask | None:
+        """The mask it was given, if it has to take one."""
+        address = self.told["mask"]
+        return address and Mask.from_image(picture_at(address))
+
+
+def picture_at(address: str) -> Image.Image:
+    """Of what travels in its address."""
+    return Image.open(io.BytesIO(base64.b64decode(address.partition(",")[2])))
+
+
+@pytest.fixture
+def browser(inpaint, hand, monkeypatch) -> Browser:
+    browser = Browser()
+    monkeypatch.setattr(canvas, "_painter", PAINTER)
+    monkeypatch.setattr(painter, "_component", browser)
+    for module in (painter, candidates):
+        monkeypatch.setattr(module, "address", lambda file, *_: "data:," + base64.b64encode(file).decode())
+    session = state.snapshot
+    monkeypatch.setattr(state, "snapshot", lambda: {**session(), browser.key: browser.held})
+    return browser

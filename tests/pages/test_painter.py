@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import base64
 import io
-from dataclasses import dataclass, field
-from typing import Any
 
 import numpy as np
 import pytest
@@ -16,47 +14,8 @@ from core.domain.draft import Draft
 from core.domain.geometry import Bounds, Size
 from core.domain.pixels.mask import Mask
 from core.domain.pixels.selection import ellipse, rectangle
-from pages.ui.inpaint import canvas, painter
-from pages.ui.shell import state
 from tests.conftest import a_mask, a_picture
 from tests.pages.test_inpaint import draft, draft_id, generate, png, upload, words_on
-
-PAINTER = canvas._painter
-
-
-@dataclass
-class Browser:
-    """Stands in for the painter in the browser. told: what it was told last. sent: what its widget holds."""
-
-    told: dict[str, Any] = field(default_factory=dict)
-    key: str | None = None
-    sent: dict[str, Any] | None = None
-    count: int = 0
-
-    def __call__(self, *, key: str, data: dict[str, Any], on_painted_change: Any) -> None:
-        self.key, self.told = key, data
-
-    def paint(self, mask: Mask, **other: Any) -> None:
-        self.count += 1
-        text = base64.b64encode(png(mask.to_image())).decode()
-        self.sent = {"png": text, "stamp": f"b.{self.count}", "revision": self.told["revision"], **other}
-
-    @property
-    def shows(self) -> Mask | None:
-        """The mask it was given, if it has to take one."""
-        address = self.told["mask"]
-        return address and Mask.from_image(Image.open(io.BytesIO(base64.b64decode(address.partition(",")[2]))))
-
-
-@pytest.fixture
-def browser(inpaint, hand, monkeypatch) -> Browser:
-    browser = Browser()
-    monkeypatch.setattr(canvas, "_painter", PAINTER)
-    monkeypatch.setattr(painter, "_component", browser)
-    monkeypatch.setattr(painter, "address", lambda file, *_: "data:," + base64.b64encode(file).decode())
-    session = state.snapshot
-    monkeypatch.setattr(state, "snapshot", lambda: {**session(), browser.key: {"painted": browser.sent}})
-    return browser
 
 
 @pytest.fixture

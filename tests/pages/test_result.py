@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.pages.test_inpaint import draft, generate, widget
+from tests.pages.test_inpaint import draft, draft_id, generate, widget
 from tests.pages.test_inpaint_session import finished
 
 
@@ -10,6 +10,8 @@ def test_results_keep_their_numbers_when_one_before_them_was_cancelled(studio, r
     widget(ready, "number_input", "count").set_value(4).run()
     generate(ready)
     ids = draft(studio, ready).generations
+    state = draft(studio, ready).changed(has_simple_canvas=True)
+    studio.drafts.save(draft_id(ready), state)
     studio.generations.cancel(ids[1])
 
     page = finished(ready, dispatcher)

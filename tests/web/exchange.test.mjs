@@ -17,6 +17,7 @@ beforeEach(() => {
 function opened() {
   const sent = []
   const painter = {
+    seeMask() {},
     mask: new Mask(40, 30),
     data: { revision: 1, width: 40, height: 30, mask: null },
     component: { setStateValue: (name, value) => sent.push({ name, ...value }) },

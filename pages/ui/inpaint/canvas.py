@@ -24,7 +24,7 @@ from pages.ui.inpaint.mask_parts import few_pixels_offer
 from pages.ui.inpaint.mask_size import tell_again
 from pages.ui.inpaint.mask_tools import drawing_of, mask_notes, mask_of, mask_tools, replace_mask, uploaded_mask
 from pages.ui.inpaint.open_draft import OpenDraft
-from pages.ui.inpaint.painter import painter
+from pages.ui.inpaint.painter import ACTED, Shown, painter
 from pages.ui.inpaint.workspace import MASK_NOTES, MASK_TOOLS, SIMPLE_CANVAS
 from pages.ui.shell import prepared, state
 from pages.ui.shell.component import script
@@ -64,8 +64,10 @@ TOOLS = {
 
 
 @st.fragment
-def mask_canvas(studio: Studio, id: str) -> None:
+def mask_canvas(studio: Studio, id: str, shown: Shown) -> None:
     """The open picture of this draft, to paint its mask on. Raises nothing: errors are shown."""
+    if state.pop_flash(ACTED):
+        st.rerun()
     with shown_errors():
         opened = OpenDraft.read(studio, id)
         if opened is None:
@@ -74,15 +76,15 @@ def mask_canvas(studio: Studio, id: str) -> None:
         if opened.draft.has_simple_canvas:
             _simple_canvas(opened)
         else:
-            _painter(opened)
+            _painter(opened, shown)
         tell_again(studio, id)
 
 
-def _painter(opened: OpenDraft) -> None:
+def _painter(opened: OpenDraft, shown: Shown) -> None:
     if opened.draft.drawing is not None:
         # Painted on the simple canvas, or before there was a painter.
         opened = replace_mask(opened, mask_of(opened.studio, opened.draft))
-    painter(opened)
+    painter(opened, shown)
     opened = opened.read_again()
     with st.container(key=MASK_TOOLS, horizontal=True, gap=None):
         mask_tools(opened)

@@ -14,6 +14,7 @@ from core.domain.generation import Generation, Origin
 from core.domain.queue import QueueView
 from core.domain.request import StoredRequest
 from core.domain.working_size import sized_by_mask
+from pages.ui.inpaint.again import submitted
 from pages.ui.inpaint.canvas import store_drawn
 from pages.ui.inpaint.device_field import resolved_device
 from pages.ui.inpaint.live_panel import UnderWay
@@ -154,16 +155,17 @@ def _submit(
 ) -> None:
     request, origin = _asked(studio, id, draft, choices)
     ids = studio.generations.submit(request, device=draft.params["device"], count=choices.count, origin=origin)
-    generations = (*draft.generations, *ids) if is_added else tuple(ids)
-    state.change_draft(studio, id, generations=generations, sheet=None)
+    if is_added:
+        state.change_draft(studio, id, generations=(*draft.generations, *ids), sheet=None)
+    else:
+        submitted(studio, id, ids)
 
 
 def _submit_sheet(studio: Studio, id: str, draft: Draft, choices: Choices, session: Session) -> None:
     request, origin = _asked(studio, id, draft, choices)
     sheet = sheet_now(studio, id, request.params, resolved_device(studio, id, draft), session)
     made = studio.sheets.submit(request, sheet, device=draft.params["device"], origin=origin)
-    ids = tuple(generation.id for generation in made.generations)
-    state.change_draft(studio, id, generations=ids, sheet=made.id)
+    submitted(studio, id, [generation.id for generation in made.generations], made.id)
 
 
 def _asked(studio: Studio, id: str, draft: Draft, choices: Choices) -> tuple[StoredRequest, Origin]:

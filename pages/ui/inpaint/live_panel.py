@@ -9,9 +9,11 @@ import streamlit as st
 
 from core.bootstrap import Studio
 from core.domain.generation import Generation, Progress, Status
+from core.domain.params import MASKED, WHOLE
 from core.domain.queue import QueueView
 from pages.ui.generation.actions import RERUN, RESUME
 from pages.ui.generation.card import describe_progress, worker_missing
+from pages.ui.inpaint.painter import live_preview
 from pages.ui.shell import state
 from pages.ui.shell.actions import action_button
 from pages.ui.shell.messages import escaped, shown_errors, tried_again
@@ -34,14 +36,18 @@ class UnderWay(StrEnum):
         return cls.PAUSED if view.is_paused else cls.WAITING
 
 
-def live_panel(studio: Studio, id: str, generations: Sequence[Generation], under_way: UnderWay | None) -> None:
+def live_panel(
+    studio: Studio, id: str, generations: Sequence[Generation], under_way: UnderWay | None, *, in_canvas: bool
+) -> None:
     """For the generations of one press of Generate. Whatever the browser does, the work goes on.
 
-    under_way: what the page says of them above; when it is no longer true, the page is drawn again.
+    under_way: what the page says of them above; when it is no longer true, the page is drawn again. in_canvas: whether
+    previews are laid over the picture.
     """
     _ended(studio, id, generations)
     if under_way is not None:
-        _watch(studio, tuple(generation.id for generation in generations), _finished(generations), under_way)
+        ids = tuple(generation.id for generation in generations)
+        _watch(studio, ids, _finished(generations), under_way, id if in_canvas else None)
 
 
 def _finished(generations: Sequence[Generation]) -> int:
@@ -50,7 +56,8 @@ def _finished(generations: Sequence[Generation]) -> int:
 
 # Drawn only while something is active: the timer stops with the run that no longer draws it.
 @st.fragment(run_every=0.5)
-def _watch(studio: Studio, ids: tuple[str, ...], finished: int, under_way: UnderWay) -> None:
+def _watch(studio: Studio, ids: tuple[str, ...], finished: int, under_way: UnderWay, draft: str | None) -> None:
+    """draft: whose canvas shows the preview; None: it stands here."""
     with shown_errors():
         all_progress = {id: studio.generations.progress(id) for id in ids}
         active = {id: progress for id, progress in all_progress.items() if progress.status.is_active}
@@ -64,8 +71,9 @@ def _watch(studio: Studio, ids: tuple[str, ...], finished: int, under_way: Under
         if running is None and (why := worker_missing(studio)):
             st.caption(why)
         tried_again(shown.error)
-        if shown.preview is not None and st.toggle("Preview", value=True, key="live-preview"):
-            st.image(shown.preview, alt="Preview of the picture so far", width="stretch")
+        if shown.preview is not None:
+            which_one = next(id for id, progress in active.items() if progress is shown)
+            _preview(studio, studio.gallery.get(which_one), shown.preview, draft)
         waits = all(progress.cancel_requested for progress in active.values())
         # Before anything is drawn: if one has just ended, the page is drawn anew, and the click would be lost.
         action_button(
@@ -78,6 +86,14 @@ def _watch(studio: Studio, ids: tuple[str, ...], finished: int, under_way: Under
             disabled=waits,
             width="stretch",
         )
+
+
+def _preview(studio: Studio, generation: Generation, preview: bytes, draft: str | None) -> None:
+    """Of several passes or parts nobody knows here which one it shows: it stands by itself."""
+    if draft is not None and generation.params.area in (WHOLE, MASKED):
+        live_preview(studio, draft, generation, preview)
+    else:
+        st.image(preview, alt="Preview of the picture so far", width="stretch")
 
 
 def _cancel(studio: Studio, ids: Sequence[str]) -> None:

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
-from typing import Any
 
 import streamlit as st
 
@@ -16,21 +15,30 @@ from pages.ui.generation.card import outside_badge
 from pages.ui.generation.compare import before_after
 from pages.ui.generation.downloads import downloads
 from pages.ui.generation.verdict import verdict_line, verify_button
+from pages.ui.inpaint.again import VARIATIONS, another_seed, can_vary, continued, painted_as_best, reads, variations
 from pages.ui.inpaint.form_fields import fill_form
-from pages.ui.shell import state
 from pages.ui.shell.actions import action_button
 from pages.ui.shell.links import GALLERY_PAGE, address_of
 from pages.ui.shell.messages import escaped, shown_errors
 from pages.ui.shell.wording import waited
 
-VARIATIONS = 4
-NEAR = 0.2
-"""How far a variation turns from the picture it came from."""
-
 
 def numbered_results(generations: Sequence[Generation]) -> dict[int, Generation]:
     """Those that succeeded, by their number among all of one press of Generate, from 1."""
     return {nth: g for nth, g in enumerate(generations, 1) if g.status is Status.SUCCEEDED}
+
+
+PANEL = "result"
+
+
+def result_panel(studio: Studio, id: str, candidate: Generation | None) -> None:
+    """More of the candidate that the canvas shows, drawn only when it is open."""
+    if candidate is None:
+        return
+    panel = st.expander("Result", icon=":material/image:", key=PANEL, on_change="rerun")
+    if panel.open:
+        with panel:
+            _result(studio, id, candidate)
 
 
 def result_view(studio: Studio, id: str, generations: Sequence[Generation]) -> None:
@@ -39,7 +47,10 @@ def result_view(studio: Studio, id: str, generations: Sequence[Generation]) -> N
     if not results:
         return
     st.header("Result" if len(results) == 1 else f"{len(results)} results")
-    generation = _chosen(results)
+    _result(studio, id, _chosen(results))
+
+
+def _result(studio: Studio, id: str, generation: Generation) -> None:
     with shown_errors():
         before_after(studio, generation, f"result-{generation.id}")
     _result_line(generation)
@@ -89,7 +100,7 @@ def _actions(studio: Studio, id: str, generation: Generation) -> None:
         verify_button(studio, generation)
         for action in _actions_in(studio, id):
             action.button(studio, generation)
-        if _reads(studio, generation, "seed"):
+        if reads(studio, generation, "seed"):
             st.button(
                 "Use this seed again",
                 icon=":material/push_pin:",
@@ -110,40 +121,36 @@ def _actions(studio: Studio, id: str, generation: Generation) -> None:
 def _actions_in(studio: Studio, id: str) -> tuple[Action, ...]:
     """What is done in the draft of this id."""
     return (
-        replace(CONTINUE, do=partial(_continue, id)),
+        replace(CONTINUE, do=_of_one(continued, id)),
         Action(
             "continue-masked",
             "Continue with the same mask",
             ":material/filter_b_and_w:",
             "Use this result as the new picture and keep the mask, to repaint the same area again",
-            partial(_continue, id, keeps_mask=True),
+            _of_one(partial(continued, keeps_mask=True), id),
         ),
         Action(
             "again",
             "Try another seed",
             ":material/casino:",
             "The same picture, mask and parameters with a new seed",
-            partial(_another_seed, id),
-            lambda generation: _reads(studio, generation, "seed"),
+            _of_one(another_seed, id),
+            lambda generation: reads(studio, generation, "seed"),
         ),
-        replace(finish(studio), do=partial(_finish, id)),
+        replace(finish(studio), do=_of_one(painted_as_best, id)),
         Action(
             "vary",
             "Variations",
             ":material/linked_services:",
             f"Make {VARIATIONS} similar versions",
-            partial(_variations, id),
-            # One that is a variation already has no noise of its own to vary: only two seeds are mixed.
-            lambda generation: (
-                _reads(studio, generation, "seed", "variation_strength") and not generation.params.variation_strength
-            ),
+            _of_one(variations, id),
+            partial(can_vary, studio),
         ),
     )
 
 
-def _reads(studio: Studio, generation: Generation, *names: str) -> bool:
-    """Whether all of these parameters have an effect with its model."""
-    return not set(names) & set(studio.recommendations.unused(generation.params.model))
+def _of_one(do: Callable[[str, Studio, Generation], None], id: str) -> Callable[[Studio, Sequence[Generation]], None]:
+    return lambda studio, generations: do(id, studio, generations[0])
 
 
 def _keep(studio: Studio, generation: Generation) -> None:
@@ -168,34 +175,3 @@ def _keep(studio: Studio, generation: Generation) -> None:
             icon=":material/favorite_border:",
             help="Add to favourites",
         )
-
-
-def _continue(id: str, studio: Studio, generations: Sequence[Generation], *, keeps_mask: bool = False) -> None:
-    [generation] = generations
-    draft = studio.drafts.continued_from(generation)
-    # Chance is free again: what was varied is the picture now.
-    params = {**draft.params, "random_seed": True, "variation_strength": 0.0}
-    mask = generation.mask if keeps_mask else None
-    state.open_draft(studio, draft.changed(base_mask=mask, before=id, params=params))
-
-
-def _another_seed(id: str, studio: Studio, generations: Sequence[Generation]) -> None:
-    _try_again(studio, id, generations[0], [{"seed": studio.generations.random_seed()}])
-
-
-def _finish(id: str, studio: Studio, generations: Sequence[Generation]) -> None:
-    [generation] = generations
-    if changes := studio.speeds.finish(generation):
-        _try_again(studio, id, generation, [changes])
-
-
-def _variations(id: str, studio: Studio, generations: Sequence[Generation]) -> None:
-    seeds = [studio.generations.random_seed() for _ in range(VARIATIONS)]
-    near = [{"variation_strength": NEAR, "variation_seed": seed} for seed in seeds]
-    _try_again(studio, id, generations[0], near)
-
-
-def _try_again(studio: Studio, id: str, generation: Generation, changes: Sequence[Mapping[str, Any]]) -> None:
-    """The same picture and mask under these changes of its parameters, each a generation."""
-    ids = studio.generations.vary(generation, changes, session=state.person())
-    state.change_draft(studio, id, generations=tuple(ids), sheet=None)

@@ -31,6 +31,9 @@ pixels have up to 4 MB, and each stroke makes a new one.
 MANY = 1000
 """Of what has a few bytes."""
 
+LARGEST = Size(4096, 4096)
+"""Of what is looked at closely."""
+
 SCREEN = Size(1200, 1200)
 """No picture is shown larger on the page."""
 
@@ -76,6 +79,13 @@ def screen_picture(studio: Studio, key: str) -> bytes:
 def painter_picture(studio: Studio, key: str) -> bytes:
     """The picture as a JPEG at the size at which the painter paints on it."""
     return _opened(studio, key)[2]
+
+
+@st.cache_data(max_entries=4 * KEPT, show_spinner=False)
+def part_of(_studio: Studio, key: str, box: tuple[int, int, int, int]) -> bytes:
+    """This part of a picture (left, top, right, bottom) as a JPEG, with all its pixels up to LARGEST a side."""
+    part = _studio.gallery.image(key).crop(box)
+    return _jpeg(_fitted(part, Size(*part.size).fitted(LARGEST)))
 
 
 def transparent_part(studio: Studio, key: str) -> Mask | None:

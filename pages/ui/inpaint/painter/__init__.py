@@ -10,7 +10,7 @@ from __future__ import annotations
 import base64
 import binascii
 import io
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
@@ -20,12 +20,15 @@ from PIL import Image
 
 from core.bootstrap import Studio
 from core.domain.draft import Draft
-from core.domain.errors import InvalidMask
+from core.domain.errors import InvalidMask, StudioError
 from core.domain.files.painted_mask import MAX_PNG_BYTES, painted_size, read_painted, repainted
+from core.domain.generation import Generation
+from core.domain.geometry import Bounds, Size
 from core.domain.pixels.mask import Mask
 from core.domain.pixels.selection import similar
 from pages.ui.inpaint.open_draft import OpenDraft
 from pages.ui.shell import prepared, state
+from pages.ui.shell.actions import tell_problem
 from pages.ui.shell.component import script
 from pages.ui.shell.media import address
 from pages.ui.shell.messages import shown_errors
@@ -33,9 +36,26 @@ from pages.ui.shell.state import PainterInstance
 
 CODE = Path(__file__).parent / "painter.js"
 MAX_STAMP = 40
+ACTED = "painter.acted"
+"""The news that something was asked for which concerns the whole page."""
 
 
-def painter(opened: OpenDraft) -> None:
+Act = Callable[[str, str], None]
+"""(name of what was asked for, id of a candidate or ""): does it. Anybody can send anything."""
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """What the painter shows beside the mask. candidates: as candidates.told says. chosen: the id of the one that the
+    page tells more of. back: whether there is a picture before this one."""
+
+    candidates: Sequence[Mapping[str, Any]]
+    chosen: str | None
+    back: bool
+    act: Act
+
+
+def painter(opened: OpenDraft, shown: Shown) -> None:
     """The picture of this draft with its mask, to paint on. The drawing of the draft, if any, must be in its mask."""
     studio, id, picture = opened.studio, opened.id, opened.picture
     size = painted_size(picture)
@@ -62,9 +82,49 @@ def painter(opened: OpenDraft) -> None:
             "mask": mask,
             "revision": instance.revision,
             "seen": instance.heard,
+            "draft": id,
+            "candidates": list(shown.candidates),
+            "chosen": shown.chosen,
+            "back": shown.back,
         },
         on_painted_change=lambda: take_painted(studio, id),
+        on_act_change=lambda: _take_act(studio, id, key, shown.act),
     )
+
+
+def live_preview(studio: Studio, id: str, generation: Generation, preview: bytes | None) -> None:
+    """Lays the preview over the picture of the draft of this id, within the mask that it is painted for."""
+    box, told = generation.painted_part, None
+    if preview is not None and box is not None:
+        whole = Size(generation.width, generation.height)
+        mask = prepared.painter_mask(studio, generation.mask, painted_size(whole).sides)
+        told = {
+            "draft": id,
+            "generation": generation.id,
+            "picture": address(preview, "preview.picture", "image/jpeg"),
+            "mask": address(mask, "preview.mask", "image/png"),
+            "box": shares(box, whole),
+        }
+    _live(key="live-preview", data={"preview": told})
+
+
+def shares(box: Bounds, whole: Size) -> tuple[float, float, float, float]:
+    """Left, top, width and height of the box as shares of the whole."""
+    wide, tall = box.size
+    return box.left / whole.width, box.top / whole.height, wide / whole.width, tall / whole.height
+
+
+def _take_act(studio: Studio, id: str, key: str, act: Act) -> None:
+    """The stroke that came along goes first. The run that follows is one of the whole page."""
+    asked = (state.snapshot().get(key) or {}).get("act")
+    take_painted(studio, id)
+    if not isinstance(asked, Mapping) or not all(isinstance(asked.get(name), str) for name in ("name", "id")):
+        return
+    state.flash(ACTED, True)
+    try:
+        act(asked["name"], asked["id"])
+    except StudioError as problem:
+        tell_problem(problem)
 
 
 def _key(id: str, draft: Draft) -> str:
@@ -189,3 +249,4 @@ def _code() -> bytes:
 
 
 _component = script("inpaint_painter", CODE.with_name("loader.js"))
+_live = script("inpaint_live", CODE.with_name("live.js"))

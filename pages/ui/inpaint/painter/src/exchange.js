@@ -50,7 +50,7 @@ export class Exchange {
     this.revision = revision
     this.held = values
     this.snapshots.clear()
-    mask.replace(merged)
+    if (mask.replace(merged)) this.painter.seeMask()
     this.unsent = merged.some((value, k) => value !== values[k])
     if (this.unsent) this.sendSoon()
     this.painter.draw()

@@ -50,7 +50,7 @@ export class Hands {
     on(element, "click", (event) => {
       const button = event.target.closest("button")
       if (button?.dataset.tool) painter.choose(button.dataset.tool)
-      else if (button) painter.act(button.dataset.act)
+      else if (button?.dataset.act) painter.act(button.dataset.act)
     })
     on(element, "input", (event) => this.option(event.target))
   }

@@ -12,6 +12,8 @@ import { Exchange } from "./exchange.js"
 import { Hands } from "./hands.js"
 import { Mask, valuesOf } from "./mask.js"
 import { recall, remember } from "./memory.js"
+import { Preview } from "./preview.js"
+import { Results } from "./results.js"
 import css from "./view.css"
 import { HTML } from "./view.js"
 import { Viewport } from "./viewport.js"
@@ -27,6 +29,8 @@ const BRUSHES = {
 const SHAPES = ["rectangle", "ellipse", "lasso", "polygon"]
 
 const CLOSING = "Choose the first one again to close the shape; Undo takes the last one back."
+
+const CHECKED = { true: "Outside the mask: unchanged (checked)", false: "Outside the mask: changed" }
 
 const seeThrough = (colour, percent) => colour.replace("rgb", "rgba").replace(")", `, ${percent / 100})`)
 
@@ -51,6 +55,8 @@ class Painter {
     this.cursor = new Cursor(this)
     this.left = new AbortController()
     this.hands = new Hands(this, this.left.signal)
+    this.results = new Results(this, this.left.signal)
+    this.preview = new Preview(this, this.left.signal)
   }
 
   find(selector) {
@@ -62,7 +68,9 @@ class Painter {
     if (data.key !== this.key) return this.open(data)
     if (!this.mask) return
     await this.exchange.hear(data)
-    if (this.mask) this.tell()
+    if (!this.mask) return
+    this.results.hear(data)
+    this.tell()
   }
 
   async open(data) {
@@ -72,8 +80,10 @@ class Painter {
     this.exchange.begin(data.revision)
     const picture = this.find(".picture")
     picture.src = data.picture
-    picture.style.width = `${data.width}px`
-    picture.style.height = `${data.height}px`
+    for (const scene of this.element.querySelectorAll(".scene")) {
+      scene.style.width = `${data.width}px`
+      scene.style.height = `${data.height}px`
+    }
     this.element.style.setProperty("--tall", data.height / data.width)
     const mask = new Mask(data.width, data.height)
     if (data.mask) mask.load(await valuesOf(data.mask, data.width, data.height))
@@ -102,14 +112,25 @@ class Painter {
     // Of the picture before, perhaps with corners.
     this.canvas.freeDrawingBrush = undefined
     this.cursor.leave()
-    this.viewport = new Viewport(this.stage, this.canvas, picture, data, () => this.moved())
+    this.viewport = new Viewport(this.stage, this.canvas, this.find(".scene"), data, () => this.moved())
     this.watch()
     this.choose(chosen.tool)
+    this.results.begin(data)
     this.tell()
     if (this.data !== data) this.show(this.data)
   }
 
+  // The mask is seen on the picture itself, whatever was looked at.
+  seeMask() {
+    if (this.results.shown) this.results.show(null)
+  }
+
+  get isPainting() {
+    return Boolean(this.canvas?._isCurrentlyDrawing) || this.cursor.isDown || this.corners.length > 0
+  }
+
   changed() {
+    this.seeMask()
     this.exchange.changed()
     this.draw()
     this.tell()
@@ -127,6 +148,7 @@ class Painter {
   leave() {
     this.exchange.end()
     if (this.mask) remember(this.key, this.mask)
+    this.results.leave()
     this.left.abort()
     this.watcher?.disconnect()
     this.canvas?.dispose()
@@ -229,6 +251,9 @@ class Painter {
 
   act(name) {
     if (!this.mask) return
+    const isAtStart = !this.mask.canUndo && !this.corners.length
+    // The chain of pictures is the history before that of the mask.
+    if (name === "undo" && isAtStart && this.data.back) return this.results.send("back", "")
     const moves = { minus: () => this.viewport.zoomBy(1 / 1.4), plus: () => this.viewport.zoomBy(1.4) }
     const steps = {
       undo: () => (this.corners.length ? this.canvas.freeDrawingBrush.takeBack() : this.mask.undo()),
@@ -267,6 +292,8 @@ class Painter {
   }
 
   moved() {
+    const [scene, above] = this.element.querySelectorAll(".scene")
+    above.style.transform = scene.style.transform
     this.find(".zoom").value = `${Math.round((this.viewport.zoom * this.mask.width * 100) / this.data.picture_width)} %`
     this.layer.imageSmoothing = this.viewport.zoom < 1
     this.canvas.freeDrawingBrush?.show?.()
@@ -294,14 +321,17 @@ class Painter {
     const { coverage } = this.mask
     const corners = this.corners.length
     const share = coverage < 0.01 ? "Less than 1 %" : `${Math.round(coverage * 100)} %`
-    const words = corners
-      ? `${corners} ${corners === 1 ? "corner" : "corners"}. ${corners < 3 ? "Three make a shape." : CLOSING}`
-      : coverage
-        ? `${share} of the picture will be repainted.`
-        : "Nothing is masked yet. Paint over what should change."
+    const { shown } = this.results
+    const words = shown
+      ? [shown.title, CHECKED[shown.checked]].filter(Boolean).join(". ")
+      : corners
+        ? `${corners} ${corners === 1 ? "corner" : "corners"}. ${corners < 3 ? "Three make a shape." : CLOSING}`
+        : coverage
+          ? `${share} of the picture will be repainted.`
+          : "Nothing is masked yet. Paint over what should change."
     if (this.find(".words").textContent !== words) this.find(".words").textContent = words
     this.element.dataset.stored = String(this.exchange.isStored)
-    this.find("[data-act=undo]").disabled = !this.mask.canUndo && !corners
+    this.find("[data-act=undo]").disabled = !this.mask.canUndo && !corners && !this.data.back
     this.find("[data-act=redo]").disabled = !this.mask.canRedo
     this.find("[data-act=clear]").disabled = !coverage
   }

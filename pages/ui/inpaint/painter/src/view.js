@@ -15,6 +15,15 @@ const ICON = {
   undo: "M9 7 4 12l5 5M4 12h11a5 5 0 0 1 0 8h-3",
   redo: "m15 7 5 5-5 5M20 12H9a5 5 0 0 0 0 8h3",
   clear: "M5 7h14M10 7V4h4v3M7 7l1 13h8l1-13",
+  before: "M12 3v18M9 6H4v12h5M15 6h5v12h-5",
+  mask: "M4 8V4h4M16 4h4v4M20 16v4h-4M8 20H4v-4M12 8a4 4 0 1 0 0 8 4 4 0 0 0 0-8z",
+  difference: "M4 4h11v11H4zM9 9h11v11H9z",
+  accept: "m5 12.500 5 5 9-11",
+  "accept-masked": "m3 12 4 4 7-9M15 19h6M18 16v6",
+  discard: "M6 6l12 12M18 6 6 18",
+  favourite: "M12 20C5.500 15.500 3 12.500 3 9a4.500 4.500 0 0 1 9-1 4.500 4.500 0 0 1 9 1c0 3.500-2.500 6.500-9 11z",
+  vary: "M4 4h7v7H4zM13 4h7v7h-7zM4 13h7v7H4zM13 13h7v7h-7z",
+  again: "M5 5h14v14H5zM9 9h.01M15 9h.01M12 12h.01M9 15h.01M15 15h.01",
   keys: "M3 7h18v10H3zM7 10h.01M11 10h.01M15 10h.01M8 14h8",
 }
 
@@ -37,6 +46,11 @@ const button = (name, title, key, kind = "act") =>
   `<button type="button" data-${kind}="${name}" aria-label="${title}" title="${title}${key ? ` (${key})` : ""}"
   ${kind === "tool" ? 'aria-pressed="false"' : ""} aria-keyshortcuts="${key.split(",")[0]}">${icon(name)}</button>`
 
+// words: seen beside the icon.
+const does = (name, title, key, isToggle = false, words = "") =>
+  `<button type="button" data-do="${name}" aria-label="${title}" title="${title} (${key})" aria-keyshortcuts="${key}"
+  ${isToggle ? 'aria-pressed="false"' : ""}>${icon(name)}${words && `<span>${words}</span>`}</button>`
+
 const KEYS = [
   ["B E R O L P W H", "select a tool"],
   ["[ ]", "smaller, larger brush"],
@@ -49,6 +63,10 @@ const KEYS = [
   ["Arrows", "move the brush, with Shift further"],
   ["Space, Enter", "paint; hold for a stroke"],
   ["Enter, Backspace, Esc", "polygon: close, remove last corner, cancel"],
+  ["Left, Right, Esc", "candidates: newer, older, back to the picture"],
+  ["X, M, D", "candidate: before (hold), mask, difference"],
+  ["Enter, Shift+Enter, Delete", "candidate: accept, with its mask, discard"],
+  ["F, V, A", "candidate: favourite, more like it, again"],
 ]
 
 export const HTML = `
@@ -70,8 +88,12 @@ export const HTML = `
   </div>
   <div class="stage" tabindex="0" role="application"
     aria-label="The picture, to paint the mask on. Arrow keys move the brush, with Shift further. Space or Enter paints there, and a stroke while it is held. Keys: B brush, E eraser, brackets for the size, Control and Z to undo.">
-    <img class="picture" alt="" draggable="false">
+    <div class="scene">
+      <img class="picture" alt="" draggable="false">
+      <img class="result" alt="" draggable="false" hidden>
+    </div>
     <canvas></canvas>
+    <div class="scene above"><div class="veiled" hidden><img alt="" draggable="false"></div></div>
     <div class="ring" hidden></div>
     <dl class="keys" hidden>${KEYS.map(([key, does]) => `<div><dt>${key}</dt><dd>${does}</dd></div>`).join("")}</dl>
   </div>
@@ -88,6 +110,19 @@ export const HTML = `
     <label class="veil">Overlay <input type="range" name="opacity" min="10" max="100" step="1"
       aria-label="Mask overlay opacity"></label>
     <p class="words" role="status"></p>
+  </div>
+  <div class="strip" hidden>
+    <div class="candidates" role="listbox" aria-label="Candidates, newest first" aria-orientation="horizontal"></div>
+    <div class="bar" role="toolbar" aria-label="What is seen of the candidate">
+      ${does("before", "Before: hold", "X")}${does("mask", "Show the mask", "M", true)}
+      ${does("difference", "Show the difference", "D", true)}
+    </div>
+    <div class="bar" role="toolbar" aria-label="What is done with the candidate">
+      ${does("accept", "Accept: make it the picture, with an empty mask", "Enter", false, "Accept")}
+      ${does("accept-masked", "Accept and keep the mask", "Shift+Enter")}
+      ${does("discard", "Discard: move to trash", "Delete")}${does("favourite", "Favourite", "F", true)}
+      ${does("vary", "More like this: variations", "V")}${does("again", "Again with another seed", "A")}
+    </div>
   </div>
   <p class="said" aria-live="polite"></p>
 </div>`
