@@ -18,9 +18,6 @@ OPENVINO = "openvino"
 IN_OWN_MEMORY = ("cpu", "mps", OPENVINO)
 """Devices whose models lie in the machine's own memory."""
 
-ROOM_ON_CARD = 1.2
-"""Of a card, for what is computed between the weights. Reckoned, not measured."""
-
 
 @dataclass(frozen=True, slots=True)
 class Device:

@@ -9,9 +9,10 @@ from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
 
-from core.domain.environment import IN_OWN_MEMORY, ROOM_ON_CARD, Device
+from core.domain.environment import IN_OWN_MEMORY, Device
 from core.domain.model_file import Base, FileKind, ModelFile
-from core.domain.run_memory import LEAST_PX, Work
+from core.domain.parameter_table import BFLOAT16
+from core.domain.run_memory import LEAST_PX, OnCard, Work
 
 
 class Place(StrEnum):
@@ -262,8 +263,8 @@ class MemoryPlan:
         those of its U-Net. device: None if none is known, and then a processor. free: bytes of the machine's memory.
         native_px: a side of its own size; None: by its kind. offloads: whether a card may hold a model in parts.
         """
+        side = native_px or _usual_px(of_unet, bears_half=bears_half)
         if device is None or device.key in IN_OWN_MEMORY:
-            side = native_px or _usual_px(of_unet, bears_half=bears_half)
             as_int8 = of_unet if device is None or device.keeps_int8 else 0
             has_less, least = bears_half or as_int8 > 0, Work().whole(LEAST_PX**2)
             if needs + FLOAT32 * (Work().whole(side**2) if has_less else least) <= free:
@@ -271,7 +272,7 @@ class MemoryPlan:
             needed, fit, each = (needs // 2, Fit.HALF, 2) if bears_half else (needs - as_int8 * 3 // 4, Fit.INT8, 4)
             return cls(fit if needed + each * least <= free else Fit.NOT, needed, free)
         half, card = needs if device.dtype == "float32" and not bears_half else needs // 2, device.memory
-        needed = int(half * ROOM_ON_CARD)
+        needed = half + OnCard(Work(), BFLOAT16 if bears_half else device.dtype, side**2).most
         if card is None or needed <= card:
             return cls(Fit.WHOLE, needed, card or needed, is_card=True)
         # What is not on the card at the moment lies in the machine's memory.

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from core.domain.geometry import MULTIPLE
-from core.domain.parameter_table import number
+from core.domain.parameter_table import BFLOAT16, FLOAT32, number
 
 OF_DENOISER = 240
 """For each pixel, and each picture of a batch."""
@@ -40,16 +40,54 @@ class Work:
 
     def whole(self, pixels: int) -> int:
         """Numbers that are in memory at once, at the most."""
-        return pixels * max(self.of_denoiser * self.batch, self.of_vae)
+        return max(self.steps(pixels), pixels * self.of_vae)
+
+    def steps(self, pixels: int) -> int:
+        """The same, while the denoiser is at work."""
+        return pixels * self.of_denoiser * self.batch
+
+    def decoded(self, pixels: int) -> int:
+        """The same, while the autoencoder is: in tiles where these take less."""
+        at_once = pixels * self.of_vae
+        return min(at_once, TILE_PX**2 * OF_TILE) if self.has_tiles else at_once
 
     def least(self, pixels: int) -> int:
         """The same, in tiles where these take less."""
-        if not self.has_tiles:
-            return self.whole(pixels)
-        return min(self.whole(pixels), max(pixels * self.of_denoiser * self.batch, TILE_PX**2 * OF_TILE))
+        return max(self.steps(pixels), self.decoded(pixels))
 
     def side(self, room: int) -> int | None:
         """Pixels a side of the largest square that fits, up to the largest that can be chosen; None: not even the least
         one. room: for so many numbers."""
         fitting = (side for side in range(MOST_PX, LEAST_PX - 1, -MULTIPLE) if self.least(side * side) <= room)
         return next(fitting, None)
+
+
+@dataclass(frozen=True, slots=True)
+class OnCard:
+    """The same in bytes, on a card that computes in this dtype, for a picture of so many pixels."""
+
+    work: Work
+    dtype: str
+    pixels: int
+
+    @property
+    def steps(self) -> int:
+        return self.work.steps(self.pixels) * (4 if self.dtype == FLOAT32 else 2)
+
+    @property
+    def decoded_at_once(self) -> int:
+        return self.pixels * self.work.of_vae * self._of_vae
+
+    @property
+    def decoded(self) -> int:
+        return self.work.decoded(self.pixels) * self._of_vae
+
+    @property
+    def most(self) -> int:
+        """With all of the picture decoded at once."""
+        return max(self.steps, self.decoded_at_once)
+
+    @property
+    def _of_vae(self) -> int:
+        # Stable Diffusion XL raises its autoencoder from float16 to float32.
+        return 2 if self.dtype == BFLOAT16 else 4

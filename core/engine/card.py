@@ -10,8 +10,9 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from core.domain.environment import ROOM_ON_CARD, Device
+from core.domain.environment import Device
 from core.domain.parameter_table import BFLOAT16, FLOAT32
+from core.domain.run_memory import OnCard, Work
 from core.engine.run.kernels import NOT_CHOSEN, Kernels
 
 WHOLE, BY_PART, BY_LAYER, BY_GROUP = "whole", "model", "sequential", "group"
@@ -20,6 +21,11 @@ enable_model_cpu_offload, enable_sequential_cpu_offload and enable_group_offload
 while one is at work."""
 
 FLOAT16 = "float16"
+
+DENOISERS, VAE = ("unet", "transformer"), "vae"
+
+WORK = Work()
+"""That of a run with guidance and the model's own autoencoder: the most of what is usual."""
 
 TURING_WITHOUT_TENSOR_CORES = re.compile(r"GTX 16\d0|\bT(?:500|550|600|1000|1200|2000)\b|\bMX[45]50\b|CMP 30HX")
 """NVIDIA's TU116 and TU117, by the names they are sold under: float16 gives them pictures without numbers."""
@@ -49,29 +55,31 @@ class Card:
         return self.capability is not None and self.capability >= capability
 
 
-def dtype(device: Device, parts: Mapping[str, int], free: int | None) -> tuple[str, str]:
+def dtype(device: Device, parts: Mapping[str, int], free: int | None, *, native_px: int) -> tuple[str, str]:
     """What a model is computed in if nothing was asked for, and why.
 
     device: a card; its dtype is what the family computes in there. parts: bytes of the components in float32. free:
-    bytes of the card.
+    bytes of the card. native_px: a side of the model's own size.
     """
     if device.dtype != BFLOAT16 or device.takes_bfloat16:
         return device.dtype, "what the card computes in"
     # Without units for it bfloat16 takes as long as float32. It is worth that where it halves what has to be brought.
-    if placement(parts, free) == WHOLE:
+    if placement(parts, free, FLOAT32, native_px=native_px) == WHOLE:
         return FLOAT32, "the card has no units for bfloat16, and it fits"
     return BFLOAT16, "the card has no units for it, and float32 would not fit"
 
 
-def placement(parts: Mapping[str, int], free: int | None, *, by_group: bool = False) -> str:
-    """The fastest that fits a card.
+def placement(parts: Mapping[str, int], free: int | None, dtype: str, *, native_px: int, by_group: bool = False) -> str:
+    """The fastest in which a picture of the model's own size fits a card.
 
-    parts: bytes of the components as they are loaded. free: bytes of the card, None where it cannot be told. by_group:
-    whether a part that does not fit can come by groups of layers.
+    parts: bytes of the components as they are loaded, in this dtype. free: bytes of the card, None where it cannot be
+    told. native_px: a side of that size. by_group: whether a part that does not fit can come by groups of layers.
     """
-    if free is None or sum(parts.values()) * ROOM_ON_CARD <= free:
+    run = OnCard(WORK, dtype, native_px**2)
+    if free is None or sum(parts.values()) + run.most <= free:
         return WHOLE
-    if max(parts.values()) * ROOM_ON_CARD <= free:
+    beside = {**dict.fromkeys(DENOISERS, run.steps), VAE: run.decoded}
+    if all(size + beside.get(name, 0) <= free for name, size in parts.items()):
         return BY_PART
     return BY_GROUP if by_group else BY_LAYER
 

@@ -107,7 +107,7 @@ def load(
         )
         if by_openvino:
             openvino.take_over(pipe, plan.computed_in)
-        placement = pipelines.place(pipe, where, parts, settings.offload)
+        placement = pipelines.place(pipe, where, parts, settings.offload, native_px=native_px)
     kernels = partial(card.kernels, devices.card(where), where.dtype, placement, of_unet=UNET in parts)
     hashes = fingerprint.of_files(files)
     loaded = LoadedModel(

@@ -45,8 +45,10 @@ def free_on(device: Device) -> int | None:
     if kind in ("cuda", "xpu"):
         import torch
 
-        free: int = getattr(torch, kind).mem_get_info(int(number or 0))[0]
-        return free
+        backend, nth = getattr(torch, kind), int(number or 0)
+        free: int = backend.mem_get_info(nth)[0]
+        # What torch keeps there for the next tensors is as good as free.
+        return free + int(backend.memory_reserved(nth) - backend.memory_allocated(nth))
     return free_memory()
 
 

@@ -260,7 +260,7 @@ def _check_words(pipe: Any, family: Family) -> None:
             )
 
 
-def place(pipe: Any, device: Device, parts: Mapping[str, int], wish: str) -> str:
+def place(pipe: Any, device: Device, parts: Mapping[str, int], wish: str, *, native_px: int) -> str:
     """Bring it to its device, as a whole or as it is needed. wish: a placement, or "auto"."""
     if device.is_processor:
         return card.WHOLE
@@ -268,7 +268,8 @@ def place(pipe: Any, device: Device, parts: Mapping[str, int], wish: str) -> str
     by_group = card.takes_groups(device, of_unet=UNET in parts)
     placement = wish
     if wish == "auto":
-        placement = card.placement(parts, memory.free_on(device) if is_card else None, by_group=by_group)
+        free = memory.free_on(device) if is_card else None
+        placement = card.placement(parts, free, device.dtype, native_px=native_px, by_group=by_group)
     elif wish == card.BY_GROUP and not by_group:
         placement = card.BY_LAYER
     if placement == card.BY_PART:

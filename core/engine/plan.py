@@ -68,7 +68,7 @@ def plan(
     """
     _check(wish, parts, device)
     if device.key not in IN_OWN_MEMORY:
-        dtype, why = card.dtype(device, parts, free) if wish == AUTO_DTYPE else (wish, "as chosen")
+        dtype, why = card.dtype(device, parts, free, native_px=native_px) if wish == AUTO_DTYPE else (wish, "as chosen")
         return Plan(dtype, needed_in(dtype, parts), f"{dtype}: {why}")
     choices = [wish] if wish != AUTO_DTYPE else _ladder(parts, device, half)
     tried = choices[1:] if smaller and len(choices) > 1 else choices

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -25,22 +27,23 @@ SIZES = st.integers(1, 10**11)
 
 
 @pytest.mark.parametrize(
-    ("parts", "expected"),
+    ("parts", "dtype", "native_px", "expected"),
     [
-        (SD15, {4: "whole", 6: "whole", 8: "whole", 12: "whole", 24: "whole"}),
-        (XL, {4: "sequential", 6: "sequential", 8: "model", 12: "whole", 24: "whole"}),
-        (SD3, {4: "group", 6: "group", 8: "group", 12: "model", 24: "whole"}),
-        (FLUX, {4: "group", 6: "group", 8: "group", 12: "group", 24: "group", 32: "model"}),
+        (SD15, "float16", 512, {4: "whole", 6: "whole", 8: "whole", 12: "whole", 24: "whole"}),
+        (XL, "float16", 1024, {4: "sequential", 6: "sequential", 8: "model", 12: "whole", 24: "whole"}),
+        (SD3, "bfloat16", 1024, {4: "group", 6: "group", 8: "group", 12: "model", 24: "whole"}),
+        (FLUX, "bfloat16", 1024, {4: "group", 6: "group", 8: "group", 12: "group", 24: "group", 32: "model"}),
     ],
 )
-def test_on_a_card_lies_as_much_as_fits_with_room_to_compute(parts, expected):
+def test_on_a_card_lies_as_much_as_fits_with_room_for_a_picture(parts, dtype, native_px, expected):
     by_group = takes_groups(Device("cuda:0", "a card", "float16"), of_unet="unet" in parts)
 
-    assert {size: placement(parts, size * GB, by_group=by_group) for size in expected} == expected
+    placed = partial(placement, parts, dtype=dtype, native_px=native_px, by_group=by_group)
+    assert {size: placed(size * GB) for size in expected} == expected
 
 
 def test_a_card_that_does_not_tell_its_memory_gets_the_whole():
-    assert placement(FLUX, None) == "whole"
+    assert placement(FLUX, None, "bfloat16", native_px=1024) == "whole"
 
 
 @pytest.mark.parametrize(
@@ -57,7 +60,7 @@ def test_more_memory_never_puts_less_on_a_card(parts, free, more):
     order = ["group", "model", "whole"]
 
     def rank(free):
-        return order.index(placement(parts, free, by_group=True))
+        return order.index(placement(parts, free, "float16", native_px=512, by_group=True))
 
     assert rank(free) <= rank(free + more)
 
@@ -79,7 +82,7 @@ def test_without_units_for_bfloat16_it_is_computed_in_only_what_would_not_fit_ot
     device = Device("cuda:0", "a card", half, takes_bfloat16=takes_bfloat16)
     in_float32 = {name: 2 * size for name, size in SD3.items()}
 
-    assert dtype(device, in_float32, free)[0] == expected
+    assert dtype(device, in_float32, free, native_px=1024)[0] == expected
     planned = plan(in_float32, device, half="bfloat16", free=free, native_px=1024)
     assert planned.dtype == expected
     assert planned.reason.startswith(f"{expected}: ")

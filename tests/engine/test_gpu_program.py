@@ -85,4 +85,7 @@ def test_the_transformer_has_to_be_offloaded_on_the_cards_that_it_is_tried_on_as
     assert sum(parts.values()) < GIGABYTES[SD3] * 1e9
     for case in cases(24, quick=False):
         if case.model == SD3 and case.limit_gb and case.offload != "sequential":
-            assert placement(parts, int(case.limit_gb * 1e9), by_group=by_group) == case.offload
+            assert (
+                placement(parts, int(case.limit_gb * 1e9), "bfloat16", native_px=1024, by_group=by_group)
+                == case.offload
+            )

@@ -147,7 +147,7 @@ def test_on_a_card_a_pipeline_is_placed_as_its_setting_says(monkeypatch):
 
     where = device.Device("cuda:0", "a card", "float16")
     placed = [
-        pipelines.place(Pipe(), where, {part: 1}, wish)
+        pipelines.place(Pipe(), where, {part: 1}, wish, native_px=512)
         for part in ("unet", "transformer")
         for wish in (card.WHOLE, card.BY_PART, card.BY_LAYER, card.BY_GROUP)
     ]

@@ -8,6 +8,7 @@ from types import SimpleNamespace
 
 import pytest
 
+from core.domain.environment import Device
 from core.domain.errors import OutOfMemory
 from core.domain.run_memory import LEAST_PX, OF_TILE, TILE_PX, Work
 from core.engine import memory
@@ -82,6 +83,23 @@ def test_what_was_painted_without_tiles_is_not_verified_with_them(nine, needs, s
 
     with pytest.raises(OutOfMemory):
         again_of(nine, whole)
+
+
+@pytest.mark.parametrize(("dtype", "bytes_each"), [("bfloat16", 2), ("float16", 4), ("float32", 4)])
+def test_on_a_card_tiles_are_taken_where_the_whole_does_not_fit_and_nothing_is_refused(
+    nine, monkeypatch, dtype, bytes_each
+):
+    request, card = a_working_request(), Device("cuda:0", "a card", dtype)
+    at_once = 64 * 64 * room._work(nine._pipe, nine._family, request.params, may_tile=True).of_vae * bytes_each
+    untiled = replace(request, recorded={"vae_tiling": False})
+    tiled = replace(request, recorded={"vae_tiling": True})
+
+    def taken(free, asked=request):
+        monkeypatch.setattr(memory, "free_on", lambda device: free)
+        return room.takes_tiles(nine._pipe, nine._family, asked, card)
+
+    assert [taken(at_once), taken(at_once - 1), taken(0)] == [False, True, True]
+    assert [taken(0, untiled), taken(10 * at_once, tiled)] == [False, True]
 
 
 def test_a_tiny_autoencoder_takes_a_quarter_and_guidance_a_batch_of_two(nine):

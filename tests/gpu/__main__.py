@@ -63,7 +63,7 @@ def cases(card_gb: float | None, *, quick: bool) -> Sequence[Case]:
         Case(SD15, dtype="bfloat16"),
         Case(SD15, dtype="float32"),
         Case(SD15, compiled=True, variants=()),
-        *([Case(XL)] if card_gb >= 10 else [Case(XL, "model")]),
+        *([Case(XL)] if card_gb >= 12 else [Case(XL, "model")]),
         by_group,
         replace(by_group, offload="sequential"),
         *([Case(SD3, "model", 12)] if card_gb >= 12 else []),

@@ -322,15 +322,15 @@ CARD = Device("cuda:0", "A card", "float16", 8 * GB)
             {"of_unet": 3 * GB},
             "does not fit, because it needs about 1.8 GB, and 1.0 GB are free",
         ),
-        (10 * GB, CARD, 0, {}, "fits: needs about 6.0 GB, and the card has 8.0 GB"),
-        (14 * GB, CARD, 7 * GB, {}, "fits in parts, which is slower: needs about 8.4 GB, and the card has 8.0 GB"),
-        (14 * GB, CARD, 6 * GB, {}, "does not fit, because it needs about 8.4 GB, and the card has 8.0 GB"),
+        (10 * GB, CARD, 0, {}, "fits: needs about 6.1 GB, and the card has 8.0 GB"),
+        (14 * GB, CARD, 7 * GB, {}, "fits in parts, which is slower: needs about 8.1 GB, and the card has 8.0 GB"),
+        (14 * GB, CARD, 6 * GB, {}, "does not fit, because it needs about 8.1 GB, and the card has 8.0 GB"),
         (
             14 * GB,
             CARD,
             7 * GB,
             {"offloads": False},
-            "does not fit, because it needs about 8.4 GB, and the card has 8.0 GB",
+            "does not fit, because it needs about 8.1 GB, and the card has 8.0 GB",
         ),
     ],
 )
@@ -345,7 +345,7 @@ def test_the_device_is_the_one_that_the_worker_tells_as_its_own_choice(library, 
     rows.begin(name, "host", 1, now)
     library = replace(library, free_memory=lambda: 0)
 
-    for memory, fits in ((needs, True), (needs // 4, False)):
+    for memory, fits in ((needs + 2 * GB, True), (needs // 4, False)):
         machine = MachineFacts((replace(CARD, memory=memory), CPU), (fake_environment(),) * 2, "cuda:0")
         rows.tell(name, machine)
         assert rows.newest().machine == machine

@@ -10,7 +10,7 @@ from core.domain.environment import IN_OWN_MEMORY, Device
 from core.domain.errors import OutOfMemory
 from core.domain.params import InpaintParams
 from core.domain.request import WorkingRequest
-from core.domain.run_memory import OF_DENOISER, OF_TINY_VAE, OF_VAE, TILE_PX, Work
+from core.domain.run_memory import OF_DENOISER, OF_TINY_VAE, OF_VAE, TILE_PX, OnCard, Work
 from core.engine import memory
 from core.engine.families import Family
 
@@ -28,14 +28,16 @@ def takes_tiles(pipe: Any, family: Family, request: WorkingRequest, device: Devi
     """Whether the autoencoder works in tiles: as it did, of a run that is made again; else only where the picture would
     not fit otherwise. Raises OutOfMemory where it does not fit at all.
 
-    On a card nothing is asked: what does not fit is told there, and costs no other program its memory.
+    On a card nothing is refused: what does not fit is told there, and costs no other program its memory.
     """
     before = request.recorded.get(TILED)
     work = _work(pipe, family, request.params, may_tile=before is not False)
-    free = memory.free_on(device) if device.key in IN_OWN_MEMORY else None
+    free, pixels = memory.free_on(device), request.image.width * request.image.height
     if free is None:
         return before is True and work.has_tiles
-    each, pixels = memory.BYTES[device.dtype], request.image.width * request.image.height
+    if device.key not in IN_OWN_MEMORY:
+        return work.has_tiles and (before is True or OnCard(work, device.dtype, pixels).decoded_at_once > free)
+    each = memory.BYTES[device.dtype]
     if work.least(pixels) * each > free:
         raise OutOfMemory(_too_little(request, work.least(pixels) * each, free, work.side(free // each)))
     return work.has_tiles and (before is True or work.whole(pixels) * each > free)
