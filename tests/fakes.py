@@ -240,7 +240,7 @@ class FakeCatalogue:
         self.ready.add(key)
 
     def discard_download(self, key: str) -> None:
-        self.discarded.append(self.find(key).key)
+        self.discarded.append(self.on_hub(key).key)
 
     def prompt_lengths(self, params: InpaintParams) -> Mapping[str, PromptLength]:
         """As if each word were one token."""

@@ -12,6 +12,7 @@ import pytest
 
 from core.domain.download import DownloadStatus
 from core.domain.errors import NoNetwork
+from core.domain.model import ModelSpec
 from core.engine.models.catalogue import Catalogue
 from core.engine.models.library import LocalModels
 from tests import models_folder as make
@@ -104,6 +105,19 @@ def test_a_model_is_downloaded_by_the_command_where_no_worker_is_running(models,
     assert done == {"model": REMOTE.key, "ready": True, "status": "ready"}
     assert f"{REMOTE.key} is ready" in again
     assert studio.models.downloads == [REMOTE.key]
+
+
+def test_what_a_draft_wants_is_downloaded_paused_and_given_up_like_a_model(models, studio, monkeypatch):
+    taesd = ModelSpec("taesd", "TAESD", "Small.", 512, repository="somebody/taesd", place="vae/taesd.safetensors")
+    monkeypatch.setattr(studio.models, "added", [taesd])
+    studio.downloads.ask("taesd")
+
+    _, [paused] = models("download", "taesd", "--pause", "--json")
+    _, [cancelled] = models("download", "taesd", "--cancel", "--json")
+    _, [done] = models("download", "taesd", "--json")
+
+    assert (paused["status"], cancelled["status"], done["status"]) == ("paused", "cancelled", "ready")
+    assert studio.models.discarded == studio.models.downloads == ["taesd"]
 
 
 def test_a_running_worker_is_left_to_do_it(models, studio, monkeypatch):

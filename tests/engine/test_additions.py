@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+
 import pytest
 from huggingface_hub import constants
 
@@ -11,6 +13,7 @@ from core.domain.model import ModelSpec, PinnedFile
 from core.domain.model_file import Base, FileKind
 from core.domain.params import SCHEDULERS
 from core.domain.speed import BEST, DRAFT, Surroundings
+from core.engine.models import fingerprint
 from core.engine.models.additions import ADDITIONS
 from core.engine.models.catalogue import Catalogue
 from core.engine.models.named_files import NamedFiles
@@ -78,6 +81,32 @@ def test_what_the_hubs_cache_had_before_stays_there(catalogue, hub, settings, tm
 
     assert catalogue._pinned(SPEC).is_file()
     assert catalogue.is_ready(SPEC.key)
+
+
+def test_what_another_commit_in_the_hubs_cache_shows_stays_there(catalogue, hub, settings, tmp_path):
+    offer(hub, tmp_path, lambda path: write_lora(path, width=4096))
+    data = hub.repositories[REPOSITORY]["w.safetensors"]
+    repository = tmp_path / "cache" / f"models--{REPOSITORY.replace('/', '--')}"
+    stored, older = repository / "blobs" / hashlib.sha256(data).hexdigest(), repository / "snapshots" / ("0" * 40)
+    for folder in (stored.parent, older):
+        folder.mkdir(parents=True)
+    stored.write_bytes(data)
+    (older / "w.safetensors").symlink_to(stored)
+
+    catalogue.download(SPEC.key, ignore)
+
+    assert (older / "w.safetensors").read_bytes() == data
+    assert catalogue.is_ready(SPEC.key)
+
+
+def test_its_hash_is_known_without_reading_it_again(catalogue, hub, settings, tmp_path, monkeypatch):
+    offer(hub, tmp_path, lambda path: write_lora(path, width=4096))
+
+    catalogue.download(SPEC.key, ignore)
+
+    monkeypatch.setattr(fingerprint, "read", lambda path: pytest.fail("it was read"))
+    sha256 = hashlib.sha256(hub.repositories[REPOSITORY]["w.safetensors"]).hexdigest()
+    assert fingerprint.of_file(settings.models / SPEC.place) == f"sha256:{sha256}"
 
 
 def test_another_kind_of_file_under_its_name_is_not_taken(catalogue, hub, settings, tmp_path):

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from core.domain.errors import DamagedModel, StorageFull
 from core.domain.model_file import FileKind
-from core.engine.models import folders, kinds
+from core.engine.models import fingerprint, folders, kinds
 from core.files import why
 
 KINDS = {
@@ -24,6 +24,7 @@ def take_in(file: Path, place: Path) -> None:
     """Nothing half written is ever seen there. Raises DamagedModel for another kind of file, StorageFull.
 
     On the same disk both are one file, which takes room once: what is in the hub's cache may be of other programs too.
+    Its hash, which was checked when it arrived, is kept.
     """
     about = kinds.of(file)
     if about.kind not in KINDS[place.parent.name]:
@@ -38,6 +39,7 @@ def take_in(file: Path, place: Path) -> None:
         os.replace(part, place)
         # Two names of one file already: then replacing does nothing.
         part.unlink(missing_ok=True)
+        fingerprint.keep(place, fingerprint.of_file(file))
     except OSError as error:
         with suppress(OSError):
             part.unlink(missing_ok=True)

@@ -65,6 +65,12 @@ def of_file(path: Path) -> str:
     return sha256
 
 
+def keep(path: Path, sha256: str) -> None:
+    """Of a file that is known to have this one, as it was copied from one that has."""
+    stored = path.resolve()
+    _kept.keep(stored, FileState.of(stored), sha256)
+
+
 def read(path: Path, on_progress: Callable[[int], object] = lambda done: None) -> str:
     """The "sha256:..." of all of its bytes, whatever is known. on_progress: is told how many are read; it may raise."""
     digest, done = hashlib.sha256(), 0

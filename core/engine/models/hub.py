@@ -132,14 +132,16 @@ class Hub:
             part.unlink(missing_ok=True)
 
     def forget(self, spec: ModelSpec) -> None:
-        """Delete the file that was pinned from the cache: it is kept elsewhere now."""
+        """Delete the file that was pinned from the cache: it is kept elsewhere now. What another commit shows stays."""
         snapshot = self.snapshot(spec)
         if snapshot is None or spec.pinned is None:
             return
         shown = snapshot / spec.pinned.name
-        for path in (shown.resolve(), shown):
-            with suppress(OSError):
-                path.unlink(missing_ok=True)
+        stored = shown.resolve()
+        with suppress(OSError):
+            shown.unlink(missing_ok=True)
+            if all((other / spec.pinned.name).resolve() != stored for other in snapshot.parent.iterdir()):
+                stored.unlink(missing_ok=True)
 
     def _plans(self, spec: ModelSpec, dtype: str, *, safety_checker: bool) -> list[DownloadPlan]:
         with self._translate_errors(spec):
