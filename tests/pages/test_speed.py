@@ -6,6 +6,7 @@ import re
 
 import pytest
 
+from core.domain import speed as speeds
 from core.domain.download import DownloadStatus
 from core.domain.files.picture import Picture
 from core.domain.model import ModelSpec
@@ -142,3 +143,13 @@ def test_a_grid_of_speeds_is_one_row_of_all_three(studio, large, dispatcher):
 
     [line] = studio.sheets.get(draft(studio, large).sheet).cells
     assert [cell.params.scheduler for cell in line] == ["dpmpp-2m", "dpmpp-2m", "model-default"]
+
+
+def test_how_near_each_speed_comes_to_best_is_told_in_numbers_and_words_or_that_nobody_measured_it(ready, monkeypatch):
+    told = words_on(ready)
+    monkeypatch.setattr(speeds, "LIKENESS", {})
+    ready.run()
+
+    assert re.search(r"Beside Best: Draft \d+ dB, fine details differ · Balanced \d+ dB, hardly any difference", told)
+    assert re.search(r"another seed: \d+ dB, another picture", told)
+    assert "was not measured for this model" in words_on(ready)

@@ -26,6 +26,8 @@ from pages.ui.shell.panel import is_drawn
 from pages.ui.shell.wording import duration
 
 FILES = "files-for-drafts"
+ALIKE = ((38, "hardly any difference"), (30, "fine details differ"), (25, "details differ"), (0, "another picture"))
+"""From so many dB on (PSNR), as it looks."""
 
 
 def speed_field(form: Form, stored: Mapping[str, Any], device: str | None) -> None:
@@ -77,11 +79,16 @@ def _costs(form: Form, stored: Mapping[str, Any], around: Surroundings, device: 
 
 
 def _likeness(model: str) -> str:
+    """How near each speed comes to the best one."""
     found = speeds.LIKENESS.get(model)
     if found is None:
-        return ""
-    near = " · ".join(f"{SPEEDS[speed][0]} {found[speed]:.0f} dB" for speed in SPEEDS if speed in found)
-    return f"Likeness to Best: {near} (another seed: {speeds.ANOTHER_SEED:.0f} dB)"
+        return "How near Draft and Balanced come to Best was not measured for this model."
+    near = " · ".join(f"{SPEEDS[speed][0]} {_alike(found[speed])}" for speed in SPEEDS if speed in found)
+    return f"Beside Best: {near} (another seed: {_alike(found[speeds.ANOTHER_SEED])})"
+
+
+def _alike(db: float) -> str:
+    return f"{db:.0f} dB, {next(words for least, words in ALIKE if db >= least)}"
 
 
 def _files_for_drafts(studio: Studio, around: Surroundings) -> None:
