@@ -11,6 +11,7 @@ from core.bootstrap import Studio
 from core.domain.draft import Draft
 from core.domain.errors import GenerationNotFound
 from core.domain.generation import Generation
+from pages.ui.drafts.shelf import drafts_shelf
 from pages.ui.generation.actions import trash_toast
 from pages.ui.generation.sheets import sheet_view
 from pages.ui.inpaint.bar import bar
@@ -37,6 +38,7 @@ def inpaint_page(studio: Studio) -> None:
     trash_toast(studio)
     if draft.source is None:
         picture_picker(studio, id)
+        drafts_shelf(studio)
         return
     places = workspace()
     made = candidates(studio, draft)

@@ -12,6 +12,7 @@ from core.bootstrap import Studio
 from core.domain.generation import Origin
 from core.settings import Settings
 from tests.browser.artist import dashboard, wait_until
+from tests.browser.test_accessibility import without_a_name
 from tests.conftest import a_request, make_studio
 from tests.fakes import FakeInpainter
 
@@ -86,6 +87,14 @@ def test_a_row_is_dragged_to_another_place(queue, served, below):
     page.mouse.up()
 
     wait_until(lambda: served.waiting == ([b, c, a, d] if below else [a, d, b, c]), "it was dropped there")
+
+
+def test_every_button_of_a_row_has_a_name_and_nothing_is_wider_than_a_phone(queue):
+    page, _ = queue
+    page.set_viewport_size({"width": 390, "height": 844})
+
+    assert without_a_name(page) == []
+    assert page.evaluate("document.querySelector('[data-testid=stMain]').scrollWidth") <= 390
 
 
 def test_a_row_is_cancelled_by_its_button_and_by_a_key(queue, served):

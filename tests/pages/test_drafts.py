@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from pathlib import Path
 
 import pytest
 import streamlit as st
@@ -14,6 +15,7 @@ from pages.ui.shell import prepared
 from tests.conftest import a_mask, a_picture
 from tests.pages.test_inpaint import words_on
 
+ROOT = Path(__file__).parents[2]
 ME, OTHER = "a" * 16, "b" * 16
 
 
@@ -217,6 +219,16 @@ def test_deleting_the_open_one_leaves_it_and_undo_goes_back_to_it(in_bar, opened
     pressed(page, "undo-trash")
     assert page.query_params["draft"] == id
     assert [kept.id for kept in studio.drafts.of(ME)] == [id]
+
+
+def test_where_no_picture_is_open_yet_drafts_are_offered_beside_the_samples(studio, opened, monkeypatch):
+    id = opened("coast.png")
+    monkeypatch.setattr("pages.ui.shell.resources.studio", lambda: studio)
+
+    page = AppTest.from_file(ROOT / "Home.py", default_timeout=30).switch_page("pages/1_Inpaint.py").run()
+
+    assert not page.exception
+    assert links(page) == {"coast.png": f"draft={id}"}
 
 
 def test_a_draft_of_nobody_becomes_mine_when_i_open_it_by_its_address(in_bar, opened, studio):

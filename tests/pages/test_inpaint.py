@@ -70,7 +70,7 @@ def refused(page: AppTest, studio, why: str) -> None:
 def test_a_visitor_is_asked_for_a_picture_and_offered_named_samples_with_their_licence(inpaint):
     page = inpaint()
 
-    assert [uploader.label for uploader in page.file_uploader] == ["Your picture"]
+    assert [uploader.label for uploader in page.file_uploader] == ["Your picture", "Open a saved draft"]
     assert "Mountain meadow" in [button.label for button in page.button]
     assert "Aitzol Berasategi, [CC&nbsp;BY&nbsp;4.0](https://creativecommons.org" in words_on(page)
     assert "Generate" not in [button.label for button in page.button]

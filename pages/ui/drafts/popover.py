@@ -11,6 +11,8 @@ from pages.ui.shell import state
 from pages.ui.shell.links import HOME_PAGE
 
 OTHERS = 6
+TILE_PX = 128
+"""Two of them beside each other on a phone."""
 
 
 def drafts_popover(studio: Studio, id: str) -> None:
@@ -26,7 +28,7 @@ def drafts_popover(studio: Studio, id: str) -> None:
         others = [kept for kept in mine if kept.id != id]
         if others:
             st.caption("Continue where you left off")
-            draft_tiles(studio, others[:OTHERS], lambda kept: None)
+            draft_tiles(studio, others[:OTHERS], lambda kept: None, TILE_PX)
         if len(others) > OTHERS:
             st.page_link(HOME_PAGE, label=f"All {len(mine)} drafts", icon=":material/arrow_forward:")
         open_draft_file(studio)

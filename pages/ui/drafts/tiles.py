@@ -21,17 +21,19 @@ from pages.ui.shell.page import button_label
 from pages.ui.shell.wording import beginning, when
 
 TILE = Size(168, 126)
-"""In CSS pixels; its picture has twice as many."""
+"""In CSS pixels, at most; its picture has twice as many."""
 
 NAME_SHOWN = 24
 DELETED = "draft-deleted"
 
 
-def draft_tiles(studio: Studio, drafts: Sequence[KeptDraft], beside: Callable[[KeptDraft], object]) -> None:
+def draft_tiles(
+    studio: Studio, drafts: Sequence[KeptDraft], beside: Callable[[KeptDraft], object], width_px: int = TILE.width
+) -> None:
     """A click anywhere on a tile opens its draft. beside: draws what stands beside its name."""
     with st.container(horizontal=True, gap="small"):
         for kept in drafts:
-            with st.container(width=TILE.width, gap=None, key=f"draft-tile-{kept.id}"):
+            with st.container(width=width_px, gap=None, key=f"draft-tile-{kept.id}"):
                 _picture(studio, kept)
                 with st.container(horizontal=True, vertical_alignment="center", gap=None, wrap=False):
                     st.page_link(
@@ -73,25 +75,24 @@ def draft_actions(studio: Studio, kept: KeptDraft) -> None:
         help=f"A draft with a name is kept until you delete it, others for {DRAFT_TTL.days} days.",
         **kept_by(f"draft-name-{id}", lambda title: studio.drafts.rename(id, title)),
     )
-    action_button(
-        "Duplicate",
-        lambda: studio.drafts.duplicate(id, state.person()),
-        key=f"draft-duplicate-{id}",
-        icon=":material/content_copy:",
-        width="stretch",
-    )
-    st.download_button(
-        "Save as a file",
-        lambda: _file(studio, id),
-        file_name(kept),
-        "application/zip",
-        icon=":material/save:",
-        on_click="ignore",
-        key=f"draft-save-{id}",
-        help="One zip file with picture, mask and form, to open in another Inpaint Studio",
-        width="stretch",
-    )
-    action_button("Delete", _delete, studio, id, key=f"draft-delete-{id}", icon=":material/delete:", width="stretch")
+    with st.container(horizontal=True, gap="small"):
+        action_button(
+            "Duplicate",
+            lambda: studio.drafts.duplicate(id, state.person()),
+            key=f"draft-duplicate-{id}",
+            icon=":material/content_copy:",
+        )
+        st.download_button(
+            "Save as a file",
+            lambda: _file(studio, id),
+            file_name(kept),
+            "application/zip",
+            icon=":material/save:",
+            on_click="ignore",
+            key=f"draft-save-{id}",
+            help="One zip file with picture, mask and form, to open in another Inpaint Studio",
+        )
+        action_button("Delete", _delete, studio, id, key=f"draft-delete-{id}", icon=":material/delete:")
 
 
 def _file(studio: Studio, id: str) -> bytes:
