@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -143,30 +144,47 @@ def _of_folder(source: Folder, dtype: Any, *, safety_checker: bool, without_unet
         without = {SAFETY_CHECKER: None, "requires_safety_checker": False}
     saved = _saved(source, dtype)
     _check_scheduler(source.folder, index)
-    given = dict(_encoders(source.folder, {k: v for k, v in index.items() if k not in without}, saved))
+    given = _read_when_needed(source, index, dtype) if without_unet else {}
+    given |= _encoders(source.folder, {k: v for k, v in index.items() if k not in {**without, **given}}, saved)
     if without_unet:
-        given[UNET] = _empty_unet(source.folder, str(index[UNET][1]))
+        given[UNET] = _empty(source.folder, UNET, str(index[UNET][1]))
     if source.denoiser is not None:
         name = source.family.denoiser
         given[name] = transformer_file.load(source.denoiser, source.folder, name, dtype)
     return getattr(diffusers, source.family.pipeline).from_pretrained(str(source.folder), **saved, **given, **without)
 
 
-def _empty_unet(folder: Path, kind: str) -> Any:
-    import diffusers
+def _read_when_needed(source: Folder, index: Mapping[str, Any], dtype: Any) -> dict[str, Any]:
+    """Components without weights, by name, of which it is certain that their files hold all of them."""
+    if not source.family.takes_additions:
+        return {}
+    found = {}
+    for name, kind in READ_AGAIN.items():
+        entry = index.get(name)
+        if isinstance(entry, list) and entry[1] == kind:
+            module = found[name] = _empty(source.folder, name, kind).to(dtype).eval()
+            matching(name, module, partial(source.weights, name, module))
+    take_out(found.values())
+    return found
 
-    of_kind = getattr(diffusers, kind)
-    about = of_kind.load_config(str(folder), subfolder=UNET)
-    return empty(lambda: of_kind.from_config(about))
+
+def _empty(folder: Path, name: str, kind: str) -> Any:
+    """A component of a folder, without any memory for its weights."""
+    import diffusers
+    import transformers
+
+    if kind.startswith("CLIPText"):
+        of_text = transformers.CLIPTextConfig.from_pretrained(str(folder / name), local_files_only=True)
+        return empty(lambda: getattr(transformers, kind)(of_text))
+    of_images = getattr(diffusers, kind)
+    about = of_images.load_config(str(folder), subfolder=name)
+    return empty(lambda: of_images.from_config(about))
 
 
 def _fill_unet(pipe: Any, source: Source, dtype: Any, prepared: Path | None) -> None:
-    """With int8. Last, and with what is read again when it is needed out of the memory: two of them never meet in it
-    while one is read.
-    """
+    """With int8. Last: of what else is read nothing lies beside it."""
     from core.engine.storage import int8
 
-    take_out(getattr(pipe, name) for name in read_again_of(pipe, source))
     weights = matching(UNET, pipe.unet, lambda: source.weights(UNET, pipe.unet))
     kept = None
     if prepared is not None:
@@ -180,15 +198,6 @@ def _is_of_unet(name: str) -> bool:
     """Of a file of a model, by its name in it: those of folders, and checkpoints, which hold everything."""
     folder, _, file = name.rpartition("/")
     return file.endswith(".safetensors") and folder.rpartition("/")[2] in ("", UNET)
-
-
-def read_again_of(pipe: Any, source: Source) -> Collection[str]:
-    """The components that leave the memory while they are not used, where the U-Net is kept as int8."""
-    if not source.family.takes_additions:
-        return ()
-    lacks_vae = isinstance(source, SingleFile) and source.lacks_vae
-    kinds = {name: type(getattr(pipe, name, None)).__name__ for name in READ_AGAIN}
-    return [name for name, kind in kinds.items() if kind == READ_AGAIN[name] and not (name == "vae" and lacks_vae)]
 
 
 def read_again(source: Source, dtype: str, name: str, component: Any) -> None:

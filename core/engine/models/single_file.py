@@ -21,6 +21,7 @@ from core.engine.families import Family
 from core.engine.models import fingerprint, header, kinds
 from core.engine.models.integrity import read_index, read_object
 from core.engine.storage.reader import stored
+from core.engine.storage.unloaded import take_out
 
 FOLDER = "assets/single-file"
 """Of the configurations, relative to the repository; its subfolders are what diffusers saves, without weights."""
@@ -150,16 +151,12 @@ class SingleFile:
             for part, begins in PREFIXES.items()
         }
 
-    @property
-    def lacks_vae(self) -> bool:
-        return VAE in kinds.of(self.file).lacks
-
     def load(self, dtype: Any, *, without_unet: bool = False) -> Any:
         """The pipeline on the CPU. dtype: of torch. Raises DamagedModel; what libraries raise comes through.
 
         Needs no more memory than the model itself: where the file has this dtype, its weights stay in the file and
-        are mapped; else they are converted one by one. without_unet: its U-Net has no weights yet, and of the others
-        nothing is mapped.
+        are mapped; else they are converted one by one. without_unet: nothing is mapped, the U-Net has no weights yet,
+        and the others have given theirs back (storage/unloaded.py).
         """
         import diffusers
         from safetensors.torch import load_file
@@ -176,6 +173,7 @@ class SingleFile:
         vae = _no_vae(self.layout, dtype) if VAE in told.lacks else of_part("vae")
         if without_unet:
             unet = _empty("unet", self.layout, told.in_channels)
+            take_out([*encoders.values(), *([] if VAE in told.lacks else [vae])])
         else:
             unet = _part("unet", all_weights, self.layout, dtype, told.in_channels)
         pipeline = getattr(diffusers, self.family.pipeline)

@@ -79,11 +79,13 @@ class TextEncoders:
 
 @contextmanager
 def _in_place_of(target: Any, name: str, method: Callable[..., Any]) -> Iterator[None]:
+    before = vars(target).get(name)
     setattr(target, name, method)
     try:
         yield
     finally:
-        delattr(target, name)
+        # Somebody else may watch it, too.
+        delattr(target, name) if before is None else setattr(target, name, before)
 
 
 def _key(value: Any) -> Any:

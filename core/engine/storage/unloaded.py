@@ -45,7 +45,8 @@ def take_out(components: Iterable[Any]) -> None:
     for component in components:
         for module in component.modules():
             for name, values in list(module.named_parameters(recurse=False)):
-                nothing = torch.full((1,), torch.nan, dtype=values.dtype, device=values.device).expand(values.shape)
+                where = "cpu" if values.is_meta else values.device
+                nothing = torch.full((1,), torch.nan, dtype=values.dtype, device=where).expand(values.shape)
                 setattr(module, name, torch.nn.Parameter(nothing, requires_grad=False))
     trim()
 
