@@ -13,7 +13,8 @@ It is said of each run ("extrapolated").
 parts: CPU seconds of the load, the text encoder, encoding, a step, decoding, previews, and all else around them.
 preview: share of a step. overhead: share of a run that is ours, beyond what is around the parts in plain diffusers.
 fit-...: the runs of tests.benchmarks.fit, under a limit of memory (Linux only).
-likeness: of the bundled pocket model, PSNR inside the mask to its own full run, in dB, and how much less CPU it took.
+likeness: of the bundled pocket model, as tests.benchmarks.likeness says; --work: the folder of the training, for its
+judge.
 """
 
 from __future__ import annotations
@@ -26,12 +27,13 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
 from core.engine.device import cpu_name
 from tests.benchmarks import fit, full_size
-from tests.benchmarks.likeness import likeness
+from tests.benchmarks.likeness import judge_in, likeness, speeds
 from tests.benchmarks.speed_runs import CASES, PLAIN, Case, run_ours, run_plain
 
 QUICK_STEPS = (1, 3)
@@ -87,6 +89,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=1)
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--folder", type=Path, default=Path(tempfile.gettempdir()) / "sd15-random" / "model")
+    parser.add_argument("--work", type=Path)
     parser.add_argument("--run", choices=CASES, help=argparse.SUPPRESS)
     parser.add_argument("--steps", type=int, help=argparse.SUPPRESS)
     chosen = parser.parse_args()
@@ -111,7 +114,8 @@ def main() -> None:
         best = by_name["best"]
         told(_rounded({"name": "preview", "of_a_step": best["preview_s"] / best["steps"] / best["step_s"]}))
         told(_rounded({"name": "overhead", "of_a_run": _around(best) - _around(by_name[PLAIN])}))
-    for row in (*_fitting(chosen), *likeness(chosen.threads)):
+    judge = judge_in(chosen.work) if chosen.work else None
+    for row in chain(_fitting(chosen), speeds(chosen.threads, judge), likeness(chosen.threads)):
         told(row)
 
 

@@ -150,6 +150,8 @@ def test_how_near_each_speed_comes_to_best_is_told_in_numbers_and_words_or_that_
     monkeypatch.setattr(speeds, "LIKENESS", {})
     ready.run()
 
-    assert re.search(r"Beside Best: Draft \d+ dB, fine details differ · Balanced \d+ dB, hardly any difference", told)
+    assert re.search(
+        r"Compared with Best: Draft \d+ dB, fine details differ · Balanced \d+ dB, hardly any difference", told
+    )
     assert re.search(r"another seed: \d+ dB, another picture", told)
     assert "was not measured for this model" in words_on(ready)

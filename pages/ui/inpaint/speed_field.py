@@ -84,7 +84,7 @@ def _likeness(model: str) -> str:
     if found is None:
         return "How near Draft and Balanced come to Best was not measured for this model."
     near = " · ".join(f"{SPEEDS[speed][0]} {_alike(found[speed])}" for speed in SPEEDS if speed in found)
-    return f"Beside Best: {near} (another seed: {_alike(found[speeds.ANOTHER_SEED])})"
+    return f"Compared with Best: {near} (another seed: {_alike(found[speeds.ANOTHER_SEED])})"
 
 
 def _alike(db: float) -> str:
