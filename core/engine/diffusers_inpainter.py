@@ -54,7 +54,7 @@ from core.engine.run.kernels import Running
 from core.engine.run.pipeline_run import Run
 from core.engine.run.preview import Colours, colours_of
 from core.engine.storage.text_encoders import TextEncoders
-from core.engine.storage.unloaded import ReadAgain
+from core.engine.storage.unloaded import ReadAgain, Unloaded
 from core.engine.vae import Swapped
 from core.ports import FileLibrary, OnStep, Repainted, StepReport
 from core.settings import Settings
@@ -208,6 +208,7 @@ class DiffusersInpainter:
         names = ("text_encoder", "text_encoder_2")
         encoders = {name: one for name in names if (one := getattr(pipe, name, None)) is not None}
         self._text: Any = TextEncoders(encoders, read_again)
+        self._checker: Any = Unloaded({SAFETY_CHECKER: getattr(pipe, SAFETY_CHECKER, None)}, read_again)
         self._one_caller = OneCaller(self._release)
 
     def inpaint(self, request: WorkingRequest, on_step: OnStep) -> Repainted:
@@ -219,7 +220,7 @@ class DiffusersInpainter:
 
     def _release(self) -> None:
         self._pipe = self._own_scheduler = self._colours = None
-        self._text = self._swapped = self._added = self._reading = self._guided = self._looking = None
+        self._text = self._checker = self._swapped = self._added = self._reading = self._guided = self._looking = None
         self._running = None
         memory.empty_cache(self._device)
 
@@ -248,6 +249,7 @@ class DiffusersInpainter:
             self._looking.at(request) as (shown, adapters),
             self._reading.of(pipe, named, request.params) as (params, signs),
             self._text.reading(pipe) if with_own_words else nullcontext(),
+            self._checker.only_in(pipe, "run_safety_checker"),
             self._running.at(request.recorded) as kernels,
             kept_features.kept(pipelines.denoiser_of(self._pipe), request.params),
             room.in_tiles(self._pipe.vae) if tiled else nullcontext(),

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -71,6 +72,8 @@ class Folder:
         """Of one component, by their names in this module of it; they are read when they are needed."""
         files = (self.folder / name for name in self.choice.files if name.startswith(f"{part}/"))
         found = {name: one for file in files if file.suffix == ".safetensors" for name, one in stored(file).items()}
+        if part == SAFETY_CHECKER:
+            return {name.replace("vision_model.vision_model.", "vision_model."): one for name, one in found.items()}
         return dict(vae.in_todays_names(found)) if part == "vae" else found
 
 
@@ -80,6 +83,7 @@ READ_AGAIN = {
     "text_encoder": "CLIPTextModel",
     "text_encoder_2": "CLIPTextModelWithProjection",
     "vae": "AutoencoderKL",
+    SAFETY_CHECKER: "StableDiffusionSafetyChecker",
 }
 """Components whose weights can leave the memory, and the class that each has to be of: of that the names of weights in
 files are known."""
@@ -144,7 +148,7 @@ def _of_folder(source: Folder, dtype: Any, *, safety_checker: bool, without_unet
         without = {SAFETY_CHECKER: None, "requires_safety_checker": False}
     saved = _saved(source, dtype)
     _check_scheduler(source.folder, index)
-    given = _read_when_needed(source, index, dtype) if without_unet else {}
+    given = _read_when_needed(source, index, dtype, without) if without_unet else {}
     given |= _encoders(source.folder, {k: v for k, v in index.items() if k not in {**without, **given}}, saved)
     if without_unet:
         given[UNET] = _empty(source.folder, UNET, str(index[UNET][1]))
@@ -154,16 +158,19 @@ def _of_folder(source: Folder, dtype: Any, *, safety_checker: bool, without_unet
     return getattr(diffusers, source.family.pipeline).from_pretrained(str(source.folder), **saved, **given, **without)
 
 
-def _read_when_needed(source: Folder, index: Mapping[str, Any], dtype: Any) -> dict[str, Any]:
+def _read_when_needed(source: Folder, index: Mapping[str, Any], dtype: Any, without: Container[str]) -> dict[str, Any]:
     """Components without weights, by name, of which it is certain that their files hold all of them."""
     if not source.family.takes_additions:
         return {}
     found = {}
     for name, kind in READ_AGAIN.items():
         entry = index.get(name)
-        if isinstance(entry, list) and entry[1] == kind:
-            module = found[name] = _empty(source.folder, name, kind).to(dtype).eval()
-            matching(name, module, partial(source.weights, name, module))
+        if isinstance(entry, list) and entry[1] == kind and name not in without:
+            module = _empty(source.folder, name, kind).to(dtype).eval()
+            # What is named in another way is left to the libraries, which also say what a damaged file lacks.
+            with suppress(DamagedModel):
+                matching(name, module, partial(source.weights, name, module))
+                found[name] = module
     take_out(found.values())
     return found
 
@@ -172,10 +179,12 @@ def _empty(folder: Path, name: str, kind: str) -> Any:
     """A component of a folder, without any memory for its weights."""
     import diffusers
     import transformers
+    from diffusers.pipelines import stable_diffusion
 
-    if kind.startswith("CLIPText"):
-        of_text = transformers.CLIPTextConfig.from_pretrained(str(folder / name), local_files_only=True)
-        return empty(lambda: getattr(transformers, kind)(of_text))
+    if name != "vae" and name != UNET:
+        of_kind = getattr(stable_diffusion if name == SAFETY_CHECKER else transformers, kind)
+        config = of_kind.config_class.from_pretrained(str(folder / name), local_files_only=True)
+        return empty(lambda: of_kind(config))
     of_images = getattr(diffusers, kind)
     about = of_images.load_config(str(folder), subfolder=name)
     return empty(lambda: of_images.from_config(about))

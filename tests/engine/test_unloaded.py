@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+
 import pytest
 
 from core.domain.generation import Phase
@@ -141,3 +143,42 @@ def test_of_what_is_kept_the_oldest_goes_first(models, kept_in_int8, monkeypatch
     assert len(inpainter._text._kept) == 1
     assert painted(inpainter) == first
     assert read == ["text_encoder"]
+
+
+def test_the_safety_checker_is_in_memory_only_while_it_looks_and_withholds_what_it_did(models, kept_in_int8, settings):
+    inpainter = kept_in_int8(models(in_channels=9, safety_checker=True))
+    checker, seen = inpainter._pipe.safety_checker, []
+    forward = checker.forward
+
+    def watched(*args, **kwargs):
+        seen.append((is_out(checker), is_in_memory(inpainter)))
+        return forward(*args, **kwargs)
+
+    checker.forward = watched
+    first = painted(inpainter)
+
+    assert seen == [(False, False)]
+    assert is_out(checker)
+    assert painted(inpainter) == first
+    whole = load(inpainter.model.key, "cpu", Catalogue(settings), settings)._pipe.safety_checker
+    inpainter._checker.bring_back()
+    own, other = checker.state_dict(), whole.state_dict()
+    assert own.keys() == other.keys()
+    assert all(bool((own[name] == other[name]).all()) for name in own)
+
+
+def test_what_is_named_in_another_way_is_loaded_by_the_libraries_and_stays(models, kept_in_int8, tmp_path):
+    from safetensors.torch import load_file, save_file
+
+    folder = models(in_channels=9)
+    expected = painted(kept_in_int8(folder))
+    other = tmp_path / "other"
+    shutil.copytree(folder, other)
+    file = other / "text_encoder" / "model.safetensors"
+    names = {f"clip.{name}": values for name, values in load_file(file).items()}
+    save_file(names, file, {"format": "pt"})
+
+    inpainter = kept_in_int8(other)
+
+    assert painted(inpainter) == expected
+    assert is_in_memory(inpainter)

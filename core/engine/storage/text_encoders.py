@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from typing import Any
 
-from core.engine.storage.unloaded import ReadAgain, Unloaded
+from core.engine.storage.unloaded import ReadAgain, Unloaded, in_place_of
 
 MOST_BYTES = 64 * 2**20
 """Of what is kept: a prompt takes 0.2 MB in Stable Diffusion, and up to 13 in XL."""
@@ -43,8 +43,8 @@ class TextEncoders:
 
         with ExitStack() as stack:
             for name, encoder in self._unloaded.components.items():
-                stack.enter_context(_in_place_of(encoder, "forward", self._remembering(name, encoder)))
-            stack.enter_context(_in_place_of(pipe, "encode_prompt", encode_prompt))
+                stack.enter_context(in_place_of(encoder, "forward", self._remembering(name, encoder)))
+            stack.enter_context(in_place_of(pipe, "encode_prompt", encode_prompt))
             yield
 
     def _remembering(self, name: str, encoder: Any) -> Callable[..., Any]:
@@ -75,17 +75,6 @@ class TextEncoders:
                 return
             total -= sizes[key]
             del self._kept[key]
-
-
-@contextmanager
-def _in_place_of(target: Any, name: str, method: Callable[..., Any]) -> Iterator[None]:
-    before = vars(target).get(name)
-    setattr(target, name, method)
-    try:
-        yield
-    finally:
-        # Somebody else may watch it, too.
-        delattr(target, name) if before is None else setattr(target, name, before)
 
 
 def _key(value: Any) -> Any:

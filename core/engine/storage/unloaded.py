@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 from core.memory import trim
@@ -33,6 +34,26 @@ class Unloaded:
             self._is_out = True
             take_out(self.components.values())
 
+    @contextmanager
+    def only_in(self, pipe: Any, name: str) -> Iterator[None]:
+        """Around a call of this pipeline: they are in memory while it is in its method of this name."""
+        method = getattr(pipe, name, None)
+        if not self.components or method is None:
+            self.bring_back()
+            yield
+            return
+
+        def with_them(*args: Any, **kwargs: Any) -> Any:
+            trim()
+            self.bring_back()
+            try:
+                return method(*args, **kwargs)
+            finally:
+                self.take_out()
+
+        with in_place_of(pipe, name, with_them):
+            yield
+
 
 def take_out(components: Iterable[Any]) -> None:
     """Give the memory of their weights back.
@@ -54,3 +75,15 @@ def take_out(components: Iterable[Any]) -> None:
 def is_out(component: Any) -> bool:
     """Whether it has no weights at this moment."""
     return any(values.untyped_storage().nbytes() < values.nbytes for values in component.parameters())
+
+
+@contextmanager
+def in_place_of(target: Any, name: str, method: Callable[..., Any]) -> Iterator[None]:
+    """Meanwhile this is the method of that name."""
+    before = vars(target).get(name)
+    setattr(target, name, method)
+    try:
+        yield
+    finally:
+        # Somebody else may watch it, too.
+        delattr(target, name) if before is None else setattr(target, name, before)
