@@ -206,7 +206,7 @@ def _mps() -> list[Device]:
 def _openvino() -> list[Device]:
     if importlib.util.find_spec(OPENVINO) is None:
         return []
-    title = f"{cpu_name()}, by OpenVINO"
+    title = f"OpenVINO: {cpu_name()}"
     return [Device(OPENVINO, title, "float32", takes_bfloat16=bool(_bfloat16_units()))]
 
 

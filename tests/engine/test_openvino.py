@@ -25,7 +25,7 @@ from tests.conftest import a_request
 from tests.engine.test_lora_generations import painted, started, verified
 from tests.engine.tiny import a_working_request, save_instruct_pipeline, save_xl_pipeline
 
-BY_OPENVINO = Device(OPENVINO, "A processor, by OpenVINO", "float32", takes_bfloat16=True)
+BY_OPENVINO = Device(OPENVINO, "OpenVINO: a processor", "float32", takes_bfloat16=True)
 
 needs_it = pytest.mark.skipif(
     importlib.util.find_spec("openvino") is None, reason="requirements-openvino.txt is not installed"
@@ -78,7 +78,7 @@ def test_where_it_is_installed_it_is_a_device_but_never_chosen_by_itself(monkeyp
     *others, last = device.devices()
 
     assert last.key == OPENVINO
-    assert last.title.endswith("by OpenVINO")
+    assert last.title == f"OpenVINO: {device.cpu_name()}"
     assert device.resolve("auto") == others[0]
     assert device.environment(last).facts["openvino"] == "2026.4.1"
     assert "openvino" not in device.environment(device.resolve("cpu")).facts

@@ -288,8 +288,10 @@ def _plain(case: Case, bench: Bench) -> Mapping[str, Any]:
             generator=torch.Generator().manual_seed(7),
         )
 
-    call()
-    return {"load_s": load_s, "seconds": _seconds(call, bench.rounds), "peak_mb": bench.peak_mb(), "dtype": dtype}
+    with quiet_libraries():
+        call()
+        seconds = _seconds(call, bench.rounds)
+    return {"load_s": load_s, "seconds": seconds, "peak_mb": bench.peak_mb(), "dtype": dtype}
 
 
 def _seconds(call: Callable[[], Any], rounds: int) -> float:

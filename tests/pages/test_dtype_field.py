@@ -36,7 +36,7 @@ def test_elsewhere_a_sentence_says_so_and_nothing_is_submitted_until_another_is_
 
 
 def test_what_the_chosen_device_cannot_do_is_told_in_a_sentence_and_nothing_is_submitted(ready, studio, monkeypatch):
-    by_openvino = Device(OPENVINO, "A processor, by OpenVINO", "float32")
+    by_openvino = Device(OPENVINO, "OpenVINO: a processor", "float32")
     monkeypatch.setattr("core.engine.device.devices", lambda: (CPU, by_openvino))
     widget(ready.run(), "selectbox", "device").set_value(OPENVINO).run()
     widget(ready, "slider", "cache_interval").set_value(2).run()
