@@ -20,8 +20,10 @@ from core.dispatch.none import NoDispatcher
 from core.dispatch.regularly import Regularly
 from core.domain.environment import AUTOMATIC, Device, Environment
 from core.domain.errors import StudioError
+from core.domain.geometry import Bounds
 from core.domain.model_file import FileKind, ModelFile
 from core.domain.params import AUTO_DTYPE, MAX_SEED, InpaintParams
+from core.domain.selecting import Selected, Selection
 from core.memory import free_memory, own_memory_mb
 from core.ports import Dispatcher, FileLibrary, Inpainter, KeptHashes, LoadInpainter, ModelCatalogue, ModelStore
 from core.services.backups import Backups
@@ -53,6 +55,7 @@ from core.services.recommendations import Recommendations
 from core.services.references import References
 from core.services.replays import Replays, ReplaySteps
 from core.services.reproduction import Reproductions
+from core.services.selections import Selections
 from core.services.sheets import Sheets
 from core.services.speeds import Speeds
 from core.services.statistics import Statistics
@@ -121,6 +124,7 @@ class Studio:
     replays: Replays
     upscales: Upscales
     pictures: Pictures
+    selections: Selections
     drafts: Drafts
     draft_files: DraftFiles
     recommendations: Recommendations
@@ -245,6 +249,7 @@ def build_studio(
             pictures,
         ),
         pictures=pictures,
+        selections=Selections(select),
         families=families,
         replays=Replays(
             repo=replays,
@@ -353,6 +358,12 @@ def draw_hint(picture: Image, kind: str) -> Image:
     from core.engine.control.hints import drawn
 
     return drawn(picture, kind)
+
+
+def select(picture: Image, kind: Selection, box: Bounds | None) -> Sequence[Selected]:
+    from core.engine.selecting.select import select as select_in
+
+    return select_in(picture, kind, box)
 
 
 def warm_up() -> None:

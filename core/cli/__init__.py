@@ -20,6 +20,7 @@ from core.cli import (
     presets,
     queue,
     replay,
+    select,
     sheet,
     storage,
     upscale,
@@ -37,7 +38,7 @@ app = typer.Typer(
 gallery_app = typer.Typer(no_args_is_help=True)
 
 # Without a name of their own, commands join those of the application that they are added to.
-for commands in (inpaint, machine, sheet, upscale, verify, replay, worker):
+for commands in (inpaint, select, machine, sheet, upscale, verify, replay, worker):
     app.add_typer(commands.app)
 for commands in (gallery, edit, files, storage):
     gallery_app.add_typer(commands.app)

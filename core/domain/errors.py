@@ -89,6 +89,10 @@ class DeviceUnavailable(InvalidInput):
     """This device is not available on this machine. Choose another, or 'auto'."""
 
 
+class NothingFound(StudioError):
+    """Nothing of this kind was found in the picture. Paint the mask instead."""
+
+
 # The gallery and its files -----------------------------------------------------------------------------------
 
 
