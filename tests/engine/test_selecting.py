@@ -125,7 +125,7 @@ def test_the_same_bits_come_with_any_number_of_threads():
     before = cv2.getNumThreads()
     try:
         seen = set()
-        for threads in (1, 2, 5):
+        for threads in (1, 3):
             cv2.setNumThreads(threads)
             found = [one.mask.sha256 for kind, box in looked_for for one in SELECTIONS.find(picture, kind, box)]
             seen.add(tuple(found))

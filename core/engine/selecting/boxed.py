@@ -25,6 +25,10 @@ ROUNDS = 5
 NO_RECTANGLE = (0, 0, 0, 0)
 """Where the object may be is said by labels."""
 
+PLAIN = 2.0
+"""Standard deviation, of 255, up to which a part shows a single colour: there is nothing to tell apart in it, and
+GrabCut takes minutes to find that out."""
+
 LEAST_SHARE = 0.02
 """Of the box: less is a speck, not the object in it."""
 
@@ -44,6 +48,8 @@ def by_colours(picture: Image.Image, box: Bounds) -> Mask:
     part = _around(box, CONTEXT_OF_COLOURS, size)
     small = part.size.fitted(Size(COLOURS_PX, COLOURS_PX))
     seen = np.asarray(picture.resize(small.sides, Image.Resampling.BOX, box=part.box))
+    if seen.std(axis=(0, 1)).max() < PLAIN:
+        return np.zeros((size.height, size.width), np.uint8)
     inner = Bounds(box.left - part.left, box.top - part.top, box.right - part.left, box.bottom - part.top)
     inner = inner.scaled(part.size, small)
     labels = np.full((small.height, small.width), cv2.GC_BGD, np.uint8)
@@ -84,13 +90,6 @@ def likelihood(picture: Image.Image, mask: Mask, box: Bounds) -> float:
     steepness = np.sqrt(sum((cv2.Sobel(blurred, cv2.CV_32F, *of) ** 2).sum(axis=2) for of in ((1, 0), (0, 1))))
     edge = cv2.morphologyEx(np.asarray(shape), cv2.MORPH_GRADIENT, np.ones((3, 3), np.uint8)) > 0
     return float(steepness[edge].mean() * reached * (1 - spilled)) if edge.any() else 0.0
-
-
-def _with_grain(seen: Mask) -> Mask:
-    """(H, W, 3) with one level more or less here and there: of a single colour GrabCut cuts for minutes."""
-    rows, columns = np.indices(seen.shape[:2])
-    grain = (rows * 7 + columns * 13 + rows * columns) % 3 - 1
-    return np.asarray((seen.astype(np.int16) + grain[..., None]).clip(0, 255), np.uint8)
 
 
 def _around(box: Bounds, share: float, picture: Size) -> Bounds:
