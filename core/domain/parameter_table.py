@@ -301,7 +301,7 @@ PARAMETERS: dict[str, Parameter] = {
         "Precision",
         "What the model computes in. Automatic is float32 on a processor, and half precision on a graphics card. "
         "bfloat16 takes half of the memory and, on processors made for it (AVX-512 BF16, AMX), about half of the time; "
-        "the picture is another one than that of float32, by a little. Kept in eight bits, a Stable Diffusion model "
+        "the picture is another one than that of float32, by a little. Kept in eight bits, a model "
         "takes the least memory, nearly as fast; its picture is another one by a little more.",
         default=AUTO_DTYPE,
         choices=DTYPES,

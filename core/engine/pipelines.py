@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from core.domain.environment import Device
-from core.domain.errors import DamagedModel, NotAnInpaintingModel, StudioError
+from core.domain.errors import DamagedModel, InvalidParams, NotAnInpaintingModel, StudioError
 from core.domain.model import ModelSpec
 from core.engine import card, families, memory, vae
 from core.engine.families import Family
@@ -21,7 +21,7 @@ from core.engine.models.catalogue import Catalogue
 from core.engine.models.integrity import read_index, read_object
 from core.engine.models.single_file import SingleFile, empty, filled, matching
 from core.engine.models.weights import SAFETY_CHECKER, WITHOUT_WEIGHTS, Choice
-from core.engine.plan import UNET
+from core.engine.plan import INT8_PARTS, UNET
 from core.engine.quiet import quiet_libraries
 from core.engine.storage.prepared import ENDING
 from core.engine.storage.reader import stored
@@ -116,17 +116,17 @@ def load(
 def _loaded(source: Source, device: Device, *, safety_checker: bool, as_int8: bool, prepared: Path | None) -> Any:
     import torch
 
-    dtype, as_int8 = getattr(torch, device.dtype), as_int8 and source.family.denoiser == UNET
+    dtype, as_int8 = getattr(torch, device.dtype), as_int8 and source.family.denoiser in INT8_PARTS
     try:
         with quiet_libraries(), without_extras():
             if isinstance(source, SingleFile):
                 pipe = source.load(dtype, without_unet=as_int8)
             else:
-                pipe = _of_folder(source, dtype, safety_checker=safety_checker, without_unet=as_int8)
+                pipe = _of_folder(source, dtype, safety_checker=safety_checker, without_denoiser=as_int8)
             _check_words(pipe, source.family)
-            _check_pipeline(pipe, source.family, without_unet=as_int8)
+            _check_pipeline(pipe, source.family, without_denoiser=as_int8)
             if as_int8:
-                _fill_unet(pipe, source, dtype, prepared)
+                _fill_denoiser(pipe, source, dtype, prepared)
     except StudioError:
         raise
     except Exception as error:  # whatever the libraries raise over files that are not what they take
@@ -139,7 +139,7 @@ def _loaded(source: Source, device: Device, *, safety_checker: bool, as_int8: bo
     return pipe
 
 
-def _of_folder(source: Folder, dtype: Any, *, safety_checker: bool, without_unet: bool) -> Any:
+def _of_folder(source: Folder, dtype: Any, *, safety_checker: bool, without_denoiser: bool) -> Any:
     import diffusers
 
     index = read_index(source.folder)
@@ -148,12 +148,17 @@ def _of_folder(source: Folder, dtype: Any, *, safety_checker: bool, without_unet
         without = {SAFETY_CHECKER: None, "requires_safety_checker": False}
     saved = _saved(source, dtype)
     _check_scheduler(source.folder, index)
-    given = _read_when_needed(source, index, dtype, without) if without_unet else {}
+    given = _read_when_needed(source, index, dtype, without) if without_denoiser else {}
     given |= _encoders(source.folder, {k: v for k, v in index.items() if k not in {**without, **given}}, saved)
-    if without_unet:
-        given[UNET] = _empty(source.folder, UNET, str(index[UNET][1]))
+    name = source.family.denoiser
+    if without_denoiser:
+        if source.denoiser is not None:
+            raise InvalidParams(
+                "A transformer in a file of its own cannot be kept as int8 yet. Choose a model whose folder has it, or "
+                "another precision."
+            )
+        given[name] = _empty(source.folder, name, str(index[name][1]))
     if source.denoiser is not None:
-        name = source.family.denoiser
         given[name] = transformer_file.load(source.denoiser, source.folder, name, dtype)
     return getattr(diffusers, source.family.pipeline).from_pretrained(str(source.folder), **saved, **given, **without)
 
@@ -181,7 +186,7 @@ def _empty(folder: Path, name: str, kind: str) -> Any:
     import transformers
     from diffusers.pipelines import stable_diffusion
 
-    if name != "vae" and name != UNET:
+    if name in READ_AGAIN and name != "vae":
         of_kind = getattr(stable_diffusion if name == SAFETY_CHECKER else transformers, kind)
         config = of_kind.config_class.from_pretrained(str(folder / name), local_files_only=True)
         return empty(lambda: of_kind(config))
@@ -190,23 +195,26 @@ def _empty(folder: Path, name: str, kind: str) -> Any:
     return empty(lambda: of_images.from_config(about))
 
 
-def _fill_unet(pipe: Any, source: Source, dtype: Any, prepared: Path | None) -> None:
+def _fill_denoiser(pipe: Any, source: Source, dtype: Any, prepared: Path | None) -> None:
     """With int8. Last: of what else is read nothing lies beside it."""
     from core.engine.storage import int8
 
-    weights = matching(UNET, pipe.unet, lambda: source.weights(UNET, pipe.unet))
+    name = source.family.denoiser
+    denoiser = getattr(pipe, name)
+    weights = matching(name, denoiser, lambda: source.weights(name, denoiser))
     kept = None
     if prepared is not None:
-        made_from = {name: fingerprint.of_file(path) for name, path in source.files.items() if _is_of_unet(name)}
+        made_from = {file: fingerprint.of_file(path) for file, path in source.files.items() if _holds(file, name)}
         key = fingerprint.of_all({**made_from, "int8": str(int8.VERSION)})
         kept = prepared / f"{key.removeprefix('sha256:')}{ENDING}"
-    int8.fill(pipe.unet, weights, dtype, kept)
+    int8.fill(denoiser, weights, dtype, kept)
 
 
-def _is_of_unet(name: str) -> bool:
-    """Of a file of a model, by its name in it: those of folders, and checkpoints, which hold everything."""
+def _holds(name: str, part: str) -> bool:
+    """Whether a file of a model, by its name in it, holds weights of this part: that of its folder, or a checkpoint,
+    which holds everything."""
     folder, _, file = name.rpartition("/")
-    return file.endswith(".safetensors") and folder.rpartition("/")[2] in ("", UNET)
+    return file.endswith(".safetensors") and folder.rpartition("/")[2] in ("", part)
 
 
 def read_again(source: Source, dtype: str, name: str, component: Any) -> None:
@@ -319,13 +327,13 @@ def place_by_group(pipe: Any, device: str, *, pins_ahead: bool) -> None:
             part.to(where)
 
 
-def _check_pipeline(pipe: Any, family: Family, *, without_unet: bool) -> None:
+def _check_pipeline(pipe: Any, family: Family, *, without_denoiser: bool) -> None:
     unet = getattr(pipe, "unet", None)
     if unet is not None and unet.config.in_channels not in family.in_channels:
         raise NotAnInpaintingModel
     for name, component in pipe.components.items():
         parameters = getattr(component, "parameters", None)
-        if without_unet and name == UNET:
+        if without_denoiser and name == family.denoiser:
             continue
         # Left without values when the file lacks them.
         if parameters is not None and any(parameter.is_meta for parameter in parameters()):

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from core.domain.environment import IN_OWN_MEMORY, Device
 from core.domain.errors import InvalidParams, OutOfMemory
-from core.domain.params import AUTO_DTYPE, BFLOAT16, DTYPES, INT8_FLOAT32, as_int8, computed_in
+from core.domain.params import AUTO_DTYPE, BFLOAT16, DTYPES, INT8_BFLOAT16, INT8_FLOAT32, as_int8, computed_in
 from core.domain.run_memory import LEAST_PX, Work
 from core.engine import card
 from core.engine.memory import BYTES
@@ -20,7 +20,9 @@ WORK = Work()
 """That of a run with guidance and the model's own autoencoder: the most of what is usual."""
 
 UNET = "unet"
-"""The denoiser whose weights can be kept as int8, and the name of its component."""
+TRANSFORMER = "transformer"
+INT8_PARTS = (UNET, TRANSFORMER)
+"""The denoisers whose weights can be kept as int8: the names of their components."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +94,9 @@ def plan(
 def needed_in(dtype: str, parts: Mapping[str, int]) -> int:
     """Bytes of all components once they are loaded so. parts: their bytes in float32."""
     of_one = BYTES[computed_in(dtype)]
-    return sum(size // 4 if as_int8(dtype) and name == UNET else size * of_one // 4 for name, size in parts.items())
+    return sum(
+        size // 4 if as_int8(dtype) and name in INT8_PARTS else size * of_one // 4 for name, size in parts.items()
+    )
 
 
 def _room(dtype: str, side: int) -> int:
@@ -102,8 +106,11 @@ def _room(dtype: str, side: int) -> int:
 
 def _check(wish: str, parts: Mapping[str, int], device: Device) -> None:
     device.checked_dtype(wish)
-    if as_int8(wish) and UNET not in parts:
-        raise InvalidParams("Only a U-Net's weights can be kept as int8, and this model has none. Choose bfloat16.")
+    if as_int8(wish) and not any(part in parts for part in INT8_PARTS):
+        raise InvalidParams(
+            "Only the weights of a U-Net or a transformer can be kept as int8, and this model has neither. Choose "
+            "bfloat16."
+        )
 
 
 def _ladder(parts: Mapping[str, int], device: Device, half: str) -> Sequence[str]:
@@ -135,8 +142,9 @@ def _reason(
 
 def _advice(wish: str, parts: Mapping[str, int], device: Device) -> str:
     """The beginning of a sentence: what else could be loaded."""
-    if UNET in parts and device.keeps_int8 and not as_int8(wish):
-        return f"Choose the precision {DTYPES[INT8_FLOAT32]!r} or a smaller model"
+    if any(part in parts for part in INT8_PARTS) and device.keeps_int8 and not as_int8(wish):
+        least = INT8_FLOAT32 if UNET in parts or not device.takes_bfloat16 else INT8_BFLOAT16
+        return f"Choose the precision {DTYPES[least]!r} or a smaller model"
     return "Choose a smaller model"
 
 

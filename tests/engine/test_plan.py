@@ -39,7 +39,7 @@ def test_what_is_planned_fits_is_what_was_asked_for_and_has_a_reason_with_its_si
         return
     except InvalidParams:
         assert "int8" in wish
-        assert "unet" not in parts
+        assert not {"unet", "transformer"} & parts.keys()
         return
 
     assert found.needed == needed_in(found.dtype, parts) <= free
@@ -154,7 +154,7 @@ def test_a_precision_by_choice_that_does_not_fit_is_refused_and_the_one_that_tak
 @pytest.mark.parametrize(
     ("parts", "device", "wish", "words"),
     [
-        (TRANSFORMER, CPU, "int8+float32", "this model has none"),
+        ({"prior": 1, "vae": 1}, CPU, "int8+float32", "this model has neither"),
         (UNET, CARD, "int8+float32", "On a card"),
         (UNET, APPLE, "int8+bfloat16", "graphics does not compute in bfloat16"),
     ],
@@ -162,3 +162,12 @@ def test_a_precision_by_choice_that_does_not_fit_is_refused_and_the_one_that_tak
 def test_what_cannot_be_had_is_refused_in_words(parts, device, wish, words):
     with pytest.raises(InvalidParams, match=words):
         planned(parts, device, wish=wish)
+
+
+@pytest.mark.parametrize(("parts", "least"), [(UNET, "float32"), (TRANSFORMER, "bfloat16")])
+def test_by_choice_the_denoiser_alone_takes_a_quarter_and_is_what_is_advised(parts, least):
+    found = planned(parts, free=10**12, wish=f"int8+{least}")
+
+    assert found.needed == 2_500 * MB + 5_000 * MB // (1 if least == "float32" else 2)
+    with pytest.raises(OutOfMemory, match=rf"Choose the precision 'Kept in eight bits \(int8\), computed in {least}'"):
+        planned(parts, free=5_000 * MB)
