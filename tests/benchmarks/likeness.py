@@ -22,6 +22,7 @@ import numpy as np
 from PIL import Image, ImageDraw
 
 from core.domain.geometry import Size
+from core.domain.modes import ADD, MODES, REPLACE
 from core.domain.params import PARAMETERS, InpaintParams
 from core.domain.pixels.mask import Mask
 from core.domain.reproduction import compare
@@ -40,7 +41,10 @@ Judge = Callable[[Image.Image, Mask], str]
 
 
 def speeds(threads: int, judge: Judge | None = None, every: int = 1) -> Iterator[Mapping[str, Any]]:
-    """Of each speed, and of Best with another seed. every: so many words, one is painted."""
+    """Of each speed, and of Best with another seed, with the values of each mode that the model is used in.
+
+    every: of so many words, one is painted.
+    """
     from core.bootstrap import make_catalogue, make_loader
 
     settings = Settings(_env_file=None, threads=threads)
@@ -49,28 +53,36 @@ def speeds(threads: int, judge: Judge | None = None, every: int = 1) -> Iterator
     cases = {speed: values_of(speed, around) for speed in reversed(SPEEDS)}
     cases[OTHER_SEED] = {**cases["best"], "seed": 1}
     pictures = [_photograph(path) for path in sorted(SAMPLES.glob("*.jpg"))]
-    found: dict[str, list[tuple[float, float, bool]]] = {name: [] for name in cases}
-    for nth, word in enumerate(list(known.objects if known else ())[::every]):
-        image, mask = pictures[nth % len(pictures)]
-        best, best_s = None, 0.0
-        for name, values in cases.items():
-            params = InpaintParams(prompt=f"a {word}", **{n: v for n, v in values.items() if n in PARAMETERS})
-            if values["auto_size"]:
-                params = sized_by_mask(params, mask, Size(*image.size))
-            made, cpu_s = _painted(image, mask, inpainter, params)
-            if best is None:
-                best, best_s = made, cpu_s
-            is_right = judge is not None and judge(made, mask) == word
-            found[name].append((_psnr(best, made, mask), best_s / cpu_s, is_right))
-    for name, rows in found.items():
-        psnr, ratio, right = zip(*rows, strict=True)
-        yield {
-            "name": f"{MODEL}-{name}",
-            "psnr_db": round(statistics.median(psnr), 1),
-            "least_tenth_db": round(float(np.quantile(psnr, 0.1)), 1),
-            "ratio": round(statistics.median(ratio), 2),
-            **({"recognised": round(sum(right) / len(right), 3)} if judge else {}),
-        }
+    for mode in (REPLACE, ADD):
+        found: dict[str, list[tuple[float, float, bool]]] = {name: [] for name in cases}
+        for nth, word in enumerate(list(known.objects if known else ())[::every]):
+            image, mask = pictures[nth % len(pictures)]
+            asked = {**MODES[mode].values, "prompt": f"a {word}"}
+            made = {name: _at_speed(image, mask, inpainter, {**asked, **values}) for name, values in cases.items()}
+            best, best_s = made["best"]
+            for name, (picture, cpu_s) in made.items():
+                is_right = judge is not None and judge(picture, mask) == word
+                found[name].append((_psnr(best, picture, mask), best_s / cpu_s, is_right))
+        yield from (_told(f"{MODEL}-{mode}-{name}", rows, judge is not None) for name, rows in found.items())
+
+
+def _at_speed(image: Image.Image, mask: Mask, inpainter: Any, values: Mapping[str, Any]) -> tuple[Image.Image, float]:
+    params = InpaintParams(**{name: value for name, value in values.items() if name in PARAMETERS})
+    if values["auto_size"]:
+        params = sized_by_mask(params, mask, Size(*image.size))
+    return _painted(image, mask, inpainter, params)
+
+
+def _told(name: str, rows: Sequence[tuple[float, float, bool]], was_judged: bool) -> Mapping[str, Any]:
+    """rows: PSNR, how many times as fast, whether the word was recognised."""
+    psnr, ratio, right = zip(*rows, strict=True)
+    return {
+        "name": name,
+        "psnr_db": round(statistics.median(psnr), 1),
+        "least_tenth_db": round(float(np.quantile(psnr, 0.1)), 1),
+        "ratio": round(statistics.median(ratio), 2),
+        **({"recognised": round(sum(right) / len(right), 3)} if was_judged else {}),
+    }
 
 
 def judge_in(work: Path) -> Judge:

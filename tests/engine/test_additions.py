@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from dataclasses import replace
 
 import pytest
 from huggingface_hub import constants
@@ -122,6 +123,14 @@ def test_it_is_no_model_to_paint_with(catalogue):
     assert SPEC.key not in {spec.key for spec in catalogue.listed()}
     with pytest.raises(UnknownModel):
         catalogue.find(SPEC.key)
+
+
+@pytest.mark.parametrize("said", [REPOSITORY, f"https://huggingface.co/{REPOSITORY}"])
+def test_it_is_found_by_its_hub_id_and_address_where_the_repository_has_no_other(settings, tmp_path, said):
+    twin = replace(SPEC, key="other", place="loras/other.safetensors")
+
+    assert Catalogue(settings, cache=tmp_path, additions=[SPEC]).on_hub(said) is SPEC
+    assert Catalogue(settings, cache=tmp_path, additions=[SPEC, twin]).on_hub(said).place is None
 
 
 def test_each_file_that_a_speed_asks_for_can_be_downloaded_under_the_name_that_it_is_found_by():

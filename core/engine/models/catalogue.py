@@ -78,7 +78,12 @@ class Catalogue:
         return tuple(self._additions.values())
 
     def on_hub(self, key: str) -> ModelSpec:
-        return self._additions.get(key.strip()) or self.find(key)
+        if key.strip() in self._additions:
+            return self._additions[key.strip()]
+        # By its hub id, or the address of it, where the repository has no other.
+        repository = names.as_hub_id(names.checked(key))
+        found = [spec for spec in self._additions.values() if spec.repository == repository]
+        return found[0] if len(found) == 1 else self.find(key)
 
     def find(self, key: str) -> ModelSpec:
         """A row of the table, a checkpoint in one file, a folder with a model_index.json, a hub id or an address on it.

@@ -49,7 +49,7 @@ def speed_field(form: Form, stored: Mapping[str, Any], device: str | None) -> No
         on_change=_apply_speed,
         args=(form.studio, form.id),
     )
-    lines = [_costs(form, stored, around, device), _likeness(stored["model"])]
+    lines = [_costs(form, stored, around, device), _likeness(stored["model"], stored["mode"])]
     if said := "  \n".join(line for line in lines if line):
         st.caption(said)
     if around.missing:
@@ -78,11 +78,11 @@ def _costs(form: Form, stored: Mapping[str, Any], around: Surroundings, device: 
     return f"{'At most about' if draft.has_no_mask else 'About'}: {' · '.join(found)}"
 
 
-def _likeness(model: str) -> str:
+def _likeness(model: str, mode: str) -> str:
     """How near each speed comes to the best one."""
-    found = speeds.LIKENESS.get(model)
+    found = speeds.LIKENESS.get((model, mode))
     if found is None:
-        return "How near Draft and Balanced come to Best was not measured for this model."
+        return "How near Draft and Balanced come to Best was not measured for this model and task."
     near = " · ".join(f"{SPEEDS[speed][0]} {_alike(found[speed])}" for speed in SPEEDS if speed in found)
     return f"Compared with Best: {near} (another seed: {_alike(found[speeds.ANOTHER_SEED])})"
 
