@@ -15,7 +15,7 @@ from pages.ui.drafts.shelf import drafts_shelf
 from pages.ui.generation.actions import trash_toast
 from pages.ui.generation.sheets import sheet_view
 from pages.ui.inpaint.bar import bar
-from pages.ui.inpaint.candidates import act, candidates, chosen_key, told
+from pages.ui.inpaint.candidates import act, after, before, candidates, chosen_key, told
 from pages.ui.inpaint.canvas import choice_of_canvas, mask_canvas
 from pages.ui.inpaint.device_field import resolved_device
 from pages.ui.inpaint.generating import generate_panel, sheet_button
@@ -46,9 +46,10 @@ def inpaint_page(studio: Studio) -> None:
     with places.bar:
         bar(studio, id, draft)
     with places.canvas:
-        back = draft.before is not None and studio.drafts.get(draft.before) is not None
-        do = partial(act, studio, id)
-        mask_canvas(studio, id, Shown(told(studio, made, id), chosen.id if chosen else None, back, do))
+        back, forward = (way(studio, id, draft) is not None for way in (before, after))
+        looked_at = chosen.id if chosen else None
+        shown = Shown(told(studio, made, id), looked_at, back, forward, partial(act, studio, id))
+        mask_canvas(studio, id, shown)
     generations = _generations(studio, id)
     with places.fields:
         picture_notes(studio, id, draft)

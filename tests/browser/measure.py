@@ -261,7 +261,7 @@ def main() -> None:
 
         def new_artist(**options: Any) -> Artist:
             page = browser.new_context(**options).new_page()
-            page.set_default_timeout(300_000)
+            page.set_default_timeout(60_000)
             return Artist(page, address, Path(data))
 
         for name in asked.names or MEASURES:

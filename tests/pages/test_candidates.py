@@ -74,12 +74,14 @@ def test_accept_makes_it_the_picture_and_back_leads_to_the_one_before_with_its_c
 
     ask("accept", made)
 
-    accepted = draft(studio, page)
+    after, accepted = draft_id(page), draft(studio, page)
     assert (accepted.source, accepted.base_mask, accepted.before) == (studio.gallery.get(made).output, None, before)
     assert accepted.relation is Relation.CONTINUATION
     assert (ids(browser), browser.told["back"]) == ([], True)
     ask("back")
     assert (draft_id(page), ids(browser), browser.told["back"]) == (before, [made], False)
+    ask("forward")
+    assert draft_id(page) == after
 
 
 def test_accept_can_keep_the_mask(page, browser, studio, ask):

@@ -115,9 +115,11 @@ def act(studio: Studio, id: str, name: str, candidate: str) -> None:
     """What was asked for in the painter of the draft of this id. Anybody can send anything: what is none of its
     candidates, or no action, is left alone. Raises what the action raises."""
     draft = studio.drafts.get(id) or Draft()
-    if name == "back":
-        if draft.before is not None and studio.drafts.get(draft.before) is not None:
-            state.return_to_draft(draft.before)
+    if name in WAYS:
+        if (other := WAYS[name](studio, id, draft)) is not None:
+            state.return_to_draft(other)
+            if name == "back":
+                state.set_value(_forward_key(other), id)
         return
     if name in ACTIONS and candidate in (*draft.earlier, *draft.generations):
         ACTIONS[name](id, studio, studio.gallery.get(candidate))
@@ -133,6 +135,24 @@ def _favourite(id: str, studio: Studio, generation: Generation) -> None:
 
 def _choose(id: str, studio: Studio, generation: Generation) -> None:
     state.set_value(chosen_key(id), generation.id)
+
+
+def before(studio: Studio, id: str, draft: Draft) -> str | None:
+    """The id of the draft with the picture that this one was made from."""
+    return draft.before if draft.before is not None and studio.drafts.get(draft.before) is not None else None
+
+
+def after(studio: Studio, id: str, draft: Draft) -> str | None:
+    """The id of the one from which somebody has come back to this one."""
+    forward: str | None = state.snapshot().get(_forward_key(id))
+    return forward if forward is not None and studio.drafts.get(forward) is not None else None
+
+
+WAYS = {"back": before, "forward": after}
+
+
+def _forward_key(id: str) -> str:
+    return f"{id}.forward"
 
 
 def chosen_key(id: str) -> str:

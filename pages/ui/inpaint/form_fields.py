@@ -59,7 +59,17 @@ def text(form: Form, name: str, height: int | None = None) -> str:
     state.set_default(f"{form.id}.{name}", str(form.kept[name]))
     # No max_chars: the browser would refuse a longer text without a word, and the one before would be painted.
     title, look = PARAMETERS[name].title, _look(form, name)
-    value: str = st.text_input(title, **look) if height is None else st.text_area(title, height=height, **look)
+    value: str = (
+        st.text_input(title, **look)
+        if height is None
+        else st.text_area(
+            # Also in it: on a phone the label has no room.
+            title,
+            height=height,
+            placeholder=title,
+            **look,
+        )
+    )
     return value
 
 

@@ -47,11 +47,12 @@ Act = Callable[[str, str], None]
 @dataclass(frozen=True, slots=True)
 class Shown:
     """What the painter shows beside the mask. candidates: as candidates.told says. chosen: the id of the one that the
-    page tells more of. back: whether there is a picture before this one."""
+    page tells more of. back, forward: whether there is a picture before this one, or one that was come back from."""
 
     candidates: Sequence[Mapping[str, Any]]
     chosen: str | None
     back: bool
+    forward: bool
     act: Act
 
 
@@ -86,6 +87,7 @@ def painter(opened: OpenDraft, shown: Shown) -> None:
             "candidates": list(shown.candidates),
             "chosen": shown.chosen,
             "back": shown.back,
+            "forward": shown.forward,
         },
         on_painted_change=lambda: take_painted(studio, id),
         on_act_change=lambda: _take_act(studio, id, key, shown.act),

@@ -251,9 +251,10 @@ class Painter {
 
   act(name) {
     if (!this.mask) return
+    // The chain of pictures goes on where the history of the mask ends.
     const isAtStart = !this.mask.canUndo && !this.corners.length
-    // The chain of pictures is the history before that of the mask.
     if (name === "undo" && isAtStart && this.data.back) return this.results.send("back", "")
+    if (name === "redo" && !this.mask.canRedo && this.data.forward) return this.results.send("forward", "")
     const moves = { minus: () => this.viewport.zoomBy(1 / 1.4), plus: () => this.viewport.zoomBy(1.4) }
     const steps = {
       undo: () => (this.corners.length ? this.canvas.freeDrawingBrush.takeBack() : this.mask.undo()),
@@ -332,7 +333,7 @@ class Painter {
     if (this.find(".words").textContent !== words) this.find(".words").textContent = words
     this.element.dataset.stored = String(this.exchange.isStored)
     this.find("[data-act=undo]").disabled = !this.mask.canUndo && !corners && !this.data.back
-    this.find("[data-act=redo]").disabled = !this.mask.canRedo
+    this.find("[data-act=redo]").disabled = !this.mask.canRedo && !this.data.forward
     this.find("[data-act=clear]").disabled = !coverage
   }
 
