@@ -25,8 +25,8 @@ SAMPLES = ROOT / "assets" / "samples"
 LARGE = (5656, 4242)
 """24 megapixels."""
 
-SCREEN = {"width": 1440, "height": 1100}
-SHOWN = (1440, 1100)
+SCREEN = {"width": 1440, "height": 900}
+SHOWN = (1440, 900)
 
 
 @dataclass
@@ -80,8 +80,7 @@ class Job:
         self.mia.page.get_by_role("button", name="Generate", exact=True).click()
         wait_until(lambda: set(self.mia.draft["generations"]) - known, "it is submitted")
         wait_until(lambda: [row for row in self.mia.rows if row["status"] not in ("queued", "running")], "it ends")
-        self.mia.page.get_by_text("Outside the mask: unchanged (checked)").first.wait_for()
-        self.mia.page.get_by_text("Outside the mask: unchanged (checked)").first.scroll_into_view_if_needed()
+        self.mia.see_result()
         row = self.mia.rows[-1]
         print(
             f"{self.name}: {row['model']}, {row['status']}, {row['width']} x {row['height']}, "
@@ -116,7 +115,7 @@ def add(job: Job) -> None:
     """On the result of the job before: a session is a chain."""
     page = job.mia.page
     before = page.url
-    page.get_by_role("button", name="Continue from this result").click()
+    page.get_by_role("button", name="Accept: make it the picture, with an empty mask").click()
     page.wait_for_url(lambda url: url != before)
     job.mia.see_painter()
     job.choose_mode("Add")
