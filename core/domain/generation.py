@@ -126,6 +126,7 @@ class Origin:
     """Where a request comes from: the generation before it, the browser session, the name of the picture's file.
 
     extended: how its picture came about, if the canvas was extended. source_exif: key of what its file says about it.
+    selection: what was found for its mask, as Selected.origin tells it.
     """
 
     parent_id: str | None = None
@@ -134,6 +135,7 @@ class Origin:
     source_name: str | None = None
     extended: ExtensionHistory | None = None
     source_exif: str | None = None
+    selection: tuple[Mapping[str, Any], ...] = ()
 
     @classmethod
     def variation_of(cls, generation: Generation, session: str) -> Origin:
@@ -147,7 +149,13 @@ class Origin:
     @classmethod
     def _after(cls, generation: Generation, relation: Relation, session: str | None) -> Origin:
         return cls(
-            generation.id, relation, session, generation.source_name, generation.extended, generation.source_exif
+            generation.id,
+            relation,
+            session,
+            generation.source_name,
+            generation.extended,
+            generation.source_exif,
+            tuple(generation.record.selection),
         )
 
 
@@ -224,6 +232,7 @@ class Generation:
             source_name=origin.source_name,
             source_exif=origin.source_exif,
             extended=origin.extended,
+            record=Record.of({"selection": list(origin.selection)}) if origin.selection else NO_RECORD,
         )
 
     def again(self, id: str, at: datetime, device: str, session: str | None) -> Generation:

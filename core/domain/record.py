@@ -136,6 +136,7 @@ class Record(_WithRaw):
 
     crop: the part of the picture that went through the model, at working_size. effective_steps: steps really run.
     mask_coverage: share of the picture, 0..1. parts: of the mask, where each was painted by itself.
+    selection: what was found for its mask, oldest first, as Selected.origin tells it; known before anything is painted.
     inpainter: empty until it was painted. imported: of a picture that another tool made, and only of that.
     malformed: dotted names of what was told and is not of its kind.
     """
@@ -146,6 +147,7 @@ class Record(_WithRaw):
     mask_coverage: Annotated[float, Field(ge=0)] | None = None
     processing_version: int | None = None
     parts: dict[str, Any] = {}
+    selection: list[dict[str, Any]] = []
     colour: Colour | None = None
     outside_mask_unchanged: bool | None = None
     model: RanModel = RanModel()

@@ -195,6 +195,8 @@ class Worker:
         on_step = watch.before(report)
         on_step(StepReport(Phase.PREPARING))
         record = planned(plan, inpainter.model)
+        if generation.record.selection:
+            record["selection"] = generation.record.selection
         report.is_known(inpainter, load_s, Record.of(record))
         painted = paint(plan, inpainter, on_step)
         on_step(StepReport(Phase.STORING))
