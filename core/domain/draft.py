@@ -21,7 +21,8 @@ class Draft:
 
     base_mask: key of a mask that lies under the drawing (uploaded, inverted, or taken from a generation), or, with
     the painter, the whole mask; of the picture's shape, at any size. mask_notes: what was understood of it beyond
-    white on black, one sentence each. has_simple_canvas: paint without the painter.
+    white on black, one sentence each. selection: what was found for it, as
+    Selected.origin tells it. has_simple_canvas: paint without the painter.
     params: values of the form, possibly not all. parent_id, relation: the generation this came from, and how.
     said: the generation metadata of the opened picture, as Imported.offer; empty once it was used or dismissed.
     guides: pictures in other roles. extended: how the source came about, if the canvas was extended; nothing is painted
@@ -40,6 +41,7 @@ class Draft:
     canvas_width: int | None = None
     base_mask: str | None = None
     mask_notes: tuple[str, ...] = ()
+    selection: tuple[Mapping[str, Any], ...] = ()
     has_simple_canvas: bool = False
     params: Mapping[str, Any] = field(default_factory=dict)
     parent_id: str | None = None
@@ -80,7 +82,7 @@ class Draft:
     def from_dict(cls, values: Mapping[str, Any]) -> Draft:
         """Read what any earlier version wrote."""
         values = {k: v for k, v in values.items() if k in cls.__dataclass_fields__}
-        for name in ("notes", "mask_notes", "generations", "earlier"):
+        for name in ("notes", "mask_notes", "selection", "generations", "earlier"):
             values[name] = tuple(values.get(name, ()))
         values["relation"] = Relation(values["relation"]) if values.get("relation") else None
         values["extended"] = _extended(values.get("extended"))

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
+from typing import Any
 
 from core.domain.environment import IN_OWN_MEMORY
 from core.domain.errors import InvalidMove

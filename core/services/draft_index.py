@@ -53,6 +53,7 @@ class _Told(BaseModel):
     base_mask: Key | None = None
     notes: Notes = []
     mask_notes: Notes = []
+    selection: Annotated[list[dict[str, Any]], Field(max_length=MAX_NOTES)] = []
     has_simple_canvas: bool = False
     params: dict[str, Any] = {}
     parent_id: Annotated[str, Field(pattern=r"^[0-9A-Za-z]{1,32}$")] | None = None
@@ -83,11 +84,12 @@ def read(text: bytes) -> tuple[str, Draft]:
         guides = guides_of(told.guides)
         if not all(_is_key(guide) for guide in guides):
             raise InvalidDraft
-        parts = told.model_dump(exclude={"title", "notes", "mask_notes", "relation", "extended", "guides"})
+        parts = told.model_dump(exclude={"title", "notes", "mask_notes", "selection", "relation", "extended", "guides"})
         return told.title, Draft(
             **{**parts, "params": params},
             notes=(*told.notes, *_left_out(unusable)),
             mask_notes=tuple(told.mask_notes),
+            selection=tuple(told.selection),
             relation=Relation(told.relation) if told.relation else None,
             extended=ExtensionHistory.from_dict(told.extended) if told.extended else None,
             guides=guides,

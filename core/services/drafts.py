@@ -168,6 +168,7 @@ class Drafts:
             thumbnail=self._thumbnail_of(larger),
             base_mask=self.images.put(mask.to_image()),
             drawing=None,
+            selection=(),
             params=self.recommendations.for_extended(draft.params),
             extended=draft.extended.once_more(extension)
             if draft.extended
@@ -204,6 +205,7 @@ class Drafts:
             source_exif=generation.source_exif,
             source_name=generation.source_name,
             base_mask=None if generation.is_imported_picture else generation.mask,
+            selection=tuple(generation.record.selection),
             params=params,
             parent_id=generation.id,
             relation=Relation.VARIATION,

@@ -177,7 +177,7 @@ class Worker:
         try:
             plan, inpainter, load_s = self._prepare(placed, watch, smaller=smaller)
             dtype = inpainter.model.dtype
-            return self._painted(plan, inpainter, load_s, report, watch)
+            return self._painted(generation, plan, inpainter, load_s, report, watch)
         except OutOfMemory as error:
             if smaller or placed.params.dtype != AUTO_DTYPE or placed.device not in IN_OWN_MEMORY:
                 raise
@@ -187,10 +187,10 @@ class Worker:
         plan, inpainter, load_s = self._prepare(placed, watch, smaller=True)
         if inpainter.model.dtype == dtype:
             raise ran_out
-        return self._painted(plan, inpainter, load_s, report, watch)
+        return self._painted(generation, plan, inpainter, load_s, report, watch)
 
     def _painted(
-        self, plan: Plan, inpainter: Inpainter, load_s: float, report: Reporter, watch: Watch
+        self, generation: Generation, plan: Plan, inpainter: Inpainter, load_s: float, report: Reporter, watch: Watch
     ) -> tuple[Outcome, Image.Image]:
         on_step = watch.before(report)
         on_step(StepReport(Phase.PREPARING))

@@ -163,6 +163,8 @@ def _painting_facts(generation: Generation) -> Iterable[tuple[str, str]]:
         yield "Parts of the mask", str(len(record.parts))
     if record.colour is not None:
         yield "Colour profile", f"{record.colour.profile}, seen by the model as sRGB"
+    if found := [str(one.get("kind", "")) for one in record.selection]:
+        yield "Found for the mask", ", ".join(dict.fromkeys(found))
     if record.mask_coverage is not None:
         yield "Masked", f"{record.mask_coverage:.1%} of the picture"
     if record.processing_version is not None:

@@ -25,6 +25,7 @@ from pages.ui.inpaint.mask_size import tell_again
 from pages.ui.inpaint.mask_tools import drawing_of, mask_notes, mask_of, mask_tools, replace_mask, uploaded_mask
 from pages.ui.inpaint.open_draft import OpenDraft
 from pages.ui.inpaint.painter import ACTED, Shown, painter
+from pages.ui.inpaint.selecting import selecting
 from pages.ui.inpaint.workspace import MASK_NOTES, MASK_TOOLS, SIMPLE_CANVAS
 from pages.ui.shell import prepared, state
 from pages.ui.shell.component import script
@@ -83,11 +84,12 @@ def mask_canvas(studio: Studio, id: str, shown: Shown) -> None:
 def _painter(opened: OpenDraft, shown: Shown) -> None:
     if opened.draft.drawing is not None:
         # Painted on the simple canvas, or before there was a painter.
-        opened = replace_mask(opened, mask_of(opened.studio, opened.draft))
+        opened = replace_mask(opened, mask_of(opened.studio, opened.draft), selection=opened.draft.selection)
     painter(opened, shown)
     opened = opened.read_again()
     with st.container(key=MASK_TOOLS, horizontal=True, gap=None):
         mask_tools(opened)
+        selecting(opened)
         mask_by_numbers(opened)
     with st.container(key=MASK_NOTES, gap=None):
         _soft_mask_offer(opened)
@@ -195,6 +197,7 @@ def _simple_tools(opened: OpenDraft) -> None:
             disabled=opened.draft.has_no_mask,
         )
         mask_tools(opened)
+        selecting(opened)
         mask_by_numbers(opened)
         st.toggle("Show the mask", key="canvas-preview", help="The picture with the mask in red")
 

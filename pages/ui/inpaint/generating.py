@@ -180,7 +180,13 @@ def _asked(studio: Studio, id: str, draft: Draft, choices: Choices) -> tuple[Sto
     if (device := resolved_device(studio, id, draft)) is not None:
         pipeline(studio, params.model, device)
     return request, Origin(
-        draft.parent_id, draft.relation, state.person(), draft.source_name, draft.extended, draft.source_exif
+        draft.parent_id,
+        draft.relation,
+        state.person(),
+        draft.source_name,
+        draft.extended,
+        draft.source_exif,
+        draft.selection,
     )
 
 

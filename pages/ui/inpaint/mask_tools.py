@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 import streamlit as st
 from PIL import Image
@@ -31,6 +32,9 @@ from pages.ui.shell.wording import beginning
 SAME_SHAPE = 0.02
 """By how much the shapes of a mask and its picture may differ: a pixel or two of a small one."""
 
+MAX_SELECTION = 20
+"""Of what was found for a mask, the latest that are remembered."""
+
 LOOKED_THROUGH = 60
 OFFERED = 8
 THUMBNAIL = Size(120, 120)
@@ -48,11 +52,20 @@ def drawing_of(draft: Draft, picture: Size) -> Drawing:
     return Drawing.from_json(draft.drawing, canvas_size(picture, draft.canvas_width or picture.width))
 
 
-def replace_mask(opened: OpenDraft, mask: Mask | None, notes: Sequence[str] = ()) -> OpenDraft:
-    """The mask, painted or not, gives way to this one; None: to nothing. notes: what is to be told about it."""
+def replace_mask(
+    opened: OpenDraft,
+    mask: Mask | None,
+    notes: Sequence[str] = (),
+    selection: Sequence[Mapping[str, Any]] = (),
+) -> OpenDraft:
+    """The mask, painted or not, gives way to this one; None: to nothing.
+
+    notes: what is to be told about it. selection: what was found for it, as Draft has it.
+    """
     state.invalidate_canvas()
     key = None if mask is None or mask.is_empty else opened.studio.drafts.images.put(mask.to_image())
-    return opened.changed(drawing=None, base_mask=key, mask_notes=tuple(notes))
+    found = tuple(selection)[-MAX_SELECTION:] if key else ()
+    return opened.changed(drawing=None, base_mask=key, mask_notes=tuple(notes), selection=found)
 
 
 def mask_notes(draft: Draft) -> None:
@@ -129,10 +142,10 @@ def change_mask(opened: OpenDraft, change: Callable[[Mask], Mask]) -> None:
     take_painted(opened.studio, opened.id)
     with shown_errors():
         opened = opened.read_again()
-        replace_mask(opened, change(_as_stored(opened)))
+        replace_mask(opened, change(mask_as_stored(opened)), selection=opened.draft.selection)
 
 
-def _as_stored(opened: OpenDraft) -> Mask:
+def mask_as_stored(opened: OpenDraft) -> Mask:
     """The mask at the size at which it was made: nothing is gained by enlarging it before it is changed."""
     if opened.draft.drawing is not None:
         return mask_of(opened.studio, opened.draft)
@@ -232,7 +245,8 @@ def _thumbnail(studio: Studio, generation: Generation) -> bytes:
 def _take(opened: OpenDraft, generation: Generation) -> None:
     take_painted(opened.studio, opened.id)
     with shown_errors():
-        replace_mask(opened, _fitting(opened.studio.gallery.mask(generation), opened.picture))
+        mask = _fitting(opened.studio.gallery.mask(generation), opened.picture)
+        replace_mask(opened, mask, selection=generation.record.selection)
 
 
 def _fitting(mask: Mask, picture: Size) -> Mask:

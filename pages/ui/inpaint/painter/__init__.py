@@ -233,7 +233,7 @@ def _painted_over(studio: Studio, draft: Draft, png: bytes) -> Mask:
 
 def _store(studio: Studio, id: str, mask: Mask) -> str | None:
     key = None if mask.is_empty else studio.drafts.images.put(mask.to_image())
-    state.change_draft(studio, id, drawing=None, base_mask=key)
+    state.change_draft(studio, id, drawing=None, base_mask=key, **({} if key else {"selection": ()}))
     return key
 
 
