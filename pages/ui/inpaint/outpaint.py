@@ -64,6 +64,7 @@ def _extend(studio: Studio, id: str, size: Size) -> None:
     max_pixels = studio.settings.max_pixels
     larger = studio.drafts.extend_canvas(id, extension, overlap_px=session[f"{id}.overlap"], max_pixels=max_pixels)
     state.open_draft(studio, larger)
+    state.set_value(PANEL, False)
 
 
 def _chosen(id: str, size: Size) -> tuple[CanvasExtension | None, str]:

@@ -900,7 +900,11 @@ In order to be iterable, non-array objects must have a [Symbol.iterator]() metho
   text-align: right;
 }
 .words {
+  min-width: 0;
   margin: 0 0 0 auto;
+  overflow: hidden;
+  white-space: nowrap;
+  text-overflow: ellipsis;
   opacity: 0.8;
 }
 @media (width < 56rem) {
@@ -940,6 +944,7 @@ In order to be iterable, non-array objects must have a [Symbol.iterator]() metho
   }
   .words {
     margin: 0;
+    white-space: normal;
   }
   .options {
     flex-wrap: wrap;
