@@ -31,6 +31,7 @@ PLACES = {
     "gallery": "Gallery",
     "home": "",
     "inpaint": "Inpaint",
+    "inpaint with a candidate": "Inpaint?draft={tried}",
     "inpaint with a picture": "Inpaint?draft={draft}",
     "models": "Models",
     "models to download": "Models?view=download",
@@ -62,15 +63,19 @@ NAMED = {
 
 @dataclass(frozen=True)
 class Filled:
-    """A running dashboard with a chain of three, one of them verified, one in the trash, and one draft."""
+    """A running dashboard with a chain of three, one of them verified, one in the trash, and two drafts.
+
+    tried: the one with a candidate.
+    """
 
     address: str
     studio: Studio
     ids: list[str]
     draft: str
+    tried: str
 
     def url(self, place: str) -> str:
-        return f"{self.address}/{PLACES[place].format(*self.ids, draft=self.draft)}"
+        return f"{self.address}/{PLACES[place].format(*self.ids, draft=self.draft, tried=self.tried)}"
 
 
 @pytest.fixture(scope="module")
@@ -86,8 +91,10 @@ def filled(tmp_path_factory) -> Iterator[Filled]:
     studio.gallery.save_search("Boats", GalleryFilter(text="boat"))
     draft = studio.drafts.start()
     studio.drafts.save(draft, studio.drafts.from_generation(studio.gallery.get(ids[0])))
+    tried = studio.drafts.start()
+    studio.drafts.save(tried, studio.drafts.get(draft).changed(generations=tuple(ids[:1])))
     with dashboard(data) as address:
-        yield Filled(address, studio, ids, draft)
+        yield Filled(address, studio, ids, draft, tried)
 
 
 @pytest.fixture
@@ -105,6 +112,8 @@ def visit(window, filled) -> Callable[..., Any]:
             page.get_by_role("dialog").get_by_role("slider").wait_for()
         if "draft=" in filled.url(place):
             page.locator(".painter[data-stored=true]").wait_for()
+        if filled.tried in filled.url(place):
+            page.locator(".painter [role=option]").wait_for()
         at_rest(page)
         return page
 
