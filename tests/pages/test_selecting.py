@@ -9,7 +9,6 @@ from PIL import Image, ImageDraw
 from core.domain.geometry import Bounds, Size
 from core.domain.pixels.mask import Mask
 from core.domain.pixels.selection import rectangle
-from pages.ui.inpaint.selecting import PANEL
 from tests.pages.test_inpaint import draft, generate, png, upload, words_on
 from tests.pages.test_painter import stored
 from tests.selecting_pictures import FACE, PORTRAIT, iou
@@ -38,7 +37,7 @@ def rough(nth: int) -> Mask:
 
 @pytest.fixture
 def page(inpaint, browser):
-    return upload(inpaint(panels=[PANEL]), png(two_balls()))
+    return upload(inpaint(panels=[]), png(two_balls()))
 
 
 def look_for(page, kind: str):
@@ -93,7 +92,7 @@ def test_without_a_rough_area_no_object_can_be_looked_for(page):
 
 
 def test_faces_are_added_and_taken_away_and_recorded_with_the_generation(inpaint, browser, studio):
-    page = upload(inpaint(panels=[PANEL]), png(Image.open(PORTRAIT)))
+    page = upload(inpaint(panels=[]), png(Image.open(PORTRAIT)))
     look_for(page, "faces")
 
     page.button(key="selecting-add").click().run()

@@ -19,9 +19,8 @@ from pages.ui.inpaint.open_draft import OpenDraft
 from pages.ui.inpaint.painter import take_painted
 from pages.ui.shell import state
 from pages.ui.shell.messages import escaped
-from pages.ui.shell.panel import is_drawn
 
-PANEL, KIND = "selecting", "selecting-kind"
+KIND = "selecting-kind"
 
 TITLES = {
     Selection.OBJECT: "Object",
@@ -46,12 +45,11 @@ MAX_OBJECTS = 6
 
 def selecting(opened: OpenDraft) -> None:
     """The button, in the row that stands open."""
-    panel = st.popover("Select", icon=":material/select_all:", key=PANEL, on_change="rerun")
-    if not is_drawn(panel, [KIND]):
-        return
-    with panel:
-        state.set_default(KIND, Selection.OBJECT)
-        chosen = st.segmented_control("Find", list(TITLES), required=True, key=KIND, format_func=TITLES.__getitem__)
+    # Always drawn: at the foot of the window, where it stands, a panel that grows when it is open would be cut off.
+    with st.popover("Select", icon=":material/select_all:"):
+        chosen = st.segmented_control(
+            "Find", list(TITLES), default=Selection.OBJECT, required=True, key=KIND, format_func=TITLES.__getitem__
+        )
         kind = Selection(chosen or Selection.OBJECT)
         st.caption(WORDS[kind])
         if kind is Selection.OBJECT:
