@@ -29,6 +29,7 @@ def test_faces_become_a_mask_that_can_be_painted(run):
     assert run("inpaint", PORTRAIT, "m.png", "--output", "painted.png").exit_code == 0
 
 
+@pytest.mark.slow
 def test_the_other_mask_of_a_box_is_found_by_the_other_method(run):
     [made] = objects(("mountain-path",), ("ball",))
     made.picture.save("photo.png")

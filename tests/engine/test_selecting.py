@@ -34,12 +34,14 @@ def test_of_two_methods_the_first_finds_an_object_and_the_other_is_there_too():
         assert iou(found[0].mask, made.truth) > 0.9, made.name
 
 
+@pytest.mark.slow
 def test_an_object_is_never_found_outside_of_its_box():
     [made] = objects(("living-room",), ("vase",))
     for one in SELECTIONS.find(made.picture, made.kind, made.box):
         assert made.box.contains(one.mask.bounds)
 
 
+@pytest.mark.slow
 def test_a_subject_and_its_background_are_the_whole_picture():
     [subject], [background] = (SELECTIONS.find(portrait(), kind) for kind in (Selection.SUBJECT, Selection.BACKGROUND))
     assert subject.mask.inverted == background.mask
@@ -79,18 +81,21 @@ def test_two_faces_are_two():
     assert found.mask.pixels[(FACE.top + FACE.bottom) // 2, 360 + (FACE.left + FACE.right) // 2] == 255
 
 
-@pytest.mark.parametrize("kind", [Selection.SUBJECT, Selection.BACKGROUND, Selection.TEXT, Selection.FACES])
+@pytest.mark.slow_but_first
+@pytest.mark.parametrize("kind", [Selection.FACES, Selection.BACKGROUND, Selection.TEXT, Selection.SUBJECT])
 def test_where_nothing_is_it_is_said(kind):
     with pytest.raises(NothingFound, match=r"\. .*aint"):
         SELECTIONS.find(Image.new("RGB", (300, 200), "grey"), kind)
 
 
+@pytest.mark.slow_but_first
 @pytest.mark.parametrize("box", [Bounds(0, 0, 300, 200), Bounds(60, 50, 240, 150)])
 def test_a_box_of_one_colour_has_no_object(box):
     with pytest.raises(NothingFound, match="in this box"):
         SELECTIONS.find(Image.new("RGB", (300, 200), "grey"), Selection.OBJECT, box)
 
 
+@pytest.mark.slow
 def test_the_sample_photographs_have_no_faces():
     for name in ("living-room", "dogs-at-the-door"):
         with pytest.raises(NothingFound):
@@ -117,6 +122,7 @@ def test_pictures_of_every_mode_and_of_one_row_are_looked_at():
         SELECTIONS.find(Image.new("RGB", (2000, 1)), Selection.TEXT)
 
 
+@pytest.mark.slow
 def test_the_same_bits_come_with_any_number_of_threads():
     [made] = objects(("fig-in-a-bowl",), ("leaf",))
     picture = made.picture.copy()
@@ -178,6 +184,7 @@ def test_a_damaged_or_missing_file_is_refused_in_words(tmp_path, monkeypatch):
         SELECTIONS.find(portrait(), Selection.SUBJECT)
 
 
+@pytest.mark.slow
 def test_selecting_needs_no_torch():
     script = (
         "import sys; from PIL import Image; from core.bootstrap import select; "

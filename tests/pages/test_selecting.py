@@ -9,7 +9,7 @@ from PIL import Image, ImageDraw
 from core.domain.geometry import Bounds, Size
 from core.domain.pixels.mask import Mask
 from core.domain.pixels.selection import rectangle
-from tests.pages.test_inpaint import draft, generate, png, upload, words_on
+from tests.pages.test_inpaint import draft, draft_id, generate, png, upload, words_on
 from tests.pages.test_painter import stored
 from tests.selecting_pictures import FACE, PORTRAIT, iou
 
@@ -85,6 +85,43 @@ def test_the_other_way_takes_the_place_of_the_first(page, browser, studio):
     back = [found["method"] for found in draft(studio, page).selection]
     assert sorted([*methods, *back]) == ["grabcut", "u2netp"]
     assert not page.exception
+
+
+def test_what_was_undone_can_be_looked_for_again(page, browser, studio):
+    browser.paint(rough(0))
+    page.run()
+    page.button(key="selecting-object").click().run()
+    found = stored(studio, page)
+    browser.paint(rough(0))
+    page.run()
+
+    page.button(key="selecting-object").click().run()
+
+    assert stored(studio, page) == found
+
+
+def test_what_a_stranger_wrote_into_a_draft_is_no_error(page, browser, studio):
+    id = draft_id(page)
+    odd = ({"kind": "object", "box": "abc", "pixels": 1}, {"box": [1, 2, 1, 2], "pixels": None}, {"kind": ["x"]})
+    studio.drafts.save(id, draft(studio, page).changed(selection=odd))
+    browser.paint(rough(0))
+    page.run()
+
+    page.button(key="selecting-object").click().run()
+
+    assert not page.exception
+    assert iou(stored(studio, page), ball(0)) > 0.9
+
+
+def test_a_mask_of_many_specks_is_refused(page, browser, studio):
+    specks = np.zeros((SIZE.height, SIZE.width), np.uint8)
+    specks[::8, ::8] = 255
+    browser.paint(Mask(specks))
+    page.run()
+
+    page.button(key="selecting-object").click().run()
+
+    assert "600 parts" in words_on(page)
 
 
 def test_without_a_rough_area_no_object_can_be_looked_for(page):

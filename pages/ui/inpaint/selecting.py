@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
@@ -11,7 +12,7 @@ import streamlit as st
 from numpy.typing import NDArray
 
 from core.domain.errors import EmptyMask, InvalidInput, StudioError
-from core.domain.geometry import Bounds, Size
+from core.domain.geometry import Bounds
 from core.domain.pixels.mask import Mask, areas_of
 from core.domain.selecting import Selected, Selection
 from pages.ui.inpaint.mask_tools import mask_as_stored, replace_mask
@@ -38,6 +39,12 @@ WORDS = {
     Selection.TEXT: "Each line of text. Large handwriting can be missed.",
     Selection.FACES: "An ellipse around each face. Faces from behind or half covered can be missed.",
 }
+
+MAX_AREAS = 200
+"""Of a mask that are looked at."""
+
+ROUGHER = 1.25
+"""Where an object was found, and so many times its pixels are masked again, that was undone and is to be tried anew."""
 
 MAX_OBJECTS = 6
 """At once: each takes about a second."""
@@ -159,21 +166,32 @@ def _with_objects(opened: OpenDraft, nth: int) -> tuple[Mask, Sequence[Selected]
 def _rough_areas(mask: Mask, opened: OpenDraft) -> Iterator[tuple[Bounds, NDArray[np.bool_]]]:
     """Boxes and pixels of areas apart from each other, without the objects that were found already."""
     labels, count = areas_of(mask.pixels > 0, diagonals=True)
-    boxes = [Bounds(*one["box"]) for one in opened.draft.selection if one.get("kind") == Selection.OBJECT]
+    if count > MAX_AREAS:
+        raise InvalidInput(f"The mask has {count} parts. Remove the specks with Adjust, or paint on an empty mask.")
+    scale = opened.picture.pixels / mask.size.pixels
+    known = [
+        (box.scaled(opened.picture, mask.size), pixels * ROUGHER / scale)
+        for box, pixels in _known_objects(opened.draft.selection)
+    ]
     for label in range(1, count + 1):
         area = labels == label
         bounds = Mask(np.where(area, np.uint8(255), np.uint8(0))).bounds
         assert bounds is not None
-        if not any(_at(box, opened.picture, mask.size).contains(bounds) for box in boxes):
+        if not any(box.contains(bounds) and area.sum() < most for box, most in known):
             yield bounds, area
 
 
-def _at(box: Bounds, picture: Size, mask: Size) -> Bounds:
-    return box.scaled(picture, mask)
+def _known_objects(selection: Sequence[Mapping[str, Any]]) -> Iterator[tuple[Bounds, int]]:
+    """Boxes of the picture in which objects were found, and of how many pixels. A draft may be a stranger's file."""
+    for one in selection:
+        # What is of another kind has no box, and what is malformed was not written here.
+        with suppress(KeyError, TypeError, ValueError):
+            yield Bounds(*map(int, one["box"])), int(one["pixels"])
 
 
 def _origin(found: Selected, subtracts: bool = False) -> dict[str, Any]:
-    return {**found.origin, "mask_sha256": found.mask.sha256, **({"subtracted": True} if subtracts else {})}
+    facts = {"mask_sha256": found.mask.sha256, "pixels": int(np.count_nonzero(found.mask.pixels))}
+    return {**found.origin, **facts, **({"subtracted": True} if subtracts else {})}
 
 
 def _told(opened: OpenDraft) -> str:
