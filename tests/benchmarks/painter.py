@@ -148,7 +148,7 @@ class Painter:
 
     @property
     def transform(self) -> tuple[float, float, float]:
-        style = self.mia.page.locator(".painter .picture").get_attribute("style")
+        style = self.mia.page.locator(".painter .scene").first.get_attribute("style")
         numbers = re.search(r"translate\(([-\d.]+)px, ([-\d.]+)px\) scale\(([\d.]+)\)", style).groups()
         left, top, zoom = map(float, numbers)
         return left, top, zoom

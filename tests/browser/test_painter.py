@@ -219,7 +219,7 @@ def test_painting_while_zoomed_in_hits_the_pixels_under_the_brush(mia):
 
 def transform(mia: Artist) -> tuple[float, float, float]:
     """Where the picture's corner stands in the window, and how many pixels of the screen one of the picture takes."""
-    style = mia.page.locator(".painter .picture").get_attribute("style")
+    style = mia.page.locator(".painter .scene").first.get_attribute("style")
     left, top, scale = re.search(r"translate\(([-\d.e]+)px, ([-\d.e]+)px\) scale\(([\d.]+)\)", style).groups()
     return float(left), float(top), float(scale)
 
