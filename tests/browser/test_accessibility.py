@@ -343,3 +343,30 @@ def test_a_table_is_sorted_by_the_name_of_a_column_and_once_more_the_other_way_r
         page.keyboard.press("Enter")
         assert table.locator("tbody td:nth-child(2)").all_inner_texts() == told
         assert table.locator("th[aria-sort]").evaluate_all("all => all.map((one) => one.ariaSort)") == [way]
+
+
+COVERED = """() => {
+    const around = [...document.querySelectorAll('.st-key-bar, .st-key-canvas')]
+    const shadows = around.flatMap(part => [...part.querySelectorAll('*')].map(one => one.shadowRoot).filter(Boolean))
+    const is_covered = button => {
+        button.scrollIntoView({block: 'center'})
+        const {x, y, width, height} = button.getBoundingClientRect()
+        const there = width && !button.disabled && button.getRootNode().elementFromPoint(x + width / 2, y + height / 2)
+        return width && !button.disabled && !(there && button.contains(there))
+    }
+    return [...around, ...shadows].flatMap(part => [...part.querySelectorAll('button')]).filter(is_covered)
+        .map(button => button.ariaLabel || button.title || button.innerText)
+}"""
+"""Names of buttons that something else lies over."""
+
+
+@pytest.mark.parametrize("place", ["inpaint with a picture", "inpaint with a candidate"])
+@pytest.mark.parametrize(
+    "options", [PHONE, {"viewport": {"width": 390, "height": 844}}, {"viewport": {"width": 820, "height": 900}}, {}]
+)
+def test_each_button_around_the_canvas_is_hit_where_it_stands(filled, window, place, options):
+    page = window(**options)
+    page.goto(filled.url(place))
+    page.locator(".painter[data-stored=true]").wait_for()
+
+    assert page.evaluate(COVERED) == []

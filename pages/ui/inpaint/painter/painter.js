@@ -950,6 +950,12 @@ In order to be iterable, non-array objects must have a [Symbol.iterator]() metho
     flex-wrap: wrap;
   }
 }
+@media (width < 30rem) {
+  /* A narrow window of a mouse: beside the tools of the page there is no room for them, and wheel and keys zoom. */
+  .bar :is([data-act="keys"], [data-act="minus"], [data-act="plus"], .zoom) {
+    display: none;
+  }
+}
 @media (pointer: coarse) {
   .bar button {
     width: 2.5rem;
