@@ -169,8 +169,9 @@ def test_a_result_that_went_to_the_trash_comes_back_with_undo(studio, ready, dis
     press(ready, "undo-trash")
 
     assert studio.gallery.get(id).deleted_at is None
-    assert "Result" in [heading.value for heading in ready.header]
-    assert "undo-trash" not in [button.key for button in ready.button]
+    keys = [button.key for button in ready.button]
+    assert f"trash-{id}" in keys, "it is the candidate again"
+    assert "undo-trash" not in keys
 
 
 def test_the_result_can_be_painted_on_with_the_same_mask(studio, ready, dispatcher):

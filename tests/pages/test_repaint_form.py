@@ -118,6 +118,7 @@ def test_variations_are_told_apart_where_one_of_them_is_chosen(studio, ready, di
 
     ready.button(key=f"vary-{generation.id}").click().run()
     dispatcher.drain()
+    studio.drafts.save(draft_id(ready), draft(studio, ready).changed(has_simple_canvas=True))
     ready.run()
 
     near = [studio.gallery.get(id) for id in draft(studio, ready).generations]
