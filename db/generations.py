@@ -206,6 +206,15 @@ class GenerationRepo(Repo):
                 raise GenerationNotFound
             return to_generation(found)
 
+    @remembered
+    def known(self, ids: tuple[str, ...]) -> Sequence[Generation]:
+        """In this order; those that are gone are left out."""
+        if not ids:
+            return ()
+        with self._sessions() as session:
+            found = {row.id: to_generation(row) for row in session.execute(whole_rows().where(Row.id.in_(ids)))}
+        return tuple(found[id] for id in ids if id in found)
+
     def status(self, id: str) -> Status:
         with self._sessions() as session:
             status = session.scalar(select(Row.status).where(Row.id == id))

@@ -44,16 +44,6 @@ class QueueRepo(Repo):
             running = select(GenerationRow.id).where(GenerationRow.status == Status.RUNNING)
             return tuple(session.scalars(running.order_by(GenerationRow.number)))
 
-    def generations(self, ids: Sequence[str]) -> list[Generation]:
-        """In this order; those that are gone are left out."""
-        if not ids:
-            return []
-        with self._sessions() as session:
-            found = {
-                row.id: to_generation(row) for row in session.execute(whole_rows().where(GenerationRow.id.in_(ids)))
-            }
-        return [found[id] for id in ids if id in found]
-
     @remembered
     def unfinished(self, limit: int) -> Sequence[Generation]:
         """The newest that were interrupted and wait for a word."""

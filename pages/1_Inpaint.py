@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
 from functools import partial
 
 import streamlit as st
 
 from core.bootstrap import Studio
 from core.domain.draft import Draft
-from core.domain.errors import GenerationNotFound
 from core.domain.generation import Generation
 from pages.ui.drafts.shelf import drafts_shelf
 from pages.ui.generation.actions import trash_toast
@@ -77,10 +75,7 @@ def inpaint_page(studio: Studio) -> None:
 
 def _generations(studio: Studio, id: str) -> list[Generation]:
     """What was submitted last from this draft, as it stands now; what is in the trash, or deleted, is left out."""
-    found = []
-    for generation_id in (studio.drafts.get(id) or Draft()).generations:
-        with suppress(GenerationNotFound):
-            found.append(studio.gallery.get(generation_id))
+    found = studio.gallery.known((studio.drafts.get(id) or Draft()).generations)
     return [generation for generation in found if generation.deleted_at is None]
 
 

@@ -21,15 +21,14 @@ class Draft:
 
     base_mask: key of a mask that lies under the drawing (uploaded, inverted, or taken from a generation), or, with
     the painter, the whole mask; of the picture's shape, at any size. mask_notes: what was understood of it beyond
-    white on black, one sentence each. selection: what was found for it, as
-    Selected.origin tells it. has_simple_canvas: paint without the painter.
+    white on black, one sentence each. selection: what was found for it, as Selected.origin tells it.
+    has_simple_canvas: paint without the painter.
     params: values of the form, possibly not all. parent_id, relation: the generation this came from, and how.
     said: the generation metadata of the opened picture, as Imported.offer; empty once it was used or dismissed.
     guides: pictures in other roles. extended: how the source came about, if the canvas was extended; nothing is painted
     on the new part yet.
     before: id of the draft from which this one was opened; to go back to. generations: ids submitted last, newest last;
-    earlier: those before them.
-    sheet: id of the sheet that they belong to.
+    earlier: those before them. sheet: id of the sheet that they belong to.
     """
 
     source: str | None = None

@@ -6,23 +6,22 @@ OpenCV parses it in this process. Should a file crash that, it is the worker tha
 from __future__ import annotations
 
 import io
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from core.domain.errors import BrokenResult, DamagedModel, ModelUnavailable, OutOfMemory
+from core.domain.errors import BrokenResult, DamagedModel
 from core.domain.hashing import sha256_of
 from core.engine.models import onnx_header
 from core.engine.models.header import Damaged
 from core.engine.models.onnx_header import Network
+from core.engine.opencv import silent, told
 from core.files import read_regular, why
 
-NO_MEMORY = -4
-"""OpenCV's code for it (StsNoMem)."""
+ADVICE = "Choose another file."
 
 
 class OnnxNetwork:
@@ -40,7 +39,7 @@ class OnnxNetwork:
         except Damaged as error:
             raise DamagedModel(f"The file {path.name} {error}. Download or copy it again.") from error
         self.sha256 = sha256_of(data)
-        with self._told("loaded"), _silent():
+        with told(self.name, "loaded", ADVICE), silent():
             self._net: Any = cv2.dnn.readNetFromONNX(np.frombuffer(data, np.uint8))
 
     def run(self, inputs: Mapping[str, NDArray[Any]], threads: int) -> NDArray[Any]:
@@ -50,7 +49,7 @@ class OnnxNetwork:
         before = cv2.getNumThreads()
         cv2.setNumThreads(threads)
         try:
-            with self._told("run"), _silent():
+            with told(self.name, "run", ADVICE), silent():
                 for name, values in inputs.items():
                     self._net.setInput(values, name)
                 output = np.array(self._net.forward())
@@ -59,22 +58,6 @@ class OnnxNetwork:
         if output.dtype.kind == "f" and not np.isfinite(output).all():
             raise BrokenResult(f"{self.name} returned numbers that are not a picture. Choose another model.")
         return output
-
-    @contextmanager
-    def _told(self, done: str) -> Iterator[None]:
-        import cv2
-
-        try:
-            yield
-        except MemoryError as error:
-            raise OutOfMemory from error
-        except cv2.error as error:
-            if error.code == NO_MEMORY:
-                raise OutOfMemory from error
-            reason = next(iter(str(error.err).splitlines()), "")[:200] or f"error {error.code}"
-            raise ModelUnavailable(
-                f"{self.name} cannot be {done} by OpenCV {cv2.__version__} ({reason}). Choose another file."
-            ) from error
 
 
 def scale_to_levels(returned: float, given: float) -> np.float32:
@@ -94,16 +77,3 @@ def _read(path: Path) -> bytes:
         return read_regular(path, onnx_header.MAX_BYTES)
     except OSError as error:
         raise DamagedModel(f"The file {path.name} cannot be read ({why(error)}). Download or copy it again.") from error
-
-
-@contextmanager
-def _silent() -> Iterator[None]:
-    """OpenCV also writes each error to the standard error."""
-    import cv2
-
-    before = cv2.utils.logging.getLogLevel()
-    cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
-    try:
-        yield
-    finally:
-        cv2.utils.logging.setLogLevel(before)

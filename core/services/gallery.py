@@ -109,6 +109,10 @@ class Gallery:
         """Raises GenerationNotFound."""
         return self.generations.get(id)
 
+    def known(self, ids: Sequence[str]) -> Sequence[Generation]:
+        """In this order, with one look at the rows; those that are gone are left out."""
+        return self.generations.known(tuple(ids))
+
     def image(self, key: str) -> Image.Image:
         """The picture of a key. Raises StoredImageMissing or StoredImageDamaged."""
         return self.images.get(key)

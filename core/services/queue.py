@@ -37,7 +37,7 @@ class Queue:
         being_painted = self.repo.running()
         # One of them may have waited a moment ago, when the others were listed.
         in_line_ids = [id for id in ids[:limit] if id not in being_painted]
-        found = self.repo.generations((*being_painted, *in_line_ids))
+        found = self.generations.known((*being_painted, *in_line_ids))
         takes = self.estimates_s([(generation.params, generation.device) for generation in found])
         count = sum(generation.id in being_painted for generation in found)
         running, waiting = found[:count], found[count:]
@@ -86,14 +86,14 @@ class Queue:
     def count_of(self, session: str) -> int:
         """How many of this session wait or are being painted."""
         waiting = sum(one.session == session for one in self.repo.waiting())
-        return waiting + sum(one.session == session for one in self.repo.generations(self.repo.running()))
+        return waiting + sum(one.session == session for one in self.generations.known(tuple(self.repo.running())))
 
     def cancel_all(self, session: str | None = None) -> int:
         """Take back all that wait, and stop what is being painted at its next step. Returns how many.
 
         session: only what this one has asked for.
         """
-        painted = self.repo.generations(self.repo.running())
+        painted = self.generations.known(tuple(self.repo.running()))
         running = [one.id for one in painted if session is None or one.session == session]
         waiting = self.repo.cancel_waiting(self.now(), session)
         for id in running:

@@ -14,6 +14,8 @@ from core.domain.files.picture import Picture
 from pages.ui.shell import prepared
 from tests.conftest import a_mask, a_picture
 from tests.pages.test_inpaint import words_on
+from tests.pages.test_inpaint_session import opened as unfolded
+from tests.pages.test_inpaint_session import press
 
 ROOT = Path(__file__).parents[2]
 ME, OTHER = "a" * 16, "b" * 16
@@ -43,19 +45,6 @@ def links(page: AppTest) -> dict[str, str]:
     """Names of the tiles, and where they lead."""
     found = {link.label.replace("\\", ""): link.proto.query_string for link in page.get("page_link")}
     return {name: query for name, query in found.items() if "draft" in query}
-
-
-def pressed(page: AppTest, key: str) -> AppTest:
-    page.button(key=key).click().run()
-    assert not page.exception
-    return page
-
-
-def unfolded(page: AppTest, key: str) -> AppTest:
-    page.session_state[key] = True
-    page.run()
-    assert not page.exception
-    return page
 
 
 def test_home_shows_my_drafts_changed_last_first_and_each_leads_to_its_own(home, opened):
@@ -107,7 +96,7 @@ def test_a_draft_whose_picture_is_lost_can_still_be_named_and_deleted(home, open
     page = unfolded(home(), f"draft-menu-{id}")
 
     assert "No picture" in words_on(page)
-    pressed(page, f"draft-delete-{id}")
+    press(page, f"draft-delete-{id}")
     assert studio.drafts.of(ME) == []
 
 
@@ -133,7 +122,7 @@ def test_a_name_that_is_too_long_is_told_and_changes_nothing(home, opened, studi
 def test_a_duplicate_is_mine_and_stands_beside_it(home, opened):
     id = opened("coast.png")
 
-    page = pressed(unfolded(home(), f"draft-menu-{id}"), f"draft-duplicate-{id}")
+    page = press(unfolded(home(), f"draft-menu-{id}"), f"draft-duplicate-{id}")
 
     assert list(links(page)) == ["coast.png (copy)", "coast.png"]
 
@@ -141,14 +130,14 @@ def test_a_duplicate_is_mine_and_stands_beside_it(home, opened):
 def test_a_deleted_one_is_brought_back_by_undo_or_later(home, opened, studio):
     id = opened("coast.png")
 
-    page = pressed(unfolded(home(), f"draft-menu-{id}"), f"draft-delete-{id}")
+    page = press(unfolded(home(), f"draft-menu-{id}"), f"draft-delete-{id}")
     assert links(page) == {}
     assert "Draft deleted." in words_on(page)
-    pressed(page, "undo-trash")
+    press(page, "undo-trash")
     assert list(links(page)) == ["coast.png"]
 
-    pressed(unfolded(page, f"draft-menu-{id}"), f"draft-delete-{id}")
-    pressed(unfolded(page, "drafts-deleted"), f"draft-restore-{id}")
+    press(unfolded(page, f"draft-menu-{id}"), f"draft-delete-{id}")
+    press(unfolded(page, "drafts-deleted"), f"draft-restore-{id}")
     assert list(links(page)) == ["coast.png"]
 
 
@@ -212,11 +201,11 @@ def test_the_bar_offers_the_others_and_what_can_be_done_with_the_open_one(in_bar
 def test_deleting_the_open_one_leaves_it_and_undo_goes_back_to_it(in_bar, opened, studio):
     id = opened("coast.png")
 
-    page = pressed(in_bar(id), f"draft-delete-{id}")
+    page = press(in_bar(id), f"draft-delete-{id}")
     assert page.query_params["draft"] != id
     assert [kept.id for kept in studio.drafts.deleted(ME)] == [id]
 
-    pressed(page, "undo-trash")
+    press(page, "undo-trash")
     assert page.query_params["draft"] == id
     assert [kept.id for kept in studio.drafts.of(ME)] == [id]
 

@@ -27,10 +27,11 @@ def press(page: AppTest, key: str) -> AppTest:
     return page
 
 
-def opened(page: AppTest, popover: str) -> None:
+def opened(page: AppTest, popover: str) -> AppTest:
     page.session_state[popover] = True
     page.run()
     assert not page.exception
+    return page
 
 
 def test_another_one_is_queued_while_the_first_is_painted(studio, ready):

@@ -6,8 +6,7 @@ asked for (0.1 s) and let go after it: selecting is rare, and their buffers take
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,16 +14,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from core.domain.errors import DamagedModel, ModelUnavailable, OutOfMemory
+from core.domain.errors import DamagedModel
 from core.domain.hashing import sha256_of
+from core.engine.opencv import silent, told
 from core.files import read_regular, why
 
 FOLDER = Path(__file__).parents[3] / "assets" / "selection"
 
 MAX_BYTES = 16 * 2**20
 
-NO_MEMORY = -4
-"""OpenCV's code for it (StsNoMem)."""
+ADVICE = "Install the version of OpenCV that requirements.txt names."
 
 Values = NDArray[np.float32]
 
@@ -42,7 +41,7 @@ class Pinned:
         import cv2
 
         data = np.frombuffer(self._read(), np.uint8)
-        with _told(self.name):
+        with told(self.name, "loaded", ADVICE), silent():
             is_onnx = self.name.endswith(".onnx")
             return Network(self, cv2.dnn.readNetFromONNX(data) if is_onnx else cv2.dnn.readNetFromTFLite(data))
 
@@ -65,25 +64,9 @@ class Network:
 
     def run(self, planes: Values) -> Sequence[Values]:
         """planes: (1, 3, H, W). Returns its outputs, by their names. Raises ModelUnavailable or OutOfMemory."""
-        with _told(self.pinned.name):
+        with told(self.pinned.name, "run", ADVICE), silent():
             self.net.setInput(np.ascontiguousarray(planes))
             return [np.array(self.net.forward(name)) for name in self.pinned.outputs]
-
-
-@contextmanager
-def _told(name: str) -> Iterator[None]:
-    import cv2
-
-    try:
-        yield
-    except MemoryError as error:
-        raise OutOfMemory from error
-    except cv2.error as error:
-        if error.code == NO_MEMORY:
-            raise OutOfMemory from error
-        raise ModelUnavailable(
-            f"{name} cannot be run by OpenCV {cv2.__version__}. Install the version that requirements.txt names."
-        ) from error
 
 
 AGAIN = "Get the files of Inpaint Studio again; masks can be painted without it."

@@ -10,7 +10,7 @@ from typing import Any
 
 from core.bootstrap import Studio
 from core.domain.draft import Draft
-from core.domain.errors import GenerationNotFound, StudioError
+from core.domain.errors import StudioError
 from core.domain.generation import Generation
 from core.domain.geometry import Bounds, Size
 from core.domain.in_words import in_words
@@ -50,12 +50,8 @@ class Candidate:
 
 def candidates(studio: Studio, draft: Draft) -> list[Generation]:
     """Of this draft, newest first."""
-    found = []
-    for id in reversed((*draft.earlier, *draft.generations)):
-        with suppress(GenerationNotFound):
-            generation = studio.gallery.get(id)
-            if generation.output is not None and generation.deleted_at is None:
-                found.append(generation)
+    made = studio.gallery.known((*draft.earlier, *draft.generations))
+    found = [one for one in reversed(made) if one.output is not None and one.deleted_at is None]
     return found[: MOST if not found or found[0].width * found[0].height <= LARGE else MOST_OF_LARGE]
 
 
