@@ -25,7 +25,7 @@ from tests.fakes import FakeCatalogue, FakeLoader, InlineDispatcher
 ROOT = Path(__file__).parents[2]
 PHOTO = ROOT / "assets" / "samples" / "mountain-meadow.jpg"
 POCKET = ROOT / "assets" / "models" / "pocket-inpaint" / "model_index.json"
-PATIENCE_S = 400
+PATIENCE_S = 200
 """A machine that also does other things may take long; a quiet one answers in a tenth of it."""
 PRESSES = 8
 

@@ -369,4 +369,4 @@ def test_each_button_around_the_canvas_is_hit_where_it_stands(filled, window, pl
     page.goto(filled.url(place))
     page.locator(".painter[data-stored=true]").wait_for()
 
-    assert page.evaluate(COVERED) == []
+    wait_until(lambda: page.evaluate(COVERED) == [], "each is hit", lambda: str(page.evaluate(COVERED)))

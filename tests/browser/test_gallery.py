@@ -47,15 +47,21 @@ def served(tmp_path_factory) -> Iterator[Served]:
 
 @pytest.fixture
 def gallery(window, served):
-    """Open the gallery at this query, with all its tiles there."""
+    """Open the gallery at this query, with all its tiles there. What a test left in the trash comes back after it."""
     page = window()
 
     def open_at(query: str = ""):
         page.goto(f"{served.address}/Gallery{query}")
         page.locator(".tile").first.wait_for()
+        # Until then what stands above the tiles still changes its height.
+        page.locator("[data-testid=stApp][data-test-script-state=notRunning]").wait_for()
+        page.evaluate("document.fonts.ready")
         return page
 
-    return open_at
+    yield open_at
+    trashed = [one.id for one in served.studio.gallery.known(served.ids) if one.deleted_at is not None]
+    if trashed:
+        served.studio.gallery.restore(trashed)
 
 
 def tile(page, id: str):
